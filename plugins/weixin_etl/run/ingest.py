@@ -169,8 +169,9 @@ class _Try:
     def fail(self, account: Account, error: Exception) -> None:
         """Give an account up whose answers can't be worked on or loaded."""
         problem = self.of_one_statement(error) or program_fault(log, error)
-        who = {"account": account.name, "appid": account.appid, "conn_id": account.conn_id}
-        self.failures[account.appid] = replace(problem, **who)
+        self.failures[account.appid] = replace(
+            problem, account=account.name, appid=account.appid, conn_id=account.conn_id
+        )
 
 
 def _is_held_back(one: Staged) -> bool:
