@@ -164,7 +164,7 @@ class _Try:
         passing = diagnose(error, self.work.warehouse)
         if passing and not passing.is_of_one_statement:
             raise error
-        return passing and passing.problem
+        return passing.problem if passing else None
 
     def fail(self, account: Account, error: Exception) -> None:
         """Give an account up whose answers can't be worked on or loaded."""
