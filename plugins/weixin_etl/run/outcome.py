@@ -20,18 +20,8 @@ from weixin_etl.model import (
 )
 from weixin_etl.problem import Problem, ProblemKind, together
 from weixin_etl.run import Work
-from weixin_etl.text import accounts_are
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, coverage_of
-
-
-def not_in(problems: Sequence[Problem]) -> str:
-    """`3 accounts are not in: see the lines above`; a platform is named."""
-    platforms = {it.account for it in problems if it.kind is ProblemKind.PLATFORM}
-    accounts = len({it.appid or it.account for it in problems} - platforms)
-    named = [f"{platform} is" for platform in sorted(platforms)]
-    named += [accounts_are(accounts)] if accounts else []
-    return f"{' not in, '.join(named)} not in: see the lines above"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections import accounts
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.tasks import alerts, metrics, run_context
-from weixin_etl.orchestration.tasks.ending import PROBLEM, EndOfTask, readable_ending
+from weixin_etl.orchestration.tasks.ending import PROBLEM, EndOfTask, not_in, readable_ending
 from weixin_etl.problem import Problem, ProblemKind, log_problem
 from weixin_etl.run import Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
-from weixin_etl.run.outcome import not_in, problem_of
+from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.trouble import incidents

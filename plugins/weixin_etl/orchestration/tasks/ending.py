@@ -1,7 +1,7 @@
 """How a task ends that could not do its work: with lines for the operator, and one sentence."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -12,6 +12,7 @@ from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration.tasks import alerts
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
+from weixin_etl.text import accounts_are
 from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,15 @@ class EndOfTask(SystemExit):  # it is no error: the error has been said
     def __init__(self, sentence: str, *, is_retryable: bool) -> None:
         super().__init__(sentence)
         self.is_retryable = is_retryable
+
+
+def not_in(problems: Sequence[Problem]) -> str:
+    """`3 accounts are not in: see the lines above`; a platform is named."""
+    platforms = {it.account for it in problems if it.kind is ProblemKind.PLATFORM}
+    accounts = len({it.appid or it.account for it in problems} - platforms)
+    named = [f"{platform} is" for platform in sorted(platforms)]
+    named += [accounts_are(accounts)] if accounts else []
+    return f"{' not in, '.join(named)} not in: see the lines above"
 
 
 @contextmanager
