@@ -1,7 +1,7 @@
 -- Articles of some pairs that the dataset's newest ready answer no longer lists: one row each.
 UPDATE weixin.article_sighting AS sighting
 SET unlisted_since = pair.at
-FROM jsonb_to_recordset(cast(:pairs AS jsonb)) AS pair (
+FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS pair (
         appid text, day date, msgids text[], at timestamptz
     )
 INNER JOIN weixin.dim_article AS article

@@ -2,7 +2,7 @@
 -- its kept answers: one row each that is not so already.
 UPDATE weixin.article_sighting AS sighting
 SET unlisted_since = said.at
-FROM jsonb_to_recordset(cast(:articles AS jsonb)) AS said (
+FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS said (
         appid text, day date, msgid text, at timestamptz
     )
 INNER JOIN weixin.dim_article AS article

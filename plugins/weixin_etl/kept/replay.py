@@ -209,13 +209,12 @@ def _judge(
         if is_applied:
             merge.save(others)
             newest = {seen.pair: seen.said.list_sha256 for seen in sightings if not seen.error}
-            merge.unlist_again(
-                [
-                    {"appid": appid, "day": day, "msgid": msgid, "at": at}
-                    for (appid, day), since in unlisted.items()
-                    if after[appid, day].list_sha256 == newest.get((appid, day))
-                    for msgid, at in since.items()
-                ]
-            )
+            articles = [
+                {"appid": appid, "day": day, "msgid": msgid, "at": at}
+                for (appid, day), since in unlisted.items()
+                if after[appid, day].list_sha256 == newest.get((appid, day))
+                for msgid, at in since.items()
+            ]
+            merge.unlist("article_sighting/unlist_again.sql", articles)
             connection.commit()
     return len(others)

@@ -6,19 +6,20 @@ transaction, as a commit costs the same whatever it holds: all or nothing.
 
     keep      the answers' bytes
     merge     articles, rows, the rows that they replace, rejected parts
-    judge     coverage before and the chunk's answers: coverage after (`load.judge`, pure)
+    judge     coverage before and the chunk's answers: coverage after (`judge`, pure)
     save      coverage, the run's report, calls
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Engine
 
-from weixin_etl import clock
-from weixin_etl.load.judge import judge
+from weixin_etl import clock, rules
+from weixin_etl.api.errors import NotReadyError
+from weixin_etl.datasets import Dataset
 from weixin_etl.load.merge import Known, Merge
 from weixin_etl.load.stage import Staged, staged
 from weixin_etl.model import Counts, Coverage, Pair, Run
@@ -26,7 +27,7 @@ from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import as_json
 
-__all__ = ["Chunk", "Load", "Staged", "record", "staged"]
+__all__ = ["Chunk", "Load", "Staged", "judge", "record", "staged"]
 
 Chunk = Sequence[Staged]
 """What came of an account's days that are judged together."""
@@ -57,7 +58,7 @@ class Load:
             counts = self._merge(merge, staged, known)
             after = self._judge(merge, chunks, known)
             merge.save(after)
-            merge.unlist(_unlisted(staged, known, after))
+            merge.unlist("article_sighting/unlist.sql", _unlisted(staged, known, after))
             record(connection, self.run, staged, counts)
         _hear(self.heard, staged)
         return sum(counts.values(), Counts())
@@ -122,6 +123,54 @@ def record(
     ]
     values = {"run_id": run.run_id, "dataset": run.dataset.name, "endpoint": run.dataset.path}
     connection.execute(statement("run_report/save.sql"), {**values, "rows": as_json(rows)})
+
+
+# ---------------------------------------------------------------------------------------- verdict
+
+
+def judge(
+    dataset: Dataset,
+    chunk: Chunk,
+    before: Mapping[date, Coverage],
+    heard: datetime | None,
+    ready_hour: int,
+) -> dict[date, Coverage]:
+    """
+    What is stored of each day after the attempts of a chunk.
+
+    `heard` is when an article of the account was last listed, by coverage and by the try so far.
+    """
+    answers = {one.day: one.said for one in chunk if not one.said.error_kind}
+    together, ready = rules.Chunk(answers, heard, dataset.window), time(ready_hour)
+    found = {}
+    for one in chunk:
+        after = rules.after(before[one.day], dataset, one.day, one.said, together, ready)
+        found[one.day] = _with_words(dataset, one, after)
+    return found
+
+
+def _with_words(dataset: Dataset, one: Staged, after: Coverage) -> Coverage:
+    """With what we have of the answer, and what to say of an attempt that brought nothing."""
+    if one.is_answer and one.error is None:
+        after = replace(
+            after,
+            fetched_at=one.said.at,
+            through_date=one.through_date,
+            row_count=one.row_count,
+        )
+    if after.error_kind is None:
+        return after
+    error = one.error or NotReadyError(_why_not_ready(dataset, one.said))
+    cure = error.problem(one.account).as_of(one.said.at, one.said.at).cure
+    return replace(after, error=error.happened, cure=cure)
+
+
+def _why_not_ready(dataset: Dataset, said: rules.Answer) -> str:
+    if said.is_delayed:
+        return "the answer says is_delay"
+    if dataset.describes_articles:
+        return "no article has yesterday's row"
+    return "the answer has no rows yet"
 
 
 def _repeats(one: Staged, known: Known) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
-from weixin_etl.load.judge import judge
+from weixin_etl.load import judge
 from weixin_etl.load.stage import Staged, article_lines, row_end, row_lines, sighting, unpacked
 from weixin_etl.model import Account, Coverage, Pair
 from weixin_etl.parse import parse

@@ -148,15 +148,10 @@ class Merge:
                 follow = statement("fact/follow.sql", dataset)
                 self.connection.execute(follow, {"appids": appids, "msgids": msgids})
 
-    def unlist(self, pairs: Sequence[Mapping[str, object]]) -> None:
-        """Note which articles of pairs answers no longer list: `msgids` that they do, and `at`."""
-        if pairs and self.dataset.describes_articles:
-            self.execute("article_sighting/unlist.sql", pairs=as_json(pairs))
-
-    def unlist_again(self, articles: Sequence[Mapping[str, object]]) -> None:
-        """Note since when articles are not listed: `appid`, `day`, `msgid` and `at`, or None."""
-        if articles and self.dataset.describes_articles:
-            self.execute("article_sighting/unlist_again.sql", articles=as_json(articles))
+    def unlist(self, path: str, what: Sequence[Mapping[str, object]]) -> None:
+        """Note since when articles are not listed."""
+        if what and self.dataset.describes_articles:
+            self.execute(path, rows=as_json(what))
 
     def reject(self, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> int:
         """

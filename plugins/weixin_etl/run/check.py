@@ -93,7 +93,11 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     unplanned = [it.problem for it in configured if it.is_wanted and not it.appid and it.problem]
     with work.warehouse.connect() as connection:
         outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
-        found = [*outcome.excused(), *_rejected(connection, outcome), *_silent(connection, outcome)]
+        found = [
+            *outcome.excused(),
+            *_rejected(connection, outcome),
+            *_silent(connection, outcome),
+        ]
     for problem in found:
         log.warning("%s", problem)
     not_in = [*unplanned, *outcome.problems()]

@@ -1,6 +1,6 @@
 """What came of a run's plan by now, whoever brought it in, and why pairs are not in."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from math import inf
@@ -92,19 +92,15 @@ class Outcome:
 
     def problems(self) -> list[Problem]:
         """Why the run is red: a problem per account and cause."""
-        return together(
-            self._why(account, day, pair)
-            for account, day, pair in self.pairs()
-            if self.makes_red(account, pair)
-        )
+        return self._told(self.makes_red)
 
     def excused(self) -> list[Problem]:
         """The refusals that do not make it red: see `makes_red`."""
-        return together(
-            self._why(account, day, pair)
-            for account, day, pair in self.pairs()
-            if not self.is_in(account, pair) and not self.makes_red(account, pair)
-        )
+        return self._told(lambda *it: not (self.is_in(*it) or self.makes_red(*it)))
+
+    def _told(self, is_wrong: Callable[[PlannedAccount, Coverage], bool]) -> list[Problem]:
+        pairs = (it for it in self.pairs() if is_wrong(it[0], it[2]))
+        return together(self._why(*it) for it in pairs)
 
     def _why(self, account: PlannedAccount, day: date, pair: Coverage) -> Problem:
         """Why a pair is not in, by its last attempt; the cure is for who reads it now."""
