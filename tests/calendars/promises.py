@@ -301,6 +301,7 @@ class Ending:
             pair = self.pair(day)
             is_new = not pair.ready or pair.ready[0] >= at(self.last - 1)
             is_woken = self.is_quiet and (pair.silent_on > -inf or not pair.facts)
+            is_woken |= day in self.by_hand
             if pair.silent_on >= self.last - 2 or self.moved(day) or is_new or is_woken:
                 continue
             rows = [len(them) == self.world.dataset.row_days for them in pair.facts.values()]
