@@ -151,7 +151,7 @@ def replay(options: argparse.Namespace) -> None:
 
 
 def import_(options: argparse.Namespace) -> int:
-    """Load answers that another program kept: JSON lines, optionally compressed with gzip."""
+    """Load answers that another program kept: files of JSON lines, or - for standard input."""
     from weixin_etl.orchestration.commands.imports import show_import
 
     return show_import(options.file)

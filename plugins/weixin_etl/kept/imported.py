@@ -1,7 +1,7 @@
 """
 The verb import: answers that another program kept, loaded like those of a run. Knows no Airflow.
 
-A file holds a JSON object a line, and may be compressed by gzip. Its keys; others are ignored:
+A file holds a JSON object a line; `-` is standard input. Its keys; others are ignored:
 
     appid               the account
     dataset             which endpoint answered, by the name of the dataset
@@ -10,18 +10,18 @@ A file holds a JSON object a line, and may be compressed by gzip. Its keys; othe
     body                the answer: a text whose UTF-8 bytes are kept exactly, or an object, which
                         is kept without white space between its parts
 
-A line that can't be loaded is refused with a sentence, and the others are loaded.
+A line that can't be loaded ends the import: what stands before it is loaded.
 """
 
-import gzip
 import hashlib
-import zlib
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import msgspec
 from sqlalchemy import Engine
@@ -38,7 +38,7 @@ from weixin_etl.warehouse import diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import as_json
 
-_GZIP = b"\x1f\x8b"
+STANDARD_INPUT = Path("-")
 _LIMITS = CallLimits()
 _LONGEST_LINE = 6 * _LIMITS.max_answer_bytes
 """An answer as a text takes up to six times its bytes."""
@@ -46,7 +46,7 @@ _LONGEST_APPID = 100
 _LONGEST_WHY = 300
 
 
-class RefusedLineError(Exception):
+class BadLineError(Exception):
     """A line that can't be loaded. `str()` says why."""
 
 
@@ -55,17 +55,15 @@ class Imported:
     """What came of an import."""
 
     answers: int = 0
-    """Lines with an answer."""
-    refused: int = 0
-    """Lines without."""
     replayed: Replayed = field(default_factory=Replayed)
+    bad_line: str = ""
+    """Which line ended it, and why, if one did."""
 
     def __str__(self) -> str:
         """A line for the person typing."""
         counts = self.replayed.counts
         rows = f"{counted(counts.inserted, 'row')} new, {counts.updated} updated"
-        said = f"{counted(self.answers, 'answer')} loaded: {rows}"
-        return f"{said}; {self.refused} refused" if self.refused else said
+        return f"{counted(self.answers, 'answer')} loaded: {rows}"
 
 
 def import_files(
@@ -75,25 +73,23 @@ def import_files(
     ready_hour: int,
     commit_bytes: int,
     on_progress: Callable[[int], None] = lambda _bytes: None,
-    on_refused: Callable[[str], None] = lambda _sentence: None,
     now: Callable[[], datetime] = clock.now,
 ) -> Imported:
     """
     Keep the answers of files, in commits; then fold the kept answers of their pairs.
 
     So the tables are the same whatever the order of the lines, and of the files. `on_progress` is
-    called with the bytes of the files read so far, `on_refused` with a sentence that names file and
-    line.
+    called with the bytes read so far.
 
     Raises:
         ParameterError: there is no such file.
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     for path in paths:
-        if not path.is_file():
+        if path != STANDARD_INPUT and not path.is_file():
             raise ParameterError(f"there is no file {path}")
     require_migrated(warehouse)
-    reading = _Import(warehouse, commit_bytes, on_progress, on_refused, now)
+    reading = _Import(warehouse, commit_bytes, on_progress, now)
     with diagnosed(warehouse):
         reading.read(paths)
         for dataset in DATASETS.values():
@@ -121,7 +117,6 @@ class _Import:
     warehouse: Engine
     commit_bytes: int
     on_progress: Callable[[int], None]
-    on_refused: Callable[[str], None]
     now: Callable[[], datetime]
     waiting: list[_Answer] = field(default_factory=list)
     pairs: defaultdict[str, set[Pair]] = field(default_factory=lambda: defaultdict(set))
@@ -129,39 +124,22 @@ class _Import:
     imported: Imported = field(default_factory=Imported)
 
     def read(self, paths: Sequence[Path]) -> None:
-        """Keep the answers of the files."""
-        read = 0
-        for path in paths:
-            with path.open("rb") as file:
-                self._read(path, file, read)
-            read += path.stat().st_size
+        """Keep the answers of the files, up to a bad line."""
+        read = kept = 0
+        for place, line in _lines(paths):
+            try:
+                if line.strip():
+                    self.waiting.append(_answer_of(line, self.now()))
+            except BadLineError as error:
+                self.imported.bad_line = f"{place}: {one_line(str(error), _LONGEST_WHY)}"
+                break
+            read += len(line)
+            if read - kept >= self.commit_bytes // 2:
+                self._keep()
+                kept = read
+                self.on_progress(read)
         self._keep()
         self.on_progress(read)
-
-    def _read(self, path: Path, file: BinaryIO, read: int) -> None:
-        number = size = 0
-        try:
-            for number, line in enumerate(_lines(file), start=1):
-                if line.strip():
-                    self._take(path, number, line)
-                    size += len(line)
-                if size >= self.commit_bytes // 2:
-                    self._keep()
-                    size = 0
-                    self.on_progress(read + file.tell())
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            self._refuse(f"{path}, after line {number}: the file is cut off or damaged ({error})")
-
-    def _take(self, path: Path, number: int, line: bytes) -> None:
-        """Take a line's answer, or refuse the line."""
-        try:
-            self.waiting.append(_answer_of(line, self.now()))
-        except RefusedLineError as error:
-            self._refuse(f"{path}, line {number}: {one_line(str(error), _LONGEST_WHY)}")
-
-    def _refuse(self, sentence: str) -> None:
-        self.imported.refused += 1
-        self.on_refused(sentence)
 
     def _keep(self) -> None:
         """Keep what waits, but for what is kept already."""
@@ -190,15 +168,16 @@ class _Import:
         self.waiting.clear()
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file, whether or not it is compressed; of one that is too long, the start."""
-    is_gzip = file.read(len(_GZIP)) == _GZIP
-    file.seek(0)
-    text: BinaryIO = gzip.GzipFile(fileobj=file) if is_gzip else file  # type: ignore[assignment] # it reads lines
-    while line := text.readline(_LONGEST_LINE):
-        yield line
-        while line and len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
-            line = text.readline(_LONGEST_LINE)
+def _lines(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
+    """Each line with its place; of one that is too long, the start."""
+    for path in paths:
+        with ExitStack() as files:
+            is_piped = path == STANDARD_INPUT
+            file = sys.stdin.buffer if is_piped else files.enter_context(path.open("rb"))
+            number = 0
+            while line := file.readline(_LONGEST_LINE):
+                number += 1
+                yield f"{path}, line {number}", line
 
 
 # ------------------------------------------------------------------------------------------ lines
@@ -220,23 +199,23 @@ def _answer_of(line: bytes, now: datetime) -> _Answer:
     The answer of a line, checked like one that a run has fetched.
 
     Raises:
-        RefusedLineError: it can't be loaded.
+        BadLineError: it can't be loaded.
     """
     said = _decoded(line)
     appid, day, fetched_at = said.appid, said.day, said.fetched_at
     if not appid or len(appid) > _LONGEST_APPID or appid != one_line(appid):
-        raise RefusedLineError(f"appid {appid!r:.60} is no AppID")
+        raise BadLineError(f"appid {appid!r:.60} is no AppID")
     dataset = DATASETS.get(said.dataset)
     if dataset is None:
-        raise RefusedLineError(f"dataset {said.dataset!r:.60} is none of {', '.join(DATASETS)}")
+        raise BadLineError(f"dataset {said.dataset!r:.60} is none of {', '.join(DATASETS)}")
     if fetched_at > now + clock.TOLERANCE:
-        raise RefusedLineError(f"fetched_at {fetched_at} is in the future")
+        raise BadLineError(f"fetched_at {fetched_at} is in the future")
     if day < dataset.first_day:
-        raise RefusedLineError(
+        raise BadLineError(
             f"day {day} is too early: {dataset.endpoint} starts on {dataset.first_day}"
         )
     if day >= clock.beijing_date(fetched_at):
-        raise RefusedLineError(
+        raise BadLineError(
             f"day {day} is not before the day in Beijing on which the answer was "
             f"fetched, {clock.beijing_date(fetched_at)}"
         )
@@ -244,21 +223,21 @@ def _answer_of(line: bytes, now: datetime) -> _Answer:
     _require_success(body)
     parsed = parse(dataset, body, day, fetched_at)
     if parsed.unreadable:
-        raise RefusedLineError(f"body: {parsed.unreadable}")
+        raise BadLineError(f"body: {parsed.unreadable}")
     return _Answer(dataset, (appid, day), fetched_at, body)
 
 
 def _decoded(line: bytes) -> _Line:
     if len(line) == _LONGEST_LINE:
-        raise RefusedLineError(f"the line is longer than {_LONGEST_LINE} bytes")
+        raise BadLineError(f"the line is longer than {_LONGEST_LINE} bytes")
     try:
         return _line_decoder.decode(line)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise RefusedLineError(str(error)) from None
+        raise BadLineError(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         is_cut = not line.endswith(b"\n")
         why = "the file ends in the middle of it" if is_cut else str(error)
-        raise RefusedLineError(f"it is not JSON: {why}") from None
+        raise BadLineError(f"it is not JSON: {why}") from None
 
 
 def _body(raw: msgspec.Raw) -> bytes:
@@ -270,17 +249,17 @@ def _body(raw: msgspec.Raw) -> bytes:
         if written.startswith(b"{"):
             return msgspec.json.format(written, indent=-1)
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise RefusedLineError(f"body: {error}") from None
-    raise RefusedLineError("body is neither an object nor a text")
+        raise BadLineError(f"body: {error}") from None
+    raise BadLineError("body is neither an object nor a text")
 
 
 def _require_success(body: bytes) -> None:
     """Make sure that the body is an answer with figures, and no larger than a run would take."""
     if excess := too_large(body, _LIMITS):
-        raise RefusedLineError(f"body: {excess}")
+        raise BadLineError(f"body: {excess}")
     try:
         errcode, errmsg = errcode_and_errmsg(body)
     except ValueError:
-        raise RefusedLineError("body is no JSON object") from None
+        raise BadLineError("body is no JSON object") from None
     if errcode:
-        raise RefusedLineError(f"body is a refusal, no answer: errcode {errcode}: {errmsg}")
+        raise BadLineError(f"body is a refusal, no answer: errcode {errcode}: {errmsg}")

@@ -10,14 +10,11 @@ from weixin_etl.kept.imported import import_files
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.commands.bar import bar
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
-from weixin_etl.text import counted
-
-_LINES_SHOWN = 20
 
 
 def show_import(paths: Sequence[Path]) -> int:
     """
-    Load the files, and print what came of them; the exit code, 1 when a line was refused.
+    Load the files, and print what came of them; the exit code, 1 when a line could not be loaded.
 
     Raises:
         ParameterError: there is no such file.
@@ -25,14 +22,6 @@ def show_import(paths: Sequence[Path]) -> int:
     """
     in_force = settings.read().pipeline
     errors = Console(stderr=True)
-    shown = 0
-
-    def on_refused(sentence: str) -> None:
-        nonlocal shown
-        shown += 1
-        if shown <= _LINES_SHOWN:
-            errors.print(f"weixin-etl: {sentence}", highlight=False, markup=False, soft_wrap=True)
-
     size = sum(path.stat().st_size for path in paths if path.is_file())
     with bar("answers", DownloadColumn, errors) as on_progress:
         imported = import_files(
@@ -41,11 +30,9 @@ def show_import(paths: Sequence[Path]) -> int:
             ready_hour=in_force.ready_hour,
             commit_bytes=in_force.commit_bytes,
             on_progress=lambda done: on_progress(done, size),
-            on_refused=on_refused,
-        )
-    if shown > _LINES_SHOWN:
-        errors.print(
-            f"weixin-etl: and {counted(shown - _LINES_SHOWN, 'more line')}", highlight=False
         )
     Console().print(str(imported), highlight=False, soft_wrap=True)
-    return 1 if imported.refused else 0
+    if imported.bad_line:
+        said = f"weixin-etl: {imported.bad_line}; mend it and import the file again"
+        errors.print(said, highlight=False, markup=False, soft_wrap=True)
+    return 1 if imported.bad_line else 0
