@@ -52,8 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     what = f"default: {' '.join(usual)}"
     add("--accounts", **_ACCOUNTS, help="AppIDs or connection ids (default: all)")
     add("--datasets", nargs="+", default=usual, metavar="DATASET", help=what)
-    add("--save", type=Path, metavar="FOLDER", help="keep the answers, made anonymous")
-    add("--yes", action="store_true", help="save without asking")
     add_command(commands, status).add_argument("--dataset", **_ANY_DATASET)
     _add_kept(commands)
     add = add_command(commands, dictionary).add_argument
@@ -105,7 +103,7 @@ def probe(options: argparse.Namespace) -> int:
     """Ask WeChat whether the pipeline will work for each account: exit code 0, 1, 2 if unknown."""
     from weixin_etl.orchestration.commands.probe import show_probe
 
-    return show_probe(options.accounts, options.datasets, options.save, is_sure=options.yes)
+    return show_probe(options.accounts, options.datasets)
 
 
 def status(options: argparse.Namespace) -> int:

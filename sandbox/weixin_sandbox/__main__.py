@@ -7,10 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
-from weixin_etl.probe.saved import SavedAnswer, read
 from weixin_sandbox.accounts import DEFAULT_ACCOUNT, Account
 from weixin_sandbox.app import Sandbox
 from weixin_sandbox.effects import EFFECTS, NUMBERED
@@ -29,12 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         today=options.today,
         latency_seconds=options.latency,
         scenarios=options.scenario,
-        answers=options.answers,
     )
-    if len(sandbox.accounts) < len(sandbox.reported.accounts):
-        parser.error(
-            f"--answers: of {len(sandbox.reported.accounts)} accounts; give as many --account"
-        )
     for scenario in sandbox.scenarios:
         if scenario.account not in (None, sandbox.component.appid, *sandbox.accounts):
             parser.error(f"--scenario {scenario.name}: there is no account {scenario.account}")
@@ -93,13 +86,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="APPID:SECRET[:NAME]",
         help="may be given several times",
     )
-    parser.add_argument(
-        "--answers",
-        type=_answers,
-        default=(),
-        metavar="FOLDER",
-        help="serve what `weixin-etl probe --save FOLDER` wrote, in place of made-up figures",
-    )
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="per call")
     parser.add_argument(
         "--scenario",
@@ -120,13 +106,6 @@ def _account(text: str) -> Account:
     if not appid or not secret:
         raise argparse.ArgumentTypeError(f"{appid!r} is not APPID:SECRET[:NAME]")
     return Account(appid, secret, name)
-
-
-def _answers(text: str) -> list[SavedAnswer]:
-    try:
-        return read(Path(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _scenario(text: str) -> Scenario:

@@ -90,8 +90,6 @@ def data(platform: Platform, asked: Asked) -> Answer:
     if effect and effect.expires_token:
         platform.tokens.expire(asked.query["access_token"])
     _refuse(effect)
-    if reported := platform.reported_answer(appid, endpoint.name, day):
-        return _delivered(platform, effect, reported)
     yesterday = today - timedelta(days=1)
     items = endpoint.items(platform.seed, appid, day, today)
     is_delay: bool | str = False

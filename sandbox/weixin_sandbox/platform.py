@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from weixin_etl import clock
-from weixin_etl.probe.saved import SavedAnswer
 from weixin_sandbox import endpoints
 from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
-from weixin_sandbox.answers import Answer, to_bytes
 from weixin_sandbox.component import RegisteredComponent
 from weixin_sandbox.effects import Effect
 from weixin_sandbox.quota import Quota
-from weixin_sandbox.reported import Reported
 from weixin_sandbox.scenarios import CallKind, Scenario
 from weixin_sandbox.token_service import TokenService
 from weixin_sandbox.tokens import Tokens
@@ -57,8 +54,6 @@ class Platform:
         token_service_bearer: what a caller of the token service must send, or None.
         slow_seconds: how long the scenario `slow` holds an answer back.
         daily_limit: calls per endpoint, account and Beijing day.
-        answers: what a probe has saved; served in place of made-up figures, one account's after
-            the other to the `accounts`. Days without one are empty.
 
     Attributes:
         before_delivery: called with each call once it has been decided and remembered, before
@@ -78,10 +73,8 @@ class Platform:
         token_service_bearer: str | None = None,
         slow_seconds: float = 35.0,
         daily_limit: int = 1000,
-        answers: Iterable[SavedAnswer] = (),
     ) -> None:
         self.accounts = {account.appid: account for account in accounts}
-        self.reported = Reported(answers)
         self.seed = seed
         self.today = today
         self.latency_seconds = latency_seconds
@@ -122,14 +115,6 @@ class Platform:
         now = self.beijing_now
         hits = (it for it in list(self.scenarios) if it.hits(kind, now, appid, day, endpoint))
         return next((scenario.effect for scenario in hits), None)
-
-    def reported_answer(self, appid: str, endpoint: str, day: date) -> Answer | None:
-        """What was saved for the account; None where nothing of anybody was."""
-        if not self.reported.accounts:
-            return None
-        by_appid = dict(zip(self.accounts, self.reported.accounts, strict=False))
-        found = self.reported.answer(by_appid.get(appid, ""), endpoint, day, self.beijing_today)
-        return found or Answer(to_bytes({"list": []}))
 
     def remember(self, call: Call, body: bytes) -> None:  # noqa: ARG002 # for who keeps the bytes
         """Keep a call as it was answered, but not what the answer said: a subclass may."""

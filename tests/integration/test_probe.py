@@ -2,21 +2,20 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
+from datetime import date, timedelta
 
 import pytest
+from wire import Handler, Wire, refuses, says
 
 from weixin_etl.api import client as api_client
 from weixin_etl.cli import main
-from weixin_etl.probe.saved import read
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
-from weixin_sandbox.reported import Reported
 
 WORKS = "The pipeline will work for this account"
 NOT_YET = "The pipeline will not work for this account yet: "
 NOT_KNOWN = "Whether the pipeline will work for this account is not known: "
 BY_DETAIL = "--datasets article_total_detail"
-REPORTED = Path(__file__).parents[1] / "fixtures/reported"
+YESTERDAY = date(2026, 11, 23)
 Probe = Callable[..., tuple[int, str]]
 
 
@@ -50,7 +49,7 @@ def probe(
         said = "".join(capsys.readouterr())
         secrets = [DEFAULT_ACCOUNT.secret, *sandbox.issued_tokens]
         assert [it for it in secrets if it in said] == []
-        is_table = "--save" not in options and not said.startswith("weixin-etl: ")
+        is_table = not said.startswith("weixin-etl: ")
         assert not is_table or max(map(len, said.splitlines())) <= 80
         return code, " ".join(said.split())
 
@@ -97,22 +96,39 @@ def test_it_says_whether_the_pipeline_will_work(
     assert len(calls) <= 4 * (1 if options else 2)
 
 
-def test_shapes_that_nobody_declared(probe: Probe, sandbox: Sandbox) -> None:
-    """Eight rows, texts for figures and booleans, unknown and missing keys, GBK: each is named."""
-    sandbox.reported = Reported(read(REPORTED / "odd"))
+def odd(call: Handler) -> None:
+    """An article a day, in shapes that nobody declared; nothing is said of a quota."""
+    asked = json.loads(call.asked.body)
+    if "begin_date" not in asked:
+        refuses(48001)(call)
+        return
+    day = date.fromisoformat(asked["begin_date"])
+    key = "detail_list" if call.asked.path.endswith("detail") else "details"
+    days = (day + timedelta(age) for age in range(8))
+    rows = [{"stat_date": str(it), "share_user": "122122"} for it in days if it <= YESTERDAY]
+    item = {"ref_date": str(day), "msgid": "2247000001_1", "title": "标题", "from_nowhere": 776655}
+    answer = {"list": [item | {key: rows}], "is_delay": "false"}
+    says(json.dumps(answer, ensure_ascii=False).encode("gbk"))(call)
 
-    code, said = probe()
+
+def test_shapes_that_nobody_declared(probe: Probe, connection: Callable[..., None]) -> None:
+    """Eight rows, texts for figures and booleans, unknown and missing keys, GBK: each is named."""
+    with Wire().serving() as wire:
+        wire.on_data = odd
+        connection(host=wire.account.base_url)
+
+        code, said = probe()
 
     assert code == 1
     for expected in (
         "✗ shape written in GB18030, not in UTF-8; unknown keys: from_nowhere; missing keys: ",
-        "details.share_user (a text)",
-        "rows beyond 7 days: 1;",
+        "of another type: details.share_user (a text), is_delay (a text)",
+        "rows beyond 7 days: 1 → nothing: the pipeline copes;",
         "Rows of an article in the end, 7 or 8 (1 article) more?",
-        "missing keys: detail_list.read_user; of another type: is_delay (a text)",
-        f"{NOT_YET}report it, with what --save writes.",
+        f"{NOT_YET}report it, with these lines.",
     ):
         assert expected in said
+    assert [it for it in ("122122", "776655", "标题") if it in said] == []
 
 
 def test_a_refused_entry_ends_no_other(
@@ -141,8 +157,6 @@ def test_a_refused_entry_ends_no_other(
     [
         ("--datasets articletotal", "there is no articletotal; there are article_total, "),
         ("--accounts weixin_defualt", "no connection id or appid weixin_defualt; there are "),
-        ("--save .", ". exists and is not an empty folder: name another"),
-        ("--save /dev/null/it", "/dev/null/it can't be written to: name another"),
     ],
 )
 def test_what_cannot_be_asked_is_one_sentence(
@@ -165,20 +179,3 @@ def test_without_an_account_it_says_so(probe: Probe, monkeypatch: pytest.MonkeyP
 
     assert (code, said.count("weixin-etl:")) == (2, 1)
     assert "create weixin_default with type weixin" in said
-
-
-def test_answers_are_saved_after_one_was_shown(
-    probe: Probe, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """Without a person to ask only with --yes; nothing of account, secret or token is in them."""
-    unasked, said = probe("--save", str(tmp_path / "unasked"))
-    code, _ = probe("--save", str(tmp_path / "saved"), "--yes")
-
-    assert (unasked, code) == (0, 0)
-    assert "Replaced: add_to_fav_count, " in said
-    assert "Not written, as nobody can be asked: --yes writes 6 answers" in said
-    assert not (tmp_path / "unasked").exists()
-    text = "".join(path.read_text() for path in (tmp_path / "saved").iterdir())
-    secrets = [DEFAULT_ACCOUNT.secret, DEFAULT_ACCOUNT.appid, *sandbox.issued_tokens, "2026-11"]
-    assert [it for it in secrets if it in text] == []
-    assert len(read(tmp_path / "saved")) == 6

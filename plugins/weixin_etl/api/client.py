@@ -75,7 +75,7 @@ class WeixinClient:
         self._quota_caller = Caller(account, _in_short(limits))
         self._keeper = _keeper(account, ask_for_token or _own_token(account, self._caller))
 
-    def listen(self, on_response: Callable[[Call, Response], None]) -> None:
+    def listen(self, on_response: Callable[[Response], None]) -> None:
         """From here on `on_response` is given each answer of WeChat's, before it is judged."""
         self._caller.on_response = self._quota_caller.on_response = on_response
 

@@ -119,7 +119,7 @@ class Caller:
     def __init__(self, account: Account, limits: CallLimits) -> None:
         self._account = account
         self._limits = limits
-        self.on_response: Callable[[Call, Response], None] = lambda *_: None
+        self.on_response: Callable[[Response], None] = lambda _: None
         """Is given what WeChat answers to a call, usable or not, before it is judged."""
 
     def post(self, call: Call, on_try: Callable[[], None] = lambda: None) -> bytes:
@@ -172,7 +172,7 @@ class Caller:
                 headers={"Content-Type": "application/json"},
             )
             response = self._exchange(request, deadline)
-            self.on_response(call, response)
+            self.on_response(response)
             return self._judge(call, response)
 
         return self._patiently(once)

@@ -1,1 +1,1 @@
-"""Whether what this project believes of WeChat is true for an account: asked, judged, kept."""
+"""Whether what this project believes of WeChat is true for an account: asked and judged."""

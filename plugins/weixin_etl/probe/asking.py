@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from weixin_etl import clock
 from weixin_etl.api.client import Answer, SaidQuota, WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, NotReadyError, UnreadableError, WeixinError
-from weixin_etl.api.http import Call, Response
+from weixin_etl.api.http import Response
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 
@@ -25,8 +25,7 @@ class AskedDay:
     answer: Answer | None
     error: WeixinError | None
     """Why there is none."""
-    response: Response | None
-    """As it came, also a refusal; None when nothing did."""
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,8 @@ class Asked:
     name: str
     error: WeixinError | None = None
     """Why there is no token, or nobody to ask."""
-    responses: list[Response] = field(default_factory=list)
-    """Everything WeChat said; bodies only of figures and their refusals: others hold a token."""
+    content_types: list[str] = field(default_factory=list)
+    """Of everything WeChat said, tokens and refusals as well."""
     ahead: timedelta | None = None
     """How far WeChat's clock is ahead of this machine's; None if it does not say."""
     datasets: list[AskedDataset] = field(default_factory=list)
@@ -69,10 +68,10 @@ def ask(client: WeixinClient, datasets: Sequence[Dataset], on_call: Callable[[st
     """Ask for everything, each call once; `on_call` is told what is waited for."""
     asked = Asked(client.account, str(client.account))
 
-    def listen(call: Call, response: Response) -> None:
+    def listen(response: Response) -> None:
         if response.said_at is not None:
             asked.ahead = response.said_at - datetime.now(UTC)
-        asked.responses.append(response if call.dataset else Response(response.status, b""))
+        asked.content_types.append(response.content_type)
 
     client.listen(listen)
     on_call(f"{asked.name}: token")
@@ -82,7 +81,7 @@ def ask(client: WeixinClient, datasets: Sequence[Dataset], on_call: Callable[[st
         asked.error = error
         return asked
     today = clock.beijing_date(asked.at)
-    asked.datasets += [_ask(client, it, today, asked.responses, on_call) for it in datasets]
+    asked.datasets += [_ask(client, it, today, asked.content_types, on_call) for it in datasets]
     return asked
 
 
@@ -90,7 +89,7 @@ def _ask(
     client: WeixinClient,
     dataset: Dataset,
     today: date,
-    responses: list[Response],
+    content_types: Sequence[str],
     on_call: Callable[[str], None],
 ) -> AskedDataset:
     on_call(f"{client.account}: {dataset.name}, quota")
@@ -102,13 +101,11 @@ def _ask(
     days: list[AskedDay] = []
     for day in days_to_ask(dataset, today):
         on_call(f"{client.account}: {dataset.name} {day}")
-        heard = len(responses)
         outcome = client.datacube(dataset, day)
-        response = responses[-1] if len(responses) > heard else None
         if isinstance(outcome, Answer):
-            days.append(AskedDay(day, outcome, None, response))
+            days.append(AskedDay(day, outcome, None, content_types[-1]))
             continue
-        days.append(AskedDay(day, None, outcome.error, response))
+        days.append(AskedDay(day, None, outcome.error))
         if not isinstance(outcome.error, _GOES_ON_AFTER):
             break
     return AskedDataset(dataset, quota, days)

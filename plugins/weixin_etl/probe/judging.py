@@ -24,7 +24,7 @@ from weixin_etl.probe.asking import Asked, AskedDataset, AskedDay
 from weixin_etl.probe.shape import OPTIONAL, Shape, before_row, declared, shape_of
 from weixin_etl.text import counted, few_names, one_line
 
-REPORT = "report it, with what --save writes"
+REPORT = "report it, with these lines"
 _KEYS_NAMED = 4
 _WECHAT = ".weixin.qq.com"
 
@@ -164,7 +164,7 @@ def _connection(asked: Asked) -> Finding:
         if isinstance(one, ClockError):
             return _refused("connection", one)
     assert account is not None  # noqa: S101 # else there is an error
-    if not asked.responses:
+    if not asked.content_types:
         if isinstance(error, UnreachableError) and not account.token_url:
             return _refused("connection", error)
         return Finding(Grade.UNKNOWN, "connection", f"{account.base_url} was not asked")
@@ -194,7 +194,7 @@ def _token(asked: Asked) -> Iterator[Finding]:
     if error is None:
         giver = "the token service" if account.token_url else "WeChat"
         yield Finding(Grade.GOOD, "token", f"{giver} gave one")
-    elif asked.responses or account.token_url or not isinstance(error, UnreachableError):
+    elif asked.content_types or account.token_url or not isinstance(error, UnreachableError):
         yield _refused("token", error)
 
 

@@ -89,10 +89,10 @@ def _is_delay(it: Seen) -> str:
 
 def _written(it: Seen) -> str:
     kinds = {
-        f"{one_line(day.response.content_type, 60) or 'no Content-Type'}; {found.charset or '?'}"
+        f"{one_line(day.content_type, 60) or 'no Content-Type'}; {found.charset or '?'}"
         for day in it.asked.days
         for found in it.shapes
-        if found.day == day.day and day.response
+        if found.day == day.day
     }
     return " and ".join(sorted(kinds)) or _NOT_KNOWN
 

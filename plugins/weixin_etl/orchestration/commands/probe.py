@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -18,12 +17,11 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.accounts import Clients, discover
-from weixin_etl.probe import saved
 from weixin_etl.probe.asking import CALLS_A_DATASET, Asked, ask
 from weixin_etl.probe.judging import Grade, judge, seen
 from weixin_etl.probe.questions import settled
 from weixin_etl.problem import OperatorError
-from weixin_etl.text import counted, one_line, shown
+from weixin_etl.text import counted, one_line
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import WarehouseError
 
@@ -35,29 +33,18 @@ _MARKS = {
     Grade.UNKNOWN: "[yellow]?[/yellow]",
     Grade.BAD: "[red]✗[/red]",
 }
-_LINES_SHOWN = 40
 
 
-def show_probe(
-    accounts: Sequence[str], datasets: Sequence[str], folder: Path | None, *, is_sure: bool
-) -> int:
-    """
-    Ask, print what came, and write the answers into a folder, if one is named; the exit code.
-
-    `is_sure` writes them without a question.
-    """
+def show_probe(accounts: Sequence[str], datasets: Sequence[str]) -> int:
+    """Ask, and print what came; the exit code."""
     try:
         wanted = _named(datasets)
-        if folder:
-            saved.require_new(folder)
         asked = _ask_all(accounts, wanted)
     except OperatorError as error:
         sys.stderr.write(f"weixin-etl: {error}\n")
         return NOT_KNOWN
     console = Console()
     grades = [_show(console, it) for it in asked]
-    if folder:
-        _save(console, asked, folder, is_sure=is_sure)
     if Grade.BAD in grades:
         return TO_CHANGE
     return NOT_KNOWN if Grade.UNKNOWN in grades else WORKS
@@ -165,37 +152,3 @@ def _table(*headings: str) -> Table:
     for column in table.columns[:-1]:
         column.max_width = 36
     return table
-
-
-def _save(console: Console, asked: Sequence[Asked], folder: Path, *, is_sure: bool) -> None:
-    """Show one answer, ask, and write them."""
-    found = saved.anonymised(asked)
-
-    def say(text: str) -> None:
-        console.print(shown(text), highlight=False, markup=False, soft_wrap=True)
-
-    if found.left_out:
-        say(
-            f"\n{counted(found.left_out, 'answer')} can't be saved: no JSON, or something of the "
-            "original would be left in it."
-        )
-    if not found.answers:
-        say("\nThere is no answer to save.")
-        return
-    longest = max(found.answers, key=lambda it: len(saved.as_text(it)))
-    lines = saved.as_text(longest).splitlines()
-    say("\nOne of the answers as it would be saved:\n")
-    say("\n".join(lines[:_LINES_SHOWN]))
-    if len(lines) > _LINES_SHOWN:
-        say(f"… and {counted(len(lines) - _LINES_SHOWN, 'more line')}")
-    say(f"\nReplaced: {', '.join(found.replaced)}.")
-    what = f"{counted(len(found.answers), 'answer')} to {folder}"
-    if not is_sure:
-        if not sys.stdin.isatty():
-            say(f"Not written, as nobody can be asked: --yes writes {what}.")
-            return
-        if console.input(f"Write {what}? [y/N] ", markup=False).strip().lower() not in ("y", "yes"):
-            say("Not written.")
-            return
-    saved.write(folder, found.answers)
-    say(f"Written: {what}. Look at them before you show them to anybody.")
