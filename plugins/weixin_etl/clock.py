@@ -49,18 +49,10 @@ def beijing_date(instant: datetime) -> date:
     return beijing(instant)[0]
 
 
-def next_time(of_day: time, after: datetime) -> datetime:
-    """The first instant after another at which it is that time of day in Beijing."""
-    at = datetime.combine(beijing_date(after), of_day, SHANGHAI)
-    return at if at > after else at + timedelta(days=1)
-
-
-def beijing_text(
-    instant: datetime, until: datetime | None = None, *, pattern: str = "%Y-%m-%d %H:%M"
-) -> str:
+def beijing_text(*instants: datetime, pattern: str = "%Y-%m-%d %H:%M") -> str:
     """An aware instant, or a stretch of time, for a sentence: `2026-11-24 08:30 Beijing time`."""
-    ends = [instant] if until is None else [instant, until]
-    return f"{' to '.join(at.astimezone(SHANGHAI).strftime(pattern) for at in ends)} Beijing time"
+    texts = (at.astimezone(SHANGHAI).strftime(pattern) for at in instants)
+    return f"{' to '.join(texts)} Beijing time"
 
 
 def duration(lasted: timedelta) -> str:
@@ -72,19 +64,18 @@ def duration(lasted: timedelta) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def disagreement(theirs: datetime, ours: datetime | None = None) -> str:
+def disagreement(theirs: datetime) -> str:
     """
     Both times, for a sentence, if WeChat's clock and this machine's disagree; else nothing.
 
     This machine's real clock is meant, whatever `WEIXIN_NOW` says: a wrong one would ask for the
     wrong days and date the answers wrongly.
     """
-    ours = ours or datetime.now(UTC)
+    ours = datetime.now(UTC)
     if abs(theirs - ours) <= TOLERANCE:
         return ""
-    apart = f"{duration(abs(theirs - ours))} {'ahead' if theirs > ours else 'behind'}"
     at, their_at = (f"{it.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}" for it in (ours, theirs))
-    return f"this machine's clock says {at}, WeChat's {their_at} Beijing time: {apart}"
+    return f"this machine's clock says {at}, WeChat's {their_at} Beijing time"
 
 
 def days_as_ranges(days: Sequence[date]) -> str:

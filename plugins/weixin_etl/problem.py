@@ -5,17 +5,16 @@ import traceback
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, time
+from datetime import date
 from enum import Enum, StrEnum, auto
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.text import one_line, shortened, shown
+from weixin_etl.text import one_line, shown
 
-LONGEST_CAUSE = 500
-"""Characters of a cause: a stranger's words may be its last."""
+_LONGEST = {"cause": 500, "cure": 2000, "account": 2000, "subject": 2000}
+"""Characters of the texts, which may quote a stranger."""
 
 
 class OperatorError(Exception):
@@ -119,33 +118,6 @@ class ProblemKind(StrEnum):
         return cls.UNKNOWN
 
 
-class Wait(NamedTuple):
-    """What a kind of problem waits for."""
-
-    until: time
-    """The time of day, in Beijing."""
-    cure: str
-    """What to do, with the `{time}`."""
-
-    @property
-    def on_any_day(self) -> str:
-        """The cure, whatever the day."""
-        return self.cure.format(time=f"{self.until:%H:%M}")
-
-
-WAITS = {
-    ProblemKind.NOT_READY: Wait(time(10), "run again after {time} Beijing time"),
-    ProblemKind.DAILY_QUOTA: Wait(
-        time(0),
-        "wait until {time} Beijing time, or have WeChat raise the quota, then trigger a new run",
-    ),
-    ProblemKind.HELD_BACK: Wait(
-        time(0), "clear ingest after {time} Beijing time, or lower [weixin] quota_reserve"
-    ),
-}
-RUN_NOW = "run again now"
-
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """
@@ -173,34 +145,19 @@ class Problem:
     """The Airflow connection that its cure is about, where that is not its own; not recorded."""
 
     def __post_init__(self) -> None:
-        """Hold texts that can be shown: all but `kind` may quote a stranger."""
+        """Hold texts that can be shown."""
         if self.conn_id and not self.appid:
             object.__setattr__(self, "account", self.conn_id)
             object.__setattr__(self, "subject", self.conn_id)
-        for name in ("cause", "cure", "account", "subject"):
+        for name, longest in _LONGEST.items():
             if text := getattr(self, name):
-                object.__setattr__(self, name, one_line(text))
-        object.__setattr__(self, "cause", shortened(self.cause, LONGEST_CAUSE))
+                object.__setattr__(self, name, one_line(text, longest))
 
     @property
     def title(self) -> str:
         """The problem in a few words."""
         who = self.account or self.subject or "WeChat"
         return self.kind.heading.format(who=who, subject=self.subject)
-
-    def as_of(self, met_at: datetime, now: datetime) -> "Problem":
-        """
-        With the cure for who reads it at `now`, if it waits for a time of day.
-
-        That is the next such time after it was met: `run again after 2026-11-24 10:00 Beijing
-        time`, and once that has come `run again now`.
-        """
-        wait = WAITS.get(self.kind)
-        if wait is None:
-            return self
-        at = clock.next_time(wait.until, met_at)
-        cure = RUN_NOW if at <= now else wait.cure.format(time=f"{at:%Y-%m-%d %H:%M}")
-        return replace(self, cure=cure)
 
     def __str__(self) -> str:
         """What to change first, ids last; of a connection, which it begins with, no conn_id."""

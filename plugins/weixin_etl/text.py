@@ -12,9 +12,6 @@ _NOT_SHOWN: dict[int, str | None] = {
     ord("\t"): "\t",
 }
 """Control characters but for lines and tabs, and those that turn the order of reading."""
-_FIRST_CHINESE = "\u2e80"
-_NOT_LAST = " ,;:·(，。；：、（"
-_NAMES_IN_LINE = 20
 
 
 def storable(text: str) -> str:
@@ -33,14 +30,6 @@ def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
     return line if len(text) <= longest else f"{line}…"
 
 
-def shortened(text: str, length: int) -> str:
-    """The text, or as many words, or Chinese characters, as there is room for; of one, a part."""
-    if len(text) <= length:
-        return text
-    ends = (n for n in range(length - 1, 0, -1) if text[n] == " " or text[n] >= _FIRST_CHINESE)
-    return f"{text[: next(ends, length - 1)].rstrip(_NOT_LAST)}…"
-
-
 def counted(count: int, what: str) -> str:
     """`1 day`, `3 days`: a count and what is counted, in the singular, for a sentence."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
@@ -51,7 +40,7 @@ def accounts_are(count: int) -> str:
     return f"{counted(count, 'account')} {'is' if count == 1 else 'are'}"
 
 
-def few_names(names: Sequence[str]) -> str:
+def few_names(names: Sequence[str], most: int = 20) -> str:
     """`a, b and 9 more`: as many as a line holds, there may be thousands."""
-    more = len(names) - _NAMES_IN_LINE
-    return ", ".join(names[:_NAMES_IN_LINE]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

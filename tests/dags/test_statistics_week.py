@@ -52,7 +52,7 @@ def test_a_week_of_statistics_days(
     assert [n for n, it in enumerate(mornings) if it.state == "success"] == (
         [0, 1, 3, 4, 5] if has_it else []
     )
-    waits = f"{DEFAULT_ACCOUNT.name}: run again after 2026-11-27 10:00 Beijing time"
+    waits = f"{DEFAULT_ACCOUNT.name}: run again once figures are there"
     assert [waits in it.log for it in mornings] == [n == 2 for n in range(6)]
     first, end = MORNING.date() - timedelta(days=dataset.window), date(2026, 11, 30)
     days = [first + timedelta(days=age) for age in range((end - first).days)]

@@ -75,7 +75,7 @@ def probe(
         ("odd-row", BY_DETAIL, (1, ["✗ promises", "read_user is a text, not a whole number"])),
         ("falling-total", BY_DETAIL, (0, ["! promises totals that fall: ", WORKS])),
         ("busy", "", (2, [f"{NOT_KNOWN}wait; if it persists, check the Base URL"])),
-        ("daily-quota", BY_DETAIL, (2, [f"{NOT_KNOWN}wait until 00:00 Beijing time"])),
+        ("daily-quota", BY_DETAIL, (2, [f"{NOT_KNOWN}trigger a new run on a later day"])),
         ("quota-call:errcode:48001", BY_DETAIL, (0, ["the pipeline counts its calls", WORKS])),
     ],
 )

@@ -29,7 +29,7 @@ TELL_NOBODY = (
     *map("orchestration.{}".format, ("commands", "page", "settings")),
 )
 """Modules without causes or cures: what they print or serve is English."""
-NAMED_SO = {"cause", "cure", "met_by", "asked_again", "why", "never", "apart", "unreadable"}
+NAMED_SO = {"cause", "cure", "met_by", "asked_again", "why", "never", "unreadable"}
 """Variables, attributes and keywords whose texts are sentences."""
 ARGUMENTS: dict[str, tuple[int, ...]] = {
     **{name: (0,) for name in vars(errors) if name.endswith("Error")},
@@ -37,7 +37,7 @@ ARGUMENTS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("Advice", "Matter", "WarehouseError", "PassingWarehouseError"), (0, 1)),
     **dict.fromkeys(("Problem", "_unusable"), (1, 2)),
     **{"problem_of": (2, 3), "_require_private": (3,), "from_errcode": (1,)},
-    **{"says": (0,), "Wait": (1,)},
+    "says": (0,),
 }
 """Where sentences stand in calls, by position."""
 RETURNING = {"_describe", "too_large", "_successor", "connection", "disagreement"}

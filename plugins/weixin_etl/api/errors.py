@@ -32,8 +32,8 @@ from unicodedata import category
 
 from weixin_etl.datasets import ARTICLES_SET, DATASETS, Dataset
 from weixin_etl.model import Account, connection_of
-from weixin_etl.problem import WAITS, OperatorError, Problem, ProblemKind
-from weixin_etl.text import one_line, shortened
+from weixin_etl.problem import OperatorError, Problem, ProblemKind
+from weixin_etl.text import one_line
 
 _AUTHORISE_AGAIN = "have the account authorised again"
 _LEAVE_OUT = "leave it out of weixin_accounts"
@@ -161,7 +161,7 @@ class NotReadyError(WeixinError):
 
     kind = ProblemKind.NOT_READY
     cause = "the figures are not ready yet"
-    cure = WAITS[kind].on_any_day
+    cure = "run again once figures are there, usually by 10:00 Beijing time"
     met_by = "`is_delay`, or no article has yesterday's row"
     asked_again = "scheduled runs: every 30 minutes until noon"
 
@@ -171,7 +171,7 @@ class DailyQuotaError(WeixinError):
 
     kind = ProblemKind.DAILY_QUOTA
     cause = "the calls allowed in a day are used up"
-    cure = WAITS[kind].on_any_day
+    cure = "trigger a new run on a later day in Beijing, or have WeChat raise the quota"
     asked_again = "by the next daily run"
     stops_account = True
 
@@ -181,7 +181,7 @@ class HeldBackError(WeixinError):
 
     kind = ProblemKind.HELD_BACK
     cause = "held back for the quota"
-    cure = WAITS[kind].on_any_day
+    cure = "clear ingest on a later day in Beijing, or lower [weixin] quota_reserve"
     asked_again = "by the next daily run, where it reaches the day"
 
 
@@ -382,7 +382,7 @@ def from_errcode(
     """
     errmsg = _harmless(errmsg, secrets)
     rid = _RID.search(errmsg)
-    detail = shortened(_RID.sub("", errmsg), _LONGEST_ERRMSG + 1)
+    detail = one_line(_RID.sub("", errmsg), _LONGEST_ERRMSG)
     if errcode not in _ERRCODES:
         return UnreadableError(f"errcode {errcode}: {detail}", account=account)
     kind = BY_CODE.get(errcode)

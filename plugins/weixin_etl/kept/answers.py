@@ -65,8 +65,8 @@ def answers_of_pair(
 
 def answer_line(answer: KeptAnswer) -> str:
     """A line of the list of answers: number, when it was seen, and how long it is."""
-    last = answer.last_seen_at if answer.last_seen_at != answer.fetched_at else None
-    seen = clock.beijing_text(answer.fetched_at, last, pattern="%Y-%m-%d %H:%M:%S")
+    instants = dict.fromkeys((answer.fetched_at, answer.last_seen_at))
+    seen = clock.beijing_text(*instants, pattern="%Y-%m-%d %H:%M:%S")
     return f"{answer.raw_response_id}  {seen}  {len(answer.body):,} bytes"
 
 

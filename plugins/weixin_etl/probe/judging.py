@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import IntEnum
+from functools import partial
 from itertools import pairwise
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ from weixin_etl.probe.shape import OPTIONAL, Shape, before_row, declared, shape_
 from weixin_etl.text import counted, few_names, one_line
 
 REPORT = "report it, with these lines"
-_KEYS_NAMED = 4
+_few = partial(few_names, most=4)
 _WECHAT = ".weixin.qq.com"
 
 
@@ -281,11 +282,6 @@ def _shape(it: Seen) -> Finding:
     is_bad = bool(foreign or headline.intersection(missing))
     change = REPORT if is_bad or odd else f"nothing: the pipeline copes; {REPORT}"
     return Finding(Grade.BAD if is_bad else Grade.NOTE, name, "; ".join(said), change)
-
-
-def _few(keys: Sequence[str]) -> str:
-    more = len(keys) - _KEYS_NAMED
-    return ", ".join(keys[:_KEYS_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _promises(it: Seen) -> Finding:

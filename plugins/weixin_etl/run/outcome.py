@@ -103,7 +103,7 @@ class Outcome:
         return together(self._why(*it) for it in pairs)
 
     def _why(self, account: PlannedAccount, day: date, pair: Coverage) -> Problem:
-        """Why a pair is not in, by its last attempt; the cure is for who reads it now."""
+        """Why a pair is not in, by its last attempt."""
         is_asked = pair.is_attempted_since(account.planned_at)
         pair = pair if is_asked else self.used_up(account) or pair
         if not pair.is_attempted_since(account.planned_at):
@@ -112,16 +112,14 @@ class Outcome:
         problem = problem_of(account, kind, pair.error or "", pair.cure or "", [day])
         if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
             problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
-        met_at = pair.attempted_at or self.now
-        return replace(problem, errcode=pair.error_code).as_of(met_at, self.now)
+        return replace(problem, errcode=pair.error_code)
 
     def _not_asked(self, account: PlannedAccount, day: date) -> Problem:
         if self.calls_left[account.appid] > 0:
             kind = ProblemKind.NOT_ASKED
             return problem_of(account, kind, "not asked yet", "clear the task ingest", [day])
         held_back = HeldBackError
-        problem = problem_of(account, held_back.kind, held_back.cause, held_back.cure, [day])
-        return problem.as_of(self.now, self.now)
+        return problem_of(account, held_back.kind, held_back.cause, held_back.cure, [day])
 
 
 def chunks_of(first: list[date], older: list[date]) -> list[list[date]]:

@@ -19,7 +19,7 @@ from weixin_etl.problem import Problem
 LANGUAGE = "zh-CN"
 CATALOGUE = Path(__file__).with_suffix(".toml")
 _OF_SENTENCES = {
-    *("address", "apart", "cause", "connection", "cure", "days", "how_long", "messages", "msgid"),
+    *("address", "cause", "connection", "cure", "days", "how_long", "messages", "msgid"),
     *("other", "others", "pause", "permission_set", "reason", "rest", "variable", "what"),
     *("whose", "why"),
 }

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
 from weixin_etl.problem import End, Problem, ProblemKind
-from weixin_etl.text import counted, shortened
+from weixin_etl.text import counted
 from weixin_etl.trouble import chinese
 from weixin_etl.trouble.incidents import FINDINGS, TASKS, Incident, is_warning
 from weixin_etl.warehouse import statement
@@ -125,7 +125,6 @@ def tell(
         untold = [
             replace(
                 incident,
-                problem=incident.problem.as_of(incident.seen_at, now),
                 is_warning=is_warning(incident.dataset, incident.problem, collected),
             )
             for incident in known
@@ -281,12 +280,12 @@ def _as_many_as_fit(lines: Sequence[str], taken: int, here: Installation) -> lis
 
 
 def _within(text: str, most_bytes: int) -> str:
-    """The text, or the words of its beginning that there is room for."""
+    """The text, or as much of its beginning as there is room for."""
     encoded = text.encode()
     if len(encoded) <= most_bytes:
         return text
     room = encoded[: most_bytes - len("…".encode())].decode(errors="ignore")
-    return shortened(text, len(room) + 1)
+    return f"{room}…"
 
 
 # ----------------------------------------------------------------------------------- for programs

@@ -243,11 +243,7 @@ def assess(
     no account is collected, if nothing else says why. `airflow` is None when it can't be asked.
     """
     over = tuple(incident for incident in incidents if incident.closed_at)
-    known = [
-        replace(incident, problem=incident.problem.as_of(incident.seen_at or now, now))
-        for incident in incidents
-        if not incident.closed_at
-    ]
+    known = [incident for incident in incidents if not incident.closed_at]
     accounts = [_account(account, known, airflow, now) for account in facts]
     found = [
         *known,
@@ -466,7 +462,7 @@ def _days_without_incident(
             if not any(_is_why(problem, facts, day) for problem in ours):
                 lacking = _lacking(facts, day, over, now)
                 found[lacking.common].append(lacking)
-    return [_of_days(days, now) for days in found.values()]
+    return [_of_days(days) for days in found.values()]
 
 
 def _lacking(
@@ -519,7 +515,7 @@ _AFTER_ASKING = ("report", "check")
 """Tasks that have nothing to do with whether a day comes in."""
 
 
-def _of_days(lacking: Sequence[_Lacking], now: datetime) -> ListedProblem:
+def _of_days(lacking: Sequence[_Lacking]) -> ListedProblem:
     """One problem for days that are not in for the same reason, as the newest of them tells it."""
     newest = max(lacking, key=lambda one: one.day)
     facts, pairs = newest.facts, [one.pair for one in lacking if one.pair]
@@ -538,8 +534,6 @@ def _of_days(lacking: Sequence[_Lacking], now: datetime) -> ListedProblem:
         days=days,
         errcode=newest.pair.error_code if newest.pair else None,
     )
-    if newest.pair and newest.pair.error:  # not of one that is over
-        problem = problem.as_of(max(attempts), now)
     if newest.state is State.LOST:
         ask = f"trigger {facts.dataset.dag_id} with begin_date {days[0]} and end_date {days[-1]}"
         problem = replace(problem, cure=f"{problem.cure}; then {ask}" if problem.cure else ask)

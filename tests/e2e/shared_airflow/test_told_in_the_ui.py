@@ -151,7 +151,7 @@ def test_every_refusal_says_what_to_change(stack: Stack) -> None:
     assert red.errors("refresh_access_token") != []
     assert red.ends_with("check") == [f"{len(collected)} accounts are not in: see the lines above"]
     warnings = [it["event"] for it in red.log("check") if it.get("level") == "warning"]
-    assert [it for it in warnings if it.startswith(f"{not_ready.name}: run again after 20")]
+    assert [it for it in warnings if it.startswith(f"{not_ready.name}: run again once figures")]
     assert [line for line in checked if line.startswith(not_ready.name)] == []
 
 

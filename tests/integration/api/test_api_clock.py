@@ -60,8 +60,7 @@ def test_the_token_call_compares_the_clocks_and_says_what_to_set(wire: Wire):
         r"春风 \(wx0000000000000001\): set this machine's clock, or bypass a proxy that "
         r"caches \(the clocks disagree: "
         r"this machine's clock says [-\d]{10} [:\d]{8}, WeChat's "
-        r"[-\d]{10} [:\d]{8} Beijing time: "
-        r"1 h 0 min behind\)",
+        r"[-\d]{10} [:\d]{8} Beijing time\)",
         str(caught.value),
     )
 

@@ -360,7 +360,7 @@ def test_an_account_whose_quota_is_used_up_is_not_asked_again(
         assert not any(error.is_retryable for error in errors if error)
         (line,) = lines(errors[-1])
         assert line.startswith(
-            "春风: wait until 2026-11-25 00:00 Beijing time, or have WeChat raise"
+            "春风: trigger a new run on a later day in Beijing, or have WeChat raise"
         )
     assert set(coverage(warehouse, "error_kind, error_code")) == {("daily_quota", 45009)}
 

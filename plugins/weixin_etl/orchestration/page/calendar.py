@@ -182,7 +182,7 @@ def _coverage(of: Figures, row: dict[str, Any]) -> dict[str, Any]:
     pair = Coverage(**row)
     kind = ProblemKind(pair.error_kind or ProblemKind.UNKNOWN)
     problem = Problem(kind, pair.error or "", pair.cure or "", errcode=pair.error_code)
-    said = told(problem.as_of(pair.attempted_at or of.now, of.now), of.language)
+    said = told(problem, of.language)
     return {**row, "ending": ending(pair), "error": said.cause, "cure": said.cure}
 
 
