@@ -8,8 +8,7 @@ import msgspec
 
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Article, Parsed
+from weixin_etl.parse import Article, Parsed, parse
 
 DAY = date(2026, 11, 17)
 """The publication day asked for."""

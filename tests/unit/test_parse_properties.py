@@ -15,9 +15,7 @@ from parse_cases import FETCHED_AT, read
 
 from weixin_etl import json_text
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset, Kind
-from weixin_etl.parse import RowByRow, parse
-from weixin_etl.parse.articles import Parsed
-from weixin_etl.parse.values import BIGINT_MAX, SMALLINT_MAX, Row
+from weixin_etl.parse import BIGINT_MAX, SMALLINT_MAX, Parsed, Row, RowByRow, parse
 
 both_datasets = pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
 NEXT_DAY = DAY + timedelta(days=1)

@@ -18,8 +18,7 @@ from weixin_etl.datasets import (
     FOLLOWER_TOTAL,
     Dataset,
 )
-from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Parsed
+from weixin_etl.parse import Parsed, parse
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DAY = date(2026, 5, 12)

@@ -18,8 +18,7 @@ from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.load import judge
 from weixin_etl.load.stage import Staged, article_lines, row_end, row_lines, sighting, unpacked
 from weixin_etl.model import Account, Coverage, Pair
-from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Article, Parsed
+from weixin_etl.parse import Article, Parsed, parse
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import each_of
 

@@ -18,8 +18,7 @@ from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.errors import UnreadableError, WeixinError
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, Pair
-from weixin_etl.parse import day_before, parse
-from weixin_etl.parse.articles import Article, Parsed, Rejected
+from weixin_etl.parse import Article, Parsed, Rejected, day_before, parse
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _AS_CSV = "FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"

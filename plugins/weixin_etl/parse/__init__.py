@@ -4,20 +4,214 @@ Bytes to typed articles and rows (pure).
 An answer that is exactly as documented is decoded at once by type. Any other is read row by row:
 each row is converted by type. Only a row that can't be is read value by value: what does not fit is
 rejected, the rest of the row is loaded.
+
+The items of other answers are read like articles: of a channel `msgid` is its number, of an account
+as a whole it is empty. They have the one row of their day.
 """
 
+import hashlib
+import re
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
 
 import msgspec
+from msgspec.structs import asdict, astuple, replace
 
 from weixin_etl import clock, json_text
 from weixin_etl.datasets import DATASETS, Dataset, ItemKey, Kind, Rows
-from weixin_etl.parse import values
-from weixin_etl.parse.articles import Article, Parsed, Rejected
 
+BIGINT_MAX, SMALLINT_MAX = 2**63 - 1, 2**15 - 1
+_RATE_END = 10**15
 _MOST_REJECTED = 100_000
+_LONGEST_MSGID = 200
+"""Characters; real ones have a dozen, and an index entry holds 2,704 bytes."""
+_Msgid = Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_MSGID, pattern="^[^\0]*$")]
+_Text = Annotated[str, msgspec.Meta(pattern="^[^\0]*$")] | None
+_Count = Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None
+_SmallCount = Annotated[int, msgspec.Meta(ge=0, le=SMALLINT_MAX)] | None
+ATTRIBUTES = {"title": _Text, "url": _Text, "content_url": _Text, "publish_type": _SmallCount}
+"""What an answer says of an article, and its type; what is of another type is in `extra`."""
+UNDOCUMENTED = "user_source"
+"""Many answers give it of an article: it is in `extra`, and such an answer is as documented."""
+_WHAT = {
+    Kind.COUNT: f"a whole number from 0 to {BIGINT_MAX}",
+    Kind.RATE: f"a number from 0 to {_RATE_END}",
+    Kind.LIST: "a list",
+}
+"""What a metric's value has to be."""
+_IN_TEXTS = re.compile("[0-9]{1,19}([.][0-9]{1,30})?")
+"""How a number in a text is written, as long as a figure can be."""
+_MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
+_WORD = {type(None): "missing", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
+
+
+class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Figures of one article and one day; `row_type` adds the dataset's metrics."""
+
+    stat_date: date
+
+
+@cache
+def row_type(dataset: Dataset) -> type[Row]:
+    """The Struct of the dataset's rows: stat_date, then its metrics, None where absent."""
+    checked = [metric for metric in dataset.metrics if metric.kind is not Kind.COUNT]
+
+    def check(row: Row) -> None:
+        if not all(fits(metric.kind, getattr(row, metric.name)) for metric in checked):
+            raise ValueError
+
+    row: type[Row] = msgspec.defstruct(  # type: ignore[assignment] # typed as any Struct
+        "Row",
+        [(it.name, Any if it in checked else _Count, None) for it in dataset.metrics],
+        bases=(Row,),
+        namespace={"__post_init__": check} if checked else {},
+        kw_only=True,
+    )
+    return row
+
+
+def fits(kind: Kind, value: Any) -> bool:
+    """Whether a decoded value is null, or one of the kind that Postgres can hold as it is."""
+    if value is None:
+        return True
+    if kind is Kind.COUNT:
+        return type(value) is int and 0 <= value <= BIGINT_MAX
+    is_number = type(value) in (int, Decimal) and 0 <= value < _RATE_END
+    is_one = isinstance(value, list) if kind is Kind.LIST else is_number
+    return is_one and bool(json_text.clean(value) == value)
+
+
+def _as_number(kind: Kind, value: Any) -> Any:
+    """The number of a metric in a text, a count as in 3.0 as 3, and anything else as it is."""
+    if isinstance(value, str) and kind is not Kind.LIST and _IN_TEXTS.fullmatch(value):
+        value = Decimal(value)
+    is_count = kind is Kind.COUNT and isinstance(value, Decimal) and abs(value) <= BIGINT_MAX
+    return int(value) if is_count and value == int(value) else value
+
+
+def _misfit(name: str, value: Any, what: str) -> str:
+    """Why a value is rejected: `share_user is a text, not …`."""
+    return f"{name} is {what_it_is(value)}, not {what}"
+
+
+def what_it_is(value: Any) -> str:
+    """What kind of value it is, in words that quote nothing of it."""
+    name = _WORD.get(type(value), "a number")
+    return "a negative number" if name == "a number" and value < 0 else name
+
+
+@dataclass(slots=True)
+class Article:
+    """One article of the day asked, with its rows by stat_date."""
+
+    msgid: str
+    title: str | None = None
+    url: str | None = None
+    content_url: str | None = None
+    publish_type: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    rows: dict[date, Row] = field(default_factory=dict)
+    row_extras: dict[date, dict[str, Any]] = field(default_factory=dict)
+    """Unknown metrics, for the rows that have any."""
+
+    @property
+    def message(self) -> tuple[str, int] | tuple[None, None]:
+        """The message's id and the article's position in it, from 1."""
+        match = _MSGID.fullmatch(self.msgid)
+        return (match["message"], int(match["position"])) if match else (None, None)
+
+    def merge(self, newer: "Article") -> list[date]:
+        """Take over what a later mention of the article holds; the days of the rows that change."""
+        for name in ATTRIBUTES:
+            if getattr(newer, name) is not None:
+                setattr(self, name, getattr(newer, name))
+        self.extra |= newer.extra
+        extras = newer.row_extras
+        return [day for day, row in newer.rows.items() if self.merge_row(row, extras.get(day, {}))]
+
+    def merge_row(self, row: Row, extra: dict[str, Any]) -> bool:
+        """Take over a later mention of a row, with its unknown metrics; whether it changes."""
+        day = row.stat_date
+        known, known_extra = self.rows.get(day), self.row_extras.get(day, {})
+        if known is not None:
+            given = {name: value for name, value in asdict(row).items() if value is not None}
+            row = replace(known, **given)
+        self.rows[day] = row
+        if merged_extra := known_extra | extra:
+            self.row_extras[day] = merged_extra
+        return row != known or merged_extra != known_extra
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A part of an answer that does not fit: a value of a row, a whole row, or an article."""
+
+    reason: str
+    """Names a value's metric; quotes nothing: more people may read it than the payload."""
+    payload: str
+    msgid: str | None = None
+    """None when it names no article."""
+    stat_date: date | None = None
+    """None when it is of no row, or of one without a date."""
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What one answer says of the day asked: its articles and rows, and what does not fit."""
+
+    articles: dict[str, Article] = field(default_factory=dict)
+    unreadable: str = ""
+    """Why no articles can be made out in it, if so."""
+    rejected: list[Rejected] = field(default_factory=list)
+    is_delayed: bool = False
+    """WeChat's own word that the figures are not the newest."""
+    unknown_metrics: set[str] = field(default_factory=set)
+
+    @property
+    def list_sha256(self) -> bytes:
+        """Of the msgids it lists, in order, and a `?` for each rejected part that is no article."""
+        unknown = sum(part.msgid not in self.articles for part in self.rejected)
+        listed = "\0".join([*sorted(self.articles), *["?"] * unknown])
+        return hashlib.sha256(listed.encode()).digest()
+
+    @property
+    def row_count(self) -> int:
+        """Rows that fit, each once."""
+        return sum(len(article.rows) for article in self.articles.values())
+
+    @property
+    def through_date(self) -> date | None:
+        """The last stat_date every article reaches; None when one has no row, or there is none."""
+        if not all(article.rows for article in self.articles.values()):
+            return None
+        return min((max(article.rows) for article in self.articles.values()), default=None)
+
+    @property
+    def nothing_fits(self) -> bool:
+        """Whether parts are rejected, and no row holds more than its day."""
+        rows = (row for article in self.articles.values() for row in article.rows.values())
+        has_figure = any(value is not None for row in rows for value in astuple(row)[1:])
+        return bool(self.rejected) and not has_figure and not self.unknown_metrics
+
+    def is_whole(self, publication_date: date, window: int) -> bool:
+        """Whether nothing is rejected, and each article has the rows of the window's days."""
+        days = {publication_date + timedelta(days=age) for age in range(window)}
+        have_all = all(days <= article.rows.keys() for article in self.articles.values())
+        return have_all and not self.rejected and not self.unreadable
+
+    def has_row_of(self, day: date) -> bool:
+        """Whether any article has a row of that stat_date."""
+        return any(day in article.rows for article in self.articles.values())
+
+    def add(self, article: Article) -> None:
+        """Add an article, or merge it into its earlier mention."""
+        self.unknown_metrics.update(*article.row_extras.values())
+        known = self.articles.setdefault(article.msgid, article)
+        if known is not article:
+            known.merge(article)
 
 
 def day_before(fetched_at: datetime) -> date:
@@ -46,17 +240,11 @@ def parse(dataset: Dataset, body: bytes, day: date, fetched_at: datetime) -> Par
 
 
 def _decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
-    rows: Any = list[values.row_type(dataset)]  # type: ignore[misc] # built at run time
-    item: Any = msgspec.defstruct(
-        "Item",
-        [
-            *(("ref_date", date), ("msgid", values.Msgid), (dataset.rows_key, rows)),
-            *((name, form, None) for name, form in values.ATTRIBUTES.items()),
-            (values.UNDOCUMENTED, values.Count, None),
-        ],
-        kw_only=True,
-        forbid_unknown_fields=True,
-    )
+    rows: Any = list[row_type(dataset)]  # type: ignore[misc] # built at run time
+    keys = [("ref_date", date), ("msgid", _Msgid), (dataset.rows_key, rows)]
+    others = ATTRIBUTES | {UNDOCUMENTED: _Count}
+    optional = [(name, form, None) for name, form in others.items()]
+    item: Any = msgspec.defstruct("Item", [*keys, *optional], forbid_unknown_fields=True)
     answer = msgspec.defstruct("Answer", [("list", list[item]), ("is_delay", bool, False)])
     return msgspec.json.Decoder(answer, float_hook=Decimal)
 
@@ -73,7 +261,7 @@ def documented(dataset: Dataset, body: bytes, day: date, last_day: date) -> Pars
         return None
     try:
         answer = _DECODERS[dataset].decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidOperation):
+    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
         return None
     parsed = Parsed(is_delayed=answer.is_delay)
     for item in answer.list:
@@ -81,22 +269,21 @@ def documented(dataset: Dataset, body: bytes, day: date, last_day: date) -> Pars
         rows = {row.stat_date: row for row in written if day <= row.stat_date <= last_day}
         if item.ref_date != day or len(rows) != len(written):  # repeated, or out of range
             return None
-        attributes = {name: getattr(item, name) for name in values.ATTRIBUTES}
-        seen = getattr(item, values.UNDOCUMENTED)
-        extra = {} if seen is None else {values.UNDOCUMENTED: seen}
+        attributes = {name: getattr(item, name) for name in ATTRIBUTES}
+        seen = getattr(item, UNDOCUMENTED)
+        extra = {} if seen is None else {UNDOCUMENTED: seen}
         parsed.add(Article(item.msgid, **attributes, extra=extra, rows=rows))
     return parsed
 
 
+@dataclass(slots=True)
 class RowByRow:
     """Reads one answer, whatever it holds; its rows end with `last_day`."""
 
-    def __init__(self, dataset: Dataset, day: date, last_day: date) -> None:
-        self._dataset, self._day, self._last_day = dataset, day, last_day
-        key = [dataset.item.name] if dataset.item else []
-        self._item_keys = {"ref_date", *key, *dataset.meaningless}
-        self._row_type = values.row_type(dataset)
-        self._parsed = Parsed()
+    dataset: Dataset
+    day: date
+    last_day: date
+    parsed: Parsed = field(default_factory=Parsed)
 
     def read(self, body: bytes) -> Parsed:
         """What the answer says."""
@@ -107,40 +294,40 @@ class RowByRow:
         items = answer.get("list") if isinstance(answer, dict) else None
         if not isinstance(items, list):
             return Parsed(unreadable="the answer has no list")
-        self._parsed.is_delayed = str(answer.get("is_delay")).lower() in ("true", "1")
+        self.parsed.is_delayed = str(answer.get("is_delay")).lower() in ("true", "1")
         for item in items:
             self._item(item)
-            if len(rejected := self._parsed.rejected) > _MOST_REJECTED:
+            if len(rejected := self.parsed.rejected) > _MOST_REJECTED:
                 return Parsed(
                     unreadable=f"more than {_MOST_REJECTED} parts of the answer do not fit, "
                     f"the first because of {rejected[0].reason}"
                 )
-        return self._parsed
+        return self.parsed
 
     def _item(self, item: Any) -> None:
         if not isinstance(item, dict):
             self._reject("an item that is not an object", item)
             return
-        msgid, why_unnamed = _named(self._dataset.item, item)
+        msgid, why_unnamed = _named(self.dataset.item, item)
         if why_unnamed:
             self._reject(why_unnamed, item)
-        elif item.get("ref_date") != self._day.isoformat():
+        elif item.get("ref_date") != self.day.isoformat():
             self._reject("ref_date is not the day asked for", item, msgid)
         else:
-            self._parsed.add(self._article(msgid, item))
+            self.parsed.add(self._article(msgid, item))
 
     def _article(self, msgid: str, item: dict[str, Any]) -> Article:
         """The item's article; what a statistics day's has beside its row belongs to the row."""
-        key, is_list = self._dataset.rows_key, self._dataset.rows_in is Rows.LIST
-        rest = {name: value for name, value in item.items() if name not in self._item_keys}
-        rows = rest.pop(key, None)
+        dataset, is_list = self.dataset, self.dataset.rows_in is Rows.LIST
+        named = {"ref_date", dataset.item and dataset.item.name, *dataset.meaningless}
+        rest = {name: value for name, value in item.items() if name not in named}
+        rows: Any = rest.pop(dataset.rows_key, None)
         article = _described(msgid, rest if is_list else {})
-        if not is_list and isinstance(rows, dict | None):
-            row = rest | (rows or {})
-            rows = [row | {"stat_date": row.get("stat_date") or item["ref_date"]}]
-        elif not is_list or not isinstance(rows, list | None):
-            self._reject(values.misfit(key, rows, self._dataset.rows_in.value), item, msgid)
-            rows = []  # it is listed, without a row
+        if type(rows) not in (type(None), list if is_list else dict):
+            self._reject(_misfit(dataset.rows_key, rows, dataset.rows_in.value), item, msgid)
+            return article  # it is listed, without a row
+        if not is_list:
+            rows = [{"stat_date": item["ref_date"], **rest, **(rows or {})}]
         for row in rows or []:
             self._row(article, row)
         return article
@@ -152,10 +339,11 @@ class RowByRow:
         if reason:
             self._reject(reason, row, article.msgid, stat_date)
             return
-        names = row.keys() - self._row_type.__struct_fields__
+        form = row_type(self.dataset)
+        names = row.keys() - form.__struct_fields__
         unknown = {name: value for name in names if (value := row.pop(name)) is not None}
         try:
-            typed = msgspec.convert(row, self._row_type)
+            typed = msgspec.convert(row, form)
         except (msgspec.ValidationError, UnicodeEncodeError):  # the latter: a lone surrogate
             typed = self._value_by_value(article.msgid, row, stat_date)
         article.merge_row(typed, json_text.clean(unknown))
@@ -167,55 +355,53 @@ class RowByRow:
         try:
             stat_date = msgspec.convert(row.get("stat_date"), date)
         except (msgspec.ValidationError, UnicodeEncodeError):
-            return values.misfit("stat_date", row.get("stat_date"), "a date"), None
-        if not self._day <= stat_date <= self._last_day:
+            return _misfit("stat_date", row.get("stat_date"), "a date"), None
+        if not self.day <= stat_date <= self.last_day:
             return "stat_date is no day that the answer can have a row of", stat_date
-        figures = (row.get(metric.name) for metric in self._dataset.metrics)
-        may_be_empty = self._dataset.describes_articles or any(it is not None for it in figures)
+        figures = (row.get(metric.name) for metric in self.dataset.metrics)
+        may_be_empty = self.dataset.describes_articles or any(it is not None for it in figures)
         return "" if may_be_empty else "a row without a figure", stat_date
 
-    def _value_by_value(
-        self, msgid: str, row: dict[str, Any], stat_date: date | None
-    ) -> values.Row:
+    def _value_by_value(self, msgid: str, row: dict[str, Any], stat_date: date | None) -> Row:
         known: dict[str, Any] = {"stat_date": stat_date}
-        for metric in self._dataset.metrics:
+        for metric in self.dataset.metrics:
             written = json_text.clean(row.get(metric.name))
-            value = values.as_number(metric.kind, written)
-            if values.fits(metric.kind, value):
+            value = _as_number(metric.kind, written)
+            if fits(metric.kind, value):
                 known[metric.name] = value
             else:
-                reason = values.misfit(metric.name, written, values.WHAT[metric.kind])
+                reason = _misfit(metric.name, written, _WHAT[metric.kind])
                 self._reject(reason, written, msgid, stat_date)
-        return self._row_type(**known)
+        return row_type(self.dataset)(**known)
 
     def _reject(
         self, reason: str, payload: Any, msgid: str | None = None, stat_date: date | None = None
     ) -> None:
         text = json_text.encode(json_text.clean(payload))
-        self._parsed.rejected.append(Rejected(reason, text, msgid, stat_date))
+        self.parsed.rejected.append(Rejected(reason, text, msgid, stat_date))
 
 
 def _named(key: ItemKey | None, item: dict[str, Any]) -> tuple[str, str]:
     """What tells an item from the others of its day, as a text; and why it can't be told, if so."""
     if key is None:
         return "", ""
-    written = item.get(key.name)
+    written = json_text.clean(item.get(key.name))
     if key.is_number:
-        number, what = values.as_number(Kind.COUNT, written), values.WHAT[Kind.COUNT]
-        name = str(number) if number is not None and values.fits(Kind.COUNT, number) else ""
+        name, what = _as_number(Kind.COUNT, written), _WHAT[Kind.COUNT]
+        is_name = name is not None and fits(Kind.COUNT, name)
     else:
-        name, what = json_text.clean(written) if isinstance(written, str) else "", values.A_MSGID
-    is_name = 0 < len(name) <= values.LONGEST_MSGID
-    return (name, "") if is_name else ("", values.misfit(key.name, written, what))
+        name, what = written, f"a text of 1 to {_LONGEST_MSGID} characters"
+        is_name = isinstance(name, str) and 0 < len(name) <= _LONGEST_MSGID
+    return (str(name), "") if is_name else ("", _misfit(key.name, written, what))
 
 
 def _described(msgid: str, attributes: dict[str, Any]) -> Article:
     """An article without its rows; an attribute of another type is unknown."""
     article = Article(msgid)
     for name, value in json_text.clean(attributes).items():
-        is_small = type(value) is int and 0 <= value <= values.SMALLINT_MAX
+        is_small = type(value) is int and 0 <= value <= SMALLINT_MAX
         fits = is_small if name == "publish_type" else isinstance(value, str)
-        if name in values.ATTRIBUTES and fits:
+        if name in ATTRIBUTES and fits:
             setattr(article, name, value)
         elif value is not None:
             article.extra[name] = value

@@ -19,8 +19,7 @@ from weixin_etl.api.errors import (
     WeixinError,
 )
 from weixin_etl.datasets import Dataset, Rows
-from weixin_etl.parse.articles import Article
-from weixin_etl.parse.values import Row
+from weixin_etl.parse import Article, Row
 from weixin_etl.probe.asking import Asked, AskedDataset, AskedDay
 from weixin_etl.probe.shape import OPTIONAL, Shape, before_row, declared, shape_of
 from weixin_etl.text import counted, few_names, one_line

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from weixin_etl import clock
 from weixin_etl.api.client import SaidQuota
-from weixin_etl.parse.values import ATTRIBUTES
+from weixin_etl.parse import ATTRIBUTES
 from weixin_etl.probe.judging import Seen, parts_above
 from weixin_etl.text import counted, few_names, one_line
 

@@ -9,9 +9,7 @@ from typing import Any
 from weixin_etl import json_text
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import Dataset, Kind, Rows
-from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Parsed
-from weixin_etl.parse.values import ATTRIBUTES, UNDOCUMENTED, fits, what_it_is
+from weixin_etl.parse import ATTRIBUTES, UNDOCUMENTED, Parsed, fits, parse, what_it_is
 
 _is_count = partial(fits, Kind.COUNT)
 _CHARSETS = ("UTF-8", "GB18030")
