@@ -14,12 +14,7 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.problem import OperatorError
 from weixin_etl.text import one_line, shown
 
-INTERRUPTED = 130
-"""The exit code of a command that was ended by Ctrl-C."""
-
 Command = Callable[[argparse.Namespace], int | None]
-Commands = Any
-"""What `argparse` gives for adding commands; its class has no public name."""
 
 
 def _day(text: str) -> date:
@@ -30,9 +25,7 @@ def _day(text: str) -> date:
 
 
 _ACCOUNTS: dict[str, Any] = {"nargs": "+", "default": (), "metavar": "ACCOUNT"}
-_ANY_DATASET: dict[str, Any] = {"choices": DATASETS, "help": "default: all"}
 _DAY: dict[str, Any] = {"type": _day, "metavar": "YYYY-MM-DD"}
-_WHICH_DAY = "{0} publication day, in Beijing (default: the {0} there is)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,29 +45,29 @@ def _parser() -> argparse.ArgumentParser:
     what = f"default: {' '.join(usual)}"
     add("--accounts", **_ACCOUNTS, help="AppIDs or connection ids (default: all)")
     add("--datasets", nargs="+", default=usual, metavar="DATASET", help=what)
-    add_command(commands, status).add_argument("--dataset", **_ANY_DATASET)
+    add = add_command(commands, status).add_argument
+    add("--dataset", choices=DATASETS, help="default: all")
     _add_kept(commands)
     add = add_command(commands, dictionary).add_argument
     add("--format", choices=["csv", "json"], default="csv")
     return parser
 
 
-def _add_kept(commands: Commands) -> None:
+def _add_kept(commands: Any) -> None:
     """Add the commands for the kept answers."""
     parser = add_command(commands, answers)
     add = parser.add_argument
     add("account", help="its AppID, its connection's id, or its name")
     add("publication_day", **_DAY)
-    default = next(iter(DATASETS))
-    add("--dataset", choices=DATASETS, default=default, help="default: %(default)s")
+    add("--dataset", choices=DATASETS, default=next(iter(DATASETS)), help="default: %(default)s")
     add = parser.add_mutually_exclusive_group().add_argument
     add("--list", action="store_true", help="list the distinct answers instead")
     add("--id", type=int, help="one of the list (default: the one seen last)")
     add = add_command(commands, replay).add_argument
     add("dataset", choices=DATASETS)
     add("--accounts", **_ACCOUNTS, help="AppIDs, connection ids or names (default: all)")
-    add("--begin", **_DAY, help=_WHICH_DAY.format("first"))
-    add("--end", **_DAY, help=_WHICH_DAY.format("last"))
+    add("--begin", **_DAY, help="first day to replay, in Beijing (default: the first kept)")
+    add("--end", **_DAY, help="last day to replay (default: the last kept)")
     add("--rejected", action="store_true", help="only days with open rejected parts")
     add("--apply", action="store_true", help="write the difference")
     add_command(commands, import_).add_argument("file", nargs="+", type=Path)
@@ -138,14 +131,9 @@ def replay(options: argparse.Namespace) -> None:
     from weixin_etl.kept.answers import Selection
     from weixin_etl.orchestration.commands.replay import show_replay
 
-    selection = Selection(
-        DATASETS[options.dataset],
-        tuple(options.accounts),
-        options.begin,
-        options.end,
-        options.rejected,
-    )
-    show_replay(selection, is_applied=options.apply)
+    dataset, accounts = DATASETS[options.dataset], tuple(options.accounts)
+    selected = Selection(dataset, accounts, options.begin, options.end, options.rejected)
+    show_replay(selected, is_applied=options.apply)
 
 
 def import_(options: argparse.Namespace) -> int:
@@ -164,7 +152,7 @@ def dictionary(options: argparse.Namespace) -> None:
     write(dictionary(open_warehouse()), sys.stdout)
 
 
-def add_command(commands: Commands, command: Command, **options: Any) -> argparse.ArgumentParser:
+def add_command(commands: Any, command: Command, **options: Any) -> argparse.ArgumentParser:
     """Add a command with its function's name and docstring."""
     name, said = command.__name__.rstrip("_"), command.__doc__
     parser: argparse.ArgumentParser = commands.add_parser(
@@ -182,7 +170,7 @@ def run_command(options: argparse.Namespace, before: Callable[[], None] = lambda
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, _interrupt)
+            signal.signal(number, signal.default_int_handler)  # ended as by Ctrl-C
     command: Command = options.command
     try:
         with redirect_stdout(sys.stderr):  # what Airflow logs is not part of a command's output
@@ -190,16 +178,11 @@ def run_command(options: argparse.Namespace, before: Callable[[], None] = lambda
         return command(options) or 0
     except KeyboardInterrupt:
         sys.stderr.write("weixin-etl: stopped.\n")
-        return INTERRUPTED
+        return 130
     except OperatorError as error:
         for sentence in str(error).splitlines():
             sys.stderr.write(f"weixin-etl: {one_line(sentence)}\n")
         return 1
-
-
-def _interrupt(*_: object) -> None:
-    """Let a command clean up what it started, as it does for Ctrl-C."""
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
