@@ -14,8 +14,6 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.problem import OperatorError
 from weixin_etl.text import one_line, shown
 
-Command = Callable[[argparse.Namespace], int | None]
-
 
 def _day(text: str) -> date:
     try:
@@ -152,11 +150,11 @@ def dictionary(options: argparse.Namespace) -> None:
     write(dictionary(open_warehouse()), sys.stdout)
 
 
-def add_command(commands: Any, command: Command, **options: Any) -> argparse.ArgumentParser:
+def add_command(commands: Any, command: Any, **options: Any) -> argparse.ArgumentParser:
     """Add a command with its function's name and docstring."""
-    name, said = command.__name__.rstrip("_"), command.__doc__
+    name, doc = command.__name__.rstrip("_"), command.__doc__
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=said, description=said, **options
+        name, help=doc, description=doc, **options
     )
     parser.set_defaults(command=command)
     return parser
@@ -171,11 +169,10 @@ def run_command(options: argparse.Namespace, before: Callable[[], None] = lambda
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)  # ended as by Ctrl-C
-    command: Command = options.command
     try:
         with redirect_stdout(sys.stderr):  # what Airflow logs is not part of a command's output
             before()
-        return command(options) or 0
+        return int(options.command(options) or 0)
     except KeyboardInterrupt:
         sys.stderr.write("weixin-etl: stopped.\n")
         return 130

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from weixin_etl.text import counted
@@ -80,12 +81,7 @@ def disagreement(theirs: datetime) -> str:
 
 def days_as_ranges(days: Sequence[date]) -> str:
     """`2026-11-17 to 2026-11-19, 2026-11-23`: the days in order, neighbours joined."""
-    ranges: list[list[date]] = []
-    for day in sorted(set(days)):
-        if ranges and (day - ranges[-1][1]).days == 1:
-            ranges[-1][1] = day
-        else:
-            ranges.append([day, day])
-    return ", ".join(
-        str(first) if first == last else f"{first} to {last}" for first, last in ranges
-    )
+    numbered = enumerate(sorted(set(days)))
+    neighbours = groupby(numbered, lambda it: it[1].toordinal() - it[0])
+    ranges = ([day for _, day in those] for _, those in neighbours)
+    return ", ".join(f"{it[0]} to {it[-1]}" if len(it) > 1 else str(it[0]) for it in ranges)

@@ -2,7 +2,6 @@
 
 import logging
 import traceback
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -161,22 +160,19 @@ class Problem:
 
     def __str__(self) -> str:
         """What to change first, ids last; of a connection, which it begins with, no conn_id."""
-        said = (
-            f"{self.cure} ({self.cause})" if self.cure and self.cause else self.cure or self.cause
-        )
-        ids = [
-            self.conn_id if self.appid else "",
-            "" if self.errcode is None else f"errcode {self.errcode}",
-        ]
-        parts = [said, days_as_ranges(self.days), ", ".join(filter(None, ids))]
+        cause, cure = self.cause, self.cure
+        said = f"{cure} ({cause})" if cure and cause else cure or cause
+        errcode = "" if self.errcode is None else f"errcode {self.errcode}"
+        ids = filter(None, [self.conn_id if self.appid else "", errcode])
+        parts = [said, days_as_ranges(self.days), ", ".join(ids)]
         return (f"{self.account}: " if self.account else "") + " · ".join(filter(None, parts))
 
 
 def together(problems: Iterable[Problem]) -> list[Problem]:
     """Problems that differ only in their days as one."""
-    alike: dict[Problem, list[Problem]] = defaultdict(list)
+    alike: dict[Problem, list[Problem]] = {}
     for problem in problems:
-        alike[replace(problem, days=())].append(problem)
+        alike.setdefault(replace(problem, days=()), []).append(problem)
     return [replace(same, days=days_of(those)) for same, those in alike.items()]
 
 

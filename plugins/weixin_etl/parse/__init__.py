@@ -265,14 +265,13 @@ def documented(dataset: Dataset, body: bytes, day: date, last_day: date) -> Pars
         return None
     parsed = Parsed(is_delayed=answer.is_delay)
     for item in answer.list:
-        written = getattr(item, dataset.rows_key)
+        given = asdict(item)
+        written, seen = given.pop(dataset.rows_key), given.pop(UNDOCUMENTED)
         rows = {row.stat_date: row for row in written if day <= row.stat_date <= last_day}
-        if item.ref_date != day or len(rows) != len(written):  # repeated, or out of range
+        if given.pop("ref_date") != day or len(rows) != len(written):  # repeated, or out of range
             return None
-        attributes = {name: getattr(item, name) for name in ATTRIBUTES}
-        seen = getattr(item, UNDOCUMENTED)
         extra = {} if seen is None else {UNDOCUMENTED: seen}
-        parsed.add(Article(item.msgid, **attributes, extra=extra, rows=rows))
+        parsed.add(Article(**given, extra=extra, rows=rows))
     return parsed
 
 
