@@ -161,11 +161,7 @@ def add_command(commands: Any, command: Any, **options: Any) -> argparse.Argumen
 
 
 def run_command(options: argparse.Namespace, before: Callable[[], None] = lambda: None) -> int:
-    """
-    Call `before`, run the command that the options name, and return its exit code.
-
-    An error whose text is a sentence is printed without a traceback.
-    """
+    """Call `before`, then the command; its exit code. An OperatorError is a sentence on stderr."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)  # ended as by Ctrl-C

@@ -94,8 +94,8 @@ class ProblemKind(StrEnum):
     POOL_MISSING = _run("pool_missing", "the pool is missing")
     RUN_LATE = _run("run_late", "the daily run is late")
     DAYS_LOST = Kind("days_lost", "{who}: days lost")
-    UNKNOWN_METRIC = _run(
-        "unknown_metric", "unknown metric {subject}", ends=End.AT_ONCE, is_warning=True
+    UNKNOWN_METRIC = Kind(
+        "unknown_metric", "unknown metric {subject}", End.AT_ONCE, is_warning=True
     )
     REJECTED = Kind("rejected", "{who}: a value does not fit", is_warning=True)
     SILENT = _account("silent", "{who} lists nothing new", ends=End.DAILY_RUN, is_warning=True)

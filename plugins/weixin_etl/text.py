@@ -4,14 +4,11 @@ import re
 from collections.abc import Sequence
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_LONGEST_SHOWN = 2000
 _NOT_SHOWN: dict[int, str | None] = {
-    **dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " "),
+    **dict.fromkeys([*range(9), *range(11, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " "),
     **dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]),
-    ord("\n"): "\n",
-    ord("\t"): "\t",
 }
-"""Control characters but for lines and tabs, and those that turn the order of reading."""
+"""Control characters but for tabs (9) and lines (10), and those that turn the order of reading."""
 
 
 def storable(text: str) -> str:
@@ -24,7 +21,7 @@ def shown(text: str) -> str:
     return text if text.isprintable() else storable(text).translate(_NOT_SHOWN)
 
 
-def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
+def one_line(text: str, longest: int = 2000) -> str:
     """A stranger's text for a sentence: cut before anything looks at it, `shown` in one line."""
     line = " ".join(shown(text[:longest]).split())
     return line if len(text) <= longest else f"{line}…"
@@ -33,11 +30,6 @@ def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
 def counted(count: int, what: str) -> str:
     """`1 day`, `3 days`: a count and what is counted, in the singular, for a sentence."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def accounts_are(count: int) -> str:
-    """`1 account is`, `3 accounts are`."""
-    return f"{counted(count, 'account')} {'is' if count == 1 else 'are'}"
 
 
 def few_names(names: Sequence[str], most: int = 20) -> str:

@@ -201,7 +201,7 @@ def test_an_account_that_leaves_the_list_is_told_once(
 
     assert (one.state, two.state) == ("success", "success")
     assert one.log.count("unknown metrics, kept in extra: ") == 1
-    assert "2 accounts are no longer collected" in one.log
+    assert "no longer collected: 号1, 号2" in one.log
     assert "no longer collected" not in two.log
     assert receiver.titles == [
         "weixin-etl: 号1: no longer collected",

@@ -39,7 +39,7 @@ from weixin_etl.api.outages import Outages
 from weixin_etl.api.token import Token
 from weixin_etl.model import Account
 from weixin_etl.problem import Problem
-from weixin_etl.text import accounts_are, counted, few_names
+from weixin_etl.text import counted, few_names
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import PassingWarehouseError, diagnosed
 
@@ -317,7 +317,7 @@ class Platform:
         if lacking:
             log.warning(
                 "%s asked, although the list of %s lacks them: %s",
-                accounts_are(len(lacking)),
+                counted(len(lacking), "account"),
                 self.account,
                 few_names(lacking),
             )

@@ -229,9 +229,7 @@ def parse(dataset: Dataset, body: bytes, day: date, fetched_at: datetime) -> Par
     It is `unreadable` if it is not a JSON object with a `list`, is nested too deeply, or more than
     100 000 parts of it do not fit.
     """
-    last_day = day_before(fetched_at)
-    if not dataset.describes_articles:
-        last_day = min(day, last_day)
+    last_day = day_before(fetched_at) if dataset.describes_articles else day
     try:
         by_type = documented(dataset, body, day, last_day)
         return by_type or RowByRow(dataset, day, last_day).read(body)

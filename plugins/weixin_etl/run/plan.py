@@ -17,7 +17,7 @@ from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Due
 from weixin_etl.run import Work
 from weixin_etl.run.outcome import problem_of
-from weixin_etl.text import accounts_are, counted, few_names
+from weixin_etl.text import counted, few_names
 from weixin_etl.warehouse import analyse_grown, require_migrated, statement
 from weixin_etl.warehouse.statements import as_json, coverage_of
 
@@ -125,7 +125,7 @@ class _Planning:
             conn_ids=[account.conn_id for account in self.accounts if not account.appid],
         ).all()
         if names := sorted(row.name for row in gone):
-            log.warning("%s no longer collected: %s", accounts_are(len(names)), few_names(names))
+            log.warning("no longer collected: %s", few_names(names))
         why = "no longer collected: no entry of weixin_accounts leads to its AppID"
         cure = "give it a connection of its own in weixin_accounts if you want its figures"
         who = (

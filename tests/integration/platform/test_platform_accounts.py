@@ -121,7 +121,7 @@ def test_a_list_that_lacks_accounts_withdraws_nobody(
     monkeypatch.setattr(sandbox.component, "page", lambda *_: (0, []))
     found = platform.discover(4)
     assert ([it.appid for it in found.accounts], found.withdrawn) == (appids, {})
-    assert "2 accounts are asked, although the list of 平台" in caplog.text
+    assert "2 accounts asked, although the list of 平台" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration.tasks import alerts
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
-from weixin_etl.text import accounts_are
+from weixin_etl.text import counted
 from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ def not_in(problems: Sequence[Problem]) -> str:
     platforms = {it.account for it in problems if it.kind is ProblemKind.PLATFORM}
     accounts = len({it.appid or it.account for it in problems} - platforms)
     named = [f"{platform} is" for platform in sorted(platforms)]
-    named += [accounts_are(accounts)] if accounts else []
+    are = "is" if accounts == 1 else "are"
+    named += [f"{counted(accounts, 'account')} {are}"] if accounts else []
     return f"{' not in, '.join(named)} not in: see the lines above"
 
 
