@@ -161,8 +161,7 @@ def _with_words(dataset: Dataset, one: Staged, after: Coverage) -> Coverage:
     if after.error_kind is None:
         return after
     error = one.error or NotReadyError(_why_not_ready(dataset, one.said))
-    cure = error.problem(one.account).cure
-    return replace(after, error=error.happened, cure=cure)
+    return replace(after, error=error.happened, cure=error.problem(one.account).cure)
 
 
 def _why_not_ready(dataset: Dataset, said: rules.Answer) -> str:
