@@ -11,5 +11,6 @@ SELECT exists(
         report.run_id = :run_id
         AND report.dataset = :dataset
         AND report.attempted_at IS NOT NULL
+        AND coverage.attempted_at >= report.planned_at
         AND (coverage.error_kind IS NULL OR NOT coverage.error_kind = any(:kinds_without_answer))
 ) AS is_answered

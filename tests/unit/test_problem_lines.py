@@ -23,7 +23,7 @@ REFUSED = Problem(
 
 
 def test_a_line_says_what_to_change_then_what_happened_then_ids() -> None:
-    """The days are ranges; WeChat's id of the call is last."""
+    """The days are ranges; the ids are last."""
     assert str(REFUSED) == (
         "春风: correct the password (the AppSecret is wrong) · 2026-11-17 to 2026-11-23 · spring, "
         "errcode 40125"

@@ -1,6 +1,5 @@
 """An account's calls: by its client, as many as are left, until a refusal stops them."""
 
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -19,8 +18,6 @@ from weixin_etl.api.errors import (
 from weixin_etl.api.outages import Outages
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, PlannedAccount
-
-log = logging.getLogger(__name__)
 
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
@@ -108,8 +105,6 @@ class AccountCalls:
         within the present window: WeChat may give older days that newer ones lack.
         """
         error = came.error if isinstance(came, Refusal) else None
-        if error and error.rid:
-            log.warning("%s %s: refused, rid %s", self.account, day, error.rid)
         window_first = clock.beijing_date(self._now()) - rules.DAY * self._dataset.window
         is_offline = isinstance(error, EndpointOfflineError) and day < window_first
         self._outages.note(error if error and (error.is_outage or is_offline) else None)

@@ -31,6 +31,8 @@ from weixin_etl.model import Account
 from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 
+log = logging.getLogger(__name__)
+
 _CHUNK_BYTES = 1 << 16
 _BEFORE_A_VALUE = (b"{", b"[", b",")
 _NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
@@ -260,7 +262,7 @@ class Caller:
         return response.body
 
     def _refusal(self, call: Call, errcode: int, errmsg: str) -> WeixinError:
-        return from_errcode(
+        error = from_errcode(
             errcode,
             errmsg,
             account=str(self._account),
@@ -270,6 +272,9 @@ class Caller:
             is_token_call=call.token is None,
             secrets=[it for it in (call.token, self._account.secret, *call.secrets) if it],
         )
+        if error.rid:  # WeChat's id of the call, for who asks WeChat about it
+            log.info("%s: errcode %s, rid %s", self._account, errcode, error.rid)
+        return error
 
     def _describe(self, error: Exception) -> str:
         if isinstance(error, requests.exceptions.SSLError):

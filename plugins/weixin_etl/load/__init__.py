@@ -96,8 +96,9 @@ class Load:
             judged = judge(self.run.dataset, chunk, before, heard.get(appid), self.ready_hour)
             after |= {(appid, day): coverage for day, coverage in judged.items()}
             _hear(heard, chunk)
-        late = [one.pair for chunk in chunks for one in chunk if _is_late(one, known[one.pair])]
-        return after | {pair: known[pair].coverage for pair in late}
+        late = (one.pair for chunk in chunks for one in chunk if _is_late(one, known[one.pair]))
+        stored = {pair: known[pair].coverage for pair in late}
+        return after | {pair: row for pair, row in stored.items() if row.attempted_at}
 
     def _heard_before(self, merge: Merge, chunks: Sequence[Chunk]) -> dict[str, datetime]:
         """When quiet accounts were last heard, by this try or by coverage."""

@@ -156,7 +156,7 @@ def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> di
         morning = clock.beijing_date(seen.said.at)
         mornings[morning][seen.day] = seen
         most[seen.day] = max(seen.said.article_count, most.get(seen.day, 0))
-        if seen.said.article_count:
+        if seen.lists_articles:
             heard[morning] = seen.said.at
     known: dict[date, Coverage] = {}
     for morning, chunk in sorted(mornings.items()):
@@ -174,7 +174,7 @@ def combined(stored: Coverage, again: Coverage) -> Coverage:
     newest = stored if stored.attempted_at else again
     if _is_newer(again.fetched_at, stored.fetched_at):
         newest = again
-        if _is_newer(stored.ready_at, again.ready_at):
+        if not _is_newer(again.ready_at, stored.ready_at):
             newest = _with(newest, stored, "ready_at", "list_sha256")
         if _is_newer(stored.attempted_at, again.attempted_at):
             newest = _with(newest, stored, *_ATTEMPT)

@@ -117,21 +117,21 @@ class Merge:
         repeated = self._merge_articles(answers) if self.dataset.describes_articles else set()
         lines = (it.row_lines for it in answers)
         copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
-        left = {it.pair: Counts(unchanged=len(it.rows)) for it in answers}
+        counts = {it.pair: Counts(unchanged=len(it.rows)) for it in answers}
         if are_new:
-            left = self._written(left, "fact/insert.sql")
-        if any(counts.unchanged for counts in left.values()):
-            left = self._written(left, "fact/merge.sql")
+            counts = self._written(counts, "fact/insert.sql")
+        if any(of_pair.unchanged for of_pair in counts.values()):
+            counts = self._written(counts, "fact/merge.sql")
         self._follow(repeated)
-        return left
+        return counts
 
-    def _written(self, left: Mapping[Pair, Counts], path: str) -> dict[Pair, Counts]:
-        """The counts, of which a statement writes some that were unchanged so far."""
+    def _written(self, counts: Mapping[Pair, Counts], path: str) -> dict[Pair, Counts]:
+        """The counts after a statement: what it writes was counted as unchanged before."""
         did = {
             (row.appid, row.day): Counts(row.inserted, row.updated, -row.inserted - row.updated)
             for row in self.execute(path)
         }
-        return {pair: counts + did.get(pair, Counts()) for pair, counts in left.items()}
+        return {pair: known + did.get(pair, Counts()) for pair, known in counts.items()}
 
     def _merge_articles(self, answers: Sequence[Staged]) -> Articles:
         """Articles, and which the dataset lists; those that another day lists as well."""
@@ -205,11 +205,11 @@ def _rounds(answers: Sequence[Staged]) -> Iterator[list[Staged]]:
     """Answers in parts, none of which lists an article twice; the later of two days first."""
     left = sorted(answers, key=lambda it: it.day, reverse=True)
     while left:
+        now, later = list[Staged](), list[Staged]()
         listed: Articles = set()
-        parts: dict[bool, list[Staged]] = {True: [], False: []}
         for it in left:
             articles = {(it.pair[0], msgid) for msgid in it.msgids}
-            parts[listed.isdisjoint(articles)].append(it)
+            (now if listed.isdisjoint(articles) else later).append(it)
             listed |= articles
-        yield parts[True]
-        left = parts[False]
+        yield now
+        left = later

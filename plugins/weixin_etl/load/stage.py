@@ -55,13 +55,13 @@ class Staged:
     body_end: bytes = b""
     """The end of the line that keeps the answer."""
     raw_response_id: int = 0
-    """Where it is kept."""
+    """Where it is kept, once it is."""
     msgids: Collection[str] = ()
     """Of the articles it lists; of other answers, their items."""
     articles: bytes = b""
     """Their lines."""
     rows: Sequence[bytes] = ()
-    """The beginnings of lines."""
+    """The beginnings of lines; of a fold the whole."""
     row_end: bytes = b""
     """How each of them ends."""
     row_count: int = 0

@@ -45,8 +45,8 @@ def extract(
 
     Chunks that are complete are yielded together: 4 MB of answers or more, up to half of
     `most_bytes` or a single one, or what there is after `most_seconds`. Calls go on while the
-    caller works, until the other half waits for it. An account that answers slowly leaves the other
-    calls to the others. Its next chunk begins when the one before is complete.
+    caller works, until the other half waits for it. An account's next chunk begins when the one
+    before is complete.
 
     `ask` makes a call and may work on its answer; it runs in a thread.
     """

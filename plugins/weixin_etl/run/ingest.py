@@ -39,8 +39,10 @@ class Ingested(NamedTuple):
 
     @property
     def has_not_ready(self) -> bool:
-        """Whether something may come in later in the morning."""
-        return any(problem.kind is ProblemKind.NOT_READY for problem in self.problems)
+        """Whether something may come in later in the morning: not of an account without calls."""
+        kinds = {(problem.appid, problem.kind) for problem in self.problems}
+        waiting = {appid for appid, kind in kinds if kind is ProblemKind.NOT_READY}
+        return any((appid, ProblemKind.DAILY_QUOTA) not in kinds for appid in waiting)
 
 
 def ingest(work: Work, batch: Batch, open_client: OpenClient) -> Ingested:
@@ -132,7 +134,6 @@ class _Try:
                 self.fail(chunk.calls.account, chunk.failure)
         asked = [[one for one in it.staged if not _is_held_back(one)] for it in fetched]
         chunks = [chunk for chunk in asked if chunk]
-        self.unknown_metrics.update(*(one.unknown_metrics for chunk in chunks for one in chunk))
         return self.commit(load, chunks)
 
     def commit(self, load: Load, chunks: Sequence[list[Staged]]) -> Counts:
@@ -144,23 +145,25 @@ class _Try:
             else:
                 loadable.append(chunk)
         try:
-            return load.commit(loadable) if loadable else Counts()
+            counts = load.commit(loadable) if loadable else Counts()
         except Exception as error:
             if len(loadable) == 1:
                 self.fail(loadable[0][0].account, error)
-            else:
-                self.of_one_statement(error)
-                why = type(error).__name__
-                log.warning("%s chunks are loaded one by one: %s", len(loadable), why)
-        return sum((self.commit(load, [chunk]) for chunk in loadable), Counts())
+                self.record(loadable[0])
+                return Counts()
+            self.require_one_statement(error)
+            log.warning("%s chunks are loaded one by one: %s", len(loadable), type(error).__name__)
+            return sum((self.commit(load, [chunk]) for chunk in loadable), Counts())
+        self.unknown_metrics.update(*(one.unknown_metrics for chunk in loadable for one in chunk))
+        return counts
 
     def record(self, staged: Sequence[Staged]) -> None:
         """Record attempts that are not loaded: they used the quota all the same."""
         with self.work.warehouse.begin() as connection:
             record(connection, self.work.run, staged, {})
 
-    def of_one_statement(self, error: Exception) -> Problem | None:
-        """What the warehouse has against a statement; raised if others can't be made either."""
+    def require_one_statement(self, error: Exception) -> Problem | None:
+        """Raise what keeps the warehouse from all statements; else what it has against this one."""
         passing = diagnose(error, self.work.warehouse)
         if passing and not passing.is_of_one_statement:
             raise error
@@ -168,7 +171,7 @@ class _Try:
 
     def fail(self, account: Account, error: Exception) -> None:
         """Give an account up whose answers can't be worked on or loaded."""
-        problem = self.of_one_statement(error) or program_fault(log, error)
+        problem = self.require_one_statement(error) or program_fault(log, error)
         self.failures[account.appid] = replace(
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from math import inf
 
 from sqlalchemy import Connection
@@ -33,7 +33,8 @@ class Outcome:
     known: Mapping[Pair, Coverage]
     calls_left: Mapping[str, float]
     """How many calls the run may still make for each account today, by AppID."""
-    now: datetime
+    used_up: Mapping[str, Coverage]
+    """A pair that found the day's quota used up since the plan, by AppID."""
 
     def pair(self, account: PlannedAccount, day: date) -> Coverage:
         """What is stored of a pair: nothing, if it was never asked for."""
@@ -60,16 +61,10 @@ class Outcome:
                 is_witness=day == account.witness,
             )
 
-        if self.used_up(account):
+        if account.appid in self.used_up:
             return []
         first, older = ([*filter(is_asked, days)] for days in (account.first, account.older))
         return chunks_of(first, older)
-
-    def used_up(self, account: PlannedAccount) -> Coverage | None:
-        """A pair that found the day's quota used up since the plan, if so."""
-        pairs = (self.pair(account, day) for day in account.days)
-        at = account.planned_at
-        return next((pair for pair in pairs if rules.is_used_up(pair, at, self.now)), None)
 
     def is_in(self, account: PlannedAccount, pair: Coverage) -> bool:
         """Whether a planned pair is in."""
@@ -103,16 +98,16 @@ class Outcome:
         return together(self._why(*it) for it in pairs)
 
     def _why(self, account: PlannedAccount, day: date, pair: Coverage) -> Problem:
-        """Why a pair is not in, by its last attempt."""
+        """Why a pair is not in, by its last attempt, or by the one that stopped its account."""
         is_asked = pair.is_attempted_since(account.planned_at)
-        pair = pair if is_asked else self.used_up(account) or pair
-        if not pair.is_attempted_since(account.planned_at):
+        met = pair if is_asked else self.used_up.get(account.appid)
+        if met is None:
             return self._not_asked(account, day)
-        kind = ProblemKind(pair.error_kind or ProblemKind.UNREADABLE)
-        problem = problem_of(account, kind, pair.error or "", pair.cure or "", [day])
+        kind = ProblemKind(met.error_kind or ProblemKind.UNREADABLE)
+        problem = problem_of(account, kind, met.error or "", met.cure or "", [day])
         if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
             problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
-        return replace(problem, errcode=pair.error_code)
+        return replace(problem, errcode=met.error_code)
 
     def _not_asked(self, account: PlannedAccount, day: date) -> Problem:
         if self.calls_left[account.appid] > 0:
@@ -132,11 +127,17 @@ def chunks_of(first: list[date], older: list[date]) -> list[list[date]]:
 def outcome_of(connection: Connection, work: Work, accounts: Batch) -> Outcome:
     """What is stored of the accounts' planned pairs, and what may still be asked."""
     run, now = work.run, work.now()
+    planned_at = {it.appid: it.planned_at for it in accounts}
     pairs = [(account.appid, day) for account in accounts for day in account.days]
     rows = connection.execute(statement("coverage/of_pairs.sql"), arrays(run.dataset, pairs))
     known = {(row.appid, row.day): coverage_of(row[2:]) for row in rows}
-    calls_left = _calls_left(connection, work, [account.appid for account in accounts])
-    return Outcome(run, accounts, known, calls_left, now)
+    used_up = {
+        appid: pair
+        for (appid, _), pair in known.items()
+        if rules.is_used_up(pair, planned_at[appid], now)
+    }
+    calls_left = _calls_left(connection, work, [*planned_at])
+    return Outcome(run, accounts, known, calls_left, used_up)
 
 
 def _calls_left(connection: Connection, work: Work, appids: Sequence[str]) -> dict[str, float]:

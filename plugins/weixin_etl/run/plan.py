@@ -209,7 +209,7 @@ def _in_words(due: Due, known: Mapping[date, Coverage]) -> str:
     ends: dict[str, list[date]] = defaultdict(list)
     for day in due.older:
         pair = known.get(day)
-        ends[pair.error_kind or "to be confirmed" if pair else "never asked"].append(day)
+        ends[(pair.error_kind or "to be confirmed") if pair else "never asked"].append(day)
     said = [
         counted(len(due.first) + len(due.older), "call"),
         days_as_ranges([day for day in due.first if day != due.witness]),

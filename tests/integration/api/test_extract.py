@@ -274,7 +274,7 @@ def test_chunks_are_the_window_and_at_most_thirty_older_days():
 
     def chunks_of(*wanted: date) -> list[list[date]]:
         settled = {("wx0", day): Coverage("final") for day in {*planned.days} - {*wanted}}
-        return Outcome(RUN, [planned], settled, {}, LATER).chunks(planned)
+        return Outcome(RUN, [planned], settled, {}, {}).chunks(planned)
 
     assert chunks_of(*older, *DAYS) == [DAYS, older[:30], older[30:60], older[60:]]
     assert chunks_of(*older[:31]) == [older[:30], older[30:31]]

@@ -20,6 +20,7 @@ from warehouse_loads import (
     contents,
     coverage,
     facts,
+    know,
     load_pairs,
     pair,
     raw_answers,
@@ -29,8 +30,9 @@ from warehouse_loads import (
 
 from weixin_etl import cli
 from weixin_etl.api.errors import EndpointOfflineError
-from weixin_etl.datasets import ARTICLE_DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL
 from weixin_etl.kept.imported import Imported, import_files
+from weixin_etl.load.merge import Merge
 from weixin_etl.model import ConfiguredAccount, Counts
 from weixin_etl.run import Work
 from weixin_etl.run.plan import plan
@@ -370,3 +372,43 @@ def test_an_import_ends_no_day_by_one_answer(warehouse: Engine, load: Load):
 
     assert silent == [(day, None, None) for day in days]
     assert planned.accounts[0].days[-3:] == days[::-1]
+
+
+def test_what_a_run_judged_stands(warehouse: Engine, load: Load):
+    """A day that lists nothing, while another is heard, is not silent after an import."""
+    quiet = "2026-11-10"
+    know(warehouse, "wx1")
+    empty_day = pair(body(), "23 10:30", day=date.fromisoformat(quiet))
+    load_pairs(warehouse, empty_day, pair(answer(3), "23 10:30"))
+
+    load(line({"list": [], "is_delay": True}, on(24, "08:00"), day=quiet))
+
+    lists_nothing = "SELECT list_sha256 = sha256('') FROM weixin.coverage ORDER BY day LIMIT 1"
+    assert rows(warehouse, lists_nothing) == [(True,)]
+
+
+def test_an_import_hears_what_a_run_hears(warehouse: Engine, load: Load):
+    """No article, where the only answer that lists one can't be read."""
+    bad = body(article("1_1", {"20": {"share_count": "bad"}}))
+    silent = "SELECT list_sha256 IS NULL FROM weixin.coverage WHERE day = '2026-11-10'"
+    know(warehouse, "wx1")
+    load_pairs(warehouse, pair(body(), "23 10:30", day=date(2026, 11, 10)), pair(bad, "23 10:30"))
+    by_run = rows(warehouse, silent)
+    empty(warehouse)
+
+    load(line(body().decode(), on(23), day="2026-11-10"), line(bad.decode(), on(23)))
+
+    assert rows(warehouse, silent) == by_run == [(True,)]
+
+
+def test_a_run_after_an_import_that_was_killed(warehouse: Engine):
+    """Its answer is older than one that is kept and not loaded yet: it is judged all the same."""
+    know(warehouse, "wx1")
+    newer = pair(answer(5), "24 10:31")
+    with warehouse.begin() as connection:
+        merge = Merge(connection, ARTICLE_TOTAL, at("24 10:40"))
+        merge.keep([newer], merge.known([newer.pair]))
+
+    (loaded,) = load_pairs(warehouse, pair(answer(3), "24 10:30"))
+
+    assert loaded.coverage.ready_at == at("24 10:30")

@@ -181,3 +181,25 @@ def test_a_backfill_whose_calls_are_repeated_spares_the_reserve(collector: Colle
 
     # the last of these calls may be repeated itself
     assert 50 <= collector.used() <= 50 + HASTE.tries - 1
+
+
+def test_a_used_up_quota_ends_the_waiting(collector: Collector):
+    """Days of its account that are not ready are not asked for any more today."""
+    run = collector.come_to(TODAY, "08:30")
+    batch, window = collector.plan(run), days(date(2026, 11, 23), 7)
+    collector.sandbox.scenarios[:] = [
+        *(Scenario("not-ready-code", day=day, times=1) for day in window[:2]),
+        Scenario("daily-quota", day=window[6], last_day=window[2]),
+    ]
+    client = WeixinClient(collector.account, HASTE)
+
+    first = ingest_verb.ingest(collector.work(run), batch, lambda _: client)
+    collector.asked()
+    again = ingest_verb.ingest(collector.work(run), batch, lambda _: client)
+
+    assert {problem.kind for problem in first.problems} == {
+        ProblemKind.NOT_READY,
+        ProblemKind.DAILY_QUOTA,
+    }
+    assert not first.has_not_ready
+    assert (collector.asked(), again.problems) == ([], first.problems)
