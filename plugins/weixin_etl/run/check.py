@@ -26,7 +26,7 @@ SILENT_DAYS = 30
 
 def report(work: Work, planned: Batch) -> dict[str, int]:
     """
-    Log a line per planned pair, and add up what the run did since its newest plan.
+    Log a line per planned pair, and add up what the run did.
 
     Calls, rows and rejected parts; pairs that are in, and that are not.
 
@@ -48,7 +48,7 @@ def report(work: Work, planned: Batch) -> dict[str, int]:
 
 
 def _counts(connection: Connection, run: Run) -> dict[Pair, dict[str, int]]:
-    """What a run did for each pair since its newest plan."""
+    """What a run did for each pair."""
     keys = {"run_id": run.run_id, "dataset": run.dataset.name}
     rows = connection.execute(statement("run_report/of_run.sql"), keys)
     return {(row.appid, row.day): {name: getattr(row, name) for name in COUNTS} for row in rows}
@@ -76,7 +76,7 @@ class Judgement:
     totals: dict[str, int]
     """As reported."""
     changed_days: list[date]
-    """Those of pairs that are in and of which rows are new or have other values."""
+    """Those of pairs that are in and of which the run, also before it was cleared, changed rows."""
 
 
 def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -> Judgement:
@@ -103,9 +103,9 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     not_in = [*unplanned, *outcome.problems()]
     for problem in not_in:
         log_problem(log, problem)
-    are_in = {(it.appid, day) for it, day, pair in outcome.pairs() if outcome.is_in(it, pair)}
+    late = {(it.appid, day) for it, day, pair in outcome.pairs() if not outcome.is_in(it, pair)}
     changed = {pair for pair, it in done.items() if it["inserted"] + it["updated"]}
-    changed_days = sorted({day for _, day in changed & are_in})
+    changed_days = sorted({day for _, day in changed - late})
     return Judgement(not_in, found, _totals(outcome, done), changed_days)
 
 

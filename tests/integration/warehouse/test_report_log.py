@@ -9,9 +9,10 @@ from sqlalchemy import Engine
 from warehouse_loads import ACCOUNT, SCHEDULED, article, at, body, load_pairs, pair, refused
 
 from weixin_etl.api.errors import UnreachableError
-from weixin_etl.model import PlannedAccount, days_of
+from weixin_etl.model import ConfiguredAccount, PlannedAccount, days_of
 from weixin_etl.run import Work
 from weixin_etl.run.check import PAIRS_IN_LOG, check, report
+from weixin_etl.run.plan import plan
 
 WEEK = PlannedAccount(
     ACCOUNT.conn_id,
@@ -71,3 +72,17 @@ def test_the_days_that_changed_are_in_and_have_new_rows(warehouse: Engine):
     judgement = check(work, [], [WEEK])
     assert report(work, [WEEK]) == judgement.totals == totals
     assert judgement.changed_days == [days[0]]
+
+
+def test_what_a_cleared_run_changed_is_told_when_it_is_green(warehouse: Engine):
+    """Also a day that its new plan leaves out, as it is in."""
+    day = date(2026, 11, 10)
+    load_pairs(
+        warehouse,
+        pair(body(article("10_1", {"10": {"share_user": 5}}), day=day), "24 10:30", day=day),
+    )
+    work = Work(SCHEDULED, warehouse, now=lambda: at("24 10:40"))
+
+    plan(work, [ConfiguredAccount("weixin_default", "wx1", "报纸")])
+
+    assert check(work, [], [WEEK]).changed_days == [day]
