@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"weixin-etl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_command(commands, migrate)
+    add = add_command(commands, migrate).add_argument
+    add("--print", metavar="VIEW", help="only print what Postgres gets for a view or function")
     add = add_command(commands, probe).add_argument
     usual = [dataset.name for dataset in DATASETS.values() if not dataset.is_optional]
     what = f"default: {' '.join(usual)}"
@@ -79,15 +80,18 @@ def read_airflows_database() -> None:
         sys.stderr.write(f"weixin-etl: {why}\n")
 
 
-def migrate(_: argparse.Namespace) -> None:
-    """Apply the migrations that the warehouse lacks, and update the analysts' views."""
+def migrate(options: argparse.Namespace) -> None:
+    """Bring the warehouse's tables, roles and views to this release."""
     from weixin_etl import warehouse
     from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
+    if options.print:
+        sys.stdout.write(warehouse.sql_of(options.print))
+        return
     url = open_warehouse().url
     sys.stdout.write(f"{warehouse.migrate(url) or 'The warehouse is up to date.'}\n")
     if missing := warehouse.missing_roles(url):
-        sys.stdout.write(f"{warehouse.ask_for_roles(missing)}\n")
+        sys.stdout.write(f"{missing}\n")
 
 
 def probe(options: argparse.Namespace) -> int:

@@ -41,7 +41,7 @@ ARGUMENTS: dict[str, tuple[int, ...]] = {
 }
 """Where sentences stand in calls, by position."""
 RETURNING = {"_describe", "too_large", "_successor", "connection", "disagreement"}
-RETURNING |= {"connections_like", "_when", "_what_is_well"}
+RETURNING |= {"connections_like", "_when", "_what_is_well", "_refusal"}
 """Functions that return one."""
 OF_POSTGRES = errors_of_warehouse._SAYS_NO_CONNECTION_LEFT
 """What Postgres says: looked for, not said."""

@@ -14,14 +14,13 @@ from weixin_etl.warehouse.errors import (
 )
 from weixin_etl.warehouse.migrations import (
     ROLES,
-    apply_migrations,
-    ask_for_roles,
     migrate,
     migrations,
     missing_roles,
     require_migrated,
 )
 from weixin_etl.warehouse.statements import source, sql_directory, statement
+from weixin_etl.warehouse.views import sql_of
 
 __all__ = [
     "CONN_ID",
@@ -29,8 +28,6 @@ __all__ = [
     "PassingWarehouseError",
     "WarehouseError",
     "analyse_grown",
-    "apply_migrations",
-    "ask_for_roles",
     "diagnose",
     "diagnosed",
     "engine",
@@ -40,6 +37,7 @@ __all__ = [
     "require_migrated",
     "source",
     "sql_directory",
+    "sql_of",
     "statement",
     "url",
 ]

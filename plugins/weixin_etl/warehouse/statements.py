@@ -1,6 +1,8 @@
 """The statements: files under sql/, whose path says their table."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import jinja2
 import msgspec
 import sqlalchemy
-from sqlalchemy import TextClause
+from sqlalchemy import Connection, TextClause
 
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.model import COVERAGE, Coverage
@@ -21,7 +23,7 @@ def sql_directory() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "sql"
 
 
-_OF_EACH_FACT = ("extra", "raw_response_id", "fetched_at")
+_FOR_EACH = re.compile(r"\{# for each: (.*) #\}")
 
 
 @cache
@@ -33,6 +35,12 @@ def statement(path: str, dataset: Dataset | None = None) -> TextClause:
     fact's name, its key and the metrics' columns. Identifiers come from nowhere else.
     """
     return sqlalchemy.text(source(path, dataset))
+
+
+def execute(connection: Connection, sql: str) -> None:
+    """Send SQL that has no parameters: its percent signs are its own."""
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(sql)
 
 
 def arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, list[Any]]:
@@ -71,6 +79,16 @@ def source(path: str, dataset: Dataset | None = None) -> str:
     """The text of `sql/<path>` for the dataset."""
     declared = _declared(dataset) if dataset else {}
     return _templates().get_template(path).render(declared)
+
+
+def datasets_of(path: str) -> list[Dataset | None]:
+    """
+    The datasets that `sql/<path>` is rendered for, as its first line says: `{# for each: … #}`.
+
+    Without that line it is rendered once, for none.
+    """
+    which = _FOR_EACH.match((sql_directory() / path).read_text(encoding="utf-8"))
+    return [*(_templates().compile_expression(which[1])() or ())] if which else [None]
 
 
 @cache

@@ -1,27 +1,17 @@
-"""A later release's next metric: its column is added to the tables' end, and the views follow."""
+"""A later release's next metric and next endpoint: tables, views and functions follow."""
 
-import importlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset, Metric
-from weixin_etl.warehouse import (
-    apply_migrations,
-    migrate,
-    migrations,
-    source,
-    views,
-)
+from weixin_etl.warehouse import WarehouseError, migrate, require_migrated, source, views
 
 pytestmark = pytest.mark.every_postgres
-
-the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
-"""The module, whose name in the package is a function's."""
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
@@ -41,8 +31,26 @@ ROWS = """
     FROM weixin.{fact} AS fact;
     UPDATE weixin.{fact} SET share_user = 2, changed_at = '2026-11-23'
 """
-MIGRATION = "ALTER TABLE weixin.{fact} ADD COLUMN IF NOT EXISTS next_user bigint;"
 NEXT = Metric("next_user", "下一个", "people who did the next thing")
+
+
+@contextmanager
+def release(*datasets: Dataset) -> Iterator[None]:
+    """One with these declarations beside or instead of those of today."""
+    with pytest.MonkeyPatch.context() as patch:
+        for dataset in datasets:
+            patch.setitem(DATASETS, dataset.name, dataset)
+            if dataset.describes_articles:
+                patch.setitem(ARTICLE_DATASETS, dataset.name, dataset)
+        forget_rendered()
+        yield
+    forget_rendered()
+
+
+def forget_rendered() -> None:
+    """The texts are kept for a process, whose metrics never change elsewhere."""
+    source.cache_clear()
+    views.all_views.cache_clear()
 
 
 @pytest.fixture(params=ARTICLE_DATASETS)
@@ -55,50 +63,39 @@ def dataset(request: pytest.FixtureRequest, database: str, fresh: Engine) -> Dat
     return dataset
 
 
-@pytest.fixture
-def next_release(dataset: Dataset, tmp_path: Path) -> Iterator[None]:
-    """The release that has a further metric, with its migration."""
-    path = tmp_path / f"{len(migrations()) + 1:04}_next_metric.sql"
-    path.write_text(MIGRATION.format(fact=dataset.fact))
-    listed, text = [*migrations(), path], the_migrations._text
-    with pytest.MonkeyPatch.context() as patch:
-        wider = replace(dataset, metrics=(*dataset.metrics, NEXT))
-        for datasets in (DATASETS, ARTICLE_DATASETS):
-            patch.setitem(datasets, dataset.name, wider)
-        patch.setattr(the_migrations, "migrations", lambda: listed)
-        patch.setattr(
-            the_migrations, "_text", lambda it: it.read_text() if it == path else text(it)
-        )
-        forget_rendered()
-        yield
-    forget_rendered()
-
-
-def forget_rendered() -> None:
-    """The texts are kept for a process, whose metrics never change elsewhere."""
-    source.cache_clear()
-    views.all_views.cache_clear()
-
-
-@pytest.mark.usefixtures("next_release")
-def test_as_of_goes_on_before_and_after_the_views_follow(
-    database: str, fresh: Engine, ask: Ask, dataset: Dataset
-):
-    """A metric's column at the end of fact and history changes no function that is there."""
+def test_a_metric_is_a_line(database: str, fresh: Engine, ask: Ask, dataset: Dataset):
+    """A run is refused until its column is there; the rows of before have it empty."""
 
     def as_of(columns: str) -> list[list[tuple[Any, ...]]]:
         asked = f"SELECT {columns} FROM analytics.{dataset.name}_as_of"  # noqa: S608 # ours
         return [ask(f"{asked}('2026-11-{day}')") for day in (21, 22, 23)]
 
-    apply_migrations(fresh)
-    between = as_of("share_user")
-    said = migrate(database)
-    with fresh.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET next_user = 7")  # noqa: S608 # ours
-    after = as_of("share_user, next_user, extra")
+    with release(replace(dataset, metrics=(*dataset.metrics, NEXT))):
+        with pytest.raises(WarehouseError) as refused:
+            require_migrated(fresh)
+        migrate(database)
+        require_migrated(fresh)
+        with fresh.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET next_user = 7")  # noqa: S608 # ours
+        after = as_of("share_user, next_user, extra")
+        again = migrate(database)
 
-    assert between == [[], [(1,)], [(2,)]]
-    assert f"analytics.{dataset.name}_as_of" in said
+    assert str(refused.value) == (
+        f"the warehouse lacks {dataset.fact}.next_user; run `weixin-etl migrate`"
+    )
     assert after == [[], [(1, None, None)], [(2, 7, None)]]
     assert ask(f"SELECT next_user FROM analytics.article_day{dataset.suffix}") == [(7,)]  # noqa: S608 # ours
-    assert migrate(database) == ""
+    assert again == ""
+
+
+def test_an_older_release_goes_on(database: str, fresh: Engine, ask: Ask, dataset: Dataset):
+    """It leaves a column alone that it does not know, and its views are there again."""
+    with release(replace(dataset, metrics=(*dataset.metrics, NEXT))):
+        migrate(database)
+
+    require_migrated(fresh)
+    migrate(database)
+
+    assert ask(f"SELECT share_user, next_user FROM weixin.{dataset.fact}") == [(2, None)]  # noqa: S608 # ours
+    columns = "SELECT column_name FROM information_schema.columns WHERE table_name"
+    assert ("next_user",) not in ask(f"{columns} = 'article_day{dataset.suffix}'")
