@@ -47,8 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     add = add_command(commands, status).add_argument
     add("--dataset", choices=DATASETS, help="default: all")
     _add_kept(commands)
-    add = add_command(commands, dictionary).add_argument
-    add("--format", choices=["csv", "json"], default="csv")
     return parser
 
 
@@ -143,15 +141,6 @@ def import_(options: argparse.Namespace) -> int:
     from weixin_etl.orchestration.commands.imports import show_import
 
     return show_import(options.file)
-
-
-def dictionary(options: argparse.Namespace) -> None:
-    """Print the data dictionary of the analysts' views: a line per column."""
-    from weixin_etl.orchestration.connections.warehouse import open_warehouse
-    from weixin_etl.warehouse.dictionary import dictionary, write_csv, write_json
-
-    write = {"csv": write_csv, "json": write_json}[options.format]
-    write(dictionary(open_warehouse()), sys.stdout)
 
 
 def add_command(commands: Any, command: Any, **options: Any) -> argparse.ArgumentParser:

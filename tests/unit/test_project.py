@@ -68,7 +68,7 @@ def test_a_folder_of_statements_is_a_table_a_schema_or_a_reader() -> None:
     others = {path.name for path in SQL.iterdir() if path.is_dir()} - tables - {"migrations"}
 
     assert others - {*SCHEMAS} == {
-        *("fact", "status", "page", "dictionary", "local", "schema_migrations"),
+        *("fact", "status", "page", "local", "schema_migrations"),
     }
 
 

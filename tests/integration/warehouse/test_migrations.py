@@ -1,6 +1,9 @@
 """The baseline and what follows it: on every Postgres, over TCP and over a Unix socket."""
 
 import importlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -109,6 +112,29 @@ def test_all_of_it_or_nothing(
         migrate(database)
 
     assert ask(CATALOGUE_SQL) == before
+
+
+def test_it_says_nothing_else(warehouse: Engine, tmp_path: Path):
+    """Who may change nothing is told so; Airflow's log, as of a short password, goes to stderr."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("CREATE ROLE short LOGIN PASSWORD 'abc' IN ROLE weixin_loader")
+    url = warehouse.url.set(drivername="postgresql", username="short", password="abc")
+    found = {"AIRFLOW_CONN_WEIXIN_WAREHOUSE": url.render_as_string(hide_password=False)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "weixin_etl.cli", "migrate"],
+            env={**os.environ, **found, "AIRFLOW_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql("DROP ROLE short")
+
+    assert done.returncode == 0, done.stderr
+    assert "too short" in done.stderr
+    assert done.stdout == "The warehouse is up to date.\n"
 
 
 def socket_urls(server: Server, database: str) -> list[URL]:
