@@ -3,7 +3,7 @@ WITH found AS (
     SELECT
         'VIEW' AS type,
         relnamespace AS namespace_id,
-        quote_ident(relname) AS name,
+        relname AS name,
         obj_description(oid, 'pg_class') AS comment
     FROM pg_class
     WHERE relkind = 'v'
@@ -11,14 +11,14 @@ WITH found AS (
     SELECT
         'FUNCTION',
         pronamespace,
-        format('%I(%s)', proname, oidvectortypes(proargtypes)),
+        proname,
         obj_description(oid, 'pg_proc')
     FROM pg_proc
 )
 
 SELECT
     found.type,
-    pg_namespace.nspname || '.' || found.name AS identity
+    format('%I.%I', pg_namespace.nspname, found.name) AS name
 FROM found
 INNER JOIN pg_namespace
     ON found.namespace_id = pg_namespace.oid

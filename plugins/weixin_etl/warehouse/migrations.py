@@ -8,19 +8,13 @@ from typing import NamedTuple
 
 import psycopg2
 import sqlalchemy
-from psycopg2.errors import (
-    DependentObjectsStillExist,
-    DuplicateObject,
-    DuplicateTable,
-    InsufficientPrivilege,
-    UniqueViolation,
-)
+from psycopg2 import errors
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.datasets import DATASETS
 from weixin_etl.text import few_names, one_line
-from weixin_etl.warehouse.connection import engine
+from weixin_etl.warehouse.connection import engine, requiring_tls
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, diagnose
 from weixin_etl.warehouse.locks import lock_migrations
 from weixin_etl.warehouse.statements import execute, source, sql_directory, statement
@@ -29,12 +23,13 @@ from weixin_etl.warehouse.views import all_views, update_views
 ROLES = ("weixin_loader", "weixin_reader")
 """What roles.sql creates and grants to, where it may."""
 
-_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _DECLARED = "declared"
 """The row of schema_migrations that is of no migration, but of all that is declared."""
 _LIST = {"schema_migrations.version", "schema_migrations.sha256", "schema_migrations.applied_at"}
-_APPLIED = "SELECT version, sha256 FROM weixin.schema_migrations"
+_APPLIED = sqlalchemy.text("SELECT version, sha256 FROM weixin.schema_migrations")
 _GRANTED = "SELECT rolname FROM pg_roles WHERE has_schema_privilege(oid, 'weixin', 'USAGE')"
+_MADE_MEANWHILE = (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject)
+"""IF NOT EXISTS does not see what is not committed: it waits for that, and then fails."""
 
 
 def migrations() -> list[Path]:
@@ -53,14 +48,15 @@ def migrate(warehouse_url: URL | str) -> str:
         WarehouseError: it could not be done, and nothing has changed.
     """
     # an index on a large fact may take longer than any statement of a run
-    warehouse = engine(_requiring_tls(make_url(warehouse_url)), {"statement_timeout": "0"})
+    warehouse = engine(requiring_tls(make_url(warehouse_url)), {"statement_timeout": "0"})
     try:
-        with _told(warehouse, ""):
+        with _told(warehouse):
             # whoever may change nothing is not refused when there is nothing to change
             with warehouse.connect() as connection:
                 if not _to_do(connection):
                     return ""
-            _create_list(warehouse)
+            with suppress(*_MADE_MEANWHILE), warehouse.begin() as connection:
+                execute(connection, source("schema_migrations/create.sql"))
             with warehouse.begin() as connection:
                 lock_migrations(connection)
                 return "\n".join(_do(connection, _to_do(connection)))
@@ -69,46 +65,48 @@ def migrate(warehouse_url: URL | str) -> str:
 
 
 def _to_do(connection: Connection) -> dict[str, str]:
-    """Checksums by version: of the migrations that are missing, and of what is declared if new."""
+    """Checksums by version: of what is missing or, of all that is declared, no longer the same."""
     applied = _look(connection).applied
-    wanted = {**_checksums(), _DECLARED: _sha256(_facts() + source("roles.sql") + _views())}
+    declared = "".join([*_tables_and_roles().values(), *(view.sql for view in all_views())])
+    wanted = {**_checksums(), _DECLARED: _sha256(declared)}
     to_do = {it: sha256 for it, sha256 in wanted.items() if applied.get(it) != sha256}
-    if to_do or _missing_roles(connection):
-        to_do[_DECLARED] = wanted[_DECLARED]
-    return to_do
+    is_whole = not to_do and not _without_rights(connection)
+    return {} if is_whole else {**to_do, _DECLARED: wanted[_DECLARED]}
 
 
 def _do(connection: Connection, to_do: dict[str, str]) -> Iterator[str]:
-    """Migrations, tables, roles and views, in this order."""
-    for path in migrations():
-        if _version(path) in to_do:
-            with _told(connection.engine, f"{path.name}: "):
-                execute(connection, _text(path))
-            yield f"Applied: {path.name}"
-    if not to_do:  # another process was faster
-        return
-    for name, sql in {"fact/table.sql": _facts(), "roles.sql": source("roles.sql")}.items():
-        with _told(connection.engine, f"{name}: "):
-            execute(connection, sql)
-    with _told(connection.engine, "the views: "):
-        gone = update_views(connection, all_views())
+    """Migrations, tables, roles and views, in this order; nothing if another process was faster."""
+    for path in (it for it in migrations() if _version(it) in to_do):
+        with _told(connection.engine, f"{path.name}: "):
+            execute(connection, _text(path))
+        yield f"Applied: {path.name}"
+    if to_do:
+        yield from _declare(connection)
     for version, sha256 in to_do.items():
         values = {"version": version, "sha256": sha256}
         connection.execute(statement("schema_migrations/save.sql"), values)
+
+
+def _declare(connection: Connection) -> Iterator[str]:
+    """All that is declared, whole."""
+    for file, sql in _tables_and_roles().items():
+        with _told(connection.engine, f"{file}: "):
+            execute(connection, sql)
+    with _told(connection.engine, "the views: "):
+        gone = update_views(connection, all_views())
     yield "Brought up to date: tables, roles, views."
     if gone:
         yield f"Dropped the views {', '.join(gone)}: not of this release."
 
 
-def _facts() -> str:
-    return "".join(source("fact/table.sql", dataset) for dataset in DATASETS.values())
-
-
-def _views() -> str:
-    return "".join(view.sql for view in all_views())
+def _tables_and_roles() -> dict[str, str]:
+    """What Postgres gets, by file."""
+    facts = (source("fact/table.sql", dataset) for dataset in DATASETS.values())
+    return {"fact/table.sql": "".join(facts), "roles.sql": source("roles.sql")}
 
 
 def _checksums() -> dict[str, str]:
+    """Of the migrations, by version."""
     return {_version(path): _sha256(_text(path)) for path in migrations()}
 
 
@@ -116,56 +114,44 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _version(migration: Path) -> str:
+    return migration.stem.split("_")[0]
+
+
 def _text(migration: Path) -> str:
     return migration.read_text(encoding="utf-8")
 
 
-def _version(migration: Path) -> str:
-    return migration.stem.split("_")[0]
+def _without_rights(connection: Connection) -> list[str]:
+    """The roles that were granted nothing: they did not exist, and could not be created."""
+    granted = set(connection.exec_driver_sql(_GRANTED).scalars())
+    return [role for role in ROLES if role not in granted]
 
 
 def missing_roles(warehouse_url: URL | str) -> str:
     """What to do about roles that could not be created; empty when there is nothing to do."""
     warehouse = engine(warehouse_url)
     with warehouse.connect() as connection:
-        missing = _missing_roles(connection)
+        missing = _without_rights(connection)
     warehouse.dispose()
-    if not missing:
-        return ""
-    return (
-        f"The roles {' and '.join(missing)} don't exist, and you may not create them: let an "
-        "administrator do so, then run `weixin-etl migrate` again."
-    )
-
-
-def _missing_roles(connection: Connection) -> list[str]:
-    granted = set(connection.exec_driver_sql(_GRANTED).scalars())
-    return [role for role in ROLES if role not in granted]
-
-
-def _create_list(warehouse: Engine) -> None:
-    """The table of what is applied, unless another process creates it at this moment."""
-    # IF NOT EXISTS does not see what is not committed: it waits for that, and then fails
-    with (
-        suppress(UniqueViolation, DuplicateTable, DuplicateObject),
-        warehouse.begin() as connection,
-    ):
-        execute(connection, source("schema_migrations/create.sql"))
+    asked = "let an administrator do so, then run `weixin-etl migrate` again."
+    roles = f"The roles {' and '.join(missing)} don't exist, and you may not create them"
+    return f"{roles}: {asked}" if missing else ""
 
 
 @contextmanager
-def _told(warehouse: Engine, doing: str) -> Iterator[None]:
+def _told(warehouse: Engine, doing: str = "") -> Iterator[None]:
     """A database's error becomes a sentence: the one place where `migrate` does that."""
     try:
         yield
     except (DBAPIError, psycopg2.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         said, cure = str(cause), "correct that, then run `weixin-etl migrate` again"
-        if isinstance(cause, DependentObjectsStillExist):  # its hint is CASCADE
+        if isinstance(cause, errors.DependentObjectsStillExist):  # its hint is CASCADE
             said = f"{cause.diag.message_primary}: {cause.diag.message_detail}"
             cure = "drop what depends on it, run `weixin-etl migrate` again, then create it again"
-        elif not isinstance(cause, InsufficientPrivilege) and (it := diagnose(error, warehouse)):
-            cure = it.cure
+        elif not isinstance(cause, errors.InsufficientPrivilege):
+            cure = getattr(diagnose(error, warehouse), "cure", cure)
         failed = f"the warehouse could not be migrated: {doing}{one_line(said)}"
         raise WarehouseError(failed, cure) from None
 
@@ -185,22 +171,17 @@ def require_migrated(warehouse: Engine) -> None:
         with in_one_look.connect() as connection:
             found = _look(connection)
     except DBAPIError as error:
-        if isinstance(error.orig, InsufficientPrivilege):
+        if isinstance(error.orig, errors.InsufficientPrivilege):
             raise WarehouseError(
                 f"the user of the connection {CONN_ID} may not read the schema weixin",
                 "make that user a member of the role weixin_loader",
             ) from None
         raise diagnose(error, warehouse) or error from None
     lacking = [path.stem for path in migrations() if _version(path) not in found.applied]
-    if lacking := lacking or sorted(_columns_of_metrics() - found.columns):
-        raise WarehouseError(
-            f"the warehouse lacks {few_names(lacking)}", "run `weixin-etl migrate`"
-        )
-
-
-def _columns_of_metrics() -> set[str]:
-    datasets = DATASETS.values()
-    return {f"{dataset.fact}.{metric.name}" for dataset in datasets for metric in dataset.metrics}
+    facts = {f"{it.fact}.{metric.name}" for it in DATASETS.values() for metric in it.metrics}
+    if lacking := lacking or sorted(facts - found.columns):
+        cause = f"the warehouse lacks {few_names(lacking)}"
+        raise WarehouseError(cause, "run `weixin-etl migrate`")
 
 
 class _Found(NamedTuple):
@@ -223,8 +204,7 @@ def _look(connection: Connection) -> _Found:
     columns = set(connection.scalars(statement("schema_migrations/columns.sql")))
     applied: dict[str, str] = {}
     if columns >= _LIST:
-        rows = connection.execute(sqlalchemy.text(_APPLIED))
-        applied = {row.version: row.sha256 for row in rows}
+        applied = {row.version: row.sha256 for row in connection.execute(_APPLIED)}
     elif "raw_response.raw_response_id" in columns:
         applied = dict.fromkeys(_checksums(), "")  # an earlier commit kept none
     found = _Found(applied, columns)
@@ -236,6 +216,7 @@ def _look(connection: Connection) -> _Found:
 def _refusal(database: str | None, encoding: str, found: _Found) -> tuple[str, str] | None:
     """Why the warehouse is none of ours and what to do, if it is none."""
     checksums = _checksums()
+    edited = [it for it, sha256 in checksums.items() if found.applied.get(it, sha256) != sha256]
     if encoding != "UTF8":
         return (
             f"the database {database} has the encoding {encoding}, but texts are UTF-8",
@@ -247,7 +228,6 @@ def _refusal(database: str | None, encoding: str, found: _Found) -> tuple[str, s
             f"the schema weixin of the database {database} holds tables of others: {tables}",
             f"point the connection {CONN_ID} at another database",
         )
-    edited = [it for it, sha256 in checksums.items() if found.applied.get(it, sha256) != sha256]
     if edited:
         versions = few_names(edited)
         return (
@@ -257,13 +237,3 @@ def _refusal(database: str | None, encoding: str, found: _Found) -> tuple[str, s
             "of this one loads them",
         )
     return None
-
-
-def _requiring_tls(warehouse_url: URL) -> URL:
-    """With TLS for a server elsewhere, as the owner's session goes there; else as the URL says."""
-    query = warehouse_url.query
-    hosts = [str(it) for it in (warehouse_url.host, query.get("host"), query.get("hostaddr")) if it]
-    is_local = all(it.startswith("/") or it in _THIS_MACHINE for it in hosts)
-    if (is_local and "service" not in query) or "sslmode" in query:
-        return warehouse_url
-    return warehouse_url.update_query_dict({"sslmode": "require"})

@@ -1,17 +1,13 @@
 """The views and functions under sql/analytics and sql/weixin: what files say, how they are made."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 
 import sqlalchemy
-from psycopg2.errors import (
-    DependentObjectsStillExist,
-    InvalidFunctionDefinition,
-    InvalidTableDefinition,
-)
+from psycopg2 import errors
 from sqlalchemy import Connection
 
 from weixin_etl.model import ParameterError
@@ -31,9 +27,15 @@ _HEAD = r"CREATE (?P<type>VIEW|FUNCTION) (?P<schema>\w+)\.(?P<name>\w+) ?\("
 _BODY = r"\n(?P<columns>.*?)^\)(?: AS)?\n(?P<query>.*)"
 _FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
+_PARTS = ("中文：", "unit: ", "key: ", "joins: ")
+_REFUSED = (
+    errors.InvalidTableDefinition,
+    errors.InvalidFunctionDefinition,
+    errors.DependentObjectsStillExist,
+    errors.AmbiguousFunction,  # with other types of parameters it stands beside the old one
+)
+"""What Postgres says where a view or function can't be replaced in its place."""
 _READER = "SELECT to_regrole('weixin_reader')"
-_REFUSED = (InvalidTableDefinition, InvalidFunctionDefinition, DependentObjectsStillExist)
-"""What Postgres says where a view can't be replaced in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +64,19 @@ class View:
         return f"{self.schema}.{self.name}"
 
     @property
-    def identity(self) -> str:
-        """What tells it from all others: its name, a function's with its parameters' types."""
-        types = ", ".join(parameter.partition(" ")[2] for parameter in self.columns)
-        return f"{self.full_name}({types})" if self.type == "FUNCTION" else self.full_name
-
-    @property
     def sql(self) -> str:
         """What Postgres gets."""
         create = self.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1).rstrip()
-        comments = (f"COMMENT ON {it} IS {_literal(says)}" for it, says in self._comments())
-        return "".join(f"{it};\n" for it in (create, *comments))
+        return "".join(f"{it};\n" for it in (create, *self._comments()))
 
-    def _comments(self) -> Iterable[tuple[str, str]]:
-        """Of everything; a function's parameters have none of their own, so it tells theirs."""
-        said = [f"{name}: {its}" for name, its in self.columns.items()]
-        own = [self.comment, *(said if self.type == "FUNCTION" else []), f"file: {self.file}"]
-        yield f"{self.type} {self.identity}", "\n".join(own)
-        if self.type == "VIEW":
-            for name, its in self.columns.items():
-                yield f"COLUMN {self.full_name}.{name}", its
+    def _comments(self) -> Iterator[str]:
+        """On everything; a function's parameters have none of their own, so it tells theirs."""
+        is_view = self.type == "VIEW"
+        said = [] if is_view else [f"{name}: {its}" for name, its in self.columns.items()]
+        own = "\n".join([self.comment, *said, f"file: {self.file}"])
+        yield f"COMMENT ON {self.type} {self.full_name} IS {_literal(own)}"
+        for name, its in self.columns.items() if is_view else ():
+            yield f"COMMENT ON COLUMN {self.full_name}.{name} IS {_literal(its)}"
 
 
 def parse_view(text: str, file: str) -> View:
@@ -102,11 +97,7 @@ def parse_view(text: str, file: str) -> View:
 def _words(comment: str) -> str:
     """A comment as Postgres keeps it: each part on a line of its own, however it is wrapped."""
     lines = re.findall(r"^ *-- (.*)", comment, re.MULTILINE)
-    return "".join(f"{_before(line)}{line}" for line in lines).strip()
-
-
-def _before(line: str) -> str:
-    return "\n" if line.startswith(("中文：", "unit: ", "key: ", "joins: ")) else " "
+    return "".join(f"\n{it}" if it.startswith(_PARTS) else f" {it}" for it in lines).strip()
 
 
 def _literal(text: str) -> str:
@@ -118,11 +109,8 @@ def all_views() -> tuple[View, ...]:
     """The views and functions of every schema, each after those it reads."""
     paths = [path for schema in SCHEMAS for path in (sql_directory() / schema).glob("*.sql")]
     files = [f"{path.parent.name}/{path.name}" for path in sorted(paths)]
-    return in_order(
-        parse_view(source(file, dataset), f"sql/{file}")
-        for file in files
-        for dataset in datasets_of(file)
-    )
+    made = [(file, dataset) for file in files for dataset in datasets_of(file)]
+    return in_order(parse_view(source(*it), f"sql/{it[0]}") for it in made)
 
 
 def views() -> tuple[View, ...]:
@@ -132,10 +120,10 @@ def views() -> tuple[View, ...]:
 
 def sql_of(name: str) -> str:
     """
-    What Postgres gets for a view, which need not be named with its schema.
+    What Postgres gets for a view or function, which need not be named with its schema.
 
     Raises:
-        ParameterError: there is no such view.
+        ParameterError: there is none.
     """
     for view in all_views():
         if name in (view.full_name, view.name):
@@ -164,19 +152,19 @@ def update_views(connection: Connection, wanted: Sequence[View]) -> list[str]:
         The names of the views that this release does not have.
     """
     found = connection.execute(statement("schema_migrations/views.sql"))
-    present = {(row.type, row.identity) for row in found}
-    gone = present - {(view.type, view.identity) for view in wanted}
+    present = {row.name: row.type for row in found}
+    gone = present.keys() - {view.full_name for view in wanted}
     try:
         with connection.begin_nested():
             _create(connection, wanted)
-            _drop(connection, gone)
+            _drop(connection, {name: present[name] for name in gone})
     except _REFUSED:
         _drop(connection, present)
         _create(connection, wanted)
-    if wanted and connection.scalar(sqlalchemy.text(_READER)):
+    if connection.scalar(sqlalchemy.text(_READER)):
         names = ", ".join(view.full_name for view in wanted if view.type == "VIEW")
         execute(connection, f"GRANT SELECT ON {names} TO weixin_reader")
-    return sorted({it.partition("(")[0] for _, it in gone} - {view.full_name for view in wanted})
+    return sorted(gone)
 
 
 def _create(connection: Connection, wanted: Iterable[View]) -> None:
@@ -184,7 +172,7 @@ def _create(connection: Connection, wanted: Iterable[View]) -> None:
         execute(connection, view.sql)
 
 
-def _drop(connection: Connection, present: Collection[tuple[str, str]]) -> None:
+def _drop(connection: Connection, types: dict[str, str]) -> None:
     for type_ in ("VIEW", "FUNCTION"):  # views first: they may stand on functions
-        if names := ", ".join(sorted(identity for it, identity in present if it == type_)):
+        if names := ", ".join(name for name, its in types.items() if its == type_):
             execute(connection, f"DROP {type_} {names}")

@@ -10,7 +10,8 @@ from warehouse_loads import rows
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import DATASETS
-from weixin_etl.warehouse import ROLES, migrate, migrations, missing_roles
+from weixin_etl.warehouse import migrate, migrations, missing_roles
+from weixin_etl.warehouse.migrations import ROLES
 from weixin_etl.warehouse.views import views
 from weixin_local.postgres import Server
 

@@ -223,12 +223,12 @@ def test_what_somebody_else_has_made_stays(made: Engine, follow: Follow, ask: As
     run(
         made,
         "CREATE VIEW analytics.theirs AS SELECT 1 AS one",
-        "CREATE FUNCTION analytics.things(n bigint) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION analytics.their(n bigint) RETURNS int LANGUAGE sql AS 'SELECT 1'",
     )
 
     follow(TOP, OTHER_COLUMNS)
 
-    assert ask("SELECT one, analytics.things(1::bigint) FROM analytics.theirs") == [(1, 1)]
+    assert ask("SELECT one, analytics.their(1) FROM analytics.theirs") == [(1, 1)]
 
 
 def test_whoever_migrates_lets_the_reader_read_it(made: Engine, ask: Ask, database: str):
