@@ -114,8 +114,9 @@ MODULES = [*modules()]
 
 
 def told() -> set[str]:
-    """Every sentence of the package, with numbers in place of values."""
-    return {
+    """Every sentence of the package, with numbers in place of values, and those of SQLSTATEs."""
+    matters = errors_of_warehouse.BY_SQLSTATE.values()
+    return {text for matter in matters for text in (matter.cause, matter.cure)} | {
         text
         for tree, module in MODULES
         for node in ast.walk(tree)

@@ -23,6 +23,7 @@ def sql_directory() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "sql"
 
 
+_OF_EACH_FACT = ("extra", "raw_response_id", "fetched_at")
 _FOR_EACH = re.compile(r"\{# for each: (.*) #\}")
 
 
@@ -121,15 +122,5 @@ def _declared(dataset: Dataset) -> dict[str, Any]:
         "place": dataset.place,
         "day": dataset.day_column,
         "metrics": metrics,
-        "columns": [
-            *dataset.key,
-            *dataset.place,
-            *metrics,
-            "extra",
-            "raw_response_id",
-            "fetched_at",
-        ],
-        "figures": [metric.name for metric in dataset.figures],
-        "totals": [metric.name for metric in dataset.totals],
-        "window": dataset.window,
+        "columns": [*dataset.key, *dataset.place, *metrics, *_OF_EACH_FACT],
     }
