@@ -51,8 +51,11 @@ def release(*datasets: Dataset) -> Iterator[None]:
             if dataset.describes_articles:
                 patch.setitem(ARTICLE_DATASETS, dataset.name, dataset)
         forget_rendered()
-        yield
-    forget_rendered()
+        try:
+            yield
+        finally:
+            patch.undo()
+            forget_rendered()
 
 
 def forget_rendered() -> None:

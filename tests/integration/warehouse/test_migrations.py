@@ -15,7 +15,7 @@ from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ProgrammingError
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.warehouse import WarehouseError, migrate, migrations, require_migrated
+from weixin_etl.warehouse import WarehouseError, locks, migrate, migrations, require_migrated
 from weixin_etl.warehouse.views import parse_view
 from weixin_local.postgres import Server
 
@@ -111,6 +111,32 @@ def test_all_of_it_or_nothing(
     with pytest.raises(WarehouseError, match=r'migrated: the views: column "it" does not exist'):
         migrate(database)
 
+    assert ask(CATALOGUE_SQL) == before
+
+
+def test_a_reader_of_what_it_changes_is_waited_for_half_a_minute(
+    database: str, fresh: Engine, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    """Then nothing has changed, and who holds it is to be found."""
+    migrate(database)
+    with fresh.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE weixin.schema_migrations SET sha256 = 'x' || version WHERE version = 'declared'"
+        )
+    before = ask(CATALOGUE_SQL)
+    assert locks.PATIENCE == "30s"
+    monkeypatch.setattr(locks, "PATIENCE", "100ms")
+
+    with fresh.connect() as reader:
+        reader.exec_driver_sql("SELECT FROM weixin.fact_article_total")
+        with pytest.raises(WarehouseError) as refused:
+            migrate(database)
+
+    assert str(refused.value) == (
+        "the warehouse could not be migrated: fact/table.sql: canceling statement due to lock "
+        "timeout; find the session that holds it: `SELECT * FROM pg_locks JOIN pg_stat_activity "
+        "USING (pid)`"
+    )
     assert ask(CATALOGUE_SQL) == before
 
 
