@@ -115,28 +115,18 @@ def test_an_older_release_goes_on(database: str, fresh: Engine, ask: Ask, datase
 PROJECT = Path(__file__).parents[3]
 RELEASE = Path(__file__).with_name("next_release.py")
 OF_DATASETS = """
-ARTICLE_TOTAL_NEXT = Dataset(
+ARTICLE_TOTAL_NEXT = dataclasses.replace(
+    ARTICLE_TOTAL_DETAIL,
     name="article_total_next",
     endpoint="getarticletotalnext",
-    description="totals of each article and day",
-    rows_key="detail_list",
-    window=30,
-    is_optional=False,
-    first_day=date(2025, 11, 1),
-    readers="read_user",
-    headline=("read_user",),
     suffix="_next",
     metrics=_metrics("article_total_next"),
 )
-ARTICLE_PRAISE = Dataset(
+ARTICLE_PRAISE = dataclasses.replace(
+    ARTICLE_SHARE,
     name="article_praise",
     endpoint="getarticlepraise",
     description="who praised an article on a day",
-    window=3,
-    first_day=date(2025, 11, 1),
-    describes_articles=False,
-    rows_in=Rows.OBJECT,
-    rows_key="detail",
     metrics=_metrics("article_praise"),
 )
 _ALL = (*_ALL, ARTICLE_TOTAL_NEXT, ARTICLE_PRAISE)
@@ -234,7 +224,9 @@ def test_an_endpoint_touches_three_files(copy: Copy, database: str, ask: Ask):
     copy.declare("article_praise", "praise_user", "people who praised the article")
     copy.change(
         "plugins/weixin_etl/datasets.py",
-        lambda text: text.replace("\nDATASETS = {", f"{OF_DATASETS}DATASETS = {{"),
+        lambda text: text.replace("import csv", "import csv\nimport dataclasses").replace(
+            "\nDATASETS = {", f"{OF_DATASETS}DATASETS = {{"
+        ),
     )
     copy.change("sandbox/weixin_sandbox/endpoints.py", lambda text: text + OF_SANDBOX)
 
