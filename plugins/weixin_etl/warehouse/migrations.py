@@ -147,11 +147,12 @@ def _told(warehouse: Engine, doing: str = "") -> Iterator[None]:
     except (DBAPIError, psycopg2.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         said, cure = str(cause), "correct that, then run `weixin-etl migrate` again"
+        passing = diagnose(error, warehouse)
         if isinstance(cause, errors.DependentObjectsStillExist):  # its hint is CASCADE
             said = f"{cause.diag.message_primary}: {cause.diag.message_detail}"
             cure = "drop what depends on it, run `weixin-etl migrate` again, then create it again"
-        elif not isinstance(cause, errors.InsufficientPrivilege):
-            cure = getattr(diagnose(error, warehouse), "cure", cure)
+        elif passing and not isinstance(cause, errors.InsufficientPrivilege):
+            cure = passing.cure
         failed = f"the warehouse could not be migrated: {doing}{one_line(said)}"
         raise WarehouseError(failed, cure) from None
 
