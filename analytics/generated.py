@@ -10,11 +10,11 @@ from uuid import UUID, uuid5
 
 import sqlalchemy
 import yaml
+from dictionary import Entry, dictionary, joins
 from sqlalchemy import Engine
 from sqlalchemy.engine.reflection import ObjectKind
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
-from weixin_etl.warehouse.dictionary import Entry, dictionary, joins
 
 HERE = Path(__file__).parent
 HEADER = "# Made by analytics/generated.py: see dbt/README.md.\n"

@@ -1,6 +1,7 @@
--- What the roles may do. Roles belong to the server, not to the database: another warehouse may
--- have created them already. If they cannot be created, a warning says so, and the warehouse works
--- without them; `weixin-etl migrate` runs this again while one has been granted nothing.
+-- What the roles may do: `weixin-etl migrate` runs this after the tables and before the views.
+-- Roles belong to the server, not to the database: another warehouse may have created them
+-- already. If they cannot be created, a warning says so, and the warehouse works without them;
+-- `migrate` does all of it again while one has been granted nothing.
 DO $$
 DECLARE
     role_name text;
@@ -23,7 +24,7 @@ BEGIN
         EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO weixin_loader', current_database());
         GRANT USAGE ON SCHEMA weixin TO weixin_loader;
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA weixin TO weixin_loader;
-        REVOKE INSERT, UPDATE ON weixin.schema_migrations, weixin.view_version FROM weixin_loader;
+        REVOKE INSERT, UPDATE ON weixin.schema_migrations FROM weixin_loader;
         REVOKE UPDATE ON
             weixin.raw_response,
             weixin.rejected_row,
@@ -73,10 +74,6 @@ BEGIN
             rejected_at,
             resolved_at
         ) ON weixin.rejected_row TO weixin_reader;
-        -- there are no views yet, unless the role was created later and this is run again
-        IF to_regclass('weixin.restatement') IS NOT NULL THEN
-            GRANT SELECT ON weixin.restatement TO weixin_reader;
-        END IF;
         GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO weixin_reader;
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO weixin_reader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO weixin_reader;

@@ -32,11 +32,11 @@ def migrated_warehouse(server: Server, name: str) -> Iterator[Engine]:
 
 
 def empty(warehouse: Engine) -> None:
-    """Delete every row but the lists of migrations and views."""
+    """Delete every row but the list of migrations."""
     with warehouse.begin() as connection:
         tables = connection.exec_driver_sql(
             "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
-            "WHERE schemaname = 'weixin' AND tablename NOT IN ('schema_migrations', 'view_version')"
+            "WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'"
         ).scalar_one()
         connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
 

@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"weixin-etl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_command(commands, migrate)
+    add = add_command(commands, migrate).add_argument
+    add("--print", metavar="VIEW", help="only print what Postgres gets for a view or function")
     add = add_command(commands, probe).add_argument
     usual = [dataset.name for dataset in DATASETS.values() if not dataset.is_optional]
     what = f"default: {' '.join(usual)}"
@@ -46,8 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     add = add_command(commands, status).add_argument
     add("--dataset", choices=DATASETS, help="default: all")
     _add_kept(commands)
-    add = add_command(commands, dictionary).add_argument
-    add("--format", choices=["csv", "json"], default="csv")
     return parser
 
 
@@ -79,15 +78,18 @@ def read_airflows_database() -> None:
         sys.stderr.write(f"weixin-etl: {why}\n")
 
 
-def migrate(_: argparse.Namespace) -> None:
-    """Apply the migrations that the warehouse lacks, and update the analysts' views."""
+def migrate(options: argparse.Namespace) -> None:
+    """Bring the warehouse's tables, roles and views to this release."""
     from weixin_etl import warehouse
     from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
+    if options.print:
+        sys.stdout.write(warehouse.sql_of(options.print))
+        return
     url = open_warehouse().url
     sys.stdout.write(f"{warehouse.migrate(url) or 'The warehouse is up to date.'}\n")
     if missing := warehouse.missing_roles(url):
-        sys.stdout.write(f"{warehouse.ask_for_roles(missing)}\n")
+        sys.stdout.write(f"{missing}\n")
 
 
 def probe(options: argparse.Namespace) -> int:
@@ -139,15 +141,6 @@ def import_(options: argparse.Namespace) -> int:
     from weixin_etl.orchestration.commands.imports import show_import
 
     return show_import(options.file)
-
-
-def dictionary(options: argparse.Namespace) -> None:
-    """Print the data dictionary of the analysts' views: a line per column."""
-    from weixin_etl.orchestration.connections.warehouse import open_warehouse
-    from weixin_etl.warehouse.dictionary import dictionary, write_csv, write_json
-
-    write = {"csv": write_csv, "json": write_json}[options.format]
-    write(dictionary(open_warehouse()), sys.stdout)
 
 
 def add_command(commands: Any, command: Any, **options: Any) -> argparse.ArgumentParser:

@@ -73,7 +73,7 @@ def migrate(home: Home, environment: dict[str, str], warehouse_url: str, steps: 
 
 def migrate_warehouse(warehouse_url: str, steps: Steps) -> None:
     """
-    Apply the migrations the warehouse lacks.
+    Bring the warehouse to what is installed.
 
     Raises:
         WarehouseError: it could not be done.
@@ -82,7 +82,7 @@ def migrate_warehouse(warehouse_url: str, steps: Steps) -> None:
         warehouse.migrate(warehouse_url)
         missing = warehouse.missing_roles(warehouse_url)
     if missing:
-        steps.line("!", warehouse.ask_for_roles(missing))
+        steps.line("!", missing)
 
 
 def page_url(home: Home, warehouse_url: str, password: str) -> str | None:

@@ -1,3 +1,4 @@
+{# for each: datasets #}
 -- One row per account and calendar day of {{ dataset.name }}, from the first publication day asked
 -- for to yesterday (Beijing), or for an account no longer collected to the last day asked for:
 -- what all its articles gained that day. An increment that spans a gap counts on its last day.

@@ -1,3 +1,4 @@
+{# for each: datasets #}
 -- The increments of analytics.account_day{{ dataset.suffix }} as they stood
 -- at an instant. One row per account and calendar day that had rows then: whether the day was
 -- complete is not kept, nor that nothing came.

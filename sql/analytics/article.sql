@@ -1,3 +1,4 @@
+{# for each: datasets #}
 -- One row per article of an account that {{ dataset.name }} has given a row of, with its latest
 -- totals. These grow until the article is {{ dataset.window }} days old:
 -- compare articles of the same day_number, see analytics.article_day{{ dataset.suffix }}.

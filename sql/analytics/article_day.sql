@@ -1,3 +1,4 @@
+{# for each: datasets #}
 -- One row per account, article and stat_date of {{ dataset.name }}: what the article had reached by
 -- the end of the day, and what came since the previous row. Increments add up to the latest totals;
 -- never add up totals over days

@@ -1,3 +1,4 @@
+{# for each: datasets #}
 -- The figures of analytics.article_day{{ dataset.suffix }} as they stood at an
 -- instant, with the increments that its rows had then. One row per account, article and stat_date.
 -- An article has the publication day that it has now; whether it was final is not kept.

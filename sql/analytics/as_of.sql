@@ -1,3 +1,4 @@
+{# for each: every_dataset #}
 -- The rows of weixin.{{ fact }} as they stood at an instant: what an analyst would have seen then.
 -- One row per {{ key | join(", ") }}; the columns are the fact's, which has a comment on each.
 {% if dataset.describes_articles %}

@@ -34,7 +34,22 @@ CREATE VIEW analytics.metric (
 SELECT *
 FROM (
     VALUES
+    {% for dataset in datasets %}
+    {% for rate in dataset.rates %}
+    (
+        '{{ dataset.name }}',
+        '{{ rate.name }}',
+        '{{ rate.chinese_name }}',
+        {{ literal(rate.meaning) }},
+        'share',
+        'level',
+        'Over several articles divide sums by sums; it may exceed 1',
+        '{{ rate.numerator }} / {{ rate.denominator }}'
+    ),
+    {% endfor %}
+    {% endfor %}
     {% for dataset in every_dataset %}
+    {% set is_last_dataset = loop.last %}
     {% for metric in dataset.metrics %}
     (
         '{{ dataset.name }}',
@@ -49,21 +64,6 @@ FROM (
         }}',
         {{ literal(metric.caveat) }},
         NULL
-    ),
-    {% endfor %}
-    {% endfor %}
-    {% for dataset in datasets %}
-    {% set is_last_dataset = loop.last %}
-    {% for rate in dataset.rates %}
-    (
-        '{{ dataset.name }}',
-        '{{ rate.name }}',
-        '{{ rate.chinese_name }}',
-        {{ literal(rate.meaning) }},
-        'share',
-        'level',
-        'Over several articles divide sums by sums; it may exceed 1',
-        '{{ rate.numerator }} / {{ rate.denominator }}'
     ){{ "," if not (is_last_dataset and loop.last) }}
     {% endfor %}
     {% endfor %}

@@ -1,3 +1,4 @@
+{# for each: every_dataset | selectattr("scene_view") #}
 {# Where the readers of statistics days came from, for each dataset whose answers say so. #}
 {% set readers = dataset.metrics | selectattr("name", "equalto", dataset.readers) | first %}
 {% set is_of_article = "msgid" in dataset.key %}

@@ -1,5 +1,5 @@
-{#- The fact of a dataset, as it is declared: a row per key, with a column a metric. -#}
-CREATE TABLE weixin.{{ dataset.fact }} (
+{#- The fact of a dataset, as it is declared: a row per key, a column a metric; never a drop. -#}
+CREATE TABLE IF NOT EXISTS weixin.{{ dataset.fact }} (
     appid text NOT NULL,
     {% if dataset.item %}
     {{ dataset.item.name }} {{ "bigint" if dataset.item.is_number else "text" }} NOT NULL,
@@ -17,14 +17,20 @@ CREATE TABLE weixin.{{ dataset.fact }} (
     changed_at timestamptz NOT NULL,
     PRIMARY KEY ({{ dataset.key | join(", ") }})
 );
+-- of a release with further metrics
+ALTER TABLE weixin.{{ dataset.fact }}
+{% for metric in dataset.metrics %}
+ADD COLUMN IF NOT EXISTS {{ metric.name }} {{ metric.kind.value }}{{ "," if not loop.last }}
+{% endfor %};
 {% if dataset.item and not dataset.describes_articles %}
-CREATE INDEX {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (appid, stat_date);
+CREATE INDEX IF NOT EXISTS {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (appid, stat_date);
 {% endif %}
 {% if dataset.describes_articles %}
-CREATE INDEX {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }}
+CREATE INDEX IF NOT EXISTS {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }}
 USING brin (stat_date, (stat_date + 1));
 -- few, of articles that were moved to a later day: see analytics/account_day.sql
-CREATE INDEX {{ dataset.fact }}_moved ON weixin.{{ dataset.fact }} (appid, publication_date)
+CREATE INDEX IF NOT EXISTS {{ dataset.fact }}_moved
+ON weixin.{{ dataset.fact }} (appid, publication_date)
 WHERE stat_date < publication_date;
 {% endif %}
 {% macro comment(column, text) %}

@@ -1,7 +1,10 @@
--- the schema is there already, with the list of applied migrations: schema_migrations/create.sql
+-- What can't be declared. The schema is there already, with the list of what was applied:
+-- schema_migrations/create.sql.
 COMMENT ON SCHEMA weixin IS 'The WeChat article statistics: facts, dimensions, raw answers, and the state of the pipeline';
-COMMENT ON TABLE weixin.schema_migrations IS 'One row per migration applied to this database';
-COMMENT ON COLUMN weixin.schema_migrations.version IS 'Number of the migration file in sql/migrations';
+COMMENT ON TABLE weixin.schema_migrations IS 'One row per migration applied to this database, and one for what is declared: facts, roles and views';
+COMMENT ON COLUMN weixin.schema_migrations.version IS 'Number of the migration file in sql/migrations, or declared';
+COMMENT ON COLUMN weixin.schema_migrations.sha256 IS 'SHA-256 of its text, in hexadecimal: a migration that was edited since is refused';
+COMMENT ON COLUMN weixin.schema_migrations.applied_at IS 'When it was applied';
 
 CREATE TABLE weixin.dim_account (
     appid text PRIMARY KEY,
@@ -210,11 +213,7 @@ COMMENT ON COLUMN weixin.run_report.unchanged IS 'Rows answered that the fact al
 COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not fit, see rejected_row';
 COMMENT ON COLUMN weixin.run_report.attempted_at IS 'When the run''s last attempt was answered or abandoned; null while it has not asked';
 
--- Facts, a table for each endpoint as datasets.py declares it, and the history they have in common.
-{% for dataset in every_dataset %}
-{% include "fact/table.sql" %}
-
-{% endfor %}
+-- The history that the facts have in common; they themselves are declared: fact/table.sql.
 CREATE TABLE weixin.fact_history (
     dataset text NOT NULL,
     appid text NOT NULL,
@@ -376,17 +375,7 @@ EXCEPTION
 END
 $$;
 
-CREATE TABLE weixin.view_version (
-    view_name text PRIMARY KEY,
-    text_sha256 text NOT NULL,
-    applied_at timestamptz NOT NULL
-);
-COMMENT ON TABLE weixin.view_version IS 'One row per view or function that this project made from a file under sql/analytics or sql/weixin: which text it was created from. One whose file has changed is updated after the migrations';
-COMMENT ON COLUMN weixin.view_version.view_name IS 'Its schema and name; a function''s with the types of its parameters';
-COMMENT ON COLUMN weixin.view_version.text_sha256 IS 'SHA-256 of its text, in hexadecimal';
-COMMENT ON COLUMN weixin.view_version.applied_at IS 'When it was created or replaced';
-
--- Views and functions are files under sql/analytics and sql/weixin, applied after the migrations.
+-- Its views and functions are files under sql/analytics.
 CREATE SCHEMA analytics;
 COMMENT ON SCHEMA analytics IS 'What analysts query: views over the facts, each with its grain and every column described';
 

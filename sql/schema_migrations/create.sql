@@ -1,3 +1,7 @@
--- The list of applied migrations, one row each, in the schema that the migrations fill.
+-- The list of what was applied: it is there before the first migration, which needs it.
 CREATE SCHEMA IF NOT EXISTS weixin;
-CREATE TABLE IF NOT EXISTS weixin.schema_migrations (version varchar PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS weixin.schema_migrations (
+    version text PRIMARY KEY,
+    sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);

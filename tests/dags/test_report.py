@@ -165,7 +165,7 @@ def dying_once(real: Callable[..., Any]) -> Callable[..., Any]:
         (
             "weixin_dags_bare",
             1,
-            "run `weixin-etl migrate` (the warehouse lacks the migrations 0001_warehouse",
+            "run `weixin-etl migrate` (the warehouse lacks 0001_warehouse",
         ),
         (
             "postgres://nobody:s3cr3t@127.0.0.1:1/none?sslmode=disable",

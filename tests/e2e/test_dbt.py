@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy
 import yaml
 from analysts.world import BUSY, PAPER, SEED, at, collect, november, stop_clock
+from dictionary import dictionary, joins
 from generated import files
 from people import PROJECT
 from sqlalchemy import Engine
@@ -32,7 +33,6 @@ from weixin_etl.model import Account, ConfiguredAccount, Run
 from weixin_etl.run import Work
 from weixin_etl.run.ingest import ingest
 from weixin_etl.run.plan import plan
-from weixin_etl.warehouse.dictionary import dictionary, joins
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 

@@ -7,10 +7,9 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
+from dictionary import Entry, dictionary, joins
 from eralchemy import render_er
 from sqlalchemy import Column, Engine, ForeignKey, MetaData, Table
-
-from weixin_etl.warehouse.dictionary import Entry, dictionary, joins
 
 PAGE = Path(__file__).parents[2] / "docs/analysts.md"
 PICTURE = re.compile(r"(?<=```mermaid\n)erDiagram\n.*?(?=```)", re.DOTALL)

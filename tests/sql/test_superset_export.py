@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
+from dictionary import dictionary
 from sqlalchemy import Connection, Engine
-
-from weixin_etl.warehouse.dictionary import dictionary
 
 EXPORT = Path(__file__).parents[2] / "analytics/superset/export"
 

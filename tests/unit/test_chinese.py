@@ -41,7 +41,7 @@ ARGUMENTS: dict[str, tuple[int, ...]] = {
 }
 """Where sentences stand in calls, by position."""
 RETURNING = {"_describe", "too_large", "_successor", "connection", "disagreement"}
-RETURNING |= {"connections_like", "_when", "_what_is_well"}
+RETURNING |= {"connections_like", "_when", "_what_is_well", "_refusal"}
 """Functions that return one."""
 OF_POSTGRES = errors_of_warehouse._SAYS_NO_CONNECTION_LEFT
 """What Postgres says: looked for, not said."""
@@ -114,8 +114,9 @@ MODULES = [*modules()]
 
 
 def told() -> set[str]:
-    """Every sentence of the package, with numbers in place of values."""
-    return {
+    """Every sentence of the package, with numbers in place of values, and those of SQLSTATEs."""
+    matters = errors_of_warehouse.BY_SQLSTATE.values()
+    return {text for matter in matters for text in (matter.cause, matter.cure)} | {
         text
         for tree, module in MODULES
         for node in ast.walk(tree)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from weixin_etl.datasets import DATASETS
-from weixin_etl.warehouse.views import SCHEMAS
+from weixin_etl.warehouse.views import SCHEMAS, all_views
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "plugins/weixin_etl"
@@ -40,7 +40,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
 
 @pytest.mark.parametrize("path", MIGRATIONS, ids=name_in_project)
 def test_a_migration_drops_no_view(path: Path) -> None:
-    """Its grants would be lost, and a view of somebody else's on it would not be named."""
+    """They are made after it, by their files; somebody else's on one would not be named."""
     dropped = re.findall(
         r"\bDROP\s+(?:MATERIALIZED|VIEW|FUNCTION|ROUTINE)\b|\bCASCADE\b",
         path.read_text(),
@@ -68,8 +68,23 @@ def test_a_folder_of_statements_is_a_table_a_schema_or_a_reader() -> None:
     others = {path.name for path in SQL.iterdir() if path.is_dir()} - tables - {"migrations"}
 
     assert others - {*SCHEMAS} == {
-        *("fact", "status", "page", "dictionary", "local", "schema_migrations"),
+        *("fact", "status", "page", "local", "schema_migrations"),
     }
+
+
+def test_a_file_makes_the_view_of_its_name_unless_its_first_line_says_of_which_datasets() -> None:
+    """What it makes need not be looked for in its text."""
+    files: dict[str, list[str]] = {}
+    for view in all_views():
+        files.setdefault(view.file, []).append(view.full_name)
+    several = {it for it in files if (ROOT / it).read_text().startswith("{# for each: ")}
+    others = files.keys() - several
+
+    assert {it: files[it] for it in others} == {
+        it: [it.removeprefix("sql/").removesuffix(".sql").replace("/", ".")] for it in others
+    }
+    assert several
+    assert others
 
 
 def test_every_statement_is_used() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 
 from weixin_etl import warehouse
 from weixin_etl.warehouse import PassingWarehouseError, WarehouseError
-from weixin_etl.warehouse.migrations import _requiring_tls as requiring_tls
+from weixin_etl.warehouse.connection import requiring_tls
 
 PASSWORD = "p@ss/w:rd%"
 QUOTED = "p%40ss%2Fw%3Ard%25"

@@ -1,10 +1,6 @@
 """The warehouse: the way to it, its statements, its migrations, and what can be wrong with it."""
 
-from weixin_etl.warehouse.connection import (
-    analyse_grown,
-    engine,
-    url,
-)
+from weixin_etl.warehouse.connection import analyse_grown, engine, url
 from weixin_etl.warehouse.errors import (
     CONN_ID,
     PassingWarehouseError,
@@ -12,25 +8,15 @@ from weixin_etl.warehouse.errors import (
     diagnose,
     diagnosed,
 )
-from weixin_etl.warehouse.migrations import (
-    ROLES,
-    apply_migrations,
-    ask_for_roles,
-    migrate,
-    migrations,
-    missing_roles,
-    require_migrated,
-)
-from weixin_etl.warehouse.statements import source, sql_directory, statement
+from weixin_etl.warehouse.migrations import migrate, migrations, missing_roles, require_migrated
+from weixin_etl.warehouse.statements import source, statement
+from weixin_etl.warehouse.views import sql_of
 
 __all__ = [
     "CONN_ID",
-    "ROLES",
     "PassingWarehouseError",
     "WarehouseError",
     "analyse_grown",
-    "apply_migrations",
-    "ask_for_roles",
     "diagnose",
     "diagnosed",
     "engine",
@@ -39,7 +25,7 @@ __all__ = [
     "missing_roles",
     "require_migrated",
     "source",
-    "sql_directory",
+    "sql_of",
     "statement",
     "url",
 ]

@@ -16,6 +16,7 @@ _IDLE_CONNECTIONS = 2
 """Connections that an idle task keeps open: sixteen tasks share a server's hundred."""
 _DRIVER = "postgresql+psycopg2"
 _CONNECT_SECONDS = 10
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _SESSION = {
     "timezone": "UTC",
     # whatever somebody has set for the role or the database: statements have backslashes, a load
@@ -96,6 +97,16 @@ def engine(
         max_overflow=-1,
         connect_args=ours,
     )
+
+
+def requiring_tls(warehouse_url: URL) -> URL:
+    """With TLS for a server elsewhere, as the owner's session goes there; else as the URL says."""
+    query = warehouse_url.query
+    hosts = [str(it) for it in (warehouse_url.host, query.get("host"), query.get("hostaddr")) if it]
+    is_local = all(it.startswith("/") or it in _THIS_MACHINE for it in hosts)
+    if (is_local and "service" not in query) or "sslmode" in query:
+        return warehouse_url
+    return warehouse_url.update_query_dict({"sslmode": "require"})
 
 
 def analyse_grown(warehouse: Engine) -> None:

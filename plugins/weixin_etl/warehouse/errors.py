@@ -1,8 +1,10 @@
 """What can be wrong with the warehouse, as messages for the operator."""
 
+import csv
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg2
@@ -57,56 +59,17 @@ class Matter(NamedTuple):
     """The connection that the cure is about."""
 
 
-_UNREACHABLE = Matter(
-    "the warehouse does not answer",
-    f"start Postgres, or correct the connection {CONN_ID}",
-    CONN_ID,
-)
+def _by_sqlstate() -> dict[str, Matter]:
+    with Path(__file__).with_name("sqlstates.csv").open(encoding="utf-8", newline="") as file:
+        return {line.pop("sqlstate"): Matter(**line) for line in csv.DictReader(file)}
+
+
+BY_SQLSTATE = _by_sqlstate()
+"""Reactions by SQLSTATE or its beginning, the longer ones first."""
 _LOCK_TIMEOUT = "55P03"
 _OF_ONE_STATEMENT = ("40", _LOCK_TIMEOUT, "57014")
-_SEE_LOG = "see Postgres's log, which says which"
-_WHO_HOLDS = "SELECT * FROM pg_locks JOIN pg_stat_activity USING (pid)"
 _WHO_HOLDS_TABLE = "SELECT * FROM pg_locks WHERE relation = '%s'::regclass"
-"""As short as an operator can read them in a line of the log."""
-_NO_CONNECTION_LEFT = Matter(
-    "the warehouse has no connection left",
-    "close sessions in Postgres, or raise its max_connections",
-)
-BY_SQLSTATE = {
-    "08": _UNREACHABLE,
-    "25P03": Matter(
-        "the warehouse ended a session that waited for WeChat", "wait; Airflow tries again"
-    ),
-    "25006": Matter(
-        "the warehouse is read-only", f"point the connection {CONN_ID} at the primary", CONN_ID
-    ),
-    "42501": Matter(
-        "the warehouse's user lacks a right",
-        f"make the user of the connection {CONN_ID} a member of the role weixin_loader",
-        CONN_ID,
-    ),
-    "40": Matter(
-        "the warehouse met a deadlock or a serialization failure",
-        "wait; Airflow tries again; no action is needed unless it persists",
-    ),
-    "53100": Matter("the warehouse has no space left on its disk", "free space on Postgres's disk"),
-    "53300": _NO_CONNECTION_LEFT,
-    "53": Matter("the warehouse is short of memory or another resource", _SEE_LOG),
-    _LOCK_TIMEOUT: Matter(
-        "the warehouse waited too long for a lock",
-        f"find the session that holds it: `{_WHO_HOLDS}`",
-    ),
-    "57014": Matter(
-        "the warehouse cancelled a statement",
-        "see Postgres's log: a person or statement_timeout did it",
-    ),
-    "58": Matter("the warehouse cannot read or write its files", _SEE_LOG),
-    "57P": Matter(
-        "the warehouse was stopped or ended the session",
-        "start Postgres if it is not running",
-    ),
-}
-"""Reactions by SQLSTATE or its beginning, the longer ones first."""
+"""As short as an operator can read it in a line of the log."""
 _SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
 """Words in the messages of refused connections, which have no SQLSTATE."""
 _RELATION = re.compile(r'in relation "(\w+)"')
@@ -186,5 +149,5 @@ def _matter(cause: psycopg2.Error, said: str) -> Matter | None:
     if cause.pgcode:
         return None
     if any(words in said for words in _SAYS_NO_CONNECTION_LEFT):
-        return _NO_CONNECTION_LEFT
-    return _UNREACHABLE
+        return BY_SQLSTATE["53300"]
+    return BY_SQLSTATE["08"]

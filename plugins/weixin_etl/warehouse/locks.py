@@ -12,6 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.warehouse.statements import statement
 
+PATIENCE = "30s"
+"""How long a migration waits for those who read what it changes."""
+
 
 def lock_load(connection: Connection, appids: Iterable[str]) -> None:
     """
@@ -28,15 +31,15 @@ def lock_incidents(connection: Connection, dataset: str) -> None:
     _hold(connection, [f"incident:{dataset}"])
 
 
-def lock_changes(connection: Connection, table: str) -> None:
+def lock_migrations(connection: Connection) -> None:
     """
-    One transaction at a time makes the changes that a table lists: migrations, or views.
+    One transaction at a time migrates.
 
     Whoever may only read can't take the lock, and goes on reading. For a reader of what is changed
-    it waits thirty seconds afterwards: until then nobody else can read that either.
+    it waits half a minute afterwards: until then nobody else can read that either.
     """
-    connection.exec_driver_sql(f"LOCK TABLE weixin.{table} IN SHARE ROW EXCLUSIVE MODE")
-    connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
+    connection.exec_driver_sql("LOCK TABLE weixin.schema_migrations IN SHARE ROW EXCLUSIVE MODE")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'")
 
 
 @contextmanager

@@ -1,222 +1,240 @@
-"""The migrations under sql/migrations, each applied once; then the views."""
+"""`weixin-etl migrate`: the numbered migrations, then what is declared: facts, roles, views."""
 
-import re
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg2
 import sqlalchemy
-from psycopg2.errors import (
-    DuplicateObject,
-    DuplicateTable,
-    InsufficientPrivilege,
-    UniqueViolation,
-)
-from sqlalchemy import URL, Engine, make_url
+from psycopg2 import errors
+from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.text import few_names
-from weixin_etl.warehouse.connection import engine
+from weixin_etl.datasets import DATASETS
+from weixin_etl.text import few_names, one_line
+from weixin_etl.warehouse.connection import engine, requiring_tls
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, diagnose
-from weixin_etl.warehouse.locks import lock_changes
-from weixin_etl.warehouse.statements import source, sql_directory, statement
-from weixin_etl.warehouse.views import all_views, execute, update_views
+from weixin_etl.warehouse.locks import lock_migrations
+from weixin_etl.warehouse.statements import execute, source, sql_directory, statement
+from weixin_etl.warehouse.views import all_views, update_views
 
 ROLES = ("weixin_loader", "weixin_reader")
 """What roles.sql creates and grants to, where it may."""
 
-
-_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
-_VERSION = "schema_migrations.version"
-_APPLIED = "SELECT version FROM weixin.schema_migrations"
-_APPLY = "INSERT INTO weixin.schema_migrations (version) VALUES (:version)"
+_DECLARED = "declared"
+"""The row of schema_migrations that is of no migration, but of all that is declared."""
+_LIST = {"schema_migrations.version", "schema_migrations.sha256", "schema_migrations.applied_at"}
+_APPLIED = sqlalchemy.text("SELECT version, sha256 FROM weixin.schema_migrations")
+_GRANTED = "SELECT rolname FROM pg_roles WHERE has_schema_privilege(oid, 'weixin', 'USAGE')"
+_MADE_MEANWHILE = (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject)
+"""IF NOT EXISTS does not see what is not committed: it waits for that, and then fails."""
 
 
 def migrations() -> list[Path]:
-    """The migration files, oldest first."""
+    """The migration files, oldest first: what can't be declared."""
     return sorted((sql_directory() / "migrations").glob("*.sql"))
 
 
 def migrate(warehouse_url: URL | str) -> str:
     """
-    Apply the migrations that are missing, and bring the views up to date.
-
-    Any number of processes may do so at once.
+    Bring the warehouse to this release, in one transaction; any number of processes may do so.
 
     Returns:
         What was done; nothing when there was nothing to do.
 
     Raises:
-        WarehouseError: it could not.
+        WarehouseError: it could not be done, and nothing has changed.
     """
     # an index on a large fact may take longer than any statement of a run
-    warehouse = engine(_requiring_tls(make_url(warehouse_url)), {"statement_timeout": "0"})
+    warehouse = engine(requiring_tls(make_url(warehouse_url)), {"statement_timeout": "0"})
     try:
-        said = apply_migrations(warehouse)
-        if said or missing_roles(warehouse_url):
-            with _told("roles.sql: "), warehouse.begin() as connection:
-                lock_changes(connection, "schema_migrations")
-                execute(connection, source("roles.sql"))
-        return "\n".join([*said, *update_views(warehouse, all_views())])
+        with _told(warehouse):
+            # whoever may change nothing is not refused when there is nothing to change
+            with warehouse.connect() as connection:
+                if not _to_do(connection):
+                    return ""
+            with suppress(*_MADE_MEANWHILE), warehouse.begin() as connection:
+                execute(connection, source("schema_migrations/create.sql"))
+            with warehouse.begin() as connection:
+                lock_migrations(connection)
+                return "\n".join(_do(connection, _to_do(connection)))
     finally:
         warehouse.dispose()
 
 
-def missing_roles(warehouse_url: URL | str) -> list[str]:
-    """The roles that were granted nothing, as who migrated the warehouse may not create them."""
-    granted_sql = "SELECT rolname FROM pg_roles WHERE has_schema_privilege(oid, 'weixin', 'USAGE')"
-    warehouse = engine(warehouse_url)
-    with warehouse.connect() as connection:
-        granted = set(connection.exec_driver_sql(granted_sql).scalars())
-    warehouse.dispose()
-    return [role for role in ROLES if role not in granted]
+def _to_do(connection: Connection) -> dict[str, str]:
+    """Checksums by version: of what is missing or, of all that is declared, no longer the same."""
+    applied = _look(connection).applied
+    declared = "".join([*_tables_and_roles().values(), *(view.sql for view in all_views())])
+    wanted = {**_checksums(), _DECLARED: _sha256(declared)}
+    to_do = {it: sha256 for it, sha256 in wanted.items() if applied.get(it) != sha256}
+    is_whole = not to_do and not _without_rights(connection)
+    return {} if is_whole else {**to_do, _DECLARED: wanted[_DECLARED]}
 
 
-def ask_for_roles(missing: Sequence[str]) -> str:
-    """What to do where the roles could not be created."""
-    return (
-        f"The roles {' and '.join(missing)} don't exist, and you may not create them: let an "
-        "administrator do so, then run `weixin-etl migrate` again."
-    )
+def _do(connection: Connection, to_do: dict[str, str]) -> Iterator[str]:
+    """Migrations, tables, roles and views, in this order; nothing if another process was faster."""
+    for path in (it for it in migrations() if _version(it) in to_do):
+        with _told(connection.engine, f"{path.name}: "):
+            execute(connection, _text(path))
+        yield f"Applied: {path.name}"
+    if to_do:
+        yield from _declare(connection)
+    for version, sha256 in to_do.items():
+        values = {"version": version, "sha256": sha256}
+        connection.execute(statement("schema_migrations/save.sql"), values)
 
 
-def apply_migrations(warehouse: Engine) -> list[str]:
-    """
-    Apply the migrations that are missing, each in a transaction of its own, but no views.
-
-    Returns:
-        What was done, in sentences; without what another process has done meanwhile.
-
-    Raises:
-        WarehouseError: one could not be applied; it has changed nothing, those before it stay.
-    """
-    with _told():
-        applied = _applied(warehouse)
-        if not applied:
-            _create_list(warehouse)
-    missing = [path for path in migrations() if _version(path) not in applied]
-    said = []
-    for path in missing:
-        with _told(f"{path.name}: "), warehouse.begin() as connection:
-            lock_changes(connection, "schema_migrations")
-            if _version(path) not in connection.scalars(sqlalchemy.text(_APPLIED)).all():
-                execute(connection, _text(path))
-                connection.execute(sqlalchemy.text(_APPLY), {"version": _version(path)})
-                said.append(f"Applied: {path.name}")
-    return said
+def _declare(connection: Connection) -> Iterator[str]:
+    """All that is declared, whole."""
+    for file, sql in _tables_and_roles().items():
+        with _told(connection.engine, f"{file}: "):
+            execute(connection, sql)
+    with _told(connection.engine, "the views: "):
+        gone = update_views(connection, all_views())
+    yield "Brought up to date: tables, roles, views."
+    if gone:
+        yield f"Dropped the views {', '.join(gone)}: not of this release."
 
 
-def _create_list(warehouse: Engine) -> None:
-    """The table of the applied migrations, unless another process creates it at this moment."""
-    # IF NOT EXISTS does not see what is not committed: it waits for that, and then fails
-    with (
-        suppress(UniqueViolation, DuplicateTable, DuplicateObject),
-        warehouse.begin() as connection,
-    ):
-        execute(connection, source("schema_migrations/create.sql"))
+def _tables_and_roles() -> dict[str, str]:
+    """What Postgres gets, by file."""
+    facts = (source("fact/table.sql", dataset) for dataset in DATASETS.values())
+    return {"fact/table.sql": "".join(facts), "roles.sql": source("roles.sql")}
 
 
-@contextmanager
-def _told(doing: str = "") -> Iterator[None]:
-    """A database's error becomes a sentence."""
-    try:
-        yield
-    except (DBAPIError, psycopg2.Error) as error:
-        said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
-        raise WarehouseError(
-            f"the warehouse could not be migrated: {doing}{said}",
-            "correct that, then run `weixin-etl migrate` again",
-        ) from None
+def _checksums() -> dict[str, str]:
+    """Of the migrations, by version."""
+    return {_version(path): _sha256(_text(path)) for path in migrations()}
 
 
-def require_migrated(warehouse: Engine) -> None:
-    """
-    Make sure that the warehouse answers and holds every migration.
-
-    The analysts' views are not looked at: a load needs none of them, and an old one stops no run.
-
-    Raises:
-        WarehouseError: it does not.
-    """
-    try:
-        applied = _applied(warehouse)
-    except DBAPIError as error:
-        if isinstance(error.orig, InsufficientPrivilege):
-            raise WarehouseError(
-                f"the user of the connection {CONN_ID} may not read the schema weixin",
-                "make that user a member of the role weixin_loader",
-            ) from None
-        raise diagnose(error, warehouse) or error from None
-    missing = [path.stem for path in migrations() if _version(path) not in applied]
-    if missing:
-        raise WarehouseError(
-            f"the warehouse lacks the migrations {', '.join(missing)}", "run `weixin-etl migrate`"
-        )
-
-
-def _applied(warehouse: Engine) -> set[str]:
-    """
-    The versions of the migrations that the warehouse has; those of a later release are among them.
-
-    Raises:
-        WarehouseError: it is none of ours, so that nothing may be migrated or loaded.
-    """
-    # of one instant: others may be migrating
-    in_one_look = warehouse.execution_options(isolation_level="REPEATABLE READ")
-    with in_one_look.connect() as connection:
-        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
-        columns = list(connection.scalars(statement("schema_migrations/columns.sql")))
-        applied: set[str] = set()
-        if _VERSION in columns:
-            applied = set(connection.scalars(sqlalchemy.text(_APPLIED)))
-    database = warehouse.url.database
-    if encoding != "UTF8":
-        raise WarehouseError(
-            f"the database {database} has the encoding {encoding}, but texts are UTF-8",
-            f"create a database with ENCODING 'UTF8' and point the connection {CONN_ID} at it",
-            CONN_ID,
-        )
-    ours = {_version(path): path for path in migrations()}
-    if (applied or set(columns) - {_VERSION}) and min(ours) not in applied:
-        tables = few_names(list(dict.fromkeys(it.partition(".")[0] for it in columns)))
-        raise WarehouseError(
-            f"the schema weixin of the database {database} holds tables of others: {tables}",
-            f"point the connection {CONN_ID} at another database",
-            CONN_ID,
-        )
-    others = [f"migration {it}" for it in sorted(applied - ours.keys()) if it < max(ours)]
-    made = [it for version in sorted(applied & ours.keys()) for it in _columns_of(ours[version])]
-    if odd := [*others, *(f"no {it}" for it in made if it not in columns)]:
-        raise WarehouseError(
-            f"the warehouse is older than 0.1.0, or was changed by hand: {few_names(odd)}",
-            f"restore a backup, or point the connection {CONN_ID} at an empty database and "
-            "backfill it",
-            CONN_ID,
-        )
-    return applied
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _version(migration: Path) -> str:
     return migration.stem.split("_")[0]
 
 
-def _columns_of(migration: Path) -> list[str]:
-    """The columns that a migration makes and names: not a fact's, which a release may add to."""
-    text = migration.read_text()
-    return re.findall(r"^COMMENT ON COLUMN weixin\.(\w+\.\w+)", text, re.MULTILINE)
-
-
 def _text(migration: Path) -> str:
-    """What Postgres gets: a migration declares the facts as `datasets.py` does."""
-    return source(f"migrations/{migration.name}")
+    return migration.read_text(encoding="utf-8")
 
 
-def _requiring_tls(warehouse_url: URL) -> URL:
-    """With TLS for a server elsewhere, as the owner's session goes there; else as the URL says."""
-    query = warehouse_url.query
-    hosts = [str(it) for it in (warehouse_url.host, query.get("host"), query.get("hostaddr")) if it]
-    is_local = all(it.startswith("/") or it in _THIS_MACHINE for it in hosts)
-    if (is_local and "service" not in query) or "sslmode" in query:
-        return warehouse_url
-    return warehouse_url.update_query_dict({"sslmode": "require"})
+def _without_rights(connection: Connection) -> list[str]:
+    """The roles that were granted nothing: they did not exist, and could not be created."""
+    granted = set(connection.exec_driver_sql(_GRANTED).scalars())
+    return [role for role in ROLES if role not in granted]
+
+
+def missing_roles(warehouse_url: URL | str) -> str:
+    """What to do about roles that could not be created; empty when there is nothing to do."""
+    warehouse = engine(warehouse_url)
+    with warehouse.connect() as connection:
+        missing = _without_rights(connection)
+    warehouse.dispose()
+    asked = "let an administrator do so, then run `weixin-etl migrate` again."
+    roles = f"The roles {' and '.join(missing)} don't exist, and you may not create them"
+    return f"{roles}: {asked}" if missing else ""
+
+
+@contextmanager
+def _told(warehouse: Engine, doing: str = "") -> Iterator[None]:
+    """A database's error becomes a sentence: the one place where `migrate` does that."""
+    try:
+        yield
+    except (DBAPIError, psycopg2.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        said, cure = str(cause), "correct that, then run `weixin-etl migrate` again"
+        passing = diagnose(error, warehouse)
+        if isinstance(cause, errors.DependentObjectsStillExist):  # its hint is CASCADE
+            said = f"{cause.diag.message_primary}: {cause.diag.message_detail}"
+            cure = "drop what depends on it, run `weixin-etl migrate` again, then create it again"
+        elif passing and not isinstance(cause, errors.InsufficientPrivilege):
+            cure = passing.cure
+        failed = f"the warehouse could not be migrated: {doing}{one_line(said)}"
+        raise WarehouseError(failed, cure) from None
+
+
+def require_migrated(warehouse: Engine) -> None:
+    """
+    Make sure that the warehouse answers and has every migration, and a column for every metric.
+
+    The analysts' views are not looked at: a load needs none of them, and an old one stops no run.
+
+    Raises:
+        WarehouseError: it does not.
+    """
+    # of one instant: others may be migrating
+    in_one_look = warehouse.execution_options(isolation_level="REPEATABLE READ")
+    try:
+        with in_one_look.connect() as connection:
+            found = _look(connection)
+    except DBAPIError as error:
+        if isinstance(error.orig, errors.InsufficientPrivilege):
+            raise WarehouseError(
+                f"the user of the connection {CONN_ID} may not read the schema weixin",
+                "make that user a member of the role weixin_loader",
+            ) from None
+        raise diagnose(error, warehouse) or error from None
+    lacking = [path.stem for path in migrations() if _version(path) not in found.applied]
+    facts = {f"{it.fact}.{metric.name}" for it in DATASETS.values() for metric in it.metrics}
+    if lacking := lacking or sorted(facts - found.columns):
+        cause = f"the warehouse lacks {few_names(lacking)}"
+        raise WarehouseError(cause, "run `weixin-etl migrate`")
+
+
+class _Found(NamedTuple):
+    """What the warehouse has."""
+
+    applied: dict[str, str]
+    """Checksums by version; versions of a later release may be among them."""
+    columns: set[str]
+    """`table.column`, of the schema weixin."""
+
+
+def _look(connection: Connection) -> _Found:
+    """
+    What the warehouse has.
+
+    Raises:
+        WarehouseError: it is none of ours, or an earlier commit's: nothing may be done in it.
+    """
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    columns = set(connection.scalars(statement("schema_migrations/columns.sql")))
+    applied: dict[str, str] = {}
+    if columns >= _LIST:
+        applied = {row.version: row.sha256 for row in connection.execute(_APPLIED)}
+    elif "raw_response.raw_response_id" in columns:
+        applied = dict.fromkeys(_checksums(), "")  # an earlier commit kept none
+    found = _Found(applied, columns)
+    if refusal := _refusal(connection.engine.url.database, encoding, found):
+        raise WarehouseError(*refusal, CONN_ID)
+    return found
+
+
+def _refusal(database: str | None, encoding: str, found: _Found) -> tuple[str, str] | None:
+    """Why the warehouse is none of ours and what to do, if it is none."""
+    checksums = _checksums()
+    edited = [it for it, sha256 in checksums.items() if found.applied.get(it, sha256) != sha256]
+    if encoding != "UTF8":
+        return (
+            f"the database {database} has the encoding {encoding}, but texts are UTF-8",
+            f"create a database with ENCODING 'UTF8' and point the connection {CONN_ID} at it",
+        )
+    if found.columns not in (set(), _LIST) and min(checksums) not in found.applied:
+        tables = few_names(sorted({it.partition(".")[0] for it in found.columns}))
+        return (
+            f"the schema weixin of the database {database} holds tables of others: {tables}",
+            f"point the connection {CONN_ID} at another database",
+        )
+    if edited:
+        versions = few_names(edited)
+        return (
+            f"the warehouse is of an earlier commit: migration {versions} was another then",
+            f"undo an edit, or point the connection {CONN_ID} at an empty database and take the "
+            "answers along: `weixin-etl answers` of that commit prints them, `weixin-etl import` "
+            "of this one loads them",
+        )
+    return None

@@ -1,6 +1,8 @@
 """The statements: files under sql/, whose path says their table."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import jinja2
 import msgspec
 import sqlalchemy
-from sqlalchemy import TextClause
+from sqlalchemy import Connection, TextClause
 
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.model import COVERAGE, Coverage
@@ -22,6 +24,7 @@ def sql_directory() -> Path:
 
 
 _OF_EACH_FACT = ("extra", "raw_response_id", "fetched_at")
+_FOR_EACH = re.compile(r"\{# for each: (.*) #\}")
 
 
 @cache
@@ -33,6 +36,12 @@ def statement(path: str, dataset: Dataset | None = None) -> TextClause:
     fact's name, its key and the metrics' columns. Identifiers come from nowhere else.
     """
     return sqlalchemy.text(source(path, dataset))
+
+
+def execute(connection: Connection, sql: str) -> None:
+    """Send SQL that has no parameters: its percent signs are its own."""
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(sql)
 
 
 def arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, list[Any]]:
@@ -73,6 +82,16 @@ def source(path: str, dataset: Dataset | None = None) -> str:
     return _templates().get_template(path).render(declared)
 
 
+def datasets_of(path: str) -> list[Dataset | None]:
+    """
+    The datasets that `sql/<path>` is rendered for, as its first line says: `{# for each: … #}`.
+
+    Without that line it is rendered once, for none.
+    """
+    which = _FOR_EACH.match((sql_directory() / path).read_text(encoding="utf-8"))
+    return [*(_templates().compile_expression(which[1])() or ())] if which else [None]
+
+
 @cache
 def _templates() -> jinja2.Environment:
     """The files, each parsed once."""
@@ -103,15 +122,5 @@ def _declared(dataset: Dataset) -> dict[str, Any]:
         "place": dataset.place,
         "day": dataset.day_column,
         "metrics": metrics,
-        "columns": [
-            *dataset.key,
-            *dataset.place,
-            *metrics,
-            "extra",
-            "raw_response_id",
-            "fetched_at",
-        ],
-        "figures": [metric.name for metric in dataset.figures],
-        "totals": [metric.name for metric in dataset.totals],
-        "window": dataset.window,
+        "columns": [*dataset.key, *dataset.place, *metrics, *_OF_EACH_FACT],
     }

@@ -1,49 +1,41 @@
-"""The views and functions under sql/analytics and sql/weixin, updated after the migrations."""
+"""The views and functions under sql/analytics and sql/weixin: what files say, how they are made."""
 
-import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from graphlib import TopologicalSorter
-from typing import Any
 
-import psycopg2
 import sqlalchemy
-from psycopg2.errors import (
-    DependentObjectsStillExist,
-    InvalidFunctionDefinition,
-    InvalidTableDefinition,
-)
-from psycopg2.sql import SQL, Composable, Identifier, Literal
-from sqlalchemy import Connection, Engine, Row
-from sqlalchemy.exc import DBAPIError
+from psycopg2 import errors
+from sqlalchemy import Connection
 
-from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
-from weixin_etl.text import one_line
-from weixin_etl.warehouse.errors import WarehouseError, diagnose
-from weixin_etl.warehouse.locks import lock_changes
-from weixin_etl.warehouse.statements import source, sql_directory, statement
+from weixin_etl.model import ParameterError
+from weixin_etl.warehouse.statements import (
+    datasets_of,
+    execute,
+    source,
+    sql_directory,
+    statement,
+)
 
 SCHEMAS = ("analytics", "weixin")
-"""Each a folder under `sql`; `weixin` holds nothing but views, its tables are migrations."""
+"""Each a folder under `sql` with a file a view."""
 
 _COMMENT = r"(?P<comment>(?:-- .*\n)+)"
 _HEAD = r"CREATE (?P<type>VIEW|FUNCTION) (?P<schema>\w+)\.(?P<name>\w+) ?\("
 _BODY = r"\n(?P<columns>.*?)^\)(?: AS)?\n(?P<query>.*)"
 _FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
+_PARTS = ("中文：", "unit: ", "key: ", "joins: ")
+_REFUSED = (
+    errors.InvalidTableDefinition,
+    errors.InvalidFunctionDefinition,
+    errors.DependentObjectsStillExist,
+    errors.AmbiguousFunction,  # with other types of parameters it stands beside the old one
+)
+"""What Postgres says where a view or function can't be replaced in its place."""
 _READER = "SELECT to_regrole('weixin_reader')"
-_OF_EACH = re.compile(r"^CREATE .*{{ dataset\.(?P<after>name|suffix|scene_view) }}", re.MULTILINE)
-
-
-class ObjectType(StrEnum):
-    """What a file makes; views may read functions, functions no views."""
-
-    VIEW = "VIEW"
-    FUNCTION = "FUNCTION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +47,11 @@ class View:
     that column's.
     """
 
-    type: ObjectType
+    type: str
+    """VIEW or FUNCTION; views may read functions, functions no views."""
     schema: str
     name: str
+    file: str
     text: str
     comment: str
     columns: dict[str, str]
@@ -70,18 +64,22 @@ class View:
         return f"{self.schema}.{self.name}"
 
     @property
-    def identity(self) -> str:
-        """What tells it from all others: its name, a function's with its parameters' types."""
-        types = ", ".join(parameter.partition(" ")[2] for parameter in self.columns)
-        return f"{self.full_name}({types})" if self.type is ObjectType.FUNCTION else self.full_name
+    def sql(self) -> str:
+        """What Postgres gets."""
+        create = self.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1).rstrip()
+        return "".join(f"{it};\n" for it in (create, *self._comments()))
 
-    @property
-    def sha256(self) -> str:
-        """The hash of the whole text, comments included."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+    def _comments(self) -> Iterator[str]:
+        """On everything; a function's parameters have none of their own, so it tells theirs."""
+        is_view = self.type == "VIEW"
+        said = [] if is_view else [f"{name}: {its}" for name, its in self.columns.items()]
+        own = "\n".join([self.comment, *said, f"file: {self.file}"])
+        yield f"COMMENT ON {self.type} {self.full_name} IS {_literal(own)}"
+        for name, its in self.columns.items() if is_view else ():
+            yield f"COMMENT ON COLUMN {self.full_name}.{name} IS {_literal(its)}"
 
 
-def parse_view(text: str) -> View:
+def parse_view(text: str, file: str) -> View:
     """
     A view's rendered text, taken apart.
 
@@ -91,58 +89,46 @@ def parse_view(text: str) -> View:
     parts = _FILE.fullmatch(text)
     if parts is None or _COLUMN.sub("", parts["columns"]):
         raise ValueError(f"no view with a comment on everything: {text[:200]}")
+    named = parts["type"], parts["schema"], parts["name"]
     columns = {column["name"]: _words(column[0]) for column in _COLUMN.finditer(parts["columns"])}
-    return View(
-        ObjectType(parts["type"]),
-        parts["schema"],
-        parts["name"],
-        text,
-        _words(parts["comment"]),
-        columns,
-        parts["query"],
-    )
+    return View(*named, file, text, _words(parts["comment"]), columns, parts["query"])
 
 
 def _words(comment: str) -> str:
     """A comment as Postgres keeps it: each part on a line of its own, however it is wrapped."""
     lines = re.findall(r"^ *-- (.*)", comment, re.MULTILINE)
-    return "".join(f"{_before(line)}{line}" for line in lines).strip()
+    return "".join(f"\n{it}" if it.startswith(_PARTS) else f" {it}" for it in lines).strip()
 
 
-def _before(line: str) -> str:
-    return "\n" if line.startswith(("中文：", "unit: ", "key: ", "joins: ")) else " "
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 @cache
 def all_views() -> tuple[View, ...]:
-    """
-    The views and functions of every schema, each after those it reads.
-
-    A file that names what it creates after `dataset.name` creates one for each dataset; after
-    `dataset.suffix`, for each of publication days; after `dataset.scene_view`, for each that has
-    one.
-    """
-    of = {
-        "name": DATASETS.values(),
-        "suffix": ARTICLE_DATASETS.values(),
-        "scene_view": [it for it in DATASETS.values() if it.scene_view],
-    }
+    """The views and functions of every schema, each after those it reads."""
     paths = [path for schema in SCHEMAS for path in (sql_directory() / schema).glob("*.sql")]
-    texts = []
-    for path in sorted(paths):
-        name = f"{path.parent.name}/{path.name}"
-        if each := _OF_EACH.search(path.read_text()):
-            texts += [source(name, it) for it in of[each["after"]]]
-        else:
-            texts.append(source(name))
-    return in_order(parse_view(text) for text in texts)
+    files = [f"{path.parent.name}/{path.name}" for path in sorted(paths)]
+    made = [(file, dataset) for file in files for dataset in datasets_of(file)]
+    return in_order(parse_view(source(*it), f"sql/{it[0]}") for it in made)
 
 
 def views() -> tuple[View, ...]:
     """The analysts' views."""
-    return tuple(
-        view for view in all_views() if view.schema == "analytics" and view.type is ObjectType.VIEW
-    )
+    return tuple(it for it in all_views() if (it.schema, it.type) == ("analytics", "VIEW"))
+
+
+def sql_of(name: str) -> str:
+    """
+    What Postgres gets for a view or function, which need not be named with its schema.
+
+    Raises:
+        ParameterError: there is none.
+    """
+    for view in all_views():
+        if name in (view.full_name, view.name):
+            return view.sql
+    raise ParameterError(f"no view or function is called {name}")
 
 
 def in_order(unordered: Iterable[View]) -> tuple[View, ...]:
@@ -155,144 +141,38 @@ def in_order(unordered: Iterable[View]) -> tuple[View, ...]:
     return tuple(named[name] for name in TopologicalSorter(reads).static_order())
 
 
-def update_views(warehouse: Engine, wanted: Sequence[View]) -> list[str]:
+def update_views(connection: Connection, wanted: Sequence[View]) -> list[str]:
     """
-    Bring the views to their texts, in one transaction; two processes do so one after the other.
+    Replace the views in their place, and drop what an earlier release made and this one has not.
 
-    Those whose text has changed are replaced in their place, and those that this release does not
-    have are dropped. Where Postgres refuses that, all are dropped and created again, with their
-    owners and privileges.
+    Where Postgres refuses that, all are dropped and created again. Never by CASCADE: somebody
+    else's view on one that must be dropped is named by Postgres's error, and nothing has changed.
 
     Returns:
-        What was done, in sentences; nothing when everything was up to date.
-
-    Raises:
-        WarehouseError: it could not be done, for example as somebody else's view stands on one
-            that must be dropped. Nothing has changed.
+        The names of the views that this release does not have.
     """
-    with _told(warehouse), warehouse.begin() as connection:
-        return update(connection, wanted)
-
-
-def update(connection: Connection, wanted: Sequence[View]) -> list[str]:
-    """See `update_views`: its transaction's work."""
-    texts = {view.identity: view.sha256 for view in wanted}
-    # whoever may change nothing is not refused when there is nothing to change
-    if _present(connection) == texts:
-        return []
-    lock_changes(connection, "view_version")
-    present = _present(connection)
-    changed = [view for view in wanted if present.get(view.identity) != view.sha256]
-    gone = present.keys() - texts.keys()
+    found = connection.execute(statement("schema_migrations/views.sql"))
+    present = {row.name: row.type for row in found}
+    gone = present.keys() - {view.full_name for view in wanted}
     try:
         with connection.begin_nested():
-            for view in changed:
-                _create(connection, view, replaces=view.identity in present)
-            _drop(connection, gone)
-    except (InvalidTableDefinition, InvalidFunctionDefinition, DependentObjectsStillExist):
-        _create_anew(connection, present, wanted)
-    connection.execute(
-        sqlalchemy.text("DELETE FROM weixin.view_version WHERE NOT view_name = any(:wanted)"),
-        {"wanted": [*texts]},
-    )
-    updated = ", ".join(view.full_name for view in changed)
-    dropped = ", ".join(sorted({*map(_full_name, gone)} - {view.full_name for view in wanted}))
-    return [
-        *([f"Updated the views {updated}."] if updated else []),
-        *([f"Dropped the views {dropped}: not of this release."] if dropped else []),
-    ]
+            _create(connection, wanted)
+            _drop(connection, {name: present[name] for name in gone})
+    except _REFUSED:
+        _drop(connection, present)
+        _create(connection, wanted)
+    if connection.scalar(sqlalchemy.text(_READER)):
+        names = ", ".join(view.full_name for view in wanted if view.type == "VIEW")
+        execute(connection, f"GRANT SELECT ON {names} TO weixin_reader")
+    return sorted(gone)
 
 
-@contextmanager
-def _told(warehouse: Engine) -> Iterator[None]:
-    """A database's error becomes a sentence."""
-    try:
-        yield
-    except (DBAPIError, psycopg2.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        said, cure = str(cause), "correct that, then run `weixin-etl migrate` again"
-        if isinstance(cause, DependentObjectsStillExist):  # its hint is CASCADE
-            said = f"{cause.diag.message_primary}: {cause.diag.message_detail}"
-            cure = "drop what depends on it, run `weixin-etl migrate` again, then create it again"
-        failed = WarehouseError(f"the analysts' views could not be updated: {one_line(said)}", cure)
-        raise diagnose(error, warehouse) or failed from None
-
-
-def _present(connection: Connection) -> dict[str, str]:
-    """What of ours is there, by identity: the SHA-256 of the text that it was created from."""
-    found = connection.execute(statement("view_version/present.sql"))
-    return {row.view_name: row.text_sha256 for row in found}
-
-
-def _create(connection: Connection, view: View, *, replaces: bool = False) -> None:
-    """Create a view, which weixin_reader may read, or replace it in its place."""
-    if replaces:
-        execute(connection, view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1))
-    else:
-        execute(connection, view.text)  # a view of somebody else's of the same name stops it
-        if view.type is ObjectType.VIEW and connection.scalar(sqlalchemy.text(_READER)):
-            execute(connection, f"GRANT SELECT ON {view.full_name} TO weixin_reader")
-    execute(connection, SQL(";").join(_comments(view)))
-    connection.execute(
-        statement("view_version/save.sql"),
-        {"view_name": view.identity, "text_sha256": view.sha256},
-    )
-
-
-def _drop(connection: Connection, identities: Collection[str]) -> None:
-    for type_ in ObjectType:  # views first: they may stand on functions
-        if names := ", ".join(it for it in sorted(identities) if _type_of(it) is type_):
-            execute(connection, f"DROP {type_} {names}")
-
-
-def _create_anew(connection: Connection, present: Collection[str], wanted: Sequence[View]) -> None:
-    """Drop all of ours, then create what is wanted, with owners and privileges as before."""
-    successors = {(view.full_name, view.type): view for view in wanted}
-    before = {}
-    for identity in present:
-        if view := successors.get((_full_name(identity), _type_of(identity))):
-            before[view.identity] = _privileges(connection, identity, view)
-    _drop(connection, present)
+def _create(connection: Connection, wanted: Iterable[View]) -> None:
     for view in wanted:
-        _create(connection, view)
-        if rows := before.get(view.identity):
-            execute(connection, rows[0].own)
-            for take in {row.take for row in _privileges(connection, view.identity, view)}:
-                execute(connection, take)
-            for row in rows:
-                if row.column_name is None or row.column_name in view.columns:
-                    execute(connection, row.give)
+        execute(connection, view.sql)
 
 
-def _privileges(connection: Connection, identity: str, successor: View) -> Sequence[Row[Any]]:
-    """Who may do what with it, as statements about what is created in its place."""
-    names = {"VIEW": None, "FUNCTION": None, _type_of(identity): identity}
-    return connection.execute(
-        statement("view_version/privileges.sql"), {**names, "successor": successor.identity}
-    ).all()
-
-
-def execute(connection: Connection, sql: str | Composable) -> None:
-    """Send SQL that has no parameters: its percent signs are its own."""
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(sql)
-
-
-def _full_name(identity: str) -> str:
-    return identity.partition("(")[0]
-
-
-def _type_of(identity: str) -> ObjectType:
-    return ObjectType.FUNCTION if "(" in identity else ObjectType.VIEW
-
-
-def _comments(view: View) -> Iterator[Composable]:
-    """The statements; a function's parameters have no comments of their own."""
-    comment = view.comment
-    if view.type is ObjectType.FUNCTION:
-        comment = "\n".join([comment, *(f"{name}: {it}" for name, it in view.columns.items())])
-    yield SQL("COMMENT ON {} {} IS {}").format(SQL(view.type), SQL(view.identity), Literal(comment))
-    if view.type is ObjectType.VIEW:
-        for column, its in view.columns.items():
-            place = Identifier(view.schema, view.name, column)
-            yield SQL("COMMENT ON COLUMN {} IS {}").format(place, Literal(its))
+def _drop(connection: Connection, types: dict[str, str]) -> None:
+    for type_ in ("VIEW", "FUNCTION"):  # views first: they may stand on functions
+        if names := ", ".join(name for name, its in types.items() if its == type_):
+            execute(connection, f"DROP {type_} {names}")

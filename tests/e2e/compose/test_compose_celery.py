@@ -35,7 +35,7 @@ COVERAGE = """
 IN = "SELECT appid, day FROM weixin.coverage WHERE ready_at IS NOT NULL"
 EMPTY = """
     SELECT 'TRUNCATE ' || string_agg(format('weixin.%I', tablename), ', ') FROM pg_tables
-    WHERE schemaname = 'weixin' AND tablename NOT IN ('schema_migrations', 'view_version')
+    WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'
 """
 
 Pair = tuple[str, str]

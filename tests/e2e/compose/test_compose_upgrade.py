@@ -17,10 +17,7 @@ def release(folder: Path) -> None:
     of_version.write_text(of_version.read_text().replace(VERSION, LATER))
     migrations = folder / "sql/migrations"
     number = len([*migrations.iterdir()]) + 1
-    (migrations / f"{number:04}_later.sql").write_text(
-        "-- migrate:up\nCREATE TABLE weixin.later (id int);\n"
-        "-- migrate:down\nDROP TABLE weixin.later;\n"
-    )
+    (migrations / f"{number:04}_later.sql").write_text("CREATE TABLE weixin.later (id int);\n")
     env = folder / ".env"
     env.write_text(env.read_text().replace("AIRFLOW_JWT_SECRET=", "AN_OLDER_SECRET="))
 

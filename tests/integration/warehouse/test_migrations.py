@@ -1,6 +1,9 @@
 """The baseline and what follows it: on every Postgres, over TCP and over a Unix socket."""
 
 import importlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +15,8 @@ from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ProgrammingError
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.warehouse import WarehouseError, migrate, migrations, require_migrated, source
+from weixin_etl.warehouse import WarehouseError, locks, migrate, migrations, require_migrated
+from weixin_etl.warehouse.views import parse_view
 from weixin_local.postgres import Server
 
 pytestmark = pytest.mark.every_postgres
@@ -27,8 +31,6 @@ CATALOGUE_SQL = """
     WHERE relnamespace IN ('weixin'::regnamespace, 'analytics'::regnamespace)
     UNION ALL
     SELECT version, xmin::text FROM weixin.schema_migrations
-    UNION ALL
-    SELECT view_name || ' ' || text_sha256, xmin::text FROM weixin.view_version
     ORDER BY 1, 2
 """
 
@@ -38,61 +40,46 @@ def test_again_changes_nothing(database: str, ask: Callable[[str], list[tuple]])
     said = migrate(database)
     catalogue = ask(CATALOGUE_SQL)
 
-    assert "Applied: 0001_warehouse.sql" in said
-    assert "Updated the views " in said
+    assert said == "Applied: 0001_warehouse.sql\nBrought up to date: tables, roles, views."
     assert migrate(database) == ""
     assert ask(CATALOGUE_SQL) == catalogue
     assert len(catalogue) > 20
 
 
 def test_three_at_once(database: str, ask: Callable[[str], list[tuple]]):
-    """Three processes may migrate at the same time; each migration and view is applied once."""
+    """Three processes may migrate at the same time; one of them does all of it."""
     with ThreadPoolExecutor(3) as pool:
-        said = "".join(pool.map(migrate, [database] * 3))
+        said = [*pool.map(migrate, [database] * 3)]
 
-    versions = [(path.name[:4],) for path in migrations()]
+    versions = [*((path.name[:4],) for path in migrations()), ("declared",)]
     assert ask("SELECT version FROM weixin.schema_migrations ORDER BY 1") == versions
-    assert said.count("Applied: 0001_") == said.count("Updated the views ") == 1
-
-
-ADVISORY = "SELECT pg_advisory_lock(hashtextextended('weixin.view_version', 0))"
-ALL_STALE = "UPDATE weixin.view_version SET text_sha256 = ''"
+    assert sorted(map(bool, said)) == [False, False, True]
 
 
 def test_no_reader_holds_it_up(
     database: str, fresh: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Of its two locks a reader can take neither, and one who is reading is not waited for."""
+    """A reader can't take its lock, and one who is reading is not waited for."""
     migrate(database)
     next_migration(tmp_path, monkeypatch)
     impatient = make_url(database).update_query_dict({"options": "-c lock_timeout=3s"})
-    with fresh.begin() as owner:
-        owner.exec_driver_sql(ALL_STALE)
     with fresh.connect() as reader:
         reader.exec_driver_sql("SET ROLE weixin_reader")
-        reader.exec_driver_sql(ADVISORY)
         reader.exec_driver_sql("LOCK TABLE weixin.schema_migrations IN ACCESS SHARE MODE")
-        for table, mode in (("schema_migrations", "ROW SHARE"), ("view_version", "ACCESS SHARE")):
-            with pytest.raises(ProgrammingError, match="denied"), reader.begin_nested():
-                reader.exec_driver_sql(f"LOCK TABLE weixin.{table} IN {mode} MODE")
+        with pytest.raises(ProgrammingError, match="denied"), reader.begin_nested():
+            reader.exec_driver_sql("LOCK TABLE weixin.schema_migrations IN ROW SHARE MODE")
         said = migrate(impatient)
 
-    assert "Applied: 0002_next.sql" in said
-    assert "Updated the views " in said
+    assert said.startswith("Applied: 0002_next.sql")
 
 
-def next_migration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def next_migration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A later release's: it adds a column."""
     path = folder / "0002_next.sql"
     path.write_text("ALTER TABLE weixin.dim_account ADD next text")
     listed = [*migrations(), path]
     monkeypatch.setattr(the_migrations, "migrations", lambda: listed)
-    monkeypatch.setattr(the_migrations, "_text", lambda it: text(it, path))
-
-
-def text(migration: Path, own: Path) -> str:
-    """What Postgres gets."""
-    return own.read_text() if migration == own else source(f"migrations/{migration.name}")
+    return path
 
 
 def test_one_that_fails_changes_nothing_and_is_named(database: str, fresh: Engine, ask: Ask):
@@ -109,6 +96,71 @@ def test_one_that_fails_changes_nothing_and_is_named(database: str, fresh: Engin
     assert "exists" in str(it.value)
     assert left == [("schema_migrations",)]
     assert "Applied: 0001_warehouse.sql" in migrate(database)
+
+
+def test_all_of_it_or_nothing(
+    database: str, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A view that Postgres refuses takes the migration back that was applied before it."""
+    migrate(database)
+    before = ask(CATALOGUE_SQL)
+    next_migration(tmp_path, monkeypatch)
+    bad = "-- One row.\nCREATE VIEW analytics.bad (\n    -- It\n    it\n) AS\nSELECT it\n"
+    monkeypatch.setattr(the_migrations, "all_views", lambda: [parse_view(bad, "bad.sql")])
+
+    with pytest.raises(WarehouseError, match=r'migrated: the views: column "it" does not exist'):
+        migrate(database)
+
+    assert ask(CATALOGUE_SQL) == before
+
+
+def test_a_reader_of_what_it_changes_is_waited_for_half_a_minute(
+    database: str, fresh: Engine, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    """Then nothing has changed, and who holds it is to be found."""
+    migrate(database)
+    with fresh.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE weixin.schema_migrations SET sha256 = 'x' || version WHERE version = 'declared'"
+        )
+    before = ask(CATALOGUE_SQL)
+    assert locks.PATIENCE == "30s"
+    monkeypatch.setattr(locks, "PATIENCE", "100ms")
+
+    with fresh.connect() as reader:
+        reader.exec_driver_sql("SELECT FROM weixin.fact_article_total")
+        with pytest.raises(WarehouseError) as refused:
+            migrate(database)
+
+    assert str(refused.value) == (
+        "the warehouse could not be migrated: fact/table.sql: canceling statement due to lock "
+        "timeout; find the session that holds it: `SELECT * FROM pg_locks JOIN pg_stat_activity "
+        "USING (pid)`"
+    )
+    assert ask(CATALOGUE_SQL) == before
+
+
+def test_it_says_nothing_else(warehouse: Engine, tmp_path: Path):
+    """Who may change nothing is told so; Airflow's log, as of a short password, goes to stderr."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("CREATE ROLE short LOGIN PASSWORD 'abc' IN ROLE weixin_loader")
+    url = warehouse.url.set(drivername="postgresql", username="short", password="abc")
+    found = {"AIRFLOW_CONN_WEIXIN_WAREHOUSE": url.render_as_string(hide_password=False)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "weixin_etl.cli", "migrate"],
+            env={**os.environ, **found, "AIRFLOW_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql("DROP ROLE short")
+
+    assert done.returncode == 0, done.stderr
+    assert "too short" in done.stderr
+    assert done.stdout == "The warehouse is up to date.\n"
 
 
 def socket_urls(server: Server, database: str) -> list[URL]:
@@ -152,7 +204,7 @@ class TestRequireMigrated:
     def test_what_is_missing(self, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         """Only that is named; Airflow need not try again; a migrated warehouse is fine."""
         assert self.sentence(the_warehouse.engine(database)) == (
-            "the warehouse lacks the migrations 0001_warehouse; run `weixin-etl migrate`",
+            "the warehouse lacks 0001_warehouse; run `weixin-etl migrate`",
             False,
         )
 
@@ -161,7 +213,7 @@ class TestRequireMigrated:
 
         next_migration(tmp_path, monkeypatch)
         assert self.sentence(the_warehouse.engine(database)) == (
-            "the warehouse lacks the migrations 0002_next; run `weixin-etl migrate`",
+            "the warehouse lacks 0002_next; run `weixin-etl migrate`",
             False,
         )
 
@@ -240,23 +292,35 @@ class TestNotOurWarehouse:
         assert ask(TABLES_SQL) == [(there,)]
 
     @pytest.mark.parametrize(
-        ("before", "lacks"),
+        "before",
         [
-            ("ALTER TABLE weixin.api_call DROP COLUMN calls CASCADE", "no api_call.calls"),
-            ("INSERT INTO weixin.schema_migrations VALUES ('0000')", "migration 0000"),
+            "UPDATE weixin.schema_migrations SET sha256 = 'another' WHERE version = '0001'",
+            "ALTER TABLE weixin.schema_migrations DROP COLUMN sha256",
         ],
     )
-    def test_of_an_earlier_commit(
-        self, fresh: Engine, ask: Callable[[str], list[tuple]], before: str, lacks: str
-    ):
-        """Its baseline was another one by the same number."""
+    def test_of_an_earlier_commit(self, fresh: Engine, ask: Ask, before: str):
+        """Its baseline was another one by the same number, with a checksum or none."""
         migrate(fresh.url)
-        applied = ask("SELECT version FROM weixin.schema_migrations")
         with fresh.begin() as connection:
             connection.exec_driver_sql(before)
+        there = ask(TABLES_SQL)
 
         assert self.sentence(fresh) == (
-            f"the warehouse is older than 0.1.0, or was changed by hand: {lacks}; restore a "
-            "backup, or point the connection weixin_warehouse at an empty database and backfill it"
+            "the warehouse is of an earlier commit: migration 0001 was another then; undo an edit, "
+            "or point the connection weixin_warehouse at an empty database and take the answers "
+            "along: `weixin-etl answers` of that commit prints them, `weixin-etl import` of this "
+            "one loads them"
         )
-        assert applied == [("0001",)]
+        assert ask(TABLES_SQL) == there
+
+    def test_whose_migration_was_edited(
+        self, fresh: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """After it was applied: both are named by its number."""
+        path = next_migration(tmp_path, monkeypatch)
+        migrate(fresh.url)
+        path.write_text("ALTER TABLE weixin.dim_account ADD another text")
+
+        assert "earlier commit: migration 0002 was another then; undo an edit" in self.sentence(
+            fresh
+        )

@@ -49,10 +49,11 @@ def test_what_is_wrong_names_the_connection_that_was_used(
 
 
 def test_a_warehouse_that_lacks_migrations_is_said_before_anything_is_read(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+    warehouse: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not that a table of ours is missing."""
-    of_next_release = [*migrations(), Path("0002_next.sql")]
+    of_next_release = [*migrations(), tmp_path / "0002_next.sql"]
+    of_next_release[-1].touch()
     monkeypatch.setattr(the_migrations, "migrations", lambda: of_next_release)
 
     with pytest.raises(WarehouseError, match="lacks"), of_airflow.reading(warehouse):

@@ -79,9 +79,11 @@ class TestLoader:
                 ("UPDATE weixin.rejected_row SET reason = ''", "table rejected_row"),
                 *((f"UPDATE weixin.{it} SET appid = ''", f"table {it}") for it in HISTORIES),  # noqa: S608 # HISTORIES
                 *((f"DELETE FROM weixin.{it}", f"table {it}") for it in HISTORIES),  # noqa: S608 # HISTORIES
-                ("INSERT INTO weixin.schema_migrations VALUES ('9999')", "table schema_migrations"),
-                ("INSERT INTO weixin.view_version VALUES ('v', '', now())", "table view_version"),
-                ("UPDATE weixin.view_version SET text_sha256 = ''", "table view_version"),
+                (
+                    "INSERT INTO weixin.schema_migrations VALUES ('9', '')",
+                    "table schema_migrations",
+                ),
+                ("UPDATE weixin.schema_migrations SET sha256 = ''", "table schema_migrations"),
                 ("DELETE FROM weixin.schema_migrations", "table schema_migrations"),
                 ("SELECT * FROM analytics.article", "schema analytics"),
                 ("SELECT * FROM analytics.article_total_as_of(now())", "schema analytics"),

@@ -1,18 +1,16 @@
 """Views and functions follow their files: replaced, made anew, refused; never by CASCADE."""
 
 import importlib
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
-import sqlalchemy
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
+from weixin_etl import cli
 from weixin_etl.warehouse import WarehouseError, migrate
-from weixin_etl.warehouse.views import View, in_order, parse_view, update, update_views
+from weixin_etl.warehouse.views import View, in_order, parse_view, views
 
 pytestmark = pytest.mark.every_postgres
 
@@ -20,12 +18,15 @@ the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
 """The module, whose name in the package is a function's."""
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
+Follow = Callable[..., str]
+Capture = pytest.CaptureFixture[str]
 
 
-def view(name: str, query: str, *columns: str, says: str = "One row.") -> View:
+def view(name: str, query: str, *columns: str) -> View:
     """A view as its file would have it."""
-    listed = ",\n".join(f"    -- Column {column}.\n    {column}" for column in columns)
-    return parse_view(f"-- {says}\nCREATE VIEW analytics.{name} (\n{listed}\n) AS\n{query}\n")
+    listed = ",\n".join(f"    -- Column {column}'s.\n    {column}" for column in columns)
+    text = f"-- One row.\nCREATE VIEW analytics.{name} (\n{listed}\n) AS\n{query}\n"
+    return parse_view(text, f"sql/analytics/{name}.sql")
 
 
 def function(query: str, parameter: str = "number integer") -> View:
@@ -33,13 +34,15 @@ def function(query: str, parameter: str = "number integer") -> View:
     return parse_view(
         "-- One row per thing.\nCREATE FUNCTION analytics.things(\n"
         f"    -- which of them\n    {parameter}\n)\n"
-        f"RETURNS SETOF weixin.dim_account\nLANGUAGE sql STABLE\nBEGIN ATOMIC\n{query};\nEND\n"
+        f"RETURNS SETOF weixin.dim_account\nLANGUAGE sql STABLE\nBEGIN ATOMIC\n{query};\nEND\n",
+        "sql/analytics/things.sql",
     )
 
 
 BASE = view("base", "SELECT 1 AS one, '100%' AS two", "one", "two")
 TOP = view("a_top", "SELECT one FROM analytics.base", "one")
 OTHER_VALUES = view("base", "SELECT 2 AS one, '50%' AS two", "one", "two")
+WIDER = view("base", "SELECT 2 AS one, '50%' AS two, 3 AS three", "one", "two", "three")
 OTHER_COLUMNS = view("base", "SELECT 1 AS one, 3 AS three", "one", "three")
 OTHER_TYPE = view("base", "SELECT 1 AS one, 2 AS two", "one", "two")
 THINGS = function("SELECT * FROM weixin.dim_account")
@@ -49,36 +52,55 @@ OTHER_PARAMETER_TYPE = function("SELECT * FROM weixin.dim_account", "number bigi
 ON_THINGS = view("on_things", "SELECT appid FROM analytics.things(1)", "appid")
 OF_THE_PIPELINE = parse_view(
     "-- One row.\nCREATE VIEW weixin.own (\n    -- The account\n    appid\n) AS\n"
-    "SELECT appid FROM weixin.dim_account\n"
+    "SELECT appid FROM weixin.dim_account\n",
+    "sql/weixin/own.sql",
 )
-A_VIEW_ON_THINGS = (
-    "CREATE SCHEMA own",
-    "CREATE VIEW own.v AS SELECT * FROM analytics.things(1)",
-)
-"""Somebody else's."""
 FUNCTIONS = "SELECT oid, xmin::text FROM pg_proc WHERE proname = 'things'"
-VIEWS = "SELECT relname, oid, xmin::text FROM pg_class WHERE relkind = 'v' ORDER BY 1"
+VIEWS = """
+    SELECT relname, oid, xmin::text FROM pg_class
+    WHERE relkind = 'v' AND relnamespace IN ('weixin'::regnamespace, 'analytics'::regnamespace)
+    ORDER BY 1
+"""
+COMMENTS = """
+    SELECT relname || attnum AS name, col_description(attrelid, attnum) AS comment
+    FROM pg_attribute INNER JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relnamespace = 'analytics'::regnamespace AND relkind = 'v' AND attnum > 0
+    UNION ALL
+    SELECT proname, obj_description(oid, 'pg_proc')
+    FROM pg_proc WHERE pronamespace = 'analytics'::regnamespace
+"""
 OURS = "SELECT viewname FROM pg_views WHERE schemaname = 'analytics' ORDER BY 1"
-GRANTS = """
-    SELECT relname, grantee::regrole::text, privilege_type, is_grantable
-    FROM pg_class CROSS JOIN LATERAL aclexplode(relacl)
-    WHERE relnamespace = 'analytics'::regnamespace AND grantee <> relowner
-    UNION ALL
-    SELECT attname, grantee::regrole::text, privilege_type, is_grantable
-    FROM pg_attribute CROSS JOIN LATERAL aclexplode(attacl)
-    WHERE attrelid IN ('analytics.base'::regclass, 'analytics.a_top'::regclass)
-    UNION ALL
-    SELECT viewname, viewowner, 'owner', FALSE FROM pg_views WHERE schemaname = 'analytics'
-    ORDER BY 1, 2, 3
+MAY_READ = """
+    SELECT has_table_privilege('weixin_reader', 'analytics.base', 'SELECT'),
+        has_table_privilege('weixin_reader', 'analytics.on_things', 'SELECT'),
+        has_table_privilege('weixin_reader', 'weixin.own', 'SELECT'),
+        has_function_privilege('weixin_reader', 'analytics.things(integer)', 'EXECUTE')
 """
 
 
 @pytest.fixture
-def made(fresh: Engine, database: str, monkeypatch: pytest.MonkeyPatch) -> Engine:
+def follow(database: str, monkeypatch: pytest.MonkeyPatch) -> Follow:
+    """Migrate to a release that has these views."""
+
+    def _follow(*wanted: View) -> str:
+        monkeypatch.setattr(the_migrations, "all_views", lambda: in_order(wanted))
+        return migrate(database)
+
+    return _follow
+
+
+@pytest.fixture
+def made(fresh: Engine, follow: Follow) -> Engine:
     """A migrated database whose release has two views, one of which stands on the other."""
-    monkeypatch.setattr(the_migrations, "all_views", lambda: in_order([TOP, BASE]))
-    migrate(database)
+    follow(TOP, BASE)
     return fresh
+
+
+@pytest.fixture
+def with_function(made: Engine, follow: Follow) -> Engine:
+    """It has a function, a view of ours on that, and a view in the pipeline's schema too."""
+    follow(TOP, BASE, ON_THINGS, THINGS, OF_THE_PIPELINE)
+    return made
 
 
 def run(engine: Engine, *statements: str) -> None:
@@ -86,13 +108,6 @@ def run(engine: Engine, *statements: str) -> None:
     with engine.begin() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
-
-
-def refusal(engine: Engine, *wanted: View) -> str:
-    """Why the views can't be brought to these."""
-    with pytest.raises(WarehouseError) as refused:
-        update_views(engine, in_order(wanted))
-    return str(refused.value)
 
 
 @pytest.fixture
@@ -103,91 +118,63 @@ def outside(made: Engine) -> Iterator[None]:
     run(made, "DROP SCHEMA own CASCADE")
 
 
-def test_they_are_made_with_their_comments(made: Engine, ask: Ask):
+@pytest.mark.usefixtures("made")
+def test_they_are_made_with_their_comments(ask: Ask):
     """Each after what it reads, whatever the order of the files; percent signs are their own."""
     assert ask("SELECT one, two FROM analytics.base") == [(1, "100%")]
     assert ask("SELECT * FROM analytics.a_top") == [(1,)]
     assert ask(
         "SELECT obj_description('analytics.base'::regclass, 'pg_class'), "
         "col_description('analytics.base'::regclass, 2)"
-    ) == [("One row.", "Column two.")]
+    ) == [("One row.\nfile: sql/analytics/base.sql", "Column two's.")]
 
 
-def test_only_what_changed_is_touched(made: Engine, ask: Ask):
-    """A view with the same columns is replaced in its place; the others are not even looked at."""
-    before = {name: (oid, xmin) for name, oid, xmin in ask(VIEWS)}
+@pytest.mark.usefixtures("outside")
+@pytest.mark.parametrize("changed", [OTHER_VALUES, WIDER], ids=["values", "wider"])
+def test_they_are_replaced_in_their_place(follow: Follow, ask: Ask, changed: View):
+    """New values, and a column behind the others: somebody else's view on them stays."""
+    before = [(name, oid) for name, oid, _ in ask(VIEWS)]
 
-    said = update_views(made, in_order([TOP, OTHER_VALUES]))
-    after = {name: (oid, xmin) for name, oid, xmin in ask(VIEWS)}
+    said = follow(TOP, changed)
 
-    assert said == ["Updated the views analytics.base."]
-    assert ask("SELECT * FROM analytics.base") == [(2, "50%")]
-    assert after["a_top"] == before["a_top"]
-    assert after["base"][0] == before["base"][0]
-    assert update_views(made, in_order([TOP, OTHER_VALUES])) == []
+    assert said == "Brought up to date: tables, roles, views."
+    assert ask("SELECT one, two FROM analytics.base") == [(2, "50%")]
+    assert ask("SELECT * FROM own.report") == [(2,)]
+    assert [(name, oid) for name, oid, _ in ask(VIEWS)] == before
+    assert follow(TOP, changed) == ""
 
 
+@pytest.mark.usefixtures("with_function")
 @pytest.mark.parametrize("changed", [OTHER_COLUMNS, OTHER_TYPE], ids=["columns", "type"])
-def test_grants_outlive_a_change_of_columns(made: Engine, ask: Ask, changed: View):
-    """What must be dropped comes back with its owner and grants, and so does what stands on it."""
-    run(
-        made,
-        "CREATE ROLE somebody",
-        "GRANT USAGE, CREATE ON SCHEMA analytics TO somebody",
-        "GRANT SELECT ON analytics.base TO somebody WITH GRANT OPTION",
-        "GRANT SELECT, UPDATE ON analytics.a_top TO PUBLIC",
-        "GRANT SELECT (one), UPDATE (two) ON analytics.base TO somebody",
-        "REVOKE ALL ON analytics.base FROM weixin_reader",
-        "ALTER VIEW analytics.a_top OWNER TO somebody",
-        "GRANT SELECT ON analytics.base TO somebody",
-    )
-    try:
-        granted = ask(GRANTS)
-        said = update_views(made, in_order([TOP, changed]))
-        kept = ask(GRANTS)
-        rows = ask("SELECT * FROM analytics.a_top")
-    finally:
-        run(made, "DROP OWNED BY somebody", "DROP ROLE somebody")
+def test_where_postgres_refuses_all_are_made_anew(follow: Follow, ask: Ask, changed: View):
+    """With what stands on them, and weixin_reader may read them as before."""
+    before = {oid for _, oid, _ in ask(VIEWS)}
 
-    assert said == ["Updated the views analytics.base."]
-    assert kept == [row for row in granted if row[0] != "two" or "two" in changed.columns]
-    assert ("base", "weixin_reader", "SELECT", False) not in granted
-    assert len(granted) >= 7
-    assert rows == [(1,)]
+    follow(TOP, changed, ON_THINGS, THINGS, OF_THE_PIPELINE)
+
+    assert ask("SELECT * FROM analytics.a_top") == [(1,)]
+    assert before.isdisjoint(oid for _, oid, _ in ask(VIEWS))
+    assert ask(MAY_READ) == [(True, True, True, True)]
 
 
 @pytest.mark.usefixtures("outside")
 @pytest.mark.parametrize(
     "wanted", [[TOP, OTHER_COLUMNS], [TOP, OTHER_TYPE], [BASE]], ids=["columns", "type", "gone"]
 )
-def test_a_view_of_somebody_else_stops_it(made: Engine, ask: Ask, wanted: list[View]):
-    """It is named, and no view has changed: not even one that could be."""
+def test_a_view_of_somebody_else_stops_it(follow: Follow, ask: Ask, wanted: list[View]):
+    """It is named, and nothing has changed: not even a view that could be."""
     before = ask(VIEWS)
 
-    said = refusal(made, view("another", "SELECT 1 AS one", "one"), *wanted)
+    with pytest.raises(WarehouseError) as refused:
+        follow(view("another", "SELECT 1 AS one", "one"), *wanted)
 
-    assert said.startswith("the analysts' views could not be updated: cannot drop ")
+    said = str(refused.value)
+    assert said.startswith("the warehouse could not be migrated: the views: cannot drop ")
     assert said.endswith(
         "view own.report depends on view analytics.a_top; drop what depends on it, run "
         "`weixin-etl migrate` again, then create it again"
     )
     assert ask(VIEWS) == before
-
-
-@pytest.mark.usefixtures("outside")
-def test_a_view_of_somebody_else_may_stay_otherwise(made: Engine, ask: Ask):
-    """New values, and a column behind the others, need no drop."""
-    wider = view("base", "SELECT 2 AS one, '50%' AS two, 3 AS three", "one", "two", "three")
-
-    assert update_views(made, in_order([TOP, wider])) == ["Updated the views analytics.base."]
-    assert ask("SELECT * FROM own.report") == [(2,)]
-
-
-@pytest.fixture
-def with_function(made: Engine) -> Engine:
-    """It has a function, a view of ours on that, and a view in the pipeline's schema too."""
-    update_views(made, in_order([TOP, BASE, ON_THINGS, THINGS, OF_THE_PIPELINE]))
-    return made
 
 
 def test_functions_and_views_of_the_pipeline_are_made(with_function: Engine, ask: Ask):
@@ -200,164 +187,121 @@ def test_functions_and_views_of_the_pipeline_are_made(with_function: Engine, ask
 
     assert ask("SELECT * FROM analytics.on_things") == [("wx1",)]
     assert ask("SELECT obj_description('analytics.things'::regproc, 'pg_proc')") == [
-        ("One row per thing.\nnumber integer: which of them",)
+        ("One row per thing.\nnumber integer: which of them\nfile: sql/analytics/things.sql",)
     ]
-    assert ask(
-        "SELECT has_function_privilege('weixin_reader', 'analytics.things(integer)', 'EXECUTE'), "
-        "has_table_privilege('weixin_reader', 'weixin.own', 'SELECT')"
-    ) == [(True, True)]
+    assert ask(MAY_READ) == [(True, True, True, True)]
 
 
 def test_a_function_with_the_same_parameters_is_replaced_in_its_place(
-    with_function: Engine, ask: Ask
+    with_function: Engine, follow: Follow, ask: Ask
 ):
-    """What stands on it, be it somebody else's, stays; and what has not changed is left alone."""
-    run(with_function, *A_VIEW_ON_THINGS)
-    views, ((oid, xmin),) = ask(VIEWS), ask(FUNCTIONS)
-    wanted = in_order([TOP, BASE, ON_THINGS, OTHER_THINGS, OF_THE_PIPELINE])
+    """What stands on it, be it somebody else's, stays."""
+    run(with_function, "CREATE SCHEMA own")
+    run(with_function, "CREATE VIEW own.v AS SELECT * FROM analytics.things(1)")
+    ((oid, xmin),) = ask(FUNCTIONS)
 
-    said = update_views(with_function, wanted)
+    follow(TOP, BASE, ON_THINGS, OTHER_THINGS, OF_THE_PIPELINE)
+
     ((oid_then, xmin_then),) = ask(FUNCTIONS)
-
-    assert said == ["Updated the views analytics.things."]
-    assert (oid_then == oid, xmin_then == xmin, ask(VIEWS)) == (True, False, views)
-    assert update_views(with_function, wanted) == []
+    assert (oid_then == oid, xmin_then == xmin) == (True, False)
+    assert ask("SELECT * FROM own.v") == []
 
 
+@pytest.mark.usefixtures("with_function")
 @pytest.mark.parametrize("changed", [OTHER_PARAMETER, OTHER_PARAMETER_TYPE], ids=["name", "type"])
-def test_a_function_with_other_parameters_is_made_anew(
-    with_function: Engine, ask: Ask, changed: View
-):
-    """It and what stands on it, with their owners and grants; none is left beside it."""
-    acl = "SELECT proowner::regrole::text, proacl::text FROM pg_proc WHERE proname = 'things'"
+def test_a_function_with_other_parameters_is_made_anew(follow: Follow, ask: Ask, changed: View):
+    """With what stands on it; none is left beside it."""
+    follow(TOP, BASE, ON_THINGS, changed, OF_THE_PIPELINE)
+
+    parameters = "SELECT pg_get_function_identity_arguments(oid) FROM pg_proc"
+    assert ask(f"{parameters} WHERE proname = 'things'") == [(*changed.columns,)]
+    assert ask("SELECT * FROM analytics.on_things") == []
+
+
+def test_what_somebody_else_has_made_stays(made: Engine, follow: Follow, ask: Ask):
+    """Only what names a file of this project is dropped where a release does not have it."""
     run(
-        with_function,
-        "CREATE ROLE somebody",
-        "GRANT USAGE, CREATE ON SCHEMA analytics TO somebody",
-        "REVOKE EXECUTE ON FUNCTION analytics.things FROM PUBLIC",
-        "GRANT EXECUTE ON FUNCTION analytics.things TO somebody WITH GRANT OPTION",
-        "GRANT SELECT ON analytics.on_things TO somebody",
-        "ALTER FUNCTION analytics.things OWNER TO somebody",
-    )
-    try:
-        granted = ask(acl)
-        said = update_views(with_function, in_order([TOP, BASE, ON_THINGS, changed]))
-        kept, may = ask(acl), "has_table_privilege('somebody', 'analytics.on_things', 'SELECT')"
-        may_still = ask(f"SELECT {may}")
-    finally:
-        run(
-            with_function,
-            "REASSIGN OWNED BY somebody TO current_user",
-            "DROP OWNED BY somebody",
-            "DROP ROLE somebody",
-        )
-
-    assert said == [
-        "Updated the views analytics.things.",
-        "Dropped the views weixin.own: not of this release.",
-    ]
-    assert kept == granted
-    assert len(granted) == 1
-    assert "PUBLIC" not in granted[0][1]
-    assert may_still == [(True,)]
-
-
-def test_what_somebody_else_has_made_is_not_replaced(with_function: Engine, ask: Ask):
-    """A name that was taken before is refused; of a function with the types of its parameters."""
-    run(
-        with_function,
+        made,
         "CREATE VIEW analytics.theirs AS SELECT 1 AS one",
-        "CREATE FUNCTION analytics.things(n bigint) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION analytics.their(n bigint) RETURNS int LANGUAGE sql AS 'SELECT 1'",
     )
 
-    said = [
-        refusal(with_function, BASE, *its)
-        for its in ([view("theirs", "SELECT 2 AS one", "one")], [TOP, OTHER_PARAMETER_TYPE])
-    ]
+    follow(TOP, OTHER_COLUMNS)
 
-    assert "theirs" in said[0]
-    assert "things" in said[1]
-    assert all("already exists" in it for it in said)
-    assert ask("SELECT one, analytics.things(1::bigint) FROM analytics.theirs") == [(1, 1)]
+    assert ask("SELECT one, analytics.their(1) FROM analytics.theirs") == [(1, 1)]
 
 
-def test_two_at_once_and_a_kill_in_between(made: Engine, ask: Ask):
-    """The second waits for the first; when that one is killed nothing of its work is there."""
-    before = ask(VIEWS)
-    wanted = in_order([TOP, OTHER_COLUMNS, THINGS])
-    with ThreadPoolExecutor(1) as pool, made.connect() as first:
-        pid = first.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-        update(first, wanted)
-        second = pool.submit(update_views, made, wanted)
-        seen = waits_for_a_lock(ask), ask(VIEWS)
-        run(made, f"SELECT pg_terminate_backend({pid})")
-        with pytest.raises(OperationalError):
-            first.exec_driver_sql("SELECT 1")
-        said = second.result(30)
-
-    assert seen == (True, before)
-    assert said == ["Updated the views analytics.base, analytics.things."]
-    assert ask("SELECT * FROM analytics.base") == [(1, 3)]
-    assert len(ask(FUNCTIONS)) == 1
-
-
-def waits_for_a_lock(ask: Ask) -> bool:
-    """Whether somebody does, before ten seconds have passed."""
-    sql = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    for _ in range(100):
-        if ask(sql) == [(1,)]:
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def test_whoever_makes_a_view_lets_the_reader_read_it(made: Engine, ask: Ask):
-    """Default privileges are those of the administrator who applied the migrations."""
+def test_whoever_migrates_lets_the_reader_read_it(made: Engine, ask: Ask, database: str):
+    """Default privileges are those of the administrator who migrated before."""
     run(made, "CREATE ROLE another SUPERUSER LOGIN PASSWORD 'choose-one'")
-    another = sqlalchemy.create_engine(made.url.set(username="another", password="choose-one"))
+    newest = in_order([TOP, BASE, view("newest", "SELECT 1 AS one", "one")])
+    url = made.url.set(username="another", password="choose-one")
     try:
-        update_views(another, in_order([TOP, BASE, view("newest", "SELECT 1 AS one", "one")]))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(the_migrations, "all_views", lambda: newest)
+            migrate(url)
         may = ask(
             "SELECT viewowner, has_table_privilege('weixin_reader', 'analytics.newest', 'SELECT') "
             "FROM pg_views WHERE viewname = 'newest'"
         )
     finally:
-        another.dispose()
         run(made, "DROP OWNED BY another CASCADE", "DROP ROLE another")
 
     assert may == [("another", True)]
 
 
-def test_what_fails_leaves_all_as_it_was(made: Engine, ask: Ask):
+def test_what_fails_leaves_all_as_it_was(made: Engine, follow: Follow, ask: Ask):
     """A view whose text Postgres refuses takes those before it back."""
     before = ask(VIEWS)
 
-    said = refusal(made, OTHER_VALUES, view("a_top", "SELECT nothing FROM analytics.base", "one"))
+    with pytest.raises(WarehouseError, match='views: column "nothing" does not exist'):
+        follow(OTHER_VALUES, view("a_top", "SELECT nothing FROM analytics.base", "one"))
 
-    assert said.startswith("the analysts' views could not be updated: ")
-    assert 'column "nothing" does not exist' in said
     assert ask(VIEWS) == before
 
 
-def test_down_to_an_older_release(made: Engine, ask: Ask):
+@pytest.mark.usefixtures("made")
+def test_down_to_an_older_release(follow: Follow, ask: Ask):
     """Its texts are applied again, and the views it does not have are dropped."""
     standing = view("newest", "SELECT three FROM analytics.newer", "three")
     newer = [TOP, OTHER_COLUMNS, view("newer", "SELECT three FROM analytics.base", "three")]
-    update_views(made, in_order([*newer, standing, THINGS]))
+    follow(*newer, standing, THINGS)
 
-    said = update_views(made, in_order([TOP, BASE]))
+    said = follow(TOP, BASE)
 
-    assert said == [
-        "Updated the views analytics.base.",
+    assert said.endswith(
         "Dropped the views analytics.newer, analytics.newest, analytics.things: not of this "
-        "release.",
-    ]
+        "release."
+    )
     assert ask(OURS) == [("a_top",), ("base",)]
     assert ask(FUNCTIONS) == []
-    assert update_views(made, in_order([TOP, BASE])) == []
+    assert follow(TOP, BASE) == ""
 
 
 def test_a_column_without_a_comment_is_no_view():
     """Whoever writes a view is told before it reaches a database."""
     with pytest.raises(ValueError, match="no view with a comment on everything"):
-        parse_view("-- One row.\nCREATE VIEW analytics.v (\n    one\n) AS\nSELECT 1 AS one\n")
+        parse_view("-- One row.\nCREATE VIEW analytics.v (\n    one\n) AS\nSELECT 1 AS one\n", "v")
+
+
+@pytest.mark.parametrize("name", [views()[0].full_name, "article_total_as_of"])
+def test_what_postgres_gets_is_printed(fresh: Engine, ask: Ask, capsys: Capture, name: str):
+    """As SQL that makes the view where there is none, with its comments; no warehouse is asked."""
+    assert cli.main(["migrate", "--print", name]) == 0
+    sql = capsys.readouterr().out
+    migrate(fresh.url)
+    made = ask(COMMENTS)
+
+    with fresh.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA analytics CASCADE; CREATE SCHEMA analytics")
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(sql)
+
+    assert len(ask(COMMENTS)) > 0
+    assert set(ask(COMMENTS)) < set(made)
+
+
+def test_a_view_that_is_none_is_named(capsys: Capture):
+    """In a sentence."""
+    assert cli.main(["migrate", "--print", "nothing"]) == 1
+    assert capsys.readouterr().err.endswith("no view or function is called nothing\n")

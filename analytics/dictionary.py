@@ -1,15 +1,27 @@
 """The data dictionary of schema `analytics`, read from the catalogue's comments."""
 
-import csv
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import TextIO
+from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from weixin_etl.warehouse import require_migrated, statement
+COLUMNS = """
+SELECT
+    class.relname AS view_name,
+    obj_description(class.oid, 'pg_class') AS view_comment,
+    attribute.attname AS column_name,
+    format_type(attribute.atttypid, attribute.atttypmod) AS type_name,
+    col_description(class.oid, attribute.attnum) AS comment
+FROM pg_class AS class
+INNER JOIN pg_attribute AS attribute
+    ON class.oid = attribute.attrelid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+WHERE
+    class.relnamespace = 'analytics'::regnamespace
+    AND class.relkind IN ('r', 'v')
+ORDER BY class.relname, attribute.attnum
+"""
+"""What the catalogue says of the views and tables: one row per column, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +52,9 @@ class Entry:
 
 
 def dictionary(warehouse: Engine) -> list[Entry]:
-    """
-    Every column of every view, by view and in order.
-
-    Raises:
-        WarehouseError: the warehouse does not answer or is not migrated.
-    """
-    require_migrated(warehouse)
+    """Every column of every view, by view and in order."""
     with warehouse.connect() as connection:
-        rows = connection.execute(statement("dictionary/columns.sql")).all()
+        rows = connection.exec_driver_sql(COLUMNS).all()
     views = {row.view_name: _parts(row.view_comment) for row in rows}
     keys = {name: view.get("key", "").split(", ") for name, view in views.items()}
     joins = {name: _joins(view.get("joins"), keys) for name, view in views.items()}
@@ -98,16 +104,3 @@ def _joins(joins: str | None, keys: Mapping[str, Sequence[str]]) -> Mapping[str,
         for column, its in zip(columns.split(", "), keys[other], strict=True):
             found[column].append(f"{other}.{its}")
     return found
-
-
-def write_csv(entries: Sequence[Entry], file: TextIO) -> None:
-    """A line per column below a header."""
-    writer = csv.DictWriter(file, [field.name for field in fields(Entry)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(entry) for entry in entries)
-
-
-def write_json(entries: Sequence[Entry], file: TextIO) -> None:
-    """A list of objects."""
-    json.dump([asdict(entry) for entry in entries], file, ensure_ascii=False, indent=2)
-    file.write("\n")

@@ -1,0 +1,51 @@
+"""A release in a copy of the source tree: it migrates, and imports what its sandbox answers."""
+
+import json
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import sqlalchemy
+
+import weixin_etl
+import weixin_sandbox
+from weixin_etl import clock, warehouse
+from weixin_etl.datasets import DATASETS
+from weixin_etl.kept.imported import import_files
+from weixin_etl.orchestration.page import calendar
+from weixin_etl.orchestration.page.reader import Figures
+from weixin_etl.trouble.at_work import Airflow
+
+URL, FOLDER, *NAMES = sys.argv[1:]
+TODAY = date(2026, 11, 24)
+DAY = TODAY - timedelta(days=3)
+APPID = weixin_sandbox.DEFAULT_ACCOUNT.appid
+
+
+def answers(path: Path) -> Path:
+    """What the sandbox answers about a day, of each dataset."""
+    sandbox = weixin_sandbox.Sandbox(today=TODAY)
+    with path.open("w") as file:
+        for name in NAMES:
+            body = sandbox.answer(APPID, DAY, TODAY, DATASETS[name].endpoint)
+            line = {"appid": APPID, "dataset": name, "day": str(DAY), "body": body.decode()}
+            file.write(json.dumps({**line, "fetched_at": f"{TODAY}T08:30:00+08:00"}) + "\n")
+    return path
+
+
+def shown(engine: sqlalchemy.Engine, name: str) -> str | None:
+    """The day's word in the page's calendar."""
+    nothing = Airflow(dags={}, pool="", pool_slots=None)
+    every = {"search": "", "offset": 0, "only_trouble": False}
+    with engine.connect() as connection:
+        figures = Figures(connection, DATASETS[name], clock.now())
+        (account,) = calendar.view(figures, nothing, last=DAY, days=1, **every).accounts
+    return account.states[0]
+
+
+assert all(it.__file__.startswith(FOLDER) for it in (weixin_etl, weixin_sandbox))
+warehouse.migrate(URL)
+found = warehouse.engine(URL)
+path = answers(Path(FOLDER) / "answers.jsonl")
+import_files(found, [path], ready_hour=10, commit_bytes=1 << 20)
+sys.stdout.write(json.dumps({name: shown(found, name) for name in NAMES}))
