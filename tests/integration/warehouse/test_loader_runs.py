@@ -27,7 +27,7 @@ pytestmark = pytest.mark.every_postgres
 def test_a_whole_run(
     loader: Engine, account: Account, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ):
-    """Plan, ingest, report and check, twice: the run adds up what it did, the second time nothing."""
+    """Plan, ingest, report and check, twice: the run adds up what it did, then nothing."""
     run = replace(SCHEDULED, dataset=dataset, refetch=True)
     configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
     client = WeixinClient(account, HASTE)
