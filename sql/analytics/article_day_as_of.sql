@@ -9,15 +9,23 @@ CREATE FUNCTION analytics.article_day{{ dataset.suffix }}_as_of(
 )
 RETURNS TABLE (
     appid text,
+    account_name text,
     msgid text,
+    title text,
     publication_date date,
     stat_date date,
     day_number integer,
     days_spanned integer,
     is_latest boolean,
     has_fall boolean,
+    {% for it in dataset.common %}
+    {{ it.name }} bigint,
+    {{ it.name }}_increment bigint,
+    {% endfor %}
     {% for metric in dataset.totals %}
     {{ metric.name }} {{ metric.kind.value }},
+    {% endfor %}
+    {% for metric in dataset.wholes %}
     {{ metric.name }}_increment {{ metric.kind.value }},
     {% endfor %}
     {% for metric in dataset.metrics if metric not in dataset.totals %}
@@ -30,7 +38,9 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT
         day.appid,
+        account.name,
         day.msgid,
+        article.title,
         day.publication_date,
         day.stat_date,
         day.stat_date - day.publication_date + 1,
@@ -38,14 +48,20 @@ BEGIN ATOMIC
         day.is_latest,
         coalesce(
             least(
-                {% for metric in dataset.totals %}
+                {% for metric in dataset.wholes %}
                 day.{{ metric.name }}_increment{{ "," if not loop.last }}
                 {% endfor %}
             ) < 0,
             FALSE
         ),
+        {% for it in dataset.common %}
+        {{ "day." ~ it.metric.name if it.metric else "NULL::bigint" }},
+        {{ "day." ~ it.metric.name ~ "_increment" if it.metric else "NULL::bigint" }},
+        {% endfor %}
         {% for metric in dataset.totals %}
         day.{{ metric.name }},
+        {% endfor %}
+        {% for metric in dataset.wholes %}
         day.{{ metric.name }}_increment,
         {% endfor %}
         {% for metric in dataset.metrics if metric not in dataset.totals %}
@@ -56,7 +72,7 @@ BEGIN ATOMIC
     FROM (
         SELECT
             known.*,
-            {% for metric in dataset.totals %}
+            {% for metric in dataset.wholes %}
             {{ metric.name }} - coalesce(
                 {{ last_known(metric.name, " OVER earlier") | indent(12) }}, 0
             )
@@ -74,5 +90,10 @@ BEGIN ATOMIC
                 ORDER BY stat_date
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             )
-    ) AS day;
+    ) AS day
+    -- once for the row, and by keys, so that filters on the article reach the index
+    LEFT JOIN weixin.dim_article AS article
+        ON day.appid = article.appid AND day.msgid = article.msgid
+    LEFT JOIN weixin.dim_account AS account
+        ON day.appid = account.appid;
 END

@@ -39,7 +39,7 @@ CREATE VIEW analytics.message (
     -- 中文：公众号会话打开率
     -- unit: share, level
     session_open_rate,
-    -- Whether opened_user has stopped growing: see is_final of analytics.article
+    -- Whether opened_user has stopped growing: see is_final of analytics.article_7d
     -- 中文：打开人数是否已定稿
     is_final
 ) AS
@@ -78,6 +78,6 @@ CROSS JOIN
             max(total.int_page_from_session_read_user) FILTER (WHERE total.position = 1)
                 AS opened_user,
             bool_or(total.is_final) FILTER (WHERE total.position = 1) AS is_final
-        FROM analytics.article AS total
+        FROM analytics.article_7d AS total
         WHERE total.appid = account.appid AND total.msgid = any(message.msgids)
     ) AS reached

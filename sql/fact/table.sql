@@ -23,7 +23,7 @@ CREATE INDEX {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (appid, stat_da
 {% if dataset.describes_articles %}
 CREATE INDEX {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }}
 USING brin (stat_date, (stat_date + 1));
--- few, of articles that were moved to a later day: see analytics/account_day.sql
+-- few, of articles that were moved to a later day: see analytics/account_day_of_endpoint.sql
 CREATE INDEX {{ dataset.fact }}_moved ON weixin.{{ dataset.fact }} (appid, publication_date)
 WHERE stat_date < publication_date;
 {% endif %}

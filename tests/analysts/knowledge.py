@@ -197,6 +197,19 @@ class Known:
         window_end = publication_date + timedelta(self.window)
         return it.is_heard and it.answered_on > day and (it.is_final or it.answered_on < window_end)
 
+    def reaches(self, day: date) -> bool:
+        """Whether each publication day that counts on it was answered with all rows of it."""
+        return all(
+            it.is_heard
+            and it.answered_on > day
+            and (
+                it.is_final
+                or all(any(row >= day for row in self.articles[msgid].rows) for msgid in it.listed)
+            )
+            for its_day in days(day - timedelta(self.window - 1), day)
+            for it in [self.publication_days.get(its_day, PublicationDay())]
+        )
+
     @staticmethod
     def _gap(article: Article) -> Iterator[date]:
         """The days whose gains can't be told apart."""

@@ -95,13 +95,26 @@ def final(articles: Iterable[Article]) -> list[Article]:
 
 
 def usual(it: Known, position: int, day_number: int) -> list[int]:
-    """The readers by that day of the articles in that place, published in the newest 90 days."""
+    """
+    The readers by that day of the articles in that place, published in the newest 90 days.
+
+    Of those that have the most days.
+    """
     newest = max(article.publication_date for article in it.articles.values() if article.rows)
-    articles = it.published(newest - timedelta(89), newest)
-    return [
-        article.by_day(day_number, READERS) or 0
-        for article in with_day(articles, day_number)
+    readers = [
+        {
+            number: article.by_day(number, READERS)
+            for number in range(1, it.window + 1)
+            if article.by_day(number, READERS) is not None
+        }
+        for article in it.published(newest - timedelta(89), newest)
         if article.position == position
+    ]
+    most = max(map(len, readers))
+    return [
+        by_day[day_number] or 0
+        for by_day in readers
+        if len(by_day) == most and day_number in by_day
     ]
 
 
@@ -179,7 +192,7 @@ def gained_by_one_article(world: World, appid: str = BUSY.appid) -> Rows:
         for article in articles[:1]
         for row in article.rows.values()
         for name in row.values
-        if name != SENT_TO
+        if name != SENT_TO and "_from_" not in name
     }
     return [
         {
@@ -660,12 +673,12 @@ def from_moments(world: World, appid: str = BUSY.appid) -> Rows:
     """26. The readers from Moments by the seventh day, and their share, as each endpoint tells."""
     old, new = (known(world, appid, endpoint).articles.values() for endpoint in (OLD, SUCCESSOR))
     places = {
-        "article_total": [
+        "7d": [
             (part, it.by_day(7, f"int_page_from_{part}_read_user"))
             for it in old
             for part in ("session", "hist_msg", "feed", "friends", "other", "kanyikan", "souyisou")
         ],
-        "article_total_detail": [
+        "30d": [
             ("feed" if entry["scene_desc"] == "朋友圈" else "another", entry["user_count"])
             for it in new
             for entry in it.by_day(7, "read_user_source") or []
@@ -673,8 +686,8 @@ def from_moments(world: World, appid: str = BUSY.appid) -> Rows:
         ],
     }
     return [
-        {"dataset": dataset, "readers": moments, "share": share(moments, total(all_places))}
-        for dataset, given in places.items()
+        {"endpoint": endpoint, "readers": moments, "share": share(moments, total(all_places))}
+        for endpoint, given in places.items()
         for all_places in [[count for _, count in given]]
         for moments in [total(count for place, count in given if place == "feed")]
         if total(all_places) is not None
@@ -758,21 +771,24 @@ def restated_since(world: World, appid: str = BUSY.appid) -> Rows:
     return [{"restated": total(changes)}]
 
 
-def _spliced(world: World, appid: str, its_days: Sequence[date]) -> Iterator[Any]:
-    """Of each day its readers, whether all of them are known, and whether they are an estimate."""
+def _company_days(world: World, appid: str, its_days: Sequence[date]) -> Iterator[Any]:
+    """Of each day its readers, these as the old endpoint counts, whether complete, and whose."""
     old, new = known(world, appid), known(world, appid, SUCCESSOR)
-    complete = [day for day in days(FIRST_DAY, YESTERDAY) if old.is_complete(day)]
-    both = [day for day in complete if old.is_retired and new.is_complete(day)]
+    exact = max(day for day in days(FIRST_DAY, YESTERDAY) if old.reaches(day))
+    both = [
+        day for day in days(FIRST_DAY, YESTERDAY) if old.is_complete(day) and new.is_complete(day)
+    ]
     of_old, of_new = (
         total(it.gained(day, metric) for day in both)
         for it, metric in [(old, READERS), (new, "read_user")]
     )
     for day in its_days:
-        if not old.is_retired or day <= max(complete):
-            yield old.gained(day, READERS), day in complete, False
+        of_successor = new.gained(day, "read_user")
+        if day <= exact or of_successor is None:
+            yield old.gained(day, READERS), old.gained(day, READERS), old.is_complete(day), "7d"
         else:
-            gained = new.gained(day, "read_user")
-            yield gained and gained * Fraction(of_old, of_new), new.is_complete(day), True
+            comparable = share(of_old, of_new) and round(of_successor * Fraction(of_old, of_new))
+            yield of_successor, comparable, new.is_complete(day), "30d"
 
 
 def readers_through_a_retirement(world: World) -> Rows:
@@ -784,13 +800,14 @@ def readers_through_a_retirement(world: World) -> Rows:
     return [
         {
             "iso_week": f"2026-W{week}",
-            "readers": total(readers for readers, _, _ in found),
-            "complete_days": sum(is_complete for _, is_complete, _ in found),
-            "estimated_days": sum(is_estimate for _, _, is_estimate in found),
+            "readers": total(readers for readers, *_ in found),
+            "comparable": total(comparable for _, comparable, *_ in found),
+            "complete_days": sum(is_complete for *_, is_complete, _ in found),
+            "successor_days": sum(endpoint == "30d" for *_, endpoint in found),
             "account_days": len(found),
         }
         for week, its_days in weeks.items()
-        for found in [[it for appid in world.names for it in _spliced(world, appid, its_days)]]
+        for found in [[it for appid in world.names for it in _company_days(world, appid, its_days)]]
     ]
 
 
@@ -988,9 +1005,9 @@ def scenes_of_old_articles(world: World, appid: str = BUSY.appid) -> Rows:
 
 
 def _summaries(world: World, appid: str) -> dict[date, int | None]:
-    """The people who read anything of the account on a day; an empty answer says nobody did."""
+    """The people who read anything of the account on a day; an empty answer does not say."""
     return {
-        day: items[0]["detail"].get("read_user") if items else 0
+        day: items[0]["detail"].get("read_user") if items else None
         for day, items in told(world, appid, "getbizsummary").items()
     }
 
@@ -1009,13 +1026,12 @@ def people_and_readers(world: World, appid: str = BUSY.appid) -> Rows:
     people, read = _summaries(world, appid), told(world, appid, "getarticleread")
     return [
         {
-            "calendar_date": day,
+            "stat_date": day,
             "people": people.get(day),
-            "article_readers": sum(it["detail"]["read_user"] for it in read[day])
-            if day in read
-            else None,
+            "article_readers": sum(it["detail"]["read_user"] for it in read[day]),
         }
         for day in LAST_WEEK
+        if read.get(day)
     ]
 
 
@@ -1024,11 +1040,12 @@ def readers_a_follower(world: World, appid: str = BUSY.appid) -> Rows:
     people, stocks = _summaries(world, appid), _stocks(world, appid)
     return [
         {
-            "calendar_date": day,
+            "stat_date": day,
             "followers": stocks.get(day),
             "readers_a_follower": share(people.get(day), stocks.get(day)),
         }
         for day in LAST_WEEK
+        if day in stocks or day in told(world, appid, "getusersummary")
     ]
 
 

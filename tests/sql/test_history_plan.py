@@ -179,7 +179,8 @@ def test_the_page_reads_the_history_of_a_days_articles(long_history: Engine):
 def test_no_row_before_is_remembered(long_history: Engine):
     """It is looked up once for each row: a planner that expects more makes it slower."""
     day = (
-        "SELECT max(share_user_increment) FROM analytics.article_day WHERE stat_date = '2026-01-04'"
+        "SELECT max(share_user_increment) FROM analytics.article_day_7d "
+        "WHERE stat_date = '2026-01-04'"
     )
     assert "Memoize" not in {node["Node Type"] for node in executed(long_history, day)}
 

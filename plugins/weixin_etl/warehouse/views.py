@@ -36,7 +36,7 @@ _BODY = r"\n(?P<columns>.*?)^\)(?: AS)?\n(?P<query>.*)"
 _FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
 _READER = "SELECT to_regrole('weixin_reader')"
-_OF_EACH = re.compile(r"^CREATE .*{{ dataset\.(?P<after>name|suffix|scene_view) }}", re.MULTILINE)
+_OF_EACH = re.compile(r"^CREATE .*{{ dataset\.(?P<after>name|suffix) }}", re.MULTILINE)
 
 
 class ObjectType(StrEnum):
@@ -119,13 +119,11 @@ def all_views() -> tuple[View, ...]:
     The views and functions of every schema, each after those it reads.
 
     A file that names what it creates after `dataset.name` creates one for each dataset; after
-    `dataset.suffix`, for each of publication days; after `dataset.scene_view`, for each that has
-    one.
+    `dataset.suffix`, for each of publication days.
     """
     of = {
         "name": DATASETS.values(),
         "suffix": ARTICLE_DATASETS.values(),
-        "scene_view": [it for it in DATASETS.values() if it.scene_view],
     }
     paths = [path for schema in SCHEMAS for path in (sql_directory() / schema).glob("*.sql")]
     texts = []

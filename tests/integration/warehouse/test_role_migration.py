@@ -81,7 +81,7 @@ def test_where_no_role_may_be_created(owned: str):
     migrate(owned)
 
     assert ask(owned, "SELECT count(*) FROM weixin.schema_migrations") == [(len(migrations()),)]
-    assert ask(owned, "SELECT count(*) FROM analytics.article") == [(0,)]
+    assert ask(owned, "SELECT count(*) FROM analytics.article_7d") == [(0,)]
     assert ask(owned, "SELECT rolname FROM pg_roles WHERE rolname IN ('weixin_loader')") == []
     assert missing_roles(owned) == ["weixin_loader", "weixin_reader"]
 

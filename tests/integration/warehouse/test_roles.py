@@ -83,7 +83,7 @@ class TestLoader:
                 ("INSERT INTO weixin.view_version VALUES ('v', '', now())", "table view_version"),
                 ("UPDATE weixin.view_version SET text_sha256 = ''", "table view_version"),
                 ("DELETE FROM weixin.schema_migrations", "table schema_migrations"),
-                ("SELECT * FROM analytics.article", "schema analytics"),
+                ("SELECT * FROM analytics.article_7d", "schema analytics"),
                 ("SELECT * FROM analytics.article_total_as_of(now())", "schema analytics"),
                 ("CREATE VIEW analytics.own AS SELECT 1", "schema analytics"),
                 ("SELECT * FROM elsewhere.secret", "schema elsewhere"),
@@ -157,7 +157,7 @@ class TestReader:
         finally:
             run(warehouse, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
 
-        of = ("account_day", "account_day_detail", "article_day", "article_day_detail")
+        of = ("article_day_7d", "article_day_30d")
         assert [name for (name,) in functions] == sorted(f"{it}_as_of" for it in (*of, *DATASETS))
         assert set(said) == {""}
 
