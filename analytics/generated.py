@@ -53,13 +53,10 @@ class Line(dict[str, Any]):
     """What a file says in one line."""
 
 
-class Lines(yaml.SafeDumper):
-    """Writes a `Line` as one."""
-
-
-Lines.add_representer(
+yaml.add_representer(
     Line,
     lambda dumper, line: dumper.represent_mapping("tag:yaml.org,2002:map", line, flow_style=True),
+    Dumper=yaml.SafeDumper,
 )
 
 
@@ -71,7 +68,7 @@ def files(warehouse: Engine) -> dict[Path, str]:
     }
     return {
         HERE / name: HEADER
-        + yaml.dump(content, Dumper=Lines, allow_unicode=True, sort_keys=False, width=10_000)
+        + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=10_000)
         for name, content in contents.items()
     }
 
