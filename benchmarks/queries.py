@@ -3,8 +3,8 @@ How quick the analysts' views answer: three years of one busy account, and 500 a
 
     python benchmarks/queries.py [--accounts 500]
 
-Fills a database of a Postgres that it starts itself, runs every query of
-docs/analysts.md for one account and prints its time (median of 5) and the indexes it went by; then
+Fills a database of a Postgres that it starts itself, runs every query of docs/analysts.md and
+docs/cookbook.md for one account and prints its time (median of 5) and the indexes it went by; then
 what a BI tool asks to show a view; then what dashboards ask of all accounts: the backend's CPU time
 (the least of 5 measurements), beside that of the same question to a plain copy of the view.
 """
@@ -285,8 +285,8 @@ def _value(kind: Kind, index: int) -> str:
 
 def page_queries(account: str) -> list[tuple[str, str]]:
     """The queries of the analysts' page, for another account."""
-    page = (ROOT / "docs/analysts.md").read_text()
-    parts = re.split(r"^##+ ", page, flags=re.M)
+    pages = [(ROOT / f"docs/{it}.md").read_text() for it in ("analysts", "cookbook")]
+    parts = re.split(r"^##+ ", "\n".join(pages), flags=re.M)
     return [
         (part.splitlines()[0], _for(account, query))
         for part in parts

@@ -18,6 +18,10 @@ CREATE VIEW analytics.account (
     -- Newest publication day of {{ dataset.name }} (Beijing) that has such an answer
     -- 中文：最新已入库发布日（{{ dataset.name }}）
     last_loaded_date{{ dataset.suffix }},
+    -- Newest day (Beijing) of which everything that came is known: is_complete of
+    -- analytics.account_day{{ dataset.suffix }}. NULL without one
+    -- 中文：最近完整的统计日（{{ dataset.name }}）
+    last_complete_date{{ dataset.suffix }},
     -- Newest publication day with articles of {{ dataset.name }} (Beijing)
     -- 中文：最近有文章的发布日（{{ dataset.name }}）
     last_published_date{{ dataset.suffix }},
@@ -28,10 +32,7 @@ CREATE VIEW analytics.account (
     {% endfor %}
     -- Whether it is still collected: in the list of accounts
     -- 中文：是否仍在采集
-    is_active,
-    -- When the pipeline first planned it, or imported an answer of it
-    -- 中文：首次计划或导入时间
-    first_seen_at
+    is_active
 ) AS
 SELECT
     account.appid,
@@ -41,13 +42,13 @@ SELECT
         AS first_daily_date{{ dataset.suffix }},
     {{ dataset.name }}.first_loaded_date AS first_loaded_date{{ dataset.suffix }},
     {{ dataset.name }}.last_loaded_date AS last_loaded_date{{ dataset.suffix }},
+    {{ dataset.name }}_day.last_complete_date AS last_complete_date{{ dataset.suffix }},
     {{ dataset.name }}.last_published_date
         AS last_published_date{{ dataset.suffix }},
     {{ is_retired("'" ~ dataset.name ~ "'", "account.appid") }}
         AS is_retired{{ dataset.suffix }},
     {% endfor %}
-    account.is_active,
-    account.first_seen_at
+    account.is_active
 FROM weixin.dim_account AS account
 {% for dataset in datasets %}
 LEFT JOIN LATERAL (
@@ -61,6 +62,15 @@ LEFT JOIN LATERAL (
         AND appid = account.appid
         AND list_sha256 IS NOT NULL
 ) AS {{ dataset.name }} ON TRUE
+-- a question that does not ask for it reads no days
+LEFT JOIN (
+    SELECT
+        appid,
+        max(calendar_date) FILTER (WHERE is_complete) AS last_complete_date
+    FROM analytics.account_day{{ dataset.suffix }}
+    GROUP BY appid
+) AS {{ dataset.name }}_day
+    ON account.appid = {{ dataset.name }}_day.appid
 LEFT JOIN weixin.collected_since AS {{ dataset.name }}_since
     ON
         account.appid = {{ dataset.name }}_since.appid

@@ -143,7 +143,7 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {{ common_increment(it, dataset, gained_on_the_day) }}
     {{ it.name }}_increment,
     {% endfor %}
-    {% for metric in dataset.wholes %}
+    {% for metric in dataset.uncommon %}
     {{ increment(metric, gained_on_the_day) }}
     {{ metric.name }}_increment,
     {% endfor %}
@@ -391,7 +391,7 @@ SELECT
     {% for it in dataset.common %}
     {{ "day." ~ it.metric.name if it.metric else "NULL::numeric" }} AS {{ it.name }}_increment,
     {% endfor %}
-    {% for metric in dataset.wholes %}
+    {% for metric in dataset.uncommon %}
     day.{{ metric.name }} AS {{ metric.name }}_increment,
     {% endfor %}
     day.is_complete

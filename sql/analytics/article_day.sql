@@ -46,7 +46,7 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {{ total(metric, "the end of stat_date", "did not give it") }}
     {{ metric.name }},
     {% endfor %}
-    {% for metric in dataset.wholes %}
+    {% for metric in dataset.uncommon %}
     {{ increment(metric, since) }}
     {{ metric.name }}_increment,
     {% endfor %}
@@ -86,7 +86,7 @@ SELECT
     {% for metric in dataset.totals %}
     day.{{ metric.name }},
     {% endfor %}
-    {% for metric in dataset.wholes %}
+    {% for metric in dataset.uncommon %}
     day.{{ metric.name }}_increment,
     {% endfor %}
     {% for metric in dataset.metrics if metric not in dataset.totals %}

@@ -1,6 +1,7 @@
 -- The figures of analytics.article_day{{ dataset.suffix }} as they stood at an
 -- instant, with the increments that its rows had then. One row per account, article and stat_date.
--- An article has the publication day that it has now; whether it was final is not kept.
+-- An article has the publication day and the title that it has now; whether it was final is not
+-- kept.
 -- 中文：某一时刻所知的每日累计值与新增值
 {% from "analytics/macros.jinja" import last_known %}
 CREATE FUNCTION analytics.article_day{{ dataset.suffix }}_as_of(
@@ -25,7 +26,7 @@ RETURNS TABLE (
     {% for metric in dataset.totals %}
     {{ metric.name }} {{ metric.kind.value }},
     {% endfor %}
-    {% for metric in dataset.wholes %}
+    {% for metric in dataset.uncommon %}
     {{ metric.name }}_increment {{ metric.kind.value }},
     {% endfor %}
     {% for metric in dataset.metrics if metric not in dataset.totals %}
@@ -38,9 +39,9 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT
         day.appid,
-        account.name,
+        day.account_name,
         day.msgid,
-        article.title,
+        day.title,
         day.publication_date,
         day.stat_date,
         day.stat_date - day.publication_date + 1,
@@ -61,7 +62,7 @@ BEGIN ATOMIC
         {% for metric in dataset.totals %}
         day.{{ metric.name }},
         {% endfor %}
-        {% for metric in dataset.wholes %}
+        {% for metric in dataset.uncommon %}
         day.{{ metric.name }}_increment,
         {% endfor %}
         {% for metric in dataset.metrics if metric not in dataset.totals %}
@@ -84,16 +85,11 @@ BEGIN ATOMIC
         FROM analytics.{{ dataset.name }}_as_of(instant) AS known
         -- so that filters on these reach the index
         WINDOW
-            article AS (PARTITION BY appid, msgid, publication_date),
+            article AS (PARTITION BY appid, account_name, msgid, publication_date),
             earlier AS (
-                PARTITION BY appid, msgid, publication_date
+                PARTITION BY appid, account_name, msgid, publication_date
                 ORDER BY stat_date
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             )
-    ) AS day
-    -- once for the row, and by keys, so that filters on the article reach the index
-    LEFT JOIN weixin.dim_article AS article
-        ON day.appid = article.appid AND day.msgid = article.msgid
-    LEFT JOIN weixin.dim_account AS account
-        ON day.appid = account.appid;
+    ) AS day;
 END

@@ -15,7 +15,6 @@ CREATE VIEW analytics.article_listed (
     {{ the.title }},
     {{ the.original_title }},
     {{ the.publication_date }},
-    {{ the.publication_weekday }},
     {{ the.url }},
     {{ the.publish_type }},
     {% for dataset in datasets %}
@@ -35,7 +34,6 @@ SELECT
     article.title,
     {{ original_title("article") }} AS original_title,
     article.publication_date,
-    extract(ISODOW FROM article.publication_date)::smallint AS publication_weekday,
     coalesce(article.url, article.content_url) AS url,
     article.publish_type,
     {% for dataset in datasets %}

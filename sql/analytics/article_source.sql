@@ -10,7 +10,6 @@ CREATE VIEW analytics.article_source{{ dataset.suffix }} (
     {{ the.appid }},
     {{ the.account_name }},
     {{ the.msgid }},
-    {{ the.title }},
     {{ the.publication_date }},
     {{ the.stat_date }},
     {{ the.day_number }},
@@ -37,11 +36,6 @@ SELECT
     account.appid,
     account.name AS account_name,
     fact.msgid,
-    (
-        SELECT article.title
-        FROM weixin.dim_article AS article
-        WHERE article.appid = fact.appid AND article.msgid = fact.msgid
-    ) AS title,
     fact.publication_date,
     fact.stat_date,
     fact.stat_date - fact.publication_date + 1 AS day_number,

@@ -17,7 +17,7 @@ EACH_DATASET = pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids
 @EACH_DATASET
 def test_the_views_have_every_metric(dataset: Dataset) -> None:
     """In the articles' days, the articles and the accounts' days; an increment says so."""
-    increments = {f"{metric.name}_increment" for metric in dataset.wholes}
+    increments = {f"{metric.common or metric.name}_increment" for metric in dataset.wholes}
     article_day = {*COLUMNS[f"article_day{dataset.suffix}"]}
     account_day = {*COLUMNS[f"account_day{dataset.suffix}"]}
     article = {*COLUMNS[f"article{dataset.suffix}"]}
@@ -78,7 +78,7 @@ def test_every_column_says_what_it_means(view: View) -> None:
             assert re.search("from publication to |^Total from ", english, re.IGNORECASE), name
 
 
-OF_ANY_AGE = ("article_reading", "day_source", "restatement")
+OF_ANY_AGE = ("article_read", "day_source", "restatement")
 """Views whose articles may be older than any answer that lists articles."""
 
 

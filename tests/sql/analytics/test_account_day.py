@@ -90,7 +90,7 @@ def test_it_is_the_sum_of_its_articles_days(
     warehouse: Engine, tables: MetaData, dataset: Dataset, seed: int
 ) -> None:
     """Also around gaps, falls, figures left out, and articles that were deleted or moved."""
-    names = [metric.name for metric in dataset.wholes][:3]
+    names = [metric.common or metric.name for metric in dataset.wholes][:3]
     columns = ", ".join(f"{name}_increment" for name in names)
     with warehouse.connect() as connection:
         cases.give(connection, tables, given(dataset, seed))
