@@ -116,8 +116,8 @@ SELECT
     CASE taken.endpoint WHEN '7d' THEN day.is_old_complete ELSE day.is_new_complete END
         AS is_complete
 FROM day
--- once an account, whichever of its days are asked for
-INNER JOIN (
+-- once an account, whichever of its days are asked for; not at all if nothing comparable is
+LEFT JOIN (
     SELECT
         its.appid,
         {% for it in both %}

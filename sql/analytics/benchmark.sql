@@ -38,41 +38,46 @@ SELECT
     usual.median,
     usual.upper_quartile
 FROM weixin.dim_account AS account
-CROSS JOIN
-    LATERAL (
+INNER JOIN (
+    SELECT
+        longest.appid,
+        longest.position,
+        longest.day_number,
+        count(*) AS article_count,
+        percentile_cont(0.25) WITHIN GROUP (ORDER BY longest.readers) AS lower_quartile,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY longest.readers) AS median,
+        percentile_cont(0.75) WITHIN GROUP (ORDER BY longest.readers) AS upper_quartile
+    FROM (
         SELECT
-            longest.position,
-            longest.day_number,
-            count(*) AS article_count,
-            percentile_cont(0.25) WITHIN GROUP (ORDER BY longest.readers) AS lower_quartile,
-            percentile_cont(0.5) WITHIN GROUP (ORDER BY longest.readers) AS median,
-            percentile_cont(0.75) WITHIN GROUP (ORDER BY longest.readers) AS upper_quartile
+            figure.*,
+            max(figure.day_count) OVER (PARTITION BY figure.appid, figure.position) AS most_days
         FROM (
             SELECT
-                figure.*,
-                max(figure.day_count) OVER (PARTITION BY figure.position) AS most_days
+                fact.appid,
+                article.position,
+                fact.stat_date - fact.publication_date + 1 AS day_number,
+                fact.{{ dataset.readers }} AS readers,
+                count(*) OVER (PARTITION BY fact.appid, fact.msgid) AS day_count
             FROM (
                 SELECT
-                    article.position,
-                    fact.stat_date - fact.publication_date + 1 AS day_number,
-                    fact.{{ dataset.readers }} AS readers,
-                    count(*) OVER (PARTITION BY fact.msgid) AS day_count
-                FROM weixin.{{ dataset.fact }} AS fact
-                INNER JOIN weixin.dim_article AS article
-                    ON fact.appid = article.appid AND fact.msgid = article.msgid
-                WHERE
-                    fact.appid = account.appid
-                    AND fact.publication_date > (
-                        SELECT max(newest.publication_date) - 90
-                        FROM weixin.{{ dataset.fact }} AS newest
-                        WHERE newest.appid = account.appid
-                    )
-                    AND fact.stat_date
-                    BETWEEN fact.publication_date
-                    AND fact.publication_date + {{ dataset.window - 1 }}
-                    AND fact.{{ dataset.readers }} IS NOT NULL
-            ) AS figure
-        ) AS longest
-        WHERE longest.day_count = longest.most_days
-        GROUP BY longest.position, longest.day_number
-    ) AS usual
+                    its.appid,
+                    max(its.publication_date) AS publication_date
+                FROM weixin.{{ dataset.fact }} AS its
+                GROUP BY its.appid
+            ) AS newest
+            INNER JOIN weixin.{{ dataset.fact }} AS fact
+                ON
+                    newest.appid = fact.appid
+                    AND newest.publication_date - 90 < fact.publication_date
+            INNER JOIN weixin.dim_article AS article
+                ON fact.appid = article.appid AND fact.msgid = article.msgid
+            WHERE
+                fact.stat_date
+                BETWEEN fact.publication_date AND fact.publication_date + {{ dataset.window - 1 }}
+                AND fact.{{ dataset.readers }} IS NOT NULL
+        ) AS figure
+    ) AS longest
+    WHERE longest.day_count = longest.most_days
+    GROUP BY longest.appid, longest.position, longest.day_number
+) AS usual
+    ON account.appid = usual.appid

@@ -234,6 +234,11 @@ class Known:
 
     # ------------------------------------------------------------------------ by publication day
 
+    @property
+    def last_loaded(self) -> date:
+        """The newest day whose newest answer says something."""
+        return max(day for day, it in self.publication_days.items() if it.is_heard)
+
     @cached_property
     def is_retired(self) -> bool:
         """Whether the two newest days asked for were refused as offline."""

@@ -157,17 +157,17 @@ def original_title(world: World, appid: str, msgid: str) -> str:
 
 
 def which_endpoint(world: World) -> Rows:
-    """The newest day of which all is known, of each endpoint."""
-
-    def newest(appid: str, endpoint: str) -> date | None:
-        it = known(world, appid, endpoint)
-        return max((day for day in days(FIRST_DAY, YESTERDAY) if it.is_complete(day)), default=None)
-
+    """The newest day that each endpoint told of, and whether WeChat has taken it offline."""
     return [
-        {
-            "account_name": world.names[appid],
-            "last_complete_date_7d": newest(appid, OLD),
-            "last_complete_date_30d": newest(appid, SUCCESSOR),
+        {"account_name": world.names[appid]}
+        | {
+            name: value
+            for suffix, endpoint in (("7d", OLD), ("30d", SUCCESSOR))
+            for it in [known(world, appid, endpoint)]
+            for name, value in (
+                (f"last_loaded_date_{suffix}", it.last_loaded),
+                (f"is_retired_{suffix}", it.is_retired),
+            )
         }
         for appid in sorted(world.names, key=lambda it: (world.names[it], it))
     ]
@@ -875,11 +875,7 @@ def lagging(world: World) -> Rows:
     Not one for which WeChat has retired the endpoint. An answer counts that says something.
     """
     newest = {
-        appid: max(
-            day
-            for day, it in known(world, appid, SUCCESSOR).publication_days.items()
-            if it.is_heard
-        )
+        appid: known(world, appid, SUCCESSOR).last_loaded
         for appid in world.names
         if not known(world, appid, SUCCESSOR).is_retired
     }
