@@ -68,17 +68,19 @@ def test_it_is_the_catalogue(entries: list[dict[str, Any]]):
 
 
 def test_a_figure_says_how_it_adds_up(entries: list[dict[str, Any]]):
-    """A total, its increment and a rate of one view."""
-    article_day = {entry["column"]: entry for entry in entries if entry["view"] == "article_day"}
-    picked = ("share_user", "share_user_increment", "share_rate", "stat_date", "title")
+    """A total, an increment and a rate."""
+    article_day = {
+        entry["column"]: entry for entry in entries if entry["view"] == "article_day_30d"
+    }
+    picked = ("share_user", "sharers_increment", "read_finish_rate", "stat_date", "title")
 
     assert {
         name: tuple(article_day[name][it] for it in ("type", "is_key", "unit", "additivity"))
         for name in picked
     } == {
         "share_user": ("bigint", False, "people", "cumulative"),
-        "share_user_increment": ("bigint", False, "people", "additive"),
-        "share_rate": ("numeric", False, "share", "level"),
+        "sharers_increment": ("bigint", False, "people", "additive"),
+        "read_finish_rate": ("numeric", False, "share", "level"),
         "stat_date": ("date", True, None, None),
         "title": ("text", False, None, None),
     }
