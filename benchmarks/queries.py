@@ -3,8 +3,8 @@ How quick the analysts' views answer: three years of one busy account, and 500 a
 
     python benchmarks/queries.py [--accounts 500]
 
-Fills a database of a Postgres that it starts itself, runs every query of
-docs/analysts.md for one account and prints its time (median of 5) and the indexes it went by; then
+Fills a database of a Postgres that it starts itself, runs every query of docs/analysts.md and
+docs/cookbook.md for one account and prints its time (median of 5) and the indexes it went by; then
 what a BI tool asks to show a view; then what dashboards ask of all accounts: the backend's CPU time
 (the least of 5 measurements), beside that of the same question to a plain copy of the view.
 """
@@ -48,56 +48,55 @@ class Dashboard(NamedTuple):
 DASHBOARDS = (
     Dashboard(
         "tiles of 28 days",
-        "account_day",
-        "SELECT sum(int_page_read_user_increment), sum(share_user_increment), "
+        "account_day_7d",
+        "SELECT sum(readers_increment), sum(sharers_increment), "
         f"count(*) FILTER (WHERE is_complete) FROM {{}} WHERE calendar_date > {LAST_DAY} - 28",
     ),
     Dashboard(
         "reads a day, 90 days",
-        "account_day",
-        "SELECT calendar_date, sum(int_page_read_count_increment) FROM {} "
+        "account_day_7d",
+        "SELECT calendar_date, sum(reads_increment) FROM {} "
         f"WHERE calendar_date > {LAST_DAY} - 90 GROUP BY calendar_date",
     ),
-    Dashboard("the newest day", "account_day", "SELECT max(calendar_date) FROM {}"),
+    Dashboard("the newest day", "account_day_7d", "SELECT max(calendar_date) FROM {}"),
     Dashboard(
         "readers a day, the successor",
-        "account_day_detail",
-        "SELECT calendar_date, sum(read_user_increment) FROM {} GROUP BY calendar_date",
+        "account_day_30d",
+        "SELECT calendar_date, sum(readers_increment) FROM {} GROUP BY calendar_date",
     ),
     Dashboard(
-        "readers by week, through a retirement",
-        "account_day_spliced",
-        "SELECT iso_week, sum(int_page_read_user_increment) FROM {} "
+        "readers by week, the company's series",
+        "account_day",
+        "SELECT iso_week, sum(readers_increment) FROM {} "
         "INNER JOIN analytics.calendar USING (calendar_date) "
         f"WHERE calendar_date > {LAST_DAY} - 28 GROUP BY iso_week",
     ),
     Dashboard(
         "yesterday's top 50",
-        "article_day",
-        "SELECT account_name, title, int_page_read_user_increment FROM {} "
+        "article_day_7d",
+        "SELECT account_name, title, readers_increment FROM {} "
         f"WHERE stat_date = {LAST_DAY} ORDER BY 3 DESC NULLS LAST LIMIT 50",
-        "account_name, title, stat_date, int_page_read_user_increment",
+        "account_name, title, stat_date, readers_increment",
         "stat_date",
     ),
     Dashboard(
         "the newest 1,000 rows",
-        "article_day",
+        "article_day_7d",
         f"SELECT * FROM {{}} WHERE stat_date <= {LAST_DAY} ORDER BY stat_date DESC LIMIT 1000",
-        "account_name, title, stat_date, int_page_read_user_increment",
+        "account_name, title, stat_date, readers_increment",
         "stat_date",
     ),
     Dashboard(
         "top 50 of a month",
-        "article",
-        "SELECT account_name, title, int_page_read_user FROM {} "
-        f"WHERE publication_date > {LAST_DAY} - 30 AND int_page_read_user IS NOT NULL "
+        "article_7d",
+        "SELECT account_name, title, readers FROM {} "
+        f"WHERE publication_date > {LAST_DAY} - 30 AND readers IS NOT NULL "
         "ORDER BY 3 DESC LIMIT 50",
     ),
     Dashboard(
-        "growth of one metric",
-        "article_growth",
-        "SELECT avg(day_1_share), avg(day_3_share) FROM {} "
-        "WHERE dataset = 'article_total' AND metric = 'int_page_read_user'",
+        "growth of all articles",
+        "article_7d",
+        "SELECT sum(readers_day_1), sum(readers_day_3), sum(readers_day_7) FROM {}",
     ),
     Dashboard(
         "coverage of 7 days",
@@ -286,8 +285,8 @@ def _value(kind: Kind, index: int) -> str:
 
 def page_queries(account: str) -> list[tuple[str, str]]:
     """The queries of the analysts' page, for another account."""
-    page = (ROOT / "docs/analysts.md").read_text()
-    parts = re.split(r"^##+ ", page, flags=re.M)
+    pages = [(ROOT / f"docs/{it}.md").read_text() for it in ("analysts", "cookbook")]
+    parts = re.split(r"^##+ ", "\n".join(pages), flags=re.M)
     return [
         (part.splitlines()[0], _for(account, query))
         for part in parts

@@ -25,21 +25,29 @@ class Metric:
     meaning: str  # what it counts, in the middle of a sentence
     unit: str = "people"
     caveat: str | None = None  # what to know before using it
-    nearest: str | None = None  # the metric of the successor that counts nearly the same
+    common: str | None = None  # its name in `COMMON`, where other endpoints count nearly the same
     kind: Kind = Kind.COUNT
     is_level: bool = False  # no running total, such as how many people a message went to
     whole: str | None = None  # the metric of which it counts a part, such as one place's readers
     entry_keys: str = ""  # the keys of a list's objects, between spaces
 
 
-class Rate(NamedTuple):
-    """What analysts divide: two metrics of one dataset."""
+class Common(NamedTuple):
+    """A name that the views of every endpoint have, so that a query is moved by its suffix."""
 
     name: str
     chinese_name: str
-    meaning: str
-    numerator: str
-    denominator: str
+    unit: str
+    metric: Metric | None = None  # None: the endpoint does not count it
+
+
+COMMON = (
+    Common("readers", "阅读人数", "people"),
+    Common("reads", "阅读次数", "times"),
+    Common("sharers", "分享人数", "people"),
+    Common("shares", "分享次数", "times"),
+    Common("favourites", "收藏人数", "people"),
+)
 
 
 def _lines(file_name: str, dataset: str) -> list[dict[str, str]]:
@@ -56,10 +64,6 @@ def _metric(line: dict[str, str]) -> Metric:
 
 def _metrics(dataset: str) -> tuple[Metric, ...]:
     return tuple(map(_metric, _lines("metrics.csv", dataset)))
-
-
-def _rates(dataset: str) -> tuple[Rate, ...]:
-    return tuple(Rate(**line) for line in _lines("rates.csv", dataset))
 
 
 class Rows(Enum):
@@ -111,10 +115,7 @@ class Dataset:
     can_be_empty: bool = True  # else an empty answer is one that is not ready
     permission_set: int = ARTICLES_SET  # what a platform's account must have granted
     is_optional: bool = True  # whether its DAG waits, paused, until somebody wants it
-    readers: str = ""  # the metric that counts the people who read, where there is one
-    scene_view: str = ""  # the view, in schema `analytics`, of where these came from
     headline: tuple[str, ...] = ()  # totals that WeChat always gives: else a row is not known
-    rates: tuple[Rate, ...] = ()
     suffix: str = ""  # what the names of its own views in schema `analytics` end in
     successor: str | None = None  # the dataset to use when WeChat retires the endpoint
 
@@ -174,15 +175,25 @@ class Dataset:
         return tuple(metric for metric in counts if not metric.is_level)
 
     @property
-    def daily_rates(self) -> tuple[Rate, ...]:
-        """The rates of a day: both their metrics have increments."""
-        totals = {metric.name for metric in self.totals}
-        return tuple(rate for rate in self.rates if {rate.numerator, rate.denominator} <= totals)
+    def wholes(self) -> tuple[Metric, ...]:
+        """The totals that are no part of another: those whose increments are shown."""
+        return tuple(metric for metric in self.totals if not metric.whole)
 
     @property
-    def prefix(self) -> str:
-        """What the names of its columns begin with where a view has those of every dataset."""
-        return f"{self.suffix[1:]}_" if self.suffix else ""
+    def uncommon(self) -> tuple[Metric, ...]:
+        """Of these, the ones that no other endpoint counts: they have no other name."""
+        return tuple(metric for metric in self.wholes if not metric.common)
+
+    @property
+    def common(self) -> tuple[Common, ...]:
+        """Each name that all endpoints share, with the metric that it stands for here."""
+        named = {metric.common: metric for metric in self.metrics}
+        return tuple(it._replace(metric=named.get(it.name)) for it in COMMON)
+
+    @property
+    def readers(self) -> str:
+        """The metric that counts the people who read; empty where there is none."""
+        return next((it.name for it in self.metrics if it.common == "readers"), "")
 
     @property
     def dag_id(self) -> str:
@@ -199,11 +210,10 @@ ARTICLE_TOTAL = Dataset(
     window=7,
     is_optional=False,
     first_day=date(2014, 12, 1),
-    readers="int_page_read_user",
     headline=("int_page_read_user", "int_page_read_count"),
+    suffix="_7d",
     successor="article_total_detail",
     metrics=_metrics("article_total"),
-    rates=_rates("article_total"),
 )
 ARTICLE_TOTAL_DETAIL = Dataset(
     name="article_total_detail",
@@ -213,11 +223,9 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     window=30,
     is_optional=False,
     first_day=date(2025, 11, 1),
-    readers="read_user",
     headline=("read_user",),
-    suffix="_detail",
+    suffix="_30d",
     metrics=_metrics("article_total_detail"),
-    rates=_rates("article_total_detail"),
 )
 
 # No page of WeChat's own could be read for the first of these: read leniently, the bytes are kept.
@@ -230,8 +238,6 @@ ARTICLE_READ = Dataset(
     describes_articles=False,
     rows_in=Rows.OBJECT,
     rows_key="detail",
-    readers="read_user",
-    scene_view="article_reading_source",
     metrics=_metrics("article_read"),
 )
 ARTICLE_SHARE = Dataset(
@@ -255,8 +261,6 @@ ACCOUNT_SUMMARY = Dataset(
     item=None,
     rows_in=Rows.OBJECT,
     rows_key="detail",
-    readers="read_user",
-    scene_view="account_summary_source",
     metrics=_metrics("account_summary"),
 )
 

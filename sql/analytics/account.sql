@@ -10,44 +10,45 @@ CREATE VIEW analytics.account (
     {% for dataset in datasets %}
     -- Day of its first daily run of {{ dataset.name }} (Beijing); NULL without one
     -- 中文：首次每日运行日期（{{ dataset.name }}）
-    {{ dataset.prefix }}first_daily_date,
+    first_daily_date{{ dataset.suffix }},
     -- Oldest publication day of {{ dataset.name }} (Beijing) that has a ready answer, even an
     -- empty one: not one that says nothing, of a day on which WeChat listed no article
     -- 中文：最早已入库发布日（{{ dataset.name }}）
-    {{ dataset.prefix }}first_loaded_date,
+    first_loaded_date{{ dataset.suffix }},
     -- Newest publication day of {{ dataset.name }} (Beijing) that has such an answer
     -- 中文：最新已入库发布日（{{ dataset.name }}）
-    {{ dataset.prefix }}last_loaded_date,
+    last_loaded_date{{ dataset.suffix }},
+    -- Newest day (Beijing) of which everything that came is known: is_complete of
+    -- analytics.account_day{{ dataset.suffix }}. NULL without one
+    -- 中文：最近完整的统计日（{{ dataset.name }}）
+    last_complete_date{{ dataset.suffix }},
     -- Newest publication day with articles of {{ dataset.name }} (Beijing)
     -- 中文：最近有文章的发布日（{{ dataset.name }}）
-    {{ dataset.prefix }}last_published_date,
+    last_published_date{{ dataset.suffix }},
     -- Whether WeChat has taken the endpoint of {{ dataset.name }} offline for the account: no day
     -- comes any more
     -- 中文：{{ dataset.name }} 接口是否已下线
-    {{ dataset.prefix }}is_retired,
+    is_retired{{ dataset.suffix }},
     {% endfor %}
     -- Whether it is still collected: in the list of accounts
     -- 中文：是否仍在采集
-    is_active,
-    -- When the pipeline first planned it, or imported an answer of it
-    -- 中文：首次计划或导入时间
-    first_seen_at
+    is_active
 ) AS
 SELECT
     account.appid,
     account.name AS account_name,
     {% for dataset in datasets %}
-    {{ dataset.name }}_since.since_date
-    + {{ dataset.window }} AS {{ dataset.prefix }}first_daily_date,
-    {{ dataset.name }}.first_loaded_date AS {{ dataset.prefix }}first_loaded_date,
-    {{ dataset.name }}.last_loaded_date AS {{ dataset.prefix }}last_loaded_date,
+    {{ dataset.name }}_since.since_date + {{ dataset.window }}
+        AS first_daily_date{{ dataset.suffix }},
+    {{ dataset.name }}.first_loaded_date AS first_loaded_date{{ dataset.suffix }},
+    {{ dataset.name }}.last_loaded_date AS last_loaded_date{{ dataset.suffix }},
+    {{ dataset.name }}_day.last_complete_date AS last_complete_date{{ dataset.suffix }},
     {{ dataset.name }}.last_published_date
-        AS {{ dataset.prefix }}last_published_date,
+        AS last_published_date{{ dataset.suffix }},
     {{ is_retired("'" ~ dataset.name ~ "'", "account.appid") }}
-        AS {{ dataset.prefix }}is_retired,
+        AS is_retired{{ dataset.suffix }},
     {% endfor %}
-    account.is_active,
-    account.first_seen_at
+    account.is_active
 FROM weixin.dim_account AS account
 {% for dataset in datasets %}
 LEFT JOIN LATERAL (
@@ -61,6 +62,15 @@ LEFT JOIN LATERAL (
         AND appid = account.appid
         AND list_sha256 IS NOT NULL
 ) AS {{ dataset.name }} ON TRUE
+-- a question that does not ask for it reads no days
+LEFT JOIN (
+    SELECT
+        appid,
+        max(calendar_date) FILTER (WHERE is_complete) AS last_complete_date
+    FROM analytics.account_day{{ dataset.suffix }}
+    GROUP BY appid
+) AS {{ dataset.name }}_day
+    ON account.appid = {{ dataset.name }}_day.appid
 LEFT JOIN weixin.collected_since AS {{ dataset.name }}_since
     ON
         account.appid = {{ dataset.name }}_since.appid

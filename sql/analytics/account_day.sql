@@ -1,161 +1,23 @@
-{# for each: datasets #}
--- One row per account and calendar day of {{ dataset.name }}, from the first publication day asked
--- for to yesterday (Beijing), or for an account no longer collected to the last day asked for:
--- what all its articles gained that day. An increment that spans a gap counts on its last day.
--- NULL means unknown, 0 that the day is known and nothing came
--- 中文：每个公众号、每一天一行：当日全部文章的新增值
+-- One row per account and calendar day, of all accounts: what all its articles gained that day, as
+-- one series whichever endpoint an account has. A day is of getarticletotal
+-- (analytics.account_day_7d) up to the last one of which every expected article has its row, then
+-- of its successor (analytics.account_day_30d), as each counted. The two count by different rules:
+-- where an account changes from one to the other, compare the columns that end in _comparable.
+-- Figures that only one endpoint counts are in its own view
+-- 中文：每个公众号、每一天一行：全部公众号的统一序列（getarticletotal 可用时取其数据，之后取替代接口）
 -- key: appid, calendar_date
 -- joins: appid to account; calendar_date to calendar
-{% from "analytics/macros.jinja" import increment, last_known %}
-{% from "weixin/macros.jinja" import beijing, is_whole %}
-{#-
-A figure of the day in another dataset: NULL unless its answer is ready and whole, and every row has
-it; with `is_split`, also while the fact has parts of the day that the newest answer lacks.
--#}
-{% macro of_the_day(metric, name, is_split=false) -%}
-(
-        SELECT
-            CASE
-                WHEN
-                    count(fact.appid) = count(fact.{{ metric }})
-                    {% if is_split %}
-                    AND count(fact.appid) = max(pair.row_count)
-                    {% endif %}
-                    THEN coalesce(sum(fact.{{ metric }}), 0)
-            END
-        FROM weixin.coverage AS pair
-        LEFT JOIN weixin.fact_{{ name }} AS fact
-            ON pair.appid = fact.appid AND pair.day = fact.stat_date
-        WHERE
-            pair.dataset = '{{ name }}'
-            AND pair.appid = account.appid
-            AND pair.day = day.calendar_date
-            AND {{ is_whole("pair") }}
-        GROUP BY pair.appid
-    )
-{%- endmacro %}
-{#- The figures of a row `$`, by name: its totals, and both sides of its rates. -#}
-{% set figures = {} %}
-{% for metric in dataset.totals %}
-{% set _ = figures.update({metric.name: "$." ~ metric.name}) %}
-{% endfor %}
-{% for rate in dataset.daily_rates %}
-{% set both = "CASE WHEN $.%s IS NOT NULL THEN $.%s END" %}
-{% set _ = figures.update({
-    rate.name ~ "_numerator": both | format(rate.denominator, rate.numerator),
-    rate.name ~ "_denominator": both | format(rate.numerator, rate.denominator),
-}) %}
-{% endfor %}
-{#- The articles of days, each with its row of the day, `fact`, and the one `before`. -#}
-{% macro articles(pair=none) -%}
-weixin.dim_article AS article
-        {% if pair %}
-            ON {{ pair }}.appid = article.appid AND {{ pair }}.day = article.publication_date
-        {% endif %}
-        LEFT JOIN weixin.{{ dataset.fact }} AS fact
-            ON
-                article.appid = fact.appid
-                AND article.msgid = fact.msgid
-                AND fact.stat_date = day.calendar_date
-        LEFT JOIN LATERAL (
-            SELECT previous.*
-            FROM weixin.{{ dataset.fact }} AS previous
-            WHERE
-                previous.appid = article.appid
-                AND previous.msgid = article.msgid
-                AND previous.stat_date < day.calendar_date
-            ORDER BY previous.stat_date DESC
-            LIMIT 1
-        ) AS before ON TRUE
-{%- endmacro %}
-{#- What the signed sum lacks: the last known total counts, not that of the day before. -#}
-{% macro correction(figure) -%}
-sum(
-                coalesce(
-                    CASE
-                        WHEN before.stat_date = day.calendar_date - 1
-                            THEN {{ figure | replace("$", "before") }}
-                    END, 0
-                )
-                - CASE
-                    WHEN {{ figure | replace("$", "fact") }} IS NOT NULL
-                        THEN coalesce(
-                                {{ figure | replace("$", "before") }}, (
-                                    SELECT {{ figure | replace("$", "known") }}
-                                    FROM weixin.{{ dataset.fact }} AS known
-                                    WHERE
-                                        known.appid = before.appid
-                                        AND known.msgid = before.msgid
-                                        AND known.stat_date < before.stat_date
-                                        AND {{ figure | replace("$", "known") }} IS NOT NULL
-                                    ORDER BY known.stat_date DESC
-                                    LIMIT 1
-                                ), 0
-                            )
-                    ELSE 0
-                END
-            )
-{%- endmacro %}
-{#-
-What came of a figure: the signed sum, corrected where an article lacks a row or, looked up article by
-article, where a row lacks the figure.
--#}
-{% macro gained(name) -%}
-CASE
-        WHEN day.row_count = 0 THEN CASE WHEN {{ is_complete() }} THEN 0 END
-        WHEN day.{{ name }}_count = day.signed_count THEN day.{{ name }} + coalesce(odd.{{ name }}, 0)
-        ELSE day.{{ name }} + (
-            SELECT
-                CASE
-                    WHEN count({{ figures[name] | replace("$", "fact") }}) > 0
-                        THEN {{ correction(figures[name]) }}
-                END
-            FROM {{ articles() }}
-            WHERE
-                article.appid = day.appid
-                AND article.publication_date
-                BETWEEN day.calendar_date - {{ dataset.window - 1 }}
-                AND greatest(day.calendar_date, account.last_moved_date)
-        )
-    END
-{%- endmacro %}
-{% macro is_complete() -%}
-(
-        odd.articles_lacking = 0
-        AND NOT odd.has_gap
-        {% for name in dataset.headline %}
-        AND day.{{ name }}_count = day.signed_count
-        {% endfor %}
-        AND (
-            SELECT count(*)
-            FROM weixin.coverage AS pair
-            WHERE
-                pair.appid = day.appid
-                AND pair.dataset = '{{ dataset.name }}'
-                AND pair.day BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
-                AND pair.list_sha256 IS NOT NULL
-                AND {{ beijing("pair.ready_at") }} > day.calendar_date
-                AND (
-                    {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
-                    OR pair.settled = 'final'
-                )
-        ) = {{ dataset.window }}
-        -- of a rejected part whose day is not known, any of its window may be
-        AND NOT EXISTS (
-            SELECT FROM weixin.rejected_row AS part
-            WHERE
-                part.resolved_at IS NULL
-                AND part.appid = day.appid
-                AND part.dataset = '{{ dataset.name }}'
-                AND part.day BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
-                AND coalesce(
-                    part.stat_date < part.day OR day.calendar_date - part.stat_date IN (0, 1), TRUE
-                )
-        )
-    )
-{%- endmacro %}
+{% from "analytics/macros.jinja" import increment %}
+{% from "weixin/macros.jinja" import beijing %}
 {% import "analytics/columns.jinja" as the %}
-CREATE VIEW analytics.account_day{{ dataset.suffix }} (
+{% set old = datasets | selectattr("successor") | first %}
+{% set new = datasets | selectattr("name", "equalto", old.successor) | first %}
+{% set both = [] %}
+{% for it in old.common if it.metric %}
+{% set other = new.common | selectattr("name", "equalto", it.name) | first %}
+{% if other.metric %}{% set _ = both.append(it) %}{% endif %}
+{% endfor %}
+CREATE VIEW analytics.account_day (
     {{ the.appid }},
     {{ the.account_name }},
     -- The day (Beijing)
@@ -165,305 +27,148 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- 中文：当日发布文章数
     -- unit: articles, additive
     articles_published,
-    -- Articles within their {{ dataset.window }} days that must have a row of the day, as far as
-    -- known. An article without it is not expected when the newest ready answer of its publication
-    -- day no longer lists it, or when that publication day is final
-    -- 中文：当日应有数据的文章数
-    -- unit: articles, level
-    articles_expected,
-    -- Those expected articles that have a row of the day
-    -- 中文：当日已有数据的文章数
-    -- unit: articles, level
-    articles_reported,
-    -- Largest number of days since an article's previous row. Above 1, an article had no row the
-    -- day before, and part of what counts here came then. Metrics that a row left out are ignored
-    -- 中文：新增值所跨最多天数
-    -- unit: days, level
-    most_days_spanned,
-    {% for metric in dataset.totals %}
+    -- Which endpoint the day's figures come from: 7d (getarticletotal) or 30d (its successor)
+    -- 中文：数据来源接口：7d 为 getarticletotal，30d 为其替代接口
+    endpoint,
+    {% for it in both %}
     {{
         increment(
-            metric,
-            "gained on the day over all articles within their window of "
-            ~ dataset.window ~ " days; NULL when unknown"
+            it.metric,
+            "gained on the day over all articles within the endpoint's window, as it counted; NULL "
+            ~ "when unknown"
         )
     }}
-    {{ metric.name }}_increment,
+    {{ it.name }}_increment,
     {% endfor %}
-    {% for rate in dataset.daily_rates %}
-    -- Of the day's increments: share of {{ rate.meaning }}. Sums over sums, of the articles that
-    -- have both {{ rate.numerator }} and {{ rate.denominator }}; NULL when the denominator is 0
-    -- 中文：当日{{ rate.chinese_name }}
-    -- unit: share, level
-    daily_{{ rate.name }},
+    {% for it in both %}
+    -- {{ it.name }}_increment as getarticletotal counts, gained on the day: the same on its own
+    -- days, else times what it counted of what its successor counted, over the account's days of
+    -- which both are complete. An estimate; NULL without such days
+    -- 中文：{{ it.chinese_name }}（新增，按 getarticletotal 口径折算）
+    -- unit: {{ it.unit }}, additive
+    {{ it.name }}_comparable,
     {% endfor %}
-    -- Whether everything that came on the day is known, by the totals alone: the columns below are
-    -- NULL or known, whatever it says. Each of the {{ dataset.window }}
-    -- publication days whose window contains the day has a ready answer of a later day (Beijing)
-    -- that says something (an empty one does not, on a day on which WeChat listed no article of the
-    -- account) and, if that answer is of when the window was over, is final; every expected article
-    -- has a row, and its rows of the day and of the day before give
-    -- {{ dataset.headline | join(" and ") }};
-    -- no increment spans a gap that covers the day or ends on it; and no value of the day or of the
-    -- day before was rejected, nor an article or a row that may belong to any day of the window,
-    -- unless a newer answer gave it (analytics.coverage counts these). Also false near the start of
-    -- what was loaded. Any other figure that a row left out counts on the day on which it came
+    -- Whether everything that came on the day is known from that endpoint: see is_complete of its
+    -- own view
     -- 中文：当日数据是否完整
-    is_complete,
-    -- Readers of the day over all articles, at any age, each counted once per article and day; NULL
-    -- when no answer of article_read for it was ready, or something in it was rejected or left out:
-    -- see analytics.article_reading
-    -- 中文：当日全部文章的阅读人数之和（不限文章发布多久）
-    -- unit: people, level
-    reading_user,
-    -- People who read any article, each counted once, by WeChat's own summary of the day; NULL in
-    -- the same way, of account_summary: see analytics.account_summary_day, also for what its day
-    -- means. 0 also when a ready answer was empty: WeChat does not say whether nobody read any, or
-    -- it gave no summary of the day
-    -- 中文：账号阅读人数（微信汇总）
-    -- unit: people, level
-    summary_read_user,
-    -- People who began to follow the account that day; NULL in the same way, of follower_change:
-    -- see analytics.follower_day
-    -- 中文：新增关注人数
-    -- unit: people, additive
-    new_user,
-    -- People who stopped following it that day; NULL as new_user
-    -- 中文：取消关注人数
-    -- unit: people, additive
-    cancel_user,
-    -- People who follow it at the end of the day; NULL in the same way, of follower_total
-    -- 中文：累计关注人数
-    -- unit: people, level
-    cumulate_user
+    is_complete
 ) AS
--- What an account gained on a day is a signed sum: a row counts on its own day and, negated, on the
--- next one while its article is followed. Where an article may lack a row, it is looked up and the
--- sum corrected.
-WITH account AS NOT MATERIALIZED (
+-- side by side by grouping: a join would be planned for a few days, and compare each with each
+WITH day AS NOT MATERIALIZED (
     SELECT
-        its.appid,
-        least(
-            asked.first_date,
-            CASE
-                WHEN daily.since_date IS NOT NULL
-                    THEN greatest(daily.since_date, date '{{ dataset.first_day }}')
-            END
-        ) AS first_date,
-        CASE
-            WHEN its.is_active THEN {{ beijing("now()") }} - 1
-            ELSE greatest(
-                    asked.last_date, (
-                        SELECT pair.through_date
-                        FROM weixin.coverage AS pair
-                        WHERE
-                            pair.appid = its.appid
-                            AND pair.dataset = '{{ dataset.name }}'
-                            AND pair.through_date IS NOT NULL
-                        ORDER BY pair.day DESC
-                        LIMIT 1
-                    )
-                )
-        END AS last_date,
-        newest.reached_date,
-        odd.dates AS odd_dates,
-        odd.last_moved_date
-    FROM weixin.dim_account AS its
-    LEFT JOIN weixin.collected_since AS daily
-        ON its.appid = daily.appid AND daily.dataset = '{{ dataset.name }}'
-    CROSS JOIN
-        LATERAL (
-            SELECT
-                min(pair.day) AS first_date,
-                max(pair.day) AS last_date
-            FROM weixin.coverage AS pair
-            WHERE pair.appid = its.appid AND pair.dataset = '{{ dataset.name }}'
-        ) AS asked
-    CROSS JOIN
-        LATERAL (
-            -- no answer can have a row of a later day
-            SELECT {{ beijing("max(pair.attempted_at)") }} - 1 AS reached_date
-            FROM (
-                SELECT its_pair.attempted_at
-                FROM weixin.coverage AS its_pair
-                WHERE its_pair.appid = its.appid AND its_pair.dataset = '{{ dataset.name }}'
-                ORDER BY its_pair.day DESC
-                LIMIT {{ dataset.window }}
-            ) AS pair
-        ) AS newest
-    CROSS JOIN
-        LATERAL (
-            -- publication days of articles that are listed no more, or were moved to them
-            SELECT
-                array_agg(its_odd.publication_date) AS dates,
-                max(its_odd.publication_date) FILTER (WHERE its_odd.is_moved) AS last_moved_date
-            FROM (
-                SELECT
-                    article.publication_date,
-                    FALSE AS is_moved
-                FROM weixin.article_sighting AS sighting
-                INNER JOIN weixin.dim_article AS article
-                    ON sighting.appid = article.appid AND sighting.msgid = article.msgid
-                WHERE
-                    sighting.appid = its.appid
-                    AND sighting.dataset = '{{ dataset.name }}'
-                    AND sighting.unlisted_since IS NOT NULL
-                UNION
-                SELECT
-                    fact.publication_date,
-                    TRUE
-                FROM weixin.{{ dataset.fact }} AS fact
-                WHERE fact.appid = its.appid AND fact.stat_date < fact.publication_date
-            ) AS its_odd
-        ) AS odd
-),
-
-signed AS (
-    SELECT
-        fact.appid,
-        fact.stat_date AS calendar_date,
-        {% for name, figure in figures.items() %}
-        {{ figure | replace("$", "fact") }} AS {{ name }},
+        counted.appid,
+        counted.account_name,
+        counted.calendar_date,
+        max(counted.articles_published) AS articles_published,
+        {% for it in both %}
+        max(counted.old_{{ it.name }}) AS old_{{ it.name }},
+        max(counted.new_{{ it.name }}) AS new_{{ it.name }},
         {% endfor %}
-        fact.stat_date >= fact.publication_date AS is_reported,
-        fact.stat_date < fact.publication_date + {{ dataset.window }} AS is_followed,
-        TRUE AS is_row
-    FROM weixin.{{ dataset.fact }} AS fact
-    UNION ALL
-    SELECT
-        fact.appid,
-        fact.stat_date + 1,
-        {% for name, figure in figures.items() %}
-        -{{ figure | replace("$", "fact") }},
-        {% endfor %}
-        FALSE,
-        fact.stat_date < fact.publication_date + {{ dataset.window - 1 }},
-        FALSE
-    FROM weixin.{{ dataset.fact }} AS fact
-    UNION ALL
-    SELECT
-        account.appid,
-        account.first_date + step.days,
-        {% for name in figures %}
-        NULL::bigint,
-        {% endfor %}
-        FALSE,
-        TRUE,
-        NULL
-    FROM account
-    CROSS JOIN generate_series(0, account.last_date - account.first_date) AS step (days)
-),
-
-day AS (
-    SELECT
-        its.appid,
-        its.name AS account_name,
-        signed.calendar_date,
-        count(signed.is_row) FILTER (WHERE signed.is_row) AS row_count,
-        count(signed.is_row) AS signed_count,
-        count(*) FILTER (WHERE signed.is_reported) AS articles_reported,
-    {% for name in figures %}
-    count(signed.{{ name }}) AS {{ name }}_count,
-    sum(signed.{{ name }}) AS {{ name }}{{ "," if not loop.last }}
-    {% endfor %}
-    FROM weixin.dim_account AS its
-    INNER JOIN signed
-        ON its.appid = signed.appid
-    -- not in each part: a planner looks through parts without conditions only
-    WHERE signed.is_followed
-    GROUP BY its.appid, signed.calendar_date
-    HAVING bool_or(coalesce(signed.is_row, TRUE))
+        bool_or(counted.is_old_complete) AS is_old_complete,
+        bool_or(counted.is_new_complete) AS is_new_complete,
+        bool_or(counted.is_old_complete) AND bool_or(counted.is_new_complete) AS is_known
+    FROM (
+        SELECT
+            appid,
+            account_name,
+            calendar_date,
+            articles_published,
+            {% for it in both %}
+            {{ it.name }}_increment AS old_{{ it.name }},
+            NULL::numeric AS new_{{ it.name }},
+            {% endfor %}
+            is_complete AS is_old_complete,
+            NULL::boolean AS is_new_complete
+        FROM analytics.account_day{{ old.suffix }}
+        UNION ALL
+        SELECT
+            appid,
+            account_name,
+            calendar_date,
+            articles_published,
+            {% for it in both %}
+            NULL,
+            {{ it.name }}_increment,
+            {% endfor %}
+            NULL,
+            is_complete
+        FROM analytics.account_day{{ new.suffix }}
+    ) AS counted
+    GROUP BY counted.appid, counted.account_name, counted.calendar_date
 )
 
 SELECT
     day.appid,
     day.account_name,
     day.calendar_date,
-    (
-        SELECT count(*)
-        FROM weixin.dim_article AS article
-        WHERE article.appid = day.appid AND article.publication_date = day.calendar_date
-    ) AS articles_published,
-    day.articles_reported + odd.articles_lacking AS articles_expected,
-    day.articles_reported,
-    CASE WHEN day.row_count > 0 THEN greatest(1, odd.most_days_spanned) END AS most_days_spanned,
-    {% for metric in dataset.totals %}
-    {{ gained(metric.name) }} AS {{ metric.name }}_increment,
+    day.articles_published,
+    taken.endpoint,
+    {% for it in both %}
+    CASE taken.endpoint WHEN '7d' THEN day.old_{{ it.name }} ELSE day.new_{{ it.name }} END
+        AS {{ it.name }}_increment,
     {% endfor %}
-    {% for rate in dataset.daily_rates %}
-    {{ gained(rate.name ~ "_numerator") }}
-    / nullif({{ gained(rate.name ~ "_denominator") }}, 0) AS daily_{{ rate.name }},
+    {% for it in both %}
+    CASE taken.endpoint
+        WHEN '7d' THEN day.old_{{ it.name }}
+        ELSE round(day.new_{{ it.name }} * known.{{ it.name }}_ratio)
+    END AS {{ it.name }}_comparable,
     {% endfor %}
-    {{ is_complete() }} AS is_complete,
-    {{ of_the_day("read_user", "article_read") }} AS reading_user,
-    {{ of_the_day("read_user", "account_summary") }} AS summary_read_user,
-    {{ of_the_day("new_user", "follower_change", true) }} AS new_user,
-    {{ of_the_day("cancel_user", "follower_change", true) }} AS cancel_user,
-    {{ of_the_day("cumulate_user", "follower_total") }} AS cumulate_user
+    CASE taken.endpoint WHEN '7d' THEN day.is_old_complete ELSE day.is_new_complete END
+        AS is_complete
 FROM day
-INNER JOIN account
-    ON day.appid = account.appid
--- of pairs of which an article may lack a row: the newest answer has fewer rows than it can have,
--- or lists an article less, or an article has rows of before it was moved
+-- once an account, whichever of its days are asked for; not at all if nothing comparable is
+LEFT JOIN (
+    SELECT
+        its.appid,
+        {% for it in both %}
+        sum(its.old_{{ it.name }}) FILTER (
+            WHERE its.is_known AND its.new_{{ it.name }} IS NOT NULL
+        )
+        / nullif(
+            sum(its.new_{{ it.name }}) FILTER (
+                WHERE its.is_known AND its.old_{{ it.name }} IS NOT NULL
+            ), 0
+        ) AS {{ it.name }}_ratio,
+        {% endfor %}
+        its.account_name
+    FROM day AS its
+    GROUP BY its.appid, its.account_name
+) AS known
+    ON day.appid = known.appid AND day.account_name = known.account_name
+-- the last day of which each publication day that counts on it has the rows of all its articles
+LEFT JOIN (
+    SELECT
+        reached.appid,
+        max(reached.calendar_date) AS last_date
+    FROM (
+        SELECT
+            pair.appid,
+            pair.day + step.days AS calendar_date
+        FROM weixin.coverage AS pair
+        CROSS JOIN generate_series(0, {{ old.window - 1 }}) AS step (days)
+        WHERE
+            pair.dataset = '{{ old.name }}'
+            AND pair.list_sha256 IS NOT NULL
+            AND pair.day + step.days < {{ beijing("pair.ready_at") }}
+            AND (
+                pair.settled = 'final'
+                OR pair.list_sha256 = sha256('')
+                OR pair.day + step.days <= pair.through_date
+            )
+        GROUP BY pair.appid, pair.day + step.days
+        HAVING count(*) = {{ old.window }}
+    ) AS reached
+    GROUP BY reached.appid
+) AS exact
+    ON day.appid = exact.appid
 CROSS JOIN
     LATERAL (
         SELECT
-            {% for name, figure in figures.items() %}
-            {{ correction(figure) }} AS {{ name }},
-            {% endfor %}
-            count(*) FILTER (
-                WHERE
-                fact.appid IS NULL
-                AND its.is_begun
-                AND coalesce(pair.settled, '') != 'final'
-                AND EXISTS (
-                    SELECT FROM weixin.article_sighting AS sighting
-                    WHERE
-                        sighting.appid = article.appid
-                        AND sighting.msgid = article.msgid
-                        AND sighting.dataset = '{{ dataset.name }}'
-                        AND sighting.unlisted_since IS NULL
-                )
-            ) AS articles_lacking,
-            coalesce(
-                bool_or(
-                    (fact.appid IS NULL AND its.is_begun AND its.last_date > day.calendar_date)
-                    OR (
-                        before.stat_date IS DISTINCT FROM day.calendar_date - 1
-                        AND (
-                            before.appid IS NOT NULL OR article.publication_date < day.calendar_date
-                        )
-                        AND its.last_date >= day.calendar_date
-                    )
-                ), FALSE
-            ) AS has_gap,
-            max(
-                fact.stat_date - coalesce(before.stat_date, fact.publication_date - 1)
-            ) AS most_days_spanned
-        FROM weixin.coverage AS pair
-        INNER JOIN {{ articles('pair') }}
-        CROSS JOIN
-            LATERAL (
-                SELECT
-                    max(newest.stat_date) AS last_date,
-                    before.appid IS NOT NULL
-                    OR article.publication_date <= day.calendar_date AS is_begun
-                FROM weixin.{{ dataset.fact }} AS newest
-                WHERE newest.appid = article.appid AND newest.msgid = article.msgid
-            ) AS its
-        WHERE
-            pair.appid = day.appid
-            AND pair.dataset = '{{ dataset.name }}'
-            AND pair.day
-            BETWEEN day.calendar_date - {{ dataset.window - 1 }}
-            AND greatest(day.calendar_date, account.last_moved_date)
-            AND pair.article_count > 0
-            AND day.calendar_date <= account.reached_date
-            AND (
-                least(pair.day + {{ dataset.window - 1 }}, account.reached_date)
-                IS DISTINCT FROM pair.through_date
-                OR pair.article_count * (pair.through_date - pair.day + 1)
-                IS DISTINCT FROM pair.row_count
-                OR pair.day = any(account.odd_dates)
-            )
-    ) AS odd
+            CASE
+                WHEN day.is_new_complete IS NULL THEN '7d'
+                WHEN day.is_old_complete IS NULL THEN '30d'
+                WHEN day.new_readers IS NULL AND day.old_readers IS NOT NULL THEN '7d'
+                WHEN day.calendar_date <= exact.last_date THEN '7d'
+                ELSE '30d'
+            END AS endpoint
+    ) AS taken

@@ -1,7 +1,8 @@
 {# for each: datasets #}
 -- The figures of analytics.article_day{{ dataset.suffix }} as they stood at an
 -- instant, with the increments that its rows had then. One row per account, article and stat_date.
--- An article has the publication day that it has now; whether it was final is not kept.
+-- An article has the publication day and the title that it has now; whether it was final is not
+-- kept.
 -- 中文：某一时刻所知的每日累计值与新增值
 {% from "analytics/macros.jinja" import last_known %}
 CREATE FUNCTION analytics.article_day{{ dataset.suffix }}_as_of(
@@ -10,15 +11,23 @@ CREATE FUNCTION analytics.article_day{{ dataset.suffix }}_as_of(
 )
 RETURNS TABLE (
     appid text,
+    account_name text,
     msgid text,
+    title text,
     publication_date date,
     stat_date date,
     day_number integer,
     days_spanned integer,
     is_latest boolean,
     has_fall boolean,
+    {% for it in dataset.common %}
+    {{ it.name }} bigint,
+    {{ it.name }}_increment bigint,
+    {% endfor %}
     {% for metric in dataset.totals %}
     {{ metric.name }} {{ metric.kind.value }},
+    {% endfor %}
+    {% for metric in dataset.uncommon %}
     {{ metric.name }}_increment {{ metric.kind.value }},
     {% endfor %}
     {% for metric in dataset.metrics if metric not in dataset.totals %}
@@ -31,7 +40,9 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT
         day.appid,
+        day.account_name,
         day.msgid,
+        day.title,
         day.publication_date,
         day.stat_date,
         day.stat_date - day.publication_date + 1,
@@ -39,14 +50,20 @@ BEGIN ATOMIC
         day.is_latest,
         coalesce(
             least(
-                {% for metric in dataset.totals %}
+                {% for metric in dataset.wholes %}
                 day.{{ metric.name }}_increment{{ "," if not loop.last }}
                 {% endfor %}
             ) < 0,
             FALSE
         ),
+        {% for it in dataset.common %}
+        {{ "day." ~ it.metric.name if it.metric else "NULL::bigint" }},
+        {{ "day." ~ it.metric.name ~ "_increment" if it.metric else "NULL::bigint" }},
+        {% endfor %}
         {% for metric in dataset.totals %}
         day.{{ metric.name }},
+        {% endfor %}
+        {% for metric in dataset.uncommon %}
         day.{{ metric.name }}_increment,
         {% endfor %}
         {% for metric in dataset.metrics if metric not in dataset.totals %}
@@ -57,7 +74,7 @@ BEGIN ATOMIC
     FROM (
         SELECT
             known.*,
-            {% for metric in dataset.totals %}
+            {% for metric in dataset.wholes %}
             {{ metric.name }} - coalesce(
                 {{ last_known(metric.name, " OVER earlier") | indent(12) }}, 0
             )
@@ -69,9 +86,9 @@ BEGIN ATOMIC
         FROM analytics.{{ dataset.name }}_as_of(instant) AS known
         -- so that filters on these reach the index
         WINDOW
-            article AS (PARTITION BY appid, msgid, publication_date),
+            article AS (PARTITION BY appid, account_name, msgid, publication_date),
             earlier AS (
-                PARTITION BY appid, msgid, publication_date
+                PARTITION BY appid, account_name, msgid, publication_date
                 ORDER BY stat_date
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             )

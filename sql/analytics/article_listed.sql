@@ -1,6 +1,6 @@
 -- One row per article of an account that either endpoint has listed, also while neither has given a
--- row of it: what is known of it beside its figures, which are in analytics.article and
--- analytics.article_detail
+-- row of it: what is known of it beside its figures, which are in analytics.article_7d
+-- and analytics.article_30d
 -- 中文：每个公众号、任一接口列出过的每篇文章一行：除数据以外的信息
 -- key: appid, msgid
 -- joins: appid to account; appid, message_id to message; publication_date to calendar
@@ -15,14 +15,13 @@ CREATE VIEW analytics.article_listed (
     {{ the.title }},
     {{ the.original_title }},
     {{ the.publication_date }},
-    {{ the.publication_weekday }},
     {{ the.url }},
     {{ the.publish_type }},
     {% for dataset in datasets %}
     -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a
     -- deleted article is no longer listed. NULL if that endpoint never listed it
     -- 中文：是否仍在最新数据中（{{ dataset.name }}）
-    {{ dataset.prefix }}is_listed,
+    is_listed{{ dataset.suffix }},
     {% endfor %}
     {{ the.first_seen_at }}
 ) AS
@@ -35,7 +34,6 @@ SELECT
     article.title,
     {{ original_title("article") }} AS original_title,
     article.publication_date,
-    extract(ISODOW FROM article.publication_date)::smallint AS publication_weekday,
     coalesce(article.url, article.content_url) AS url,
     article.publish_type,
     {% for dataset in datasets %}
@@ -46,7 +44,7 @@ SELECT
             sighting.dataset = '{{ dataset.name }}'
             AND sighting.appid = article.appid
             AND sighting.msgid = article.msgid
-    ) AS {{ dataset.prefix }}is_listed,
+    ) AS is_listed{{ dataset.suffix }},
     {% endfor %}
     article.first_seen_at
 FROM weixin.dim_article AS article

@@ -1,16 +1,18 @@
--- One row per dataset, account, position in the message and day after publication: how many readers
--- are usual by the end of that day, over the articles of the 90 days up to the newest one
--- 中文：每个接口、每个公众号、每个位置、发布后每一天一行：常见阅读人数
--- key: dataset, appid, position, day_number
+{# for each: datasets #}
+-- One row per account, position in the message and day after publication: how many readers are
+-- usual by the end of that day, by {{ dataset.endpoint }}, over the articles of the 90 days up to
+-- the newest one. Each day is over the same articles, those that have the most days: so a later
+-- day's figure is not below an earlier one's because an article lacks it
+-- 中文：每个公众号、每个位置、发布后每一天一行：常见阅读人数
+-- key: appid, position, day_number
 -- joins: appid to account
 {% import "analytics/columns.jinja" as the %}
-CREATE VIEW analytics.benchmark (
-    {{ the.dataset }},
+CREATE VIEW analytics.benchmark{{ dataset.suffix }} (
     {{ the.appid }},
     {{ the.account_name }},
     {{ the.position }},
     {{ the.day_number }},
-    -- Articles whose readers by that day are known
+    -- Articles whose readers are compared
     -- 中文：文章数
     -- unit: articles, level
     article_count,
@@ -27,9 +29,7 @@ CREATE VIEW analytics.benchmark (
     -- unit: people, level
     upper_quartile
 ) AS
-{% for dataset in datasets %}
 SELECT
-    '{{ dataset.name }}' AS dataset,
     account.appid,
     account.name AS account_name,
     usual.position,
@@ -39,33 +39,46 @@ SELECT
     usual.median,
     usual.upper_quartile
 FROM weixin.dim_account AS account
-CROSS JOIN
-    LATERAL (
+INNER JOIN (
+    SELECT
+        longest.appid,
+        longest.position,
+        longest.day_number,
+        count(*) AS article_count,
+        percentile_cont(0.25) WITHIN GROUP (ORDER BY longest.readers) AS lower_quartile,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY longest.readers) AS median,
+        percentile_cont(0.75) WITHIN GROUP (ORDER BY longest.readers) AS upper_quartile
+    FROM (
         SELECT
-            article.position,
-            fact.stat_date - fact.publication_date + 1 AS day_number,
-            count(*) AS article_count,
-            percentile_cont(0.25) WITHIN GROUP (ORDER BY fact.{{ dataset.readers }})
-                AS lower_quartile,
-            percentile_cont(0.5) WITHIN GROUP (ORDER BY fact.{{ dataset.readers }}) AS median,
-            percentile_cont(0.75) WITHIN GROUP (ORDER BY fact.{{ dataset.readers }})
-                AS upper_quartile
-        FROM weixin.{{ dataset.fact }} AS fact
-        INNER JOIN weixin.dim_article AS article
-            ON fact.appid = article.appid AND fact.msgid = article.msgid
-        WHERE
-            fact.appid = account.appid
-            AND fact.publication_date > (
-                SELECT max(newest.publication_date) - 90
-                FROM weixin.{{ dataset.fact }} AS newest
-                WHERE newest.appid = account.appid
-            )
-            AND fact.stat_date
-            BETWEEN fact.publication_date AND fact.publication_date + {{ dataset.window - 1 }}
-            AND fact.{{ dataset.readers }} IS NOT NULL
-        GROUP BY article.position, day_number
-    ) AS usual
-{% if not loop.last %}
-UNION ALL
-{% endif %}
-{% endfor %}
+            figure.*,
+            max(figure.day_count) OVER (PARTITION BY figure.appid, figure.position) AS most_days
+        FROM (
+            SELECT
+                fact.appid,
+                article.position,
+                fact.stat_date - fact.publication_date + 1 AS day_number,
+                fact.{{ dataset.readers }} AS readers,
+                count(*) OVER (PARTITION BY fact.appid, fact.msgid) AS day_count
+            FROM (
+                SELECT
+                    its.appid,
+                    max(its.publication_date) AS publication_date
+                FROM weixin.{{ dataset.fact }} AS its
+                GROUP BY its.appid
+            ) AS newest
+            INNER JOIN weixin.{{ dataset.fact }} AS fact
+                ON
+                    newest.appid = fact.appid
+                    AND newest.publication_date - 90 < fact.publication_date
+            INNER JOIN weixin.dim_article AS article
+                ON fact.appid = article.appid AND fact.msgid = article.msgid
+            WHERE
+                fact.stat_date
+                BETWEEN fact.publication_date AND fact.publication_date + {{ dataset.window - 1 }}
+                AND fact.{{ dataset.readers }} IS NOT NULL
+        ) AS figure
+    ) AS longest
+    WHERE longest.day_count = longest.most_days
+    GROUP BY longest.appid, longest.position, longest.day_number
+) AS usual
+    ON account.appid = usual.appid

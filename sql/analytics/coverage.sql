@@ -52,10 +52,6 @@ CREATE VIEW analytics.coverage (
     -- 中文：未能入库的部分数
     -- unit: parts, level
     rejected_parts,
-    -- Whether the day is not asked for again: the state is final. An article may be final before,
-    -- see analytics.article
-    -- 中文：是否已定稿，不再请求
-    is_final,
     -- Last stat_date that every article of the newest answer reaches
     -- 中文：全部文章都有数据的最后统计日
     through_date,
@@ -65,12 +61,7 @@ CREATE VIEW analytics.coverage (
     -- When the newest answer was fetched that held everything WeChat must have computed by then:
     -- rows up to the day before (Beijing)
     -- 中文：最新完整数据获取时间
-    ready_at,
-    -- Days before the unbroken part of these rows that WeChat can be asked for and that were not
-    -- loaded
-    -- 中文：此前尚未入库的天数
-    -- unit: days, level
-    days_not_loaded_before
+    ready_at
 ) AS
 WITH dataset (name, days, first_day) AS (
     VALUES
@@ -95,15 +86,6 @@ begun AS (
             WHEN account.is_active THEN greatest(asked.last_date, {{ beijing("now()") }} - 1)
             ELSE asked.last_date
         END AS last_date,
-        own.first_date - dataset.first_day - (
-            SELECT count(*)::integer
-            FROM weixin.coverage AS earlier
-            WHERE
-                earlier.dataset = dataset.name
-                AND earlier.appid = account.appid
-                AND earlier.day < own.first_date
-                AND earlier.fetched_at IS NOT NULL
-        ) AS days_not_loaded_before,
         {{ heard_at("dataset.name", "account.appid") }} AS heard_at
     FROM weixin.dim_account AS account
     CROSS JOIN dataset
@@ -186,11 +168,9 @@ SELECT
                 AND part.day = listed.day
         ) AS parts
     ) AS rejected_parts,
-    coalesce(pair.settled = 'final', FALSE) AS is_final,
     pair.through_date,
     pair.fetched_at,
-    pair.ready_at,
-    begun.days_not_loaded_before
+    pair.ready_at
 FROM begun
 CROSS JOIN
     LATERAL (

@@ -1,7 +1,8 @@
 -- One row per message, that is, group of articles sent or published together, which either endpoint
--- listed: how many articles it has, how many people it was sent to, and how many opened it. Its
--- articles are in analytics.article_listed, by message_id
--- 中文：每个公众号、每条群发消息一行：文章数、送达人数、打开人数
+-- listed: how many people it was sent to, how many opened it, and of each endpoint the sums over
+-- those of its articles that have figures. Whoever reads two of its articles counts twice in these.
+-- Its articles are in analytics.article_listed, by message_id
+-- 中文：每个公众号、每条群发消息一行：文章数、送达人数、打开人数，及各接口的文章合计
 -- key: appid, message_id
 -- joins: appid to account; publication_date to calendar
 {% import "analytics/columns.jinja" as the %}
@@ -14,24 +15,20 @@ CREATE VIEW analytics.message (
     -- Day of publication of its first article (Beijing)
     -- 中文：发布日期（北京时间）
     publication_date,
-    {{ the.publication_weekday }},
     -- Title of its first article, as last given
     -- 中文：首篇文章标题
     title,
-    -- Whether followers were notified; NULL unless article_total_detail has said it
-    -- 中文：是否通知粉丝
-    is_notified,
     -- Its articles
     -- 中文：文章数
     -- unit: articles, additive
     article_count,
-    -- People the message was sent to; NULL when article_total did not say. In the views of
+    -- People the message was sent to; NULL when getarticletotal did not say. In the views of
     -- articles it is repeated for each article of the message
     -- 中文：送达人数
     -- unit: people, additive
     target_user,
     -- People who opened its first article from the account's chat, from publication to the last day
-    -- that has it; NULL when article_total did not say
+    -- that has it; NULL when getarticletotal did not say
     -- 中文：首篇打开人数（自发布起累计）
     -- unit: people, cumulative
     opened_user,
@@ -39,45 +36,80 @@ CREATE VIEW analytics.message (
     -- 中文：公众号会话打开率
     -- unit: share, level
     session_open_rate,
-    -- Whether opened_user has stopped growing: see is_final of analytics.article
-    -- 中文：打开人数是否已定稿
-    is_final
+    {% for dataset in datasets %}
+    -- Of how many of its articles readers{{ dataset.suffix }} is the sum: those that
+    -- {{ dataset.endpoint }} gave readers of. Compare it with article_count
+    -- 中文：合计所含文章数（{{ dataset.endpoint }}）
+    -- unit: articles, additive
+    article_count{{ dataset.suffix }},
+    -- Readers of these articles, from publication to the last day that has them
+    -- 中文：各篇阅读人数之和（{{ dataset.endpoint }}，自发布起累计）
+    -- unit: people, cumulative
+    readers{{ dataset.suffix }},
+    -- Sharers of these articles, from publication to the last day that has them
+    -- 中文：各篇分享人数之和（{{ dataset.endpoint }}，自发布起累计）
+    -- unit: people, cumulative
+    sharers{{ dataset.suffix }},
+    -- Whether the sums have stopped growing: of all its articles the totals are final, see is_final
+    -- of analytics.article{{ dataset.suffix }}
+    -- 中文：合计是否已定稿（{{ dataset.endpoint }}）
+    is_final{{ dataset.suffix }},
+    {% endfor %}
+    -- Whether followers were notified; NULL unless getarticletotaldetail has said it
+    -- 中文：是否通知粉丝
+    is_notified
 ) AS
 SELECT
     account.appid,
     account.name AS account_name,
     message.message_id,
     message.publication_date,
-    extract(ISODOW FROM message.publication_date)::smallint AS publication_weekday,
     message.title,
-    message.is_notified,
     message.article_count,
-    reached.target_user,
-    reached.opened_user,
-    reached.opened_user::numeric / nullif(reached.target_user, 0) AS session_open_rate,
-    coalesce(reached.is_final, FALSE) AS is_final
+    of_7d.target_user,
+    of_7d.opened_user,
+    of_7d.opened_user::numeric / nullif(of_7d.target_user, 0) AS session_open_rate,
+    {% for dataset in datasets %}
+    coalesce(of{{ dataset.suffix }}.article_count, 0) AS article_count{{ dataset.suffix }},
+    of{{ dataset.suffix }}.readers AS readers{{ dataset.suffix }},
+    of{{ dataset.suffix }}.sharers AS sharers{{ dataset.suffix }},
+    coalesce(of{{ dataset.suffix }}.final_count = message.article_count, FALSE)
+        AS is_final{{ dataset.suffix }},
+    {% endfor %}
+    message.is_notified
 FROM weixin.dim_account AS account
-CROSS JOIN
-    LATERAL (
-        SELECT
-            article.message_id,
-            (array_agg(article.publication_date ORDER BY article.position))[1]
-                AS publication_date,
-            (array_agg(article.title ORDER BY article.position))[1] AS title,
-            bool_or(article.publish_type = 0) AS is_notified,
-            count(*) AS article_count,
-            array_agg(article.msgid) AS msgids
-        FROM weixin.dim_article AS article
-        WHERE article.appid = account.appid AND article.message_id IS NOT NULL
-        GROUP BY article.message_id
-    ) AS message
-CROSS JOIN
-    LATERAL (
-        SELECT
-            max(total.target_user) AS target_user,
-            max(total.int_page_from_session_read_user) FILTER (WHERE total.position = 1)
-                AS opened_user,
-            bool_or(total.is_final) FILTER (WHERE total.position = 1) AS is_final
-        FROM analytics.article AS total
-        WHERE total.appid = account.appid AND total.msgid = any(message.msgids)
-    ) AS reached
+INNER JOIN (
+    SELECT
+        article.appid,
+        article.message_id,
+        (array_agg(article.publication_date ORDER BY article.position))[1] AS publication_date,
+        (array_agg(article.title ORDER BY article.position))[1] AS title,
+        bool_or(article.publish_type = 0) AS is_notified,
+        count(*) AS article_count
+    FROM weixin.dim_article AS article
+    WHERE article.message_id IS NOT NULL
+    GROUP BY article.appid, article.message_id
+) AS message
+    ON account.appid = message.appid
+{% for dataset in datasets %}
+LEFT JOIN (
+    SELECT
+        total.appid,
+        total.message_id,
+        {% if loop.first %}
+        max(total.target_user) AS target_user,
+        max(total.int_page_from_session_read_user) FILTER (WHERE total.position = 1)
+            AS opened_user,
+        {% endif %}
+        count(total.readers) AS article_count,
+        sum(total.readers) AS readers,
+        sum(total.sharers) AS sharers,
+        count(*) FILTER (WHERE total.is_final) AS final_count
+    FROM analytics.article{{ dataset.suffix }} AS total
+    WHERE total.message_id IS NOT NULL
+    GROUP BY total.appid, total.message_id
+) AS of{{ dataset.suffix }}
+    ON
+        message.appid = of{{ dataset.suffix }}.appid
+        AND message.message_id = of{{ dataset.suffix }}.message_id
+{% endfor %}

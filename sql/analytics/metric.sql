@@ -1,4 +1,4 @@
--- The dictionary: one row per dataset and metric, and per rate of the views. article_total and its
+-- The dictionary: one row per dataset and metric. article_total and its
 -- successor are not merged into one series: WeChat counts them by different rules (article page
 -- against all reading scenes, 7 against 30 days), and the same article has different totals in both
 -- 中文：指标词典
@@ -27,27 +27,13 @@ CREATE VIEW analytics.metric (
     -- What to know before using it
     -- 中文：使用须知
     caveat,
-    -- How a rate is calculated; NULL for metrics that WeChat gives itself
-    -- 中文：公式
-    formula
+    -- The name that every endpoint has for it, such as readers; NULL when only this one counts it
+    -- 中文：两接口共用的列名
+    common_name
 ) AS
 SELECT *
 FROM (
     VALUES
-    {% for dataset in datasets %}
-    {% for rate in dataset.rates %}
-    (
-        '{{ dataset.name }}',
-        '{{ rate.name }}',
-        '{{ rate.chinese_name }}',
-        {{ literal(rate.meaning) }},
-        'share',
-        'level',
-        'Over several articles divide sums by sums; it may exceed 1',
-        '{{ rate.numerator }} / {{ rate.denominator }}'
-    ),
-    {% endfor %}
-    {% endfor %}
     {% for dataset in every_dataset %}
     {% set is_last_dataset = loop.last %}
     {% for metric in dataset.metrics %}
@@ -63,8 +49,8 @@ FROM (
             "level"
         }}',
         {{ literal(metric.caveat) }},
-        NULL
-    ){{ "," if not (is_last_dataset and loop.last) }}
+        {{ literal(metric.common) }}
+    ){{ "," if not (loop.last and is_last_dataset) }}
     {% endfor %}
     {% endfor %}
-) AS metric (dataset, name, chinese_name, meaning, unit, additivity, caveat, formula)
+) AS metric (dataset, name, chinese_name, meaning, unit, additivity, caveat, common_name)

@@ -3,7 +3,6 @@
 -- 中文：每次数据变更一行：更正、迟到、移除
 -- key: dataset, appid, msgid, user_source, stat_date, metric, changed_at
 -- joins: appid to account; dataset, metric to metric; stat_date to calendar
-{% from "analytics/macros.jinja" import original_title %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.restatement (
     {{ the.dataset }},
@@ -11,7 +10,6 @@ CREATE VIEW analytics.restatement (
     {{ the.account_name }},
     {{ the.msgid }},
     {{ the.title }},
-    {{ the.original_title }},
     {{ the.publication_date }},
     -- The day whose total changed (Beijing)
     -- 中文：统计日期（北京时间）
@@ -29,10 +27,12 @@ CREATE VIEW analytics.restatement (
     -- 中文：变更后的值
     -- unit: of the metric, level
     new_value,
-    -- new_value - old_value; NULL unless it is the correction of a figure
-    -- 中文：差值
+    -- new_value - old_value of the total: later totals of the article contain it too, so never add
+    -- it up over days. What a day's increment was: analytics.article_day_7d_as_of. NULL unless it
+    -- is the correction of a figure
+    -- 中文：累计值差值
     -- unit: of the metric, level
-    difference,
+    total_difference,
     -- List before, as WeChat gave it
     -- 中文：变更前的列表
     old_list,
@@ -56,14 +56,13 @@ SELECT
     restatement.account_name,
     restatement.msgid,
     article.title,
-    {{ original_title("article") }} AS original_title,
     article.publication_date,
     restatement.stat_date,
     restatement.metric,
     restatement.kind,
     restatement.old_value,
     restatement.new_value,
-    restatement.new_value - restatement.old_value AS difference,
+    restatement.new_value - restatement.old_value AS total_difference,
     restatement.old_list,
     restatement.new_list,
     restatement.cause,

@@ -28,7 +28,7 @@ CREATE INDEX IF NOT EXISTS {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (
 {% if dataset.describes_articles %}
 CREATE INDEX IF NOT EXISTS {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }}
 USING brin (stat_date, (stat_date + 1));
--- few, of articles that were moved to a later day: see analytics/account_day.sql
+-- few, of articles that were moved to a later day: see analytics/account_day_of_endpoint.sql
 CREATE INDEX IF NOT EXISTS {{ dataset.fact }}_moved
 ON weixin.{{ dataset.fact }} (appid, publication_date)
 WHERE stat_date < publication_date;

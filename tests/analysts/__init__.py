@@ -1,1 +1,1 @@
-"""The world that docs/analysts.md is answered from, and the truth about it."""
+"""The world that the analysts' pages are answered from, and the truth about it."""

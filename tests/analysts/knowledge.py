@@ -14,6 +14,17 @@ from analysts.world import NOW, Given, World
 
 OLD, SUCCESSOR = "getarticletotal", "getarticletotaldetail"
 WINDOW = {OLD: 7, SUCCESSOR: 30}
+COMMON = {
+    7: {
+        "readers": "int_page_read_user",
+        "reads": "int_page_read_count",
+        "sharers": "share_user",
+        "shares": "share_count",
+        "favourites": "add_to_fav_user",
+    },
+    30: {"readers": "read_user", "sharers": "share_user", "favourites": "collection_user"},
+}
+"""The names that analysts have for figures of both, by the window."""
 ROWS_KEY = {OLD: "details", SUCCESSOR: "detail_list"}
 OFFLINE, NOT_READY = 47009, 61503
 CATCH_UP_DAYS = 60
@@ -78,21 +89,25 @@ class Article:
         """Its row of that age."""
         return self.rows.get(self.publication_date + timedelta(number - 1))
 
-    def by_day(self, number: int, metric: str) -> int | None:
+    def figure(self, row: Row, metric: str) -> Any:
+        """A figure of a row, by WeChat's name or the common one."""
+        return row.values.get(COMMON[self.window].get(metric, metric))
+
+    def by_day(self, number: int, metric: str) -> Any:
         """The total by the end of that day."""
         row = self.on_day(number)
-        return row and row.values.get(metric)
+        return row and self.figure(row, metric)
 
     def latest(self, metric: str) -> Any:
         """The newest value there is."""
-        known = [self.rows[day].values.get(metric) for day in self.stat_dates]
+        known = [self.figure(self.rows[day], metric) for day in self.stat_dates]
         return next((value for value in reversed(known) if value is not None), None)
 
     def increments(self, metric: str) -> dict[date, int | None]:
         """What each row adds to the last known earlier total; days between belong to the row's."""
         before, added = 0, {}
         for day in self.stat_dates:
-            total = self.rows[day].values.get(metric)
+            total = self.figure(self.rows[day], metric)
             added[day] = None if total is None else total - before
             before = before if total is None else total
         return added
@@ -197,6 +212,19 @@ class Known:
         window_end = publication_date + timedelta(self.window)
         return it.is_heard and it.answered_on > day and (it.is_final or it.answered_on < window_end)
 
+    def reaches(self, day: date) -> bool:
+        """Whether each publication day that counts on it was answered with all rows of it."""
+        return all(
+            it.is_heard
+            and it.answered_on > day
+            and (
+                it.is_final
+                or all(any(row >= day for row in self.articles[msgid].rows) for msgid in it.listed)
+            )
+            for its_day in days(day - timedelta(self.window - 1), day)
+            for it in [self.publication_days.get(its_day, PublicationDay())]
+        )
+
     @staticmethod
     def _gap(article: Article) -> Iterator[date]:
         """The days whose gains can't be told apart."""
@@ -205,6 +233,11 @@ class Known:
                 yield from days(day - timedelta(spanned - 1), day)
 
     # ------------------------------------------------------------------------ by publication day
+
+    @property
+    def last_loaded(self) -> date:
+        """The newest day whose newest answer says something."""
+        return max(day for day, it in self.publication_days.items() if it.is_heard)
 
     @cached_property
     def is_retired(self) -> bool:

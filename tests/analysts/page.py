@@ -1,4 +1,4 @@
-"""docs/analysts.md as a program reads it: its questions and their queries, and what these give."""
+"""The analysts' pages as a program reads them: questions, their queries, what these give."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from analysts.truth import Rows
 
-PAGE = Path(__file__).parents[2] / "docs/analysts.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [DOCS / "analysts.md", DOCS / "cookbook.md"]
 ANSWERED = re.compile(
     r"```sql(?P<wrong> wrong)?\n(?P<query>.*?)```\n\n```text\n(?P<result>.*?)```", re.DOTALL
 )
@@ -24,15 +25,15 @@ IN_WORDS = {"reason": "what happened, in a sentence of the engine: compared with
 
 
 def sections() -> Iterator[tuple[str, list[re.Match[str]]]]:
-    """The page's questions by number, and its other parts by title, with their queries."""
-    for section in SECTION.finditer(PAGE.read_text()):
+    """Their questions by number, and their other parts by title, with their queries."""
+    for section in (it for page in PAGES for it in SECTION.finditer(page.read_text())):
         if answered := [*ANSWERED.finditer(section["text"])]:
             yield section["number"] or section["title"], answered
 
 
-def queries(question: int, *, wrong: bool = False) -> list[str]:
+def queries(question: str, *, wrong: bool = False) -> list[str]:
     """Those of a question."""
-    answered = dict(sections())[str(question)]
+    answered = dict(sections())[question]
     return [match["query"] for match in answered if bool(match["wrong"]) is wrong]
 
 

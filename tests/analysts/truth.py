@@ -1,15 +1,16 @@
 """
-The truth of each question of docs/analysts.md, from what WeChat answered.
+The truth of each question of docs/analysts.md and docs/cookbook.md, from what WeChat answered.
 
 Rows have the names of the page's columns. Shares are exact: they are rounded as the page's query
-rounds. Where nothing else is said, the account is the page's, 春风, the endpoint `getarticletotal`,
-and now is after the run of 24 November.
+rounds. Where nothing else is said, the account is the page's, 春风, the endpoint the successor, and
+now is after the run of 24 November.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import cache, cached_property
 from typing import Any
 
 from analysts.knowledge import OLD, SUCCESSOR, WINDOW, Article, Known, days, known
@@ -26,18 +27,33 @@ from analysts.world import (
 )
 
 Rows = list[dict[str, Any]]
-READERS, READS, SHARERS = "int_page_read_user", "int_page_read_count", "share_user"
-KANYIKAN = "int_page_from_kanyikan_read_user"
+READERS, SHARERS, FAVOURITES = "readers", "sharers", "favourites"
 IN_CHAT, SENT_TO = "int_page_from_session_read_user", "target_user"
 TWO = (BUSY.appid, PAPER.appid)
 FIRST_DAY, YESTERDAY = HISTORY[0], NOW.date() - timedelta(1)
 DATASETS = {"article_total": OLD, "article_total_detail": SUCCESSOR}
-EXPORTED_AT = at(november(23), 11, 0)
+EXPORTED_AT = at(november(24), 9, 0)
 """When an export began, less an hour."""
 REPORTED_AT = at(november(23), 12, 0)
-REMEMBERED_AT = at(november(22), 12, 0)
 NOVEMBER = november(1)
+LAST_WEEK = days(november(17), YESTERDAY)
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+WEEKS = {
+    f"2026-W{week}": [date.fromisocalendar(2026, week, day) for day in range(1, 8)]
+    for week in (45, 46, 47)
+}
+GROWING = {
+    OLD: [
+        *("int_page_read_user", "int_page_read_count", "ori_page_read_user"),
+        *("ori_page_read_count", "share_user", "share_count"),
+        *("add_to_fav_user", "add_to_fav_count"),
+    ],
+    SUCCESSOR: [
+        *("read_user", "share_user", "zaikan_user", "like_user", "comment_count"),
+        *("collection_user", "praise_money", "read_subscribe_user"),
+    ],
+}
+"""The totals of which none is a part of another."""
 
 
 def share(part: Fraction | float | None, whole: float | None) -> Fraction | None:
@@ -72,7 +88,7 @@ def in_groups(items: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list
 def most_read(articles: Iterable[Article]) -> list[Article]:
     """Those whose readers are known, the most read first."""
     read = [article for article in articles if article.latest(READERS) is not None]
-    return sorted(read, key=lambda article: -article.latest(READERS))
+    return sorted(read, key=lambda article: (-article.latest(READERS), article.msgid))
 
 
 def first_articles(it: Known) -> list[Article]:
@@ -95,13 +111,26 @@ def final(articles: Iterable[Article]) -> list[Article]:
 
 
 def usual(it: Known, position: int, day_number: int) -> list[int]:
-    """The readers by that day of the articles in that place, published in the newest 90 days."""
+    """
+    The readers by that day of the articles in that place, published in the newest 90 days.
+
+    Of those that have the most days.
+    """
     newest = max(article.publication_date for article in it.articles.values() if article.rows)
-    articles = it.published(newest - timedelta(89), newest)
-    return [
-        article.by_day(day_number, READERS) or 0
-        for article in with_day(articles, day_number)
+    readers = [
+        {
+            number: article.by_day(number, READERS)
+            for number in range(1, it.window + 1)
+            if article.by_day(number, READERS) is not None
+        }
+        for article in it.published(newest - timedelta(89), newest)
         if article.position == position
+    ]
+    most = max(map(len, readers))
+    return [
+        by_day[day_number] or 0
+        for by_day in readers
+        if len(by_day) == most and day_number in by_day
     ]
 
 
@@ -112,13 +141,42 @@ def published_on(world: World, appid: str, day: date) -> int:
     )
 
 
+def original_title(world: World, appid: str, msgid: str) -> str:
+    """What the first answer of either endpoint called the article."""
+    listed = [
+        item["title"]
+        for given in world.given
+        if given.appid == appid and given.endpoint in WINDOW and given.errcode == 0
+        for item in given.json["list"]
+        if item["msgid"] == msgid
+    ]
+    return str(listed[0])
+
+
 # --------------------------------------------------------------------------------- of every day
 
 
-def newest_articles(world: World, appid: str = BUSY.appid) -> Rows:
+def which_endpoint(world: World) -> Rows:
+    """The newest day that each endpoint told of, and whether WeChat has taken it offline."""
+    return [
+        {"account_name": world.names[appid]}
+        | {
+            name: value
+            for suffix, endpoint in (("7d", OLD), ("30d", SUCCESSOR))
+            for it in [known(world, appid, endpoint)]
+            for name, value in (
+                (f"last_loaded_date_{suffix}", it.last_loaded),
+                (f"is_retired_{suffix}", it.is_retired),
+            )
+        }
+        for appid in sorted(world.names, key=lambda it: (world.names[it], it))
+    ]
+
+
+def newest_articles(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
     """1. The newest articles that have a row, the most read of each day first."""
     newest_first = sorted(
-        [it for it in known(world, appid).published(november(22)) if it.rows],
+        [it for it in known(world, appid, endpoint).published(november(22)) if it.rows],
         key=lambda it: (-it.publication_date.toordinal(), -it.latest(READERS), it.msgid),
     )
     return [
@@ -135,70 +193,114 @@ def newest_articles(world: World, appid: str = BUSY.appid) -> Rows:
     ]
 
 
-def most_read_of_the_month(world: World, appid: str = BUSY.appid) -> Rows:
+def most_read_of_the_month(
+    world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR
+) -> Rows:
     """2. The five articles of November that were read most."""
-    articles = known(world, appid).published(november(1), november(30))
+    articles = known(world, appid, endpoint).published(november(1), november(30))
     return [
         {
             "title": article.title,
             "publication_date": article.publication_date,
             "readers": article.latest(READERS),
-            "reads": article.latest(READS),
+            "favourites": article.latest(FAVOURITES),
         }
         for article in most_read(articles)[:5]
     ]
 
 
-def gained_each_day(world: World, appid: str = BUSY.appid) -> Rows:
-    """
-    3. What came on each day over all articles.
+@dataclass(frozen=True, eq=False)
+class Company:
+    """The company's one series: an account's days, each of one endpoint."""
 
-    The share rate is of the readers and sharers who came on the day.
-    """
-    it = known(world, appid)
+    old: Known
+    new: Known
+
+    @cached_property
+    def last_exact(self) -> date:
+        """The last day of which every expected article has its row at the old endpoint."""
+        return max(it for it in days(FIRST_DAY, YESTERDAY) if self.old.reaches(it))
+
+    @cached_property
+    def both(self) -> list[date]:
+        """The days of which all is known from both."""
+        its_days = days(FIRST_DAY, YESTERDAY)
+        return [it for it in its_days if self.old.is_complete(it) and self.new.is_complete(it)]
+
+    def endpoint(self, day: date) -> str:
+        """The old one while every expected article has its row, and where it alone knows."""
+        of_old, of_new = self.old.gained(day, READERS), self.new.gained(day, READERS)
+        is_old = day <= self.last_exact or (of_new is None and of_old is not None)
+        return "7d" if is_old else "30d"
+
+    def _its(self, day: date) -> Known:
+        return self.old if self.endpoint(day) == "7d" else self.new
+
+    def gained(self, day: date, metric: str) -> int | None:
+        """As the day's endpoint counted."""
+        return self._its(day).gained(day, metric)
+
+    def is_complete(self, day: date) -> bool:
+        """Of the day's endpoint."""
+        return self._its(day).is_complete(day)
+
+    def comparable(self, day: date) -> int | None:
+        """The readers as the old endpoint counts, by what both counted of the same days."""
+        gained = self.gained(day, READERS)
+        if self.endpoint(day) == "7d" or gained is None:
+            return gained
+        of_old, of_new = (
+            total(it.gained(its, READERS) for its in self.both) for it in (self.old, self.new)
+        )
+        ratio = share(of_old, of_new)
+        return None if ratio is None else round(gained * ratio)
+
+
+@cache
+def company(world: World, appid: str) -> Company:
+    """An account's."""
+    return Company(known(world, appid), known(world, appid, SUCCESSOR))
+
+
+def gained_each_day(world: World, appid: str = BUSY.appid) -> Rows:
+    """3. What came on each day over all articles."""
+    it = company(world, appid)
     return [
         {
             "calendar_date": day,
             "published": published_on(world, appid, day),
-            "expected": len(it.reported(day)) + len(it.lacking(day)),
-            "reported": len(it.reported(day)),
-            "reads": it.gained(day, READS),
-            "shares": it.gained(day, "share_count"),
-            "share_rate": share(it.gained(day, SHARERS), it.gained(day, READERS)),
+            "readers": it.gained(day, READERS),
+            "sharers": it.gained(day, SHARERS),
+            "endpoint": it.endpoint(day),
             "is_complete": it.is_complete(day),
         }
-        for day in days(november(17), november(23))
+        for day in LAST_WEEK
     ]
 
 
-def gained_by_one_article(world: World, appid: str = BUSY.appid) -> Rows:
+# ------------------------------------------------------------------------------------ of articles
+
+
+def gained_by_one_article(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
     """4. What each day added to the most read of the articles published before 16 November."""
-    articles = most_read(known(world, appid).published(date.min, november(15)))
-    counted = {
-        name
-        for article in articles[:1]
-        for row in article.rows.values()
-        for name in row.values
-        if name != SENT_TO
-    }
+    articles = most_read(known(world, appid, endpoint).published(date.min, november(15)))
     return [
         {
             "stat_date": day,
             "day_number": article.day_number(day),
             "days_spanned": article.days_spanned(day),
             "new_readers": article.increments(READERS)[day],
-            "new_reads": article.increments(READS)[day],
             "new_sharers": article.increments(SHARERS)[day],
-            "has_fall": any((article.increments(name)[day] or 0) < 0 for name in counted),
+            "has_fall": any((article.increments(it)[day] or 0) < 0 for it in GROWING[endpoint]),
         }
         for article in articles[:1]
-        for day in article.stat_dates
+        for day in article.stat_dates[:7]
     ]
 
 
-def reached_by_day(world: World, appid: str = BUSY.appid) -> Rows:
+def reached_by_day(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
     """5. The share of their final readers that final articles had by a day, sums over sums."""
-    articles = final(known(world, appid).articles.values())
+    articles = final(known(world, appid, endpoint).articles.values())
 
     def by(number: int) -> Fraction | None:
         reached = with_day(articles, number)
@@ -212,376 +314,32 @@ def reached_by_day(world: World, appid: str = BUSY.appid) -> Rows:
     ]
 
 
-def sources(world: World, appid: str = BUSY.appid) -> Rows:
-    """6. Where readers came from by the seventh day, and each place's share of their sum."""
-    articles = known(world, appid).articles.values()
-    readers = {
-        name: total(it.by_day(7, f"int_page_from_{part}_read_user") for it in articles)
-        for name, part in {
-            "The account's own chat": "session",
-            "The list of past messages": "hist_msg",
-            "Moments": "feed",
-            "A friend's chat": "friends",
-            "Elsewhere": "other",
-            "Top Stories (kanyikan)": "kanyikan",
-            "Search (souyisou)": "souyisou",
-        }.items()
-    }
-    return [
-        {"scene_name": name, "readers": count, "share": share(count, total(readers.values()))}
-        for name, count in sorted(readers.items(), key=lambda item: (-(item[1] or 0), item[0]))
-        if count is not None
-    ]
-
-
-def open_rate_by_weekday(world: World, appid: str = BUSY.appid) -> Rows:
-    """7. Of the people a message was sent to, those who opened its first article in the chat."""
-    articles = final(first_articles(known(world, appid)))
-    return [
-        {
-            "weekday": weekday,
-            "messages": len(group),
-            "open_rate": share(
-                total(it.newest.values[IN_CHAT] for it in group),
-                total(it.newest.values[SENT_TO] for it in group),
-            ),
-        }
-        for weekday, group in in_groups(
-            articles, lambda it: it.publication_date.isoweekday()
-        ).items()
-    ]
-
-
-def better_than_usual(world: World, appid: str = BUSY.appid) -> Rows:
-    """8. Articles of 20 November against those in the same place, by the third day."""
-    it = known(world, appid)
-    articles = with_day(it.of_day(november(20)), 3)
-    return [
-        {
-            "title": article.title,
-            "position": article.position,
-            "readers_by_day_3": article.by_day(3, READERS),
-            "median": quantile(usual(it, article.position, 3)),
-            "upper_quartile": quantile(usual(it, article.position, 3), Fraction(3, 4)),
-        }
-        for article in sorted(articles, key=lambda it: (it.position, it.msgid))
-    ]
-
-
-def asked_daily_from(dataset: str) -> date:
-    """The first publication day of the first daily run."""
-    mornings = MORNINGS if dataset == "article_total" else SUCCESSOR_MORNINGS
-    return mornings[0] - timedelta(WINDOW[DATASETS[dataset]])
-
-
-def _days_of(world: World, appid: str, dataset: str, first_day: date = date.min) -> Rows:
-    """Each publication day up to yesterday: what there is of it, and how the last call ended."""
-    it, since = known(world, appid, DATASETS[dataset]), asked_daily_from(dataset)
-    return [
-        {
-            "day": day,
-            "state": it.state(day, since),
-            "last_attempt": day in it.publication_days and it.publication_days[day].last_attempt,
-            "lacking": it.articles_lacking(day),
-        }
-        for day in sorted({*it.publication_days, *days(since, YESTERDAY)})
-        if day >= first_day
-    ]
-
-
-def what_we_have(world: World, appid: str = BUSY.appid) -> Rows:
-    """9. The publication days of 春风 by what there is of them, and by their last call."""
+def took_off_late(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
+    """5. The final articles with the least of their readers by the third day."""
     rows = [
-        {
-            "dataset": dataset,
-            "state": state,
-            "last_attempt": last_attempt,
-            "days": len(group),
-            "first_day": group[0]["day"],
-            "last_day": group[-1]["day"],
-        }
-        for dataset in DATASETS
-        for (state, last_attempt), group in in_groups(
-            _days_of(world, appid, dataset), lambda it: (it["state"], it["last_attempt"])
-        ).items()
+        (share(it.by_day(3, READERS), it.latest(READERS)), it)
+        for it in with_day(final(known(world, appid, endpoint).articles.values()), 3)
     ]
-    order = ("dataset", "first_day", "state", "last_attempt")
-    return sorted(rows, key=lambda row: [row[name] for name in order])
-
-
-def corrections(world: World, appid: str = BUSY.appid) -> Rows:
-    """10. Readers that WeChat told otherwise later, as often as it did, the first five by title."""
-    rows = [
-        {
-            "title": change.article.title,
-            "stat_date": change.stat_date,
-            "metric": change.metric,
-            "old_value": change.old,
-            "new_value": change.new,
-            "difference": change.new - change.old,
-        }
-        for change in known(world, appid).changes
-        if change.metric == READERS and change.old is not None
-    ]
-    return sorted(rows, key=lambda row: (row["title"], row["stat_date"]))[:5]
-
-
-def kinds_of_change(world: World, appid: str = BUSY.appid) -> Rows:
-    """10. Figures that were corrected, and those that were there late."""
-    changes = [it for it in known(world, appid).changes if it.metric in (READERS, KANYIKAN)]
-    groups = in_groups(changes, lambda it: ("late" if it.old is None else "correction", it.metric))
+    late = sorted((of for of in rows if of[0] is not None), key=lambda of: (of[0], of[1].msgid))
     return [
-        {
-            "kind": kind,
-            "metric": metric,
-            "figures": len(group),
-            "first_day": min(it.article.publication_date for it in group),
-            "last_day": max(it.article.publication_date for it in group),
-        }
-        for (kind, metric), group in groups.items()
-    ]
-
-
-# --------------------------------------------------------------------------------- fifteen more
-
-
-def weekly_report(world: World, appids: Sequence[str] = TWO) -> Rows:
-    """11. What came in each week over all articles; the share rate is of what came."""
-    return [
-        {
-            "account_name": world.names[appid],
-            "iso_week": f"2026-W{week}",
-            "published": sum(published_on(world, appid, day) for day in its_days),
-            "reads": total(it.gained(day, READS) for day in its_days),
-            "sharers": total(it.gained(day, SHARERS) for day in its_days),
-            "share_rate": share(
-                total(it.gained(day, SHARERS) for day in its_days),
-                total(it.gained(day, READERS) for day in its_days),
-            ),
-            "complete_days": sum(it.is_complete(day) for day in its_days),
-        }
-        for appid in sorted(appids, key=lambda it: (world.names[it], it))
-        for it in [known(world, appid)]
-        for week in (45, 46, 47)
-        for its_days in [[date.fromisocalendar(2026, week, day) for day in range(1, 8)]]
-    ]
-
-
-def best_weekday(world: World, appid: str = BUSY.appid) -> Rows:
-    """12. The median readers by the third day of first articles, by weekday of publication."""
-    articles = with_day(first_articles(known(world, appid)), 3)
-    return [
-        {
-            "weekday_name": WEEKDAYS[weekday],
-            "messages": len(group),
-            "median_readers": quantile(it.by_day(3, READERS) for it in group),
-        }
-        for weekday, group in in_groups(articles, lambda it: it.publication_date.weekday()).items()
-    ]
-
-
-def took_off_late(world: World, appid: str = BUSY.appid) -> Rows:
-    """
-    13. Final articles with less than half of their readers by the third day.
-
-    Apart, those of which that is not known.
-    """
-    articles = final(known(world, appid).articles.values())
-    rows = [
         {
             "title": article.title,
             "publication_date": article.publication_date,
-            "day_3": by_day_3,
-            "latest": latest,
-            "share": share(by_day_3, latest),
-            "verdict": "unknown" if by_day_3 is None else "late",
+            "readers_day_3": article.by_day(3, READERS),
+            "readers": article.latest(READERS),
+            "share": reached,
         }
-        for article in articles
-        for by_day_3, latest in [(article.by_day(3, READERS), article.latest(READERS))]
-        if by_day_3 is None or by_day_3 * 2 < latest
-    ]
-    return sorted(rows, key=lambda row: (row["verdict"], row["publication_date"], row["title"]))
-
-
-def long_tail(world: World, appid: str = BUSY.appid) -> Rows:
-    """14. Of the successor's articles with all thirty rows, the readers who came late."""
-    articles = [
-        article
-        for article in known(world, appid, SUCCESSOR).articles.values()
-        if article.has_all_rows
-    ]
-
-    def after(number: int) -> Fraction | None:
-        before = share(
-            *(total(it.by_day(day, "read_user") for it in articles) for day in (number, 30))
-        )
-        return None if before is None else 1 - before
-
-    return [{"articles": len(articles), "after_day_3": after(3), "after_day_7": after(7)}]
-
-
-def accounts_compared(world: World, appids: Sequence[str] = TWO) -> Rows:
-    """15. First articles whose totals are final, by the third day, of two accounts."""
-    return [
-        {
-            "account_name": world.names[appid],
-            "messages": len(articles),
-            "median_readers": quantile(it.by_day(3, READERS) for it in articles),
-            "open_rate": share(
-                total(it.by_day(3, IN_CHAT) for it in articles),
-                total(it.by_day(3, SENT_TO) for it in articles),
-            ),
-        }
-        for appid in sorted(appids, key=lambda it: (world.names[it], it))
-        for articles in [with_day(final(first_articles(known(world, appid))), 3)]
-        if articles
-    ]
-
-
-def word_in_the_title(world: World, appid: str = BUSY.appid) -> Rows:
-    """
-    16. Readers by the third day over what is usual in that place, with 医保 and without.
-
-    Of the articles of 90 days.
-    """
-    it = known(world, appid)
-    articles = with_day(it.published(YESTERDAY - timedelta(89)), 3)
-    return [
-        {
-            "has_word": has_word,
-            "articles": len(group),
-            "against_usual": quantile(
-                Fraction(article.by_day(3, READERS)) / quantile(usual(it, article.position, 3))
-                for article in group
-            ),
-        }
-        for has_word, group in in_groups(articles, lambda it: "医保" in it.title).items()
-    ]
-
-
-def cohort(world: World, appid: str = BUSY.appid) -> Rows:
-    """17. The readers by each day of the articles of 1 to 15 November that have all seven."""
-    articles = with_day(known(world, appid).published(november(1), november(15)), *range(1, 8))
-    return [
-        {
-            "day_number": number,
-            "articles": len(articles),
-            "readers": sum(it.by_day(number, READERS) or 0 for it in articles),
-        }
-        for number in range(1, 8)
-    ]
-
-
-def months(world: World, appid: str = BUSY.appid) -> Rows:
-    """18. What came on the days of October and November on which all is known."""
-    it = known(world, appid)
-    return [
-        {
-            "month": f"2026-{month}",
-            "days": len(its_days),
-            "complete_days": len(complete),
-            "reads": total(it.gained(day, READS) for day in complete),
-            "reads_per_day": share(total(it.gained(day, READS) for day in complete), len(complete)),
-        }
-        for month, its_days in in_groups(days(FIRST_DAY, YESTERDAY), lambda day: day.month).items()
-        for complete in [[day for day in its_days if it.is_complete(day)]]
-    ]
-
-
-def changed_since(world: World, appid: str = BUSY.appid) -> Rows:
-    """19. The rows that are there, or have another figure, since noon of 23 November."""
-    changed = [
-        (day, "new" if row.first_known_at > EXPORTED_AT else "changed")
-        for article in known(world, appid).articles.values()
-        for day, row in article.rows.items()
-        if row.changed_at > EXPORTED_AT
-    ]
-    return [
-        {
-            "is": kind,
-            "rows": len(group),
-            "first_day": min(day for day, _ in group),
-            "last_day": max(day for day, _ in group),
-        }
-        for kind, group in in_groups(changed, lambda it: it[1]).items()
-    ]
-
-
-def known_then(world: World, appid: str = BUSY.appid) -> Rows:
-    """20. The newest rows of the articles since 18 November, at noon of the 22nd and now."""
-    return [
-        {
-            "known": label,
-            "articles": len(newest),
-            "readers": total(row.values[READERS] for row in newest),
-            "kanyikan_figures": sum(KANYIKAN in row.values for row in newest),
-        }
-        for label, moment in [("then", REMEMBERED_AT), ("now", NOW)]
-        for it in [known(world, appid, at=moment)]
-        for newest in [[article.newest for article in it.published(november(18))]]
-    ]
-
-
-def what_is_missing(world: World) -> Rows:
-    """21. The days that are not in, were not answered last or have articles that lack a row."""
-    rows = [
-        {
-            "account_name": name,
-            "dataset": dataset,
-            "state": state,
-            "last_attempt": last_attempt,
-            "days": len(group),
-            "first_day": group[0]["day"],
-            "last_day": group[-1]["day"],
-            "articles_lacking": sum(it["lacking"] for it in group),
-            "appid": appid,
-        }
-        for appid, name in world.names.items()
-        for dataset in DATASETS
-        for (state, last_attempt), group in in_groups(
-            [
-                it
-                for it in _days_of(world, appid, dataset, NOVEMBER)
-                if it["state"] in ("late", "lost", "given_up")
-                or it["last_attempt"] != "ok"
-                or it["lacking"]
-            ],
-            lambda it: (it["state"], it["last_attempt"]),
-        ).items()
-    ]
-    order = ("account_name", "appid", "dataset", "first_day", "state")
-    rows.sort(key=lambda row: [row[name] for name in order])
-    return [{name: value for name, value in row.items() if name != "appid"} for row in rows]
-
-
-def successor_to_old(world: World, appid: str = BUSY.appid) -> Rows:
-    """22. The readers that both endpoints told of the same articles, by the same day."""
-    old, new = (known(world, appid, endpoint).articles for endpoint in (OLD, SUCCESSOR))
-    both = {
-        number: [
-            (old[msgid].by_day(number, READERS), new[msgid].by_day(number, "read_user"))
-            for msgid in old.keys() & new.keys()
-        ]
-        for number in (1, 3, 7)
-    }
-    told = {number: [pair for pair in pairs if None not in pair] for number, pairs in both.items()}
-    return [
-        {
-            "day_number": number,
-            "articles": len(pairs),
-            "successor_to_old": share(sum(b for _, b in pairs), sum(a for a, _ in pairs)),
-        }
-        for number, pairs in told.items()
+        for reached, article in late[:3]
     ]
 
 
 def finish_rate(world: World, appid: str = BUSY.appid) -> Rows:
-    """23. The rate of each article's newest row, weighed by the readers it is a share of."""
+    """6. The rate of each article's newest row, weighed by the readers it is a share of."""
     articles = known(world, appid, SUCCESSOR).articles.values()
     weighed = [
         (Fraction(str(rate)), readers)
         for article in articles
-        for rate, readers in [(article.latest("read_finish_rate"), article.latest("read_user"))]
+        for rate, readers in [(article.latest("read_finish_rate"), article.latest(READERS))]
         if rate is not None and readers is not None
     ]
     return [
@@ -592,6 +350,196 @@ def finish_rate(world: World, appid: str = BUSY.appid) -> Rows:
                 total(readers for _, readers in weighed),
             ),
         }
+    ]
+
+
+def better_than_usual(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
+    """7. Articles of 20 November against those in the same place, by the third day."""
+    it = known(world, appid, endpoint)
+    articles = with_day(it.of_day(november(20)), 3)
+    rows = [
+        {
+            "title": article.title,
+            "position": article.position,
+            "readers_by_day_3": article.by_day(3, READERS),
+            "median": quantile(usual(it, article.position, 3)),
+            "upper_quartile": quantile(usual(it, article.position, 3), Fraction(3, 4)),
+        }
+        for article in sorted(articles, key=lambda it: (it.position, it.msgid))
+    ]
+    return [row for row in rows if row["median"] is not None][:6]
+
+
+def word_in_the_title(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
+    """
+    8. Readers by the third day over what is usual in that place, with 医保 and without.
+
+    Of the articles of 90 days.
+    """
+    it = known(world, appid, endpoint)
+    articles = [
+        article
+        for article in with_day(it.published(YESTERDAY - timedelta(89)), 3)
+        if quantile(usual(it, article.position, 3))
+    ]
+    return [
+        {
+            "has_word": has_word,
+            "articles": len(group),
+            "against_usual": quantile(
+                Fraction(article.by_day(3, READERS))
+                / (quantile(usual(it, article.position, 3)) or 1)
+                for article in group
+            ),
+        }
+        for has_word, group in in_groups(articles, lambda it: "医保" in it.title).items()
+    ]
+
+
+def cohort(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
+    """9. The readers by each day of the articles of 1 to 15 November that have the first seven."""
+    its = known(world, appid, endpoint)
+    articles = with_day(its.published(november(1), november(15)), *range(1, 8))
+    return [
+        {
+            "day_number": number,
+            "articles": len(articles),
+            "readers": sum(it.by_day(number, READERS) or 0 for it in articles),
+        }
+        for number in range(1, 8)
+        if articles
+    ]
+
+
+def of_the_series(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
+    """10. The articles that were first called 别再问…, with their readers."""
+    articles = [
+        article
+        for article in known(world, appid, endpoint).articles.values()
+        if article.rows and original_title(world, appid, article.msgid).startswith("别再问")
+    ]
+    return [
+        {"articles": len(articles), "readers": total(it.latest(READERS) for it in articles)},
+    ]
+
+
+SCENES = {
+    "公众号消息": ("session", "session", "The account's own chat"),
+    "公众号主页": ("history", "hist_msg", "The list of past messages"),
+    "朋友圈": ("feed", "feed", "Moments"),
+    "聊天会话": ("friends", "friends", "A friend's chat"),
+    "其他": ("other", "other", "Elsewhere"),
+    "推荐": ("kanyikan", "kanyikan", "Top Stories (kanyikan)"),
+    "搜一搜": ("souyisou", "souyisou", "Search (souyisou)"),
+}
+"""By what the lists call them: the code, the part of the old metrics' names, the name."""
+
+
+def sources(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
+    """11. Where readers came from by the seventh day, and each place's share of their sum."""
+    articles = known(world, appid, endpoint).articles.values()
+    if endpoint == OLD:
+        given = [
+            (name, it.by_day(7, f"int_page_from_{part}_read_user"))
+            for it in articles
+            for _, part, name in SCENES.values()
+        ]
+    else:
+        given = [
+            (SCENES[entry["scene_desc"]][2], entry["user_count"])
+            for it in articles
+            for entry in it.by_day(7, "read_user_source") or []
+            if entry["scene_desc"] != "全部"
+        ]
+    told_of = [pair for pair in given if pair[1] is not None]
+    readers = {
+        name: sum(count for _, count in pairs)
+        for name, pairs in in_groups(told_of, lambda pair: pair[0]).items()
+    }
+    return [
+        {"scene_name": name, "readers": count, "share": share(count, sum(readers.values()))}
+        for name, count in sorted(readers.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+# ---------------------------------------------------------------------------- accounts and weeks
+
+
+def weekly_report(world: World, appids: Sequence[str] = TWO) -> Rows:
+    """12. What came in each week over all articles; the share rate is of what came."""
+    return [
+        {
+            "account_name": world.names[appid],
+            "iso_week": week,
+            "published": sum(published_on(world, appid, day) for day in its_days),
+            "readers": total(it.gained(day, READERS) for day in its_days),
+            "sharers": total(it.gained(day, SHARERS) for day in its_days),
+            "share_rate": share(
+                total(it.gained(day, SHARERS) for day in its_days),
+                total(it.gained(day, READERS) for day in its_days),
+            ),
+            "complete_days": sum(it.is_complete(day) for day in its_days),
+        }
+        for appid in sorted(appids, key=lambda it: (world.names[it], it))
+        for it in [company(world, appid)]
+        for week, its_days in WEEKS.items()
+    ]
+
+
+def months(world: World, appid: str = BUSY.appid) -> Rows:
+    """13. What came on the days of October and November on which all is known."""
+    it = company(world, appid)
+    return [
+        {
+            "month": f"2026-{month}",
+            "days": len(its_days),
+            "complete_days": len(complete),
+            "readers": total(it.comparable(day) for day in complete),
+            "readers_per_day": share(total(it.comparable(day) for day in complete), len(complete)),
+        }
+        for month, its_days in in_groups(days(FIRST_DAY, YESTERDAY), lambda day: day.month).items()
+        for complete in [[day for day in its_days if it.is_complete(day)]]
+    ]
+
+
+def against_four_weeks_earlier(world: World, appid: str = BUSY.appid) -> Rows:
+    """14. The readers of the days of November that are known, as are those four weeks earlier."""
+    it = company(world, appid)
+    its_days = days(NOVEMBER, YESTERDAY)
+    both = [
+        (day, earlier)
+        for day in its_days
+        for earlier in [day - timedelta(28)]
+        if it.is_complete(day) and it.is_complete(earlier)
+    ]
+    readers, before = (total(it.comparable(pair[n]) for pair in both) for n in (0, 1))
+    change = share(readers, before)
+    return [
+        {
+            "days": len(its_days),
+            "compared_days": len(both),
+            "readers": readers,
+            "readers_before": before,
+            "change": None if change is None else change - 1,
+        }
+    ]
+
+
+def accounts_compared(world: World, appids: Sequence[str] = TWO, endpoint: str = SUCCESSOR) -> Rows:
+    """15. First articles by the third day, of two accounts."""
+    return [
+        {
+            "account_name": world.names[appid],
+            "messages": len(articles),
+            "median_readers": quantile(it.by_day(3, READERS) for it in articles),
+            "share_rate": share(
+                total(it.by_day(3, SHARERS) for it in articles),
+                total(it.by_day(3, READERS) for it in with_day(articles, 3, metric=SHARERS)),
+            ),
+        }
+        for appid in sorted(appids, key=lambda it: (world.names[it], it))
+        for articles in [with_day(first_articles(known(world, appid, endpoint)), 3)]
+        if articles
     ]
 
 
@@ -606,95 +554,64 @@ def _verdict(reads: int | None, earlier: Sequence[int], *, is_complete: bool) ->
 
 
 def drops(world: World) -> Rows:
-    """24. What came on the last two days against the median of the complete ones before them."""
+    """16. What came on the last two days against the median of the complete ones before them."""
     rows = [
         {
             "account_name": name,
             "calendar_date": day,
-            "reads": it.gained(day, READS),
+            "readers": it.comparable(day),
             "days": len(earlier),
             "median": quantile(earlier),
-            "verdict": _verdict(it.gained(day, READS), earlier, is_complete=it.is_complete(day)),
+            "verdict": _verdict(it.comparable(day), earlier, is_complete=it.is_complete(day)),
         }
         for appid, name in sorted(world.names.items())
-        for it in [known(world, appid)]
+        for it in [company(world, appid)]
         for day in (YESTERDAY - timedelta(1), YESTERDAY)
         for earlier in [
             [
-                it.gained(before, READS) or 0
+                readers
                 for before in days(day - timedelta(7), day - timedelta(1))
                 if it.is_complete(before)
+                for readers in [it.comparable(before)]
+                if readers is not None
             ]
         ]
     ]
     return sorted(rows, key=lambda row: row["account_name"])
 
 
-def export(world: World, appid: str = BUSY.appid) -> Rows:
-    """25. The publication days of which something came or changed, with all their rows."""
-    it = known(world, appid)
-    by_day = in_groups(it.articles.values(), lambda article: article.publication_date)
-    groups = {
-        day: [row for article in articles for row in article.rows.values()]
-        for day, articles in by_day.items()
-        if any(
-            call.errcode == 0 and call.given_at > EXPORTED_AT
-            for call in it.publication_days[day].calls
-        )
-    }
+def readers_through_a_retirement(world: World) -> Rows:
+    """17. The readers of all accounts by week, of a retired one by its successor's."""
+    its = [company(world, appid) for appid in world.names]
     return [
         {
-            "publication_date": day,
-            "rows": len(rows),
-            "changed": sum(row.changed_at > EXPORTED_AT for row in rows),
-            "newest": len(newest),
-            "readers": total(row.values[READERS] for row in newest),
+            "iso_week": week,
+            "readers": total(it.gained(day, READERS) for it, day in found),
+            "comparable": total(it.comparable(day) for it, day in found),
+            "complete_days": sum(it.is_complete(day) for it, day in found),
+            "successor_days": sum(it.endpoint(day) == "30d" for it, day in found),
+            "account_days": len(found),
         }
-        for day, rows in groups.items()
-        for newest in [[article.newest for article in by_day[day] if article.rows]]
-        if rows
+        for week, its_days in WEEKS.items()
+        for found in [[(it, day) for it in its for day in its_days]]
     ]
 
 
-def from_moments(world: World, appid: str = BUSY.appid) -> Rows:
-    """26. The readers from Moments by the seventh day, and their share, as each endpoint tells."""
-    old, new = (known(world, appid, endpoint).articles.values() for endpoint in (OLD, SUCCESSOR))
-    places = {
-        "article_total": [
-            (part, it.by_day(7, f"int_page_from_{part}_read_user"))
-            for it in old
-            for part in ("session", "hist_msg", "feed", "friends", "other", "kanyikan", "souyisou")
-        ],
-        "article_total_detail": [
-            ("feed" if entry["scene_desc"] == "朋友圈" else "another", entry["user_count"])
-            for it in new
-            for entry in it.by_day(7, "read_user_source") or []
-            if entry["scene_desc"] != "全部"
-        ],
-    }
+def best_weekday(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
+    """18. The median readers by the third day of first articles, by weekday of publication."""
+    articles = with_day(first_articles(known(world, appid, endpoint)), 3)
     return [
-        {"dataset": dataset, "readers": moments, "share": share(moments, total(all_places))}
-        for dataset, given in places.items()
-        for all_places in [[count for _, count in given]]
-        for moments in [total(count for place, count in given if place == "feed")]
-        if total(all_places) is not None
-    ]
-
-
-def of_the_series(world: World, appid: str = BUSY.appid) -> Rows:
-    """27. The articles that were first called 别再问…, with their readers."""
-    articles = [
-        article
-        for article in most_read(known(world, appid).articles.values())
-        if article.original_title.startswith("别再问")
-    ]
-    return [
-        {"articles": len(articles), "readers": total(it.latest(READERS) for it in articles)},
+        {
+            "weekday_name": WEEKDAYS[weekday],
+            "messages": len(group),
+            "median_readers": quantile(it.by_day(3, READERS) for it in group),
+        }
+        for weekday, group in in_groups(articles, lambda it: it.publication_date.weekday()).items()
     ]
 
 
 def messages(world: World, appid: str = BUSY.appid) -> Rows:
-    """28. The messages of November, each once, and the people each was sent to."""
+    """19. The messages of November, each once, and the people each was sent to."""
     old, new = (known(world, appid, endpoint).articles for endpoint in (OLD, SUCCESSOR))
     listed = {**old, **new}
     of_message = in_groups(
@@ -712,6 +629,12 @@ def messages(world: World, appid: str = BUSY.appid) -> Rows:
         for message in of_message
     }
     opened_of = [it for it in of_message if None not in (sent_to[it], opened[it])]
+    counted = [
+        new[it.msgid].latest(READERS)
+        for articles in of_message.values()
+        for it in articles
+        if it.msgid in new and new[it.msgid].latest(READERS) is not None
+    ]
     return [
         {
             "messages": len(of_message),
@@ -720,6 +643,8 @@ def messages(world: World, appid: str = BUSY.appid) -> Rows:
                 for articles in of_message.values()
             ),
             "articles": total(len(articles) for articles in of_message.values()),
+            "counted": len(counted) if of_message else None,
+            "readers": total(counted),
             "sent_to": total(sent_to.values()),
             "open_rate": share(
                 total(opened[it] for it in opened_of), total(sent_to[it] for it in opened_of)
@@ -728,130 +653,9 @@ def messages(world: World, appid: str = BUSY.appid) -> Rows:
     ]
 
 
-def week_since_its_report(world: World, appid: str = BUSY.appid) -> Rows:
-    """29. The reads of a week as they were reported, and as they are now known to be."""
-    week = days(november(16), november(22))
-    now, then = (
-        total(
-            increment
-            for article in known(world, appid, at=moment).articles.values()
-            for day, increment in article.increments(READS).items()
-            if day in week
-        )
-        for moment in (NOW, REPORTED_AT)
-    )
-    if now is None and all(known(world, appid).is_complete(day) for day in week):
-        now = 0
-    change = None if None in (now, then) else now - then
-    return [{"iso_week": "2026-W47", "reported": then, "now": now, "change": change}]
-
-
-def restated_since(world: World, appid: str = BUSY.appid) -> Rows:
-    """29. What the increments of rows that had been reported have changed by since."""
-    then = known(world, appid, at=REPORTED_AT).articles
-    changes = [
-        (article.increments(READS)[day] or 0) - (then[msgid].increments(READS)[day] or 0)
-        for msgid, article in known(world, appid).articles.items()
-        for day in days(november(16), november(22))
-        if msgid in then and day in then[msgid].rows
-    ]
-    return [{"restated": total(changes)}]
-
-
-def _spliced(world: World, appid: str, its_days: Sequence[date]) -> Iterator[Any]:
-    """Of each day its readers, whether all of them are known, and whether they are an estimate."""
-    old, new = known(world, appid), known(world, appid, SUCCESSOR)
-    complete = [day for day in days(FIRST_DAY, YESTERDAY) if old.is_complete(day)]
-    both = [day for day in complete if old.is_retired and new.is_complete(day)]
-    of_old, of_new = (
-        total(it.gained(day, metric) for day in both)
-        for it, metric in [(old, READERS), (new, "read_user")]
-    )
-    for day in its_days:
-        if not old.is_retired or day <= max(complete):
-            yield old.gained(day, READERS), day in complete, False
-        else:
-            gained = new.gained(day, "read_user")
-            yield gained and gained * Fraction(of_old, of_new), new.is_complete(day), True
-
-
-def readers_through_a_retirement(world: World) -> Rows:
-    """30. The readers of all accounts by week, of a retired one by its successor's."""
-    weeks = {
-        week: [date.fromisocalendar(2026, week, day) for day in range(1, 8)]
-        for week in (45, 46, 47)
-    }
-    return [
-        {
-            "iso_week": f"2026-W{week}",
-            "readers": total(readers for readers, _, _ in found),
-            "complete_days": sum(is_complete for _, is_complete, _ in found),
-            "estimated_days": sum(is_estimate for _, _, is_estimate in found),
-            "account_days": len(found),
-        }
-        for week, its_days in weeks.items()
-        for found in [[it for appid in world.names for it in _spliced(world, appid, its_days)]]
-    ]
-
-
-def against_four_weeks_earlier(world: World, appid: str = BUSY.appid) -> Rows:
-    """31. The reads of the days of November that are known, as are those four weeks earlier."""
-    it = known(world, appid)
-    its_days = days(NOVEMBER, YESTERDAY)
-    both = [
-        (day, earlier)
-        for day in its_days
-        for earlier in [day - timedelta(28)]
-        if it.is_complete(day) and it.is_complete(earlier)
-    ]
-    reads, before = (total(it.gained(pair[n], READS) for pair in both) for n in (0, 1))
-    change = share(reads, before)
-    return [
-        {
-            "days": len(its_days),
-            "compared_days": len(both),
-            "reads": reads,
-            "reads_before": before,
-            "change": None if change is None else change - 1,
-        }
-    ]
-
-
-def lagging(world: World) -> Rows:
-    """
-    32. The accounts that have no answer for yesterday, and their newest day that has one.
-
-    Not the one for which WeChat has retired the endpoint.
-    """
-    newest = {
-        appid: max(
-            day
-            for day, it in known(world, appid).publication_days.items()
-            if any(call.errcode == 0 for call in it.calls)
-        )
-        for appid in world.names
-        if not known(world, appid).is_retired
-    }
-    return [
-        {"account_name": world.names[appid], "last_loaded_date": day}
-        for appid, day in sorted(newest.items(), key=lambda item: (world.names[item[0]], item[0]))
-        if day < YESTERDAY
-    ]
-
-
 # ------------------------------------------------------------------------------ of statistics days
 
 IN_WINDOW = max(WINDOW.values())
-LAST_WEEK = days(november(17), YESTERDAY)
-SCENES = {
-    "公众号消息": "session",
-    "公众号主页": "history",
-    "朋友圈": "feed",
-    "聊天会话": "friends",
-    "其他": "other",
-    "推荐": "kanyikan",
-    "搜一搜": "souyisou",
-}
 CHANNELS = {
     0: "others",
     1: "search",
@@ -911,7 +715,7 @@ def readings(world: World, appid: str) -> list[Reading]:
             item["detail"].get("read_user"),
             shared[day].get(item["msgid"], 0) if day in shared else None,
             {
-                SCENES.get(it["scene_desc"], it["scene_desc"]): it["user_count"]
+                SCENES[it["scene_desc"]][0]: it["user_count"]
                 for it in item["detail"].get("read_user_source", [])
                 if it["scene_desc"] != "全部"
             },
@@ -922,56 +726,21 @@ def readings(world: World, appid: str) -> list[Reading]:
 
 
 def old_articles(world: World, appid: str = BUSY.appid) -> Rows:
-    """33. What the most read articles after their window brought."""
-    old = [it for it in readings(world, appid) if it.published and it.day_number > IN_WINDOW]
-    found = [
-        {
-            "msgid": msgid,
-            "publication_date": its[0].published,
-            "day_number": max(it.day_number for it in its),
-            "readers": total(it.read_user for it in its),
-        }
-        for msgid, its in in_groups(old, lambda it: it.msgid).items()
-    ]
-    return sorted(found, key=lambda row: -(row["readers"] or 0))[:5]
-
-
-def share_of_old_articles(world: World, appid: str = BUSY.appid) -> Rows:
-    """34. How much of each day's reading was of articles after their window."""
+    """20. How much of each day's reading was of articles after their window."""
     week = [it for it in readings(world, appid) if it.stat_date in LAST_WEEK]
     return [
         {
             "stat_date": day,
-            "readers": readers,
-            "of_old_articles": of_old,
-            "share": share(of_old, readers),
+            "readers": total(it.read_user for it in its),
+            "of_old_articles": total(it.read_user for it in its if it.day_number > IN_WINDOW),
+            "sharers": total(it.share_user for it in its),
         }
         for day, its in in_groups(week, lambda it: it.stat_date).items()
-        for readers in [total(it.read_user for it in its)]
-        for of_old in [total(it.read_user for it in its if it.day_number > IN_WINDOW)]
-    ]
-
-
-def tail_by_age(world: World, appid: str = BUSY.appid) -> Rows:
-    """35. What articles bring after thirty days, by ten days of age."""
-    old = [it for it in readings(world, appid) if it.published and it.day_number > IN_WINDOW]
-    return [
-        {
-            "from_day": first,
-            "articles": len({it.msgid for it in its}),
-            "readers": readers,
-            "readers_a_day": share(readers, len(its)),
-        }
-        for first, its in in_groups(
-            [it for it in old if it.read_user is not None],
-            lambda it: (it.day_number - 31) // 10 * 10 + 31,
-        ).items()
-        for readers in [total(it.read_user for it in its)]
     ]
 
 
 def scenes_of_old_articles(world: World, appid: str = BUSY.appid) -> Rows:
-    """36. Where readers come from, within the window and after it."""
+    """20. Where readers come from, within the window and after it."""
     counted = [
         (scene, count, it.day_number > IN_WINDOW)
         for it in readings(world, appid)
@@ -987,14 +756,6 @@ def scenes_of_old_articles(world: World, appid: str = BUSY.appid) -> Rows:
     ]
 
 
-def _summaries(world: World, appid: str) -> dict[date, int | None]:
-    """The people who read anything of the account on a day; an empty answer says nobody did."""
-    return {
-        day: items[0]["detail"].get("read_user") if items else 0
-        for day, items in told(world, appid, "getbizsummary").items()
-    }
-
-
 def _stocks(world: World, appid: str) -> dict[date, int | None]:
     """The followers at the end of a day."""
     return {
@@ -1004,27 +765,18 @@ def _stocks(world: World, appid: str) -> dict[date, int | None]:
     }
 
 
-def people_and_readers(world: World, appid: str = BUSY.appid) -> Rows:
-    """37. The people who read anything, and the sum of the articles' readers."""
-    people, read = _summaries(world, appid), told(world, appid, "getarticleread")
+def people_and_followers(world: World, appid: str = BUSY.appid) -> Rows:
+    """21. The people who read anything, as often as there are followers; of every day asked."""
+    people = {
+        day: items[0]["detail"].get("read_user")
+        for day, items in told(world, appid, "getbizsummary").items()
+        if items
+    }
+    stocks = _stocks(world, appid)
     return [
         {
-            "calendar_date": day,
+            "stat_date": day,
             "people": people.get(day),
-            "article_readers": sum(it["detail"]["read_user"] for it in read[day])
-            if day in read
-            else None,
-        }
-        for day in LAST_WEEK
-    ]
-
-
-def readers_a_follower(world: World, appid: str = BUSY.appid) -> Rows:
-    """38. How many people read for each follower."""
-    people, stocks = _summaries(world, appid), _stocks(world, appid)
-    return [
-        {
-            "calendar_date": day,
             "followers": stocks.get(day),
             "readers_a_follower": share(people.get(day), stocks.get(day)),
         }
@@ -1032,140 +784,229 @@ def readers_a_follower(world: World, appid: str = BUSY.appid) -> Rows:
     ]
 
 
-def _changes(world: World, appid: str) -> Rows:
-    """Followers won and lost on each day of which anything was answered."""
-    change = told(world, appid, "getusersummary")
-    asked = change.keys() | told(world, appid, "getusercumulate").keys()
-    stocks = _stocks(world, appid)
-    return [
-        {
-            "stat_date": day,
-            "new_user": sum(it["new_user"] for it in change[day]) if day in change else None,
-            "cancel_user": sum(it["cancel_user"] for it in change[day]) if day in change else None,
-            "is_complete": day in (change or stocks),
-        }
-        for day in sorted(asked)
-    ]
-
-
 def followers_by_week(world: World, appid: str = BUSY.appid) -> Rows:
-    """39. Followers won and lost by week."""
-    weeks = [it for it in _changes(world, appid) if november(2) <= it["stat_date"] <= november(22)]
+    """22. Followers won and lost by week, of the days that were answered."""
+    change, stocks = told(world, appid, "getusersummary"), _stocks(world, appid)
+
+    def gained(key: str, its_days: Iterable[date]) -> int | None:
+        known_days = [day for day in its_days if day in change and is_known(day)]
+        return total(sum(it[key] for it in change[day]) for day in known_days)
+
+    def is_known(day: date) -> bool:
+        return bool(change[day]) or NOW.date() >= day + timedelta(2)
+
     return [
         {
-            "iso_week": f"2026-W{week}",
-            "gained": gained,
+            "iso_week": week,
+            "won": won,
             "lost": lost,
-            "net": None if gained is None else gained - lost,
-            "complete_days": sum(it["is_complete"] for it in its),
+            "net": None if won is None or lost is None else won - lost,
+            "complete_days": sum(
+                day in change and is_known(day) and stocks.get(day) is not None for day in its_days
+            ),
         }
-        for week, its in in_groups(weeks, lambda it: it["stat_date"].isocalendar().week).items()
-        for gained in [total(it["new_user"] for it in its)]
-        for lost in [total(it["cancel_user"] for it in its)]
+        for week, its_days in WEEKS.items()
+        for won, lost in [[gained(it, its_days) for it in ("new_user", "cancel_user")]]
     ]
 
 
 def channels(world: World, appid: str = BUSY.appid) -> Rows:
-    """40. Followers won and lost by channel."""
+    """22. Followers won and lost by channel."""
     given = [item for items in told(world, appid, "getusersummary").values() for item in items]
     found = [
         {
             "channel": channel,
-            "gained": total(it["new_user"] for it in its),
+            "won": total(it["new_user"] for it in its),
             "lost": total(it["cancel_user"] for it in its),
         }
         for channel, its in in_groups(given, lambda it: CHANNELS[it["user_source"]]).items()
     ]
-    return sorted(found, key=lambda row: -row["gained"])
+    return sorted(found, key=lambda row: -row["won"])
 
 
-def around_a_hit(world: World, appid: str = BUSY.appid) -> Rows:
-    """41. Followers won around the day of the most read article."""
-    first = [
-        it
-        for it in readings(world, appid)
-        if it.day_number == 1 and november(4) <= it.stat_date <= november(18)
-    ]
-    if not first:
-        return []
-    hit = min(first, key=lambda it: (-(it.read_user or 0), it.msgid)).stat_date
+# --------------------------------------------------------------- what is there, and what changed
+
+
+def asked_daily_from(dataset: str) -> date:
+    """The first publication day of the first daily run."""
+    mornings = MORNINGS if dataset == "article_total" else SUCCESSOR_MORNINGS
+    return mornings[0] - timedelta(WINDOW[DATASETS[dataset]])
+
+
+def _days_of(world: World, appid: str, dataset: str, first_day: date = date.min) -> Rows:
+    """Each publication day up to yesterday: what there is of it, and how the last call ended."""
+    it, since = known(world, appid, DATASETS[dataset]), asked_daily_from(dataset)
     return [
         {
-            "day": (it["stat_date"] - hit).days,
-            "new_user": it["new_user"],
-            "net_user": it["new_user"] and it["new_user"] - it["cancel_user"],
+            "day": day,
+            "state": it.state(day, since),
+            "last_attempt": day in it.publication_days and it.publication_days[day].last_attempt,
+            "lacking": it.articles_lacking(day),
         }
-        for it in _changes(world, appid)
-        if -3 <= (it["stat_date"] - hit).days <= 5
+        for day in sorted({*it.publication_days, *days(since, YESTERDAY)})
+        if day >= first_day
     ]
 
 
-def sharers_by_age(world: World, appid: str = BUSY.appid) -> Rows:
-    """42. How many of the day's readers shared, by the article's age."""
+def what_we_have(world: World, appid: str = BUSY.appid) -> Rows:
+    """23. The publication days of 春风 by what there is of them, and by their last call."""
+    rows = [
+        {
+            "dataset": dataset,
+            "state": state,
+            "last_attempt": last_attempt,
+            "days": len(group),
+            "first_day": group[0]["day"],
+            "last_day": group[-1]["day"],
+        }
+        for dataset in DATASETS
+        for (state, last_attempt), group in in_groups(
+            _days_of(world, appid, dataset), lambda it: (it["state"], it["last_attempt"])
+        ).items()
+    ]
+    order = ("dataset", "first_day", "state", "last_attempt")
+    return sorted(rows, key=lambda row: [row[name] for name in order])
 
-    def age(it: Reading) -> tuple[int, str]:
-        steps = [(1, "first day"), (7, "first week"), (IN_WINDOW, "first month"), (999, "older")]
-        return next(step for step in steps if it.day_number <= step[0])
 
-    both = [it for it in readings(world, appid) if None not in (it.read_user, it.share_user)]
+def lagging(world: World) -> Rows:
+    """
+    23. The accounts that have no answer for yesterday, and their newest day that has one.
+
+    Not one for which WeChat has retired the endpoint. An answer counts that says something.
+    """
+    newest = {
+        appid: known(world, appid, SUCCESSOR).last_loaded
+        for appid in world.names
+        if not known(world, appid, SUCCESSOR).is_retired
+    }
+    return [
+        {"account_name": world.names[appid], "last_loaded_date": day}
+        for appid, day in sorted(newest.items(), key=lambda item: (world.names[item[0]], item[0]))
+        if day < YESTERDAY
+    ]
+
+
+def what_is_missing(world: World) -> Rows:
+    """23. The days that are not in, were not answered last or have articles that lack a row."""
+    rows = [
+        {
+            "account_name": name,
+            "dataset": dataset,
+            "state": state,
+            "last_attempt": last_attempt,
+            "days": len(group),
+            "first_day": group[0]["day"],
+            "last_day": group[-1]["day"],
+            "articles_lacking": sum(it["lacking"] for it in group),
+            "appid": appid,
+        }
+        for appid, name in world.names.items()
+        for dataset in DATASETS
+        for (state, last_attempt), group in in_groups(
+            [
+                it
+                for it in _days_of(world, appid, dataset, NOVEMBER)
+                if it["state"] in ("late", "lost", "given_up")
+                or it["last_attempt"] != "ok"
+                or it["lacking"]
+            ],
+            lambda it: (it["state"], it["last_attempt"]),
+        ).items()
+    ]
+    order = ("account_name", "appid", "dataset", "first_day", "state")
+    rows.sort(key=lambda row: [row[name] for name in order])
+    return [{name: value for name, value in row.items() if name != "appid"} for row in rows]
+
+
+def corrections(world: World, appid: str = BUSY.appid) -> Rows:
+    """24. Readers that WeChat told otherwise later, as often as it did, the first five by title."""
+    rows = [
+        {
+            "title": change.article.title,
+            "stat_date": change.stat_date,
+            "metric": change.metric,
+            "old_value": change.old,
+            "new_value": change.new,
+            "total_difference": change.new - change.old,
+        }
+        for endpoint, metric in ((OLD, "int_page_read_user"), (SUCCESSOR, "read_user"))
+        for change in known(world, appid, endpoint).changes
+        if change.metric == metric and change.old is not None
+    ]
+    return sorted(rows, key=lambda row: (row["title"], row["stat_date"], row["metric"]))[:5]
+
+
+def week_since_its_report(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
+    """24. The readers of a week as they were reported, and as they are now known to be."""
+    week = WEEKS["2026-W47"]
+    now, then = (
+        [
+            increment
+            for article in known(world, appid, endpoint, at=moment).articles.values()
+            for day, increment in article.increments(READERS).items()
+            if day in week
+        ]
+        for moment in (NOW, REPORTED_AT)
+    )
+    change = None if None in (total(now), total(then)) else total(now) - total(then)
+    row = {"iso_week": "2026-W47", "reported": total(then), "now": total(now), "change": change}
+    return [row] if now else []
+
+
+def export(world: World, appid: str = BUSY.appid, endpoint: str = SUCCESSOR) -> Rows:
+    """25. The publication days of which something came or changed, with all their rows."""
+    it = known(world, appid, endpoint)
+    by_day = in_groups(it.published(november(17)), lambda article: article.publication_date)
+    groups = {
+        day: [row for article in articles for row in article.rows.values()]
+        for day, articles in by_day.items()
+        if any(
+            call.errcode == 0 and call.given_at > EXPORTED_AT
+            for call in it.publication_days[day].calls
+        )
+    }
     return [
         {
-            "age": name,
-            "readers": readers,
-            "sharers": sharers,
-            "share": share(sharers, readers),
+            "publication_date": day,
+            "rows": len(rows),
+            "newest": len(newest),
+            "readers": total(article.figure(article.newest, READERS) for article in newest),
         }
-        for (_, name), its in in_groups(both, age).items()
-        for readers in [total(it.read_user for it in its)]
-        for sharers in [total(it.share_user for it in its)]
+        for day, rows in groups.items()
+        for newest in [[article for article in by_day[day] if article.rows]]
+        if rows
     ]
 
 
 Truth = Callable[..., Rows]
-"""From the world, and of whom or when it is asked, where that is not what the page asks."""
+"""From the world, and of whom or which endpoint, where that is not what the page asks."""
 
-TRUTHS: dict[int, Sequence[Truth]] = {
-    1: [newest_articles],
-    2: [most_read_of_the_month],
-    3: [gained_each_day],
-    4: [gained_by_one_article],
-    5: [reached_by_day],
-    6: [sources],
-    7: [open_rate_by_weekday],
-    8: [better_than_usual],
-    9: [what_we_have],
-    10: [corrections, kinds_of_change],
-    11: [weekly_report],
-    12: [best_weekday],
-    13: [took_off_late],
-    14: [long_tail],
-    15: [accounts_compared],
-    16: [word_in_the_title],
-    17: [cohort],
-    18: [months],
-    19: [changed_since],
-    20: [known_then],
-    21: [what_is_missing],
-    22: [successor_to_old],
-    23: [finish_rate],
-    24: [drops],
-    25: [export],
-    26: [from_moments],
-    27: [of_the_series],
-    28: [messages],
-    29: [week_since_its_report, restated_since],
-    30: [readers_through_a_retirement],
-    31: [against_four_weeks_earlier],
-    32: [lagging],
-    33: [old_articles],
-    34: [share_of_old_articles],
-    35: [tail_by_age],
-    36: [scenes_of_old_articles],
-    37: [people_and_readers],
-    38: [readers_a_follower],
-    39: [followers_by_week],
-    40: [channels],
-    41: [around_a_hit],
-    42: [sharers_by_age],
+TRUTHS: dict[str, Sequence[Truth]] = {
+    "Which endpoint does the account have?": [which_endpoint],
+    "1": [newest_articles],
+    "2": [most_read_of_the_month],
+    "3": [gained_each_day],
+    "4": [gained_by_one_article],
+    "5": [reached_by_day, took_off_late],
+    "6": [finish_rate],
+    "7": [better_than_usual],
+    "8": [word_in_the_title],
+    "9": [cohort],
+    "10": [of_the_series],
+    "11": [sources],
+    "12": [weekly_report],
+    "13": [months],
+    "14": [against_four_weeks_earlier],
+    "15": [accounts_compared],
+    "16": [drops],
+    "17": [readers_through_a_retirement],
+    "18": [best_weekday],
+    "19": [messages],
+    "20": [old_articles, scenes_of_old_articles],
+    "21": [people_and_followers],
+    "22": [followers_by_week, channels],
+    "23": [what_we_have, lagging, what_is_missing],
+    "24": [corrections, week_since_its_report],
+    "25": [export],
 }
-"""Of each question, by its number on the page, in the order of its queries."""
+"""Of each question, by its number or title, in the order of its queries."""

@@ -13,7 +13,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from support import HASTE, empty, migrated_warehouse
 
 from weixin_etl import clock
@@ -170,13 +170,18 @@ def _repair(warehouse: Engine) -> None:
 def stop_clock(warehouse: Engine, now: datetime = NOW) -> None:
     """Let the analysts' views think that it is `now`: they say what is missing up to today."""
     with warehouse.begin() as connection:
-        for view in views():
-            if "now()" in view.query:
-                connection.exec_driver_sql(
-                    view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1)
-                    .replace("now()", f"timestamptz '{now.isoformat()}'")
-                    .replace("%", "%%")
-                )
+        set_clock(connection, now)
+
+
+def set_clock(connection: Connection, now: datetime) -> None:
+    """See `stop_clock`: in a transaction, which may be undone."""
+    for view in views():
+        if "now()" in view.query:
+            connection.exec_driver_sql(
+                view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1)
+                .replace("now()", f"timestamptz '{now.isoformat()}'")
+                .replace("%", "%%")
+            )
 
 
 def _runs() -> Iterator[tuple[date, Run]]:

@@ -186,7 +186,7 @@ def freshness(dbt: Dbt) -> dict[str, str]:
 
 
 def test_the_files_are_the_dictionarys(filled: Engine) -> None:
-    """Sources, semantic models and Superset's datasets; UPDATE_DOCS=1 writes them anew."""
+    """The sources; UPDATE_DOCS=1 writes them anew."""
     made = files(filled)
     if os.environ.get("UPDATE_DOCS"):
         for file, content in made.items():
@@ -222,97 +222,56 @@ def test_every_key_holds(filled: Engine, built: Counter[tuple[str, str]]) -> Non
 
     assert len(views) >= 16
     assert {name for name in views if not rows(filled, f"TABLE analytics.{name} LIMIT 1")} == {
-        *("account_summary_day", "account_summary_source"),
-        *("article_reading", "article_reading_source"),
-        "follower_day",
+        *("account_summary", "article_read", "day_source"),
+        *("follower_change", "follower_total"),
     }
     assert built == {
         ("test", "pass"): len([*views, "calendar"]) + models + others,
-        ("unit_test", "pass"): 1,
         ("model", "success"): models,
-        ("exposure", "no-op"): 2,
+        ("exposure", "no-op"): 1,
     }
 
 
-def test_the_weekly_report(filled: Engine, built: Counter[tuple[str, str]]) -> None:
-    """A week that is not known whole is marked, here the first, which begins before the data."""
-    weeks = rows(
-        filled,
-        "SELECT iso_week, articles_published, int_page_read_user_increment, days_incomplete, "
-        "is_complete FROM li.account_week WHERE iso_week <= '2026-W48' ORDER BY 1",
-    )
-
-    assert weeks == [
-        ("2026-W42", 6, 12363, 7, False),
-        ("2026-W43", 39, 63451, 2, False),
-        ("2026-W44", 43, 62047, 0, True),
-        ("2026-W45", 23, 44298, 0, True),
-        ("2026-W46", 21, 49975, 0, True),
-        ("2026-W47", 53, 87048, 0, True),
-        ("2026-W48", 10, 15412, 6, False),
-    ]
-
-
 def test_a_broken_key_fails(dbt: Dbt, filled: Engine, built: Counter[tuple[str, str]]) -> None:
-    """Two weeks of which there are two rows each are two failures."""
+    """An account of which there are two rows is a failure."""
     with filled.begin() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO li.account_week "
-            "SELECT * FROM li.account_week WHERE iso_week IN ('2026-W44', '2026-W45')"
-        )
+        connection.exec_driver_sql("INSERT INTO li.accounts SELECT * FROM li.accounts")
 
-    done = dbt.types("test", "--select", "account_week,test_name:unique_key")
+    done = dbt.types("test", "--select", "accounts,test_name:unique_key")
 
     (result,) = dbt.wrote("run_results.json")["results"]
     assert done.returncode == 1, done.stdout
-    assert (result["status"], result["failures"]) == ("fail", 2)
+    assert (result["status"], result["failures"]) == ("fail", 1)
+    with filled.begin() as connection:
+        connection.exec_driver_sql(
+            "DELETE FROM li.accounts WHERE ctid != (SELECT min(ctid) FROM li.accounts)"
+        )
 
 
 METRICS = (
-    "int_page_read_user_increment",
-    "days_incomplete",
-    "detail_read_user_increment",
-    "int_page_read_user",
-    "share_rate",
-    "daily_share_rate",
+    "readers_gained_7d",
+    "days_incomplete_7d",
+    "readers_gained_30d",
+    "days_incomplete_30d",
+    "share_rate_7d",
 )
 BY_HAND = """
-SELECT week::text, account_name, gained, days_incomplete, detail_gained, readers, rate, daily_rate
-FROM (
-    SELECT date_trunc('week', calendar_date)::date AS week, account_name,
-        sum(int_page_read_user_increment) AS gained,
-        count(*) FILTER (WHERE NOT is_complete) AS days_incomplete
-    FROM analytics.account_day WHERE calendar_date <= '2026-11-22' GROUP BY week, account_name
-) AS account_day
-INNER JOIN (
-    SELECT date_trunc('week', calendar_date)::date AS week,
-        sum(read_user_increment) AS detail_gained
-    FROM analytics.account_day_detail WHERE calendar_date <= '2026-11-22' GROUP BY week
-) AS account_day_detail USING (week)
-INNER JOIN (
-    SELECT week, sum(int_page_read_user) FILTER (WHERE is_newest) AS readers,
-        sum(share_rate_numerator) FILTER (WHERE is_newest)
-        / sum(share_rate_denominator) FILTER (WHERE is_newest) AS rate,
-        sum(share_user_increment) FILTER (WHERE int_page_read_user_increment IS NOT NULL)
-        / sum(int_page_read_user_increment) FILTER (WHERE share_user_increment IS NOT NULL)
-            AS daily_rate
-    FROM (
-        SELECT *, date_trunc('week', stat_date)::date AS week,
-            1 = row_number() OVER (
-                PARTITION BY msgid, date_trunc('week', stat_date) ORDER BY stat_date DESC
-            ) AS is_newest
-        FROM analytics.article_day WHERE stat_date <= '2026-11-22'
-    ) AS article_day
-    GROUP BY week
-) AS article_day USING (week)
-ORDER BY week
+SELECT date_trunc('week', calendar_date)::date::text, old.account_name,
+    sum(old.readers_increment), count(*) FILTER (WHERE NOT old.is_complete),
+    sum(new.readers_increment), count(*) FILTER (WHERE NOT new.is_complete),
+    sum(old.sharers_increment) / sum(old.readers_increment)
+FROM analytics.account_day_7d AS old
+INNER JOIN analytics.account_day_30d AS new USING (appid, calendar_date)
+WHERE calendar_date <= '2026-11-22'
+GROUP BY 1, 2
+ORDER BY 1
 """
 
 
 def test_a_metric_is_what_sql_gives(
     dbt: Dbt, filled: Engine, built: Counter[tuple[str, str]], tmp_path: Path
 ) -> None:
-    """By MetricFlow; in a total each article counts with its newest day, never with several."""
+    """By MetricFlow: none of them adds up running totals."""
     project, answer = tmp_path / "project", tmp_path / "answer.csv"
     shutil.copytree(PACKAGE, project)
     (project / "target").symlink_to(dbt.artifacts)  # MetricFlow looks nowhere else
@@ -332,7 +291,7 @@ def test_a_metric_is_what_sql_gives(
     }
 
 
-FRESH = {"coverage": "pass", "article_day": "pass", "article_day_detail": "pass"}
+FRESH = {"coverage": "pass", "article_day_7d": "pass", "article_day_30d": "pass"}
 NOT_READY = """
 UPDATE weixin.coverage SET error_kind = 'not_ready'
 WHERE day BETWEEN '2026-11-17' AND '2026-11-23' AND article_count > 0;
@@ -395,7 +354,7 @@ def test_silence_is_no_error(dbt: Dbt, undone: Engine) -> None:
             "UPDATE weixin.fact_article_total_detail SET changed_at = '2026-11-15 10:30+08'"
         )
 
-    assert freshness_at(dbt, undone, "2026-11-24 13:00") == FRESH | {"article_day": "warn"}
+    assert freshness_at(dbt, undone, "2026-11-24 13:00") == FRESH | {"article_day_7d": "warn"}
 
 
 NEWSPAPER = {
@@ -414,19 +373,19 @@ NEWSPAPER = {
             }
         },
     },
-    "models/best_week.yml": {
+    "models/best_day.yml": {
         "models": [
             {
-                "name": "best_week",
+                "name": "best_day",
                 "data_tests": [{"weixin.unique_key": {"arguments": {"columns": ["appid"]}}}],
             }
         ]
     },
 }
 """A project of somebody else's that uses the package, beside its model."""
-BEST_WEEK = """
-SELECT DISTINCT ON (appid) appid, iso_week FROM {{ ref("account_week") }}
-WHERE is_complete ORDER BY appid, int_page_read_user_increment DESC
+BEST_DAY = """
+SELECT DISTINCT ON (appid) appid, calendar_date FROM {{ ref("account_days_7d") }}
+WHERE is_complete ORDER BY appid, readers_increment DESC NULLS LAST
 """
 
 
@@ -435,17 +394,22 @@ def test_it_is_a_package_for_a_project_of_ones_own(
 ) -> None:
     """That has its models, sources and test by name, and can say how fresh a source must be."""
     (tmp_path / "models").mkdir()
-    (tmp_path / "models/best_week.sql").write_text(BEST_WEEK)
+    (tmp_path / "models/best_day.sql").write_text(BEST_DAY)
     for file, content in NEWSPAPER.items():
         (tmp_path / file).write_text(yaml.safe_dump(content))
     own = Dbt(tmp_path, dbt.environment, dbt.artifacts)
 
     own.does("deps")
-    own.does("build", "--select", "+best_week")
+    own.does("build", "--select", "+best_day")
 
     coverage = own.wrote("manifest.json")["sources"]["source.weixin.weixin.coverage"]
     assert coverage["freshness"]["error_after"] == {"count": 9, "period": "day"}
-    assert rows(filled, "SELECT * FROM li.best_week") == [(DEFAULT_ACCOUNT.appid, "2026-W47")]
+    best = rows(
+        filled,
+        "SELECT calendar_date FROM analytics.account_day_7d WHERE is_complete "
+        "ORDER BY readers_increment DESC NULLS LAST LIMIT 1",
+    )
+    assert rows(filled, "SELECT * FROM li.best_day") == [(DEFAULT_ACCOUNT.appid, best[0][0])]
 
 
 WEEKS = [november(day) for day in range(3, 24)]
@@ -527,7 +491,7 @@ def move(warehouse: Engine, new: date, file: Path) -> None:
 def differences(warehouse: Engine) -> dict[str, int]:
     """Rows that a table has otherwise than its view, or that one of them lacks."""
     found = {}
-    for view in ("article_day", "account_day", "article_day_detail", "account_day_detail"):
+    for view in ("article_day_7d", "account_day_7d", "article_day_30d", "account_day_30d"):
         table = f"TABLE li.{view.replace('day', 'days')}"
         both = f"({table} EXCEPT TABLE analytics.{view})"
         either = f"{both} UNION ALL (TABLE analytics.{view} EXCEPT {table})"
@@ -548,7 +512,7 @@ def test_the_tables_of_days_are_the_views(
             assert differences(warehouse) == {}, morning
 
         with warehouse.begin() as connection:
-            connection.exec_driver_sql("ALTER TABLE li.account_days DROP COLUMN is_complete")
+            connection.exec_driver_sql("ALTER TABLE li.account_days_7d DROP COLUMN is_complete")
         done = own.types(*run)
         assert done.returncode == 1
         assert "build it again by --full-refresh" in done.stdout

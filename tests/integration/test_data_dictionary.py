@@ -27,9 +27,9 @@ def test_it_is_the_catalogue(entries: list[Entry]):
 
 
 def test_a_figure_says_how_it_adds_up(entries: list[Entry]):
-    """A total, its increment and a rate of one view."""
-    article_day = {entry.column: entry for entry in entries if entry.view == "article_day"}
-    picked = ("share_user", "share_user_increment", "share_rate", "stat_date", "title")
+    """A total, its increment and a common name of one view."""
+    article_day = {entry.column: entry for entry in entries if entry.view == "article_day_7d"}
+    picked = ("share_user", "sharers_increment", "readers", "stat_date", "title")
 
     assert {
         name: tuple(
@@ -38,8 +38,8 @@ def test_a_figure_says_how_it_adds_up(entries: list[Entry]):
         for name in picked
     } == {
         "share_user": ("bigint", False, "people", "cumulative"),
-        "share_user_increment": ("bigint", False, "people", "additive"),
-        "share_rate": ("numeric", False, "share", "level"),
+        "sharers_increment": ("bigint", False, "people", "additive"),
+        "readers": ("bigint", False, "people", "cumulative"),
         "stat_date": ("date", True, None, None),
         "title": ("text", False, None, None),
     }

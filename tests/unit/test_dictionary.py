@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, COMMON, Dataset
 from weixin_etl.warehouse.views import View, views
 
 METRICS = [(dataset, metric) for dataset in ARTICLE_DATASETS.values() for metric in dataset.metrics]
@@ -17,38 +17,46 @@ EACH_DATASET = pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids
 @EACH_DATASET
 def test_the_views_have_every_metric(dataset: Dataset) -> None:
     """In the articles' days, the articles and the accounts' days; an increment says so."""
-    totals = [metric.name for metric in dataset.totals]
-    increments = [f"{name}_increment" for name in totals]
-    article_day = COLUMNS[f"article_day{dataset.suffix}"]
-    account_day = COLUMNS[f"account_day{dataset.suffix}"]
-    article = COLUMNS[f"article{dataset.suffix}"]
+    increments = {f"{metric.common or metric.name}_increment" for metric in dataset.wholes}
+    article_day = {*COLUMNS[f"article_day{dataset.suffix}"]}
+    account_day = {*COLUMNS[f"account_day{dataset.suffix}"]}
+    article = {*COLUMNS[f"article{dataset.suffix}"]}
 
-    assert {metric.name for metric in dataset.metrics} | set(increments) <= set(article_day)
-    assert {metric.name for metric in dataset.figures} <= set(article)
-    assert [name for name in account_day if name.endswith("_increment")] == increments
-    assert set(account_day) & set(totals) == set()
+    assert {metric.name for metric in dataset.metrics} | increments <= article_day
+    assert {metric.name for metric in dataset.figures} <= article
+    assert increments <= account_day
+    assert account_day & {metric.name for metric in dataset.metrics} == set()
 
 
 @EACH_DATASET
-def test_a_rate_comes_with_what_it_divides(dataset: Dataset) -> None:
-    """So that it can be made over any articles: sums over sums."""
-    parts = [
-        [f"{rate.name}_numerator", f"{rate.name}_denominator", rate.name] for rate in dataset.rates
-    ]
+def test_a_query_is_moved_by_its_suffix(dataset: Dataset) -> None:
+    """Every view of an endpoint has the common names, also those that it does not count."""
+    names = {it.name for it in COMMON}
+    increments = {f"{name}_increment" for name in names}
 
-    assert parts
-    assert {name for part in parts for name in part} <= set(COLUMNS[f"article_day{dataset.suffix}"])
+    assert {it.name for it in ARTICLE_TOTAL.common if it.metric} == names
+    assert names <= {*COLUMNS[f"article{dataset.suffix}"]}
+    assert names | increments <= {*COLUMNS[f"article_day{dataset.suffix}"]}
+    assert increments <= {*COLUMNS[f"account_day{dataset.suffix}"]}
+
+
+def test_no_plain_name_belongs_to_one_endpoint() -> None:
+    """A query without a suffix fails rather than leave accounts out; `account_day` has them all."""
+    of_one = {name.removesuffix(end) for name in COLUMNS for end in ("_7d", "_30d") if end in name}
+
+    assert of_one >= {"article", "article_day", "account_day"}
+    assert of_one & COLUMNS.keys() == {"account_day"}
 
 
 def test_every_view_names_the_account() -> None:
-    """Right after its AppID; only the dictionary and the scenes are of no account."""
+    """Right after its AppID; only the dictionary is of no account."""
     others = {
         name
         for name, columns in COLUMNS.items()
         if dict(pairwise(columns)).get("appid") != "account_name"
     }
 
-    assert others == {"metric", "scene"}
+    assert others == {"metric"}
 
 
 @pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
@@ -70,7 +78,7 @@ def test_every_column_says_what_it_means(view: View) -> None:
             assert re.search("from publication to |^Total from ", english, re.IGNORECASE), name
 
 
-OF_ANY_AGE = ("article_reading", "article_reading_source", "disagreement", "restatement")
+OF_ANY_AGE = ("article_read", "day_source", "restatement")
 """Views whose articles may be older than any answer that lists articles."""
 
 
@@ -90,7 +98,7 @@ def test_a_view_says_what_it_joins_to(view: View) -> None:
     if "appid" in view.columns and view.name != "account":
         assert "account" in by_view
     if "msgid" in view.columns and view.name not in {"article_listed", *OF_ANY_AGE}:
-        assert by_view.keys() & {"article_listed", "article", "article_detail"}
+        assert by_view.keys() & {"article_listed", "article_7d", "article_30d"}
 
 
 def _line(comment: str, name: str) -> str:
@@ -102,15 +110,9 @@ def _line(comment: str, name: str) -> str:
 def test_a_figure_has_a_unit(view: View) -> None:
     """Whatever a metric, a rate or a count is called in a view, its unit stands there."""
     known = {metric.name: metric.unit for _, metric in METRICS}
-    known |= {rate.name: "share" for dataset in ARTICLE_DATASETS.values() for rate in dataset.rates}
+    known |= {it.name: it.unit for it in COMMON}
     figures = {
-        name: unit
-        for name in view.columns
-        if (
-            unit := known.get(
-                name.removesuffix("_increment").removeprefix("detail_").removeprefix("daily_")
-            )
-        )
+        name: unit for name in view.columns if (unit := known.get(name.removesuffix("_increment")))
     }
 
     units = {name: _line(view.columns[name], "unit").partition(", ")[0] for name in figures}

@@ -4,10 +4,10 @@ The rows of a view of article days that a table of them lacks or has otherwise.
 A row may change long after it was read, and mostly its changed_at stays: a later row makes it no
 longer the latest, its window ends, an earlier row of the article is corrected, the article gets
 another title or publication day. So the articles of whole publication days are compared again:
-those whose answers were seen since the newest change that the table has, less a day, as a
-load may be committed after one that began later; those of which a figure or a title changed, which
-a replay does without an answer; and those that the table has not as final or by an earlier name of
-the account.
+those whose answers were fetched since the newest change that the table has, less a day, as a load may be
+committed after one that began later; those of which a figure changed, which a replay does without an
+answer; and those that the table has not as final, by an earlier name of the account or by an earlier
+title of an article.
 #}
 {% macro article_days(view) %}
 {% if is_incremental() %}
@@ -18,22 +18,22 @@ WITH since AS (
 ),
 
 concerned AS (
-    SELECT answer.day AS publication_date
-    FROM {{ source("weixin", "answer") }} AS answer
-    INNER JOIN since ON since.since_at <= answer.last_seen_at
+    SELECT pair.day AS publication_date
+    FROM {{ source("weixin", "coverage") }} AS pair
+    INNER JOIN since ON since.since_at <= pair.fetched_at
     UNION
     SELECT day.publication_date
     FROM {{ source("weixin", view) }} AS day
     INNER JOIN since ON since.since_at <= day.changed_at
     UNION
-    SELECT title.publication_date
-    FROM {{ source("weixin", "article_title") }} AS title
-    INNER JOIN since ON since.since_at <= title.known_from
-    UNION
     SELECT known.publication_date
     FROM {{ this }} AS known
-    INNER JOIN {{ source("weixin", "account") }} AS account ON known.appid = account.appid
-    WHERE NOT known.is_final OR known.account_name != account.account_name
+    INNER JOIN {{ source("weixin", "article_listed") }} AS article
+        ON known.appid = article.appid AND known.msgid = article.msgid
+    WHERE
+        NOT known.is_final
+        OR known.account_name != article.account_name
+        OR known.title IS DISTINCT FROM article.title
 )
 
 SELECT * FROM {{ source("weixin", view) }}

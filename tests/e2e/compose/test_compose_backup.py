@@ -72,7 +72,7 @@ def test_analysts_are_let_in(installation: Installation) -> None:
     """As the manual says: to the views and facts, not to the exact answers."""
     installation.follows("Let analysts in")
 
-    assert installation.asks("SELECT count(*) > 0 FROM analytics.article", user="ann") == ["t"]
+    assert installation.asks("SELECT count(*) > 0 FROM analytics.article_7d", user="ann") == ["t"]
     refused = installation.types(
         "docker compose exec -T postgres psql --username=ann --dbname=weixin "
         "--command='SELECT * FROM weixin.raw_response'"

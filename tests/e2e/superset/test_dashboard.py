@@ -197,8 +197,8 @@ def test_growth_shows_the_newest_headlines_and_what_is_usual(
         warehouse,
         choice,
         """
-        SELECT day_number, lower_quartile, median, upper_quartile FROM analytics.benchmark
-        WHERE appid = :appid AND dataset = :dataset AND position = 1
+        SELECT day_number, lower_quartile, median, upper_quartile FROM analytics.benchmark{suffix}
+        WHERE appid = :appid AND position = 1
         """,
     )
     rows = dashboard.rows(GROWTH)
@@ -258,8 +258,8 @@ def test_sources_are_of_the_newest_totals(dashboard: Dashboard, warehouse: Engin
         warehouse,
         dashboard.choice,
         """
-        SELECT scene_name, sum(read_user) FROM analytics.article_source AS source
-        WHERE appid = :appid AND dataset = :dataset
+        SELECT scene_name, sum(readers) FROM analytics.article_source{suffix} AS source
+        WHERE appid = :appid
             AND publication_date >= :since AND publication_date < :until
             AND stat_date = (
                 SELECT max(stat_date) FROM weixin.{fact} AS fact
@@ -297,25 +297,6 @@ def test_the_table_on_the_page_is_what_sql_gives(dashboard: Dashboard, warehouse
     assert [lines.nth(at).locator("td").all_inner_texts() for at in range(10)] == [
         list(row) for row in known
     ]
-
-
-def test_a_chart_of_ones_own_adds_up_no_totals(visitor: BrowserContext, warehouse: Engine) -> None:
-    """A running total is offered as a metric of each article's newest row, not as a column."""
-    named = "(filters:!((col:table_name,opr:eq,value:article_day)))"
-    found = visitor.request.get("/api/v1/dataset/", params={"q": named}).json()
-    (number,) = found["ids"]
-    offered = visitor.request.get(f"/api/v1/dataset/{number}").json()["result"]
-    asked = {
-        "datasource": {"id": number, "type": "table"},
-        "queries": [{"metrics": ["int_page_read_user"], "columns": ["appid"]}],
-    }
-    answer = visitor.request.post("/api/v1/chart/data", data=asked).json()["result"]
-    known = "SELECT appid, sum(int_page_read_user) FROM analytics.article GROUP BY appid"
-
-    assert "int_page_read_user" not in {it["column_name"] for it in offered["columns"]}
-    assert {it["appid"]: it["int_page_read_user"] for it in answer[0]["data"]} == dict(
-        tuple(row) for row in ask(warehouse, Choice(), known)
-    )
 
 
 def _day(milliseconds: float) -> date:

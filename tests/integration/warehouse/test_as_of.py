@@ -24,8 +24,8 @@ from weixin_etl.parse import parse
 
 DAYS = [date(2026, 11, 20), date(2026, 11, 21)]
 MINUTE = timedelta(minutes=1)
-NOT_OLD = {"publication_date"}
-"""An article has the publication day that it has now."""
+NOT_OLD = {"publication_date", "account_name", "title"}
+"""An article has the publication day, and names, that it has now."""
 NOT_KEPT = {"raw_response_id", "fetched_at"}
 """
 The answer that a row's values are from. A fold, or a later day's answer, may name another one that

@@ -71,7 +71,7 @@ def test_everything_goes_on_after_a_dump_and_a_restore(
     know(old, ACCOUNT.appid)
     load_pairs(old, MORNING)
     before = contents(old)
-    asked = "SELECT msgid, share_count FROM analytics.article ORDER BY 1"
+    asked = "SELECT msgid, share_count FROM analytics.article_7d ORDER BY 1"
     assert oldest_server.binaries
     dump = tmp_path / "weixin.dump"
 

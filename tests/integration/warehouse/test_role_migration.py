@@ -82,7 +82,7 @@ def test_where_no_role_may_be_created(owned: str):
     migrate(owned)
 
     assert ask(owned, "SELECT count(*) FROM weixin.schema_migrations") == [(len(migrations()) + 1,)]
-    assert ask(owned, "SELECT count(*) FROM analytics.article") == [(0,)]
+    assert ask(owned, "SELECT count(*) FROM analytics.article_7d") == [(0,)]
     assert ask(owned, "SELECT rolname FROM pg_roles WHERE rolname IN ('weixin_loader')") == []
     assert missing_roles(owned) == (
         "The roles weixin_loader and weixin_reader don't exist, and you may not create them: let "

@@ -85,7 +85,7 @@ class TestLoader:
                 ),
                 ("UPDATE weixin.schema_migrations SET sha256 = ''", "table schema_migrations"),
                 ("DELETE FROM weixin.schema_migrations", "table schema_migrations"),
-                ("SELECT * FROM analytics.article", "schema analytics"),
+                ("SELECT * FROM analytics.article_7d", "schema analytics"),
                 ("SELECT * FROM analytics.article_total_as_of(now())", "schema analytics"),
                 ("CREATE VIEW analytics.own AS SELECT 1", "schema analytics"),
                 ("SELECT * FROM elsewhere.secret", "schema elsewhere"),
@@ -159,7 +159,7 @@ class TestReader:
         finally:
             run(warehouse, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
 
-        of = ("account_day", "account_day_detail", "article_day", "article_day_detail")
+        of = ("article_day_7d", "article_day_30d")
         assert [name for (name,) in functions] == sorted(f"{it}_as_of" for it in (*of, *DATASETS))
         assert set(said) == {""}
 

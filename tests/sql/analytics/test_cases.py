@@ -15,8 +15,8 @@ pytestmark = pytest.mark.every_postgres
 
 BIGINT_MAX = 2**63 - 1
 
-DECLARED = {"metric", "scene"}
-"""Views whose rows are the declarations of datasets.py."""
+DECLARED = {"metric"}
+"""The view whose rows are the declarations of datasets.py."""
 
 
 @pytest.fixture

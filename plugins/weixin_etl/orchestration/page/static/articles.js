@@ -170,18 +170,18 @@ function against(found, article) {
 
 function sourcesTable(rows) {
   if (!rows.length) return [el("p", { class: "empty" }, t("sources_empty"))];
-  const most = Math.max(1, ...rows.map((it) => it.read_user ?? 0));
+  const most = Math.max(1, ...rows.map((it) => it.readers ?? 0));
   const bar = (it) => {
     const sign = el("span", { class: "bar", "aria-hidden": "true" });
-    sign.style.width = `${((it.read_user ?? 0) / most) * 100}%`;
+    sign.style.width = `${((it.readers ?? 0) / most) * 100}%`;
     return sign;
   };
   return [
     el("p", { class: "quiet" }, t("sources_hint", { day: rows[0].stat_date })),
     table(t("sources_of"), [
       { label: t("scene"), cell: (it) => (LANGUAGE === "zh-CN" ? it.scene_chinese_name : it.scene_name) },
-      { label: t("people"), number: true, cell: (it) => number(it.read_user) },
-      { label: t("share"), wide: true, cell: (it) => [bar(it), el("span", { class: "quiet" }, it.read_user_share === null ? "" : ` ${(Number(it.read_user_share) * 100).toFixed(1)} %`)] },
+      { label: t("people"), number: true, cell: (it) => number(it.readers) },
+      { label: t("share"), wide: true, cell: (it) => [bar(it), el("span", { class: "quiet" }, it.readers_share === null ? "" : ` ${(Number(it.readers_share) * 100).toFixed(1)} %`)] },
     ], rows, { captionHidden: true }),
   ];
 }

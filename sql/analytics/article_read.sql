@@ -1,0 +1,90 @@
+-- One row per account, article and day on which it was read or shared, whenever it was published.
+-- Figures are of that day alone, no running totals; an article older than what is collected of
+-- publication days has neither title nor publication day here
+-- 中文：每个公众号、每篇文章、每个被阅读或分享的日子一行，不限文章发布多久
+-- key: appid, msgid, stat_date
+-- joins: appid to account; stat_date to calendar
+{% from "weixin/macros.jinja" import is_known, is_whole %}
+{% import "analytics/columns.jinja" as the %}
+CREATE VIEW analytics.article_read (
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.msgid }},
+    {{ the.reading_title }},
+    {{ the.reading_publication_date }},
+    {{ the.reading_date }},
+    {{ the.reading_day_number }},
+    -- People who read it that day: who reads it on two days is counted on both. NULL when WeChat
+    -- gave no readers of it for the day
+    -- 中文：当日阅读人数
+    -- unit: people, level
+    readers,
+    -- People who shared it that day; 0 when WeChat's answer for the day does not list it, NULL when
+    -- no answer was ready, or the figure was rejected or left out
+    -- 中文：当日分享人数
+    -- unit: people, level
+    sharers,
+    -- Whether the day's readers are all there: the answer of article_read was ready, nothing in it
+    -- was rejected, and it did not list the article without its readers
+    -- 中文：当日阅读数据是否完整
+    is_complete
+) AS
+SELECT
+    account.appid,
+    account.name AS account_name,
+    day.msgid,
+    article.title,
+    article.publication_date,
+    day.stat_date,
+    day.stat_date - article.publication_date + 1 AS day_number,
+    day.readers,
+    CASE
+        WHEN
+            NOT day.is_shared
+            AND {{ is_known("shared") }}
+            AND {{ is_whole("shared", "day.msgid") }}
+            THEN 0
+        ELSE day.sharers
+    END AS sharers,
+    {{ is_whole("seen") }} AND (day.readers IS NOT NULL OR NOT day.is_read) AS is_complete
+FROM weixin.dim_account AS account
+INNER JOIN (
+    SELECT
+        appid,
+        msgid,
+        stat_date,
+        max(readers) AS readers,
+        max(sharers) AS sharers,
+        bool_or(is_shared) AS is_shared,
+        NOT bool_and(is_shared) AS is_read
+    FROM (
+        SELECT
+            appid,
+            msgid,
+            stat_date,
+            read_user AS readers,
+            NULL::bigint AS sharers,
+            FALSE AS is_shared
+        FROM weixin.fact_article_read
+        UNION ALL
+        SELECT
+            appid,
+            msgid,
+            stat_date,
+            NULL AS readers,
+            share_user AS sharers,
+            TRUE AS is_shared
+        FROM weixin.fact_article_share
+    ) AS given
+    GROUP BY appid, msgid, stat_date
+) AS day
+    ON account.appid = day.appid
+LEFT JOIN weixin.dim_article AS article
+    ON day.appid = article.appid AND day.msgid = article.msgid
+{% for dataset, answer in [("article_read", "seen"), ("article_share", "shared")] %}
+LEFT JOIN weixin.coverage AS {{ answer }}
+    ON
+        {{ answer }}.dataset = '{{ dataset }}'
+        AND day.appid = {{ answer }}.appid
+        AND day.stat_date = {{ answer }}.day
+{% endfor %}

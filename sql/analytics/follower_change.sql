@@ -1,0 +1,67 @@
+-- One row per account, day and channel by which people began to follow or stopped. A channel by
+-- which nobody came or went has no row of the day: divide its sums by the days of
+-- analytics.follower_total, which also has all channels together. WeChat has split and joined
+-- channels in 2020-04, 2020-06 and 2023-06: compare none across these
+-- 中文：每个公众号、每个统计日、每个关注渠道一行
+-- key: appid, stat_date, user_source
+-- joins: appid to account; appid, stat_date to follower_total
+{% import "analytics/columns.jinja" as the %}
+CREATE VIEW analytics.follower_change (
+    {{ the.appid }},
+    {{ the.account_name }},
+    -- The day (Beijing) on which that happened
+    -- 中文：统计日期（北京时间）
+    stat_date,
+    -- The channel; one that is not known by WeChat's number of it
+    -- 中文：关注渠道
+    channel,
+    -- What the channel is called in Chinese; NULL when it is not known
+    -- 中文：渠道名称
+    channel_chinese_name,
+    -- WeChat's number of the channel. 0 are the other channels, not the sum
+    -- 中文：渠道编号（user_source）
+    user_source,
+    -- People who began to follow the account
+    -- 中文：新增关注人数
+    -- unit: people, additive
+    new_user,
+    -- People who stopped following it
+    -- 中文：取消关注人数
+    -- unit: people, additive
+    cancel_user,
+    -- Whether every channel of the day is known: see won of analytics.follower_total
+    -- 中文：当日各渠道数据是否完整
+    is_complete
+) AS
+SELECT
+    account.appid,
+    account.name AS account_name,
+    fact.stat_date,
+    coalesce(known.channel, fact.user_source::text) AS channel,
+    known.chinese_name AS channel_chinese_name,
+    fact.user_source,
+    fact.new_user,
+    fact.cancel_user,
+    (
+        SELECT day.won IS NOT NULL
+        FROM analytics.follower_total AS day
+        WHERE day.appid = fact.appid AND day.stat_date = fact.stat_date
+    ) IS TRUE AS is_complete
+FROM weixin.dim_account AS account
+INNER JOIN weixin.fact_follower_change AS fact
+    ON account.appid = fact.appid
+LEFT JOIN (
+    VALUES
+    -- the channels that WeChat names
+    (0, 'others', '其他合计'),
+    (1, 'search', '搜索'),
+    (17, 'name_card', '名片分享'),
+    (30, 'qr_code', '扫描二维码'),
+    (57, 'article', '文章内账号名称'),
+    (100, 'advertisement', '微信广告'),
+    (149, 'mini_program', '小程序关注'),
+    (161, 'reprint', '他人转载'),
+    (200, 'video_account', '视频号'),
+    (201, 'live_stream', '直播')
+) AS known (user_source, channel, chinese_name)
+    ON fact.user_source = known.user_source

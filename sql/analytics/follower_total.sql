@@ -1,0 +1,103 @@
+-- One row per account and day asked for of its followers: how many there are at its end, and over
+-- all channels how many came and went. What is not known is NULL. The channels are in
+-- analytics.follower_change
+-- 中文：每个公众号、每个请求过的统计日一行：关注人数及全部渠道的增减，未知为 NULL
+-- key: appid, stat_date
+-- joins: appid to account; stat_date to calendar
+{% from "weixin/macros.jinja" import is_known, is_whole %}
+{% import "analytics/columns.jinja" as the %}
+CREATE VIEW analytics.follower_total (
+    {{ the.appid }},
+    {{ the.account_name }},
+    -- The day (Beijing)
+    -- 中文：统计日期（北京时间）
+    stat_date,
+    -- People who follow the account at the end of the day
+    -- 中文：累计关注人数
+    -- unit: people, level
+    cumulate_user,
+    -- People who began to follow the account that day, by all channels; NULL unless all of them are
+    -- known
+    -- 中文：新增关注人数
+    -- unit: people, additive
+    won,
+    -- People who stopped following it that day; NULL as won
+    -- 中文：取消关注人数
+    -- unit: people, additive
+    lost,
+    -- won - lost
+    -- 中文：净增关注人数
+    -- unit: people, additive
+    net,
+    -- Whether all that is collected of the account's followers is known: of an account of which
+    -- follower_total or follower_change was never asked for, the other
+    -- 中文：数据是否完整
+    is_complete
+) AS
+WITH asked AS NOT MATERIALIZED (
+    SELECT
+        pair.appid,
+        pair.day,
+        bool_or(
+            pair.dataset = 'follower_change'
+            AND {{ is_known("pair") }} AND {{ is_whole("pair") | indent(8) }}
+        ) AS is_change_known,
+        bool_or(
+            pair.dataset = 'follower_total' AND {{ is_whole("pair") | indent(8) }}
+        ) AS is_total_known,
+        max(pair.row_count) FILTER (WHERE pair.dataset = 'follower_change') AS channel_count
+    FROM weixin.coverage AS pair
+    WHERE pair.dataset IN ('follower_total', 'follower_change')
+    GROUP BY pair.appid, pair.day
+)
+
+SELECT
+    account.appid,
+    account.name AS account_name,
+    asked.day AS stat_date,
+    CASE WHEN asked.is_total_known THEN stock.cumulate_user END AS cumulate_user,
+    change.won,
+    change.lost,
+    change.won - change.lost AS net,
+    (
+        (asked.is_total_known AND stock.cumulate_user IS NOT NULL)
+        OR NOT collected.has_total
+    )
+    AND (change.won IS NOT NULL OR NOT collected.has_change) AS is_complete
+FROM weixin.dim_account AS account
+INNER JOIN asked
+    ON account.appid = asked.appid
+LEFT JOIN weixin.fact_follower_total AS stock
+    ON asked.appid = stock.appid AND asked.day = stock.stat_date
+CROSS JOIN
+    LATERAL (
+        SELECT
+            CASE
+                WHEN
+                    asked.is_change_known
+                    -- the fact may have channels that the newest answer lacks
+                    AND count(its.appid) = asked.channel_count
+                    AND count(its.appid) = count(its.new_user)
+                    AND count(its.appid) = count(its.cancel_user)
+                    THEN coalesce(sum(its.new_user), 0)
+            END AS won,
+            CASE
+                WHEN
+                    asked.is_change_known
+                    AND count(its.appid) = asked.channel_count
+                    AND count(its.appid) = count(its.new_user)
+                    AND count(its.appid) = count(its.cancel_user)
+                    THEN coalesce(sum(its.cancel_user), 0)
+            END AS lost
+        FROM weixin.fact_follower_change AS its
+        WHERE its.appid = asked.appid AND its.stat_date = asked.day
+    ) AS change
+CROSS JOIN
+    LATERAL (
+        SELECT
+            bool_or(pair.dataset = 'follower_total') AS has_total,
+            bool_or(pair.dataset = 'follower_change') AS has_change
+        FROM weixin.coverage AS pair
+        WHERE
+            pair.appid = account.appid AND pair.dataset IN ('follower_total', 'follower_change')
+    ) AS collected
