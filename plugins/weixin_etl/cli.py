@@ -12,7 +12,7 @@ from typing import Any
 from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
 from weixin_etl.problem import OperatorError
-from weixin_etl.text import one_line, shown
+from weixin_etl.text import one_line
 
 
 def _day(text: str) -> date:
@@ -108,22 +108,10 @@ def status(options: argparse.Namespace) -> int:
 
 def answers(options: argparse.Namespace) -> None:
     """Print WeChat's exact answer for an account and a day; on a terminal, printable text only."""
-    from weixin_etl.kept.answers import answer_line, answers_of_pair
-    from weixin_etl.model import ParameterError
-    from weixin_etl.orchestration.connections.warehouse import open_warehouse
+    from weixin_etl.orchestration.commands.answers import list_answers, show_answer
 
-    dataset = DATASETS[options.dataset]
-    kept = answers_of_pair(open_warehouse(), dataset, options.account, options.publication_day)
-    if options.list:
-        sys.stdout.write("".join(f"{answer_line(answer)}\n" for answer in kept))
-        return
-    wanted = [it for it in kept if options.id in (None, it.raw_response_id)]
-    if not wanted:
-        raise ParameterError(f"{options.id} is not one of the answers that --list shows")
-    body = wanted[-1].body
-    if sys.stdout.isatty():
-        body = shown(body.decode(errors="replace")).encode()
-    sys.stdout.buffer.write(body)
+    pair = DATASETS[options.dataset], options.account, options.publication_day
+    list_answers(*pair) if options.list else show_answer(*pair, options.id)
 
 
 def replay(options: argparse.Namespace) -> None:

@@ -180,11 +180,6 @@ class Dataset:
         return tuple(metric for metric in self.totals if not metric.whole)
 
     @property
-    def uncommon(self) -> tuple[Metric, ...]:
-        """Of these, the ones that no other endpoint counts: they have no other name."""
-        return tuple(metric for metric in self.wholes if not metric.common)
-
-    @property
     def common(self) -> tuple[Common, ...]:
         """Each name that all endpoints share, with the metric that it stands for here."""
         named = {metric.common: metric for metric in self.metrics}

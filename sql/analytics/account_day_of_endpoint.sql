@@ -144,7 +144,7 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {{ common_increment(it, dataset, gained_on_the_day) }}
     {{ it.name }}_increment,
     {% endfor %}
-    {% for metric in dataset.uncommon %}
+    {% for metric in dataset.wholes if not metric.common %}
     {{ increment(metric, gained_on_the_day) }}
     {{ metric.name }}_increment,
     {% endfor %}
@@ -392,7 +392,7 @@ SELECT
     {% for it in dataset.common %}
     {{ "day." ~ it.metric.name if it.metric else "NULL::numeric" }} AS {{ it.name }}_increment,
     {% endfor %}
-    {% for metric in dataset.uncommon %}
+    {% for metric in dataset.wholes if not metric.common %}
     day.{{ metric.name }} AS {{ metric.name }}_increment,
     {% endfor %}
     day.is_complete

@@ -47,7 +47,7 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {{ total(metric, "the end of stat_date", "did not give it") }}
     {{ metric.name }},
     {% endfor %}
-    {% for metric in dataset.uncommon %}
+    {% for metric in dataset.wholes if not metric.common %}
     {{ increment(metric, since) }}
     {{ metric.name }}_increment,
     {% endfor %}
@@ -87,7 +87,7 @@ SELECT
     {% for metric in dataset.totals %}
     day.{{ metric.name }},
     {% endfor %}
-    {% for metric in dataset.uncommon %}
+    {% for metric in dataset.wholes if not metric.common %}
     day.{{ metric.name }}_increment,
     {% endfor %}
     {% for metric in dataset.metrics if metric not in dataset.totals %}

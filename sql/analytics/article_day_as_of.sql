@@ -27,7 +27,7 @@ RETURNS TABLE (
     {% for metric in dataset.totals %}
     {{ metric.name }} {{ metric.kind.value }},
     {% endfor %}
-    {% for metric in dataset.uncommon %}
+    {% for metric in dataset.wholes if not metric.common %}
     {{ metric.name }}_increment {{ metric.kind.value }},
     {% endfor %}
     {% for metric in dataset.metrics if metric not in dataset.totals %}
@@ -63,7 +63,7 @@ BEGIN ATOMIC
         {% for metric in dataset.totals %}
         day.{{ metric.name }},
         {% endfor %}
-        {% for metric in dataset.uncommon %}
+        {% for metric in dataset.wholes if not metric.common %}
         day.{{ metric.name }}_increment,
         {% endfor %}
         {% for metric in dataset.metrics if metric not in dataset.totals %}

@@ -13,7 +13,7 @@ PROGRAM = """
 import sys, threading
 from typing import Annotated
 import msgspec
-from weixin_etl.threads import convert
+from weixin_etl.api.threads import convert
 
 sys.setswitchinterval(1e-6)
 count = Annotated[int, msgspec.Meta(ge=0)] | None
@@ -37,7 +37,7 @@ def test_threads_that_meet_a_type_at_once():
 
 
 def test_nothing_else_lets_msgspec_meet_a_type():
-    """`threads.convert` does, or a decoder that is made when its module is imported."""
+    """`api.threads.convert` does, or a decoder that is made when its module is imported."""
     package = Path(weixin_etl.__file__).parent
     found = [
         f"{path.relative_to(package)}:{call.lineno}"
@@ -53,4 +53,4 @@ def test_nothing_else_lets_msgspec_meet_a_type():
         )
     ]
 
-    assert [it for it in found if not it.startswith(("parse/", "threads.py"))] == []
+    assert [it for it in found if not it.startswith(("parse/", "api/threads.py"))] == []

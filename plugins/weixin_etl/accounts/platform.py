@@ -36,11 +36,11 @@ from weixin_etl.api.errors import (
 )
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.outages import Outages
+from weixin_etl.api.threads import thread_pool
 from weixin_etl.api.token import Token
 from weixin_etl.model import Account
 from weixin_etl.problem import Problem
 from weixin_etl.text import counted, few_names
-from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import PassingWarehouseError, diagnosed
 
 log = logging.getLogger(__name__)

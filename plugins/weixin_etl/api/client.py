@@ -18,10 +18,10 @@ from weixin_etl.api.errors import (
     WeixinError,
 )
 from weixin_etl.api.http import Call, Caller, CallLimits, Response
+from weixin_etl.api.threads import convert
 from weixin_etl.api.token import AskForToken, Token, TokenKeeper, read_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
-from weixin_etl.threads import convert
 
 TOKENS_A_CALL = 3
 QUOTA_SECONDS = 5

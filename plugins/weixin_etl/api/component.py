@@ -16,10 +16,10 @@ from msgspec import Meta
 from weixin_etl import json_text
 from weixin_etl.api.errors import UnreachableError, UnreadableError
 from weixin_etl.api.http import Call, Caller, CallLimits
+from weixin_etl.api.threads import convert
 from weixin_etl.api.token import Seconds, Token, TokenText
 from weixin_etl.model import Account
 from weixin_etl.text import counted, one_line
-from weixin_etl.threads import convert
 
 log = logging.getLogger(__name__)
 

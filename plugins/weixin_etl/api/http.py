@@ -26,10 +26,10 @@ from weixin_etl.api.errors import (
     WeixinError,
     from_errcode,
 )
+from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 from weixin_etl.text import one_line
-from weixin_etl.threads import convert
 
 log = logging.getLogger(__name__)
 

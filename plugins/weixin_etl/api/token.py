@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from weixin_etl import json_text
-from weixin_etl.threads import convert
+from weixin_etl.api.threads import convert
 
 RENEW_BEFORE_SECONDS = 300
 """WeChat itself renews a token in its last five minutes, when old and new are both good."""

@@ -126,9 +126,6 @@ def record(
     connection.execute(statement("run_report/save.sql"), {**values, "rows": as_json(rows)})
 
 
-# ---------------------------------------------------------------------------------------- verdict
-
-
 def judge(
     dataset: Dataset,
     chunk: Chunk,

@@ -8,8 +8,8 @@ from datetime import date
 from threading import Condition
 
 from weixin_etl.api.calls import AccountCalls
+from weixin_etl.api.threads import thread_pool
 from weixin_etl.load import Staged
-from weixin_etl.threads import thread_pool
 
 log = logging.getLogger(__name__)
 

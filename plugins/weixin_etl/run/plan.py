@@ -192,9 +192,6 @@ def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> 
     return max(near, default=now - _MOMENT) + _MOMENT
 
 
-# ------------------------------------------------------------------------------------------- words
-
-
 def _lost(run: Run, account: ConfiguredAccount, due: Due) -> Problem:
     """What to enter into the form for days that daily runs do not reach any more."""
     first, last = min(due.lost), max(due.lost)

@@ -7,8 +7,8 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
+from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
-from weixin_etl.threads import convert
 from weixin_etl.warehouse import statement
 
 

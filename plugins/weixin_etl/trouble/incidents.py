@@ -21,11 +21,11 @@ import msgspec
 from sqlalchemy import Connection, Engine, RowMapping
 
 from weixin_etl import clock, rules
+from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Run, connection_of
 from weixin_etl.problem import End, Problem, ProblemKind, days_of
 from weixin_etl.text import one_line
-from weixin_etl.threads import convert
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_incidents
 from weixin_etl.warehouse.statements import as_json

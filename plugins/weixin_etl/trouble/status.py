@@ -15,12 +15,12 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock
+from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Coverage, State, connection_of
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import OFFLINE
 from weixin_etl.text import counted
-from weixin_etl.threads import convert
 from weixin_etl.trouble.at_work import (
     Airflow,
     DagState,

@@ -23,11 +23,11 @@ from warehouse_loads import (
 )
 
 from weixin_etl.api.errors import NotReadyError, UnreachableError
+from weixin_etl.api.threads import convert
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Batch, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.run import Settings, Work
 from weixin_etl.run.plan import Plan, batches, plan
-from weixin_etl.threads import convert
 
 MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)
 ONE, TWO = (

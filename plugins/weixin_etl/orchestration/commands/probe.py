@@ -13,6 +13,7 @@ from rich.table import Table
 from weixin_etl.accounts.entries import ListedAccount, nearest_first
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.api.errors import ConfigurationError
+from weixin_etl.api.threads import thread_pool
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, ParameterError
 from weixin_etl.orchestration import settings
@@ -22,7 +23,6 @@ from weixin_etl.probe.judging import Grade, judge, seen
 from weixin_etl.probe.questions import settled
 from weixin_etl.problem import OperatorError
 from weixin_etl.text import counted, one_line
-from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import WarehouseError
 
 WORKS, TO_CHANGE, NOT_KNOWN = 0, 1, 2

@@ -21,6 +21,7 @@ from weixin_etl.accounts.platform import Discovery, Platform
 from weixin_etl.accounts.tokens import Cipher
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, ConfigurationError, WeixinError
+from weixin_etl.api.threads import thread_pool
 from weixin_etl.model import (
     Account,
     ConfiguredAccount,
@@ -34,7 +35,6 @@ from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import TaskSettings
 from weixin_etl.problem import Problem, log_problem
 from weixin_etl.text import few_names
-from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import require_migrated
 
 log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from airflow.sdk import Context, get_current_context, timezone
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from weixin_etl import clock, rules
+from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Batch, ConfiguredAccount, ParameterError, Run
 from weixin_etl.orchestration import settings
@@ -24,7 +25,6 @@ from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import one_line
-from weixin_etl.threads import convert
 from weixin_etl.trouble import incidents
 
 log = logging.getLogger(__name__)

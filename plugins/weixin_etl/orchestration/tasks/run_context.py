@@ -8,11 +8,11 @@ from typing import Any
 from airflow.sdk import Context
 
 from weixin_etl import clock
+from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.kept.answers import Selection
 from weixin_etl.model import Run
 from weixin_etl.orchestration import form
-from weixin_etl.threads import convert
 
 
 def of(dataset: Dataset, context: Context) -> Run:
