@@ -132,10 +132,10 @@ def sql_of(name: str) -> str:
 
 
 def in_order(unordered: Iterable[View]) -> tuple[View, ...]:
-    """Each after those it reads."""
+    """Each after those it reads; the same order in every process."""
     named = {view.full_name: view for view in unordered}
     reads = {
-        name: set(re.findall(r"\b\w+\.\w+", view.query)) & named.keys() - {name}
+        name: sorted(set(re.findall(r"\b\w+\.\w+", view.query)) & named.keys() - {name})
         for name, view in named.items()
     }
     return tuple(named[name] for name in TopologicalSorter(reads).static_order())
