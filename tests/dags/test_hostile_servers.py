@@ -75,7 +75,6 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
     file.write_text(json.dumps({"appid": HOSTILE, "dataset": HOSTILE}) + "\n")
     commands = [
         ["status"],
-        ["rejected"],
         ["replay", "article_total"],
         ["import", str(file)],
         ["answers", "--list", account.appid, str(november(20)[0])],

@@ -77,7 +77,7 @@ def test_a_database_that_does_not_answer_is_said(
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://nobody@127.0.0.1:1/none"
     )
 
-    done = command("dictionary")
+    done = command("replay", "article_total")
 
     assert done.returncode == 1
     assert done.stderr.startswith(
@@ -90,8 +90,8 @@ def test_a_database_that_does_not_answer_is_said(
 @pytest.mark.usefixtures("stored")
 def test_what_was_made_in_the_ui_is_found(command: Callable[..., Done]):
     """The warehouse, and the accounts with those of the environment, as the DAG finds them."""
-    dictionary, probe = command("dictionary"), command("probe")
+    replay, probe = command("replay", "article_total"), command("probe")
 
-    assert (dictionary.returncode, dictionary.stderr) == (0, "")
+    assert (replay.returncode, replay.stderr) == (0, "")
     assert DEFAULT_ACCOUNT.name in probe.stdout
     assert "界面的号" in probe.stdout

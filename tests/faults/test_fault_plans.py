@@ -107,7 +107,8 @@ def colour(trial: Trial, order: Order, end: Outcome) -> str:
     """
     What check makes of a run that came to its end: red when, and only when, a pair is not in.
 
-    Every pair was asked for or is settled, and whatever is not in has its sentence.
+    Every pair was asked for or is settled, or the day's quota was used up; whatever is not in has
+    its sentence.
     """
     assert f"{ProblemKind.PROGRAM}: " not in end.said
     work = Work(order.run, trial.warehouse, trial.settings, now=lambda: order.now)
@@ -115,9 +116,10 @@ def colour(trial: Trial, order: Order, end: Outcome) -> str:
         outcome = outcome_of(connection, work, order.batch)
     red = set()
     for planned, _, pair in outcome.pairs():
-        assert pair.is_attempted_since(planned.planned_at) or pair.settled
+        is_stopped = planned.appid in outcome.used_up
+        assert pair.is_attempted_since(planned.planned_at) or pair.settled or is_stopped
         if outcome.makes_red(planned, pair):
-            assert pair.error
+            assert pair.error or is_stopped
             red.add(planned.name)
     judgement = check(work, trial.configured, order.batch)
     assert {problem.account for problem in judgement.not_in} == red

@@ -26,7 +26,7 @@ MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)
 STEADY = Settings(concurrency=1, commit_bytes=120_000)
 """One call after the other, and several commits, some of them of several accounts: the statements
 are the same each time."""
-STATEMENTS = 30
+STATEMENTS = 28
 """A scheduled run of two accounts has at least these."""
 MOST_EDGES = 24
 """The commits of a run that is killed have no more beginnings and ends."""
