@@ -202,8 +202,8 @@ def _known(row: Row[Any]) -> Known:
 
 
 def _rounds(answers: Sequence[Staged]) -> Iterator[list[Staged]]:
-    """Answers in parts, none of which lists an article twice; the later of two days first."""
-    left = sorted(answers, key=lambda it: it.day, reverse=True)
+    """Answers in parts, none of which lists an article twice; an account's together, later first."""
+    left = sorted(answers, key=lambda it: it.pair, reverse=True)
     while left:
         now, later = list[Staged](), list[Staged]()
         listed: Articles = set()
