@@ -202,7 +202,7 @@ def _known(row: Row[Any]) -> Known:
 
 
 def _rounds(answers: Sequence[Staged]) -> Iterator[list[Staged]]:
-    """Answers in parts, none of which lists an article twice; an account's together, later first."""
+    """Answers in parts, none of which lists an article twice: by account, the later day first."""
     left = sorted(answers, key=lambda it: it.pair, reverse=True)
     while left:
         now, later = list[Staged](), list[Staged]()
