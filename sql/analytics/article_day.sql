@@ -7,7 +7,7 @@
 -- joins: appid to account; appid, msgid to article{{ dataset.suffix }}; stat_date to calendar
 {%
     from "analytics/macros.jinja" import
-    common_increment, common_total, days_before, increment, is_final, level, row_before,
+    common_increment, common_total, days_before, increment, is_final, is_latest, level, row_before,
     since_before, total
 %}
 {% import "analytics/columns.jinja" as the %}
@@ -111,13 +111,7 @@ FROM (
             WHERE article.appid = fact.appid AND article.msgid = fact.msgid
         ) AS position,
         {{ days_before() | indent(8) }} AS days_spanned,
-        NOT EXISTS (
-            SELECT FROM weixin.{{ dataset.fact }} AS later
-            WHERE
-                later.appid = fact.appid
-                AND later.msgid = fact.msgid
-                AND later.stat_date > fact.stat_date
-        ) AS is_latest,
+        {{ is_latest(dataset.fact) | indent(8) }} AS is_latest,
         {% for metric in dataset.wholes %}
         {{ since_before(metric.name, dataset.fact) | indent(8) }} AS {{ metric.name }}_increment,
         {% endfor %}

@@ -6,6 +6,7 @@
 -- key: appid, msgid, stat_date, scene
 -- joins: appid to account; appid, msgid to article{{ dataset.suffix }}; stat_date to calendar
 {% from "analytics/scenes.jinja" import columns, from_list, named, scenes with context %}
+{% from "analytics/macros.jinja" import is_latest %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_source{{ dataset.suffix }} (
     {{ the.appid }},
@@ -40,13 +41,7 @@ SELECT
     fact.publication_date,
     fact.stat_date,
     fact.stat_date - fact.publication_date + 1 AS day_number,
-    NOT EXISTS (
-        SELECT FROM weixin.{{ dataset.fact }} AS later
-        WHERE
-            later.appid = fact.appid
-            AND later.msgid = fact.msgid
-            AND later.stat_date > fact.stat_date
-    ) AS is_latest,
+    {{ is_latest(dataset.fact) | indent(4) }} AS is_latest,
     {{ named("came_from") }},
     came_from.readers,
     came_from.reads,

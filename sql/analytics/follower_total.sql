@@ -6,6 +6,17 @@
 -- joins: appid to account; stat_date to calendar
 {% from "weixin/macros.jinja" import is_known, is_whole %}
 {% import "analytics/columns.jinja" as the %}
+{#- A figure of the day over all channels: the fact may have some that the newest answer lacks. #}
+{% macro over_channels(metric) -%}
+CASE
+                WHEN
+                    asked.is_change_known
+                    AND count(its.appid) = asked.channel_count
+                    AND count(its.appid) = count(its.new_user)
+                    AND count(its.appid) = count(its.cancel_user)
+                    THEN coalesce(sum(its.{{ metric }}), 0)
+            END
+{%- endmacro %}
 CREATE VIEW analytics.follower_total (
     {{ the.appid }},
     {{ the.account_name }},
@@ -72,23 +83,8 @@ LEFT JOIN weixin.fact_follower_total AS stock
 CROSS JOIN
     LATERAL (
         SELECT
-            CASE
-                WHEN
-                    asked.is_change_known
-                    -- the fact may have channels that the newest answer lacks
-                    AND count(its.appid) = asked.channel_count
-                    AND count(its.appid) = count(its.new_user)
-                    AND count(its.appid) = count(its.cancel_user)
-                    THEN coalesce(sum(its.new_user), 0)
-            END AS won,
-            CASE
-                WHEN
-                    asked.is_change_known
-                    AND count(its.appid) = asked.channel_count
-                    AND count(its.appid) = count(its.new_user)
-                    AND count(its.appid) = count(its.cancel_user)
-                    THEN coalesce(sum(its.cancel_user), 0)
-            END AS lost
+            {{ over_channels("new_user") }} AS won,
+            {{ over_channels("cancel_user") }} AS lost
         FROM weixin.fact_follower_change AS its
         WHERE its.appid = asked.appid AND its.stat_date = asked.day
     ) AS change
