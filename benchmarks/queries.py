@@ -209,12 +209,16 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
     )
     connection.exec_driver_sql(
         f"""
-        INSERT INTO weixin.dim_article (
-            appid, msgid, message_id, position, publication_date, title, first_seen_at
+        INSERT INTO weixin.dim_article AS article (
+            appid, msgid, message_id, position, publication_date, title, first_seen_at,
+            unlisted_since
         )
-        SELECT appid, msgid, message_id, position, publication_date, '标题 ' || msgid, now()
+        SELECT
+            appid, msgid, message_id, position, publication_date, '标题 ' || msgid, now(),
+            jsonb_build_object('{dataset.name}', NULL)
         FROM ({articles}) AS article
-        ON CONFLICT DO NOTHING
+        ON CONFLICT (appid, msgid) DO UPDATE
+        SET unlisted_since = article.unlisted_since || excluded.unlisted_since
         """
     )
     connection.exec_driver_sql(
@@ -261,12 +265,6 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
             {LAST_MORNING}, sha256('8'), 8, {LAST_MORNING}, {LAST_MORNING}, max(stat_date), count(*)
         FROM weixin.{dataset.fact}
         GROUP BY appid, publication_date
-        """
-    )
-    connection.exec_driver_sql(
-        f"""
-        INSERT INTO weixin.article_sighting (dataset, appid, msgid)
-        SELECT DISTINCT '{dataset.name}', appid, msgid FROM weixin.{dataset.fact}
         """
     )
 

@@ -49,7 +49,6 @@ BEGIN
             weixin.collected_since,
             weixin.dim_article,
             weixin.dim_article_title_history,
-            weixin.article_sighting,
             {% for dataset in every_dataset %}
             weixin.{{ dataset.fact }},
             {% endfor %}

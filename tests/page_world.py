@@ -134,18 +134,14 @@ def _statements(dataset: Dataset) -> list[str]:
         """,
         f"""
         INSERT INTO weixin.dim_article (
-            appid, msgid, message_id, position, publication_date, title, first_seen_at
+            appid, msgid, message_id, position, publication_date, title, first_seen_at,
+            unlisted_since
         )
         SELECT
             appid, {msgid}, split_part({msgid}, '_', 1), 1, day,
             (%(titles)s::text[])[mod(day - date '2020-01-01', 4) + 1]
             || '|' || to_char(day, 'MM-DD'),
-            {_MORNING}
-        FROM ({_PAIR}) AS pair
-        """,
-        f"""
-        INSERT INTO weixin.article_sighting (dataset, appid, msgid)
-        SELECT %(dataset)s, pair.appid, {msgid}
+            {_MORNING}, jsonb_build_object(%(dataset)s, NULL)
         FROM ({_PAIR}) AS pair
         """,
         f"""

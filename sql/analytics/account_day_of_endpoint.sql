@@ -6,7 +6,7 @@
 -- 中文：每个公众号、每一天一行：当日全部文章的新增值
 -- key: appid, calendar_date
 -- joins: appid to account; calendar_date to calendar
-{% from "analytics/macros.jinja" import common_increment, increment %}
+{% from "analytics/macros.jinja" import common_increment, increment, is_listed %}
 {% from "weixin/macros.jinja" import beijing %}
 {#- The articles of days, each with its row of the day, `fact`, and the one `before`. -#}
 {% macro articles(pair=none) -%}
@@ -225,13 +225,12 @@ WITH account AS NOT MATERIALIZED (
                 SELECT
                     article.publication_date,
                     FALSE AS is_moved
-                FROM weixin.article_sighting AS sighting
-                INNER JOIN weixin.dim_article AS article
-                    ON sighting.appid = article.appid AND sighting.msgid = article.msgid
+                FROM weixin.dim_article AS article
                 WHERE
-                    sighting.appid = its.appid
-                    AND sighting.dataset = '{{ dataset.name }}'
-                    AND sighting.unlisted_since IS NOT NULL
+                    article.appid = its.appid
+                    -- few are unlisted, and an index has them
+                    AND jsonb_path_exists(article.unlisted_since, '$.* ? (@ != null)')
+                    AND NOT {{ is_listed("article", dataset) }}
                 UNION
                 SELECT
                     fact.publication_date,
@@ -331,14 +330,7 @@ gained AS (
                     fact.appid IS NULL
                     AND its.is_begun
                     AND coalesce(pair.settled, '') != 'final'
-                    AND EXISTS (
-                        SELECT FROM weixin.article_sighting AS sighting
-                        WHERE
-                            sighting.appid = article.appid
-                            AND sighting.msgid = article.msgid
-                            AND sighting.dataset = '{{ dataset.name }}'
-                            AND sighting.unlisted_since IS NULL
-                    )
+                    AND {{ is_listed("article", dataset) }}
                 ) AS articles_lacking,
                 coalesce(
                     bool_or(

@@ -8,7 +8,8 @@
 -- joins: appid to account; appid, msgid to article_listed; publication_date to calendar
 {%
     from "analytics/macros.jinja" import
-    common_total, final_reason, growth_days, is_final, level, original_title, total
+    common_total, final_reason, growth_days, is_final, is_listed, level, original_title, total,
+    unlisted_since
 %}
 {#- The last known value of a figure: the newest row's or, where that lacks it, an earlier one. -#}
 {% macro last_of(figure) -%}
@@ -131,10 +132,8 @@ FROM (
         latest.publication_date,
         latest.stat_date,
         coalesce(listed.url, listed.content_url) AS url,
-        CASE
-            WHEN sighting.appid IS NOT NULL THEN sighting.unlisted_since IS NULL
-        END AS is_listed,
-        sighting.unlisted_since,
+        {{ is_listed("listed", dataset) }} AS is_listed,
+        {{ unlisted_since("listed", dataset) }} AS unlisted_since,
         {{ is_final(dataset, "latest") | indent }} AS is_final,
         {% for day in days %}
         day_{{ day }}.{{ dataset.readers }} AS day_{{ day }},
@@ -153,11 +152,6 @@ FROM (
             latest.appid = pair.appid
             AND latest.publication_date = pair.day
             AND pair.dataset = '{{ dataset.name }}'
-    LEFT JOIN weixin.article_sighting AS sighting
-        ON
-            latest.appid = sighting.appid
-            AND latest.msgid = sighting.msgid
-            AND sighting.dataset = '{{ dataset.name }}'
     -- by the key, so that a question that asks for no such day reads none
     {% for day in days %}
     LEFT JOIN weixin.{{ dataset.fact }} AS day_{{ day }}

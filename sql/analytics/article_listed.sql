@@ -4,7 +4,7 @@
 -- 中文：每个公众号、任一接口列出过的每篇文章一行：除数据以外的信息
 -- key: appid, msgid
 -- joins: appid to account; appid, message_id to message; publication_date to calendar
-{% from "analytics/macros.jinja" import original_title %}
+{% from "analytics/macros.jinja" import is_listed, original_title %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_listed (
     {{ the.appid }},
@@ -37,14 +37,7 @@ SELECT
     coalesce(article.url, article.content_url) AS url,
     article.publish_type,
     {% for dataset in datasets %}
-    (
-        SELECT sighting.unlisted_since IS NULL
-        FROM weixin.article_sighting AS sighting
-        WHERE
-            sighting.dataset = '{{ dataset.name }}'
-            AND sighting.appid = article.appid
-            AND sighting.msgid = article.msgid
-    ) AS is_listed{{ dataset.suffix }},
+    {{ is_listed("article", dataset) }} AS is_listed{{ dataset.suffix }},
     {% endfor %}
     article.first_seen_at
 FROM weixin.dim_article AS article

@@ -5,6 +5,7 @@
 -- 中文：每个接口、每个公众号、每个发布日（或统计日）一行：已有什么，最近一次请求结果如何
 -- key: dataset, appid, day
 -- joins: appid to account; day to calendar
+{% from "analytics/macros.jinja" import is_listed %}
 {% from "weixin/macros.jinja" import beijing, heard_at, state %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.coverage (
@@ -133,15 +134,10 @@ SELECT
             THEN (
                 SELECT count(*)
                 FROM weixin.dim_article AS article
-                INNER JOIN weixin.article_sighting AS sighting
-                    ON
-                        article.appid = sighting.appid
-                        AND article.msgid = sighting.msgid
-                        AND sighting.dataset = '{{ dataset.name }}'
                 WHERE
                     article.appid = begun.appid
                     AND article.publication_date = listed.day
-                    AND sighting.unlisted_since IS NULL
+                    AND {{ is_listed("article", dataset) }}
                     AND (
                         SELECT count(*)
                         FROM weixin.{{ dataset.fact }} AS fact

@@ -1,10 +1,11 @@
 -- Staged articles into the dimension; one row per article that another publication day lists as
 -- well. What is as it was is not written. An attribute that the answer does not hold keeps its
 -- value. Of two publication days the later one stands: what the earlier one says only fills gaps. A
--- title that another replaces goes to the history. The dataset lists them: a sighting each that was
--- not there before; a fold adds those that are not known at all, as its articles need not be listed
--- any more.
+-- title that another replaces goes to the history. The dataset lists them; in a fold it need not do
+-- so any more, so that only what it never listed is news.
 {% set attributes = ["title", "url", "content_url", "publish_type"] %}
+{% set more = ["extra", "first_seen_at", "unlisted_since"] %}
+{% set listed %}'{"{{ dataset.name }}": null}'::jsonb{% endset %}
 {% set is_earlier = "staged.publication_date < article.publication_date" %}
 WITH merged AS (
     SELECT
@@ -25,8 +26,12 @@ WITH merged AS (
                 THEN coalesce(staged.extra || article.extra, article.extra, staged.extra)
             ELSE coalesce(article.extra || staged.extra, staged.extra, article.extra)
         END AS extra,
+        CASE
+            WHEN :is_fold THEN {{ listed }} || coalesce(article.unlisted_since, '{}')
+            ELSE coalesce(article.unlisted_since, '{}') || {{ listed }}
+        END AS unlisted_since,
         least(staged.first_seen_at, article.first_seen_at) AS first_seen_at,
-    {% for name in attributes + ["msgid", "publication_date", "extra", "first_seen_at"] %}
+    {% for name in attributes + ["msgid", "publication_date"] + more %}
     article.{{ name }} AS old_{{ name }}{{ "," if not loop.last }}
     {% endfor %}
     FROM staged_article AS staged
@@ -40,9 +45,7 @@ changed AS MATERIALIZED (
     WHERE
         old_msgid IS NULL
         OR publication_date != old_publication_date
-        OR first_seen_at != old_first_seen_at
-        OR extra IS DISTINCT FROM old_extra
-        {% for name in attributes %}
+        {% for name in attributes + more %}
         OR {{ name }} IS DISTINCT FROM old_{{ name }}
         {% endfor %}
 ),
@@ -58,26 +61,6 @@ titles AS (
     WHERE title != old_title
 ),
 
-sighted AS (
-    INSERT INTO weixin.article_sighting (appid, msgid, dataset)
-    SELECT
-        staged.appid,
-        staged.msgid,
-        :dataset
-    FROM staged_article AS staged
-    WHERE
-        NOT EXISTS (
-            SELECT
-            FROM weixin.article_sighting AS known
-            WHERE
-                known.appid = staged.appid
-                AND known.msgid = staged.msgid
-                AND known.dataset = :dataset
-                AND (:is_fold OR known.unlisted_since IS NULL)
-        )
-    ON CONFLICT (appid, msgid, dataset) DO UPDATE SET unlisted_since = NULL
-),
-
 written AS (
     INSERT INTO weixin.dim_article (
         appid,
@@ -85,9 +68,7 @@ written AS (
         message_id,
         position,
         publication_date,
-        {{ attributes | join(",\n        ") }},
-        extra,
-        first_seen_at
+        {{ (attributes + more) | join(",\n        ") }}
     )
     SELECT
         appid,
@@ -95,9 +76,7 @@ written AS (
         message_id,
         position,
         publication_date,
-        {{ attributes | join(",\n        ") }},
-        extra,
-        first_seen_at
+        {{ (attributes + more) | join(",\n        ") }}
     FROM changed
     ON CONFLICT (appid, msgid) DO UPDATE SET
         publication_date = excluded.publication_date,
@@ -105,7 +84,8 @@ written AS (
         {{ name }} = excluded.{{ name }},
         {% endfor %}
         extra = excluded.extra,
-        first_seen_at = excluded.first_seen_at
+        first_seen_at = excluded.first_seen_at,
+        unlisted_since = excluded.unlisted_since
 )
 
 SELECT

@@ -35,6 +35,7 @@ WITH different AS MATERIALIZED (
         fact.changed_at,
         greatest(:changed_at, fact.changed_at + interval '1 microsecond') AS replaced_at,
         to_jsonb(fact) AS old_row,
+        fact.ctid AS old_ctid,
         (
             {{ extra() }} IS DISTINCT FROM fact.extra
             {% for metric in metrics %}
@@ -119,9 +120,7 @@ updated AS (
     WHERE
         NOT different.is_new
         AND (different.has_other_values OR different.is_whole)
-        {% for column in key %}
-        AND fact.{{ column }} = different.{{ column }}
-        {% endfor %}
+        AND fact.ctid = different.old_ctid
     RETURNING fact.appid, different.day, different.has_other_values
 )
 

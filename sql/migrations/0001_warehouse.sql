@@ -45,10 +45,14 @@ CREATE TABLE weixin.dim_article (
     publish_type smallint,
     extra jsonb,
     first_seen_at timestamptz NOT NULL,
+    unlisted_since jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (appid, msgid)
 );
 -- the account comes last: first, a planner without statistics would read all its articles for each
 CREATE INDEX dim_article_publication_date ON weixin.dim_article (publication_date, appid);
+-- few
+CREATE INDEX dim_article_is_unlisted ON weixin.dim_article (appid)
+WHERE jsonb_path_exists(unlisted_since, '$.* ? (@ != null)');
 COMMENT ON TABLE weixin.dim_article IS 'One row per article of an account; each attribute is the newest non-null value WeChat gave';
 COMMENT ON COLUMN weixin.dim_article.appid IS 'The account: msgids repeat between accounts';
 COMMENT ON COLUMN weixin.dim_article.msgid IS 'WeChat''s id of the article, <message>_<position>';
@@ -61,6 +65,7 @@ COMMENT ON COLUMN weixin.dim_article.content_url IS 'Address as item key content
 COMMENT ON COLUMN weixin.dim_article.publish_type IS '0: followers were notified, 1: they were not; only getarticletotaldetail gives it';
 COMMENT ON COLUMN weixin.dim_article.extra IS 'Item keys the pipeline does not know, and known ones whose value has an unexpected type';
 COMMENT ON COLUMN weixin.dim_article.first_seen_at IS 'Fetch time of the earliest answer that listed it';
+COMMENT ON COLUMN weixin.dim_article.unlisted_since IS 'By dataset that ever listed it: fetch time of its first ready answer for the publication day that no longer did, or null while the newest one does; one may list an article that the other does not';
 
 CREATE TABLE weixin.dim_article_title_history (
     history_id bigint GENERATED ALWAYS AS IDENTITY,
@@ -76,22 +81,6 @@ COMMENT ON COLUMN weixin.dim_article_title_history.appid IS 'The account';
 COMMENT ON COLUMN weixin.dim_article_title_history.msgid IS 'The article';
 COMMENT ON COLUMN weixin.dim_article_title_history.title IS 'The title that was replaced';
 COMMENT ON COLUMN weixin.dim_article_title_history.replaced_at IS 'When the next title was loaded';
-
-CREATE TABLE weixin.article_sighting (
-    appid text NOT NULL,
-    msgid text NOT NULL,
-    dataset text NOT NULL,
-    unlisted_since timestamptz,
-    PRIMARY KEY (appid, msgid, dataset)
-);
--- few
-CREATE INDEX article_sighting_is_unlisted ON weixin.article_sighting (appid, dataset)
-WHERE unlisted_since IS NOT NULL;
-COMMENT ON TABLE weixin.article_sighting IS 'One row per article and dataset that ever listed it: both datasets describe the same articles, but one may list an article that the other does not';
-COMMENT ON COLUMN weixin.article_sighting.appid IS 'The account';
-COMMENT ON COLUMN weixin.article_sighting.msgid IS 'The article';
-COMMENT ON COLUMN weixin.article_sighting.dataset IS 'Which endpoint: article_total, …';
-COMMENT ON COLUMN weixin.article_sighting.unlisted_since IS 'Fetch time of the first ready answer for its publication day that no longer listed it; null while the newest one lists it';
 
 CREATE TABLE weixin.raw_response (
     raw_response_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

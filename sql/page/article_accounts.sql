@@ -5,7 +5,7 @@ SELECT
 FROM weixin.dim_account AS account
 WHERE
     EXISTS (
-        SELECT FROM weixin.article_sighting AS sighting
-        WHERE sighting.appid = account.appid AND sighting.dataset = :dataset
+        SELECT FROM weixin.dim_article AS article
+        WHERE article.appid = account.appid AND article.unlisted_since ? :dataset
     )
 ORDER BY account.is_active DESC, account.name ASC, account.appid ASC

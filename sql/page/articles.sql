@@ -10,15 +10,7 @@ SELECT
 FROM (
     SELECT listed.*
     FROM weixin.dim_article AS listed
-    WHERE
-        listed.appid = :appid
-        AND EXISTS (
-            SELECT FROM weixin.article_sighting AS sighting
-            WHERE
-                sighting.appid = listed.appid
-                AND sighting.msgid = listed.msgid
-                AND sighting.dataset = :dataset
-        )
+    WHERE listed.appid = :appid AND listed.unlisted_since ? :dataset
     ORDER BY listed.publication_date DESC, listed.position ASC, listed.msgid ASC
     LIMIT :most
 ) AS article

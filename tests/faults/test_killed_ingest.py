@@ -92,7 +92,7 @@ def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[
         assert sum(count > 1 for (count,) in shared[1:]) > 1 or not dataset.describes_articles
         assert len(contents["coverage"]) == ACCOUNTS * DAYS
         assert len(contents["fact_history"]) >= ACCOUNTS * (DAYS - 1)
-        described = ("dim_article", "dim_article_title_history", "article_sighting")
+        described = ("dim_article", "dim_article_title_history")
         empty = {*(described if not dataset.describes_articles else ())}
         if not odd_rows(dataset):
             empty.add("rejected_row")

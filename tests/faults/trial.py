@@ -136,7 +136,6 @@ class Trial:
 TABLES = (
     "dim_article",
     "dim_article_title_history",
-    "article_sighting",
     "coverage",
     "raw_response",
     "rejected_row",

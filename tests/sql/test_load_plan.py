@@ -29,7 +29,7 @@ FETCHED_AT = datetime(2024, 6, 14, 2, 30, tzinfo=UTC)
 KNOWN = Account("a1", "wx1", "", "known")
 NEW = Account("a2", "wx2", "", "new since the statistics were made")
 TABLES = (
-    *(FACT, "dim_article", "dim_article_title_history", "article_sighting"),
+    *(FACT, "dim_article", "dim_article_title_history"),
     *("coverage", "raw_response", "rejected_row"),
 )
 HISTORY = f"""
@@ -47,12 +47,10 @@ HISTORY = f"""
     SELECT appid, msgid, day + age, day, age, 1, now(), now()
     FROM article CROSS JOIN generate_series(0, 6) AS age;
     INSERT INTO weixin.dim_article (appid, msgid, message_id, position, publication_date,
-        first_seen_at)
-    SELECT appid, msgid, msgid, 1, day, now() FROM article;
+        first_seen_at, unlisted_since)
+    SELECT appid, msgid, msgid, 1, day, now(), '{{"article_total": null}}' FROM article;
     INSERT INTO weixin.dim_article_title_history (appid, msgid, title, replaced_at)
     SELECT appid, msgid, msgid, now() FROM article;
-    INSERT INTO weixin.article_sighting (dataset, appid, msgid)
-    SELECT 'article_total', appid, msgid FROM article;
     INSERT INTO weixin.raw_response (raw_response_id, dataset, appid, day, body, body_sha256,
         fetched_at, last_seen_at) OVERRIDING SYSTEM VALUE
     SELECT raw_response_id, 'article_total', appid, day, '', sha256(msgid::bytea), '{FIRST_DAY}',
@@ -73,14 +71,8 @@ HISTORY = f"""
 
 LOOKUPS = {
     "fact/merge.sql": {FACT: "appid msgid stat_date", "raw_response": "raw_response_id"},
-    "dim_article/load.sql": {
-        "dim_article": "appid msgid",
-        "article_sighting": "dataset appid msgid",
-    },
-    "article_sighting/unlist.sql": {
-        "dim_article": "appid publication_date",
-        "article_sighting": "dataset appid msgid",
-    },
+    "dim_article/load.sql": {"dim_article": "appid msgid"},
+    "dim_article/unlist.sql": {"dim_article": "appid publication_date"},
     "coverage/before.sql": {
         "coverage": "dataset appid day",
         "raw_response": "dataset appid day",

@@ -215,6 +215,6 @@ def _judge(
                 if after[appid, day].list_sha256 == newest.get((appid, day))
                 for msgid, at in since.items()
             ]
-            merge.unlist("article_sighting/unlist_again.sql", articles)
+            merge.unlist("dim_article/unlist_again.sql", articles)
             connection.commit()
     return len(others)

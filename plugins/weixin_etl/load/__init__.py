@@ -58,7 +58,7 @@ class Load:
             counts = self._merge(merge, staged, known)
             after = self._judge(merge, chunks, known)
             merge.save(after)
-            merge.unlist("article_sighting/unlist.sql", _unlisted(staged, known, after))
+            merge.unlist("dim_article/unlist.sql", _unlisted(staged, known, after))
             record(connection, self.run, staged, counts)
         _hear(self.heard, staged)
         return sum(counts.values(), Counts())

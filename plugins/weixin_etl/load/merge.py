@@ -5,6 +5,7 @@ A pair's newest answer is written over what is there, field by field; a fold of 
 replaces what is there. What stays as it is is not written.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -206,10 +207,10 @@ def _rounds(answers: Sequence[Staged]) -> Iterator[list[Staged]]:
     left = sorted(answers, key=lambda it: it.pair, reverse=True)
     while left:
         now, later = list[Staged](), list[Staged]()
-        listed: Articles = set()
+        listed = defaultdict[str, set[str]](set)
         for it in left:
-            articles = {(it.pair[0], msgid) for msgid in it.msgids}
-            (now if listed.isdisjoint(articles) else later).append(it)
-            listed |= articles
+            of_account = listed[it.account.appid]
+            (now if of_account.isdisjoint(it.msgids) else later).append(it)
+            of_account.update(it.msgids)
         yield now
         left = later

@@ -108,7 +108,7 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
             body_sha256=body_sha256,
             body_end=body_end,
             msgids=[*parsed.articles],
-            articles=article_lines(dataset, (account.appid, day), ((it, at) for it in articles)),
+            articles=article_lines(dataset, (account.appid, day), [(it, at) for it in articles]),
             rows=[line for article in articles for line in row_lines(dataset, article)],
             rejected=parsed.rejected,
             unknown_metrics=frozenset(parsed.unknown_metrics),
@@ -196,12 +196,13 @@ def row_end(dataset: Dataset, pair: Pair, raw_response_id: int, fetched_at: date
 
 
 def article_lines(
-    dataset: Dataset, pair: Pair, articles: Iterable[tuple[Article, datetime]]
+    dataset: Dataset, pair: Pair, articles: Collection[tuple[Article, datetime]]
 ) -> bytes:
     """CSV lines of a pair's articles, each with when it was first listed."""
     if not dataset.describes_articles:
         return b""
-    return b"".join(_article_line(it) + line_end(*pair, at) for it, at in articles)
+    ends = {at: line_end(*pair, at) for at in {at for _, at in articles}}
+    return b"".join(_article_line(it) + ends[at] for it, at in articles)
 
 
 def _article_line(article: Article) -> bytes:

@@ -13,7 +13,7 @@ from weixin_etl.load import Staged
 
 log = logging.getLogger(__name__)
 
-ENOUGH_BYTES = 4 << 20
+ENOUGH_BYTES = 1 << 20
 """Bytes of answers that are handed on together."""
 
 
@@ -43,7 +43,7 @@ def extract(
     """
     Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
-    Chunks that are complete are yielded together: 4 MB of answers or more, up to half of
+    Chunks that are complete are yielded together: 1 MB of answers or more, up to half of
     `most_bytes` or a single one, or what there is after `most_seconds`. Calls go on while the
     caller works, until the other half waits for it. An account's next chunk begins when the one
     before is complete.

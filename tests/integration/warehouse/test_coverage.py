@@ -5,7 +5,7 @@ What makes a pair ready or final is proven in tests/unit/test_rules.py; here, th
 judged by are those of the pair and its chunk, and are stored whole.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -146,8 +146,16 @@ def test_an_article_whose_rows_are_no_list_is_still_listed(warehouse: Engine):
 
     assert of_pair(warehouse, "article_count, error_kind") == (2, None)
     assert coverage(warehouse, "list_sha256") == [listed]
-    missed = "SELECT msgid FROM weixin.article_sighting WHERE unlisted_since IS NOT NULL"
-    assert rows(warehouse, missed) == []
+    assert unlisted(warehouse) == [("1_1", None), ("1_2", None)]
+
+
+def unlisted(warehouse: Engine) -> list[tuple[object, ...]]:
+    """Each article, and since when the dataset no longer lists it."""
+    found = rows(warehouse, "SELECT msgid, unlisted_since FROM weixin.dim_article ORDER BY msgid")
+    return [
+        (msgid, since["article_total"] and datetime.fromisoformat(since["article_total"]))
+        for msgid, since in found
+    ]
 
 
 def test_an_article_that_only_an_answer_that_was_not_ready_listed(warehouse: Engine):
@@ -157,8 +165,7 @@ def test_an_article_that_only_an_answer_that_was_not_ready_listed(warehouse: Eng
     for answer, when in ((body(first), "21 10:30"), (both, "22 08:30"), (body(first), "22 10:30")):
         load_pairs(warehouse, pair(answer, when))
 
-    missed = "SELECT msgid, unlisted_since FROM weixin.article_sighting ORDER BY msgid"
-    assert rows(warehouse, missed) == [("1_1", None), ("1_2", at("22 10:30"))]
+    assert unlisted(warehouse) == [("1_1", None), ("1_2", at("22 10:30"))]
 
 
 def test_the_most_articles_ever_listed_are_remembered(warehouse: Engine):

@@ -108,7 +108,7 @@ OF_IMPORT = ("changed_at", "replaced_at", "rejected_at", "resolved_at")
 """Instants of the import itself."""
 BETWEEN = ("fact_history", "dim_article_title_history")
 """What stood between two imports is kept."""
-ARCHIVED = ("dim_account", "coverage", "raw_response", "rejected_row", "article_sighting")
+ARCHIVED = ("dim_account", "coverage", "raw_response", "rejected_row")
 FACTS = ("fact_article_total", "fact_article_total_detail", "dim_article")
 
 

@@ -49,7 +49,6 @@ TABLES_OF_FIGURES = (
     "dim_article_title_history",
     "rejected_row",
     "dim_article",
-    "article_sighting",
 )
 FIGURES = "msgid, stat_date::text, int_page_read_count, share_count"
 
@@ -77,6 +76,7 @@ def test_first_load(warehouse: Engine):
         "publish_type": 1,
         "extra": {"like_num": 7, "user_source": 0},
         "first_seen_at": at("22 08:30"),
+        "unlisted_since": {"article_total": None},
     }
     assert (second["position"], second["title"], second["extra"]) == (2, None, None)
 

@@ -338,7 +338,8 @@ class Loaded:
             values = {**dict(zip(ATTRIBUTES, attributes, strict=True)), **(extra or {})}
             tables.articles[appid, msgid] = {"day": day, "first": first, **given_values(values)}
         listed = self.rows(
-            "SELECT appid, dataset, msgid, unlisted_since FROM weixin.article_sighting "
+            "SELECT appid, said.key, msgid, cast(said.value AS timestamptz) "
+            "FROM weixin.dim_article CROSS JOIN jsonb_each_text(unlisted_since) AS said "
             "WHERE appid = ANY(:appids)"
         )
         tables.unlisted = {key: since for *key_, since in listed if (key := tuple(key_))}

@@ -30,7 +30,7 @@ RUN = replace(
     begin_date=DAYS[1],
     end_date=DAYS[0],
 )
-TABLES = ("fact_article_total", "dim_article", "article_sighting", "raw_response", "coverage")
+TABLES = ("fact_article_total", "dim_article", "raw_response", "coverage")
 ANSWERING = "SELECT appid, day FROM weixin.raw_response ORDER BY 1, 2 DESC"
 
 

@@ -121,7 +121,7 @@ class TestReader:
 
     READABLE = (
         *("dim_account", "dim_article", *(it.fact for it in DATASETS.values())),
-        *("collected_since", "coverage", "run_report", "article_sighting"),
+        *("collected_since", "coverage", "run_report"),
         *("incident", "api_call"),
         *HISTORIES,
     )

@@ -73,7 +73,7 @@ def test_a_day_is_loaded_corrected_and_final(warehouse: Engine, dataset: Dataset
     """New rows, then nothing, then a row with another figure: the old one goes to the history."""
     know(warehouse, ACCOUNT.appid)
     count = len(json.loads(answer(dataset))["list"])
-    tables = ["dim_article", "article_sighting"]
+    tables = ["dim_article"]
 
     first, again, other = (
         load(warehouse, dataset, came(dataset, what, fetched))[0].counts

@@ -157,7 +157,6 @@ def raw_answers(warehouse: Engine) -> list[tuple[bytes, datetime]]:
 
 HISTORY = ("dataset", "appid", "item", "stat_date", "changed_at", "replaced_at", "cause")
 TABLES = (
-    "article_sighting",
     "dim_article",
     "dim_article_title_history",
     "fact_article_total",

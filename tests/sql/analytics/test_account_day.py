@@ -31,7 +31,7 @@ def given(dataset: Dataset, seed: int) -> dict[str, list[dict[str, Any]]]:
     """
     chance = random.Random(seed)  # no secret
     tables: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in ("dim_article", "article_sighting", "coverage", dataset.fact)
+        name: [] for name in ("dim_article", "listed", "coverage", dataset.fact)
     }
     figures = [metric.name for metric in dataset.wholes][:3]
     for account in range(4):
@@ -48,9 +48,7 @@ def given(dataset: Dataset, seed: int) -> dict[str, list[dict[str, Any]]]:
                 its_first, its_last = day - DAY * 2 * is_moved, last - DAY * 2 * is_gone
                 since = datetime.combine(last, datetime.min.time(), SHANGHAI) if is_gone else None
                 tables["dim_article"].append({**key, "publication_date": day})
-                tables["article_sighting"].append(
-                    {**key, "dataset": dataset.name, "unlisted_since": since}
-                )
+                tables["listed"].append({**key, "dataset": dataset.name, "unlisted_since": since})
                 value = 0
                 for age in range((its_last - its_first).days + 1):
                     if is_odd and chance.random() < 0.06:

@@ -52,7 +52,7 @@ def test_every_view_has_a_case(connection: Connection) -> None:
 
 def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: MetaData) -> None:
     """Nor on what they add up to, over articles, days and the entries of a list."""
-    given: dict[str, list[cases.Row]] = {"dim_article": [], "article_sighting": []}
+    given: dict[str, list[cases.Row]] = {"dim_article": [], "listed": []}
     of_article = {"publication_date": "2026-11-02"}
     for msgid in ("1_1", "1_2"):
         of_message = {"message_id": "1", "position": 1, "title": "春"}
@@ -74,7 +74,7 @@ def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: Met
         for item in items[dataset.item.name] if dataset.item else [None]:
             key = {dataset.item.name: item} if dataset.item else {}
             if dataset.describes_articles:
-                given["article_sighting"].append({**key, "dataset": dataset.name})
+                given["listed"].append({**key, "dataset": dataset.name})
             for day, figures in (("02", largest), ("03", smallest), ("04..2026-11-08", largest)):
                 row = {**place, **key, "stat_date": f"2026-11-{day}"}
                 facts.append({**row, **figures})

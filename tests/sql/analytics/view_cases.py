@@ -56,7 +56,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "dim_account": {"appid": "wx1", "name": "报纸", "conn_id": "wx1", "first_seen_at": _SEEN},
     "dim_article": {"appid": "wx1", "first_seen_at": _SEEN},
-    "article_sighting": {"appid": "wx1", "dataset": "article_total"},
     "raw_response": {
         "day": "2026-11-20",
         "body": b"",
@@ -105,7 +104,15 @@ def read(path: Path, day: date) -> Any:
 
 
 def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[Row]]) -> None:
-    """Insert the rows. Accounts that the case does not describe are as before any load."""
+    """
+    Insert the rows. Accounts that the case does not describe are as before any load.
+
+    What is `listed` is noted with its article.
+    """
+    given = {name: [*rows] for name, rows in given.items()}
+    listed = given.pop("listed", [])
+    if "dim_article" in given:
+        given["dim_article"] = [_with_listed(article, listed) for article in given["dim_article"]]
     named = {row.get("appid", "wx1") for rows in given.values() for row in rows}
     described = {row.get("appid", "wx1") for row in given.get("dim_account", [])}
     others = [{"appid": appid} for appid in sorted(named - described)]
@@ -121,6 +128,17 @@ def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[
             alike.setdefault(frozenset(row), []).append(row)
         for same in alike.values():
             connection.execute(table.insert(), same)
+
+
+def _with_listed(article: Row, listed: Sequence[Row]) -> Row:
+    """An article, with what is `listed` of it."""
+    key = article.get("appid", "wx1"), article["msgid"]
+    since = {
+        one.get("dataset", "article_total"): one.get("unlisted_since")
+        for one in listed
+        if (one.get("appid", "wx1"), one["msgid"]) == key
+    }
+    return {**article, "unlisted_since": {name: at and str(at) for name, at in since.items()}}
 
 
 def _covered(pair: dict[str, Any]) -> dict[str, Any]:
