@@ -1,6 +1,6 @@
-{% from "analytics/macros.jinja" import unlisted_since %}
 -- Since when no answer of their publication day has listed articles, found anew by a fold of all
 -- its kept answers: one row each that is not so already.
+{% from "analytics/macros.jinja" import unlisted_since %}
 UPDATE weixin.dim_article AS article
 SET unlisted_since = article.unlisted_since || jsonb_build_object('{{ dataset.name }}', said.at)
 FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS said (

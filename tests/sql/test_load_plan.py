@@ -70,7 +70,7 @@ HISTORY = f"""
 """Half a million rows of the fact and all that belongs to them."""
 
 LOOKUPS = {
-    "fact/merge.sql": {FACT: "appid msgid stat_date", "raw_response": "raw_response_id"},
+    "fact/merge.sql": {FACT: "Tid Scan | appid msgid stat_date", "raw_response": "raw_response_id"},
     "dim_article/load.sql": {"dim_article": "appid msgid"},
     "dim_article/unlist.sql": {"dim_article": "appid publication_date"},
     "coverage/before.sql": {
