@@ -6,7 +6,6 @@ PORT ?= 8080
 BIN := .venv/bin
 UV := $(BIN)/uv
 INSTALLED := .venv/.installed
-PEERS := .venv-peers/.installed
 DBT := .venv-dbt/.installed
 SUPERSET := .venv-superset/.installed
 BUILD := $(UV) build --quiet --build-constraints requirements-dev.txt --require-hashes
@@ -17,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down airflow etl probe psql migrate secrets test test-all soak test-compose test-newcomer test-superset superset dbt matrix bench bench-peers audit plotly wheel release lint format lock clean
+.PHONY: help setup run up down airflow etl probe psql migrate secrets test test-all soak test-compose test-newcomer test-superset superset dbt  bench audit plotly wheel release lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,9 +59,6 @@ bench: $(INSTALLED) ## Measure the analysts' queries, the load, and whole runs; 
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/accounts.py --accounts 1 100 1000
 
-bench-peers: $(INSTALLED) $(PEERS) ## Compare the load with other loaders; POSTGRES=/usr/lib/postgresql/15/bin for that server
-	$(BIN)/python benchmarks/load.py --shape morning --peers $(if $(POSTGRES),--postgres $(POSTGRES))
-
 test-compose: $(INSTALLED) ## Test installation, upgrade, backup and restore with docker compose
 	$(BIN)/pytest -m compose tests/e2e/compose
 
@@ -75,9 +71,6 @@ test-superset: $(INSTALLED) $(SUPERSET) ## Test the dashboard in Apache Superset
 superset: $(SUPERSET) ## Install Apache Superset into .venv-superset
 
 dbt: $(DBT) ## Install dbt into .venv-dbt
-
-matrix: $(INSTALLED) $(DBT) ## Run the tests on each Python from 3.11 to 3.13, and on the lowest requirements
-	$(BIN)/nox
 
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
 	@$(BIN)/python -c 'import json, urllib.request as web; json.load(web.urlopen("$(KNOWN_TO_BE_VULNERABLE)", timeout=60))["vulnerabilities"][0]' 2>/dev/null \
@@ -121,13 +114,12 @@ lock: $(INSTALLED) ## Resolve the requirements again
 	$(LOCK) pyproject.toml --extra server --output-file requirements.txt
 	$(LOCK) pyproject.toml --extra server --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
 	$(LOCK) pyproject.toml --resolution lowest-direct --output-file requirements-lowest.txt
-	$(LOCK) benchmarks/peers/requirements.in --output-file benchmarks/peers/requirements.txt
 	$(LOCK) analytics/dbt/requirements.in --output-file analytics/dbt/requirements.txt
 	$(LOCK) analytics/superset/requirements.in --output-file analytics/superset/requirements.txt
 
 clean: ## Remove the environments and caches; the figures in .weixin stay
 	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/python -m weixin_local down; fi
-	rm -rf .venv .venv-peers .venv-dbt .venv-superset .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-dbt .venv-superset .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The locked uv, with its hashes; it installs everything else, with hashes as well.
 $(INSTALLED): requirements-dev.txt pyproject.toml
@@ -144,12 +136,6 @@ $(INSTALLED): requirements-dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
-	@touch $@
-
-# What the load is compared with, in an environment of its own.
-$(PEERS): benchmarks/peers/requirements.txt | $(INSTALLED)
-	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-peers
-	@$(UV) pip install --quiet --python .venv-peers/bin/python --require-hashes -r $<
 	@touch $@
 
 # dbt for the package under analytics/dbt, in an environment of its own. It runs on Python 3.11 to

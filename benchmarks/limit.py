@@ -8,23 +8,33 @@ and the insert of the new and changed ones, in one transaction, into a table wit
 and primary key: no further index, no history, no bookkeeping.
 """
 
+import argparse
 import csv
 import io
 from pathlib import Path
 
 import psycopg2
-from contender import COLUMNS, KEY, METRICS, TABLE, Load, create_table, main, read, rows
+from answers import COLUMNS, KEY, METRICS, Load, read, rows, tell
 
+TABLE = "limit_article_total"
 FURTHER = {
     "extra": "jsonb",
     "raw_response_id": "bigint NOT NULL",
     "fetched_at": "timestamptz NOT NULL",
     "changed_at": "timestamptz NOT NULL",
 }
-"""The columns the fact has beside those of every contender."""
+"""The fact's columns beside those of an answer."""
 
 COMPARED = (*METRICS, "extra")
 UPDATED = (*COLUMNS[len(KEY) :], *FURTHER)
+CREATE = f"""
+    CREATE TABLE IF NOT EXISTS {TABLE} (
+        appid text, msgid text, stat_date date, publication_date date NOT NULL,
+        {", ".join(f"{name} bigint" for name in METRICS)},
+        {", ".join(f"{name} {kind}" for name, kind in FURTHER.items())},
+        PRIMARY KEY ({", ".join(KEY)})
+    )
+"""
 SESSION = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
 """Rows are looked up by the key, however many the table has."""
 
@@ -43,12 +53,20 @@ MERGE = f"""
 """
 
 
+def main() -> None:
+    """Load a file."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--answers", type=Path, required=True)
+    parser.add_argument("--url", required=True)
+    options = parser.parse_args()
+    tell(prepare(options.answers, options.url))
+
+
 def prepare(answers: Path, url: str) -> Load:
     """Connect, create the table, write the rows as COPY takes them."""
     connection = psycopg2.connect(url)
     cursor = connection.cursor()
-    further = [f"{name} {type_}" for name, type_ in FURTHER.items()]
-    cursor.execute(f"{create_table(*further)}; {SESSION}")
+    cursor.execute(f"{CREATE}; {SESSION}")
     connection.commit()
     lines, count = ready_lines(answers)
 
@@ -74,4 +92,4 @@ def ready_lines(answers: Path) -> tuple[io.StringIO, int]:
 
 
 if __name__ == "__main__":
-    main(prepare)
+    main()

@@ -1,13 +1,11 @@
 """
 How near the load is to what Postgres itself can do.
 
-    python benchmarks/load.py [--shape morning …] [--peers …] [--rounds 5] [--postgres a/folder]
+    python benchmarks/load.py [--shape morning …] [--rounds 5] [--postgres a/folder]
     python benchmarks/load.py --answers FILE --url postgresql://…/a_database
 
-Without a file: ours and the limit (`limit.py`) with every shape but the largest, then with an
+Without a file: the load and its limit (`limit.py`) with every shape but the largest, then with an
 ordinary morning beside five million rows of other accounts, on a server of its own; prints a table.
-With `--peers` beside other loaders too: short programs in `peers/`, each written as its own
-documentation advises, which run in `.venv-peers` (`make bench-peers` installs that).
 With one: loads its answers as an ingest does once it has fetched them, raw answers, the rows that
 are replaced, coverage and report included, and prints a line.
 """
@@ -21,37 +19,30 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import contender
-from contender import line_of
-from contest import LIMIT, OURS, PEERS, hold, peer
+import contest
+from answers import Load, line_of, tell
 from shapes import SHAPES
 from sqlalchemy import Engine
 
-from weixin_etl import clock, warehouse
+from weixin_etl import clock, load, warehouse
 from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
-from weixin_etl.load import Load, Staged, staged
+from weixin_etl.load import Staged, staged
 from weixin_etl.model import Account, Run
 from weixin_etl.run import Settings
 from weixin_etl.run.extract import extract
 from weixin_etl.run.ingest import COMMIT_SECONDS
 from weixin_etl.run.outcome import chunks_of
 
-RUNS = (
-    ("small", 0),
-    ("morning", 0),
-    ("busy", 0),
-    ("morning", 5_000_000),
-)
+RUNS = (("small", 0), ("morning", 0), ("busy", 0), ("morning", 5_000_000))
 """Shapes, each with the rows of other accounts that are there already."""
 
 
 def main() -> None:
-    """Load a file, or hold the contest."""
+    """Load a file, or measure."""
     parser = argparse.ArgumentParser(description="Time the load against its limit.")
     parser.add_argument("--shape", nargs="+", choices=SHAPES, help="which answers to load")
-    parser.add_argument("--peers", nargs="*", choices=PEERS, help="which other loaders too (all)")
     parser.add_argument("--rounds", type=int, default=5, help="print medians of so many (5)")
     parser.add_argument("--postgres", type=Path, help="a folder with other server programs")
     parser.add_argument("--answers", type=Path, help="load this file instead")
@@ -60,12 +51,10 @@ def main() -> None:
     if bool(options.answers) != bool(options.url):
         parser.error("--answers and --url go together")
     if options.answers:
-        contender.contend(prepare, options.answers, options.url)
-        return
-    runs = [(shape, 0) for shape in options.shape] if options.shape else RUNS
-    peers = () if options.peers is None else options.peers or PEERS
-    contenders = (LIMIT, OURS, *map(peer, peers))
-    hold(contenders, runs, rounds=options.rounds, postgres=options.postgres)
+        tell(prepare(options.answers, options.url))
+    else:
+        runs = [(shape, 0) for shape in options.shape] if options.shape else RUNS
+        contest.hold(runs, rounds=options.rounds, postgres=options.postgres)
 
 
 class Place(NamedTuple):
@@ -90,7 +79,7 @@ def places(file: BinaryIO) -> Iterator[Place]:
             yield Place(line.appid, day, line.fetched_at, offset, size)
 
 
-def prepare(answers: Path, url: str) -> contender.Load:
+def prepare(answers: Path, url: str) -> Load:
     """Connect to the warehouse, migrate it, and find where the file has its answers."""
     warehouse.migrate(url)
     engine = warehouse.engine(url)
@@ -105,7 +94,7 @@ def load_answers(engine: Engine, file: int, part: list[Place]) -> int:
     run = Run("benchmark", DATASET, clock.beijing_date(clock.now()))
     settings = Settings()
     row_count = 0
-    load = Load(engine, run, ready_hour=settings.ready_hour)
+    merging = load.Load(engine, run, ready_hour=settings.ready_hour)
     for fetched in extract(
         _accounts(file, part),
         _ask,
@@ -113,7 +102,7 @@ def load_answers(engine: Engine, file: int, part: list[Place]) -> int:
         most_bytes=settings.commit_bytes,
         most_seconds=COMMIT_SECONDS,
     ):
-        load.commit([chunk.staged for chunk in fetched])
+        merging.commit([chunk.staged for chunk in fetched])
         came = [one for chunk in fetched for one in chunk.staged]
         row_count += sum(one.row_count for one in came)
         if unreadable := [one for one in came if one.error]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 import msgspec
-from contender import METRICS
+from answers import METRICS
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_sandbox.titles import title
