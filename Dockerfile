@@ -14,6 +14,7 @@ RUN uv venv --no-cache /opt/weixin-etl \
 COPY pyproject.toml README.md LICENSE ./
 COPY plugins/weixin_etl plugins/weixin_etl
 COPY sql sql
+COPY dags dags
 RUN uv build --no-cache --wheel --build-constraints requirements-dev.txt --require-hashes \
     && uv pip install --no-cache --python /opt/weixin-etl --compile-bytecode \
         --no-deps dist/*.whl

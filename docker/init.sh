@@ -1,5 +1,5 @@
 #!/bin/sh
-# Migrates both databases and creates Airflow's admin and pool. May be run again.
+# Migrates both databases and creates Airflow's admin. May be run again.
 set -eu
 
 airflow db migrate
@@ -12,7 +12,3 @@ printf '%s\n%s\n' "$AIRFLOW_ADMIN_PASSWORD" "$AIRFLOW_ADMIN_PASSWORD" |
 
 # FAB's Viewer and User see no page of a plugin otherwise; so does each role that is to see it
 airflow roles add-perms Viewer User --action can_read --resource Plugins
-
-# an existing pool is left as it is: someone may have changed its slots
-airflow pools get weixin_api >/dev/null 2>&1 ||
-    airflow pools set weixin_api 16 "tasks that call the WeChat API"

@@ -28,7 +28,10 @@ _DAY: dict[str, Any] = {"type": _day, "metavar": "YYYY-MM-DD"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code. An error is one sentence on stderr."""
-    return run_command(_parser().parse_args(argv), before=read_airflows_database)
+    options = _parser().parse_args(argv)
+    if options.command is dag:  # it needs no Airflow
+        return run_command(options)
+    return run_command(options, before=read_airflows_database)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +71,7 @@ def _add_kept(commands: Any) -> None:
     add("--rejected", action="store_true", help="only days with open rejected parts")
     add("--apply", action="store_true", help="write the difference")
     add_command(commands, import_).add_argument("file", nargs="+", type=Path)
+    add_command(commands, dag)
 
 
 def read_airflows_database() -> None:
@@ -108,16 +112,19 @@ def status(options: argparse.Namespace) -> int:
 
 def answers(options: argparse.Namespace) -> None:
     """Print WeChat's exact answer for an account and a day; on a terminal, printable text only."""
-    from weixin_etl.orchestration.commands.answers import list_answers, show_answer
+    from weixin_etl.kept.answers import answers_of_pair
+    from weixin_etl.orchestration.commands.kept import list_answers, show_answer
+    from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
-    pair = DATASETS[options.dataset], options.account, options.publication_day
-    list_answers(*pair) if options.list else show_answer(*pair, options.id)
+    dataset, day = DATASETS[options.dataset], options.publication_day
+    kept = answers_of_pair(open_warehouse(), dataset, options.account, day)
+    list_answers(kept) if options.list else show_answer(kept, options.id)
 
 
 def replay(options: argparse.Namespace) -> None:
     """Rebuild facts from the kept answers, without a call; shows the difference unless --apply."""
     from weixin_etl.kept.answers import Selection
-    from weixin_etl.orchestration.commands.replay import show_replay
+    from weixin_etl.orchestration.commands.kept import show_replay
 
     dataset, accounts = DATASETS[options.dataset], tuple(options.accounts)
     selected = Selection(dataset, accounts, options.begin, options.end, options.rejected)
@@ -126,9 +133,16 @@ def replay(options: argparse.Namespace) -> None:
 
 def import_(options: argparse.Namespace) -> int:
     """Load answers that another program kept: files of JSON lines, or - for standard input."""
-    from weixin_etl.orchestration.commands.imports import show_import
+    from weixin_etl.orchestration.commands.kept import show_import
 
     return show_import(options.file)
+
+
+def dag(_: argparse.Namespace) -> None:
+    """Print the file of the DAGs, for the DAG folder of another Airflow."""
+    packaged = Path(__file__).parent / "dags"
+    folder = packaged if packaged.is_dir() else Path(__file__).parents[2] / "dags"
+    sys.stdout.write((folder / "weixin_article_statistics.py").read_text(encoding="utf-8"))
 
 
 def add_command(commands: Any, command: Any, **options: Any) -> argparse.ArgumentParser:

@@ -91,7 +91,6 @@ class ProblemKind(StrEnum):
     WAREHOUSE_SETUP = Kind("warehouse_setup", "the warehouse cannot be used", is_no_answer=True)
     PROGRAM = Kind("program", "{who}: program fault", is_retried=True, is_no_answer=True)
     NOT_ASKED = Kind("not_asked", "{who} not asked", is_retried=True, is_no_answer=True)
-    POOL_MISSING = _run("pool_missing", "the pool is missing")
     RUN_LATE = _run("run_late", "the daily run is late")
     DAYS_LOST = Kind("days_lost", "{who}: days lost")
     UNKNOWN_METRIC = Kind(

@@ -47,12 +47,6 @@ class AirflowApi:
         """Whether runs of the DAG would wait for ever."""
         return bool(self._json("GET", f"/api/v2/dags/{dag_id}")["is_paused"])
 
-    def ensure_pool(self, name: str, slots: int) -> None:
-        """Create the pool unless it is there."""
-        pools = self._json("GET", "/api/v2/pools?limit=100")["pools"]
-        if name not in {pool["name"] for pool in pools}:
-            self._json("POST", "/api/v2/pools", {"name": name, "slots": slots})
-
     def trigger(self, dag_id: str) -> str:
         """Start a run of the DAG; its run id."""
         run = self._json("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})

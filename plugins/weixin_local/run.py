@@ -101,7 +101,7 @@ def _airflow_for_now(home: Home, connection: str | None, steps: Steps) -> Iterat
         environment = airflow_environment(home, connected, warehouse_url)
         databases.migrate(home, environment, warehouse_url, steps)
         # the client retries by itself; what it gives up on, somebody who waits wants to know
-        environment.setdefault("AIRFLOW__WEIXIN__RETRIES", "0")
+        environment.setdefault("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "0")
         try:
             yield partial(_run_alone, home, environment, warehouse_url, steps)
         finally:

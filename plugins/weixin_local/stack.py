@@ -51,7 +51,6 @@ TASK_PATIENCE_SECONDS = 15
 STOP_PATIENCE_SECONDS = 4
 """The triggerer, which has no work here, would take ten seconds to say goodbye."""
 
-POOL, POOL_SLOTS = "weixin_api", 16
 START_PATIENCE_SECONDS = 180
 POLL_SECONDS = 0.3
 
@@ -263,7 +262,6 @@ def _start_airflow(home: Home, environment: Mapping[str, str], port: int) -> Non
     _wait(home, airflow, lambda: api.unhealthy(since))
     try:
         api.log_in()
-        api.ensure_pool(POOL, POOL_SLOTS)
         _wait(home, airflow, lambda: _unread_dags(api))
     except requests.RequestException as error:
         raise LocalError(f"Airflow started and then refused a call: {error}") from None

@@ -29,14 +29,13 @@ SETTINGS = {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
     "AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS": "0",
-    "AIRFLOW__WEIXIN__BACKOFF_SECONDS": "0.01",
-    "AIRFLOW__WEIXIN__MINUTE_QUOTA_WAIT_SECONDS": "0.01",
+    "WEIXIN_IN_HASTE": "1",
 }
 
 
 @pytest.fixture(scope="session")
 def metadata_url(embedded_server: Server) -> str:
-    """Airflow's own migrated database, with the pool, and this process's Airflow on it."""
+    """Airflow's own migrated database, and this process's Airflow on it."""
     embedded_server.create_database("airflow_dags")
     url = embedded_server.url("airflow_dags")
     with pytest.MonkeyPatch.context() as environment:
@@ -53,12 +52,6 @@ def metadata_url(embedded_server: Server) -> str:
         settings.configure_vars()
         settings.dispose_orm()
         settings.configure_orm()
-
-        from airflow.models.pool import Pool
-
-        Pool.create_or_update_pool(
-            "weixin_api", slots=16, description="calls", include_deferred=False
-        )
     return url
 
 

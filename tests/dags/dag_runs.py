@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ import pytest
 from sqlalchemy import Engine
 from support import rows
 
+from weixin_etl.api import http
+from weixin_etl.api.http import CallLimits
+from weixin_etl.orchestration import settings
 from weixin_sandbox import Account, Sandbox
 
 REPOSITORY = Path(__file__).parents[2]
@@ -108,6 +112,15 @@ class DailyDag:
     def set(self, name: str, value: str) -> None:
         """Set an environment variable until the test's end."""
         self.monkeypatch.setenv(name, value)
+
+    def retry(self, times: int) -> None:
+        """Let Airflow try a failed task again, a second later."""
+        self.monkeypatch.setattr(settings, "_RETRIES", times)
+        self.set("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "1")
+
+    def call(self, times: int) -> None:
+        """Let a call be tried so often."""
+        self.monkeypatch.setattr(http, "CallLimits", partial(CallLimits, tries=times))
 
     def on(self, days_later: int, at: str = "10:30", **form: Any) -> Outcome:
         """Run it on the morning some days after `MORNING`, at that time; the clock stays there."""

@@ -166,7 +166,7 @@ def test_tokens_refused_are_told_before_anything_is_asked(
     outcome = daily.run()
 
     assert told.titles == ["weixin-etl: 8 problems", LEFT]
-    correct = "correct the password in the environment variable AIRFLOW_CONN_A"
+    correct = "correct the password in the connection a"
     assert told.messages[0]["message"].count(correct) == 8
     assert is_before(outcome.log, "told: weixin-etl", "starting task_id=plan")
 

@@ -4,12 +4,22 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.module_loading import import_string
 from dag_runs import REPOSITORY, parsed
 
+from weixin_etl.api.errors import NotReadyError, UnreachableError, from_errcode
 from weixin_etl.datasets import DATASETS
+from weixin_etl.model import ParameterError
+from weixin_etl.orchestration.tasks import alerts, ending
+from weixin_etl.orchestration.tasks.declared import EndOfTask
+from weixin_etl.warehouse import PassingWarehouseError, WarehouseError
 
 BARE = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
 PRINT_BAG = """
@@ -58,7 +68,7 @@ def test_the_folder_holds_exactly_these_dags(tmp_path):
 
     assert done.returncode == 0, done.stderr
     waiting = [it.dag_id for it in DATASETS.values() if not it.describes_articles]
-    awake = ["weixin_article_total", "weixin_article_total_detail", "weixin_replay"]
+    awake = ["weixin_article_total", "weixin_article_total_detail"]
     assert len(waiting) == 5
     assert done.stdout.splitlines()[-3:] == [
         f"{sorted([*waiting, *awake])} {{}}",
@@ -70,8 +80,6 @@ def test_the_folder_holds_exactly_these_dags(tmp_path):
 @pytest.mark.usefixtures("airflow")
 def test_the_documented_consumer_waits_for_this_dags_asset(dag, tmp_path):
     """The example of the manual can be put beside the DAG as it is."""
-    from airflow.dag_processing.dagbag import DagBag
-
     page = (REPOSITORY / "docs/operating/every-morning.md").read_text()
     (tmp_path / "consumer.py").write_text(page.split("```python\n")[1].split("```")[0])
 
@@ -88,14 +96,12 @@ def test_tasks_are_as_the_settings_say(monkeypatch):
     """
     `check` is last, waits for `ingest` itself, and runs whatever happened before it.
 
-    So when only the failed tasks are cleared, the green report between them is not. A task that
-    calls WeChat takes one slot, whatever it calls at once: more slots than the pool has would be
-    waited for without end. Each is stopped when it hangs; tries and their delay are settings, and
-    so are the times at which a run begins and must have ended.
+    So when only the failed tasks are cleared, the green report between them is not. Each is stopped
+    when it hangs, and few call WeChat at once. The delay between tries is a setting, and so are the
+    times at which a run begins and must have ended.
     """
     monkeypatch.setenv("AIRFLOW__WEIXIN__RUN_AT", "09:05")
     monkeypatch.setenv("AIRFLOW__WEIXIN__CONCURRENCY", "32")
-    monkeypatch.setenv("AIRFLOW__WEIXIN__RETRIES", "5")
     monkeypatch.setenv("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "77")
 
     dag = parsed()
@@ -106,17 +112,72 @@ def test_tasks_are_as_the_settings_say(monkeypatch):
     assert [task.task_id for task in dag.leaves] == ["check"]
     assert dag.get_task("check").upstream_task_ids == {"ingest", "report"}
     assert {
-        it.task_id: (it.trigger_rule.value, it.pool, it.pool_slots, it.execution_timeout)
+        it.task_id: (it.trigger_rule.value, it.max_active_tis_per_dag, it.execution_timeout)
         for it in dag.tasks
     } == {
-        "refresh_access_token": ("all_success", "weixin_api", 1, timedelta(hours=1)),
-        "plan": ("all_success", "default_pool", 1, timedelta(minutes=10)),
-        "ingest": ("all_success", "weixin_api", 1, timedelta(hours=2)),
-        "report": ("all_done", "default_pool", 1, timedelta(minutes=10)),
-        "check": ("all_done", "default_pool", 1, timedelta(minutes=10)),
+        "refresh_access_token": ("all_success", None, timedelta(hours=1)),
+        "plan": ("all_success", None, timedelta(minutes=10)),
+        "ingest": ("all_success", 16, timedelta(hours=2)),
+        "report": ("all_done", None, timedelta(minutes=10)),
+        "check": ("all_done", None, timedelta(minutes=10)),
     }
-    # the second delay holds after a kill
     assert {
-        (it.retries, it.retry_policy.delay_seconds, it.retry_delay.total_seconds())
+        (it.retries, it.retry_delay.total_seconds(), it.retry_exponential_backoff)
         for it in dag.tasks
-    } == {(5, 77, 77)}
+    } == {(3, 77, 2)}
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (from_errcode(48001, "", account=""), RetryAction.FAIL),
+        (NotReadyError(), RetryAction.FAIL),
+        (ParameterError(), RetryAction.FAIL),
+        (WarehouseError("", ""), RetryAction.FAIL),
+        (UnreachableError(), RetryAction.DEFAULT),
+        (PassingWarehouseError("", ""), RetryAction.DEFAULT),
+        (ZeroDivisionError(), RetryAction.DEFAULT),
+    ],
+    ids=lambda it: type(it).__name__,
+)
+def test_a_task_is_tried_again_unless_that_cannot_help(
+    dag: Any, error: Exception, action: RetryAction, monkeypatch: pytest.MonkeyPatch
+):
+    """What somebody has to change first fails at once; what nobody thought of is tried again."""
+    monkeypatch.setattr(alerts, "task_failed", lambda _: None)
+    monkeypatch.setattr(ending, "get_current_context", lambda: {"ti": Mock()})
+    with pytest.raises(EndOfTask) as ended, ending.readable_ending():
+        raise error
+
+    assert {it.retry_policy.evaluate(ended.value, 1, 3).action for it in dag.tasks} == {action}
+
+
+@pytest.mark.parametrize(("run_type", "told"), [("scheduled", 1), ("manual", 0), ("backfill", 0)])
+def test_only_a_scheduled_run_can_be_late(
+    dag: Any, run_type: str, told: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody waits for another one. Being queued late is no lateness."""
+    late = Mock()
+    monkeypatch.setattr(alerts, "run_is_late", late)
+    (deadline,) = dag.deadline
+
+    import_string(deadline.callback.path)({"dag_run": {"run_type": run_type}})
+
+    assert late.call_count == told
+    assert deadline.reference.reference_name == "DagRunQueuedAtDeadline"
+
+
+def test_the_endpoints_are_one_line_that_may_be_shortened(airflow: None, tmp_path: Path):
+    """In a copy of the file, as `weixin-etl dag` prints it for another Airflow's folder."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "weixin_etl.cli", "dag"], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == (REPOSITORY / "dags/weixin_article_statistics.py").read_text()
+    line = 'ENDPOINTS = list(DATASETS)  # or fewer, for example ["article_total", "follower_total"]'
+    shorter = line.partition("for example ")[2]
+    (tmp_path / "weixin.py").write_text(printed.replace(line, f"ENDPOINTS = {shorter}"))
+
+    bag = DagBag(str(tmp_path))
+
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == ["weixin_article_total", "weixin_follower_total"]

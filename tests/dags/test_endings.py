@@ -15,7 +15,7 @@ def test_a_refused_account_ends_its_task_without_frames(
     daily: DailyDag, sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
 ):
     """One line per account and cause, then one sentence; nobody tries again, or can be told."""
-    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
+    daily.retry(1)
     sandbox.scenarios[:] = [Scenario("unauthorized")]
 
     outcome = daily.run()
@@ -39,7 +39,7 @@ def test_a_fault_of_the_program_has_its_frames_collapsed(
     daily: DailyDag, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ):
     """Above its line; it may pass, so it is tried again, and told by the last try."""
-    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
+    daily.retry(1)
     monkeypatch.setattr("weixin_etl.load.stage.parse", stumbling(parse))
 
     outcome = daily.run()

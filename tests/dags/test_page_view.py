@@ -107,7 +107,7 @@ def test_the_days_of_a_run_are_in_as_the_runs_colour_has_it(
         )
     for day, what in known.items():
         pair(warehouse, day, what.settled, what.ready_at)
-    airflow = Airflow({}, "weixin_api", 16)
+    airflow = Airflow({})
     at_work = replace(airflow, runs={ARTICLE_TOTAL.name: {"one"}})
 
     def airflow_runs(*_: Any) -> dict[str, AirflowRun]:
@@ -140,7 +140,7 @@ def test_calendar_story_run_and_status_say_the_same_word(
     from weixin_etl.orchestration.page.reader import Figures
     from weixin_etl.trouble import status
 
-    airflow = Airflow({}, "weixin_api", 16)
+    airflow = Airflow({})
     noon = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
     with warehouse.begin() as connection:
         connection.exec_driver_sql(ACCOUNT)

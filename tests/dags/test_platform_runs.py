@@ -59,9 +59,8 @@ def test_two_mornings_of_a_platform(
 def test_tokens_are_not_asked_for_in_vain(platform: PlatformDag, sandbox: Sandbox):
     """Five outages in a row, and the platform is left alone until each account's days are asked."""
     platform.authorize(12)
-    platform.dag.set("AIRFLOW__WEIXIN__CALL_TRIES", "1")
+    platform.dag.call(1)
     platform.dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
-    platform.dag.set("AIRFLOW__WEIXIN__RETRIES", "0")
     sandbox.scenarios[:] = [
         Scenario("token-call:http-500", account=f"wx{number:016x}") for number in range(1, 13)
     ]

@@ -140,7 +140,8 @@ def test_what_may_pass_is_tried_again_before_accounts_are_left_out(
     accounts = platform.authorize(2)
     platform.dag.run()
     sandbox.component.expire_tokens()
-    platform.dag.set("AIRFLOW__WEIXIN__CALL_TRIES", "2")
+    platform.dag.retry(1)
+    platform.dag.call(2)
     sandbox.scenarios[:] = [
         Scenario(f"{call}-call:http-500", account=DEFAULT_COMPONENT.appid, times=2)
         for call in ("token", "list")

@@ -126,7 +126,7 @@ def sync(dag: Any) -> None:
 
 def test_another_try_reports_anew(daily: DailyDag, monkeypatch: pytest.MonkeyPatch):
     """Airflow drops the event of a try of `check` that fails: the next one makes it."""
-    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
+    daily.retry(1)
     for name in ("report", "check"):
         monkeypatch.setattr(check_verb, name, dying_once(getattr(check_verb, name)))
 
@@ -191,7 +191,7 @@ def test_a_warehouse_that_cannot_be_used(
 
     Nothing can be recorded, so `check` alone tells people, directly. No figure is asked for.
     """
-    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
+    daily.retry(1)
     monkeypatch.delenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE")
     if database and ":" not in database:
         embedded_server.create_database(database)

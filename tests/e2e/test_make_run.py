@@ -53,7 +53,7 @@ def run_against(person: Person, *scenarios: Scenario, **variables: str) -> Compl
         return person.weixin(
             "run",
             AIRFLOW_CONN_WEIXIN_DEFAULT=connection(account.appid, account.secret, url, name),
-            AIRFLOW__WEIXIN__BACKOFF_SECONDS="0.01",
+            WEIXIN_IN_HASTE="1",
             **{"WEIXIN_NOW": MORNING, **variables},
         )
 
@@ -115,7 +115,7 @@ def test_a_busy_wechat_is_told_at_once_and_a_lost_metadata_database_is_made_anew
     server.cursor().execute("DROP DATABASE airflow WITH (FORCE)")
     server.close()
 
-    said = run_against(person, Scenario("busy"), AIRFLOW__WEIXIN__CALL_TRIES="2")
+    said = run_against(person, Scenario("busy"))
 
     assert said.returncode == 1
     assert "✓ Airflow's own database" in said.stdout

@@ -40,18 +40,19 @@ def metadata(wheel: ZipFile, name: str) -> bytes:
     return wheel.read(path)
 
 
-def test_it_holds_the_package_and_the_statements_and_nothing_else(wheel: ZipFile) -> None:
+def test_it_holds_the_package_the_statements_the_dags_and_nothing_else(wheel: ZipFile) -> None:
     """Neither `weixin_local` with its statements nor the sandbox: a server needs none of them."""
     package = {file.removeprefix("plugins/") for file in files("plugins/weixin_etl", "*")}
     local = files("sql/local", "*")
     statements = {f"weixin_etl/{file}" for file in files("sql", "*") - local}
+    dags = {f"weixin_etl/{file}" for file in files("dags", "*.py")}
     held = {path for path in wheel.namelist() if ".dist-info/" not in path}
 
     assert "weixin_etl/cli.py" in held
     assert "weixin_etl/orchestration/page/static/labels.json" in held
     assert "weixin_etl/sql/migrations/0001_warehouse.sql" in held
     assert len(local) >= 1
-    assert held == package | statements
+    assert held == package | statements | dags
 
 
 def test_it_asks_for_nothing_that_only_one_machine_needs(wheel: ZipFile) -> None:

@@ -173,7 +173,7 @@ def test_no_task_starts_before_the_api_server_answers() -> None:
 
 def test_redis_hands_no_task_out_twice_while_it_runs() -> None:
     """It would after `visibility_timeout`; no task of ours may take as long."""
-    longest = timedelta(hours=12)  # of weixin_replay: orchestration/dags.py
+    longest = timedelta(hours=2)  # of ingest: dags/weixin_article_statistics.py
     name = "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"
 
     for service in ("scheduler", "worker"):

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,11 @@ from weixin_etl.orchestration import settings
         ("CONCURRENCY", "8", "pipeline", "concurrency", 8),
         ("CATCH_UP_DAYS", "0", "pipeline", "catch_up_days", 0),
         ("READY_HOUR", "9", "pipeline", "ready_hour", 9),
-        ("COMMIT_MEGABYTES", "1", "pipeline", "commit_bytes", 1 << 20),
         ("DAILY_CALLS", "0", "pipeline", "daily_calls", 0),
         ("QUOTA_RESERVE", "7", "pipeline", "quota_reserve", 7),
         ("RUN_AT", "9:05", "dags", "run_at", time(9, 5)),
         ("DEADLINE_HOUR", "13:00", "dags", "deadline", time(13)),
-        ("RETRIES", "0", "dags", "retries", 0),
-        ("RETRY_DELAY_SECONDS", "1", "dags", "retry_delay_seconds", 1),
-        ("CONNECT_TIMEOUT_SECONDS", "0.5", "call_limits", "connect_seconds", 0.5),
-        ("READ_TIMEOUT_SECONDS", "7", "call_limits", "read_seconds", 7),
-        ("CALL_TRIES", "2", "call_limits", "tries", 2),
-        ("CALL_TOTAL_SECONDS", "9", "call_limits", "total_seconds", 9),
-        ("BACKOFF_SECONDS", "0.01", "call_limits", "backoff_seconds", 0.01),
-        ("MINUTE_QUOTA_WAIT_SECONDS", "0", "call_limits", "minute_quota_wait_seconds", 0),
+        ("RETRY_DELAY_SECONDS", "1", "dags", "retry_delay", timedelta(seconds=1)),
     ],
 )
 def test_an_environment_variable_sets_one_of_them(
@@ -53,9 +45,17 @@ def read() -> dict[str, Any]:
     of_runs = settings.read()
     return {
         "pipeline": of_runs.pipeline,
-        "call_limits": of_runs.call_limits,
         "dags": settings.read_of_dags(),
     }
+
+
+def test_without_a_delay_a_failed_task_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a run wants to know at once."""
+    assert settings.read_of_dags().retries == 3
+
+    monkeypatch.setenv("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "0")
+
+    assert settings.read_of_dags().retries == 0
 
 
 def test_messages_are_in_one_of_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airflow.api.common.airflow_health import HEALTHY, get_airflow_health
-from airflow.models import DagModel, DagRun, Pool
+from airflow.models import DagModel, DagRun
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.utils.session import create_session
@@ -14,7 +14,6 @@ from airflow.utils.state import DagRunState
 from sqlalchemy import select
 
 from weixin_etl.datasets import Dataset
-from weixin_etl.orchestration.settings import POOL
 from weixin_etl.orchestration.tasks.alerts import CONN_ID as ALERTS
 from weixin_etl.trouble.at_work import Airflow, DagState
 
@@ -35,7 +34,6 @@ def read(datasets: Sequence[Dataset]) -> Airflow:
             for dag in found
             if not dag.is_stale
         }
-        slots = session.scalar(select(Pool.slots).where(Pool.pool == POOL))
         runs = defaultdict(set)
         for dag_id, run_id in session.execute(
             select(DagRun.dag_id, DagRun.run_id).where(
@@ -45,8 +43,6 @@ def read(datasets: Sequence[Dataset]) -> Airflow:
             runs[dag_id].add(run_id)
     return Airflow(
         dags={it.name: dags[it.dag_id] for it in datasets if it.dag_id in dags},
-        pool=POOL,
-        pool_slots=slots,
         is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == HEALTHY,
         alerts=_alerts(),
         runs={it.name: frozenset(runs[it.dag_id]) for it in datasets},

@@ -1,12 +1,10 @@
-"""The form of each DAG: what somebody who triggers a run may enter, and nothing else."""
+"""The form of the DAGs: what somebody who triggers a run may enter, and nothing else."""
 
 import difflib
 from collections.abc import Iterable, Mapping
-from datetime import date
 
 from airflow.sdk import Param
 
-from weixin_etl.datasets import DATASETS
 from weixin_etl.model import ParameterError
 from weixin_etl.text import one_line
 
@@ -16,32 +14,25 @@ def _day(title: str, description: str) -> Param:
     return Param(None, type=["null", "string"], format="date", title=title, description=description)
 
 
-def _accounts(description: str) -> Param:
-    """Names, one a line, or none."""
-    return Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string"},
-        title="Accounts",
-        description=description,
-    )
-
-
 def _switch(title: str, description: str) -> Param:
     """Off unless somebody turns it on."""
     return Param(False, type="boolean", title=title, description=description)
 
 
-DAILY = {
+PARAMS = {
     "begin_date": _day(
         "First publication day",
-        "Beijing. Both days empty: the look-back window. Leave them empty with Airflow's Backfill: "
-        "the dates of its own range are the mornings of its runs, not publication days.",
+        "Beijing. Leave both days empty for the look-back window. In a Backfill always leave them "
+        "empty: its dates are run dates, not publication days.",
     ),
     "end_date": _day("Last publication day", "Beijing, included; yesterday at the latest."),
-    "accounts": _accounts(
-        "Connection ids or AppIDs, one a line. Empty: all. Airflow's Backfill ignores what is "
-        "entered here and below unless it may override parameters on existing runs."
+    "accounts": Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string"},
+        title="Accounts",
+        description="Names, connection ids or AppIDs, one a line. Empty: all. In a Backfill, this "
+        "and the fields below apply to existing runs only if you tick *override parameters*.",
     ),
     "refetch": _switch(
         "Ask again for final days",
@@ -52,23 +43,7 @@ DAILY = {
         "The log of the task plan shows what would be asked for.",
     ),
 }
-REPLAY = {
-    "dataset": Param(
-        next(iter(DATASETS)),
-        enum=list(DATASETS),
-        title="Dataset",
-        description="Which endpoint's answers to replay.",
-    ),
-    "accounts": _accounts("AppIDs, connection ids or names, one a line. Empty: all."),
-    "begin_date": _day("First publication day", "Beijing. Empty: the first there is."),
-    "end_date": _day("Last publication day", "Beijing, included. Empty: the last there is."),
-    "apply": _switch(
-        "Write the difference",
-        "Otherwise only the log of the task diff shows it.",
-    ),
-}
-FORMS = {dataset.dag_id: DAILY for dataset in DATASETS.values()} | {"weixin_replay": REPLAY}
-"""The form of each DAG, by its id."""
+"""What somebody who triggers a run may enter; Airflow checks the types and the dates."""
 
 _DAYS = ("begin_date", "end_date")
 _LONGEST_NAME = 40
@@ -103,23 +78,6 @@ def require_known(
             f"leave {' and '.join(_DAYS)} empty in a backfill: its dates are mornings of runs; "
             "for publication days, trigger a single run"
         )
-
-
-def as_date(name: str, value: str | None) -> date | None:
-    """
-    A day of the form; None when it is left empty.
-
-    Raises:
-        ParameterError: it is not a date.
-    """
-    if not value:
-        return None
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ParameterError(
-            f"{name} {one_line(value, _LONGEST_NAME)!r} is not a date; write it like 2026-11-24"
-        ) from None
 
 
 def _nearest(name: str, names: list[str]) -> str:

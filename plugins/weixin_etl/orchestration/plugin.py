@@ -1,9 +1,8 @@
 """
-What Airflow gets from the installed distribution.
+What Airflow's web server gets: the page "WeChat articles", and a button *Test* that works.
 
-Its web server the page "WeChat articles", and calls that it answers better; its scheduler the
-deadline of daily runs. Every process of Airflow imports this module, each task of other DAGs too:
-what only the web server needs is imported by its calls.
+Every process of Airflow imports this module, each task of other DAGs too: what only the web server
+needs is imported by its calls.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 from weixin_etl.orchestration.settings import PAGE
-from weixin_etl.orchestration.tasks.deadline import DailyRunDeadline
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,15 +27,14 @@ async def page(scope: "Scope", receive: "Receive", send: "Send") -> None:
     await app(scope, receive, send)
 
 
-def our_calls(app: "ASGIApp") -> "ASGIApp":
-    """The web server, made to answer the button *Test* and to refuse runs that can only be red."""
-    from weixin_etl.orchestration.middleware import OurCalls
+def test_button(app: "ASGIApp") -> "ASGIApp":
+    from weixin_etl.orchestration.test_button import TestButton
 
-    return OurCalls(app)
+    return TestButton(app)
 
 
 _APPS: list[dict[str, Any]] = [{"app": page, "url_prefix": PAGE, "name": TITLE}]
-_MIDDLEWARES: list[dict[str, Any]] = [{"name": "weixin", "middleware": our_calls}]
+_MIDDLEWARES: list[dict[str, Any]] = [{"name": "weixin", "middleware": test_button}]
 _VIEWS: list[dict[str, Any]] = [
     {
         "name": TITLE,
@@ -54,7 +51,6 @@ _VIEWS: list[dict[str, Any]] = [
         "destination": "dag",
     },
 ]
-_DEADLINES: list[Any] = [DailyRunDeadline]
 
 
 class WeixinPlugin(AirflowPlugin):
@@ -64,4 +60,3 @@ class WeixinPlugin(AirflowPlugin):
     fastapi_apps = _APPS
     fastapi_root_middlewares = _MIDDLEWARES
     external_views = _VIEWS
-    deadline_references = _DEADLINES

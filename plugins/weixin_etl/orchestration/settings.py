@@ -5,9 +5,10 @@ Airflow imports this module in each of its processes, because its configuration 
 for OPTIONS. So the rest of the package is imported only when settings are read.
 """
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, time
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
 SECTION = "weixin"
 NOON = time(12)
-POOL = "weixin_api"
 PAGE = "/weixin"
 """The page's path below Airflow's address."""
+_RETRIES = 3
+_IN_HASTE = "WEIXIN_IN_HASTE"
+"""An environment variable of tests: calls that are tried again hardly wait."""
 
 OPTIONS: dict[str, tuple[str, str, str]] = {
     # name: (type, default, description)
@@ -31,7 +34,7 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
     "concurrency": (
         "integer",
         "4",
-        "API calls that a task makes at once. A task takes one slot of the pool weixin_api.",
+        "API calls that a task makes at once.",
     ),
     "catch_up_days": (
         "integer",
@@ -57,12 +60,6 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
         "not named.",
     ),
     "language": ("string", "en", "Language of messages to people: en or zh-CN."),
-    "commit_megabytes": (
-        "integer",
-        "64",
-        "Megabytes of answers that an ingest task holds, which bounds its memory: one half is "
-        "being committed while the other collects answers.",
-    ),
     "daily_calls": (
         "integer",
         "1000",
@@ -75,25 +72,11 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
         "Of the calls allowed per day, those kept for daily runs: runs with dates stop before "
         "them.",
     ),
-    "retries": ("integer", "3", "How often Airflow retries a failed task."),
     "retry_delay_seconds": (
         "integer",
         "120",
-        "Wait before the first retry; it doubles each time, with jitter.",
-    ),
-    "connect_timeout_seconds": ("float", "5", "How long a connection to WeChat may take."),
-    "read_timeout_seconds": ("float", "30", "How long WeChat may stay silent in an answer."),
-    "call_tries": ("integer", "5", "How often a call is tried when WeChat is busy or unreachable."),
-    "call_total_seconds": ("float", "60", "How long all tries of a call may take together."),
-    "backoff_seconds": (
-        "float",
-        "1",
-        "Wait before the second try of a call; it doubles each time, with jitter.",
-    ),
-    "minute_quota_wait_seconds": (
-        "float",
-        "60",
-        "Wait when the calls allowed in a minute are used up.",
+        "Wait before a failed task is tried again, three times; it doubles each time, with jitter. "
+        "0: a failed task is not tried again.",
     ),
 }
 
@@ -102,12 +85,22 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
 class DagSettings:
     """The settings that the DAGs are created with."""
 
-    retries: int
-    retry_delay_seconds: int
     run_at: time
     """The time at which scheduled runs begin, in Beijing."""
     deadline: time
-    """By when a daily run must have ended, in Beijing, on the run's day."""
+    """By when a scheduled run must have ended, in Beijing, on the run's day."""
+    retry_delay: timedelta
+
+    @property
+    def time_to_end(self) -> timedelta:
+        """How long a scheduled run may take."""
+        begin, end = (datetime.combine(date.min, at) for at in (self.run_at, self.deadline))
+        return end - begin
+
+    @property
+    def retries(self) -> int:
+        """How often a failed task is tried again."""
+        return _RETRIES if self.retry_delay else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +134,7 @@ def read_of_dags() -> DagSettings:
         raise ValueError(
             f"[weixin] run_at {run_at:%H:%M} is not before 12:00, from when days are late"
         )
-    return DagSettings(
-        retries=values["retries"],
-        retry_delay_seconds=values["retry_delay_seconds"],
-        run_at=run_at,
-        deadline=deadline,
-    )
+    return DagSettings(run_at, deadline, timedelta(seconds=values["retry_delay_seconds"]))
 
 
 def read() -> TaskSettings:
@@ -160,24 +148,14 @@ def read() -> TaskSettings:
     from weixin_etl.api.http import CallLimits
 
     values = _values()
+    names = ("concurrency", "catch_up_days", "ready_hour", "daily_calls", "quota_reserve")
+    limits = CallLimits()
+    if os.environ.get(_IN_HASTE):
+        limits = replace(limits, backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
     return TaskSettings(
-        pipeline=run.Settings(
-            concurrency=values["concurrency"],
-            catch_up_days=values["catch_up_days"],
-            ready_hour=values["ready_hour"],
-            commit_bytes=values["commit_megabytes"] << 20,
-            daily_calls=values["daily_calls"],
-            quota_reserve=values["quota_reserve"],
-        ),
-        call_limits=CallLimits(
-            connect_seconds=values["connect_timeout_seconds"],
-            read_seconds=values["read_timeout_seconds"],
-            tries=values["call_tries"],
-            total_seconds=values["call_total_seconds"],
-            backoff_seconds=values["backoff_seconds"],
-            minute_quota_wait_seconds=values["minute_quota_wait_seconds"],
-        ),
-        installation_name=values["installation_name"].strip(),
+        run.Settings(**{name: values[name] for name in names}),
+        limits,
+        values["installation_name"].strip(),
     )
 
 
@@ -202,7 +180,6 @@ def _values() -> dict[str, Any]:
 
     read: dict[str, Callable[..., Any]] = {
         "integer": conf.getint,
-        "float": conf.getfloat,
         "string": conf.get,
     }
     return {

@@ -27,9 +27,6 @@ class Airflow:
 
     dags: Mapping[str, DagState]
     """The DAGs by dataset, as far as Airflow has read their files."""
-    pool: str
-    pool_slots: int | None
-    """Slots of the pool; None when there is no such pool."""
     is_scheduler_alive: bool = True
     alerts: str = ""
     """The connection by which people are told; empty when there is none."""

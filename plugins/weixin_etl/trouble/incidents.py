@@ -45,7 +45,7 @@ _FOUND_BY_CHECK = {
     *(ProblemKind.ENDPOINT_OFFLINE, ProblemKind.RUN_LATE),
     *(ProblemKind.REJECTED, ProblemKind.SILENT),
 }
-_FOUND_BY_NO_TASK = {ProblemKind.POOL_MISSING, ProblemKind.UNKNOWN_METRIC, ProblemKind.UNKNOWN}
+_FOUND_BY_NO_TASK = {ProblemKind.UNKNOWN_METRIC, ProblemKind.UNKNOWN}
 _FOUND_BY_INGEST = {*ProblemKind} - _FOUND_BY_PLAN - _FOUND_BY_CHECK - _FOUND_BY_NO_TASK
 """The kinds that the look of a task would have found if they existed."""
 _MOST_UNKNOWN = 20

@@ -238,7 +238,7 @@ def assess(
     """
     What is wrong now, what keeps the most from working first, and how each account stands.
 
-    Open are the incidents of the warehouse; what Airflow says of the DAGs, the pool and the
+    Open are the incidents of the warehouse; what Airflow says of the DAGs and the
     scheduler; messages that nobody got; days that need somebody and no incident is about; and that
     no account is collected, if nothing else says why. `airflow` is None when it can't be asked.
     """
@@ -264,8 +264,6 @@ def _reach(listed: ListedProblem) -> int:
         return 0
     if problem.kind is ProblemKind.RUN_LATE:
         return 1 if listed.dataset is None else 2  # the scheduler; a DAG
-    if problem.kind is ProblemKind.POOL_MISSING:
-        return 3
     if problem.appid is None and (not problem.account or problem.conn_id):
         return 4  # WeChat, a task of every account, a platform
     return 5 if problem.kind.is_of_account else 6
@@ -343,12 +341,6 @@ def _of_airflow(
             "start the scheduler; until then no run is created",
         )
         yield ListedProblem(Problem(ProblemKind.RUN_LATE, cause, cure))
-    if not airflow.pool_slots:
-        cause = f"the pool {airflow.pool} " + (
-            "does not exist" if airflow.pool_slots is None else "has no slots"
-        )
-        cure = f"create the pool {airflow.pool} with 16 slots under Admin, Pools: tasks wait for it"
-        yield ListedProblem(Problem(ProblemKind.POOL_MISSING, cause, cure))
     for dataset in datasets:
         if any(one.facts.dataset == dataset and not one.is_retired for one in accounts):
             dag = airflow.dags.get(dataset.name)

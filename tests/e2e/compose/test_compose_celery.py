@@ -143,7 +143,9 @@ def workers(checkout: Installation, alone: list[list[str]]) -> Installation:
     """The same installation with two workers, as the manual says, and few slots of the pool."""
     installation = replace(checkout, files=WORKERS)
     installation.follows("Workers on several machines")
-    installation.does(f"docker compose exec -T scheduler airflow pools set weixin_api {SLOTS} few")
+    installation.does(
+        f"docker compose exec -T scheduler airflow pools set default_pool {SLOTS} few"
+    )
     return installation
 
 
@@ -221,7 +223,7 @@ def test_only_what_the_killed_tasks_had_not_committed_is_asked_again(morning: Mo
     assert sum(tokens.values()) <= 2 * len(ACCOUNTS) + SLOTS * ACCOUNTS_OF_A_TASK
 
 
-def test_the_pool_bounds_the_calls_in_flight_of_both_workers(morning: Morning) -> None:
+def test_airflows_pool_bounds_the_calls_in_flight_of_both_workers(morning: Morning) -> None:
     """Each worker alone has slots for more tasks than the pool."""
     calls = morning.data_calls()
     changes = sorted(

@@ -37,7 +37,7 @@ def run_id(installation: Installation) -> str:
 
 
 def test_up_ends_when_all_is_healthy(installation: Installation) -> None:
-    """Airflow says so of its parts, has read both DAGs, and the pool is there."""
+    """Airflow says so of its parts, has read the DAGs."""
     rest = installation.rest()
     health = rest("GET", "monitor/health")
 
@@ -49,7 +49,6 @@ def test_up_ends_when_all_is_healthy(installation: Installation) -> None:
         "triggerer": "healthy",
     }
     assert rest("GET", "importErrors")["import_errors"] == []
-    assert rest("GET", "pools/weixin_api")["slots"] == 16
 
 
 @pytest.mark.parametrize(("password", "enters"), [(None, True), ("admin", False)])
@@ -245,14 +244,9 @@ def test_no_secret_is_in_what_the_containers_print(installation: Installation, r
 
 
 def test_a_second_up_keeps_what_was_changed(installation: Installation) -> None:
-    """Slots of the pool, a password: the operator's, not ours."""
-    rest = installation.rest()
-    slots = {"pool": "weixin_api", "slots": 5, "include_deferred": False}
-    rest("PATCH", "pools/weixin_api", slots)
-
+    """The password is the operator's, not ours."""
     installation.does("docker compose up --detach --wait", AIRFLOW_ADMIN_PASSWORD="another")
 
-    assert rest("GET", "pools/weixin_api")["slots"] == 5
     assert installation.rest()
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import psycopg2
 import pytest
-from requests import HTTPError
 from rest import Rest
 
 from weixin_etl.api.errors import BY_CODE, WHAT_TO_CHANGE
@@ -75,34 +74,17 @@ def red_run(stack: Stack, accounts: Sequence[str]) -> Red:
     return Red(stack.rest, run["dag_run_id"])
 
 
-def test_what_can_only_be_red_is_not_created(stack: Stack) -> None:
-    """The API server finds list and connections in Airflow's database, where the UI keeps them."""
-    account = stack.account("in_the_form")
+def test_a_mistyped_parameter_is_refused_by_the_first_task(stack: Stack) -> None:
+    """Airflow creates the run, whoever asks for it; nothing is asked of WeChat."""
+    stack.account("in_the_form")
     stack.collect(["in_the_form"])
-    days = {"begin_date": "2026-11-12", "end_date": "2026-11-11"}
-    backfill = {
-        "dag_id": DAG,
-        "from_date": "2026-11-01T00:00:00Z",
-        "to_date": "2026-11-02T00:00:00Z",
-        "dag_run_conf": days,
-    }
+    run = stack.rest.run(DAG, {"acounts": ["in_the_form"]})
 
-    def refusal(path: str, body: dict[str, Any]) -> str:
-        with pytest.raises(HTTPError) as caught:
-            stack.rest("POST", path, body)
-        assert caught.value.response.status_code == 400
-        return str(caught.value.response.json()["detail"])
-
-    runs = f"dags/{DAG}/dagRuns"
-    asked = {"logical_date": None, "conf": days}
-    assert refusal(runs, asked) == "begin_date 2026-11-12 is after end_date 2026-11-11"
-    assert refusal(runs, asked | {"conf": {"accounts": ["in_form"]}}) == (
-        "accounts: weixin_accounts has no connection id or appid in_form; "
-        f"there are {account.name} (in_the_form, {account.appid})"
-    )
-    for path in ("backfills", "backfills/dry_run"):
-        assert refusal(path, backfill).startswith("leave begin_date and end_date empty in a back")
-    assert stack.rest.trigger(DAG, {"accounts": [account.appid], "dry_run": True})
+    red = Red(stack.rest, run["dag_run_id"])
+    sentence = "acounts is no parameter: did you mean accounts?"
+    assert run["state"] == "failed"
+    assert red.errors("refresh_access_token") == [sentence]
+    assert sentence in red.errors("check")
 
 
 def test_every_refusal_says_what_to_change(stack: Stack) -> None:
@@ -128,7 +110,7 @@ def test_every_refusal_says_what_to_change(stack: Stack) -> None:
         "no_password": "fill in the password",
         "no_https": "use https, or set allow_http in the connection's extra",
         "no_address": "correct the connection's host or leave it empty",
-        "nobody": "create nobody with type weixin, or use weixin_default",
+        "nobody": "create nobody with type weixin, or correct it",
     }
     collected = [*accounts, "not_ready", *unusable]
 

@@ -35,7 +35,7 @@ def answers(path: Path) -> Path:
 
 def shown(engine: sqlalchemy.Engine, name: str) -> str | None:
     """The day's word in the page's calendar."""
-    nothing = Airflow(dags={}, pool="", pool_slots=None)
+    nothing = Airflow(dags={})
     every = {"search": "", "offset": 0, "only_trouble": False}
     with engine.connect() as connection:
         figures = Figures(connection, DATASETS[name], clock.now())

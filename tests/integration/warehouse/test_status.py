@@ -18,8 +18,6 @@ NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 READY = datetime(2026, 11, 24, 0, 31, tzinfo=UTC)
 FINE = Airflow(
     dags={it.name: DagState(next_run_at=NOW) for it in DATASETS.values()},
-    pool="weixin_api",
-    pool_slots=16,
 )
 DAYS = [date(2026, 11, day) for day in range(17, 24)]
 AS_ANSWERED = {State.UNCONFIRMED: (DAYS[0],), State.IN: tuple(DAYS[1:])}
@@ -144,7 +142,7 @@ def test_days_that_a_run_at_work_asks_for_are_no_problem(warehouse: Engine, read
 
 
 def test_the_cause_of_others_is_listed_first() -> None:
-    """Warehouse, scheduler, DAG, pool, platform, account, day; warnings last."""
+    """Warehouse, scheduler, DAG, platform, account, day; warnings last."""
     kinds = {
         "warehouse": ListedProblem(Problem(ProblemKind.WAREHOUSE, "", "")),
         "dag": ListedProblem(Problem(ProblemKind.RUN_LATE, "", ""), dataset="article_total"),
@@ -153,7 +151,7 @@ def test_the_cause_of_others_is_listed_first() -> None:
         "day": ListedProblem(Problem(ProblemKind.UNREADABLE, "", "", "春风", "wx1")),
         "warning": ListedProblem(Problem(ProblemKind.UNKNOWN_METRIC, "", ""), is_warning=True),
     }
-    airflow = Airflow({}, "weixin_api", None, is_scheduler_alive=False)
+    airflow = Airflow({}, is_scheduler_alive=False)
 
     found = status.assess([], [*kinds.values()][::-1], airflow, now=NOW).open
 
@@ -161,7 +159,6 @@ def test_the_cause_of_others_is_listed_first() -> None:
         ProblemKind.WAREHOUSE,
         ProblemKind.RUN_LATE,
         ProblemKind.RUN_LATE,
-        ProblemKind.POOL_MISSING,
         ProblemKind.PLATFORM,
         ProblemKind.DAILY_QUOTA,
         ProblemKind.UNREADABLE,
@@ -384,7 +381,7 @@ def test_messages_that_nobody_got_are_a_problem(
     open_incident(warehouse, **row)  # type: ignore[arg-type]
     if columns.get("opened_at") == MINUTES_AGO:
         change(warehouse, "UPDATE weixin.incident SET seen_at = opened_at")
-    told = Airflow(FINE.dags, "weixin_api", 16, alerts="weixin_alerts")
+    told = Airflow(FINE.dags, alerts="weixin_alerts")
 
     found = [it for it in read(warehouse, told).open if not it.is_warning]
 
@@ -423,7 +420,7 @@ def test_a_retirement_is_known_however_long_the_dag_is_paused(warehouse: Engine)
     """By the two newest days that were asked for: one answer of them, and nothing is retired."""
     collect(warehouse)
     change(warehouse, OFFLINE)
-    paused = Airflow({ARTICLE_TOTAL.name: DagState(is_paused=True)}, "weixin_api", 16)
+    paused = Airflow({ARTICLE_TOTAL.name: DagState(is_paused=True)})
     later = NOW + timedelta(days=100)
 
     found = read(warehouse, paused, later)
@@ -443,19 +440,17 @@ def test_a_retirement_is_known_however_long_the_dag_is_paused(warehouse: Engine)
 @pytest.mark.parametrize(
     ("airflow", "cause"),
     [
-        (Airflow(FINE.dags, "weixin_api", None), "the pool weixin_api does not exist"),
-        (Airflow(FINE.dags, "weixin_api", 0), "the pool weixin_api has no slots"),
-        (Airflow({}, "weixin_api", 16), f"Airflow does not know {ARTICLE_TOTAL.dag_id}"),
+        (Airflow({}), f"Airflow does not know {ARTICLE_TOTAL.dag_id}"),
         (
-            Airflow({ARTICLE_TOTAL.name: DagState(is_paused=True)}, "weixin_api", 16),
+            Airflow({ARTICLE_TOTAL.name: DagState(is_paused=True)}),
             "the DAG is paused",
         ),
         (
-            Airflow({ARTICLE_TOTAL.name: DagState(next_run_at=READY)}, "weixin_api", 16),
+            Airflow({ARTICLE_TOTAL.name: DagState(next_run_at=READY)}),
             "the run of 2026-11-24 08:31 Beijing time was not made",
         ),
         (
-            Airflow(FINE.dags, "weixin_api", 16, is_scheduler_alive=False),
+            Airflow(FINE.dags, is_scheduler_alive=False),
             "Airflow's scheduler is not responding",
         ),
     ],

@@ -37,7 +37,7 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     if airflow is None:
         lines.append(
             "Airflow's own database cannot be read from here, so it is not known whether the DAGs "
-            "are paused, the pool exists and the scheduler runs"
+            "are paused and the scheduler runs"
         )
     sys.stdout.write("".join(f"{line}\n" for line in [*lines, _summary(found)]))
     return HEALTHY if found.is_healthy else UNHEALTHY

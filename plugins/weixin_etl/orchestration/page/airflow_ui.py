@@ -5,7 +5,6 @@ from urllib.parse import quote
 from weixin_etl.api.errors import IN_CONNECTION
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import connection_of
-from weixin_etl.orchestration.connections.lookup import variable_of
 from weixin_etl.problem import Problem, ProblemKind
 
 
@@ -13,14 +12,10 @@ def path(problem: Problem, dataset: str | None = None, run_id: str | None = None
     """
     The path below Airflow's address; empty where Airflow has nothing to show.
 
-    The connection that its cure is about, if it is kept in the UI; the pool that is missing; the
-    run that met it; else the DAG.
+    The connection that its cure is about; the run that met it; else the DAG.
     """
-    conn_id = _connection_to_change(problem)
-    if conn_id and not variable_of(conn_id):
+    if conn_id := _connection_to_change(problem):
         return f"/connections?name_pattern={quote(conn_id, safe='')}"
-    if problem.kind is ProblemKind.POOL_MISSING:
-        return "/pools"
     if dataset not in DATASETS:
         return ""
     dag = f"/dags/{DATASETS[dataset].dag_id}"

@@ -18,10 +18,10 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.model import ParameterError, Run
+from weixin_etl.model import Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
-from weixin_etl.orchestration.settings import PAGE, POOL
+from weixin_etl.orchestration.settings import PAGE
 from weixin_etl.orchestration.tasks import run_context
 from weixin_etl.problem import Problem, ProblemKind, program_fault
 from weixin_etl.trouble import incidents, messages
@@ -83,10 +83,7 @@ def task_failed(problem: Problem) -> None:
     if dataset is None or (problem.kind.is_retried and not run_context.is_last_try(context)):
         return
     task_id = context["ti"].task_id
-    try:
-        run = run_context.of(dataset, context)
-    except ParameterError:
-        return  # an invalid date in the form: its run says so to the person who entered it
+    run = run_context.of(dataset, context)
     failed = incidents.of_failed_tasks(run, clock.now(), {task_id: problem})
     note(failed, is_last=task_id == "check")
 
@@ -104,7 +101,7 @@ def run_is_late(context: Context) -> None:
     problem = Problem(
         ProblemKind.RUN_LATE,
         cause="the daily run has not ended in time",
-        cure=f"find out what it waits for: a slot of the pool {POOL}, a worker, or WeChat",
+        cure="find out what it waits for: a worker, or WeChat",
     )
     problems = [problem] if late["state"] in ("queued", "running") else []
     run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)

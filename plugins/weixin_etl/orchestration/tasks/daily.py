@@ -17,7 +17,8 @@ from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections import accounts
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.tasks import alerts, metrics, run_context
-from weixin_etl.orchestration.tasks.ending import PROBLEM, EndOfTask, not_in, readable_ending
+from weixin_etl.orchestration.tasks.declared import EndForGood, EndOfTask
+from weixin_etl.orchestration.tasks.ending import PROBLEM, not_in, readable_ending
 from weixin_etl.problem import Problem, ProblemKind, log_problem
 from weixin_etl.run import Work
 from weixin_etl.run import check as check_verb
@@ -91,7 +92,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         real_time = timezone.utcnow() + (again_at - now)
         raise AirflowRescheduleException(real_time)  # type: ignore[no-untyped-call]
     if came.problems:
-        raise EndOfTask(not_in(came.problems), is_retryable=came.is_retryable)
+        raise (EndOfTask if came.is_retryable else EndForGood)(not_in(came.problems))
 
 
 def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_retried: bool) -> None:
@@ -149,7 +150,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     )
     alerts.note(looked, is_last=True)
     if judgement.not_in:
-        raise EndOfTask(not_in(judgement.not_in), is_retryable=False)
+        raise EndForGood(not_in(judgement.not_in))
     if failed:
         raise _upstream_failed(failed)
     changed = [day.isoformat() for day in judgement.changed_days]
@@ -192,11 +193,9 @@ def _not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Proble
     ]
 
 
-def _upstream_failed(failed: Collection[str]) -> EndOfTask:
+def _upstream_failed(failed: Collection[str]) -> EndForGood:
     names = ", ".join(sorted(failed))
-    return EndOfTask(
-        f"failed: {names}; see the lines above and the log of each", is_retryable=False
-    )
+    return EndForGood(f"failed: {names}; see the lines above and the log of each")
 
 
 def _failed_tasks(context: Context, *wanted: str) -> set[str]:

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration.tasks import alerts
+from weixin_etl.orchestration.tasks.declared import EndForGood, EndOfTask
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
 from weixin_etl.text import counted
 from weixin_etl.warehouse import WarehouseError
@@ -19,18 +20,6 @@ log = logging.getLogger(__name__)
 
 PROBLEM = "problem"
 """Key of the XCom that tells why a task ended, for the tasks after it."""
-
-
-class EndOfTask(SystemExit):  # it is no error: the error has been said
-    """
-    Ends a task as failed with one line and no frames, as Airflow does for `SystemExit` alone.
-
-    The retry policy still sees whether another try may help.
-    """
-
-    def __init__(self, sentence: str, *, is_retryable: bool) -> None:
-        super().__init__(sentence)
-        self.is_retryable = is_retryable
 
 
 def not_in(problems: Sequence[Problem]) -> str:
@@ -60,7 +49,8 @@ def readable_ending() -> Iterator[None]:
         log_problem(log, problem)
         get_current_context()["ti"].xcom_push(PROBLEM, msgspec.to_builtins(problem))
         alerts.task_failed(problem)
-        raise EndOfTask("see the ERROR line above", is_retryable=problem.kind.is_retried) from None
+        end = EndOfTask if problem.kind.is_retried else EndForGood
+        raise end("see the ERROR line above") from None
 
 
 def as_problem(error: Exception) -> Problem:

@@ -1,0 +1,124 @@
+"""
+### WeChat article statistics, every morning
+
+```
+refresh_access_token ─► plan ─► ingest (mapped over batches of accounts) ─► report ─► check
+                                extract ─► parse ─► load
+```
+
+Asks WeChat for the totals of the publication days in the look-back window and upserts them into
+Postgres. If you run it again, only what has changed at WeChat changes.
+
+**Backfill:** trigger it with `begin_date` and `end_date`. Days whose totals are final are skipped
+unless `refetch` is on. Days that earlier runs missed need no backfill: the next daily run asks for
+every day of the last 60 that is not final, and names older ones once. The dates of Airflow's own
+*Backfill* are mornings of runs: leave the form's days empty there.
+
+**Red?** The last lines of the log of `check` say what to change first, then why, for which account
+and days; the page [WeChat articles](/plugin/weixin) shows what is wrong now. Once it is corrected,
+clear the first red task with its downstream tasks. The run is green as soon as every day it planned
+is in, whichever run loaded it.
+
+**Waiting?** Until noon, `ingest` asks again every 30 minutes for what WeChat has not computed yet.
+"""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from airflow.sdk import Asset, CronTriggerTimetable, task
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.orchestration import form, settings
+from weixin_etl.orchestration.tasks.declared import (
+    ACCOUNTS_OF_BATCH,
+    DagWithDeadline,
+    EndForGood,
+    run_is_late,
+)
+
+ENDPOINTS = list(DATASETS)  # or fewer, for example ["article_total", "follower_total"]
+CONFIG = settings.read_of_dags()
+
+
+def create_dag(dataset: Dataset) -> None:
+    """The DAG of one endpoint. What only its tasks need is imported when they run."""
+    asset = Asset(dataset.dag_id)
+    with DagWithDeadline(
+        dataset.dag_id,
+        description=f"{dataset.description.capitalize()}, from datacube/{dataset.endpoint}",
+        doc_md=__doc__,
+        schedule=CronTriggerTimetable(
+            f"{CONFIG.run_at.minute} {CONFIG.run_at.hour} * * *", timezone="Asia/Shanghai"
+        ),
+        # a run of an earlier morning would have no tasks, and be green
+        start_date=datetime.combine(dataset.first_day, time.min),
+        catchup=False,
+        # None: as Airflow's configuration says
+        is_paused_upon_creation=True if dataset.is_optional else None,
+        max_active_runs=3,
+        deadline=DeadlineAlert(
+            DeadlineReference.DAGRUN_QUEUED_AT, CONFIG.time_to_end, SyncCallback(run_is_late)
+        ),
+        params=form.PARAMS,
+        tags=["weixin", dataset.name],
+        default_args={
+            "owner": "weixin-etl",
+            "retries": CONFIG.retries,
+            "retry_delay": CONFIG.retry_delay,
+            "retry_exponential_backoff": 2,
+            "retry_policy": ExceptionRetryPolicy([RetryRule(EndForGood, RetryAction.FAIL)]),
+            "execution_timeout": timedelta(minutes=10),
+        },
+    ):
+
+        @task(execution_timeout=timedelta(hours=1), show_return_value_in_logs=False)
+        def refresh_access_token() -> list[dict[str, Any]]:
+            """Ask for each account's access token; the log says why WeChat refuses one."""
+            from weixin_etl.orchestration.tasks import daily
+
+            return daily.refresh_access_token(dataset)
+
+        @task(show_return_value_in_logs=False)
+        def plan(configured: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+            """Decide which accounts and publication days to ask for; the log lists them."""
+            from weixin_etl.orchestration.tasks import daily
+
+            return daily.plan(dataset, configured)
+
+        @task(
+            map_index_template=ACCOUNTS_OF_BATCH,
+            max_active_tis_per_dag=16,
+            execution_timeout=timedelta(hours=2),
+        )
+        def ingest(batch: list[dict[str, Any]]) -> None:
+            """Make one call per account and day; keep, parse and upsert the answer."""
+            from weixin_etl.orchestration.tasks import daily
+
+            daily.ingest(dataset, batch)
+
+        @task(trigger_rule="all_done")
+        def report() -> dict[str, int]:
+            """Report the result per account and day."""
+            from weixin_etl.orchestration.tasks import daily
+
+            return daily.report(dataset)
+
+        @task(trigger_rule="all_done", outlets=[asset])
+        def check() -> None:
+            """Be red if a planned day is not in, and say why; else make the asset's event."""
+            from weixin_etl.orchestration.tasks import daily
+
+            daily.check(dataset, asset)
+
+        batches = plan(refresh_access_token())  # type: ignore[arg-type] # a value, once it runs
+        ingested = ingest.expand(batch=batches)
+        checked = check()
+        ingested >> report() >> checked
+        ingested >> checked  # so that check waits for ingest when only the failed tasks are cleared
+
+
+for name in ENDPOINTS:
+    create_dag(DATASETS[name])
