@@ -46,8 +46,6 @@ class Account:
     """
     name: str
     base_url: str = DEFAULT_BASE_URL
-    variable: str = ""
-    """The environment variable that holds the connection; empty when it is kept elsewhere."""
     token_url: str = ""
     """The token service that owns its token; empty when WeChat is asked for it."""
     is_platform: bool = False
@@ -56,8 +54,6 @@ class Account:
     @property
     def connection(self) -> str:
         """What an operator has to look for to change it."""
-        if self.variable:
-            return f"the environment variable {self.variable}"
         return f"the connection {connection_of(self.conn_id)}"
 
     @property

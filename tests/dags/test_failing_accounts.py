@@ -39,7 +39,7 @@ def test_accounts_that_fail_beside_others(
         ("check", "4 accounts are not in: see the lines above"),
     ]
     refused = {
-        "号2: correct the password in the environment variable AIRFLOW_CONN_A1 (the AppSecret is "
+        "号2: correct the password in the connection a1 (the AppSecret is "
         "wrong: invalid appsecret) · 2026-11-17 to 2026-11-23 · a1, errcode 40125",
         "号4: verify the account, or have permission set 7 granted (the account may not use this "
         "API: api unauthorized) · 2026-11-17 to 2026-11-23 · a3, errcode 48001",

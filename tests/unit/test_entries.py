@@ -119,12 +119,13 @@ def test_a_problem_of_a_platform_is_told_once(
         (["wx1"], ["春风"]),
         (["agency/wx2"], ["号2"]),
         (["agency"], ["春风", "号2"]),
+        (["号2"], ["号2"]),
     ],
 )
 def test_a_run_is_limited_by_any_name_of_an_account(
     wanted: list[str], collected: list[str]
 ) -> None:
-    """By its connection, its AppID, or the platform's connection."""
+    """By its connection, its AppID, what people call it, or the platform's connection."""
     found = listed("own", "agency")
     found.require(wanted)
 
@@ -137,7 +138,7 @@ def test_a_run_is_limited_by_any_name_of_an_account(
     [
         (
             "wx9",
-            "no connection id or appid wx9; there are 号2 (agency/wx2, wx2), 春风 (own",
+            "no account wx9; there are 号2 (agency/wx2, wx2), 春风 (own",
         ),
         ("wx3", "wx3 no longer authorises agency; have it authorised again, or leave it out"),
     ],

@@ -28,11 +28,6 @@ class AccountList:
     left_out: frozenset[str] = frozenset()
     """Accounts of platforms that are not collected: its entries that begin with a minus."""
 
-    @property
-    def names(self) -> set[str]:
-        """What the form may call the entries, whatever their connections say."""
-        return set().union(*map(_names, self.entries))
-
     @classmethod
     def read(cls, text: str) -> "AccountList":
         """
@@ -89,7 +84,8 @@ class ListedAccount:
     @property
     def names(self) -> set[str]:
         """What the form may call it: a platform's connection means all its accounts."""
-        return set().union(*map(_names, self.conn_ids), (it.appid for it in self.described))
+        called = {name for it in self.described for name in (it.appid, it.name)}
+        return called.union(*map(_names, self.conn_ids))
 
     def __str__(self) -> str:
         """What people call it, and what the form may call it."""
@@ -152,12 +148,9 @@ class Listed:
         }
         if unknown:
             first = one_line(min(unknown), _LONGEST_NAME)
-            names = {
-                str(it): [*it.names, *(account.name for account in it.described)]
-                for it in self.accounts
-            }
+            names = {str(it): it.names for it in self.accounts}
             raise ParameterError(
-                f"accounts: {ACCOUNTS_VARIABLE} has no connection id or appid {first}; there are "
+                f"accounts: {ACCOUNTS_VARIABLE} has no account {first}; there are "
                 f"{', '.join(nearest_first(first, names))}"
             )
         collected = set().union(*(it.names for it in self.accounts))

@@ -1,7 +1,7 @@
 """The accounts to collect: from the Airflow Variable and its connections to clients."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -30,7 +30,6 @@ from weixin_etl.model import (
     connection_of,
 )
 from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
-from weixin_etl.orchestration.connections.lookup import variable_of
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import TaskSettings
 from weixin_etl.problem import Problem, log_problem
@@ -40,40 +39,6 @@ from weixin_etl.warehouse import require_migrated
 log = logging.getLogger(__name__)
 
 _IF_UNSET = '["weixin_default"]'
-_MOST_LOOKED_UP = 1000
-"""Entries: beyond, Airflow's masking of the secrets that are looked up takes half a minute."""
-
-
-def require_listed(wanted: Collection[str]) -> None:
-    """
-    Make sure that names a run is limited to can be those of accounts, without a call to WeChat.
-
-    The API server may not find what tasks do: a connection that it lacks may have any AppID, and
-    so may the accounts of a platform.
-
-    Raises:
-        ParameterError: as `Listed.require`, or the list can't be used.
-    """
-    written = Variable.get(ACCOUNTS_VARIABLE, default=None)
-    listed = AccountList.read(written or _IF_UNSET)
-    if listed.names.issuperset(wanted) or len(listed.entries) > _MOST_LOOKED_UP:
-        return
-    found = {it: _seen(it) for it in {*map(connection_of, listed.entries)}}
-    known = accounts_of(listed, found, if_none="")
-    if written or not known.accounts[0].error:  # else the list may be out of sight as well
-        known.require(wanted)
-
-
-def _seen(conn_id: str) -> Account | Discovery:
-    """What a connection describes, as far as it is known here."""
-    try:
-        account = WeixinHook(conn_id).account()
-    except WeixinError as error:
-        return Discovery(problem=error)
-    if not account.is_platform:
-        return account
-    cause, cure = "WeChat was not asked", "trigger a run, which asks it"
-    return Discovery(problem=ConfigurationError(account=conn_id, cause=cause, cure=cure))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +93,33 @@ def discover(clients: "Clients", concurrency: int, wanted: Collection[str]) -> L
         ParameterError: one that is `wanted` is not among them; or the list can't be used.
         ClockError: this machine's clock and WeChat's disagree.
     """
-    listed = _look_up(
-        clients,
-        lambda platform: platform.discover(concurrency),
-        "have one authorised: the next run finds it",
-    )
-    listed.require(wanted)
-    return listed
+    listed = AccountList.read(Variable.get(ACCOUNTS_VARIABLE, default=_IF_UNSET))
+    conn_ids = dict.fromkeys(map(connection_of, listed.entries))
+    found = {conn_id: _described(clients, conn_id, concurrency) for conn_id in conn_ids}
+    accounts = accounts_of(listed, found, "have one authorised: the next run finds it")
+    for it in accounts.accounts:
+        for conn_id in it.conn_ids[1:]:
+            log.warning("%s is the same account as %s", conn_id, it.conn_ids[0])
+    accounts.require(wanted)
+    return accounts
+
+
+def _described(
+    clients: "Clients", conn_id: str, concurrency: int
+) -> Account | Discovery | WeixinError:
+    """The account of a connection; of a platform its accounts; or why it can't be used."""
+    try:
+        account = WeixinHook(conn_id).account()
+    except WeixinError as error:
+        return error
+    if not account.is_platform:
+        return account
+    try:
+        return clients.platform(account).discover(concurrency)
+    except ClockError:
+        raise
+    except WeixinError as error:
+        return Discovery(problem=error)
 
 
 def _asked(
@@ -212,31 +197,6 @@ def _cipher(account: Account) -> Cipher:
         ) from None
 
 
-def _look_up(clients: Clients, discover: Callable[[Platform], Discovery], if_none: str) -> Listed:
-    """What the Variable's entries stand for; `discover` gives the accounts of a platform."""
-    listed = AccountList.read(Variable.get(ACCOUNTS_VARIABLE, default=_IF_UNSET))
-    found: dict[str, Account | Discovery | WeixinError] = {}
-    for conn_id in dict.fromkeys(map(connection_of, listed.entries)):
-        try:
-            account = WeixinHook(conn_id).account()
-        except WeixinError as error:
-            found[conn_id] = error
-            continue
-        found[conn_id] = account
-        if account.is_platform:
-            try:
-                found[conn_id] = discover(clients.platform(account))
-            except ClockError:
-                raise
-            except WeixinError as error:
-                found[conn_id] = Discovery(problem=error)
-    accounts = accounts_of(listed, found, if_none)
-    for it in accounts.accounts:
-        for conn_id in it.conn_ids[1:]:
-            log.warning("%s is the same account as %s", conn_id, it.conn_ids[0])
-    return accounts
-
-
 def _first_with_token(
     clients: Clients, listed: ListedAccount
 ) -> tuple[WeixinClient | None, Problem | None]:
@@ -261,11 +221,4 @@ def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
     for problem in dict.fromkeys(account.problem for account in accounts if account.problem):
         log_problem(log, problem)
     if fine:
-        log.info("a token is there for %s", few_names([_with_source(account) for account in fine]))
-
-
-def _with_source(account: ConfiguredAccount) -> str:
-    """The account, and where its connection is if Airflow's UI does not show it."""
-    variable = variable_of(connection_of(account.conn_id))
-    source = f", from the environment variable {variable}" if variable else ""
-    return f"{account.name} ({account.appid}{source})"
+        log.info("a token is there for %s", few_names([f"{it.name} ({it.appid})" for it in fine]))

@@ -1,11 +1,10 @@
 """Airflow's side of the API: a connection of type `weixin` becomes an account and a client."""
 
-import json
-import os
 import unicodedata
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 from airflow.sdk import BaseHook, Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
@@ -17,11 +16,11 @@ from weixin_etl.api.component import Component
 from weixin_etl.api.errors import ConfigurationError, WeixinError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.model import DEFAULT_BASE_URL, Account
-from weixin_etl.orchestration.connections.lookup import connections_like, variable_name, variable_of
 from weixin_etl.text import one_line
 
 tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
 """While the button *Test* is served: the connection's id. Airflow hands the hook a random one."""
+_LONGEST_CAUSE = 200
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 WHILE_SOMEBODY_WAITS = CallLimits(
     connect_seconds=3,
@@ -31,6 +30,22 @@ WHILE_SOMEBODY_WAITS = CallLimits(
     backoff_seconds=0.5,
     minute_quota_wait_seconds=0,
 )
+
+
+class _Extra(msgspec.Struct, frozen=True):
+    """What a connection says beside login, password and host; a field left empty says nothing."""
+
+    name: str | None = None
+    mode: Literal["", "platform"] | None = None
+    token_url: str | None = None
+    allow_http: bool | str | None = None
+
+    @property
+    def allows_http(self) -> bool:
+        return str(self.allow_http).lower() == "true"
+
+
+_EXTRA = msgspec.json.Decoder(_Extra)
 
 
 class WeixinHook(BaseHook):
@@ -80,9 +95,8 @@ class WeixinHook(BaseHook):
             secret=secret,
             name=_name(connection, extra) or conn_id,
             base_url=_base_url(connection, extra),
-            variable=_variable(conn_id),
             token_url=token_url,
-            is_platform=_is_platform(connection, extra),
+            is_platform=extra.mode == "platform",
         )
 
     def get_conn(self) -> WeixinClient:
@@ -134,26 +148,12 @@ def ticket(platform: Account) -> str:
     return text
 
 
-def _variable(conn_id: str) -> str:
-    """The variable that holds the connection; what is tested is what stands in the form."""
-    return "" if tested_conn_id.get() else variable_of(conn_id)
-
-
 def _not_found(conn_id: str) -> ConfigurationError:
-    """Airflow ignores a variable it cannot read, as if there were none."""
-    variable = variable_name(conn_id)
-    if os.environ.get(variable):
-        return ConfigurationError(
-            account=conn_id,
-            cause=f"Airflow cannot read the connection in {variable}",
-            cure="correct its JSON or URI: login, password and host are texts, port is a number "
-            "up to 65535",
-        )
+    """Airflow ignores a connection that it cannot read, as if there were none."""
     return ConfigurationError(
         account=conn_id,
-        cause="there is no such Airflow connection",
-        cure=f"create {conn_id} with type {WeixinHook.conn_type}, or use "
-        f"{connections_like(conn_id, WeixinHook.conn_type)}",
+        cause="Airflow has no such connection, or cannot read its JSON or URI",
+        cure=f"create {conn_id} with type {WeixinHook.conn_type}, or correct it",
     )
 
 
@@ -167,56 +167,37 @@ def _filled_in(connection: Connection, field: str, value: str | None) -> str:
     return value
 
 
-def _extra(connection: Connection) -> dict[str, Any]:
+def _extra(connection: Connection) -> _Extra:
     try:
-        extra = json.loads(connection.extra or "{}")
-    except (ValueError, RecursionError):
-        extra = None
-    if not isinstance(extra, dict):
-        raise _unusable(
-            connection,
-            "it is not a JSON object",
-            "correct the connection's extra or leave it empty",
-        )
-    return extra
-
-
-def _name(connection: Connection, extra: dict[str, Any]) -> str:
-    """What people call the account; a field left empty in Airflow's form is no name."""
-    name = extra.get("name")
-    if name is None:
-        return ""
-    if not isinstance(name, str) or not _is_plain(name):
-        raise _unusable(
-            connection,
-            "it is not a plain text",
-            "correct the name in the connection's extra or leave it out",
-        )
-    return one_line(name)
-
-
-def _is_platform(connection: Connection, extra: dict[str, Any]) -> bool:
-    mode = extra.get("mode")
-    if mode not in (None, "", "platform"):
-        raise _unusable(
-            connection,
-            "its mode is not known",
-            "write platform into the mode of the connection's extra, or leave it out",
-        )
-    if mode and extra.get("token_url"):
+        extra = _EXTRA.decode(connection.extra or "{}")
+    except (msgspec.MsgspecError, RecursionError) as error:
+        cause = one_line(str(error), _LONGEST_CAUSE)
+        cure = "correct the connection's extra or leave it empty"
+        raise _unusable(connection, cause, cure) from None
+    if extra.mode and extra.token_url:
         raise _unusable(
             connection,
             "a platform's tokens are renewed here, not by a token service",
             "leave mode or token_url out of the connection's extra",
         )
-    return bool(mode)
+    return extra
 
 
-def _token_url(connection: Connection, extra: dict[str, Any]) -> str:
-    url = extra.get("token_url")
+def _name(connection: Connection, extra: _Extra) -> str:
+    """What people call the account."""
+    name = extra.name or ""
+    if not _is_plain(name):
+        raise _unusable(
+            connection, "it holds control characters", "correct the name in the connection's extra"
+        )
+    return one_line(name)
+
+
+def _token_url(connection: Connection, extra: _Extra) -> str:
+    url = extra.token_url
     if not url:
         return ""
-    address = _web_address(url) if isinstance(url, str) else None
+    address = _web_address(url)
     if address is None:
         raise _unusable(
             connection,
@@ -224,10 +205,10 @@ def _token_url(connection: Connection, extra: dict[str, Any]) -> str:
             "correct token_url in the connection's extra",
         )
     _require_private(connection, extra, address, f"the token would come unencrypted from {url}")
-    return str(url)
+    return url
 
 
-def _base_url(connection: Connection, extra: dict[str, Any]) -> str:
+def _base_url(connection: Connection, extra: _Extra) -> str:
     """The host with a scheme; a connection written as a URI has its port apart."""
     host, port = connection.host, connection.port
     if not host:
@@ -248,20 +229,16 @@ def _base_url(connection: Connection, extra: dict[str, Any]) -> str:
     return url
 
 
-def _require_private(
-    connection: Connection, extra: dict[str, Any], address: Url, otherwise: str
-) -> None:
+def _require_private(connection: Connection, extra: _Extra, address: Url, otherwise: str) -> None:
     """Make sure that nobody in between can read the traffic, unless somebody allowed that."""
     is_private = address.scheme == "https" or (address.host or "").strip("[]") in _THIS_MACHINE
-    if not is_private and str(extra.get("allow_http")).lower() != "true":
+    if not is_private and not extra.allows_http:
         raise _unusable(
             connection, otherwise, "use https, or set allow_http in the connection's extra"
         )
 
 
 def _unusable(connection: Connection, cause: str, cure: str) -> ConfigurationError:
-    if variable := _variable(connection.conn_id):
-        cure = f"{cure} (environment variable {variable})"
     return ConfigurationError(account=connection.conn_id, cause=cause, cure=cure)
 
 
