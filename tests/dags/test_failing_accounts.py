@@ -45,12 +45,12 @@ def test_accounts_that_fail_beside_others(
         "API: api unauthorized) · 2026-11-17 to 2026-11-23 · a3, errcode 48001",
     }
     nonsense = (
-        "a5: correct the connection's extra or leave it empty (environment variable "
-        "AIRFLOW_CONN_A5) (it is not a JSON object)"
+        "a5: correct the connection's extra or leave it empty (JSON is malformed: invalid "
+        "character (byte 4))"
     )
     assert set(outcome.told("ingest")) == refused
     (missing,) = {*outcome.told("check")} - refused - {nonsense}
-    assert missing.startswith("forgotten: create forgotten with type weixin, or use ")
+    assert missing.startswith("forgotten: create forgotten with type weixin, or correct it")
     assert len(outcome.told("check")) == 4
     assert {nonsense, missing} <= {*outcome.told("refresh_access_token")}
 

@@ -115,6 +115,7 @@ def test_accounts_known_before_are_asked_although_the_list_cannot_be_read(
     platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
 ):
     """Once Airflow's tries have ended; the run is red by one sentence, since there may be more."""
+    platform.dag.retry(1)
     accounts = platform.authorize(2)
     platform.dag.run()
     sandbox.scenarios[:] = [Scenario("list-call:busy")]
@@ -140,7 +141,7 @@ def test_what_may_pass_is_tried_again_before_accounts_are_left_out(
     accounts = platform.authorize(2)
     platform.dag.run()
     sandbox.component.expire_tokens()
-    platform.dag.retry(1)
+    platform.dag.retry(3)
     platform.dag.call(2)
     sandbox.scenarios[:] = [
         Scenario(f"{call}-call:http-500", account=DEFAULT_COMPONENT.appid, times=2)

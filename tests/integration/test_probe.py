@@ -155,7 +155,7 @@ def test_a_refused_entry_ends_no_other(
     ("options", "sentence"),
     [
         ("--datasets articletotal", "there is no articletotal; there are article_total, "),
-        ("--accounts weixin_defualt", "no connection id or appid weixin_defualt; there are "),
+        ("--accounts weixin_defualt", "no account weixin_defualt; there are "),
     ],
 )
 def test_what_cannot_be_asked_is_one_sentence(

@@ -41,7 +41,7 @@ ARGUMENTS: dict[str, tuple[int, ...]] = {
 }
 """Where sentences stand in calls, by position."""
 RETURNING = {"_describe", "too_large", "_successor", "connection", "disagreement"}
-RETURNING |= {"connections_like", "_when", "_what_is_well", "_refusal"}
+RETURNING |= {"_when", "_what_is_well", "_refusal"}
 """Functions that return one."""
 OF_POSTGRES = errors_of_warehouse._SAYS_NO_CONNECTION_LEFT
 """What Postgres says: looked for, not said."""
@@ -197,10 +197,6 @@ def test_every_kind_has_its_title(kind: ProblemKind) -> None:
         (
             "no usable answer came: no connection within 5 s; so for 12 accounts at least",
             "没有得到可用的应答：5 秒内没有连上；至少 12 个公众号如此",
-        ),
-        (
-            "fill in the login (AppID) (environment variable AIRFLOW_CONN_SPRING)",
-            "填写 login (AppID)（环境变量 AIRFLOW_CONN_SPRING）",
         ),
         (
             "share_user is a text, not a whole number from 0 to 9223372036854775807 and 3 more",
