@@ -10,13 +10,13 @@ DBT := .venv-dbt/.installed
 SUPERSET := .venv-superset/.installed
 BUILD := $(UV) build --quiet --build-constraints requirements-dev.txt --require-hashes
 KNOWN_TO_BE_VULNERABLE := https://pypi.org/pypi/jinja2/2.4.1/json
-PLOTLY := plugins/weixin_etl/orchestration/page/plotly
-PLOTLY_VERSION := 4.1.1
+HTMX := plugins/weixin_etl/orchestration/page/htmx
+HTMX_VERSION := 4.0.1
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down airflow etl probe psql migrate secrets test test-all soak test-compose test-newcomer test-superset superset dbt  bench audit plotly wheel release lint format lock clean
+.PHONY: help setup run up down airflow etl probe psql migrate secrets test test-all soak test-compose test-newcomer test-superset superset dbt bench audit htmx wheel release lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,11 +77,11 @@ audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
 		|| { echo "Nothing was audited: $(KNOWN_TO_BE_VULNERABLE) does not answer, or lists no vulnerability" >&2; exit 1; }
 	$(UV) tool run --python $(BIN)/python pip-audit==2.10.1 --strict --requirement requirements-dev.txt --require-hashes --disable-pip
 
-plotly: ## Fetch the page's chart library from npm again; fails if it is not what is committed
+htmx: ## Fetch the page's htmx from npm again; fails if it is not what is committed
 	@folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT \
-		&& npm pack --silent --pack-destination "$$folder" plotly.js-basic-dist-min@$(PLOTLY_VERSION) >/dev/null \
-		&& tar -xzf "$$folder"/*.tgz -C $(PLOTLY) --strip-components=1 package/LICENSE package/plotly-basic.min.js
-	@git diff --stat --exit-code -- $(PLOTLY)
+		&& npm pack --silent --pack-destination "$$folder" htmx.org@$(HTMX_VERSION) >/dev/null \
+		&& tar -xzf "$$folder"/*.tgz -C $(HTMX) --transform='s:.*/::' package/LICENSE package/dist/htmx.min.js
+	@git diff --stat --exit-code -- $(HTMX)
 
 wheel: $(INSTALLED) ## Build the wheel into dist, for an Airflow that is already there
 	$(BUILD) --wheel

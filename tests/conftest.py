@@ -1,10 +1,11 @@
 """Real parts for every test: Postgres servers of their own, the sandbox API, one fixed day."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,12 @@ from support import NOW, empty, keep, migrated_warehouse
 from weixin_etl.model import Account
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM = shutil.which("chromium")
+"""Debian's: Playwright's own would be downloaded."""
 
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 """Postgres versions of the machine: a second target beside the embedded one, where there is any."""
@@ -158,3 +165,24 @@ def account(sandbox_url: str) -> Account:
         DEFAULT_ACCOUNT.name,
         sandbox_url,
     )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A Chromium that asks nobody but the pages it is sent to.
+
+    Closed with its file: Playwright's event loop runs as long, and no other can in that process.
+    """
+    if CHROMIUM is None:
+        # CI installs it: there a page that nobody looked at would pass
+        assert not os.environ.get("CI"), "there is no chromium"
+        pytest.skip("there is no chromium: apt install chromium")
+    from playwright.sync_api import sync_playwright  # only those who ask for it load it
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()

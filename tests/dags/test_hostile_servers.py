@@ -94,7 +94,7 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
         "err": printed.err,
         "terminal": on_terminal.replace("\r\n", "\n"),
         "messages": told,
-        "page": page(warehouse, account.appid),
+        "page": page(account.appid),
         "make run": what_make_run_prints(warehouse, outcome.run_id),
     }
     assert {where: HARM & {*text} for where, text in seen.items()} == {
@@ -116,19 +116,19 @@ def in_terminal(monkeypatch: pytest.MonkeyPatch, command: Callable[[], Any]) -> 
         return os.read(terminal.fileno(), 1 << 16).decode()
 
 
-def page(warehouse: Engine, appid: str) -> str:
-    """What the page is given."""
-    from weixin_etl.orchestration.page import app, articles, calendar, problems
-    from weixin_etl.orchestration.page.reader import Figures
+def page(appid: str) -> str:
+    """What the page serves."""
+    from fastapi.testclient import TestClient
 
-    with warehouse.connect() as connection:
-        of = Figures(connection, ARTICLE_TOTAL, MORNING)
-        shown: list[Any] = [
-            problems.view([*DATASETS.values()], "", 0),
-            articles.view(of, [*DATASETS.values()], appid),
-            calendar.story(of, appid, november(20)[0]),
-        ]
-    return "".join(bytes(app._json(it).body).decode() for it in shown)
+    from weixin_etl.orchestration.page.app import app
+    from weixin_etl.orchestration.page.reader import Reader, reader
+
+    paths = ("/", f"/day?appid={appid}&day={november(20)[0]}", "/articles", "/health")
+    app.dependency_overrides[reader] = lambda: Reader(tuple(DATASETS.values()))
+    try:
+        return "".join(TestClient(app).get(path).text for path in paths)
+    finally:
+        app.dependency_overrides.clear()
 
 
 def what_make_run_prints(warehouse: Engine, run_id: str) -> str:

@@ -1,9 +1,7 @@
 """What only Airflow knows, read from its own database: for the web server and commands, no task."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 
 from airflow.api.common.airflow_health import HEALTHY, get_airflow_health
 from airflow.models import DagModel, DagRun
@@ -56,35 +54,3 @@ def _alerts() -> str:
     except AirflowNotFoundException:
         return ""
     return ALERTS
-
-
-@dataclass(frozen=True, slots=True)
-class AirflowRun:
-    """A run of one of our DAGs, as Airflow has it."""
-
-    run_id: str
-    state: str
-    run_type: str
-    started_at: datetime | None
-    ended_at: datetime | None
-    is_refetch: bool
-    """Whether it asks for settled days as well."""
-
-
-def runs(dag_id: str, run_ids: Collection[str], newest: int) -> dict[str, AirflowRun]:
-    """The named runs of a DAG that Airflow still has, and its newest ones; by their ids."""
-    with create_session(scoped=False) as session:
-        of_dag = select(DagRun).where(DagRun.dag_id == dag_id)
-        named = session.scalars(of_dag.where(DagRun.run_id.in_(run_ids))).all()
-        latest = session.scalars(of_dag.order_by(DagRun.run_after.desc()).limit(newest)).all()
-        return {
-            run.run_id: AirflowRun(
-                run_id=run.run_id,
-                state=str(run.state),
-                run_type=str(run.run_type),
-                started_at=run.start_date,
-                ended_at=run.end_date,
-                is_refetch=bool((run.conf or {}).get("refetch")),
-            )
-            for run in [*latest, *named]
-        }

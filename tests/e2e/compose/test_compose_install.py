@@ -140,16 +140,16 @@ def test_a_run_triggered_by_rest_fills_the_warehouse(
 
 
 def test_the_page_reads_as_a_user_who_can_only_read(installation: Installation) -> None:
-    """Behind Airflow's login; its files and Plotly's come with the image."""
+    """Behind Airflow's login; its files and htmx come with the image."""
     rest = installation.rest()
 
     def page(path: str, headers: dict[str, str] = rest.headers) -> requests.Response:
         return requests.get(f"{rest.origin}/weixin{path}", headers=headers, timeout=REQUEST_SECONDS)
 
     assert "/login" in page("/", {}).url
-    assert page("/api/problems", {}).status_code == 401
-    assert page("/api/problems").json()["reads_as"] == "weixin_reader"
-    for file in ("/", "/static/page.js", "/plotly.js"):
+    assert page("/health", {}).status_code == 401
+    assert "The page reads the warehouse by" not in page("/").text
+    for file in ("/", "/static/page.js", "/static/htmx.min.js"):
         assert page(file).status_code == 200
     permissions = installation.does(
         "docker compose exec -T api-server airflow roles list --permission --output json"

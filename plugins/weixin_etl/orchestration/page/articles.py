@@ -1,73 +1,54 @@
-"""How an account's latest articles grow beside what is usual for it."""
+"""The newest articles of all accounts, and how each one's readers grow."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, timedelta
 
-from weixin_etl.datasets import Dataset
+from weixin_etl import clock
+from weixin_etl.api.threads import convert
 from weixin_etl.orchestration.page.reader import Figures
 
-LATEST = 12
-"""Articles a chart shows: more curves can't be told apart."""
-LATER = 10
-"""Articles that are listed as read after the window."""
+ARTICLES_PER_PAGE = 25
+NEWEST = timedelta(days=30)
+"""So old an article may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownArticle:
-    """An article and its readers by day."""
+    """An article, its sharers so far, and its readers by day."""
 
-    msgid: str
+    appid: str
+    name: str
+    """What people call the account."""
     title: str | None
-    position: int | None
     publication_date: date
-    url: str | None
     is_final: bool
-    latest: int | None
+    sharers: int | None
     readers: tuple[tuple[int, int], ...]
     """Day number (the publication day is 1) and readers so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An account's latest articles."""
+    """A page of articles, newest first."""
 
-    metric: str
-    chinese_name: str
-    meaning: str
-    window: int
+    article_count: int
     articles: tuple[ShownArticle, ...]
-    benchmark: tuple[dict[str, Any], ...]
-    """What is usual for the account: by position and day number."""
-    later: tuple[dict[str, Any], ...]
-    """Older ones, by their readers on the latest day; none where no dataset counts these."""
+    window: int
+    days: int = NEWEST.days
+    page_size: int = ARTICLES_PER_PAGE
 
 
-def view(of: Figures, readable: Sequence[Dataset], appid: str) -> View:
-    """The account's latest articles, what is usual, and what is still read of older ones."""
-    dataset = of.dataset
-    latest = of.rows("page/articles.sql", appid=appid, most=LATEST)
-    readers: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for day in of.rows(
-        "page/article_days.sql", appid=appid, msgids=[row["msgid"] for row in latest]
-    ):
-        readers[day["msgid"]].append((day["day_number"], day["readers"]))
-    metric = next(metric for metric in dataset.metrics if metric.name == dataset.readers)
+def view(of: Figures, search: str, offset: int) -> View:
+    """The newest articles whose title or account matches."""
+    rows = of.rows(
+        "page/articles.sql",
+        search=search.strip(),
+        since=clock.beijing_date(of.now) - NEWEST,
+        most=ARTICLES_PER_PAGE,
+        offset=offset,
+    )
     return View(
-        metric=metric.name,
-        chinese_name=metric.chinese_name,
-        meaning=metric.meaning,
-        window=dataset.window,
-        articles=tuple(ShownArticle(**row, readers=tuple(readers[row["msgid"]])) for row in latest),
-        benchmark=of.rows("page/benchmark.sql", appid=appid),
-        later=tuple(
-            article
-            for other in readable
-            if other.readers and other.item == dataset.item and not other.describes_articles
-            for article in replace(of, dataset=other).rows(
-                "page/article_later.sql", appid=appid, window=dataset.window, most=LATER
-            )
-        ),
+        article_count=rows[0]["article_count"] if rows else 0,
+        articles=tuple(convert(row, ShownArticle) for row in rows),
+        window=of.dataset.window,
     )

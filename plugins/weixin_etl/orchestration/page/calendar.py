@@ -1,19 +1,25 @@
-"""The coverage calendar: accounts by days, and one pair's story."""
+"""The coverage calendar: accounts by days, and one day's story."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import StrEnum
+from itertools import groupby
 from typing import Any
+
+import msgspec
 
 from weixin_etl import clock
 from weixin_etl.model import Coverage, State
-from weixin_etl.orchestration.page.reader import Figures, told
+from weixin_etl.orchestration.page.reader import Figures, in_language, told
 from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.rules import OFFLINE
 from weixin_etl.trouble import status
 from weixin_etl.trouble.at_work import Airflow
 from weixin_etl.trouble.days import AccountDays, ending, pairs_by_account
 
 ACCOUNTS_PER_PAGE = 25
+DAYS_PER_PAGE = 35
 NEIGHBOURS = timedelta(days=62)
 """So far to each side days in the same state are looked for."""
 MOST = 50
@@ -24,188 +30,237 @@ Account = Mapping[str, Any]
 """A row of `page/accounts.sql`."""
 
 
+class Sign(StrEnum):
+    """What a cell of the calendar says at a glance."""
+
+    FINAL = "final"
+    IN = "in"
+    NOT_YET = "not_yet"
+    NEEDS_YOU = "needs_you"
+
+
+def sign(state: State, pair: Coverage | None) -> Sign:
+    """The sign of a day: what comes by itself does not need you, nor does a retired endpoint."""
+    if state is State.FINAL:
+        return Sign.FINAL
+    if state in (State.IN, State.UNCONFIRMED):
+        return Sign.IN
+    if state in (State.LOST, State.GIVEN_UP):
+        return Sign.NEEDS_YOU
+    is_refused = pair is not None and ending(pair) == "failed" and pair.error_code != OFFLINE
+    return Sign.NEEDS_YOU if state is State.LATE and is_refused else Sign.NOT_YET
+
+
 @dataclass(frozen=True, slots=True)
-class ShownDays:
-    """An account's days, oldest first."""
+class Cell:
+    """A day of an account."""
+
+    day: date
+    state: State
+    sign: Sign
+    ending: str | None
+    """How the last attempt ended: `ok`, `not_ready` or `failed`; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An account's days, oldest first; None for one that nobody ever wanted."""
 
     appid: str
     name: str
     is_active: bool
-    states: tuple[State | None, ...]
-    """None: the account was not collected yet, and the day was never asked for."""
-    endings: tuple[str | None, ...]
-    """How the last attempt for each ended: `ok`, `not_ready` or `failed`; None without one."""
+    cells: tuple[Cell | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """A part of the calendar."""
 
-    first: date
-    last: date
+    days: tuple[date, ...]
     newest: date
     """Yesterday in Beijing: there is no later day."""
     account_count: int
-    accounts: tuple[ShownDays, ...]
+    rows: tuple[Row, ...]
     is_at_work: bool
     """Whether a run is asking WeChat."""
     page_size: int = ACCOUNTS_PER_PAGE
 
+    @property
+    def earlier(self) -> date:
+        """The last day of the days before."""
+        return self.days[0] - _DAY
+
+    @property
+    def later(self) -> date:
+        """The last day of the days after."""
+        return min(self.days[-1] + _DAY * len(self.days), self.newest)
+
+    @property
+    def months(self) -> list[tuple[str, int]]:
+        """Each month and how many of its days are shown."""
+        by_month = groupby(self.days, lambda day: f"{day:%Y-%m}")
+        return [(month, len(list(those))) for month, those in by_month]
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All that is known of a pair."""
+    """All that is known of a day."""
 
     appid: str
     name: str
     day: date
-    state: State | None
-    coverage: dict[str, Any] | None
-    """The row of `weixin.coverage`, with how the last attempt ended."""
-    form: dict[str, Any]
-    """What to enter into the DAG's form to ask for the day, and its neighbours in this state."""
+    newest: date
+    """Yesterday in Beijing."""
+    cell: Cell | None
+    pair: Coverage | None
+    why: Problem
+    """Why the last attempt did not end ok, as its reader is told."""
+    form: str
+    """What to enter into the DAG's form to ask for the day and its neighbours in this state."""
     form_day_count: int
     runs: tuple[dict[str, Any], ...]
     """What came of it in each run that planned it, newest first."""
     restatements: tuple[dict[str, Any], ...]
-    restatement_count: int
     rejected: tuple[dict[str, Any], ...]
     """Rejected parts, by reason."""
     answers: tuple[dict[str, Any], ...]
     """The distinct answers, newest first; `weixin-etl answers` prints them."""
 
+    @property
+    def earlier(self) -> date:
+        """The day before."""
+        return self.day - _DAY
+
+    @property
+    def later(self) -> date | None:
+        """The day after, if it is over."""
+        return self.day + _DAY if self.day < self.newest else None
+
 
 def view(
-    of: Figures,
-    airflow: Airflow,
-    *,
-    last: date | None,
-    days: int,
-    search: str,
-    offset: int,
-    only_trouble: bool,
+    of: Figures, airflow: Airflow, *, last: date | None, search: str, offset: int, only: bool
 ) -> View:
     """
-    The states of a page of accounts on `days` days up to `last`; up to yesterday by default.
+    A page of accounts on the days up to `last`; up to yesterday by default.
 
-    With `only_trouble`, of the accounts that have a day that is not in.
+    With `only`, of the accounts that have a day that is not in.
     """
     newest = clock.beijing_date(of.now) - _DAY
     last = min(last or newest, newest)
-    first = last - _DAY * (days - 1)
-    appids = None
-    if only_trouble:
-        found = status.read(of.connection, airflow, now=of.now, datasets=[of.dataset])
-        appids = [account.facts.appid for account in found.accounts if not account.is_healthy]
-    accounts = accounts_of(of, search.strip(), appids, ACCOUNTS_PER_PAGE, offset)
-    rows = of.rows(
-        "page/coverages.sql",
-        appids=[account["appid"] for account in accounts],
-        first_date=first,
-        last_date=last,
-    )
-    pairs = pairs_by_account(rows)
-    shown = [first + _DAY * number for number in range(days)]
+    days = tuple(last - _DAY * back for back in reversed(range(DAYS_PER_PAGE)))
+    appids = _in_trouble(of, airflow) if only else None
+    accounts = _accounts(of, appids, search=search.strip(), offset=offset)
+    pairs = _pairs(of, [account["appid"] for account in accounts], days[0], last)
     return View(
-        first=first,
-        last=last,
+        days=days,
         newest=newest,
         account_count=accounts[0]["account_count"] if accounts else 0,
-        accounts=tuple(_shown(of, account, pairs[account["appid"]], shown) for account in accounts),
+        rows=tuple(_row(of, it, pairs.get(it["appid"], {}), days) for it in accounts),
         is_at_work=bool(airflow.at_work(of.dataset)),
     )
 
 
-def _shown(
-    of: Figures, account: Account, pairs: Mapping[date, Coverage | None], shown: Sequence[date]
-) -> ShownDays:
-    days = days_of(of, account, pairs)
-    return ShownDays(
-        appid=account["appid"],
-        name=account["name"],
-        is_active=account["is_active"],
-        states=tuple(_state(of, account, days, day) for day in shown),
-        endings=tuple(ending(pairs.get(day)) for day in shown),
-    )
+def _in_trouble(of: Figures, airflow: Airflow) -> list[str]:
+    """The accounts that have a day that is not in."""
+    found = status.read(of.connection, airflow, now=of.now, datasets=[of.dataset])
+    return [account.facts.appid for account in found.accounts if not account.is_healthy]
+
+
+def _row(
+    of: Figures, account: Account, pairs: Mapping[date, Coverage | None], days: Sequence[date]
+) -> Row:
+    known = _days(of, account, pairs)
+    cells = tuple(_cell(of, account, known, day) for day in days)
+    return Row(account["appid"], account["name"], account["is_active"], cells)
 
 
 def story(of: Figures, appid: str, day: date) -> Story | None:
-    """All that is known of a pair; None when there is no such account."""
-    accounts = accounts_of(of, "", [appid], 1, 0)
+    """All that is known of a day; None when there is no such account."""
+    accounts = _accounts(of, [appid])
     if not accounts:
         return None
     (account,) = accounts
-    pair = {"appid": appid, "day": day}
-    restatements = of.rows("page/pair_restatements.sql", **pair, most=MOST)
-    coverage = [_coverage(of, row) for row in of.rows("page/pair_coverage.sql", **pair)]
-    state, first, last = _alike(of, account, day)
-    form = {"begin_date": first, "end_date": last, "accounts": [appid]}
-    if state in (State.FINAL, State.GIVEN_UP):
-        form["refetch"] = True
+    newest = clock.beijing_date(of.now) - _DAY
+    begin, end = day - NEIGHBOURS, min(day + NEIGHBOURS, newest)
+    known = _days(of, account, _pairs(of, [appid], begin, end).get(appid, {}))
+    cell, pair = _cell(of, account, known, day), known.pairs.get(day)
+    first, last = alike(day, begin, end, lambda it: _state(of, account, known, it))
+    asked, said = {"appid": appid, "day": day}, in_language(of.language)
+    rejected = of.rows("page/pair_rejected.sql", **asked, most=MOST)
     return Story(
         appid=appid,
         name=account["name"],
         day=day,
-        state=state,
-        coverage=coverage[0] if coverage else None,
-        form=form,
+        newest=newest,
+        cell=cell,
+        pair=pair,
+        why=_why(of, pair),
+        form=_form(appid, first, last, is_settled=bool(pair and pair.settled)),
         form_day_count=(last - first).days + 1,
-        runs=of.rows("page/pair_runs.sql", **pair),
-        restatements=restatements,
-        restatement_count=restatements[0]["restatement_count"] if restatements else 0,
-        rejected=tuple(
-            {**row, "reason": of.said(row["reason"])}
-            for row in of.rows("page/pair_rejected.sql", **pair, most=MOST)
-        ),
-        answers=of.rows("page/pair_answers.sql", **pair),
+        runs=of.rows("page/pair_runs.sql", **asked),
+        restatements=of.rows("page/pair_restatements.sql", **asked, most=MOST),
+        rejected=tuple({**row, "reason": said(row["reason"])} for row in rejected),
+        answers=of.rows("page/pair_answers.sql", **asked),
     )
 
 
-def _alike(of: Figures, account: Account, day: date) -> tuple[State | None, date, date]:
-    """The day's state, and the first and last of its neighbours that need asking as it does."""
-    newest = clock.beijing_date(of.now) - _DAY
-    begin, end = day - NEIGHBOURS, min(day + NEIGHBOURS, newest)
-    rows = of.rows("page/coverages.sql", appids=[account["appid"]], first_date=begin, last_date=end)
-    days = days_of(of, account, pairs_by_account(rows)[account["appid"]])
-    state, first, last = _state(of, account, days, day), day, day
-    if state in (State.FINAL, State.IN, None):
-        return state, first, last
-    while first > begin and _state(of, account, days, first - _DAY) == state:
+def _why(of: Figures, pair: Coverage | None) -> Problem:
+    known = pair or Coverage()
+    kind = ProblemKind(known.error_kind or ProblemKind.UNKNOWN)
+    problem = Problem(kind, known.error or "", known.cure or "", errcode=known.error_code)
+    return told(problem, of.language)
+
+
+def _form(appid: str, first: date, last: date, *, is_settled: bool) -> str:
+    form = {"begin_date": first, "end_date": last, "accounts": [appid]}
+    return msgspec.json.encode(form | ({"refetch": True} if is_settled else {})).decode()
+
+
+def alike(
+    day: date, begin: date, end: date, state: Callable[[date], State | None]
+) -> tuple[date, date]:
+    """The first and last of the days around a day that need asking as it does."""
+    first = last = day
+    if state(day) in (State.FINAL, State.IN, None):
+        return first, last
+    while first > begin and state(first - _DAY) == state(day):
         first -= _DAY
-    while last < end and _state(of, account, days, last + _DAY) == state:
+    while last < end and state(last + _DAY) == state(day):
         last += _DAY
-    return state, first, last
+    return first, last
 
 
-def _coverage(of: Figures, row: dict[str, Any]) -> dict[str, Any]:
-    """The row, with why its last attempt did not end ok as its reader is told now."""
-    pair = Coverage(**row)
-    kind = ProblemKind(pair.error_kind or ProblemKind.UNKNOWN)
-    problem = Problem(kind, pair.error or "", pair.cure or "", errcode=pair.error_code)
-    said = told(problem, of.language)
-    return {**row, "ending": ending(pair), "error": said.cause, "cure": said.cure}
-
-
-def accounts_of(
-    of: Figures, search: str, appids: Sequence[str] | None, most: int, offset: int
+def _accounts(
+    of: Figures, appids: Sequence[str] | None, search: str = "", offset: int = 0
 ) -> tuple[Account, ...]:
     """The accounts that match, in their order; those of `appids` alone, if given."""
-    return of.rows("page/accounts.sql", search=search, appids=appids, most=most, offset=offset)
+    values = {"search": search, "appids": appids, "most": ACCOUNTS_PER_PAGE, "offset": offset}
+    return of.rows("page/accounts.sql", **values)
 
 
-def days_of(
-    of: Figures, account: Account | None, pairs: Mapping[date, Coverage | None]
-) -> AccountDays:
+def _pairs(
+    of: Figures, appids: Sequence[str], first: date, last: date
+) -> Mapping[str, Mapping[date, Coverage | None]]:
+    rows = of.rows("page/coverages.sql", appids=appids, first_date=first, last_date=last)
+    return pairs_by_account(rows)
+
+
+def _days(of: Figures, account: Account, pairs: Mapping[date, Coverage | None]) -> AccountDays:
     """The account's days, as their states are judged."""
-    row = account or dict.fromkeys(("since_date", "catch_up_days", "heard_at"))
-    return AccountDays(of.dataset, row["since_date"], row["catch_up_days"], row["heard_at"], pairs)
+    since = (account["since_date"], account["catch_up_days"], account["heard_at"])
+    return AccountDays(of.dataset, *since, pairs)
 
 
-def _state(of: Figures, account: Account, days: AccountDays, day: date) -> State | None:
+def _cell(of: Figures, account: Account, known: AccountDays, day: date) -> Cell | None:
+    state, pair = _state(of, account, known, day), known.pairs.get(day)
+    return Cell(day, state, sign(state, pair), ending(pair)) if state else None
+
+
+def _state(of: Figures, account: Account, known: AccountDays, day: date) -> State | None:
     """What the day is called; None for one that nobody ever wanted."""
-    if day not in days.pairs:
-        begin = account["since_date"] or account["first_date"]
+    if day not in known.pairs:
+        begin = max(account["since_date"] or account["first_date"], of.dataset.first_day)
         is_collected = account["is_active"] or day <= account["last_date"]
-        if day < max(begin, of.dataset.first_day) or not is_collected:
+        if day < begin or not is_collected:
             return None
-    return days.state(day, of.now)
+    return known.state(day, of.now)

@@ -1,48 +1,52 @@
-"""What is wrong now, and how each account stands: the first view, and `/health`."""
+"""What is wrong now: the first view, and `/health`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import State
 from weixin_etl.orchestration import airflow_state
-from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading, reads_as
+from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
 from weixin_etl.orchestration.page import airflow_ui
-from weixin_etl.orchestration.page.reader import Language, in_language, told
-from weixin_etl.problem import ProblemKind
+from weixin_etl.orchestration.page.reader import Language, title, told
+from weixin_etl.problem import ProblemKind, days_of
 from weixin_etl.trouble import status
-from weixin_etl.trouble.at_work import RunAtWork
 from weixin_etl.trouble.status import AccountStatus, ListedProblem, Status
 from weixin_etl.warehouse import WarehouseError
-
-ACCOUNTS_PER_PAGE = 25
-
 
 Shown = dict[str, object]
 """A problem or an account, in the words of `/health`: see docs/operating/something-is-red.md."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """The first view."""
+class Concerned:
+    """An account of a card, or all of them; messages link to its anchor."""
 
-    is_healthy: bool
-    is_read: bool
-    """Whether the warehouse could be read."""
-    reads_as: str
-    """The connection the page reads the warehouse with; empty when it can't."""
-    runs: tuple[RunAtWork, ...]
-    problems: tuple[Shown, ...]
-    """A problem that many accounts have is one, with `others`; so are the `closed` ones."""
-    closed: tuple[Shown, ...]
-    account_count: int
-    """How many pairs of account and dataset match the search."""
-    accounts: tuple[Shown, ...]
-    """The accounts of one page, the ones in trouble first."""
-    page_size: int = ACCOUNTS_PER_PAGE
+    name: str
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is wrong, as it is shown: the same of many accounts is one."""
+
+    severity: str
+    """`failure`, `warning`, or `over`."""
+    title: str
+    cure: str
+    cause: str
+    accounts: tuple[Concerned, ...]
+    days: tuple[date, ...]
+    since: datetime | None
+    until: datetime | None
+    dag_id: str
+    """Empty when it concerns every dataset."""
+    errcode: int | None
+    path: str
+    """Where it is mended in Airflow's UI; empty where Airflow has nothing to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,40 +57,6 @@ class Health:
     checked_at: datetime
     problems: tuple[Shown, ...]
     accounts: tuple[Shown, ...]
-
-
-def view(datasets: Sequence[Dataset], search: str, offset: int, language: Language = "en") -> View:
-    """Everything of the first view; the accounts whose name, AppID or connection match."""
-    found = current(datasets)
-    wanted = search.strip().casefold()
-    accounts = [account for account in found.accounts if _matches(account, wanted)]
-    accounts.sort(key=lambda account: account.is_healthy)
-    return View(
-        is_healthy=found.is_healthy,
-        is_read=found.is_read,
-        reads_as=reads_as(),
-        runs=found.runs,
-        problems=_together(found.open, language),
-        closed=_together(found.closed, language),
-        account_count=len(accounts),
-        accounts=tuple(map(_account, accounts[offset : offset + ACCOUNTS_PER_PAGE])),
-    )
-
-
-def _matches(account: AccountStatus, wanted: str) -> bool:
-    facts = account.facts
-    return any(wanted in text.casefold() for text in (facts.name, facts.appid, facts.conn_id))
-
-
-def health(datasets: Sequence[Dataset]) -> Health:
-    """Everything that a monitor may ask about."""
-    found = current(datasets)
-    return Health(
-        is_healthy=found.is_healthy,
-        checked_at=found.checked_at,
-        problems=tuple(map(_shown, found.open)),
-        accounts=tuple(map(_account, found.accounts)),
-    )
 
 
 def current(datasets: Sequence[Dataset]) -> Status:
@@ -103,18 +73,46 @@ def current(datasets: Sequence[Dataset]) -> Status:
         return replace(found, is_read=False)
 
 
-def _together(listed: Iterable[ListedProblem], language: Language) -> tuple[Shown, ...]:
-    return tuple(
-        {**_shown(first, language), "others": [_shown(other, language) for other in others]}
-        for first, *others in status.alike(listed)
+def cards(listed: Sequence[ListedProblem], language: Language) -> list[Card]:
+    """What is listed, what many accounts have in common as one card."""
+    return [_card(alike, language) for alike in status.alike(listed)]
+
+
+def _card(alike: Sequence[ListedProblem], language: Language) -> Card:
+    first = alike[0]
+    problem = told(first.problem, language)
+    severity = "warning" if first.is_warning else "failure"
+    return Card(
+        severity="over" if first.closed_at else severity,
+        title=title(first.problem, language),
+        cure=problem.cure,
+        cause=problem.cause,
+        accounts=tuple(
+            Concerned(it.problem.account, f"problem-{it.incident_id}" if it.incident_id else "")
+            for it in alike
+        ),
+        days=days_of([it.problem for it in alike]),
+        since=min((it.opened_at for it in alike if it.opened_at), default=None),
+        until=first.closed_at,
+        dag_id=DATASETS[first.dataset].dag_id if first.dataset in DATASETS else "",
+        errcode=problem.errcode,
+        path=airflow_ui.path(first.problem, first.dataset, first.run_id),
     )
 
 
-def _shown(listed: ListedProblem, language: Language = "en") -> Shown:
-    problem = told(listed.problem, language)
-    lasted = ""
-    if listed.opened_at and listed.closed_at:
-        lasted = clock.duration(listed.closed_at - listed.opened_at)
+def health(datasets: Sequence[Dataset]) -> Health:
+    """Everything that a monitor may ask about."""
+    found = current(datasets)
+    return Health(
+        is_healthy=found.is_healthy,
+        checked_at=found.checked_at,
+        problems=tuple(map(_problem, found.open)),
+        accounts=tuple(map(_account, found.accounts)),
+    )
+
+
+def _problem(listed: ListedProblem) -> Shown:
+    problem = listed.problem
     return {
         "incident_id": listed.incident_id,
         "kind": problem.kind,
@@ -128,8 +126,6 @@ def _shown(listed: ListedProblem, language: Language = "en") -> Shown:
         "error_code": problem.errcode,
         "opened_at": listed.opened_at,
         "seen_at": listed.seen_at,
-        "closed_at": listed.closed_at,
-        "lasted": in_language(language)(lasted),
         "run_id": listed.run_id,
         "path": airflow_ui.path(problem, listed.dataset, listed.run_id),
     }

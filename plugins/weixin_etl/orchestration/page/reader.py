@@ -1,14 +1,14 @@
-"""Who may read the page, whoever may read one of the DAGs, and what its views read."""
+"""Who may read the page, whoever may read one of the DAGs, in which language, and what it reads."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import Depends, HTTPException, Query
+from fastapi import Depends, HTTPException, Query, Request
 from sqlalchemy import Connection
 
 from weixin_etl import clock
@@ -20,6 +20,9 @@ from weixin_etl.warehouse import statement
 
 Name = Annotated[str, Query(min_length=1, max_length=300)]
 Language = Literal["en", "zh-CN"]
+LANGUAGES = get_args(Language)
+COOKIE = "weixin_language"
+"""The language of Airflow's own switch, as the page's script found it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,6 @@ class Figures:
     dataset: Dataset
     now: datetime
     language: Language = "en"
-
-    @property
-    def said(self) -> Callable[[str], str]:
-        """What makes a sentence one of the reader's language."""
-        return in_language(self.language)
 
     def rows(self, path: str, **values: object) -> tuple[dict[str, Any], ...]:
         """The rows of the dataset that a statement finds."""
@@ -93,10 +91,36 @@ def told(problem: Problem, language: Language) -> Problem:
     return chinese.told(problem) if language == chinese.LANGUAGE else problem
 
 
+def title(problem: Problem, language: Language) -> str:
+    """A problem in a few words of a language."""
+    return chinese.title(problem) if language == chinese.LANGUAGE else problem.title
+
+
+def language(request: Request) -> Language:
+    """The one chosen in Airflow; else the first that the browser prefers and the page speaks."""
+    chosen = request.cookies.get(COOKIE, "")
+    return preferred_language(chosen or request.headers.get("accept-language", ""))
+
+
+def preferred_language(header: str) -> Language:
+    """The first language of an Accept-Language header that the page speaks; else English."""
+    weighted = []
+    for n, part in enumerate(header.split(",")):
+        name, _, quality = part.strip().partition(";q=")
+        try:
+            weighted.append((-float(quality or 1), n, name.split("-")[0].lower()))
+        except ValueError:
+            continue
+    spoken = {it.split("-")[0]: it for it in LANGUAGES}
+    return next((spoken[name] for *_, name in sorted(weighted) if name in spoken), "en")
+
+
 def figures(
-    who: Annotated[Reader, Depends(reader)], dataset: Name, language: Language = "en"
+    who: Annotated[Reader, Depends(reader)],
+    spoken: Annotated[Language, Depends(language)],
+    dataset: Annotated[str, Query(max_length=200)] = "",
 ) -> Iterator[Figures]:
     """The figures that somebody asks for, as long as a request lasts."""
-    chosen = who.dataset(dataset)
+    chosen = who.dataset(dataset) if dataset else who.datasets[0]
     with reading(open_reader()) as connection:
-        yield Figures(connection, chosen, clock.now(), language)
+        yield Figures(connection, chosen, clock.now(), spoken)
