@@ -28,8 +28,7 @@ COPY --chmod=755 docker/init.sh docker/healthy.py /opt/weixin-etl/bin/
 COPY --chmod=755 dags /opt/weixin-etl/dags
 ENV PATH=/opt/weixin-etl/bin:$PATH \
     AIRFLOW_HOME=/opt/airflow \
-    AIRFLOW__CORE__DAGS_FOLDER=/opt/weixin-etl/dags \
-    AIRFLOW__CORE__LOAD_EXAMPLES=False
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/weixin-etl/dags
 WORKDIR /opt/airflow
 USER weixin
 CMD ["airflow", "version"]

@@ -16,19 +16,19 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down airflow etl probe psql migrate secrets test test-all soak test-compose test-newcomer test-superset superset dbt bench audit htmx wheel release lint format lock clean
+.PHONY: help setup run up reset airflow etl probe psql secrets test test-all soak test-compose test-newcomer test-superset superset dbt bench audit htmx wheel release lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(INSTALLED) ## Run the pipeline for today and show the result
-	@$(BIN)/python -m weixin_local run
+run: $(INSTALLED) ## Run the pipeline for today and show the result; SCENARIO=busy has the sandbox fail
+	@$(BIN)/python -m weixin_local run $(if $(SCENARIO),--scenario $(SCENARIO))
 
-up: $(INSTALLED) ## Start Airflow in the background; PORT=8081 sets its port
-	@$(BIN)/python -m weixin_local up --port $(PORT)
+up: $(INSTALLED) ## Run Airflow until Ctrl-C; PORT=8081 sets its port, SCENARIO=busy has the sandbox fail
+	@$(BIN)/python -m weixin_local up --port $(PORT) $(if $(SCENARIO),--scenario $(SCENARIO))
 
-down: $(INSTALLED) ## Stop everything that run and up have started
-	@$(BIN)/python -m weixin_local down
+reset: $(INSTALLED) ## Take away what run and up keep, after asking: .weixin, as root /var/lib/weixin-etl too
+	@$(BIN)/python -m weixin_local reset
 
 airflow: $(INSTALLED) ## Run Airflow's own command beside `make up`: make airflow ARGS="dags list"
 	@$(BIN)/python -m weixin_local airflow $(ARGS)
@@ -41,9 +41,6 @@ probe: $(INSTALLED) ## Ask WeChat whether the pipeline will work for the account
 
 psql: $(INSTALLED) ## Open the warehouse in psql
 	@$(BIN)/python -m weixin_local psql
-
-migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
-	@$(BIN)/python -m weixin_local migrate
 
 secrets: ## Generate the secrets for docker compose that .env lacks
 	@sh docker/secrets.sh
@@ -118,7 +115,6 @@ lock: $(INSTALLED) ## Resolve the requirements again
 	$(LOCK) analytics/superset/requirements.in --output-file analytics/superset/requirements.txt
 
 clean: ## Remove the environments and caches; the figures in .weixin stay
-	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/python -m weixin_local down; fi
 	rm -rf .venv .venv-dbt .venv-superset .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The locked uv, with its hashes; it installs everything else, with hashes as well.

@@ -18,11 +18,13 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from configparser import ConfigParser
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -32,17 +34,18 @@ from hashlib import sha256
 import psutil
 import sqlalchemy
 from cryptography.fernet import Fernet
-from rich.console import Console
 
 from weixin_etl import clock, warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset, Rows
-from weixin_local import processes, stack
-from weixin_local.api import AirflowApi
-from weixin_local.environment import CONNECTION_VARIABLE, admin_password
-from weixin_local.home import METADATA_DATABASE, WAREHOUSE_DATABASE, Home, find
+from weixin_local.home import (
+    CONNECTION_VARIABLE,
+    METADATA_DATABASE,
+    WAREHOUSE_DATABASE,
+    Home,
+    find,
+)
 from weixin_local.machine import choose_port
-from weixin_local.progress import Steps
-from weixin_local.stack import up
+from weixin_local.up import COMPONENTS
 from weixin_sandbox import Account, Sandbox
 
 ACCOUNTS = (1, 100, 1_000)
@@ -50,7 +53,6 @@ NO_ACCOUNT = '{"conn_type": "weixin"}'
 """A `weixin_default` that can't be used: the accounts come later."""
 
 START_SECONDS = 120
-STOP_SECONDS = 5
 POLL_SECONDS = 0.25
 RUN_SECONDS = 1800
 
@@ -59,6 +61,7 @@ HEAD = (
     "| CPU s: tasks and scheduler | API server | Postgres | sandbox "
     "| run ms per account | CPU ms per account"
 )
+ENDED = "SELECT count(*) FROM dag_run WHERE state IN ('success', 'failed')"
 RUN = sqlalchemy.text(
     """
     SELECT state, cast(extract(epoch FROM end_date - queued_at) AS float) AS seconds
@@ -92,9 +95,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2, help="on the same day")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    console = Console(stderr=True)
     for count in options.accounts:
-        with installation(console, count, options.latency) as installed:
+        with installation(count, options.latency) as installed:
             for name in options.datasets or DATASETS:
                 unpause(installed, DATASETS[name])
                 for number in range(1, options.runs + 1):
@@ -106,7 +108,8 @@ class Installation:
     """Airflow at work, with accounts to collect from the sandbox."""
 
     home: Home
-    api: AirflowApi
+    command: psutil.Process
+    """`make up`, whose children Airflow's components are."""
     sandbox: Sandbox
     base_url: str
 
@@ -120,51 +123,72 @@ class Installation:
         """The pipeline's."""
         return warehouse.engine(self.home.server.url(WAREHOUSE_DATABASE))
 
+    def component(self, name: str) -> psutil.Process:
+        """One of Airflow's."""
+        started = sorted(self.command.children(), key=psutil.Process.create_time)
+        return started[[*COMPONENTS].index(name)]
+
+    def trigger(self, dag_id: str) -> str:
+        """Start a run; its id."""
+        run_id = f"{dag_id}-{time.time_ns()}"
+        local = [sys.executable, "-m", "weixin_local", "airflow", "dags", "trigger", dag_id]
+        environment = {**os.environ, CONNECTION_VARIABLE: NO_ACCOUNT}
+        subprocess.run(
+            [*local, "--run-id", run_id], env=environment, stdout=subprocess.DEVNULL, check=True
+        )
+        return run_id
+
 
 @contextmanager
-def installation(console: Console, count: int, latency: float) -> Iterator[Installation]:
-    """Everything started, as long as the block lasts."""
+def installation(count: int, latency: float) -> Iterator[Installation]:
+    """Everything started, as long as the block lasts; the logs stay if it fails."""
     os.environ["WEIXIN_HOME"] = tempfile.mkdtemp(prefix="weixin-accounts-")
     home = find()
     sandbox = Sandbox(accounts=accounts(count), latency_seconds=latency)
-    with sandbox.serve() as base_url:
+    command = [sys.executable, "-m", "weixin_local", "up", "--port", str(choose_port())]
+    log = home.logs / "up.log"
+    with sandbox.serve() as base_url, log.open("w") as output:
+        environment = {**os.environ, CONNECTION_VARIABLE: NO_ACCOUNT}
+        up = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         try:
-            os.environ[CONNECTION_VARIABLE] = NO_ACCOUNT
-            port = choose_port()
-            up(home, port, Steps(console))
-            api = AirflowApi(port, admin_password(home))
-            api.log_in()
-            installed = Installation(home, api, sandbox, base_url)
-            wait_for_first_runs(installed)
+            wait_until(
+                lambda: up.poll() is not None or "  password" in log.read_text(), "the start"
+            )
+            installed = Installation(home, psutil.Process(up.pid), sandbox, base_url)
+            # Airflow makes a run of each DAG as it starts; without an account these ask for nothing
+            awake = [it for it in DATASETS.values() if not it.is_optional]
+            wait_until(lambda: ended_runs(installed) == len(awake), "the first runs")
             stop_schedule(installed)
             connect_accounts(installed)
             yield installed
         except BaseException:
-            console.print(f"the logs are in {home.state}")
+            sys.stderr.write(f"the logs are in {home.state}\n")
             raise
         finally:
-            stack.stop(home)
-            home.server.destroy()
-    shutil.rmtree(home.state, ignore_errors=True)
+            up.send_signal(signal.SIGTERM)
+            up.wait()
+    home.server.destroy()
+    shutil.rmtree(home.state)
 
 
-def wait_for_first_runs(installed: Installation) -> None:
-    """Airflow makes a run of each DAG as it starts; without an account these ask for nothing."""
-    deadline = time.monotonic() + START_SECONDS
-    ended = sqlalchemy.text("SELECT count(*) FROM dag_run WHERE state IN ('success', 'failed')")
-    while time.monotonic() < deadline:
-        with installed.metadata.connect() as connection:
-            awake = [it for it in DATASETS.values() if not it.is_optional]
-            if connection.execute(ended).scalar() == len(awake):
-                return
+def wait_until(is_so: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
+    """Poll; exit if it takes too long."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            sys.exit(f"{what}: not over after {seconds} s")
         time.sleep(POLL_SECONDS)
-    sys.exit(f"the runs that Airflow starts with have not ended after {START_SECONDS} s")
+
+
+def ended_runs(installed: Installation) -> int:
+    """How many runs have ended."""
+    with installed.metadata.connect() as connection:
+        return int(connection.exec_driver_sql(ENDED).scalar_one())
 
 
 def stop_schedule(installed: Installation) -> None:
-    """Keep 08:30 from making runs of its own; the DAG processor would set the time again."""
-    recorded = processes.recorded(installed.home.processes)
-    processes.stop([p for p in recorded if p.name == "dag-processor"], STOP_SECONDS)
+    """Keep 08:30 from making runs of its own: the DAG processor would set the time again."""
+    installed.component("dag-processor").suspend()
     with installed.metadata.begin() as connection:
         connection.exec_driver_sql("UPDATE dag SET next_dagrun_create_after = NULL")
 
@@ -187,8 +211,9 @@ def accounts(count: int) -> list[Account]:
 
 def connect_accounts(installed: Installation) -> None:
     """Store the accounts as Airflow does, encrypted by its key."""
-    kept = json.loads((installed.home.airflow / "secrets.json").read_text())
-    fernet = Fernet(kept["fernet_key"])
+    settings = ConfigParser(interpolation=None)
+    settings.read(installed.home.airflow / "airflow.cfg")
+    fernet = Fernet(settings["core"]["fernet_key"])
 
     def encrypted(text: str) -> str:
         return fernet.encrypt(text.encode()).decode()
@@ -218,7 +243,7 @@ def measure(installed: Installation, dataset: Dataset, title: str) -> None:
     day = clock.beijing_date(clock.now())
     calls_before = len(installed.sandbox.calls)
     cpu_before = cpu_seconds(installed)
-    run_id = installed.api.trigger(dataset.dag_id)
+    run_id = installed.trigger(dataset.dag_id)
     state = wait(installed, run_id)
     cpu = {role: spent - cpu_before[role] for role, spent in cpu_seconds(installed).items()}
     made = Counter(call.path for call in installed.sandbox.calls[calls_before:])
@@ -233,14 +258,13 @@ def measure(installed: Installation, dataset: Dataset, title: str) -> None:
 
 def wait(installed: Installation, run_id: str) -> str:
     """The run's state when it has ended."""
-    deadline = time.monotonic() + RUN_SECONDS
-    while time.monotonic() < deadline:
+
+    def state() -> str:
         with installed.metadata.connect() as connection:
-            state = str(connection.execute(RUN, {"run_id": run_id}).one().state)
-        if state in ("success", "failed"):
-            return state
-        time.sleep(POLL_SECONDS)
-    sys.exit(f"the run has not ended after {RUN_SECONDS} s")
+            return str(connection.execute(RUN, {"run_id": run_id}).one().state)
+
+    wait_until(lambda: state() in ("success", "failed"), "the run", RUN_SECONDS)
+    return state()
 
 
 def verify(
@@ -329,16 +353,17 @@ def print_row(
 
 def cpu_seconds(installed: Installation) -> dict[str, float]:
     """Of each part since it was started, ended children included."""
-    recorded = {it.name: it for it in processes.recorded(installed.home.processes)}
-    lock = installed.home.server.directory / "data" / "postmaster.pid"
-    server = psutil.Process(int(lock.read_text().split()[0]))
-    members = {
-        "tasks": recorded["scheduler"].members(),  # they run below it
-        "api": recorded["api-server"].members(),
-        "postgres": [server, *server.children(recursive=True)],
-        "sandbox": [psutil.Process()],
+    lock = installed.home.server.directory / "data/postmaster.pid"
+    roots = {
+        "tasks": installed.component("scheduler"),  # they run below it
+        "api": installed.component("api-server"),
+        "postgres": psutil.Process(int(lock.read_text().split()[0])),
     }
-    return {role: sum(map(_cpu_seconds, of_role)) for role, of_role in members.items()}
+    spent = {
+        role: sum(map(_cpu_seconds, [root, *root.children(recursive=True)]))
+        for role, root in roots.items()
+    }
+    return {**spent, "sandbox": _cpu_seconds(psutil.Process())}
 
 
 def _cpu_seconds(process: psutil.Process) -> float:

@@ -8,7 +8,6 @@ are new or changed, and that one's bytes again, fetched later (`unchanged`).
 """
 
 import argparse
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -31,6 +30,7 @@ FETCHED_AT = {
 """The loads of a shape, in their order."""
 
 NEW_OR_CHANGED = 0.15
+WINDOW = ARTICLE_TOTAL.window
 FIRST_MESSAGE = 2_247_483_647
 """Where WeChat begins to count an account's messages: accounts share msgids."""
 
@@ -59,30 +59,17 @@ class Shape:
     articles: int
     """Of a publication day."""
 
-    def rows(self, load: str) -> int:
-        """Rows of a load's file."""
-        days_later = (FETCHED_AT[load] - FIRST_MORNING).days
-        return self.accounts * self.articles * sum(_row_count(a + days_later) for a in self.ages)
-
     @property
-    def new(self) -> int:
-        """Rows that only the next morning has."""
-        return self.rows("next") - self.rows("first")
-
-    @property
-    def changed(self) -> int:
-        """Rows that have other figures on the next morning."""
-        return round(NEW_OR_CHANGED * self.rows("first")) - self.new
-
-    @property
-    def complete(self) -> int:
-        """Rows of the days that have all their rows on the first morning: these may change."""
-        days = sum(_row_count(age) == ARTICLE_TOTAL.window for age in self.ages)
-        return self.accounts * self.articles * days * ARTICLE_TOTAL.window
+    def corrected(self) -> float:
+        """Which part of the rows of whole days has other figures on the next morning."""
+        first = sum(map(_row_count, self.ages))
+        new = sum(_row_count(age + 1) for age in self.ages) - first
+        whole = sum(_row_count(age) for age in self.ages if _row_count(age) == WINDOW)
+        return (NEW_OR_CHANGED * first - new) / whole
 
 
 def _row_count(age: int) -> int:
-    return min(ARTICLE_TOTAL.window, age)
+    return min(WINDOW, age)
 
 
 A_WEEK = range(11, 4, -1)
@@ -114,28 +101,23 @@ def write(name: str, directory: Path) -> dict[str, Path]:
 
 def _lines(shape: Shape, load: str) -> Iterator[bytes]:
     fetched_at = FETCHED_AT[load]
-    is_corrected = _evenly(shape.changed if load != "first" else 0, shape.complete)
+    share = shape.corrected if load != "first" else 0
     for number in range(shape.accounts):
         appid = f"wx{0x5A4D80C70B1E0000 + number:016x}"
         for age in shape.ages:
             day = FIRST_MORNING.date() - timedelta(days=age)
             row_count = _row_count(age + (fetched_at - FIRST_MORNING).days)
+            random = Random(f"{appid}{day}")
             articles = []
             for place in range(shape.articles):
                 message = FIRST_MESSAGE + day.timetuple().tm_yday * shape.articles
                 msgid = f"{message + place // MESSAGE_SIZE}_{place % MESSAGE_SIZE + 1}"
                 corrected = [
-                    _row_count(age) == ARTICLE_TOTAL.window and next(is_corrected)
-                    for _ in range(row_count)
+                    _row_count(age) == WINDOW and random.random() < share for _ in range(row_count)
                 ]
                 articles.append(_article(appid, msgid, day, corrected))
             body = msgspec.json.encode({"list": articles})
             yield f"{appid}\t{day}\t{fetched_at.isoformat()}\t".encode() + body + b"\n"
-
-
-def _evenly(chosen: int, among: int) -> Iterator[bool]:
-    """Which ones are chosen."""
-    return (k * chosen // among != (k + 1) * chosen // among for k in itertools.count())
 
 
 def _article(appid: str, msgid: str, day: date, corrected: list[bool]) -> dict[str, object]:

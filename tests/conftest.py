@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
-from support import NOW, empty, keep, migrated_warehouse
+from support import NOW, TcpServer, empty, keep, migrated_warehouse
 
 from weixin_etl.model import Account
 from weixin_local.postgres import Server
@@ -86,8 +86,7 @@ def _serve(binaries: Path | None) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="weixin-pg-") as folder:
         Path(folder).chmod(0o755)
         haste = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        socket = {"unix_socket_directories": f"{folder}/server/data"}
-        server = Server(Path(folder) / "server", binaries, {**haste, **socket})
+        server = TcpServer(Path(folder) / "server", binaries, haste)
         server.start()
         try:
             yield server

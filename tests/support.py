@@ -1,23 +1,51 @@
 """What tests share beside their fixtures."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 
+import psycopg2
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.http import CallLimits
-from weixin_local.postgres import Server
+from weixin_local.machine import LOOPBACK, choose_port
+from weixin_local.postgres import SUPERUSER, Server
 
 TODAY = date(2026, 11, 24)
 """The run's day in Beijing, for tests that let no clock run."""
 NOW = "2026-11-24T10:30:00+08:00"
 HASTE = CallLimits(backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
 """The API client's limits without the waits."""
+
+
+PASSWORD = "of-the-superuser"
+
+
+@dataclasses.dataclass(frozen=True)
+class TcpServer(Server):
+    """Reached over TCP with a password, as most servers are."""
+
+    port: int = dataclasses.field(default_factory=choose_port)
+
+    def start(self) -> None:
+        """As any other; its password is given to it over the socket."""
+        super().start()
+        own = {"host": str(self._data), "port": self.port, "user": SUPERUSER}
+        with closing(psycopg2.connect(**own, dbname="postgres")) as connection, connection:
+            connection.cursor().execute(f"ALTER ROLE {SUPERUSER} PASSWORD '{PASSWORD}'")
+
+    def libpq_url(self, database: str) -> str:
+        """The URL over TCP."""
+        return f"postgresql://{SUPERUSER}:{PASSWORD}@{LOOPBACK}:{self.port}/{quote(database)}"
+
+    def _settings(self) -> dict[str, str]:
+        return {**super()._settings(), "listen_addresses": LOOPBACK, "port": str(self.port)}
 
 
 @contextmanager

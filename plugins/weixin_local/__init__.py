@@ -1,5 +1,5 @@
 """
-One machine's own stack: the embedded Postgres, Airflow's processes, and one run with its progress.
+The pipeline on one machine: an embedded Postgres, Airflow, and a run with its summary.
 
 Nothing of the pipeline imports this package; `python -m weixin_local` is its only door.
 """

@@ -1,15 +1,23 @@
-"""`python -m weixin_local`: what `make run`, `up`, `down`, `airflow`, `etl`, `psql`, … start."""
+"""`python -m weixin_local`: what `make run`, `up`, `airflow`, `etl`, `psql`, … start."""
 
 import argparse
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
+from sqlalchemy import make_url
 
 from weixin_etl import cli
-from weixin_local import databases, home, stack
+from weixin_local import home, postgres, processes
+from weixin_local import run as the_run
+from weixin_local import up as the_up
 from weixin_local.environment import DEFAULT_PORT
-from weixin_local.progress import Steps
+from weixin_local.home import CONNECTION_VARIABLE
+from weixin_local.machine import LocalError, say
+
+TERMINFO_DIRS = "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"
+"""The wheel's `psql` was built on a machine that keeps its terminals elsewhere."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,50 +30,76 @@ def main(argv: Sequence[str] | None = None) -> int:
     return cli.run_command(options)
 
 
-def run(_: argparse.Namespace) -> None:
-    """Run the pipeline for today through Airflow, with progress and a summary."""
-    from weixin_local.run import run
-
-    run(home.find(), _steps())
+def run(options: argparse.Namespace) -> None:
+    """Run the pipeline for today and show what came of it."""
+    found = home.find()
+    with home.opened(found, options.scenario) as source:
+        the_run.run(found, source)
 
 
 def up(options: argparse.Namespace) -> None:
-    """Start Airflow in the background."""
-    stack.up(home.find(), options.port, _steps())
+    """Run Airflow with its UI until Ctrl-C."""
+    found = home.find()
+    with the_up.alone(found, options.port), home.opened(found, options.scenario) as source:
+        the_up.up(found, source, options.port)
 
 
-def down(_: argparse.Namespace) -> None:
-    """Stop everything that was started here."""
-    found, steps = home.find(), _steps()
-    with found.locked(steps.say):
-        stopped = stack.stop(found)
-    steps.say(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+def airflow(options: argparse.Namespace) -> int:
+    """Run a command of Airflow's own, like `airflow dags list`, beside `up`."""
+    return _beside_up("airflow", options.rest)
 
 
-def airflow(options: argparse.Namespace) -> None:
-    """Run a command of Airflow's own, like `airflow dags list`, on what `up` has started."""
-    stack.run_command(home.find(), "airflow", options.rest)
+def etl(options: argparse.Namespace) -> int:
+    """Run a command of the product's, like `weixin-etl status`, beside `up`."""
+    return _beside_up("weixin_etl.cli", options.rest)
 
 
-def etl(options: argparse.Namespace) -> None:
-    """Run a command of the product's, like `weixin-etl status`, on what `up` has started."""
-    stack.run_command(home.find(), "weixin_etl.cli", options.rest)
-
-
-def probe(options: argparse.Namespace) -> None:
+def probe(options: argparse.Namespace) -> int:
     """Ask WeChat whether the pipeline will work for the account in .env; needs no Airflow."""
-    stack.probe(home.find(), options.rest, _steps())
+    found = home.find()
+    connection = home.configured_connection(found)
+    if connection is None:
+        raise LocalError(
+            "No account is configured: fill in WEIXIN_APPID and WEIXIN_SECRET in .env."
+        )
+    own = {CONNECTION_VARIABLE: connection, "AIRFLOW_HOME": str(found.state / "probe")}
+    environment = {**os.environ, **own, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    command = [sys.executable, "-m", "weixin_etl.cli", "probe", *options.rest]
+    return processes.at_the_terminal(command, environment)
 
 
-def migrate(_: argparse.Namespace) -> None:
-    """Apply the migrations the warehouse lacks."""
-    steps = _steps()
-    databases.migrate_warehouse(databases.open_warehouse(steps), steps)
+def psql(options: argparse.Namespace) -> int:
+    """Open the warehouse in psql, with the analysts' schema first in the search path."""
+    found = home.find()
+    with home.opened(found) as source:
+        url = make_url(source.warehouse_url).set(drivername="postgresql")
+        own = {
+            "TERMINFO_DIRS": TERMINFO_DIRS,
+            "PGOPTIONS": "-c search_path=analytics,weixin,public",
+            "PGPASSWORD": url.password or "",
+        }
+        open_ = url.set(password=None).render_as_string()
+        command = [str(postgres.embedded() / "psql"), open_, *options.rest]
+        return processes.at_the_terminal(command, {**own, **os.environ})
 
 
-def psql(options: argparse.Namespace) -> None:
-    """Open the warehouse."""
-    databases.psql(options.rest, _steps(stderr=True))  # the output is the answer's alone
+def reset(_: argparse.Namespace) -> None:
+    """Take away everything that these commands keep, figures and all, after asking."""
+    found = home.find()
+    folders = dict.fromkeys((found.state, found.server.directory))
+    say("This deletes, with every figure in it: " + " and ".join(map(str, folders)))
+    if input("Type yes to go on: ") != "yes":
+        raise LocalError("Nothing was deleted.")
+    with the_up.alone(found, 0):
+        found.server.destroy()
+        shutil.rmtree(found.state)
+
+
+def _beside_up(module: str, arguments: Sequence[str]) -> int:
+    found = home.find()
+    with home.opened(found) as source:
+        environment = the_up.environment_of(found, source, DEFAULT_PORT)
+        return processes.at_the_terminal([sys.executable, "-m", module, *arguments], environment)
 
 
 _PASSING_ON = (airflow, etl, probe, psql)
@@ -77,16 +111,16 @@ def _parser() -> argparse.ArgumentParser:
         prog="weixin-local", description="The whole pipeline on this machine."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, up, down, airflow, etl, probe, migrate, psql):
+    for command in (run, up, airflow, etl, probe, psql, reset):
         cli.add_command(commands, command, add_help=command not in _PASSING_ON)
+    for name in ("run", "up"):
+        commands.choices[name].add_argument(
+            "--scenario", metavar="NAME", help="what goes wrong at the sandbox: sandbox/README.md"
+        )
     commands.choices["up"].add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"
     )
     return parser
-
-
-def _steps(*, stderr: bool = False) -> Steps:
-    return Steps(Console(stderr=stderr))
 
 
 if __name__ == "__main__":

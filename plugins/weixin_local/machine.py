@@ -1,12 +1,11 @@
-"""What the local stack takes from this machine, and the error that says what is wrong with it."""
+"""What the local commands take from this machine, and what they say."""
 
 import fcntl
-import os
 import random
-import shutil
 import socket
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,54 +13,43 @@ from weixin_etl.problem import OperatorError
 
 LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 32_768)
-"""Below what the kernel hands out to clients, so that a kept port is rarely taken by one."""
+"""Below what the kernel hands out to clients."""
 
 
 class LocalError(OperatorError):
     """What is wrong on this machine and what to do about it, as one sentence to print."""
 
 
+def say(text: str) -> None:
+    """Tell the person; not on standard output, which may be the answer of a program."""
+    sys.stderr.write(f"{text}\n")
+
+
 @contextmanager
-def locked(path: Path, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """One process at a time runs the block; it `waits` when another holds the lock of this path."""
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waits()
-            fcntl.flock(lock, fcntl.LOCK_EX)
+def step(doing: str) -> Iterator[None]:
+    """Say what was done and how long it took; a block that raises says what happened itself."""
+    began_at = time.monotonic()
+    yield
+    say(f"✓ {doing} ({time.monotonic() - began_at:.1f} s)")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time runs the block."""
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def write_private(path: Path, text: str, owner: str | None = None) -> None:
-    """Write the file whole or not at all, readable by its owner (None: the caller) alone."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    made = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(made, "w", encoding="utf-8") as file:
-        file.write(text)
-        if owner:
-            shutil.chown(made, owner, owner)
-    unfinished.replace(path)
-
-
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Whether a server could listen on the port."""
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            server.bind((LOOPBACK, port))
         except OSError:
             return False
         return True
-
-
-def becomes_free(port: int, patience_seconds: float) -> bool:
-    """Whether a server could listen on the port soon."""
-    deadline = time.monotonic() + patience_seconds
-    while not (free := is_free(port)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return free
 
 
 def choose_port() -> int:
@@ -73,5 +61,5 @@ def choose_port() -> int:
 
 def answers(port: int) -> bool:
     """Whether a server listens on the port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex((LOOPBACK, port)) == 0
+    with socket.socket() as client:
+        return client.connect_ex((LOOPBACK, port)) == 0

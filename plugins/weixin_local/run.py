@@ -1,193 +1,172 @@
-"""`run`: the pipeline for today, through Airflow, while somebody watches."""
+"""`make run`: the real DAG for today, by `airflow dags test`, and what came of it."""
 
+import importlib.metadata
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any, TextIO
 
-import requests
-from sqlalchemy import Engine
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import Engine, Row, RowMapping
 
-from weixin_etl import clock
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import clock, rules, warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
-from weixin_etl.model import Run
-from weixin_local import databases, processes, progress, stack, summary
-from weixin_local.api import AirflowApi
-from weixin_local.environment import (
-    admin_password,
-    airflow_environment,
-    configured_connection,
-    keep_private,
-    sandbox_connection,
-)
-from weixin_local.home import METADATA_DATABASE, Home
-from weixin_local.logs import last_complaint
-from weixin_local.machine import LocalError
-from weixin_local.progress import Seen, Steps, Wanted
-from weixin_local.stack import Stack
-from weixin_sandbox import Sandbox
+from weixin_etl.model import days_of
+from weixin_etl.text import one_line
+from weixin_etl.warehouse import statement
+from weixin_local import processes
+from weixin_local.environment import airflow_environment, migrate_metadata
+from weixin_local.home import Home, Source
+from weixin_local.machine import LocalError, say
+
+COUNTS = ("articles", "inserted", "updated", "unchanged", "rejected")
+OFFLINE = "errcode 47009"
+PROBE = "`make probe` says whether WeChat answers this account, and what to change."
+_STARTED = re.compile(r"\[DAG TEST\] starting task_id=(\w+)")
+_ENDED = re.compile(r"Task instance state updated .* new_state=(success|failed)\b")
+_FINISHED = re.compile(r"DagRun Finished: .* run_id=(\S+?),")
+_ERROR_LINE = re.compile(r"^\S+ \[(?:error|critical) *\] (.+?)(?:(?<! ) +\[[\w.]+\](?: \w+=.*)?)?$")
+_SAY_NOTHING = {"Task failed with exception", "Task exited"}
+"""What Airflow says of a failed task; the line below or above it says why."""
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A run that is over, and where to read about it."""
-
-    dataset: Dataset
-    seen: Seen
-    warehouse: Engine
-    log: Path | None
-    """None where Airflow shows it."""
-    ui: str
-    """How to see it in Airflow."""
-
-
-_PROBE = "`make probe` says whether WeChat answers this account, and what to change."
-RunDataset = Callable[[Dataset], Finished]
-"""Run a dataset's DAG for today, to its end."""
-
-
-def run(home: Home, steps: Steps) -> None:
+def run(home: Home, source: Source) -> None:
     """
     Run the DAG for today and print what came of it; its successor's where WeChat retired it.
 
-    If the stack of `up` runs, on that: a second Airflow would compete with its scheduler.
-
     Raises:
-        LocalError: a run is red, with a line per thing wrong; or it can't begin.
+        LocalError: a run is red, with a line per thing wrong.
     """
-    keep_private(home, steps.say)
-    connection = configured_connection(home)
-    with home.locked(steps.say):
-        running = stack.running(home)
-        if running is None:
-            with _airflow_for_now(home, connection, steps) as run_dataset:
-                _run(run_dataset, steps, may_probe=connection is not None)
-            return
-    running.refuse_other_account(connection)
-    _run(partial(_run_on, running, home, steps), steps, may_probe=connection is not None)
-
-
-def _run(run_dataset: RunDataset, steps: Steps, *, may_probe: bool) -> None:
+    environment = _environment(home, source)
+    engine = warehouse.engine(source.warehouse_url)
+    wrong: list[str] = []
     dataset: Dataset | None = ARTICLE_TOTAL
-    problems: list[str] = []
     while dataset:
-        finished = run_dataset(dataset)
-        offline = summary.offline(finished.warehouse, dataset, finished.seen.run_id)
-        problems += _conclude(finished, steps, goes_on=bool(offline and dataset.successor))
-        dataset = _successor(dataset, offline, steps)
-    if problems:
-        raise LocalError("\n".join([*problems, _PROBE] if may_probe else problems))
-    steps.say(
-        f"\nNext: `make psql` opens the tables, {finished.ui}, `make down` stops everything\n"
-        "(Postgres goes on running until then)."
-    )
+        log = home.logs / f"run-{clock.now():%Y%m%dT%H%M%S}-{dataset.name}.log"
+        run_id, found = _dags_test(log, environment, dataset)
+        successor = _successor(engine, dataset, run_id) if found else None
+        if left := [line for line in found if not (successor and OFFLINE in line)]:
+            wrong += [*left, f"the log: {log}"]
+        if run_id and not successor:
+            show(engine, dataset, run_id)
+        dataset = successor
+    if wrong:
+        raise LocalError("\n".join(wrong if source.is_sandbox else [*wrong, PROBE]))
+    say("\nNext: `make psql` opens the tables, `make up` starts Airflow with its UI.")
 
 
-@contextmanager
-def _airflow_for_now(home: Home, connection: str | None, steps: Steps) -> Iterator[RunDataset]:
-    """Run in an Airflow that lasts as long as a run."""
-    if survivors := stack.survivors(home):
-        raise LocalError(
-            f"Of the Airflow that `make up` started only {', '.join(survivors)} still runs: "
-            "`make down` ends it, then run again."
-        )
-    databases.start_postgres(home, steps)
-    warehouse_url = databases.warehouse_url(home, is_sandbox=connection is None)
-    with _account(connection, steps) as connected:
-        environment = airflow_environment(home, connected, warehouse_url)
-        databases.migrate(home, environment, warehouse_url, steps)
-        # the client retries by itself; what it gives up on, somebody who waits wants to know
-        environment.setdefault("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "0")
-        try:
-            yield partial(_run_alone, home, environment, warehouse_url, steps)
-        finally:
-            processes.stop(processes.recorded(home.processes), patience_seconds=0)
+def _environment(home: Home, source: Source) -> dict[str, str]:
+    """With an Airflow database that is quick to make and that no scheduler reads."""
+    folder = home.state / "run"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"{importlib.metadata.version('apache-airflow-core')}.db"
+    environment = airflow_environment(home, source, f"sqlite:///{path}", folder)
+    if not path.exists():
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.unlink(missing_ok=True)
+        url = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{unfinished}"}
+        migrate_metadata(environment | url)
+        unfinished.rename(path)
+    # no task tries again: the client did already, and somebody waits
+    environment.setdefault("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "0")
+    return environment
 
 
-def _run_alone(
-    home: Home, environment: dict[str, str], warehouse_url: str, steps: Steps, dataset: Dataset
-) -> Finished:
+def _dags_test(
+    log: Path, environment: dict[str, str], dataset: Dataset
+) -> tuple[str | None, list[str]]:
+    """Run it with a line for each task that ends; the run's id, and what is wrong."""
     today = clock.now().astimezone(clock.SHANGHAI)
-    log = home.logs / f"run-{today:%Y%m%dT%H%M%S}-{dataset.name}.log"
-    steps.say(f"  {dataset.dag_id} runs, its log is {log}")
-    airflow = [sys.executable, "-m", "airflow"]
-    command = [*airflow, "dags", "test", dataset.dag_id, today.isoformat()]
-    process = processes.start("run", command, environment, log, home.processes)
-    seen = progress.follow(
-        the_warehouse.engine(home.server.url(METADATA_DATABASE)),
-        Wanted(dataset.dag_id, logical_date=today),
-        lambda _: not process.is_alive(),
-        steps,
-    )
-    ui = "`make up` starts Airflow with its UI"
-    return Finished(dataset, seen, the_warehouse.engine(warehouse_url), log, ui)
-
-
-@contextmanager
-def _account(connection: str | None, steps: Steps) -> Iterator[str]:
-    """The connection to the account, or to the sandbox while the block lasts."""
-    if connection:
-        yield connection
-        return
-    steps.say("  No account in .env: the bundled sandbox answers, its figures are made up.")
-    with Sandbox().serve() as base_url:
-        yield sandbox_connection(base_url)
-
-
-def _run_on(running: Stack, home: Home, steps: Steps, dataset: Dataset) -> Finished:
-    """Trigger a run on the Airflow of `up`."""
-    api = AirflowApi(running.port, admin_password(home))
+    say(f"  {dataset.dag_id} runs, its log is {log}")
+    command = [sys.executable, "-m", "airflow", "dags", "test", dataset.dag_id, today.isoformat()]
+    process = processes.start(command, environment)
     try:
-        api.log_in()
-        if api.is_paused(dataset.dag_id):
-            raise LocalError(
-                f"{dataset.dag_id} is paused in Airflow ({api.origin}): unpause it, then run again."
-            )
-        run_id = api.trigger(dataset.dag_id)
-    except requests.RequestException as error:
-        raise LocalError(
-            f"The Airflow that `make up` started does not answer: `make down`, then run again "
-            f"({error})."
-        ) from None
-    steps.say(f"  {dataset.dag_id} runs on the Airflow of `make up`: {api.origin}")
-    seen = progress.follow(
-        the_warehouse.engine(home.server.url(METADATA_DATABASE)),
-        Wanted(dataset.dag_id, run_id=run_id),
-        lambda seen: seen.has_ended,
-        steps,
-    )
-    ui = f"{api.origin}/dags/{dataset.dag_id}/runs/{quote(run_id)} shows the run"
-    return Finished(dataset, seen, the_warehouse.engine(running.warehouse_url), None, ui)
+        with log.open("w") as file:
+            lines = list(_followed(process, file))
+        process.wait()
+    finally:
+        processes.end([process], patience_seconds=5)
+    finished = _FINISHED.search("".join(lines))
+    run_id = finished[1] if finished else None
+    return run_id, (problems(lines) or ["the run failed"]) if process.returncode else []
 
 
-def _successor(dataset: Dataset, offline: Sequence[str], steps: Steps) -> Dataset | None:
+def _followed(process: processes.Process, log: TextIO) -> Iterator[str]:
+    """What the program says, until it ends."""
+    task = ""
+    for line in process.stdout or ():
+        log.write(line)
+        if started := _STARTED.search(line):
+            task = started[1]
+        if ended := _ENDED.search(line):
+            say(f"{'✓' if ended[1] == 'success' else '✗'} {task}")
+        yield line
+
+
+def problems(log: Iterable[str]) -> list[str]:
+    """What a log says is wrong, each thing once."""
+    errors = (error[1] for line in log if (error := _ERROR_LINE.match(line)))
+    return [*dict.fromkeys(one_line(it) for it in errors if it not in _SAY_NOTHING)]
+
+
+def _successor(engine: Engine, dataset: Dataset, run_id: str | None) -> Dataset | None:
     """The dataset to go on with for the accounts whose endpoint WeChat took offline."""
-    if not offline or dataset.successor is None:
+    with engine.connect() as connection:
+        statement_ = statement("local/offline.sql")
+        names = list(connection.scalars(statement_, {"dataset": dataset.name, "run_id": run_id}))
+    if not names or dataset.successor is None:
         return None
     successor = DATASETS[dataset.successor]
-    steps.line(
-        "!",
-        f"WeChat took {dataset.endpoint} offline for {', '.join(offline)}: "
-        f"going on with its successor {successor.endpoint}.",
+    say(
+        f"! WeChat took {dataset.endpoint} offline for {', '.join(names)}: "
+        f"going on with its successor {successor.endpoint}."
     )
     return successor
 
 
-def _conclude(finished: Finished, steps: Steps, *, goes_on: bool) -> list[str]:
-    """Print what came of a run; a line per thing wrong, besides what its successor makes up for."""
-    warehouse, dataset, run_id = finished.warehouse, finished.dataset, finished.seen.run_id
-    problems: list[str] = []
-    if run_id:
-        run = Run(run_id, dataset, clock.beijing_date(clock.now()))
-        summary.show(warehouse, run, steps, goes_on=goes_on)
-        problems = summary.problems(warehouse, run, goes_on=goes_on)
-    if finished.seen.state == "success" or (goes_on and not problems):
-        return []
-    if finished.log is None:
-        return [*(problems or ["the run failed"]), finished.ui]
-    problems = problems or [f"the run failed: {last_complaint(finished.log)}"]
-    return [*problems, f"the log: {finished.log}"]
+def show(engine: Engine, dataset: Dataset, run_id: str, console: Console | None = None) -> None:
+    """Print what a run did and what we have of each day, and the most read articles."""
+    console = console or Console()
+    today = clock.beijing_date(clock.now())
+    values = {
+        "dataset": dataset.name,
+        "run_id": run_id,
+        "days": days_of(today - rules.DAY * dataset.window, today - rules.DAY),
+        "now": clock.now(),
+        "first_day": dataset.first_day,
+        "window": dataset.window,
+    }
+    with engine.connect() as connection:
+        days = connection.execute(statement("local/run_days.sql", dataset), values).mappings().all()
+        most_read = connection.execute(statement("local/most_read.sql", dataset), values).all()
+    console.print(_days(days))
+    if most_read:
+        console.print("Which articles were read most? docs/analysts.md asks this and more.\n")
+        console.print(_most_read(most_read))
+
+
+def _days(days: Sequence[RowMapping]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)  # fits a terminal of 80 columns
+    table.add_column("day", no_wrap=True)
+    for name in COUNTS:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("state", min_width=11)
+    table.add_column("last attempt", overflow="fold")
+    for day in days:
+        counts = (str(day[name]) for name in COUNTS)
+        table.add_row(str(day["day"]), *counts, day["states"], day["attempts"])
+    table.add_section()
+    table.add_row("", *(str(sum(day[name] for day in days)) for name in COUNTS), "", "")
+    return table
+
+
+def _most_read(articles: Sequence[Row[Any]]) -> Table:
+    table = Table("title", "publication day", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("readers", justify="right")
+    for it in articles:
+        table.add_row(escape(one_line(it.title or "")), str(it.publication_date), str(it.readers))
+    return table

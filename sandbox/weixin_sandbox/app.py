@@ -1,11 +1,14 @@
 """The platform over HTTP."""
 
 import asyncio
+import socket
+import threading
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,20 +20,43 @@ from weixin_sandbox.answers import Answer, refusal
 from weixin_sandbox.endpoints import ENDPOINTS
 from weixin_sandbox.errcodes import RefusedError
 from weixin_sandbox.platform import Call, Platform
-from weixin_sandbox.server import serve
+
+_LOOPBACK = "127.0.0.1"
 
 
 class Sandbox(Platform):
     """A WeChat API on loopback; see `Platform` for what it is made from and what it remembers."""
 
-    def serve(self, port: int = 0) -> AbstractContextManager[str]:
+    @contextmanager
+    def serve(self, port: int = 0) -> Iterator[str]:
         """
-        Serve it on 127.0.0.1 in a thread; port 0 takes a free one. The value is the base URL.
+        Serve it on 127.0.0.1 in a thread, for the block; port 0 takes a free one.
+
+        No access log is written: the URLs carry tokens. The value is the base URL.
 
         Raises:
             OSError: the port cannot be bound.
         """
-        return serve(build_app(self), port)
+        with socket.create_server((_LOOPBACK, port)) as listener:
+            config = uvicorn.Config(
+                build_app(self),
+                lifespan="off",
+                access_log=False,
+                date_header=False,  # the answers say their own time
+                log_config=None,
+                log_level="error",
+                timeout_graceful_shutdown=1,
+            )
+            server = uvicorn.Server(config)
+            thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+            thread.start()
+            try:
+                while not server.started and thread.is_alive():
+                    time.sleep(0.005)
+                yield f"http://{_LOOPBACK}:{listener.getsockname()[1]}"
+            finally:
+                server.should_exit = True
+                thread.join()
 
 
 def build_app(platform: Platform) -> Starlette:

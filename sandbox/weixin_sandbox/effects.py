@@ -9,6 +9,7 @@ from typing import Any
 from weixin_sandbox.answers import Json
 from weixin_sandbox.endpoints import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Item
 
+Row = dict[str, Json]
 _HTML = {
     "body": b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
     "errcode": None,
@@ -30,24 +31,20 @@ class Effect:
     errcode: int | None = None
     is_for_token_call: bool = False
     expires_token: bool = False
-    edit: Callable[[list[Item], date], list[Item]] | None = None
+    edit: "Edit | None" = None
     answer: Mapping[str, Any] = field(default_factory=dict)
     is_slow: bool = False
     is_delay: bool | str = False
     endpoint: str | None = None
 
 
+Edit = Callable[[list[Item], date], list[Item]]
+"""Changes the items of an answer; the day is yesterday."""
+
+
 def _without_yesterday(items: list[Item], yesterday: date) -> list[Item]:
     earlier = [item.until(yesterday - timedelta(days=1)) for item in items]
     return [item for item in earlier if item.rows]
-
-
-def _without_last_article(items: list[Item], _yesterday: date) -> list[Item]:
-    return items[:-1]
-
-
-def _nothing(_items: list[Item], _yesterday: date) -> list[Item]:
-    return []
 
 
 def _short(left_out: int) -> Effect:
@@ -57,9 +54,14 @@ def _short(left_out: int) -> Effect:
     )
 
 
-def _first(change: Callable[[Item], Item]) -> Callable[[list[Item], date], list[Item]]:
+def _first(change: Callable[[Item], Item]) -> Edit:
     """The edit that changes an answer's first article."""
     return lambda items, _yesterday: [*map(change, items[:1]), *items[1:]]
+
+
+def _each(change: Callable[[Item], Item]) -> Edit:
+    """The edit that changes every article."""
+    return lambda items, _yesterday: [*map(change, items)]
 
 
 def _retitled(item: Item) -> Item:
@@ -68,15 +70,11 @@ def _retitled(item: Item) -> Item:
     return replace(item, keys={**item.keys, "title": f"{item.keys['title']}（更新）"})
 
 
-def _with_gap(item: Item) -> Item:
-    return replace(item, rows=item.rows[:2] + item.rows[3:])
-
-
 def _taking_off_late(item: Item) -> Item:
     return replace(item, rows=[*map(_tenth, item.rows[:3]), *item.rows[3:]])
 
 
-def _tenth(row: dict[str, Json]) -> dict[str, Json]:
+def _tenth(row: Row) -> Row:
     return {
         name: value if name == "target_user" else _tenth_of(value) for name, value in row.items()
     }
@@ -88,55 +86,35 @@ def _tenth_of(value: Json) -> Json:
         return value // 10
     if isinstance(value, list):
         return [
-            {**entry, "user_count": _tenth_of(entry["user_count"])}
-            if isinstance(entry, dict) and "user_count" in entry
-            else entry
-            for entry in value
+            {**it, "user_count": _tenth_of(it["user_count"])}
+            if isinstance(it, dict) and "user_count" in it
+            else it
+            for it in value
         ]
     return value
 
 
-def _without_kanyikan(items: list[Item], _yesterday: date) -> list[Item]:
-    return [
-        replace(
-            item,
-            rows=[
-                {name: value for name, value in row.items() if "kanyikan" not in name}
-                for row in item.rows
-            ],
-        )
-        for item in items
-    ]
+def _without_kanyikan(item: Item) -> Item:
+    rows = [{name: row[name] for name in row if "kanyikan" not in name} for row in item.rows]
+    return replace(item, rows=rows)
 
 
-def _falling(items: list[Item], _yesterday: date) -> list[Item]:
-    return [
-        replace(item, rows=[*item.rows[:-1], _below(item.rows[-2], item.rows[-1])])
-        if len(item.rows) > 1
-        else item
-        for item in items
-    ]
+def _falling(item: Item) -> Item:
+    *earlier, newest = item.rows
+    return replace(item, rows=[*earlier, _below(earlier[-1], newest)]) if earlier else item
 
 
-def _below(previous: dict[str, Json], newest: dict[str, Json]) -> dict[str, Json]:
+def _below(previous: Row, newest: Row) -> Row:
     return {
         name: value * 9 // 10 if isinstance(value, int) and name != "target_user" else newest[name]
         for name, value in previous.items()
     }
 
 
-def _repeated(items: list[Item], _yesterday: date) -> list[Item]:
-    return [*items, *(replace(item, rows=item.rows[:-1]) for item in items[:1])]
-
-
 def _in_words(item: Item) -> Item:
-    return replace(item, rows=[*item.rows[:-1], _words(item.rows[-1])])
-
-
-def _words(row: dict[str, Json]) -> dict[str, Json]:
-    return {
-        name: f"about {value}" if isinstance(value, int) else value for name, value in row.items()
-    }
+    *earlier, newest = item.rows
+    words = {name: f"about {it}" if isinstance(it, int) else it for name, it in newest.items()}
+    return replace(item, rows=[*earlier, words])
 
 
 EFFECTS = {
@@ -181,17 +159,19 @@ EFFECTS = {
     ),
     "not-ready-code": Effect("61503: the figures are not ready yet.", errcode=61503),
     "fewer-articles": Effect(
-        "The last article of an answer has vanished.", edit=_without_last_article
+        "The last article of an answer has vanished.", edit=lambda items, _yesterday: items[:-1]
     ),
     "empty": Effect(
-        "The list is empty, as for a day without publications, whatever there is.", edit=_nothing
+        "The list is empty, as for a day without publications, whatever there is.",
+        edit=lambda _items, _yesterday: [],
     ),
     "short": _short(1),
     "new-title": Effect(
         "The first article of an answer has another title.", edit=_first(_retitled)
     ),
     "missing-row": Effect(
-        "The first article of an answer has no row of its third day.", edit=_first(_with_gap)
+        "The first article of an answer has no row of its third day.",
+        edit=_first(lambda item: replace(item, rows=item.rows[:2] + item.rows[3:])),
     ),
     "late-takeoff": Effect(
         "The first three rows of an answer's first article have a tenth of its totals.",
@@ -199,16 +179,19 @@ EFFECTS = {
     ),
     "late-figures": Effect(
         "The figures of kanyikan are missing, as they often are (getarticletotal).",
-        edit=_without_kanyikan,
+        edit=_each(_without_kanyikan),
         endpoint=ARTICLE_TOTAL.name,
     ),
     "falling-total": Effect(
         "The newest row's totals are below the day before (in answers of two rows or more).",
-        edit=_falling,
+        edit=_each(_falling),
     ),
     "repeated-article": Effect(
         "The first article of an answer is there twice, the second time without its newest row.",
-        edit=_repeated,
+        edit=lambda items, _yesterday: [
+            *items,
+            *(replace(item, rows=item.rows[:-1]) for item in items[:1]),
+        ],
     ),
     "odd-row": Effect(
         "The newest row of an answer's first article has texts in place of whole numbers.",

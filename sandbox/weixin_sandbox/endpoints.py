@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from weixin_etl import datasets
+from weixin_etl.datasets import Dataset
 from weixin_sandbox import article_day, article_total, article_total_detail, followers
 from weixin_sandbox.answers import Json, to_bytes
-from weixin_sandbox.figures import FIRST_PUBLICATION_DATE, Article, publications
+from weixin_sandbox.figures import Article, publications
 
 
 @dataclass(frozen=True)
@@ -141,80 +143,77 @@ def _figures(item: Item) -> dict[str, Json]:
     return {name: value for name, value in rows[0].items() if name != "stat_date"}
 
 
-ARTICLE_TOTAL = Endpoint(
-    name="getarticletotal",
-    first_date=FIRST_PUBLICATION_DATE,
-    window_days=7,
-    items=_of_articles(_total_keys, article_total.rows, 7),
-    written=_as_list("details"),
+def _endpoint(
+    dataset: Dataset,
+    items: Callable[[int, str, date, date], list[Item]],
+    written: Callable[[Item], dict[str, Json]],
+    *,
+    says_is_delay: bool = True,
+) -> Endpoint:
+    """What is declared of the dataset, and what is made up here."""
+    return Endpoint(
+        name=dataset.endpoint,
+        first_date=dataset.first_day,
+        window_days=dataset.row_days,
+        items=items,
+        written=written,
+        says_is_delay=says_is_delay,
+        permission_set=dataset.permission_set,
+    )
+
+
+ARTICLE_TOTAL = _endpoint(
+    datasets.ARTICLE_TOTAL,
+    _of_articles(_total_keys, article_total.rows, 7),
+    _as_list("details"),
+    says_is_delay=False,
 )
-ARTICLE_TOTAL_DETAIL = Endpoint(
-    name="getarticletotaldetail",
-    first_date=date(2025, 11, 1),
-    window_days=30,
-    items=_of_articles(_detail_keys, article_total_detail.rows, 30),
-    written=_as_list("detail_list"),
-    says_is_delay=True,
+ARTICLE_TOTAL_DETAIL = _endpoint(
+    datasets.ARTICLE_TOTAL_DETAIL,
+    _of_articles(_detail_keys, article_total_detail.rows, 30),
+    _as_list("detail_list"),
 )
-ARTICLE_READ = Endpoint(
-    name="getarticleread",
-    first_date=date(2025, 11, 1),
-    window_days=1,
-    items=_of_statistics(
+ARTICLE_READ = _endpoint(
+    datasets.ARTICLE_READ,
+    _of_statistics(
         lambda *asked: (({"msgid": msgid}, row) for msgid, row in article_day.read(*asked))
     ),
-    written=_as_detail,
-    says_is_delay=True,
+    _as_detail,
 )
-ARTICLE_SHARE = Endpoint(
-    name="getarticleshare",
-    first_date=date(2025, 11, 1),
-    window_days=1,
-    items=_of_statistics(
+ARTICLE_SHARE = _endpoint(
+    datasets.ARTICLE_SHARE,
+    _of_statistics(
         lambda *asked: (({"msgid": msgid}, row) for msgid, row in article_day.shared(*asked))
     ),
-    written=_as_detail,
-    says_is_delay=True,
+    _as_detail,
 )
-ACCOUNT_SUMMARY = Endpoint(
-    name="getbizsummary",
-    first_date=date(2025, 11, 1),
-    window_days=1,
-    items=_of_statistics(lambda *asked: [({}, article_day.summary(*asked))]),
-    written=_as_detail,
-    says_is_delay=True,
+ACCOUNT_SUMMARY = _endpoint(
+    datasets.ACCOUNT_SUMMARY,
+    _of_statistics(lambda *asked: [({}, article_day.summary(*asked))]),
+    _as_detail,
 )
-FOLLOWER_CHANGE = Endpoint(
-    name="getusersummary",
-    first_date=FIRST_PUBLICATION_DATE,
-    window_days=1,
-    items=_of_statistics(
+FOLLOWER_CHANGE = _endpoint(
+    datasets.FOLLOWER_CHANGE,
+    _of_statistics(
         lambda *asked: (({"user_source": number}, row) for number, row in followers.change(*asked))
     ),
-    written=_as_item,
-    permission_set=2,
+    _as_item,
+    says_is_delay=False,
 )
-FOLLOWER_TOTAL = Endpoint(
-    name="getusercumulate",
-    first_date=FIRST_PUBLICATION_DATE,
-    window_days=1,
+FOLLOWER_TOTAL = _endpoint(
+    datasets.FOLLOWER_TOTAL,
     # the channel means nothing here
-    items=_of_statistics(
+    _of_statistics(
         lambda *asked: [({"user_source": 0}, {"cumulate_user": followers.total(*asked)})]
     ),
-    written=_as_item,
-    permission_set=2,
+    _as_item,
+    says_is_delay=False,
 )
 
 ENDPOINTS = {
-    endpoint.path: endpoint
-    for endpoint in [
-        ARTICLE_TOTAL,
-        ARTICLE_TOTAL_DETAIL,
-        ARTICLE_READ,
-        ARTICLE_SHARE,
-        ACCOUNT_SUMMARY,
-        FOLLOWER_CHANGE,
-        FOLLOWER_TOTAL,
-    ]
+    it.path: it
+    for it in (
+        *(ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, ARTICLE_READ, ARTICLE_SHARE),
+        *(ACCOUNT_SUMMARY, FOLLOWER_CHANGE, FOLLOWER_TOTAL),
+    )
 }

@@ -11,8 +11,7 @@ from weixin_sandbox.component import RegisteredComponent
 from weixin_sandbox.effects import Effect
 from weixin_sandbox.quota import Quota
 from weixin_sandbox.scenarios import CallKind, Scenario
-from weixin_sandbox.token_service import TokenService
-from weixin_sandbox.tokens import Tokens
+from weixin_sandbox.tokens import Tokens, TokenService
 
 
 @dataclass(frozen=True)

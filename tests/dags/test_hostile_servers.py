@@ -17,9 +17,7 @@ from wire import Handler, Reply, Wire, says
 
 from weixin_etl.cli import main
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
-from weixin_etl.model import Run
-from weixin_local import summary
-from weixin_local.progress import Steps
+from weixin_local.run import show
 from weixin_sandbox import Account
 
 HOSTILE = "\x1b[2J\x07\x7f\x9b\u202e\u2066\u200f\u2028\r2 of 2 accounts"
@@ -134,6 +132,5 @@ def page(appid: str) -> str:
 def what_make_run_prints(warehouse: Engine, run_id: str) -> str:
     """The table and the answer to a question."""
     out = io.StringIO()
-    run = Run(run_id, ARTICLE_TOTAL, MORNING.date())
-    summary.show(warehouse, run, Steps(Console(file=out, width=200)))
+    show(warehouse, ARTICLE_TOTAL, run_id, Console(file=out, width=200))
     return out.getvalue()

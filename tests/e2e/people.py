@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,10 +62,30 @@ class Person:
         marks = (str(self.home.state), str(self.home.server.directory))
         return [process for process in psutil.process_iter() if _works_for(process, marks)]
 
-    @staticmethod
-    def alive(sessions: set[int]) -> list[psutil.Process]:
-        """What is at work in sessions: Airflow's titles hide the environment `processes` reads."""
-        return [process for process in psutil.process_iter() if _is_in(process, sessions)]
+    @contextmanager
+    def up(self, port: int, *options: str, **variables: str) -> Iterator[Path]:
+        """`make up` in a terminal of its own until Ctrl-C; what it has said by then."""
+        own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+        said = self.home.state / "up.log"
+        with said.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "weixin_local", "up", "--port", str(port), *options],
+                cwd=self.home.project,
+                env={**own, **self.environment, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # whoever runs the tests in the background has it ignored
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
+        try:
+            while "  password" not in said.read_text():
+                assert process.poll() is None, said.read_text()
+                time.sleep(0.3)
+            yield said
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
 
 
 def copy_checkout(folder: Path) -> None:
@@ -83,7 +105,7 @@ def copy_checkout(folder: Path) -> None:
 
 @contextmanager
 def somebody() -> Iterator[Person]:
-    """Somebody without credentials; what they started is stopped and deleted afterwards."""
+    """Somebody without credentials; what their commands kept is deleted afterwards."""
     # a short path with an open parent, as the server's user and the Unix socket need it
     state = Path(tempfile.mkdtemp(prefix="weixin-home-"))
     variables = {"WEIXIN_HOME": str(state), "WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
@@ -91,8 +113,7 @@ def somebody() -> Iterator[Person]:
     try:
         yield person
     finally:
-        person.weixin("down")
-        shutil.rmtree(person.home.server.directory, ignore_errors=True)
+        person.home.server.destroy()
         shutil.rmtree(state, ignore_errors=True)
 
 
@@ -104,11 +125,3 @@ def _works_for(process: psutil.Process, marks: tuple[str, ...]) -> bool:
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
     return any(mark in text for text in known for mark in marks)
-
-
-def _is_in(process: psutil.Process, sessions: set[int]) -> bool:
-    try:
-        is_in = os.getsid(process.pid) in sessions
-        return is_in and process.status() != psutil.STATUS_ZOMBIE
-    except (ProcessLookupError, psutil.NoSuchProcess):
-        return False

@@ -25,7 +25,7 @@ from sqlalchemy import make_url
 
 from weixin_etl.datasets import DATASETS
 from weixin_local import machine, processes
-from weixin_local.environment import connection
+from weixin_local.home import connection
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
@@ -96,18 +96,16 @@ class OwnAirflow:
         """Start Airflow's processes."""
         self.running = [
             processes.start(
-                part,
                 [str(self.folder / "env/bin/airflow"), part],
                 self.environment,
-                self.folder / f"{part}.log",
-                self.folder,
+                (self.folder / f"{part}.log").open("w"),
             )
             for part in PARTS
         ]
 
     def stop(self) -> None:
         """Stop them."""
-        processes.stop(self.running, 10)
+        processes.end(self.running, 10)
 
     def types(self, command: str) -> str:
         """Run a line of shell beside the wheel; what it prints."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import is_hypothesis_test
 from ingest_processes import IngestProcess, disturbed, ingest
 from sqlalchemy import Engine
-from support import keep
+from support import TcpServer, keep
 from trial import MORNING, MOST_EDGES, STATEMENTS, STEADY, Make, Trial, Warehouses, accounts
 
 from weixin_etl.datasets import (
@@ -87,7 +87,7 @@ def durable_warehouses() -> Iterator[Warehouses]:
     with TemporaryDirectory(prefix="weixin-faults-") as folder:
         Path(folder).chmod(0o755)
         settings = {"fsync": "off", "max_connections": "20"}
-        server = Server(Path(folder) / "server", settings=settings)
+        server = TcpServer(Path(folder) / "server", settings=settings)
         server.start()
         yield Warehouses.on(server)
         server.destroy()

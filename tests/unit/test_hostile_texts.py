@@ -12,7 +12,7 @@ from weixin_etl.api import errors, http
 from weixin_etl.api.errors import from_errcode
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.text import one_line, shown
-from weixin_local.logs import _text_errors
+from weixin_local.run import problems
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 OVER_OWN_FILES = ("check.py", "warehouse/views.py", "warehouse/migrations.py")
@@ -72,7 +72,7 @@ LOOKS = {
     "Date header": lambda text: http._disagreement(http._said_at(text)),
     "name": one_line,
     "traceback": shown,
-    "log": lambda text: list(_text_errors([text])),
+    "log": lambda text: problems([text]),
 }
 
 

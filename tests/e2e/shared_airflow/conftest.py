@@ -7,18 +7,12 @@ import pytest
 from people import somebody
 from receivers import Receiver
 from rest import Rest
-from sqlalchemy import make_url
 
 from weixin_etl import clock, warehouse
-from weixin_local import databases, machine
-from weixin_local.environment import (
-    READER_VARIABLE,
-    admin_password,
-    airflow_environment,
-    connection,
-    page_password,
-    postgres_connection,
-)
+from weixin_local import machine
+from weixin_local.environment import READER_VARIABLE, admin_password
+from weixin_local.home import Source, connection
+from weixin_local.up import environment_of, page_connection
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 from .running import BEARER, COMPONENT, PASSWORD, FabServer, Metrics, Stack, start_fab, until
@@ -33,18 +27,15 @@ def stack() -> Iterator[Stack]:
     deadline is put back by that minute while it works, so that it misses it.
     """
     sandbox = Sandbox(component=COMPONENT, token_service_bearer=BEARER)
+    account = DEFAULT_ACCOUNT
     port = machine.choose_port()
     with (
         somebody() as person,
         sandbox.serve() as base_url,
         Receiver().listening() as receiver,
         Metrics().listening() as metrics,
-    ):
-        account = DEFAULT_ACCOUNT
-        said = person.weixin(
-            "up",
-            "--port",
-            str(port),
+        person.up(
+            port,
             AIRFLOW_CONN_WEIXIN_DEFAULT=connection(
                 account.appid, account.secret, base_url, name=account.name
             ),
@@ -55,8 +46,8 @@ def stack() -> Iterator[Stack]:
             AIRFLOW__METRICS__STATSD_ON="True",
             AIRFLOW__METRICS__STATSD_HOST=machine.LOOPBACK,
             AIRFLOW__METRICS__STATSD_PORT=str(metrics.socket.getsockname()[1]),
-        )
-        assert said.returncode == 0, said.stdout + said.stderr
+        ),
+    ):
         rest = Rest(port, admin_password(person.home))
         rest("POST", "variables", {"key": "weixin_accounts", "value": '["weixin_default"]'})
         stack = Stack(person.home, rest, sandbox, base_url, receiver, metrics)
@@ -74,13 +65,13 @@ def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabS
     home.server.create_database("weixin_page")
     url = home.server.url("weixin_page")
     warehouse.migrate(url)
-    reader = make_url(databases.page_url(home, url, page_password(home)) or "")
-    environment = airflow_environment(home, "weixin://", url, machine.choose_port()) | {
+    source = Source("weixin://", url, is_sandbox=True, who="made up")
+    environment = environment_of(home, source, machine.choose_port()) | {
         "AIRFLOW__CORE__AUTH_MANAGER": (
             "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
         ),
         "FAB_PASSWORD": PASSWORD,
-        READER_VARIABLE: postgres_connection(reader),
+        READER_VARIABLE: page_connection(home, url) or "",
         # of the day on which Airflow's last run was due: the next one is not overdue at noon
         "WEIXIN_NOW": f"{clock.beijing_date(clock.now() - timedelta(hours=8.5))}T12:00:00+08:00",
     }

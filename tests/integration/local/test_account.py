@@ -1,19 +1,12 @@
 """Whose figures are collected: those of a connection, of the credentials, or the sandbox's."""
 
 import json
-from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from weixin_local.environment import configured_connection
-from weixin_local.home import Home
+from weixin_local.home import Home, configured_connection, keep_private, opened
 from weixin_local.machine import LocalError
-from weixin_local.progress import Steps
-from weixin_local.run import run
-from weixin_local.stack import up
 
 
 @pytest.fixture
@@ -77,20 +70,30 @@ def test_half_the_credentials_are_refused_with_the_other_halfs_name(
         configured_connection(home)
 
 
-@pytest.mark.parametrize(
-    "command", [run, lambda home, steps: up(home, 8080, steps)], ids=["make run", "make up"]
-)
-def test_an_env_with_a_secret_becomes_its_owners_alone(
-    home: Home, command: Callable[[Home, Steps], None]
+def test_made_up_figures_do_not_go_into_somebodys_warehouse(
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything else is made of it, and it is said."""
-    env_file = home.project / ".env"
+    """Nor does a scenario go to WeChat."""
+    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE", "postgres://me@somewhere/weixin")
+    with pytest.raises(LocalError, match="figures do not belong there"), opened(home):
+        pass
+
+    (home.project / ".env").write_text(ENV_FILE)
+    with pytest.raises(LocalError, match="an account is configured"), opened(home, "busy"):
+        pass
+
+
+def test_an_env_with_a_secret_becomes_its_owners_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And it is said, once."""
+    env_file = tmp_path / ".env"
     env_file.write_text("WEIXIN_SECRET=s3cret\n")
     env_file.chmod(0o644)
-    steps = Steps(Console(file=StringIO(), width=200))
 
-    with pytest.raises(LocalError, match="WEIXIN_APPID is not"), steps.console.capture() as said:
-        command(home, steps)
+    keep_private(env_file)
+    keep_private(env_file)
 
     assert env_file.stat().st_mode & 0o777 == 0o600
-    assert said.get() == f"! Others could read the secrets in {env_file}: now only its owner can.\n"
+    said = f"! Others could read the secrets in {env_file}: now only its owner can.\n"
+    assert capsys.readouterr().err == said

@@ -1,26 +1,13 @@
-"""Airflow's processes work on this home, and heed what the caller set."""
+"""Airflow's programs work on this home, and heed what the caller set."""
 
-import json
-import stat
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
-from weixin_local.environment import admin_password, airflow_environment
-from weixin_local.home import Home
-from weixin_local.postgres import Server
+from weixin_local.environment import airflow_environment
+from weixin_local.home import Home, Source
 
-WAREHOUSE = "postgresql+psycopg2://me@127.0.0.1:5433/weixin"
-
-
-@pytest.fixture
-def home(tmp_path: Path, embedded_server: Server, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home whose Postgres is the tests'."""
-    monkeypatch.setattr(Home, "server", embedded_server)
-    home = Home(tmp_path, tmp_path / ".weixin")
-    home.airflow.mkdir(parents=True)
-    return home
+SOURCE = Source("weixin://", "postgresql+psycopg2://me@127.0.0.1:5433/weixin", True, "made up")
 
 
 @pytest.mark.parametrize(
@@ -29,29 +16,19 @@ def home(tmp_path: Path, embedded_server: Server, monkeypatch: pytest.MonkeyPatc
         ("AIRFLOW_CONN_WEIXIN_DEFAULT", True),
         ("AIRFLOW_CONN_WEIXIN_WAREHOUSE", True),
         ("AIRFLOW__WEIXIN__CONCURRENCY", True),
+        ("AIRFLOW__CORE__PARALLELISM", True),
         ("AIRFLOW_HOME", False),
         ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", False),
     ],
 )
-def test_what_the_caller_set_stays_but_what_ties_the_processes_to_this_home(
-    home: Home, name: str, is_the_callers: bool, monkeypatch: pytest.MonkeyPatch
+def test_what_the_caller_set_stays_but_what_ties_the_programs_to_this_home(
+    name: str, is_the_callers: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Connections and settings are the caller's; another Airflow of theirs is not disturbed."""
     monkeypatch.setenv(name, "the caller's")
+    home = Home(Path(__file__).parents[3], Path("/nowhere"))
 
-    environment = airflow_environment(home, "weixin://", WAREHOUSE)
+    environment = airflow_environment(home, SOURCE, "sqlite://", home.airflow)
 
     assert (environment[name] == "the caller's") is is_the_callers
-
-
-def test_keys_are_made_once_and_kept_private(home: Home) -> None:
-    """Strong enough for Airflow, the same at the next start, readable by their owner alone."""
-    first = airflow_environment(home, "weixin://", WAREHOUSE)
-    second = airflow_environment(home, "weixin://", WAREHOUSE)
-
-    assert first == second
-    assert len(first["AIRFLOW__API_AUTH__JWT_SECRET"]) >= 64
-    assert Fernet(first["AIRFLOW__CORE__FERNET_KEY"])
-    passwords = Path(first["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
-    assert json.loads(passwords.read_text()) == {"admin": admin_password(home)}
-    assert {stat.S_IMODE(file.stat().st_mode) for file in home.airflow.iterdir()} == {0o600}
+    assert environment["AIRFLOW__API__DEFAULT_WRAP"] == "True"  # of docker/airflow.env

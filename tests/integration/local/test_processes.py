@@ -1,47 +1,27 @@
-"""Processes that outlive their starter are found again, and ended with all their children."""
+"""No program outlives the command that started it, whatever ends the command."""
 
 import os
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psutil
-import pytest
 
 from weixin_local import processes
-from weixin_local.processes import Process
 
-SLEEP = "import time; time.sleep(60)"
-PARENT = (
-    "import subprocess, sys;"
-    f"subprocess.Popen([sys.executable, '-c', {SLEEP!r}]);"
-    "print('ready', flush=True);" + SLEEP
-)
-STUBBORN = (
-    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True);"
-    + SLEEP
-)
-PATIENCE_SECONDS = 1
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Start Python code as a recorded process; whatever is left of it is killed after the test."""
-    started: list[psutil.Process] = []
-
-    def _start(name: str, code: str) -> Process:
-        log = tmp_path / f"{name}.log"
-        process = processes.start(name, [sys.executable, "-c", code], os.environ, log, tmp_path)
-        if "ready" in code:
-            wait_until(lambda: "ready" in log.read_text())
-        started.extend(process.members())
-        return process
-
-    yield _start
-    for process in started:
-        if process.is_running():
-            process.kill()
+SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
+PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]).wait()"
+COMMAND = """
+import os, sys, time
+from weixin_local import processes
+process = processes.start([sys.executable, "-c", sys.argv[1]], os.environ)
+process.stdout.readline()
+print(process.pid, flush=True)
+time.sleep(60)
+"""
 
 
 def wait_until(is_true: Callable[[], bool]) -> None:
@@ -52,41 +32,36 @@ def wait_until(is_true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def is_alive(process: psutil.Process) -> bool:
-    """At work: a zombie only waits for its parent to look."""
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+def is_at_work(number: int) -> bool:
+    """A zombie only waits for its parent to look."""
+    try:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
-@pytest.mark.parametrize("is_dead", [False, True], ids=["at work", "dead"])
-def test_children_end_with_their_parent(start: Callable[..., Process], is_dead: bool) -> None:
-    """A parent that leaves its children alone, or has died before them, leaves them to us."""
-    process = start("parent", PARENT)
-    members = process.members()
-    assert len(members) == 2
-    if is_dead:
-        psutil.Process(process.session).kill()
-        wait_until(lambda: not process.is_alive())
+def test_a_command_that_is_killed_takes_its_programs_with_it() -> None:
+    """Even by a signal that it can't notice."""
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, SLEEP], stdout=subprocess.PIPE, text=True
+    ) as command:
+        assert command.stdout
+        program = int(command.stdout.readline())
+        assert is_at_work(program)
 
-    assert processes.stop([process], PATIENCE_SECONDS) == ["parent"]
-    assert [member for member in members if is_alive(member)] == []
+        command.kill()
 
-
-def test_what_ignores_sigterm_is_killed(start: Callable[..., Process]) -> None:
-    """Patience has an end."""
-    process = start("stubborn", STUBBORN)
-
-    processes.stop([process], PATIENCE_SECONDS)
-
-    assert not process.is_alive()
+    wait_until(lambda: not is_at_work(program))
 
 
-def test_a_later_process_under_a_recorded_number_is_left_alone(
-    tmp_path: Path, start: Callable[..., Process]
-) -> None:
-    """The number of a dead process is given to others; they are not ours to end."""
-    other = start("other", SLEEP)
-    mistaken = Process("ours", other.session, other.born_at - 3600, tmp_path / "ours.json")
+def test_what_ignores_sigterm_is_killed_with_all_of_its_session() -> None:
+    """Patience has an end, for children of a program that has ended as well."""
+    process = processes.start([sys.executable, "-c", PARENT], os.environ)
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    (child,) = psutil.Process(process.pid).children()
 
-    assert not mistaken.is_alive()
-    assert processes.stop([mistaken], PATIENCE_SECONDS) == []
-    assert other.is_alive()
+    processes.end([process], patience_seconds=0.5)
+
+    assert process.returncode == -signal.SIGTERM
+    wait_until(lambda: not is_at_work(child.pid))

@@ -1,0 +1,167 @@
+"""`make up`: Airflow in the foreground, until Ctrl-C."""
+
+import fcntl
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+import requests
+from psycopg2.errors import DuplicateObject
+from sqlalchemy import make_url
+
+from weixin_local import machine, processes
+from weixin_local.environment import (
+    ADMIN,
+    READER_VARIABLE,
+    admin_password,
+    airflow_environment,
+    airflow_url,
+    migrate_metadata,
+    postgres_connection,
+)
+from weixin_local.home import METADATA_DATABASE, Home, Source
+from weixin_local.machine import LocalError, say, step
+
+API_SERVER = "api-server"
+COMPONENTS = {
+    API_SERVER: ["api-server"],
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],  # the API server reads the same disk
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+}
+"""In the order in which they are started."""
+
+PAGE_USER = "weixin_page"
+STOP_SECONDS = 15
+POLL_SECONDS = 0.3
+
+
+@contextmanager
+def alone(home: Home, port: int) -> Iterator[None]:
+    """
+    One Airflow of this home at a time.
+
+    Raises:
+        LocalError: another one runs, with its address; or the port is taken.
+    """
+    with (home.state / "up").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise LocalError(
+                f"Airflow runs already, at {lock.read()}; Ctrl-C in its terminal ends it."
+            ) from None
+        if not machine.is_free(port):
+            raise LocalError(
+                f"Port {port} is taken by another program: stop it, or take another port "
+                f"(`make up PORT={port + 1}`)."
+            )
+        lock.truncate(0)
+        lock.write(airflow_url(port))
+        lock.flush()
+        yield
+
+
+def up(home: Home, source: Source, port: int) -> None:
+    """
+    Run Airflow until it is interrupted, or one of its components ends.
+
+    Raises:
+        LocalError: a component has ended, so all of them were.
+    """
+    home.server.create_database(METADATA_DATABASE)
+    environment = environment_of(home, source, port)
+    migrate_metadata(environment)
+    if page_url := page_connection(home, source.warehouse_url):
+        environment.setdefault(READER_VARIABLE, page_url)
+    running: dict[str, processes.Process] = {}
+    try:
+        with step("Airflow"):
+            _start(running, environment, port)
+            _wait(running, lambda: home.server.ask(METADATA_DATABASE, "SELECT count(*) FROM dag"))
+        _introduce(home, source, port)
+        _wait(running, lambda: False)
+    finally:  # the scheduler first: its tasks ask the others
+        processes.end(reversed(running.values()), STOP_SECONDS)
+
+
+def environment_of(home: Home, source: Source, port: int) -> dict[str, str]:
+    """That of Airflow's components, and of its commands beside them."""
+    return airflow_environment(home, source, home.server.url(METADATA_DATABASE), home.airflow, port)
+
+
+def page_connection(home: Home, warehouse_url: str) -> str | None:
+    """
+    The connection of the page, whose user can only read.
+
+    None when the warehouse is the caller's own server: its users are theirs to make.
+    """
+    if make_url(warehouse_url).query != make_url(home.server.url("")).query:
+        return None
+    with suppress(DuplicateObject):
+        home.server.ask(METADATA_DATABASE, f"CREATE ROLE {PAGE_USER} LOGIN IN ROLE weixin_reader")
+    return postgres_connection(make_url(warehouse_url).set(username=PAGE_USER))
+
+
+def _start(running: dict[str, processes.Process], environment: dict[str, str], port: int) -> None:
+    """Start the components, and wait until all of them are healthy."""
+    since = datetime.now(UTC)
+    for name, command in COMPONENTS.items():
+        running[name] = processes.start([sys.executable, "-m", "airflow", *command], environment)
+        threading.Thread(target=_relay, args=(name, running[name]), daemon=True).start()
+        if name == API_SERVER:  # a task that does not reach it fails without a word
+            _wait(running, lambda: machine.answers(port))
+    _wait(running, lambda: _is_healthy(port, since))
+
+
+def _relay(name: str, process: processes.Process) -> None:
+    for line in process.stdout or ():
+        sys.stdout.write(f"{name:13} | {line}")
+        sys.stdout.flush()
+
+
+def _wait(running: dict[str, processes.Process], is_over: Callable[[], object]) -> None:
+    """
+    Wait until it is over.
+
+    Raises:
+        LocalError: a component has ended.
+    """
+    while not is_over():
+        for name, process in running.items():
+            if process.poll() is not None:
+                raise LocalError(f"{name} has ended, so Airflow was stopped: see its lines above.")
+        time.sleep(POLL_SECONDS)
+
+
+def _is_healthy(port: int, since: datetime) -> bool:
+    """Whether each component says so, with a sign of life of this start."""
+    session = requests.Session()
+    session.trust_env = False  # a proxy has no business on loopback
+    url = f"http://{machine.LOOPBACK}:{port}/api/v2/monitor/health"
+    try:
+        health = session.get(url, timeout=30).json()
+    except (requests.RequestException, ValueError):
+        return False
+    beats = [part.get(f"latest_{name}_heartbeat") for name, part in health.items()]
+    return all(part["status"] == "healthy" for part in health.values()) and all(
+        datetime.fromisoformat(beat) > since for beat in beats if beat
+    )
+
+
+def _introduce(home: Home, source: Source, port: int) -> None:
+    say(
+        f"""
+  Airflow     {airflow_url(port)}
+  user        {ADMIN}
+  password    {admin_password(home)}
+  figures     {source.who}
+
+Trigger weixin_article_total there. In another terminal, `make psql` opens the tables and
+`make airflow ARGS="dags list"` runs Airflow's own commands. Ctrl-C ends everything.
+"""
+    )
