@@ -41,7 +41,7 @@ account AS (
     WHERE account.is_active
 ),
 
-known AS (
+pair AS (
     SELECT
         days.day,
         {{
@@ -58,6 +58,15 @@ known AS (
             account.appid = pair.appid
             AND days.day = pair.day
             AND pair.dataset = :dataset
+),
+
+known AS (
+    SELECT
+        day,
+        string_agg(DISTINCT state, ', ') AS states,
+        string_agg(DISTINCT attempt, ', ') AS attempts
+    FROM pair
+    GROUP BY day
 )
 
 SELECT
@@ -67,10 +76,10 @@ SELECT
     coalesce(report.updated, 0) AS updated,
     coalesce(report.unchanged, 0) AS unchanged,
     coalesce(report.rejected, 0) AS rejected,
-    (SELECT string_agg(DISTINCT known.state, ', ') FROM known WHERE known.day = days.day) AS states,
-    (SELECT string_agg(DISTINCT known.attempt, ', ') FROM known WHERE known.day = days.day)
-        AS attempts
+    known.states,
+    known.attempts
 FROM days
+LEFT JOIN known ON days.day = known.day
 LEFT JOIN articles ON days.day = articles.publication_date
 LEFT JOIN report ON days.day = report.day
 ORDER BY days.day
