@@ -36,7 +36,7 @@ def test_every_make_command_of_the_documents_is_a_target() -> None:
         for target in re.findall(r"(?:`|^\$ |^)make ([a-z][a-z-]*)", document.read_text(), re.M)
     }
 
-    assert {"run", "test", "up", "down"} <= named
+    assert {"run", "test", "up", "reset"} <= named
     assert named <= make_targets()
 
 
