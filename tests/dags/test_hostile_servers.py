@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dag_runs import MORNING, WINDOW, DailyDag, november, rows
+from dag_runs import WINDOW, DailyDag, november, rows
 from receivers import Receiver
 from rich.console import Console
 from sqlalchemy import Engine
