@@ -36,7 +36,7 @@ ARGUMENTS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("ParameterError", "_reject", "_unknown"), (0,)),
     **dict.fromkeys(("Advice", "Matter", "WarehouseError", "PassingWarehouseError"), (0, 1)),
     **dict.fromkeys(("Problem", "_unusable"), (1, 2)),
-    **{"problem_of": (2, 3), "_require_private": (3,), "from_errcode": (1,)},
+    **{"problem_of": (2, 3), "from_errcode": (1,)},
     "says": (0,),
 }
 """Where sentences stand in calls, by position."""

@@ -105,14 +105,14 @@ NOT_BOTH = (
     "(a platform's tokens are renewed here, not by a token service)"
 )
 NO_TOKEN_URL = (
-    "correct token_url in the connection's extra (it is not a web address without a query)"
+    "correct the connection's token_url or leave it empty (it is not a web address without a query)"
 )
 NO_LOGIN = "fill in the login (AppID) (the connection has none)"
 NO_PASSWORD = "fill in the password (AppSecret) (the connection has none)"
 NO_EXTRA = "correct the connection's extra or leave it empty ("
-NO_NAME = "correct the name in the connection's extra (it holds control characters)"
+NO_NAME = "correct the connection's name (it holds control characters)"
 NO_ADDRESS = (
-    "correct the connection's host or leave it empty (with its port it is not a web address)"
+    "correct the connection's host or leave it empty (it is not a web address without a query)"
 )
 UNREADABLE = (
     "create weixin_default with type weixin, or correct it (Airflow has no such connection, or "
@@ -133,9 +133,10 @@ def extra(field: str, *values: object) -> list[dict[str, object]]:
     return each("extra", *({field: value} for value in values))
 
 
-def in_the_open(where: str, happens: str, extra: dict[str, object]) -> tuple[str, list[Any]]:
+def in_the_open(where: str, address: str, extra: dict[str, object]) -> tuple[str, list[Any]]:
     """What is said of an address without TLS that nobody has allowed."""
-    sentence = f"use https, or set allow_http in the connection's extra ({happens})"
+    happens = "secret and token would travel unencrypted to "
+    sentence = f"use https, or set allow_http in the connection's extra ({happens}{address})"
     fields = ({"extra": extra | it} for it in ({}, {"allow_http": False}, {"allow_http": None}))
     return sentence, [IS_JSON | {"host": where} | it for it in fields]
 
@@ -173,13 +174,13 @@ def in_the_open(where: str, happens: str, extra: dict[str, object]) -> tuple[str
             [f"weixin://wx01:{SECRET}@{it}" for it in ("h:x/", "h:99999/", "[::1", "a://b://c")],
         ),
         *(
-            in_the_open(host, f"{host} would get the AppSecret unencrypted", {})
+            in_the_open(host, host, {})
             for host in (
                 *("http://api.weixin.qq.com", "http://10.0.0.7:80", "HTTP://a.b"),
                 "http://127.0.0.1.evil.example",
             )
         ),
-        in_the_open("", f"the token would come unencrypted from {EVIL}", {"token_url": EVIL}),
+        in_the_open("", EVIL, {"token_url": EVIL}),
     ],
 )
 def test_a_connection_that_cannot_be_used_says_what_to_change(

@@ -85,7 +85,7 @@ class WeixinHook(BaseHook):
         connection.conn_id = conn_id
         appid = _filled_in(connection, "login (AppID)", connection.login)
         extra = _extra(connection)
-        token_url = _token_url(connection, extra)
+        token_url = extra.token_url and _private(connection, extra, "token_url", extra.token_url)
         secret = connection.password or ""
         if secret or not token_url:
             secret = _filled_in(connection, "password (AppSecret)", secret)
@@ -93,9 +93,9 @@ class WeixinHook(BaseHook):
             conn_id=conn_id,
             appid=appid,
             secret=secret,
-            name=_name(connection, extra) or conn_id,
-            base_url=_base_url(connection, extra),
-            token_url=token_url,
+            name=one_line(_plain(connection, "name", extra.name or "")) or conn_id,
+            base_url=_private(connection, extra, "host", _base_url(connection)),
+            token_url=token_url or "",
             is_platform=extra.mode == "platform",
         )
 
@@ -160,6 +160,10 @@ def _not_found(conn_id: str) -> ConfigurationError:
 def _filled_in(connection: Connection, field: str, value: str | None) -> str:
     if not value or not value.strip():
         raise _unusable(connection, "the connection has none", f"fill in the {field}")
+    return _plain(connection, field, value)
+
+
+def _plain(connection: Connection, field: str, value: str) -> str:
     if not _is_plain(value):
         raise _unusable(
             connection, "it holds control characters", f"correct the connection's {field}"
@@ -183,59 +187,36 @@ def _extra(connection: Connection) -> _Extra:
     return extra
 
 
-def _name(connection: Connection, extra: _Extra) -> str:
-    """What people call the account."""
-    name = extra.name or ""
-    if not _is_plain(name):
-        raise _unusable(
-            connection, "it holds control characters", "correct the name in the connection's extra"
-        )
-    return one_line(name)
-
-
-def _token_url(connection: Connection, extra: _Extra) -> str:
-    url = extra.token_url
-    if not url:
-        return ""
-    address = _web_address(url)
-    if address is None:
-        raise _unusable(
-            connection,
-            "it is not a web address without a query",
-            "correct token_url in the connection's extra",
-        )
-    _require_private(connection, extra, address, f"the token would come unencrypted from {url}")
-    return url
-
-
-def _base_url(connection: Connection, extra: _Extra) -> str:
+def _base_url(connection: Connection) -> str:
     """The host with a scheme; a connection written as a URI has its port apart."""
     host, port = connection.host, connection.port
     if not host:
         return DEFAULT_BASE_URL
     url = (host if "://" in host else f"https://{host}").rstrip("/")
-    if port:
-        scheme, _, rest = url.partition("://")
-        authority, slash, path = rest.partition("/")
-        url = f"{scheme}://{authority}:{port}{slash}{path}"
+    if not port:
+        return url
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority}:{port}{slash}{path}"
+
+
+def _private(connection: Connection, extra: _Extra, field: str, url: str) -> str:
+    """The address, if nobody in between can read what is sent there, or somebody allowed that."""
     address = _web_address(url)
     if address is None:
         raise _unusable(
             connection,
-            "with its port it is not a web address",
-            "correct the connection's host or leave it empty",
+            "it is not a web address without a query",
+            f"correct the connection's {field} or leave it empty",
         )
-    _require_private(connection, extra, address, f"{url} would get the AppSecret unencrypted")
-    return url
-
-
-def _require_private(connection: Connection, extra: _Extra, address: Url, otherwise: str) -> None:
-    """Make sure that nobody in between can read the traffic, unless somebody allowed that."""
     is_private = address.scheme == "https" or (address.host or "").strip("[]") in _THIS_MACHINE
     if not is_private and not extra.allows_http:
         raise _unusable(
-            connection, otherwise, "use https, or set allow_http in the connection's extra"
+            connection,
+            f"secret and token would travel unencrypted to {url}",
+            "use https, or set allow_http in the connection's extra",
         )
+    return url
 
 
 def _unusable(connection: Connection, cause: str, cure: str) -> ConfigurationError:

@@ -12,23 +12,17 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.model import Run
-from weixin_etl.run.check import COUNTS, Judgement
+from weixin_etl.run.check import Judgement
 from weixin_etl.warehouse import statement
 
 _OLDEST = timedelta(days=60)
-_GROUPS = {
-    **{name: f"rows.{name}" for name in COUNTS if name != "calls"},
-    "calls": "calls",
-    "in": "pairs.in",
-    "not_in": "pairs.not_in",
-}
+_GROUPS = {"calls": "calls", "in": "pairs.in", "not_in": "pairs.not_in"}
 
 
 def emit_counts(run: Run, totals: Mapping[str, int]) -> None:
     """Gauges with the counts of the dataset's last run: `weixin.<dataset>.rows.inserted`, …"""
     for name, count in totals.items():
-        if group := _GROUPS.get(name):
-            _gauge(run, group, count)
+        _gauge(run, _GROUPS.get(name, f"rows.{name}"), count)
 
 
 def emit_freshness(
@@ -37,27 +31,18 @@ def emit_freshness(
     """
     Gauges with what is not in, and how old the figures are: of each account, and of the oldest.
 
-    An account's age is counted from the end of its newest publication day that is in.
+    An account's age is counted from the end of its newest publication day that is in, or is two
+    months.
     """
     _gauge(run, "pairs.not_in", sum(len(problem.days) for problem in judgement.not_in))
-    hours = _freshness_hours(run, warehouse, now, appids)
-    for appid, age in hours.items():
-        _gauge(run, f"freshness_hours.{appid}", age, appid=appid)
-    if hours:
-        _gauge(run, "freshness_hours", max(hours.values()))
-
-
-def _freshness_hours(
-    run: Run, warehouse: Engine, now: datetime, appids: Collection[str]
-) -> dict[str, float]:
-    """By AppID; an account that has had no day in for two months is that old."""
     since = clock.beijing_date(now) - _OLDEST
+    values = {"dataset": run.dataset.name, "appids": sorted(appids), "since": since, "now": now}
     with warehouse.connect() as connection:
-        rows = connection.execute(
-            statement("coverage/freshness.sql"),
-            {"dataset": run.dataset.name, "appids": sorted(appids), "since": since, "now": now},
-        )
-        return {row.appid: float(row.hours) for row in rows}
+        rows = connection.execute(statement("coverage/freshness.sql"), values).all()
+    for row in rows:
+        _gauge(run, f"freshness_hours.{row.appid}", float(row.hours), appid=row.appid)
+    if rows:
+        _gauge(run, "freshness_hours", max(float(row.hours) for row in rows))
 
 
 def _gauge(run: Run, name: str, value: float, **tags: str) -> None:
