@@ -44,9 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--print", metavar="VIEW", help="only print what Postgres gets for a view or function")
     add = add_command(commands, probe).add_argument
     usual = [dataset.name for dataset in DATASETS.values() if not dataset.is_optional]
-    what = f"default: {' '.join(usual)}"
+    what = f"of {', '.join(DATASETS)} (default: {' '.join(usual)})"
     add("--accounts", **_ACCOUNTS, help="AppIDs or connection ids (default: all)")
-    add("--datasets", nargs="+", default=usual, metavar="DATASET", help=what)
+    add("--datasets", nargs="+", default=usual, choices=DATASETS, metavar="DATASET", help=what)
     add = add_command(commands, status).add_argument
     add("--dataset", choices=DATASETS, help="default: all")
     _add_kept(commands)
@@ -100,7 +100,8 @@ def probe(options: argparse.Namespace) -> int:
     """Ask WeChat whether the pipeline will work for each account: exit code 0, 1, 2 if unknown."""
     from weixin_etl.orchestration.commands.probe import show_probe
 
-    return show_probe(options.accounts, options.datasets)
+    wanted = [it for it in DATASETS.values() if it.name in options.datasets]
+    return show_probe(options.accounts, wanted)
 
 
 def status(options: argparse.Namespace) -> int:

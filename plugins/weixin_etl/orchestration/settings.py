@@ -31,11 +31,7 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
         "Time of day (Beijing) at which the daily runs begin. WeChat computes yesterday's figures "
         "between 08:00 and 10:00; a run that begins earlier waits for them until noon.",
     ),
-    "concurrency": (
-        "integer",
-        "4",
-        "API calls that a task makes at once.",
-    ),
+    "concurrency": ("integer", "4", "API calls that a task makes at once."),
     "catch_up_days": (
         "integer",
         "60",

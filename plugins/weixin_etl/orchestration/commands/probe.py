@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from weixin_etl.accounts.entries import ListedAccount, nearest_first
+from weixin_etl.accounts.entries import ListedAccount
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.threads import thread_pool
-from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.accounts import Clients, discover
@@ -22,7 +22,7 @@ from weixin_etl.probe.asking import CALLS_A_DATASET, Asked, ask
 from weixin_etl.probe.judging import Grade, judge, seen
 from weixin_etl.probe.questions import settled
 from weixin_etl.problem import OperatorError
-from weixin_etl.text import counted, one_line
+from weixin_etl.text import counted
 from weixin_etl.warehouse import WarehouseError
 
 WORKS, TO_CHANGE, NOT_KNOWN = 0, 1, 2
@@ -35,11 +35,10 @@ _MARKS = {
 }
 
 
-def show_probe(accounts: Sequence[str], datasets: Sequence[str]) -> int:
+def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
     """Ask, and print what came; the exit code."""
     try:
-        wanted = _named(datasets)
-        asked = _ask_all(accounts, wanted)
+        asked = _ask_all(accounts, datasets)
     except OperatorError as error:
         sys.stderr.write(f"weixin-etl: {error}\n")
         return NOT_KNOWN
@@ -48,14 +47,6 @@ def show_probe(accounts: Sequence[str], datasets: Sequence[str]) -> int:
     if Grade.BAD in grades:
         return TO_CHANGE
     return NOT_KNOWN if Grade.UNKNOWN in grades else WORKS
-
-
-def _named(names: Sequence[str]) -> list[Dataset]:
-    for name in names:
-        if name not in DATASETS:
-            nearest = ", ".join(nearest_first(name, {it: [it] for it in DATASETS}))
-            raise ParameterError(f"datasets: there is no {one_line(name, 64)}; there are {nearest}")
-    return [it for it in DATASETS.values() if it.name in names]
 
 
 class _Clients(Clients):
