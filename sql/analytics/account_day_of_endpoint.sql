@@ -6,120 +6,23 @@
 -- 中文：每个公众号、每一天一行：当日全部文章的新增值
 -- key: appid, calendar_date
 -- joins: appid to account; calendar_date to calendar
-{% from "analytics/macros.jinja" import common_increment, increment, is_listed %}
+{% from "analytics/macros.jinja" import common_increment, increment, is_listed, known_before %}
 {% from "weixin/macros.jinja" import beijing %}
-{#- The articles of days, each with its row of the day, `fact`, and the one `before`. -#}
-{% macro articles(pair=none) -%}
-weixin.dim_article AS article
-        {% if pair %}
-            ON {{ pair }}.appid = article.appid AND {{ pair }}.day = article.publication_date
-        {% endif %}
-        LEFT JOIN weixin.{{ dataset.fact }} AS fact
-            ON
-                article.appid = fact.appid
-                AND article.msgid = fact.msgid
-                AND fact.stat_date = day.calendar_date
-        LEFT JOIN LATERAL (
-            SELECT previous.*
-            FROM weixin.{{ dataset.fact }} AS previous
-            WHERE
-                previous.appid = article.appid
-                AND previous.msgid = article.msgid
-                AND previous.stat_date < day.calendar_date
-            ORDER BY previous.stat_date DESC
-            LIMIT 1
-        ) AS before ON TRUE
-{%- endmacro %}
-{#- What the signed sum lacks: the last known total counts, not that of the day before. -#}
-{% macro correction(figure) -%}
+{% import "analytics/columns.jinja" as the %}
+{% macro added_up(metric, rows) -%}
 sum(
-                coalesce(
-                    CASE
-                        WHEN before.stat_date = day.calendar_date - 1
-                            THEN before.{{ figure }}
-                    END, 0
-                )
-                - CASE
-                    WHEN fact.{{ figure }} IS NOT NULL
-                        THEN coalesce(
-                                before.{{ figure }}, (
-                                    SELECT known.{{ figure }}
-                                    FROM weixin.{{ dataset.fact }} AS known
-                                    WHERE
-                                        known.appid = before.appid
-                                        AND known.msgid = before.msgid
-                                        AND known.stat_date < before.stat_date
-                                        AND known.{{ figure }} IS NOT NULL
-                                    ORDER BY known.stat_date DESC
-                                    LIMIT 1
-                                ), 0
-                            )
-                    ELSE 0
-                END
+            {{ rows }}.sign * coalesce(
+                {{ rows }}.{{ metric }},
+                {{ known_before(metric, "weixin." ~ dataset.fact, rows) | indent(16) }}
             )
+        )
 {%- endmacro %}
-{#-
-What came of a figure: the signed sum, corrected where an article lacks a row or, looked up article by
-article, where a row lacks the figure.
--#}
 {% macro gained(name) -%}
-CASE
-        WHEN day.row_count = 0 THEN CASE WHEN {{ is_complete() }} THEN 0 END
-        WHEN day.{{ name }}_count = day.signed_count THEN day.{{ name }} + coalesce(odd.{{ name }}, 0)
-        ELSE day.{{ name }} + (
-            SELECT
-                CASE
-                    WHEN count(fact.{{ name }}) > 0
-                        THEN {{ correction(name) }}
-                END
-            FROM {{ articles() }}
-            WHERE
-                article.appid = day.appid
-                AND article.publication_date
-                BETWEEN day.calendar_date - {{ dataset.window - 1 }}
-                AND greatest(day.calendar_date, account.last_moved_date)
-        )
-    END
-{%- endmacro %}
-{% macro is_complete() -%}
-(
-        odd.articles_lacking = 0
-        AND NOT odd.has_gap
-        {% for name in dataset.headline %}
-        AND day.{{ name }}_count = day.signed_count
-        {% endfor %}
-        AND (
-            SELECT count(*)
-            FROM weixin.coverage AS pair
-            WHERE
-                pair.appid = day.appid
-                AND pair.dataset = '{{ dataset.name }}'
-                AND pair.day BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
-                AND pair.list_sha256 IS NOT NULL
-                AND {{ beijing("pair.ready_at") }} > day.calendar_date
-                AND (
-                    {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
-                    OR pair.settled = 'final'
-                )
-        ) = {{ dataset.window }}
-        -- of a rejected part whose day is not known, any of its window may be
-        AND NOT EXISTS (
-            SELECT FROM weixin.rejected_row AS part
-            WHERE
-                part.resolved_at IS NULL
-                AND part.appid = day.appid
-                AND part.dataset = '{{ dataset.name }}'
-                AND part.day BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
-                AND coalesce(
-                    part.stat_date < part.day OR day.calendar_date - part.stat_date IN (0, 1), TRUE
-                )
-        )
-    )
+coalesce(day.{{ name }}_gained, CASE WHEN day.row_count = 0 AND day.is_complete THEN 0 END)
 {%- endmacro %}
 {% set gained_on_the_day -%}
 gained on the day over all articles within their window of {{ dataset.window }} days; NULL when unknown
 {%- endset %}
-{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {{ the.appid }},
     {{ the.account_name }},
@@ -162,119 +65,56 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     is_complete
 ) AS
 -- What an account gained on a day is a signed sum: a row counts on its own day and, negated, on the
--- next one while its article is followed. Where an article may lack a row, it is looked up and the
--- sum corrected.
-WITH account AS NOT MATERIALIZED (
+-- next one while its article is followed. Before a gap of an article, the row stops counting on the
+-- day of the next row instead. Where a row lacks a figure, the last known one counts.
+WITH asked AS (
     SELECT
-        its.appid,
-        least(
-            asked.first_date,
-            CASE
-                WHEN daily.since_date IS NOT NULL
-                    THEN greatest(daily.since_date, date '{{ dataset.first_day }}')
-            END
-        ) AS first_date,
+        account.appid,
+        greatest(date '{{ dataset.first_day }}', least(min(pair.day), daily.since_date))
+            AS first_date,
         CASE
-            WHEN its.is_active THEN {{ beijing("now()") }} - 1
-            ELSE greatest(
-                    asked.last_date, (
-                        SELECT pair.through_date
-                        FROM weixin.coverage AS pair
-                        WHERE
-                            pair.appid = its.appid
-                            AND pair.dataset = '{{ dataset.name }}'
-                            AND pair.through_date IS NOT NULL
-                        ORDER BY pair.day DESC
-                        LIMIT 1
-                    )
-                )
-        END AS last_date,
-        newest.reached_date,
-        odd.dates AS odd_dates,
-        odd.last_moved_date
-    FROM weixin.dim_account AS its
+            WHEN account.is_active THEN {{ beijing("now()") }} - 1
+            ELSE greatest(max(pair.day), max(pair.through_date))
+        END AS last_date
+    FROM weixin.dim_account AS account
     LEFT JOIN weixin.collected_since AS daily
-        ON its.appid = daily.appid AND daily.dataset = '{{ dataset.name }}'
-    CROSS JOIN
-        LATERAL (
-            SELECT
-                min(pair.day) AS first_date,
-                max(pair.day) AS last_date
-            FROM weixin.coverage AS pair
-            WHERE pair.appid = its.appid AND pair.dataset = '{{ dataset.name }}'
-        ) AS asked
-    CROSS JOIN
-        LATERAL (
-            -- no answer can have a row of a later day
-            SELECT {{ beijing("max(pair.attempted_at)") }} - 1 AS reached_date
-            FROM (
-                SELECT its_pair.attempted_at
-                FROM weixin.coverage AS its_pair
-                WHERE its_pair.appid = its.appid AND its_pair.dataset = '{{ dataset.name }}'
-                ORDER BY its_pair.day DESC
-                LIMIT {{ dataset.window }}
-            ) AS pair
-        ) AS newest
-    CROSS JOIN
-        LATERAL (
-            -- publication days of articles that are listed no more, or were moved to them
-            SELECT
-                array_agg(its_odd.publication_date) AS dates,
-                max(its_odd.publication_date) FILTER (WHERE its_odd.is_moved) AS last_moved_date
-            FROM (
-                SELECT
-                    article.publication_date,
-                    FALSE AS is_moved
-                FROM weixin.dim_article AS article
-                WHERE
-                    article.appid = its.appid
-                    -- few are unlisted, and an index has them
-                    AND jsonb_path_exists(article.unlisted_since, '$.* ? (@ != null)')
-                    AND NOT {{ is_listed("article", dataset) }}
-                UNION
-                SELECT
-                    fact.publication_date,
-                    TRUE
-                FROM weixin.{{ dataset.fact }} AS fact
-                WHERE fact.appid = its.appid AND fact.stat_date < fact.publication_date
-            ) AS its_odd
-        ) AS odd
+        ON account.appid = daily.appid AND daily.dataset = '{{ dataset.name }}'
+    LEFT JOIN weixin.coverage AS pair
+        ON account.appid = pair.appid AND pair.dataset = '{{ dataset.name }}'
+    GROUP BY account.appid, daily.since_date
+    HAVING count(pair.day) > 0 OR daily.since_date IS NOT NULL
 ),
 
 signed AS (
+    {% for is_row in [true, false] %}
     SELECT
         fact.appid,
-        fact.stat_date AS calendar_date,
+        fact.msgid,
+        fact.publication_date,
+        fact.stat_date,
         {% for metric in dataset.wholes %}
         fact.{{ metric.name }},
         {% endfor %}
-        fact.stat_date >= fact.publication_date AS is_reported,
-        fact.stat_date < fact.publication_date + {{ dataset.window }} AS is_followed,
-        TRUE AS is_row
+        fact.stat_date{{ "" if is_row else " + 1" }} AS calendar_date,
+        {{ 1 if is_row else -1 }} AS sign,
+        {{ is_row | upper }} AS is_row
     FROM weixin.{{ dataset.fact }} AS fact
     UNION ALL
+    {% endfor %}
     SELECT
-        fact.appid,
-        fact.stat_date + 1,
+        asked.appid,
+        NULL,
+        NULL,
+        NULL,
         {% for metric in dataset.wholes %}
-        -fact.{{ metric.name }},
+        0::bigint,
         {% endfor %}
-        FALSE,
-        fact.stat_date < fact.publication_date + {{ dataset.window - 1 }},
-        FALSE
-    FROM weixin.{{ dataset.fact }} AS fact
-    UNION ALL
-    SELECT
-        account.appid,
-        account.first_date + step.days,
-        {% for metric in dataset.wholes %}
-        NULL::bigint,
-        {% endfor %}
-        FALSE,
-        TRUE,
+        calendar.calendar_date,
+        0,
         NULL
-    FROM account
-    CROSS JOIN generate_series(0, account.last_date - account.first_date) AS step (days)
+    FROM asked
+    INNER JOIN analytics.calendar
+        ON calendar.calendar_date BETWEEN asked.first_date AND asked.last_date
 ),
 
 day AS (
@@ -282,110 +122,197 @@ day AS (
         its.appid,
         its.name AS account_name,
         signed.calendar_date,
-        count(signed.is_row) FILTER (WHERE signed.is_row) AS row_count,
-        count(signed.is_row) AS signed_count,
+        count(*) FILTER (WHERE signed.is_row) AS row_count,
+        count(*) FILTER (WHERE signed.is_row AND signed.stat_date >= signed.publication_date)
+            AS articles_reported,
         {% for metric in dataset.wholes %}
-        count(signed.{{ metric.name }}) AS {{ metric.name }}_count,
-        sum(signed.{{ metric.name }}) AS {{ metric.name }},
+        CASE
+            WHEN count(signed.{{ metric.name }}) FILTER (WHERE signed.is_row) > 0
+                THEN {{ added_up(metric.name, "signed") | indent }}
+        END AS {{ metric.name }},
         {% endfor %}
-        count(*) FILTER (WHERE signed.is_reported) AS articles_reported
+        bool_and({{ "signed." ~ dataset.headline | join(" IS NOT NULL AND signed.") }} IS NOT NULL)
+            AS has_headline
     FROM weixin.dim_account AS its
     INNER JOIN signed
         ON its.appid = signed.appid
     -- not in each part: a planner looks through parts without conditions only
-    WHERE signed.is_followed
+    WHERE (signed.calendar_date < signed.publication_date + {{ dataset.window }}) IS NOT FALSE
     GROUP BY its.appid, signed.calendar_date
     HAVING bool_or(coalesce(signed.is_row, TRUE))
 ),
 
-gained AS (
+-- the days on which an article lacks a row, and the one that the next row is of
+gap AS (
     SELECT
-        day.appid,
-        day.account_name,
+        account.appid,
+        account.name AS account_name,
+        article.msgid,
+        span.*,
         day.calendar_date,
-        (
-            SELECT count(*)
-            FROM weixin.dim_article AS article
-            WHERE article.appid = day.appid AND article.publication_date = day.calendar_date
-        ) AS articles_published,
-        day.articles_reported + odd.articles_lacking AS articles_expected,
-        day.articles_reported,
-        {% for metric in dataset.wholes %}
-        {{ gained(metric.name) | indent }} AS {{ metric.name }},
-        {% endfor %}
-        {{ is_complete() | indent }} AS is_complete
-    FROM day
-    INNER JOIN account
-        ON day.appid = account.appid
-    -- of pairs of which an article may lack a row: the newest answer has fewer rows than it can
-    -- have, or lists an article less, or an article has rows of before it was moved
+        CASE day.calendar_date
+            WHEN span.stat_date + 1 THEN 1
+            WHEN span.next_date THEN -1
+            ELSE 0
+        END AS sign,
+        (day.calendar_date = span.next_date) IS NOT TRUE
+        AND coalesce(pair.settled, '') != 'final'
+        AND {{ is_listed("article", dataset) }} AS is_lacking
+    FROM weixin.dim_account AS account
+    CROSS JOIN
+        LATERAL (
+            -- no answer can have a row of a later day
+            SELECT {{ beijing("max(attempted_at)") }} - 1 AS date
+            FROM weixin.coverage
+            WHERE appid = account.appid AND dataset = '{{ dataset.name }}'
+        ) AS reached
+    CROSS JOIN
+        LATERAL (
+            -- publication days of articles that are listed no more, or were moved to them
+            SELECT array_agg(its.publication_date) AS dates
+            FROM (
+                SELECT article.publication_date
+                FROM weixin.dim_article AS article
+                WHERE
+                    article.appid = account.appid
+                    -- few are unlisted, and an index has them
+                    AND jsonb_path_exists(article.unlisted_since, '$.* ? (@ != null)')
+                    AND NOT {{ is_listed("article", dataset) }}
+                UNION ALL
+                SELECT fact.publication_date
+                FROM weixin.{{ dataset.fact }} AS fact
+                WHERE fact.appid = account.appid AND fact.stat_date < fact.publication_date
+            ) AS its
+        ) AS odd
+    -- a planner expects half of the pairs if this is a boolean
+    INNER JOIN weixin.coverage AS pair
+        ON
+            account.appid = pair.appid
+            AND pair.dataset = '{{ dataset.name }}'
+            AND pair.article_count > 0
+            AND coalesce(
+                least(pair.day + {{ dataset.window - 1 }}, reached.date) = pair.through_date
+                AND pair.article_count * (pair.through_date - pair.day + 1) = pair.row_count
+                AND (pair.day = any(odd.dates)) IS NOT TRUE, FALSE
+            )::integer = 0
+    INNER JOIN weixin.dim_article AS article
+        ON pair.appid = article.appid AND pair.day = article.publication_date
     CROSS JOIN
         LATERAL (
             SELECT
-                {% for metric in dataset.wholes %}
-                {{ correction(metric.name) | indent }} AS {{ metric.name }},
-                {% endfor %}
-                count(*) FILTER (
-                    WHERE
-                    fact.appid IS NULL
-                    AND its.is_begun
-                    AND coalesce(pair.settled, '') != 'final'
-                    AND {{ is_listed("article", dataset) }}
-                ) AS articles_lacking,
-                coalesce(
-                    bool_or(
-                        (fact.appid IS NULL AND its.is_begun AND its.last_date > day.calendar_date)
-                        OR (
-                            before.stat_date IS DISTINCT FROM day.calendar_date - 1
-                            AND (
-                                before.appid IS NOT NULL
-                                OR article.publication_date < day.calendar_date
-                            )
-                            AND its.last_date >= day.calendar_date
-                        )
-                    ), FALSE
-                ) AS has_gap
+                its_row.*,
+                lead(its_row.stat_date) OVER (ORDER BY its_row.stat_date) AS next_date
+            FROM (
+                SELECT
+                    {% for metric in dataset.wholes %}
+                    fact.{{ metric.name }},
+                    {% endfor %}
+                    fact.stat_date
+                FROM weixin.{{ dataset.fact }} AS fact
+                WHERE fact.appid = article.appid AND fact.msgid = article.msgid
+                UNION ALL
+                SELECT
+                    {% for metric in dataset.wholes %}
+                    0,
+                    {% endfor %}
+                    article.publication_date - 1
+                WHERE NOT EXISTS (
+                        SELECT FROM weixin.{{ dataset.fact }} AS moved
+                        WHERE
+                            moved.appid = article.appid
+                            AND moved.msgid = article.msgid
+                            AND moved.stat_date < article.publication_date
+                    )
+            ) AS its_row
+        ) AS span
+    -- of an array a planner expects ten entries, of a series a thousand
+    CROSS JOIN
+        LATERAL unnest(
+            array(
+                SELECT span.stat_date + generate_series(
+                    1,
+                    least(
+                        coalesce(span.next_date, reached.date), pair.day + {{ dataset.window - 1 }}
+                    ) - span.stat_date
+                )
+            )
+        ) AS day (calendar_date)
+    WHERE span.next_date IS DISTINCT FROM span.stat_date + 1
+),
+
+judged AS (
+    SELECT
+        day.*,
+        {% for metric in dataset.wholes %}
+        day.{{ metric.name }} + coalesce(lacking.{{ metric.name }}, 0) AS {{ metric.name }}_gained,
+        {% endfor %}
+        coalesce(lacking.article_count, 0) AS articles_lacking,
+        day.has_headline
+        AND lacking.spoils IS NOT TRUE
+        AND (
+            SELECT count(*)
             FROM weixin.coverage AS pair
-            INNER JOIN {{ articles('pair') | indent }}
-            CROSS JOIN
-                LATERAL (
-                    SELECT
-                        max(newest.stat_date) AS last_date,
-                        before.appid IS NOT NULL
-                        OR article.publication_date <= day.calendar_date AS is_begun
-                    FROM weixin.{{ dataset.fact }} AS newest
-                    WHERE newest.appid = article.appid AND newest.msgid = article.msgid
-                ) AS its
             WHERE
                 pair.appid = day.appid
                 AND pair.dataset = '{{ dataset.name }}'
                 AND pair.day
-                BETWEEN day.calendar_date - {{ dataset.window - 1 }}
-                AND greatest(day.calendar_date, account.last_moved_date)
-                AND pair.article_count > 0
-                AND day.calendar_date <= account.reached_date
+                BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
+                AND pair.list_sha256 IS NOT NULL
+                AND {{ beijing("pair.ready_at") }} > day.calendar_date
                 AND (
-                    least(pair.day + {{ dataset.window - 1 }}, account.reached_date)
-                    IS DISTINCT FROM pair.through_date
-                    OR pair.article_count * (pair.through_date - pair.day + 1)
-                    IS DISTINCT FROM pair.row_count
-                    OR pair.day = any(account.odd_dates)
+                    {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
+                    OR pair.settled = 'final'
                 )
-        ) AS odd
+        ) = {{ dataset.window }}
+        -- of a rejected part whose day is not known, any of its window may be
+        AND NOT EXISTS (
+            SELECT FROM weixin.rejected_row AS part
+            WHERE
+                part.resolved_at IS NULL
+                AND part.appid = day.appid
+                AND part.dataset = '{{ dataset.name }}'
+                AND part.day
+                BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
+                AND coalesce(
+                    part.stat_date < part.day OR day.calendar_date - part.stat_date IN (0, 1), TRUE
+                )
+        ) AS is_complete
+    FROM day
+    LEFT JOIN (
+        SELECT
+            gap.appid,
+            gap.account_name,
+            gap.calendar_date,
+            {% for metric in dataset.wholes %}
+            {{ added_up(metric.name, "gap") | indent }} AS {{ metric.name }},
+            {% endfor %}
+            count(*) FILTER (WHERE gap.is_lacking) AS article_count,
+            bool_or(gap.is_lacking OR gap.next_date IS NOT NULL) AS spoils
+        FROM gap
+        GROUP BY gap.appid, gap.account_name, gap.calendar_date
+    ) AS lacking
+        ON
+            day.appid = lacking.appid
+            AND day.account_name = lacking.account_name
+            AND day.calendar_date = lacking.calendar_date
 )
 
 SELECT
     day.appid,
     day.account_name,
     day.calendar_date,
-    day.articles_published,
-    day.articles_expected,
+    (
+        SELECT count(*)
+        FROM weixin.dim_article AS article
+        WHERE article.appid = day.appid AND article.publication_date = day.calendar_date
+    ) AS articles_published,
+    day.articles_reported + day.articles_lacking AS articles_expected,
     day.articles_reported,
     {% for it in dataset.common %}
-    {{ "day." ~ it.metric.name if it.metric else "NULL::numeric" }} AS {{ it.name }}_increment,
+    {{ gained(it.metric.name) if it.metric else "NULL::numeric" }} AS {{ it.name }}_increment,
     {% endfor %}
     {% for metric in dataset.wholes if not metric.common %}
-    day.{{ metric.name }} AS {{ metric.name }}_increment,
+    {{ gained(metric.name) }} AS {{ metric.name }}_increment,
     {% endfor %}
     day.is_complete
-FROM gained AS day
+FROM judged AS day

@@ -353,14 +353,16 @@ COMMENT ON FUNCTION weixin.analyse_grown() IS 'Analyse the columns in indexes of
 
 -- The views have hundreds of expressions: compiling them takes a hundred times as long as a query.
 -- And they look up a row's previous one, which a planner would remember in vain. A role's setting
--- would not reach analysts, who have roles of their own.
+-- would not reach analysts, who have roles of their own. The days of hundreds of accounts are added
+-- up in memory.
 DO $$
 BEGIN
     EXECUTE format('ALTER DATABASE %I SET jit = off', current_database());
     EXECUTE format('ALTER DATABASE %I SET enable_memoize = off', current_database());
+    EXECUTE format('ALTER DATABASE %I SET work_mem = ''32MB''', current_database());
 EXCEPTION
     WHEN insufficient_privilege THEN
-        RAISE NOTICE 'jit and enable_memoize stay as they are: % may not change that', current_user;
+        RAISE NOTICE 'jit, enable_memoize and work_mem stay as they are: % may not change that', current_user;
 END
 $$;
 
