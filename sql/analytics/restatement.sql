@@ -50,24 +50,85 @@ CREATE VIEW analytics.restatement (
     -- 中文：渠道编号（user_source）
     user_source
 ) AS
+-- a version of a row is compared with the next one, which began when it was replaced
 SELECT
-    restatement.dataset,
-    restatement.appid,
-    restatement.account_name,
-    restatement.msgid,
+    old.dataset,
+    old.appid,
+    old.account_name,
+    old.msgid,
     article.title,
     article.publication_date,
-    restatement.stat_date,
-    restatement.metric,
-    restatement.kind,
-    restatement.old_value,
-    restatement.new_value,
-    restatement.new_value - restatement.old_value AS total_difference,
-    restatement.old_list,
-    restatement.new_list,
-    restatement.cause,
-    restatement.changed_at,
-    restatement.user_source
-FROM weixin.restatement
+    old.stat_date,
+    changed.name AS metric,
+    CASE
+        WHEN changed.old_value IS NULL THEN 'late'
+        WHEN old.cause = 'replay' AND changed.new_value IS NULL THEN 'removed'
+        ELSE 'correction'
+    END AS kind,
+    figure.old_value,
+    figure.new_value,
+    figure.new_value - figure.old_value AS total_difference,
+    CASE WHEN changed.is_list THEN changed.old_value::jsonb END AS old_list,
+    CASE WHEN changed.is_list THEN changed.new_value::jsonb END AS new_list,
+    old.cause,
+    old.replaced_at AS changed_at,
+    (old.row ->> 'user_source')::bigint AS user_source
+FROM (
+    {% for has_article in [true, false] %}
+    SELECT
+        history.*,
+        account.name AS account_name,
+        {{ "history.item" if has_article else "NULL" }} AS msgid
+    FROM weixin.dim_account AS account
+    INNER JOIN weixin.fact_history AS history
+        ON account.appid = history.appid
+    WHERE {{ "" if has_article else "NOT " }}history.row ? 'msgid'
+    {{ "UNION ALL" if has_article }}
+    {% endfor %}
+) AS old
+LEFT JOIN
+    LATERAL (
+        SELECT next.row
+        FROM weixin.fact_history AS next
+        WHERE
+            next.appid = old.appid
+            AND next.dataset = old.dataset
+            AND next.item = old.item
+            AND next.stat_date = old.stat_date
+            AND next.changed_at = old.replaced_at
+        {% for dataset in every_dataset %}
+        UNION ALL
+        SELECT to_jsonb(fact)
+        FROM weixin.{{ dataset.fact }} AS fact
+        WHERE
+            old.dataset = '{{ dataset.name }}'
+            AND fact.appid = old.appid
+            {% if dataset.item %}
+            AND fact.{{ dataset.item.name }} = old.item{{ "::bigint" if dataset.item.is_number }}
+            {% endif %}
+            AND fact.stat_date = old.stat_date
+            AND fact.changed_at = old.replaced_at
+        {% endfor %}
+    ) AS new
+    ON TRUE
+CROSS JOIN
+    LATERAL (
+        SELECT
+            metric.name,
+            metric.unit = 'list' AS is_list,
+            old.row ->> metric.name AS old_value,
+            new.row ->> metric.name AS new_value
+        FROM analytics.metric
+        WHERE metric.dataset = old.dataset
+        -- the next version is looked up once a row, not for each metric
+        OFFSET 0 -- noqa: AM09
+    ) AS changed
+CROSS JOIN
+    LATERAL (
+        SELECT
+            CASE WHEN NOT changed.is_list THEN changed.old_value::numeric END AS old_value,
+            CASE WHEN NOT changed.is_list THEN changed.new_value::numeric END AS new_value
+    ) AS figure
 LEFT JOIN weixin.dim_article AS article
-    ON restatement.appid = article.appid AND restatement.msgid = article.msgid
+    ON old.appid = article.appid AND old.msgid = article.msgid
+WHERE changed.old_value IS DISTINCT FROM changed.new_value

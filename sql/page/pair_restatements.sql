@@ -19,7 +19,7 @@ FROM weixin.dim_article AS article
 CROSS JOIN
     LATERAL (
         SELECT *
-        FROM weixin.restatement
+        FROM analytics.restatement
         WHERE
             restatement.dataset = :dataset
             AND restatement.appid = article.appid
@@ -28,7 +28,7 @@ CROSS JOIN
     ) AS restatement
 WHERE article.appid = :appid AND article.publication_date = cast(:day AS date)
 {% else %}
-FROM weixin.restatement
+FROM analytics.restatement
 LEFT JOIN weixin.dim_article AS article
     ON restatement.appid = article.appid AND restatement.msgid = article.msgid
 WHERE
