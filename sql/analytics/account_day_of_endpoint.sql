@@ -13,7 +13,7 @@
 sum(
             {{ rows }}.sign * coalesce(
                 {{ rows }}.{{ metric }},
-                {{ known_before(metric, "weixin." ~ dataset.fact, rows) | indent(16) }}
+                {{ known_before(metric, dataset.fact, rows) | indent(16) }}
             )
         )
 {%- endmacro %}
@@ -109,12 +109,11 @@ signed AS (
         {% for metric in dataset.wholes %}
         0::bigint,
         {% endfor %}
-        calendar.calendar_date,
+        asked.first_date + step.days,
         0,
         NULL
     FROM asked
-    INNER JOIN analytics.calendar
-        ON calendar.calendar_date BETWEEN asked.first_date AND asked.last_date
+    CROSS JOIN generate_series(0, asked.last_date - asked.first_date) AS step (days)
 ),
 
 day AS (

@@ -8,25 +8,9 @@
 -- joins: appid to account; appid, msgid to article_listed; publication_date to calendar
 {%
     from "analytics/macros.jinja" import
-    common_total, final_reason, growth_days, is_final, is_listed, level, original_title, total,
-    unlisted_since
+    common_total, final_reason, growth_days, is_final, is_listed, known_before, level,
+    original_title, total, unlisted_since
 %}
-{#- The last known value of a figure: the newest row's or, where that lacks it, an earlier one. -#}
-{% macro last_of(figure) -%}
-coalesce(
-    latest.{{ figure }},
-    (
-        SELECT known.{{ figure }}
-        FROM weixin.{{ dataset.fact }} AS known
-        WHERE
-            known.appid = latest.appid
-            AND known.msgid = latest.msgid
-            AND known.{{ figure }} IS NOT NULL
-        ORDER BY known.stat_date DESC
-        LIMIT 1
-    )
-)
-{%- endmacro %}
 {% set days = growth_days | reject("gt", dataset.window) | list %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
@@ -139,7 +123,10 @@ FROM (
         day_{{ day }}.{{ dataset.readers }} AS day_{{ day }},
         {% endfor %}
         {% for metric in dataset.figures %}
-        {{ last_of(metric.name) | indent(8) }} AS {{ metric.name }},
+        coalesce(
+            latest.{{ metric.name }},
+            {{ known_before(metric.name, dataset.fact, "latest") | indent(12) }}
+        ) AS {{ metric.name }},
         {% endfor %}
         {{ final_reason(dataset, "latest") | indent }} AS final_reason
     FROM weixin.dim_account AS account

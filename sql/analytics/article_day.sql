@@ -7,8 +7,8 @@
 -- joins: appid to account; appid, msgid to article{{ dataset.suffix }}; stat_date to calendar
 {%
     from "analytics/macros.jinja" import
-    common_increment, common_total, days_before, increment, is_final, is_latest, level, row_before,
-    since_before, total
+    common_increment, common_total, fall_and_figures, increment, is_final, is_latest, known_before,
+    level, total
 %}
 {% import "analytics/columns.jinja" as the %}
 {% set since = "since the row before that gave it" %}
@@ -71,28 +71,7 @@ SELECT
     day.days_spanned,
     day.is_latest,
     day.is_final,
-    coalesce(
-        least(
-            {% for metric in dataset.wholes %}
-            day.{{ metric.name }}_increment{{ "," if not loop.last }}
-            {% endfor %}
-        ) < 0,
-        FALSE
-    ) AS has_fall,
-    {% for it in dataset.common %}
-    {{ "day." ~ it.metric.name if it.metric else "NULL::bigint" }} AS {{ it.name }},
-    {{ "day." ~ it.metric.name ~ "_increment" if it.metric else "NULL::bigint" }}
-        AS {{ it.name }}_increment,
-    {% endfor %}
-    {% for metric in dataset.totals %}
-    day.{{ metric.name }},
-    {% endfor %}
-    {% for metric in dataset.wholes if not metric.common %}
-    day.{{ metric.name }}_increment,
-    {% endfor %}
-    {% for metric in dataset.metrics if metric not in dataset.totals %}
-    day.{{ metric.name }},
-    {% endfor %}
+    {{ fall_and_figures(dataset) }}
     day.changed_at
 FROM (
     SELECT
@@ -110,16 +89,33 @@ FROM (
             FROM weixin.dim_article AS article
             WHERE article.appid = fact.appid AND article.msgid = fact.msgid
         ) AS position,
-        {{ days_before() | indent(8) }} AS days_spanned,
+        fact.stat_date - coalesce(before.stat_date, fact.publication_date - 1) AS days_spanned,
         {{ is_latest(dataset.fact) | indent(8) }} AS is_latest,
         {% for metric in dataset.wholes %}
-        {{ since_before(metric.name, dataset.fact) | indent(8) }} AS {{ metric.name }}_increment,
+        fact.{{ metric.name }} - coalesce(
+            before.{{ metric.name }},
+            CASE
+                WHEN fact.{{ metric.name }} IS NOT NULL AND before.appid IS NOT NULL
+                    THEN {{ known_before(metric.name, dataset.fact, "before") | indent(24) }}
+            END,
+            0
+        ) AS {{ metric.name }}_increment,
         {% endfor %}
         {{ is_final(dataset, "fact") | indent }} AS is_final
     FROM weixin.dim_account AS account
     INNER JOIN weixin.{{ dataset.fact }} AS fact
         ON account.appid = fact.appid
-    {{ row_before(dataset.fact) | indent }}
+    -- row by row, by the key: a question that picks a day reads no other
+    LEFT JOIN LATERAL (
+        SELECT previous.*
+        FROM weixin.{{ dataset.fact }} AS previous
+        WHERE
+            previous.appid = fact.appid
+            AND previous.msgid = fact.msgid
+            AND previous.stat_date < fact.stat_date
+        ORDER BY previous.stat_date DESC
+        LIMIT 1
+    ) AS before ON TRUE
     LEFT JOIN weixin.coverage AS pair
         ON
             fact.appid = pair.appid

@@ -4,7 +4,7 @@
 -- An article has the publication day and the title that it has now; whether it was final is not
 -- kept.
 -- 中文：某一时刻所知的每日累计值与新增值
-{% from "analytics/macros.jinja" import last_known %}
+{% from "analytics/macros.jinja" import fall_and_figures, last_known %}
 CREATE FUNCTION analytics.article_day{{ dataset.suffix }}_as_of(
     -- the instant, with its offset: '2026-11-24 09:00+08'
     instant timestamp with time zone
@@ -48,27 +48,7 @@ BEGIN ATOMIC
         day.stat_date - day.publication_date + 1,
         day.days_spanned,
         day.is_latest,
-        coalesce(
-            least(
-                {% for metric in dataset.wholes %}
-                day.{{ metric.name }}_increment{{ "," if not loop.last }}
-                {% endfor %}
-            ) < 0,
-            FALSE
-        ),
-        {% for it in dataset.common %}
-        {{ "day." ~ it.metric.name if it.metric else "NULL::bigint" }},
-        {{ "day." ~ it.metric.name ~ "_increment" if it.metric else "NULL::bigint" }},
-        {% endfor %}
-        {% for metric in dataset.totals %}
-        day.{{ metric.name }},
-        {% endfor %}
-        {% for metric in dataset.wholes if not metric.common %}
-        day.{{ metric.name }}_increment,
-        {% endfor %}
-        {% for metric in dataset.metrics if metric not in dataset.totals %}
-        day.{{ metric.name }},
-        {% endfor %}
+        {{ fall_and_figures(dataset) | indent }}
         day.raw_response_id,
         day.changed_at
     FROM (

@@ -8,6 +8,7 @@
 -- Rows changed by a load that had begun but was not yet committed at the instant are there as the
 -- load made them.
 -- 中文：某一时刻所知的数据
+{% from "analytics/versions.jinja" import columns, names with context %}
 CREATE FUNCTION analytics.{{ dataset.name }}_as_of(
     -- the instant, with its offset: '2026-11-24 09:00+08'
     instant timestamp with time zone
@@ -35,66 +36,14 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT
-        version.appid,
-        account.name,
-        {% if item %}
-        version.{{ item }},
-        {% endif %}
-        {% if item == "msgid" %}
-        article.title,
-        {% endif %}
-        version.stat_date,
-        {% for column in place %}
-        version.{{ column }},
-        {% endfor %}
-        {% for metric in metrics %}
-        version.{{ metric }},
-        {% endfor %}
-        version.extra,
-        version.raw_response_id,
-        version.fetched_at,
-        version.changed_at
+    {{ columns("version", "version." ~ item) }}
     FROM weixin.{{ fact }} AS version
-    -- names by keys, so that filters reach the fact's index
-    LEFT JOIN weixin.dim_account AS account
-        ON version.appid = account.appid
-    {% if item == "msgid" %}
-    LEFT JOIN weixin.dim_article AS article
-        ON version.appid = article.appid AND version.msgid = article.msgid
-    {% endif %}
-    WHERE version.changed_at <= instant -- noqa: RF02
+    {{ names("version", "version." ~ item) }}
     UNION ALL
-    SELECT
-        history.appid,
-        account.name,
-        {% if item %}
-        {{ "history.item::bigint" if dataset.item.is_number else "history.item" }},
-        {% endif %}
-        {% if item == "msgid" %}
-        article.title,
-        {% endif %}
-        history.stat_date,
-        {% for column in place %}
-        article.{{ column }},
-        {% endfor %}
-        {% for metric in metrics %}
-        version.{{ metric }},
-        {% endfor %}
-        version.extra,
-        version.raw_response_id,
-        version.fetched_at,
-        history.changed_at
+    {{ columns("history", "history.item") }}
     FROM weixin.fact_history AS history
     CROSS JOIN jsonb_populate_record(NULL::weixin.{{ fact }}, history.row) AS version
-    LEFT JOIN weixin.dim_account AS account
-        ON history.appid = account.appid
-    {% if item == "msgid" %}
-    LEFT JOIN weixin.dim_article AS article
-        ON history.appid = article.appid AND history.item = article.msgid
-    {% endif %}
-    WHERE
-        history.dataset = '{{ dataset.name }}'
-        AND history.changed_at <= instant -- noqa: RF02
+    {{ names("history", "history.item") }}
+        AND history.dataset = '{{ dataset.name }}'
         AND instant < history.replaced_at; -- noqa: RF02
 END
