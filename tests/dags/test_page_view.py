@@ -117,6 +117,23 @@ def test_calendar_story_and_status_say_the_same_word(daily: DailyDag, warehouse:
         ]
 
 
+def test_an_account_that_left_before_it_was_asked_has_no_days(
+    daily: DailyDag, warehouse: Engine
+) -> None:
+    """It was listed once, and the list lost it again."""
+    from weixin_etl.orchestration.page import calendar
+    from weixin_etl.orchestration.page.reader import Figures
+
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(ACCOUNT)
+        connection.exec_driver_sql("UPDATE weixin.dim_account SET is_active = FALSE")
+
+    with warehouse.connect() as connection:
+        of = Figures(connection, ARTICLE_TOTAL, MORNING)
+        (row,) = calendar.view(of, AT_WORK_NOWHERE, last=None, search="", offset=0, only=False).rows
+    assert {*row.cells} == {None}
+
+
 def test_the_form_for_a_day_asks_for_its_neighbours_in_the_same_state(
     daily: DailyDag, warehouse: Engine
 ) -> None:

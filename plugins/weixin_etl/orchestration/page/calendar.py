@@ -260,7 +260,7 @@ def _state(of: Figures, account: Account, known: AccountDays, day: date) -> Stat
     """What the day is called; None for one that nobody ever wanted."""
     if day not in known.pairs:
         begin = max(account["since_date"] or account["first_date"], of.dataset.first_day)
-        is_collected = account["is_active"] or day <= account["last_date"]
+        is_collected = account["is_active"] or day <= (account["last_date"] or date.min)
         if day < begin or not is_collected:
             return None
     return known.state(day, of.now)
