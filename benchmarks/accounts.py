@@ -52,7 +52,7 @@ ACCOUNTS = (1, 100, 1_000)
 NO_ACCOUNT = '{"conn_type": "weixin"}'
 """A `weixin_default` that can't be used: the accounts come later."""
 
-START_SECONDS = 120
+START_SECONDS = 600
 POLL_SECONDS = 0.25
 RUN_SECONDS = 1800
 
