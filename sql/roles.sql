@@ -55,6 +55,7 @@ BEGIN
             weixin.fact_history,
             weixin.coverage,
             weixin.run_report,
+            weixin.finding,
             weixin.incident,
             weixin.api_call
         TO weixin_reader;

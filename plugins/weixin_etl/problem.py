@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -20,19 +20,6 @@ class OperatorError(Exception):
     """An error whose text is a sentence for the operator: it is shown without a traceback."""
 
 
-class End(Enum):
-    """What shows that a problem is over."""
-
-    ANSWER = auto()
-    """WeChat has answered otherwise since; if it concerns days, they are in as well."""
-    DAYS_IN = auto()
-    """Each of its days is in or final; if it is a rejected value, the row was resolved."""
-    DAILY_RUN = auto()
-    """The task of a daily run that finds it has looked again and did not find it."""
-    AT_ONCE = auto()
-    """It is told once and never again."""
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What is true of every problem of a kind; by default it concerns some days of an account."""
@@ -41,7 +28,8 @@ class Kind:
     """What tables, messages and the page call it."""
     heading: str
     """The problem in a few words; `{who}` is an account, a task or a subject."""
-    ends: End = End.DAYS_IN
+    is_common: bool = False
+    """Whether one act ends it for all accounts that have it."""
     is_of_account: bool = False
     """Whether it concerns an account whatever the day."""
     is_of_connection: bool = False
@@ -52,56 +40,63 @@ class Kind:
     """Whether it is no answer of WeChat's, so that it says nothing about what else is wrong."""
     is_warning: bool = False
     """Whether nothing is broken: what WeChat gave is stored, or it may give no more."""
+    is_momentary: bool = False
+    """Whether it is told once and never again: nothing shows that it is over."""
 
 
-_account = partial(Kind, ends=End.ANSWER, is_of_account=True)
+_account = partial(Kind, is_of_account=True)
 _connection = partial(_account, is_of_connection=True)
-_run = partial(Kind, ends=End.DAILY_RUN)
+_common = partial(Kind, is_common=True)
 
 
 class ProblemKind(StrEnum):
     """What can go wrong, in the words of the tables, the messages and the page: a row per kind."""
 
     heading: str
-    ends: End
+    is_common: bool
     is_of_account: bool
     is_of_connection: bool
     is_retried: bool
     is_no_answer: bool
     is_warning: bool
+    is_momentary: bool
 
-    UNREACHABLE = _account("unreachable", "{who} unreachable", is_retried=True, is_no_answer=True)
+    UNREACHABLE = _account(
+        "unreachable", "{who} unreachable", is_common=True, is_retried=True, is_no_answer=True
+    )
     TOKEN_REFUSED = _account("token_refused", "{who} refused", is_retried=True)
     MINUTE_QUOTA = _account(
         "minute_quota", "{who}: the minute's quota is used up", is_retried=True, is_no_answer=True
     )
-    NOT_READY = Kind("not_ready", "{who}: figures not ready")
+    NOT_READY = _common("not_ready", "{who}: figures not ready")
     DAILY_QUOTA = _account("daily_quota", "{who}: the day's quota is used up")
-    HELD_BACK = Kind("held_back", "{who}: days held back for the quota", is_no_answer=True)
-    ENDPOINT_OFFLINE = Kind("endpoint_offline", "{who}: endpoint retired", End.ANSWER)
+    HELD_BACK = _common("held_back", "{who}: days held back for the quota", is_no_answer=True)
+    ENDPOINT_OFFLINE = _common("endpoint_offline", "{who}: endpoint retired")
     CONFIGURATION = _connection("configuration", "{who} refused")
     ACCOUNT_BLOCKED = _account("account_blocked", "{who} refused")
     WITHDRAWN = _account("withdrawn", "{who}: authorisation withdrawn", is_warning=True)
     PLATFORM = _connection("platform", "{who} gets no token", is_no_answer=True)
-    CLOCK = _account("clock", "the clocks disagree", is_no_answer=True)
-    UNREADABLE = Kind("unreadable", "{who}: unreadable answer")
-    CALL_REFUSED = Kind("call_refused", "{who} refused", End.ANSWER)
+    CLOCK = _account("clock", "the clocks disagree", is_common=True, is_no_answer=True)
+    UNREADABLE = _common("unreadable", "{who}: unreadable answer")
+    CALL_REFUSED = _common("call_refused", "{who} refused")
     PARAMETER = Kind("parameter", "{who}: wrong parameter", is_no_answer=True)
-    WAREHOUSE = Kind("warehouse", "the warehouse does not work", is_retried=True, is_no_answer=True)
-    WAREHOUSE_SETUP = Kind("warehouse_setup", "the warehouse cannot be used", is_no_answer=True)
-    PROGRAM = Kind("program", "{who}: program fault", is_retried=True, is_no_answer=True)
-    NOT_ASKED = Kind("not_asked", "{who} not asked", is_retried=True, is_no_answer=True)
-    RUN_LATE = _run("run_late", "the daily run is late")
-    DAYS_LOST = Kind("days_lost", "{who}: days lost")
+    WAREHOUSE = _common(
+        "warehouse", "the warehouse does not work", is_retried=True, is_no_answer=True
+    )
+    WAREHOUSE_SETUP = _common("warehouse_setup", "the warehouse cannot be used", is_no_answer=True)
+    PROGRAM = _common("program", "{who}: program fault", is_retried=True, is_no_answer=True)
+    NOT_ASKED = _common("not_asked", "{who} not asked", is_retried=True, is_no_answer=True)
+    RUN_LATE = Kind("run_late", "the daily run is late")
+    DAYS_LOST = _common("days_lost", "{who}: days lost")
     UNKNOWN_METRIC = Kind(
-        "unknown_metric", "unknown metric {subject}", End.AT_ONCE, is_warning=True
+        "unknown_metric", "unknown metric {subject}", is_warning=True, is_momentary=True
     )
     REJECTED = Kind("rejected", "{who}: a value does not fit", is_warning=True)
-    SILENT = _account("silent", "{who} lists nothing new", ends=End.DAILY_RUN, is_warning=True)
+    SILENT = _account("silent", "{who} lists nothing new", is_warning=True)
     NOT_COLLECTED = _account(
-        "not_collected", "{who}: no longer collected", ends=End.AT_ONCE, is_warning=True
+        "not_collected", "{who}: no longer collected", is_warning=True, is_momentary=True
     )
-    UNKNOWN = _run("unknown", "{who}: unknown problem")
+    UNKNOWN = Kind("unknown", "{who}: unknown problem")
     """A kind of another version, which wrote it into the warehouse: nothing here finds it."""
 
     def __new__(cls, kind: Any) -> "ProblemKind":

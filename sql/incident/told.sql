@@ -1,7 +1,7 @@
--- Incidents whose opening, or end, a message has told.
+-- Incidents of which a message has told: that they have begun or have news, or that they are over.
 UPDATE weixin.incident
 SET
-    told_at = coalesce(told_at, :told_at),
+    told_at = CASE WHEN told_at IS NULL OR closed_at IS NULL THEN :told_at ELSE told_at END,
     closing_told_at = CASE
         WHEN closed_at IS NOT NULL THEN coalesce(closing_told_at, :told_at)
     END

@@ -225,9 +225,9 @@ COMMENT ON COLUMN weixin.fact_history.replaced_at IS 'When it was replaced: chan
 COMMENT ON COLUMN weixin.fact_history.cause IS 'What replaced it. wechat: an answer; replay: the fact was rebuilt from the kept answers, which a newer parser read differently, or of which some came late';
 COMMENT ON COLUMN weixin.fact_history.row IS 'The whole row of the fact, as it was';
 
-CREATE TABLE weixin.incident (
-    incident_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+CREATE TABLE weixin.finding (
     dataset text NOT NULL,
+    source text NOT NULL,
     kind text NOT NULL,
     appid text,
     subject text,
@@ -237,35 +237,65 @@ CREATE TABLE weixin.incident (
     cure text NOT NULL,
     days date[] NOT NULL,
     error_code integer,
-    run_id text,
+    run_id text NOT NULL,
+    found_at timestamptz NOT NULL
+);
+CREATE INDEX finding_source ON weixin.finding (dataset, source);
+COMMENT ON TABLE weixin.finding IS 'One row per thing that a task has found and that coverage does not say: a connection that cannot be used, a task that failed, a run past its deadline. Each task replaces its own';
+COMMENT ON COLUMN weixin.finding.dataset IS 'Which endpoint: article_total, …';
+COMMENT ON COLUMN weixin.finding.source IS 'The task that found it; deadline: the daily run''s deadline was missed';
+COMMENT ON COLUMN weixin.finding.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it';
+COMMENT ON COLUMN weixin.finding.appid IS 'The account; null when it concerns the whole run, or a connection';
+COMMENT ON COLUMN weixin.finding.subject IS 'What distinguishes it from others of its kind: a task, a connection''s id';
+COMMENT ON COLUMN weixin.finding.account IS 'What people call the account; empty when it concerns the whole run';
+COMMENT ON COLUMN weixin.finding.conn_id IS 'The account''s Airflow connection; empty when it concerns the whole run';
+COMMENT ON COLUMN weixin.finding.cause IS 'What happened';
+COMMENT ON COLUMN weixin.finding.cure IS 'What to change or, if nothing, what happens next';
+COMMENT ON COLUMN weixin.finding.days IS 'The days concerned (Beijing); empty when it concerns all of an account or of a run';
+COMMENT ON COLUMN weixin.finding.error_code IS 'WeChat''s errcode, if it gave one';
+COMMENT ON COLUMN weixin.finding.run_id IS 'The run whose task found it';
+COMMENT ON COLUMN weixin.finding.found_at IS 'When it was found last';
+
+CREATE TABLE weixin.incident (
+    incident_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dataset text NOT NULL,
+    identity text NOT NULL,
+    severity text NOT NULL,
+    kind text NOT NULL,
+    appid text,
+    subject text,
+    account text NOT NULL,
+    conn_id text NOT NULL,
+    cause text NOT NULL,
+    cure text NOT NULL,
+    days date[] NOT NULL,
+    error_code integer,
     opened_at timestamptz NOT NULL,
-    seen_at timestamptz NOT NULL,
+    news_at timestamptz NOT NULL,
     told_at timestamptz,
     closed_at timestamptz,
     closing_told_at timestamptz
 );
-CREATE UNIQUE INDEX incident_is_open_once
-ON weixin.incident (dataset, kind, coalesce(appid, ''), coalesce(subject, ''))
+CREATE UNIQUE INDEX incident_is_open_once ON weixin.incident (dataset, identity)
 WHERE closed_at IS NULL;
 CREATE INDEX incident_opened_at ON weixin.incident (opened_at);
-CREATE INDEX incident_is_untold ON weixin.incident (incident_id)
-WHERE told_at IS NULL OR (closed_at IS NOT NULL AND closing_told_at IS NULL);
-COMMENT ON TABLE weixin.incident IS 'One row per incident, from its beginning to its end, however many runs and tries are affected: people are told once when it opens and once when it closes';
+COMMENT ON TABLE weixin.incident IS 'One row per trouble that people are told of, from its beginning to its end, however many runs and days are affected: a message when it begins, one when something else is to be mended, one when it is over';
 COMMENT ON COLUMN weixin.incident.incident_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.incident.dataset IS 'Which endpoint: article_total, …';
-COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it';
-COMMENT ON COLUMN weixin.incident.appid IS 'The account; null when it concerns the whole run, or an account without an AppID: see subject';
-COMMENT ON COLUMN weixin.incident.subject IS 'What distinguishes it from others of its kind: a metric, a check, a task, an errcode, a connection''s id';
+COMMENT ON COLUMN weixin.incident.identity IS 'What makes it the same trouble the next morning: the account, or the kind where one act ends it for all';
+COMMENT ON COLUMN weixin.incident.severity IS 'failure: somebody has to act; warning: something to know';
+COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it, when it was last met';
+COMMENT ON COLUMN weixin.incident.appid IS 'The account; null when it concerns several, the whole run, or a connection: see subject';
+COMMENT ON COLUMN weixin.incident.subject IS 'What else it is about: a metric, a task, a connection''s id';
 COMMENT ON COLUMN weixin.incident.account IS 'What people call the account; empty when it concerns the whole run';
 COMMENT ON COLUMN weixin.incident.conn_id IS 'The account''s Airflow connection; empty when it concerns the whole run';
 COMMENT ON COLUMN weixin.incident.cause IS 'What happened, when it was last met';
 COMMENT ON COLUMN weixin.incident.cure IS 'What to change or, if nothing, what happens next';
-COMMENT ON COLUMN weixin.incident.days IS 'The days concerned (Beijing), oldest first, without those that have come in since';
+COMMENT ON COLUMN weixin.incident.days IS 'The days that are not in because of it (Beijing), oldest first';
 COMMENT ON COLUMN weixin.incident.error_code IS 'WeChat''s errcode, if it gave one';
-COMMENT ON COLUMN weixin.incident.run_id IS 'The run that met it last';
 COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
-COMMENT ON COLUMN weixin.incident.seen_at IS 'When it was last met';
-COMMENT ON COLUMN weixin.incident.told_at IS 'When the message about it was delivered; null until then, and again when it has news';
+COMMENT ON COLUMN weixin.incident.news_at IS 'Since when there is something to tell: it began, or something else is to be mended';
+COMMENT ON COLUMN weixin.incident.told_at IS 'When a message about it was delivered last; null until then';
 COMMENT ON COLUMN weixin.incident.closed_at IS 'When it was found to be over; null while it is open';
 COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end was delivered; null until then. Equal to closed_at if no such message is sent';
 

@@ -1,5 +1,6 @@
 -- The accounts that daily runs collect: one row per dataset and account in the list of accounts,
--- with what their days' states are judged by, the newest day that is in, and the calls of today.
+-- with what their days' states are judged by, the newest day that is in, the calls of today, and
+-- the days with parts of answers that do not fit.
 {% from "status/macros.jinja" import heard_at %}
 WITH dataset (name, endpoint) AS (
     VALUES
@@ -18,7 +19,9 @@ SELECT
     {{ heard_at("since.dataset", "since.appid") }} AS heard_at,
     newest.day AS last_day_in,
     newest.ready_at,
-    coalesce(today.calls, 0) AS calls_today
+    coalesce(today.calls, 0) AS calls_today,
+    rejected.days AS rejected_days,
+    rejected.reason AS rejected_reason
 FROM dataset
 INNER JOIN weixin.collected_since AS since
     ON dataset.name = since.dataset
@@ -41,4 +44,14 @@ LEFT JOIN LATERAL (
     ORDER BY coverage.day DESC
     LIMIT 1
 ) AS newest ON TRUE
+LEFT JOIN LATERAL (
+    SELECT
+        array_agg(DISTINCT part.day ORDER BY part.day) AS days,
+        min(part.reason) AS reason
+    FROM weixin.rejected_row AS part
+    WHERE
+        part.dataset = since.dataset
+        AND part.appid = since.appid
+        AND part.resolved_at IS NULL
+) AS rejected ON TRUE
 ORDER BY account.name, since.appid, since.dataset

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.trouble import status
+from weixin_etl.trouble.troubles import Trouble
 from weixin_sandbox import Account, Sandbox
 
 OF_PLATFORM = "/cgi-bin/component/"
@@ -58,6 +59,6 @@ def shown(warehouse: Engine, hours_later: int = 0) -> status.Status:
         return status.read(connection, None, now=now)
 
 
-def trouble(warehouse: Engine, hours_later: int = 0) -> list[status.ListedProblem]:
+def trouble(warehouse: Engine, hours_later: int = 0) -> list[Trouble]:
     """What is more than a warning."""
     return [it for it in shown(warehouse, hours_later).open if not it.is_warning]

@@ -128,7 +128,7 @@ def test_accounts_known_before_are_asked_although_the_list_cannot_be_read(
     assert last == ("check", NOT_IN)
     (line,) = outcome.told("check")
     assert line.startswith("weixin_platform: wait; if it persists, check")
-    assert [it.open_incidents for it in shown(warehouse).accounts] == [0, 0]
+    assert [it.is_healthy for it in shown(warehouse).accounts] == [True, True]
     days = november(17, 18, 19, 20, 21, 22, 23, 24)
     assert loaded(warehouse).keys() == truth(sandbox, accounts, days, date(2026, 11, 25)).keys()
     assert rows(warehouse, ACTIVE) == conn_ids(accounts)

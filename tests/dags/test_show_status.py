@@ -79,9 +79,10 @@ def test_what_keeps_airflow_from_working_and_telling_is_told(
 
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
-            "INSERT INTO weixin.incident (dataset, kind, account, conn_id, cause, cure, "
-            "days, opened_at, seen_at) VALUES ('article_total', 'unknown_metric', '', "
-            "'', 'new', '', '{}', '2026-11-24 00:31+00', '2026-11-24 00:31+00')"
+            "INSERT INTO weixin.incident (dataset, identity, severity, kind, account, conn_id, "
+            "cause, cure, days, opened_at, news_at) VALUES ('article_total', 'x', 'warning', "
+            "'unknown_metric', '', '', 'new', '', '{}', '2026-11-24 00:31+00', "
+            "'2026-11-24 00:31+00')"
         )
     without_receiver = main(["status"])
     daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", '{"conn_type": "apprise"}')

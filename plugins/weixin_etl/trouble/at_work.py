@@ -60,12 +60,11 @@ class RunAtWork:
     done: int
 
 
-def progress(connection: Connection, dataset: Dataset, airflow: Airflow | None) -> list[Progress]:
-    """How far the dataset's runs at work have come, account by account."""
-    run_ids = airflow.at_work(dataset) if airflow else []
+def progress(connection: Connection, dataset: Dataset, run_ids: Collection[str]) -> list[Progress]:
+    """How far some runs of the dataset have come, account by account."""
     if not run_ids:
         return []
-    wanted = {"dataset": dataset.name, "run_ids": run_ids}
+    wanted = {"dataset": dataset.name, "run_ids": [*run_ids]}
     rows = connection.execute(statement("status/at_work.sql"), wanted)
     return [convert(dict(row), Progress) for row in rows.mappings()]
 

@@ -17,10 +17,11 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.problem import End, Problem, ProblemKind
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.text import counted
 from weixin_etl.trouble import chinese
-from weixin_etl.trouble.incidents import FINDINGS, TASKS, Incident, is_warning
+from weixin_etl.trouble.incidents import STALE, TASKS, Incident
+from weixin_etl.trouble.troubles import Severity
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
@@ -29,11 +30,8 @@ MOST_SINGLE = 5
 """So many incidents have a message each; more are lines of one."""
 TELL_SECONDS = 20
 """After so long no further message is begun: the next look goes on."""
-MOST_MESSAGES = 10
-"""So many messages an hour; the rest waits for the run's `check`, which bundles it."""
-_HOUR = timedelta(hours=1)
-STALE = timedelta(days=3)
-"""An end that nobody could be told of for so long is not told."""
+QUIET = timedelta(minutes=10)
+"""So long after a message the next one waits, but for the run's `check`, which bundles the rest."""
 _MOST_BYTES = 1800
 """Bytes of a body: WeCom refuses texts of more than 2,048 bytes."""
 _LONGEST_REST = 32
@@ -108,45 +106,30 @@ def tell(
     Send the messages that nobody got yet, of any dataset, and remember those that arrived.
 
     Rows are locked while they are told, so that no other process tells them. What does not arrive
-    is told by the next look. With `may_wait`, no more than `MOST_MESSAGES` an hour.
+    is told by the next look. With `may_wait`, none soon after another.
     """
     with warehouse.begin() as connection:
-        rows = connection.execute(
-            statement("incident/untold.sql"),
-            {"closed_since": now - STALE, "told_though_over": FINDINGS},
-        )
-        known = [Incident.of(row) for row in rows.mappings()]
-        if not known or (may_wait and _are_enough(connection, now)) or not (send := sender()):
+        values = {"closed_since": now - STALE}
+        rows = connection.execute(statement("incident/untold.sql"), values)
+        untold = [Incident.of(row) for row in rows.mappings()]
+        if not untold or (may_wait and _is_soon(connection, now)) or not (send := sender()):
             return
-        accounts = connection.execute(
-            statement("status/accounts.sql"), {"today": clock.beijing_date(now)}
-        )
-        collected = {(account.dataset, account.appid) for account in accounts}
-        untold = [
-            replace(
-                incident,
-                is_warning=is_warning(incident.dataset, incident.problem, collected),
-            )
-            for incident in known
-        ]
         started = time.monotonic()
-        for number, message in enumerate(compose(untold, here), start=1):
+        for message in compose(untold, here):
             if time.monotonic() - started > TELL_SECONDS:
                 log.warning("telling takes too long: the next task tells the rest")
                 return
             if send(message):
-                # messages are counted by their times, which no closing time equals
-                told_at = now + timedelta(microseconds=number)
-                told = {"incident_ids": list(message.incident_ids), "told_at": told_at}
+                told = {"incident_ids": list(message.incident_ids), "told_at": now}
                 connection.execute(statement("incident/told.sql"), told)
 
 
-def _are_enough(connection: Connection, now: datetime) -> bool:
-    since = {"since": now - _HOUR}
-    sent = connection.scalar(statement("incident/messages_since.sql"), since) or 0
-    if sent >= MOST_MESSAGES:
-        log.info("%s messages in an hour: the rest waits for the task check", sent)
-    return bool(sent >= MOST_MESSAGES)
+def _is_soon(connection: Connection, now: datetime) -> bool:
+    told_at = connection.scalar(statement("incident/last_told.sql"))
+    is_soon = told_at is not None and now - told_at < QUIET
+    if is_soon:
+        log.info("people were told something lately: the rest waits for a later task")
+    return is_soon
 
 
 def compose(incidents: Sequence[Incident], here: Installation) -> list[Message]:
@@ -220,7 +203,8 @@ def _bundled(incident: Incident, here: Installation) -> str:
 def _notify_type(incident: Incident) -> NotifyType:
     if incident.has_ended:
         return NotifyType.SUCCESS
-    return NotifyType.WARNING if incident.is_warning else NotifyType.FAILURE
+    is_warning = incident.severity is Severity.WARNING
+    return NotifyType.WARNING if is_warning else NotifyType.FAILURE
 
 
 # ------------------------------------------------------------------------------------- for people
@@ -243,15 +227,7 @@ def _what_is_well(problem: Problem) -> str:
         return f"the task {problem.subject} works again"
     if problem.appid is None and problem.kind.is_of_connection:
         return "the connection can be used again"
-    if problem.kind is ProblemKind.NOT_ASKED:
-        return "the days have been asked for"
-    match problem.kind.ends:
-        case End.ANSWER:
-            return "WeChat answers again"
-        case End.DAYS_IN:
-            return "the days are in"
-        case _:
-            return "it is no longer found"
+    return "WeChat answers again" if problem.kind.is_of_account else "the days are in"
 
 
 def _when(incident: Incident) -> str:

@@ -14,10 +14,13 @@ from weixin_etl.orchestration.connections.warehouse import of_reader, open_reade
 from weixin_etl.text import counted
 from weixin_etl.trouble import status
 from weixin_etl.trouble.at_work import Airflow
+from weixin_etl.trouble.troubles import Severity, Trouble
 from weixin_etl.warehouse import WarehouseError
 
-HEALTHY, UNHEALTHY, UNKNOWN = 0, 1, 2
-"""Exit codes; unknown: the warehouse can't be read."""
+HEALTHY, UNHEALTHY, UNKNOWN, RETRYING = 0, 1, 2, 3
+"""
+Exit codes. Unknown: the warehouse can't be read. Retrying: what failed is being tried again.
+"""
 
 
 def show_status(datasets: Sequence[Dataset]) -> int:
@@ -40,7 +43,9 @@ def show_status(datasets: Sequence[Dataset]) -> int:
             "are paused and the scheduler runs"
         )
     sys.stdout.write("".join(f"{line}\n" for line in [*lines, _summary(found)]))
-    return HEALTHY if found.is_healthy else UNHEALTHY
+    if found.is_healthy:
+        return HEALTHY
+    return RETRYING if found.is_retrying else UNHEALTHY
 
 
 def _airflow(datasets: Sequence[Dataset]) -> Airflow | None:
@@ -52,11 +57,18 @@ def _airflow(datasets: Sequence[Dataset]) -> Airflow | None:
         return None
 
 
-def _line(listed: status.ListedProblem) -> str:
+_BEFORE = {
+    Severity.RETRYING: "being tried again: ",
+    Severity.WARNING: "warning: ",
+    Severity.NOTE: "note: ",
+}
+
+
+def _line(listed: Trouble) -> str:
     parts = [part for part in (listed.dataset, str(listed.problem)) if part]
     if listed.opened_at:
         parts.append(f"since {clock.beijing_text(listed.opened_at)}")
-    return ("warning: " if listed.is_warning else "") + " · ".join(parts)
+    return _BEFORE.get(listed.severity, "") + " · ".join(parts)
 
 
 def _summary(found: status.Status) -> str:

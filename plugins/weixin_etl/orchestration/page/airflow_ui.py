@@ -8,18 +8,15 @@ from weixin_etl.model import connection_of
 from weixin_etl.problem import Problem, ProblemKind
 
 
-def path(problem: Problem, dataset: str | None = None, run_id: str | None = None) -> str:
+def path(problem: Problem, dataset: str | None = None) -> str:
     """
     The path below Airflow's address; empty where Airflow has nothing to show.
 
-    The connection that its cure is about; the run that met it; else the DAG.
+    The connection that its cure is about; else the DAG.
     """
     if conn_id := _connection_to_change(problem):
         return f"/connections?name_pattern={quote(conn_id, safe='')}"
-    if dataset not in DATASETS:
-        return ""
-    dag = f"/dags/{DATASETS[dataset].dag_id}"
-    return f"{dag}/runs/{quote(run_id, safe='')}" if run_id else dag
+    return f"/dags/{DATASETS[dataset].dag_id}" if dataset in DATASETS else ""
 
 
 def _connection_to_change(problem: Problem) -> str:

@@ -145,8 +145,8 @@ def what_is_wrong(
         spoken,
         dataset=next((it for it in who.datasets if it.dag_id == dag_id), who.datasets[0]),
         found=found,
-        cards=problems.cards(found.open, spoken),
-        over=problems.cards(found.closed, spoken),
+        cards=[problems.card(it, spoken) for it in found.open],
+        over=[problems.card(it, spoken) for it in found.closed],
         reads_as=reads_as(),
         is_at_work=bool(found.runs),
     )

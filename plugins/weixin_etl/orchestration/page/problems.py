@@ -12,9 +12,10 @@ from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
 from weixin_etl.orchestration.page import airflow_ui
 from weixin_etl.orchestration.page.reader import Language, title, told
-from weixin_etl.problem import ProblemKind, days_of
+from weixin_etl.problem import ProblemKind
 from weixin_etl.trouble import status
-from weixin_etl.trouble.status import AccountStatus, ListedProblem, Status
+from weixin_etl.trouble.status import AccountStatus, Status
+from weixin_etl.trouble.troubles import Finding, Trouble
 from weixin_etl.warehouse import WarehouseError
 
 Shown = dict[str, object]
@@ -22,23 +23,18 @@ Shown = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Concerned:
-    """An account of a card, or all of them; messages link to its anchor."""
-
-    name: str
-    anchor: str
-
-
-@dataclass(frozen=True, slots=True)
 class Card:
-    """What is wrong, as it is shown: the same of many accounts is one."""
+    """What is wrong, as it is shown."""
 
     severity: str
-    """`failure`, `warning`, or `over`."""
+    """As `Severity` has it, or `over`."""
+    anchor: str
+    """Messages link to it."""
     title: str
     cure: str
     cause: str
-    accounts: tuple[Concerned, ...]
+    names: tuple[str, ...]
+    """Of the accounts, where it concerns several."""
     days: tuple[date, ...]
     since: datetime | None
     until: datetime | None
@@ -68,35 +64,27 @@ def current(datasets: Sequence[Dataset]) -> Status:
             return status.read(connection, airflow, now=now, datasets=datasets)
     except WarehouseError as error:
         problem = replace(of_reader(error).problem, kind=ProblemKind.WAREHOUSE)
-        known = [ListedProblem(problem)]
-        found = status.assess([], known, airflow, now=now, datasets=datasets)
+        known = [Finding(None, "", problem, now)]
+        found = status.assess([], known, [], airflow, now=now, datasets=datasets)
         return replace(found, is_read=False)
 
 
-def cards(listed: Sequence[ListedProblem], language: Language) -> list[Card]:
-    """What is listed, what many accounts have in common as one card."""
-    return [_card(alike, language) for alike in status.alike(listed)]
-
-
-def _card(alike: Sequence[ListedProblem], language: Language) -> Card:
-    first = alike[0]
-    problem = told(first.problem, language)
-    severity = "warning" if first.is_warning else "failure"
+def card(listed: Trouble, language: Language) -> Card:
+    """What is wrong, in the language of the person who looks."""
+    problem = told(listed.problem, language)
     return Card(
-        severity="over" if first.closed_at else severity,
-        title=title(first.problem, language),
+        severity="over" if listed.closed_at else str(listed.severity),
+        anchor=f"problem-{listed.incident_id}" if listed.incident_id else "",
+        title=title(listed.problem, language),
         cure=problem.cure,
         cause=problem.cause,
-        accounts=tuple(
-            Concerned(it.problem.account, f"problem-{it.incident_id}" if it.incident_id else "")
-            for it in alike
-        ),
-        days=days_of([it.problem for it in alike]),
-        since=min((it.opened_at for it in alike if it.opened_at), default=None),
-        until=first.closed_at,
-        dag_id=DATASETS[first.dataset].dag_id if first.dataset in DATASETS else "",
+        names=listed.names,
+        days=problem.days,
+        since=listed.opened_at,
+        until=listed.closed_at,
+        dag_id=DATASETS[listed.dataset].dag_id if listed.dataset in DATASETS else "",
         errcode=problem.errcode,
-        path=airflow_ui.path(first.problem, first.dataset, first.run_id),
+        path=airflow_ui.path(listed.problem, listed.dataset),
     )
 
 
@@ -111,11 +99,12 @@ def health(datasets: Sequence[Dataset]) -> Health:
     )
 
 
-def _problem(listed: ListedProblem) -> Shown:
+def _problem(listed: Trouble) -> Shown:
     problem = listed.problem
     return {
         "incident_id": listed.incident_id,
         "kind": problem.kind,
+        "severity": listed.severity,
         "is_warning": listed.is_warning,
         "dataset": listed.dataset,
         "account": problem.account,
@@ -125,9 +114,7 @@ def _problem(listed: ListedProblem) -> Shown:
         "day_count": len(problem.days),
         "error_code": problem.errcode,
         "opened_at": listed.opened_at,
-        "seen_at": listed.seen_at,
-        "run_id": listed.run_id,
-        "path": airflow_ui.path(problem, listed.dataset, listed.run_id),
+        "path": airflow_ui.path(problem, listed.dataset),
     }
 
 
@@ -148,7 +135,6 @@ def _account(account: AccountStatus) -> Shown:
         "silent_day_count": len(account.days.get(State.SILENT, ())),
         "being_asked_count": sum(asking.pair_count for asking in facts.at_work),
         "being_asked_left": sum(len(asking.days_left) for asking in facts.at_work),
-        "open_incidents": account.open_incidents,
         "calls_today": facts.calls_today,
         "next_try_at": account.next_try_at,
     }

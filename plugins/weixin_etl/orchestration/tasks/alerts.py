@@ -6,8 +6,9 @@ warning in its log, and the next task that looks tells of it.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,9 @@ from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import PAGE
 from weixin_etl.orchestration.tasks import run_context
 from weixin_etl.problem import Problem, ProblemKind, program_fault
-from weixin_etl.trouble import incidents, messages
-from weixin_etl.trouble.incidents import Look
+from weixin_etl.trouble import messages
 from weixin_etl.trouble.messages import Installation, Message, Send
+from weixin_etl.trouble.note import Note, ended_by_airflow, record
 from weixin_etl.warehouse import WarehouseError, diagnosed, require_migrated
 
 if TYPE_CHECKING:
@@ -35,29 +36,31 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONN_ID = "weixin_alerts"
+DEADLINE = "deadline"
+"""The source of what is found when the daily run's deadline is missed."""
 MESSAGE_SECONDS = 10
 _NOT_TOLD = "people could not be told now, the next task tries again: %s"
 _AS_IT_SHOULD_BE = """{"config": {"path": "wecombot://KEY"}}"""
 
 
-# ------------------------------------------------------------------------------------------ look
+# ------------------------------------------------------------------------------------------ note
 
 
-def note(look: Look, *, is_last: bool = False) -> None:
+def note(found: Note, *, is_last: bool = False) -> None:
     """
-    Record what a task has met, and tell people what they do not know yet.
+    Record what a task has found, and tell people what they do not know yet.
 
     When `is_last` nothing in the run looks after this: all is told, and a problem of the warehouse
     is told without a record.
     """
-    if look.run.dry_run:
+    if found.run.dry_run:
         return
     warehouse: Engine | None = None
     try:
         warehouse = open_warehouse()
         with diagnosed(warehouse):
             require_migrated(warehouse)
-            incidents.record(warehouse, look)
+            record(warehouse, found)
             messages.tell(
                 warehouse,
                 partial(sender, is_last=is_last),
@@ -84,8 +87,23 @@ def task_failed(problem: Problem) -> None:
         return
     task_id = context["ti"].task_id
     run = run_context.of(dataset, context)
-    failed = incidents.of_failed_tasks(run, clock.now(), {task_id: problem})
-    note(failed, is_last=task_id == "check")
+    failed = failures(run, {task_id: problem})
+    # other batches of ingest may do their work
+    found = Note(run, clock.now(), failed, looked=() if task_id == "ingest" else None)
+    note(found, is_last=task_id == "check")
+
+
+def failures(run: Run, failed: Mapping[str, Problem | None]) -> dict[str, list[Problem]]:
+    """
+    What is found of tasks that could not do their work; None of one that could not say why.
+
+    A parameter that is wrong in a manual run is for the person who triggered it.
+    """
+    return {
+        task_id: [replace(problem or ended_by_airflow(task_id), account="", subject=task_id)]
+        for task_id, problem in failed.items()
+        if run.is_scheduled or not problem or problem.kind is not ProblemKind.PARAMETER
+    }
 
 
 def run_is_late(context: Context) -> None:
@@ -105,7 +123,7 @@ def run_is_late(context: Context) -> None:
     )
     problems = [problem] if late["state"] in ("queued", "running") else []
     run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)
-    note(Look(run, clock.now(), problems), is_last=True)
+    note(Note(run, clock.now(), {DEADLINE: problems}), is_last=True)
 
 
 def _dataset(dag_id: str) -> Dataset | None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -27,6 +28,7 @@ from weixin_etl.run import plan as plan_verb
 from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import one_line
 from weixin_etl.trouble import incidents
+from weixin_etl.trouble.note import Judged, Note
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +48,23 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     passing = [error for error in found.errors if error.kind.is_retried]
     if passing and not run_context.is_last_try(context):
         raise passing[0]  # the accounts of a platform may be found by the next try
-    refused = [it.problem for it in found.accounts if it.is_wanted and it.problem]
-    collected = [it.appid for it in found.accounts if it.appid]
-    problems = [*refused, *found.withdrawn]
-    alerts.note(
-        incidents.of_tokens(run, clock.now(), problems, collected, is_whole=not found.errors)
-    )
+    alerts.note(_of_tokens(run, found))
     configured: list[dict[str, Any]] = msgspec.to_builtins(found.accounts)
     return configured
+
+
+def _of_tokens(run: Run, found: accounts.Refreshed) -> Note:
+    """
+    Connections and accounts that get no token, and accounts that withdrew.
+
+    A platform whose accounts are not all known says nothing of those that it does not list.
+    """
+    wanted = [it for it in found.accounts if it.is_wanted]
+    refused = [it.problem for it in wanted if it.problem and not it.problem.kind.is_retried]
+    looked = None
+    if run.accounts or found.errors:
+        looked = [*(it.conn_id for it in wanted), *(it.appid for it in wanted if it.appid)]
+    return Note(run, clock.now(), {"refresh_access_token": [*refused, *found.withdrawn]}, looked)
 
 
 @readable_ending()
@@ -66,8 +77,7 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     made = plan_verb.plan(work, configured)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
-    appids = [account.appid for account in made.accounts]
-    alerts.note(incidents.of_plan(run, clock.now(), [*made.lost, *made.left], appids))
+    alerts.note(Note(run, clock.now(), {"plan": []}, once=made.left))
     context["ti"].xcom_push(_LOST, [str(problem) for problem in made.lost])
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(made.accounts))
     return builtins
@@ -83,9 +93,9 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     work = Work(run, open_warehouse(), in_force.pipeline)
     came = ingest_verb.ingest(work, planned, accounts.Clients(in_force).open)
     is_retried = came.is_retryable and not run_context.is_last_try(context)
-    _ingested(run, planned, came, is_retried=is_retried)
     now = clock.now()
     again_at = rules.asks_again_at(run, now) if came.has_not_ready else None
+    _ingested(run, planned, came, is_at_work=is_retried or again_at is not None)
     if again_at and not is_retried:
         log.warning("asks again at %s", clock.beijing_text(again_at, pattern="%H:%M"))
         # Airflow has the real clock, whatever WEIXIN_NOW says
@@ -95,14 +105,35 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         raise (EndOfTask if came.is_retryable else EndForGood)(not_in(came.problems))
 
 
-def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_retried: bool) -> None:
+_UNSAID = {
+    *(ProblemKind.PROGRAM, ProblemKind.WAREHOUSE, ProblemKind.WAREHOUSE_SETUP),
+    ProblemKind.HELD_BACK,
+}
+"""The kinds of which coverage says nothing, as nothing was asked for or could be written."""
+
+
+def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_at_work: bool) -> None:
     """People are told of what a try has met, and report of the unknown metrics."""
     unknown = sorted(came.unknown_metrics)[:_MOST_NAMED]
     if named := [one_line(it, _LONGEST_NAME) for it in unknown]:
         get_current_context()["ti"].xcom_push(_UNKNOWN_METRICS, named)
-    met = [*came.problems, *incidents.unknown_metrics(came.unknown_metrics)]
     days = {account.appid: account.days for account in batch}
-    alerts.note(incidents.of_ingest(run, clock.now(), met, days, is_retried=is_retried))
+    unsaid = [
+        replace(it, days=it.days or tuple(sorted(days.get(it.appid or "", ()))))
+        for it in came.problems
+        if it.kind in _UNSAID and not (is_at_work and it.kind.is_retried)
+    ]
+    alerts.note(
+        Note(
+            run,
+            clock.now(),
+            {"ingest": unsaid},
+            looked=[*days],
+            judged=Judged.ACCOUNTS,
+            is_at_work=is_at_work,
+            once=incidents.unknown_metrics(came.unknown_metrics),
+        )
+    )
 
 
 @readable_ending()
@@ -130,7 +161,8 @@ def check(dataset: Dataset, asset: Any) -> None:
         said = _what_failed(context)
         for problem in [*filter(None, said.values()), *_not_planned(run, configured)]:
             log_problem(log, problem)
-        alerts.note(incidents.of_failed_tasks(run, clock.now(), said), is_last=True)
+        found = alerts.failures(run, said)
+        alerts.note(Note(run, clock.now(), found, judged=Judged.ALL), is_last=True)
         raise _upstream_failed(failed)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
@@ -141,14 +173,17 @@ def check(dataset: Dataset, asset: Any) -> None:
     judgement = check_verb.check(work, configured, planned)
     days = {account.appid: account.days for account in planned}
     metrics.emit_freshness(run, warehouse, clock.now(), judgement, days)
-    looked = incidents.of_check(
-        run,
-        clock.now(),
-        [*judgement.not_in, *judgement.warnings],
-        days,
-        failed_tasks=_failed_tasks(context, "failed"),
-    )
-    alerts.note(looked, is_last=True)
+    unsaid = {ProblemKind.SILENT, ProblemKind.NOT_ASKED, ProblemKind.HELD_BACK}
+    ours = [
+        it
+        for it in [*judgement.not_in, *judgement.warnings]
+        if it.kind in unsaid or (it.kind.is_retried and not it.appid)
+    ]
+    found = {"check": ours, "report": [], **alerts.failures(run, _what_failed(context))}
+    if rules.is_daily(run, clock.beijing_date(clock.now())):
+        found[alerts.DEADLINE] = []
+    looked = [*days] if run.accounts else None
+    alerts.note(Note(run, clock.now(), found, looked, Judged.ALL), is_last=True)
     if judgement.not_in:
         raise EndForGood(not_in(judgement.not_in))
     if failed:

@@ -1,0 +1,112 @@
+"""What a task has found is written down, and what is wrong by then becomes incidents."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+import msgspec
+from sqlalchemy import Connection, Engine
+
+from weixin_etl.model import Run
+from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.trouble import incidents
+from weixin_etl.trouble.at_work import progress
+from weixin_etl.trouble.incidents import Incident
+from weixin_etl.trouble.status import read_facts
+from weixin_etl.trouble.troubles import Severity, Trouble, judge
+from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.statements import as_json
+
+
+class Judged(Enum):
+    """Of what a task shows whether it is well."""
+
+    NOTHING = auto()
+    """It has not asked WeChat yet: what it finds begins, nothing ends."""
+    ACCOUNTS = auto()
+    """Of the accounts it has asked for."""
+    ALL = auto()
+    """Of the dataset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a task has found."""
+
+    run: Run
+    at: datetime
+    found: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
+    """What coverage does not say, instead of what each of these sources found before."""
+    looked: Collection[str] | None = None
+    """The accounts and connections that it has looked at; None: all."""
+    judged: Judged = Judged.NOTHING
+    is_at_work: bool = False
+    """Whether the run goes on asking: what it tries again, or waits for, is nothing to tell."""
+    once: Sequence[Problem] = ()
+    """What is told once and never again."""
+
+
+def record(warehouse: Engine, note: Note) -> None:
+    """Write down what a task has found, and what that changes for people."""
+    with warehouse.begin() as connection:
+        for source, problems in note.found.items():
+            _replace(connection, note, source, problems)
+        troubles, collected = _judged(connection, note)
+        found = [*troubles, *(_told_once(note, problem) for problem in note.once)]
+        incidents.record(
+            connection,
+            note.run.dataset,
+            found,
+            now=note.at,
+            ends=lambda incident: _ends(note, incident),
+            collected=collected,
+        )
+
+
+def _replace(connection: Connection, note: Note, source: str, problems: Sequence[Problem]) -> None:
+    values = {
+        "dataset": note.run.dataset.name,
+        "source": source,
+        "looked": None if note.looked is None else [*note.looked],
+        "run_id": note.run.run_id,
+        "found_at": note.at,
+        "rows": as_json([msgspec.to_builtins(problem) for problem in problems]),
+    }
+    connection.execute(statement("finding/replace.sql"), values)
+
+
+def _judged(connection: Connection, note: Note) -> tuple[list[Trouble], Collection[str]]:
+    """What is wrong now of what the note shows, and the accounts of which that is known."""
+    dataset = note.run.dataset
+    appids = {Judged.NOTHING: (), Judged.ACCOUNTS: note.looked, Judged.ALL: None}[note.judged]
+    at_work = progress(connection, dataset, [note.run.run_id] if note.is_at_work else [])
+    of_dataset = {dataset.name: at_work}
+    facts, found = read_facts(connection, [dataset], of_dataset, None, note.at, appids)
+    troubles = judge(facts, found, None, now=note.at, datasets=[dataset])
+    return troubles, {it.appid for it in facts}
+
+
+def _told_once(note: Note, problem: Problem) -> Trouble:
+    return Trouble(problem, note.run.dataset.name, Severity.WARNING)
+
+
+def _ends(note: Note, incident: Incident) -> bool:
+    """Whether the note shows that an incident is over, if its trouble was not found."""
+    match note.judged:
+        case Judged.ALL:
+            return True
+        case Judged.ACCOUNTS:
+            return incident.problem.appid in (note.looked or ())
+        case Judged.NOTHING:
+            return False
+
+
+def ended_by_airflow(task_id: str) -> Problem:
+    """A failed task that left no word: it was killed, or ran longer than Airflow lets it."""
+    return Problem(
+        ProblemKind.PROGRAM,
+        cause=f"the task {task_id} was killed, or ended by Airflow",
+        cure=f"see the end of its log, then clear {task_id}",
+        subject=task_id,
+    )

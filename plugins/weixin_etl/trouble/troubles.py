@@ -1,0 +1,466 @@
+"""
+What is wrong now: one trouble per act that would end it.
+
+`judge` (pure) reads the coverage of accounts, the findings of tasks, and what Airflow knows. The
+page, its `/health`, `weixin-etl status` and the messages all have its list.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from weixin_etl import clock
+from weixin_etl.datasets import Dataset
+from weixin_etl.model import Coverage, State, connection_of
+from weixin_etl.problem import Problem, ProblemKind, days_of
+from weixin_etl.rules import OFFLINE, due_morning
+from weixin_etl.trouble.at_work import Airflow, DagState, Progress
+from weixin_etl.trouble.days import AccountDays
+
+OVERDUE = timedelta(minutes=30)
+"""So long after its time a run that does not exist is missing."""
+
+
+class Severity(StrEnum):
+    """How bad it is, the worst first."""
+
+    FAILURE = "failure"
+    """Somebody has to act, or WeChat is late."""
+    RETRYING = "retrying"
+    """A try has failed, and a run at work tries again: nobody is told yet."""
+    WARNING = "warning"
+    """Something to know: what WeChat gave is stored."""
+    NOTE = "note"
+    """What a person has decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What one act would end, or lately did."""
+
+    problem: Problem
+    """With the days that are not in because of it: those without any figures, if there are some."""
+    dataset: str | None = None
+    """None when it concerns every dataset."""
+    severity: Severity = Severity.FAILURE
+    appids: frozenset[str] = frozenset()
+    """The accounts that it concerns; none when it concerns all."""
+    names: tuple[str, ...] = ()
+    """What people call them."""
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+    incident_id: int | None = None
+    """Its number in `weixin.incident`, if people are told of it."""
+    untold_since: datetime | None = None
+    """Since when a message about it is due that nobody got; None when there is none."""
+
+    @property
+    def identity(self) -> str:
+        """What makes it the same trouble at another time, whatever its cause is then."""
+        return identity(self.problem)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether all is not well because of it."""
+        return self.severity in (Severity.FAILURE, Severity.RETRYING)
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether nothing is broken."""
+        return not self.is_broken
+
+
+def identity(problem: Problem) -> str:
+    """
+    What is told apart: the kind, where one act ends it for all accounts; else the account.
+
+    Of an account, a warning is told apart from what is broken.
+    """
+    kind, subject = problem.kind, problem.subject or ""
+    if kind is ProblemKind.CALL_REFUSED:
+        return f"{kind} {problem.errcode}"
+    if kind.is_common:
+        return f"{kind} {subject}".strip() if kind is ProblemKind.PROGRAM else str(kind)
+    whose = problem.appid or subject or str(kind)
+    return f"{kind} {whose} {subject}".strip() if kind.is_warning else whose
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a task has found that coverage does not say: a row of `weixin.finding`."""
+
+    dataset: str | None
+    source: str
+    """The task."""
+    problem: Problem
+    found_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What the warehouse has of an account in a dataset that daily runs collect."""
+
+    dataset: Dataset
+    appid: str
+    name: str
+    conn_id: str
+    days: AccountDays
+    """Those that are not final: since the account's first day all, before it those asked for."""
+    last_day_in: date | None
+    """The newest day with a ready answer."""
+    ready_at: datetime | None
+    """When its newest ready answer was fetched: the last success."""
+    calls_today: int
+    """Data calls of all runs."""
+    rejected_days: tuple[date, ...] = ()
+    """Days with parts of answers that do not fit."""
+    rejected_reason: str = ""
+    """Why the first of them does not."""
+    at_work: tuple[Progress, ...] = ()
+    """How far the runs are that are asking it."""
+    is_paused: bool = False
+    """Whether somebody has paused its DAG."""
+    is_succeeded: bool = False
+    """Whether daily runs collect it by the endpoint's successor as well."""
+
+    @property
+    def being_asked(self) -> frozenset[date]:
+        """The days that runs at work have yet to bring in."""
+        return frozenset(day for asking in self.at_work for day in asking.days_left)
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """When WeChat last answered it, of the days that are known."""
+        answered = [pair.ready_at for pair in self.days.pairs.values() if pair and pair.ready_at]
+        return max([*answered, *([self.ready_at] if self.ready_at else [])], default=None)
+
+    def problem(self, kind: ProblemKind, cause: str, cure: str, *days: date) -> Problem:
+        """A problem of the account."""
+        return Problem(kind, cause, cure, self.name, self.appid, self.conn_id, days=days)
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """What is wrong with a day, an account, or a run."""
+
+    dataset: str | None
+    problem: Problem
+    severity: Severity | None = None
+    """None: as its kind says."""
+    at: datetime | None = None
+    """When it was met."""
+    has_figures: bool = False
+    """Whether there are figures of its day, of an earlier morning."""
+    appids: frozenset[str] = frozenset()
+
+    @property
+    def how_bad(self) -> Severity:
+        default = Severity.WARNING if self.problem.kind.is_warning else Severity.FAILURE
+        return self.severity or default
+
+
+# ------------------------------------------------------------------------------------------- judge
+
+
+def judge(
+    accounts: Sequence[AccountFacts],
+    findings: Sequence[Finding],
+    airflow: Airflow | None,
+    *,
+    now: datetime,
+    datasets: Sequence[Dataset],
+) -> list[Trouble]:
+    """
+    What is wrong now, what keeps the most from working first.
+
+    Days that nobody asked for follow from what keeps runs from asking, where that is known.
+    `airflow` is None when it can't be asked.
+    """
+    met = [_of_finding(it) for it in findings if not it.problem.days]
+    for account in accounts:
+        ours = [it for it in findings if it.dataset == account.dataset.name]
+        met += _of_account(account, ours, now)
+    found = [*_together(met), *(_of_airflow(airflow, accounts, now, datasets) if airflow else ())]
+    stopped = {it.dataset for it in found if it.is_broken and _is_of_all(it.problem)}
+    found = [
+        it
+        for it in found
+        if it.problem.kind is not ProblemKind.NOT_ASKED
+        or not ({it.dataset, None} & stopped)
+        or _is_of_all(it.problem)
+    ]
+    return sorted(found, key=lambda it: ([*Severity].index(it.severity), _reach(it)))
+
+
+def _of_finding(finding: Finding) -> _Met:
+    appid = finding.problem.appid
+    ours = frozenset([appid]) if appid else frozenset()
+    return _Met(finding.dataset, finding.problem, at=finding.found_at, appids=ours)
+
+
+def _is_of_all(problem: Problem) -> bool:
+    """Whether it keeps a run from asking for any account."""
+    return not problem.account and problem.subject not in ("report", "check")
+
+
+def _reach(found: Trouble) -> int:
+    """How much it keeps from working: the lower, the more; the cause of others comes first."""
+    problem = found.problem
+    if problem.kind in (ProblemKind.WAREHOUSE, ProblemKind.WAREHOUSE_SETUP):
+        return 0
+    if problem.kind is ProblemKind.RUN_LATE:
+        return 1 if found.dataset is None else 2  # the scheduler; a DAG
+    if problem.appid is None:
+        return 3  # WeChat, a task of every account, a connection, several accounts
+    return 4 if problem.kind.is_of_account else 5
+
+
+def _together(met: Iterable[_Met]) -> list[Trouble]:
+    """One trouble for what one act would end, as the newest of it is told."""
+    alike: dict[tuple[str | None, str], list[_Met]] = defaultdict(list)
+    for one in met:
+        alike[one.dataset, identity(one.problem)].append(one)
+    return [_as_one(those) for those in alike.values()]
+
+
+def _as_one(met: Sequence[_Met]) -> Trouble:
+    worst = min((one.how_bad for one in met), key=[*Severity].index)
+    newest = max(
+        (one for one in met if one.how_bad is worst),
+        key=lambda one: (one.at is not None and one.at.timestamp(), one.problem.days[-1:]),
+    )
+    names = list(dict.fromkeys(one.problem.account for one in met if one.problem.account))
+    without = [one.problem for one in met if not one.has_figures]
+    days = days_of(without) or days_of(one.problem for one in met)
+    problem = replace(newest.problem, days=days)
+    if len(names) > 1:
+        several = f"{names[0]} and {len(names) - 1} more"
+        problem = replace(problem, account=several, appid=None, conn_id="", subject=None)
+    if problem.kind is ProblemKind.DAYS_LOST and days:
+        span = f"begin_date {days[0]} and end_date {days[-1]}"
+        problem = replace(problem, cure=f"{problem.cure} with {span}")
+    return Trouble(
+        problem,
+        newest.dataset,
+        worst,
+        frozenset().union(*(one.appids for one in met)),
+        tuple(sorted(names)),
+        min((one.at for one in met if one.at), default=None),
+    )
+
+
+# ------------------------------------------------------------------------------------- of accounts
+
+
+def _of_account(
+    account: AccountFacts, findings: Sequence[Finding], now: datetime
+) -> Iterator[_Met]:
+    """What is wrong with an account: with all of it, or with some days that are not in."""
+    dataset, ours = account.dataset.name, frozenset([account.appid])
+    if account.rejected_days:
+        cure = "wait for an answer that fits; if final, refetch; or fix the parser and replay"
+        problem = account.problem(ProblemKind.REJECTED, account.rejected_reason, cure)
+        yield _Met(dataset, replace(problem, days=account.rejected_days), appids=ours)
+    found = [it for it in findings if _is_of(it.problem, account)]
+    told: set[date] = set()
+    for finding in found:
+        left = _days_left(account, finding)
+        told |= left
+        if left:
+            problem = replace(finding.problem, days=tuple(sorted(left)))
+            yield _Met(dataset, problem, at=finding.found_at, appids=ours)
+    if account.days.is_retired:
+        yield replace(_retired(account, now), appids=ours)
+    stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
+    for day, pair in sorted(account.days.pairs.items()):
+        if day in told or (account.days.is_retired and _is_offline(pair)):
+            continue
+        if met := _of_day(account, day, pair, now):
+            yield replace(_as_told(met, stops), appids=ours)
+
+
+def _as_told(met: _Met, stops: Sequence[Finding]) -> _Met:
+    """Why a day is not as it should be: what keeps the whole account from being asked, if so."""
+    if not stops:
+        return met
+    problem = replace(stops[-1].problem, days=met.problem.days)
+    return replace(met, problem=problem, severity=None, at=stops[-1].found_at)
+
+
+def _is_of(problem: Problem, account: AccountFacts) -> bool:
+    """Whether it is the account's, or keeps its connection or platform from being asked."""
+    if problem.appid:
+        return problem.appid == account.appid
+    ours = {account.conn_id}
+    if problem.kind.is_of_connection:
+        ours.add(connection_of(account.conn_id))
+    return bool(problem.conn_id) and problem.conn_id in ours
+
+
+def _days_left(account: AccountFacts, finding: Finding) -> set[date]:
+    """The finding's days that are not final, and that were not answered since."""
+    pairs = account.days.pairs
+
+    def is_left(day: date) -> bool:
+        pair = pairs[day]
+        return not (pair and pair.ready_at and pair.ready_at > finding.found_at)
+
+    return {day for day in finding.problem.days if day in pairs and is_left(day)}
+
+
+def _is_offline(pair: Coverage | None) -> bool:
+    return pair is None or pair.error_code == OFFLINE
+
+
+def _retired(account: AccountFacts, now: datetime) -> _Met:
+    """Nothing is broken, if the endpoint's successor has the account."""
+    pairs = [it for it in account.days.pairs.values() if it and it.error_code == OFFLINE]
+    newest = max(pairs, key=lambda it: it.attempted_at or now)
+    cause, cure = newest.error or "WeChat took this endpoint offline", newest.cure or ""
+    problem = account.problem(ProblemKind.ENDPOINT_OFFLINE, cause, cure)
+    severity = Severity.WARNING if account.is_succeeded else Severity.FAILURE
+    return _Met(
+        account.dataset.name,
+        replace(problem, errcode=newest.error_code),
+        severity,
+        newest.attempted_at,
+    )
+
+
+_FAILING = {State.OPEN, State.LATE, State.LOST}
+"""Of a day that is called so, a failed attempt is why there are no figures."""
+_NEEDS_SOMEBODY = {
+    State.LATE: (
+        ProblemKind.NOT_READY,
+        "not in by noon (Beijing)",
+        "the next daily run asks again",
+    ),
+    State.LOST: (ProblemKind.DAYS_LOST, "too old for daily runs", "trigger {dag_id}"),
+    State.GIVEN_UP: (
+        ProblemKind.UNREADABLE,
+        "the answer can't be read",
+        "report it; `weixin-etl answers` prints the answer",
+    ),
+}
+"""What is said of days that are not as they should be, if no attempt says why."""
+_ONLY_TO_KNOW = {State.LOST, State.GIVEN_UP}
+
+
+def _of_day(account: AccountFacts, day: date, pair: Coverage | None, now: datetime) -> _Met | None:
+    """Why a day is not as it should be, by its last attempt, else by what it is called."""
+    state = account.days.state(day, now)
+    failed = _failure(account, state, pair)
+    is_asked = day in account.being_asked
+    if failed is None and (state not in _NEEDS_SOMEBODY or is_asked):
+        return None
+    if failed is None and account.is_paused:
+        return None
+    problem = failed or _unattempted(account, state, pair, now)
+    severity = Severity.RETRYING if failed and failed.kind.is_retried and is_asked else None
+    return _Met(
+        account.dataset.name,
+        replace(problem, days=(day,)),
+        Severity.WARNING if state in _ONLY_TO_KNOW else severity,
+        pair.attempted_at if pair else None,
+        has_figures=bool(pair and pair.ready_at),
+    )
+
+
+def _failure(account: AccountFacts, state: State, pair: Coverage | None) -> Problem | None:
+    """
+    Why the last attempt for a day failed, if that still matters.
+
+    What concerns a whole account does until the account is answered; else it does while the day
+    lacks figures. What was mended since is only asked for again.
+    """
+    if pair is None or pair.error_kind in (None, ProblemKind.NOT_READY) or state is State.FINAL:
+        return None
+    kind, at, answered_at = ProblemKind(pair.error_kind), pair.attempted_at, account.answered_at
+    is_over = kind.is_of_account and bool(at and answered_at and answered_at > at)
+    if state not in _FAILING and not (kind.is_of_account and not is_over):
+        return None
+    problem = account.problem(kind, pair.error or "the last attempt failed", pair.cure or "")
+    if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
+        problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
+    if is_over and not kind.is_retried:
+        cause = "not asked again since what stopped it is over"
+        return account.problem(ProblemKind.NOT_ASKED, cause, "the next daily run asks again")
+    if state is State.LOST:
+        ask = _NEEDS_SOMEBODY[State.LOST][2].format(dag_id=account.dataset.dag_id)
+        cure = f"{problem.cure}; then {ask}" if problem.cure else ask
+        return replace(problem, kind=ProblemKind.DAYS_LOST, cure=cure, errcode=pair.error_code)
+    return replace(problem, errcode=pair.error_code)
+
+
+def _unattempted(
+    account: AccountFacts, state: State, pair: Coverage | None, now: datetime
+) -> Problem:
+    """What is said of a day of which no failed attempt says why it is not in."""
+    attempted_at = pair.attempted_at if pair else None
+    is_asked = attempted_at and clock.beijing_date(attempted_at) >= due_morning(now)
+    if state is State.LATE and not is_asked:
+        cause, cure = "no run has asked for it", "the next daily run asks for it"
+        return account.problem(ProblemKind.NOT_ASKED, cause, cure)
+    kind, cause, cure = _NEEDS_SOMEBODY[state]
+    if kind is ProblemKind.NOT_READY and pair and pair.error:
+        cause = pair.error
+    return account.problem(kind, cause, cure.format(dag_id=account.dataset.dag_id))
+
+
+# -------------------------------------------------------------------------------------- of Airflow
+
+
+def _of_airflow(
+    airflow: Airflow, accounts: Sequence[AccountFacts], now: datetime, datasets: Sequence[Dataset]
+) -> Iterator[Trouble]:
+    """What keeps Airflow from making runs, or tasks from starting."""
+    if not airflow.is_scheduler_alive:
+        cause = "Airflow's scheduler is not responding"
+        cure = "start the scheduler; until then no run is created"
+        yield Trouble(Problem(ProblemKind.RUN_LATE, cause, cure))
+    collected = {it.dataset.name for it in accounts if not it.days.is_retired}
+    for dataset in datasets:
+        if dataset.name in collected:
+            dag = airflow.dags.get(dataset.name)
+            if dag and dag.is_paused:
+                cure = f"unpause {dataset.dag_id} if its figures are wanted again"
+                problem = Problem(ProblemKind.RUN_LATE, "the DAG is paused", cure)
+                yield Trouble(problem, dataset.name, Severity.NOTE)
+            elif why := _why_no_run(dataset, dag, now):
+                due_at = dag.next_run_at if dag else None
+                problem = Problem(ProblemKind.RUN_LATE, *why)
+                yield Trouble(problem, dataset.name, opened_at=due_at)
+
+
+def _why_no_run(dataset: Dataset, dag: DagState | None, now: datetime) -> tuple[str, str] | None:
+    """Why the dataset gets no run, and what to change."""
+    if dag is None:
+        cure = "see the DAG import errors on Airflow's start page; until then no run is created"
+        return f"Airflow does not know {dataset.dag_id}", cure
+    if dag.next_run_at and now - dag.next_run_at > OVERDUE:
+        cure = "check that the scheduler runs and that fewer than three runs of the DAG are active"
+        return f"the run of {clock.beijing_text(dag.next_run_at)} was not made", cure
+    return None
+
+
+def nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> Trouble:
+    """What to do first in an installation whose daily runs collect nothing yet."""
+    dags = airflow.dags if airflow else {}
+    awake = [it for it in datasets if it.name in dags and not dags[it.name].is_paused]
+    if airflow and any(map(airflow.at_work, awake)):
+        cure = "wait for the run that is at work: its plan brings the accounts"
+    elif awake:
+        cure = (
+            f"trigger {awake[0].dag_id}, or wait for its next daily run (a run of an earlier "
+            "morning does not count); if one has run, none of the accounts in weixin_accounts "
+            "may be asked any more"
+        )
+    else:
+        first = [dataset.dag_id for dataset in datasets if not dataset.is_optional]
+        cure = (
+            "create a connection for an account (weixin_default, or those that the Variable "
+            f"weixin_accounts names), then unpause {' or '.join(first or ['a DAG'])}"
+        )
+    return Trouble(Problem(ProblemKind.NOT_ASKED, "daily runs collect no account", cure))
