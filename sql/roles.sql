@@ -34,7 +34,7 @@ BEGIN
         GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
         GRANT UPDATE (resolved_at) ON weixin.rejected_row TO weixin_loader;
         GRANT USAGE ON SEQUENCE weixin.raw_response_raw_response_id_seq TO weixin_loader;
-        GRANT DELETE ON weixin.run_report TO weixin_loader;
+        GRANT DELETE ON weixin.run_report, weixin.finding TO weixin_loader;
         GRANT EXECUTE ON FUNCTION weixin.analyse_grown() TO weixin_loader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA weixin
             GRANT SELECT, INSERT, UPDATE ON TABLES TO weixin_loader;

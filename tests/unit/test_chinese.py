@@ -195,8 +195,8 @@ def test_every_kind_has_its_title(kind: ProblemKind) -> None:
         ("the AppSecret is wrong: wait 3 days: please", "AppSecret 错误：wait 3 days: please"),
         ("correct the login in the connection spring", "改正连接 spring 中的 login"),
         (
-            "no usable answer came: no connection within 5 s; so for 12 accounts at least",
-            "没有得到可用的应答：5 秒内没有连上；至少 12 个公众号如此",
+            "no usable answer came: no connection within 5 s",
+            "没有得到可用的应答：5 秒内没有连上",
         ),
         (
             "share_user is a text, not a whole number from 0 to 9223372036854775807 and 3 more",

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble.incidents import Incident
 from weixin_etl.trouble.messages import Installation, compose, direct
+from weixin_etl.trouble.troubles import Severity
 
 HERE = Installation("http://airflow.example/weixin/", "production")
 OPENED = datetime(2026, 11, 24, 1, tzinfo=UTC)
@@ -16,8 +17,10 @@ def incident(number: int, kind: ProblemKind, *, has_ended: bool = False, **of: o
     values = {"cause": "it broke", "cure": "mend it", "account": f"号{number}", **of}
     problem = Problem(kind, appid=f"wx{number}", **values)  # type: ignore[arg-type]
     closed_at = OPENED + timedelta(hours=1) if has_ended else None
-    known = Incident(number, "article_total", problem, "a_run", OPENED, OPENED, closed_at)
-    return replace(known, is_warning=kind.is_warning)
+    severity = Severity.WARNING if kind.is_warning else Severity.FAILURE
+    told_at = OPENED if has_ended else None
+    times = {"opened_at": OPENED, "news_at": OPENED, "told_at": told_at, "closed_at": closed_at}
+    return Incident(number, "article_total", str(number), problem, severity, **times)
 
 
 def test_many_are_one_message_of_the_worst_ones_type_which_come_first() -> None:

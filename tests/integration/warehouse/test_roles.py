@@ -122,7 +122,7 @@ class TestReader:
     READABLE = (
         *("dim_account", "dim_article", *(it.fact for it in DATASETS.values())),
         *("collected_since", "coverage", "run_report"),
-        *("incident", "api_call"),
+        *("finding", "incident", "api_call"),
         *HISTORIES,
     )
 

@@ -215,6 +215,23 @@ def test_an_account_refused_for_three_days_is_two_messages(people: People) -> No
     assert people.wrong(4) == []
 
 
+def test_the_loader_may_write_it_and_the_reader_read_it(
+    people: People, loader: Engine, reader: Engine
+) -> None:
+    """With no more than their roles allow."""
+    owner, people.warehouse = people.warehouse, loader
+    people.note(Note(run(1), at(1), {"plan": []}))
+    people.warehouse = owner
+    people.attempt(["a"], asked(1), at(1), **SECRET)
+    people.warehouse = loader
+    people.check(1, {"check": [Problem(ProblemKind.SILENT, "", "", "号b", "b")]})
+    people.check(1)
+    people.warehouse = reader
+
+    assert people.wrong(1) == [("configuration", "failure", 1)]
+    assert people.titles == ["号a refused", "号b lists nothing new"]
+
+
 def test_nothing_is_green_or_told_while_it_is_tried_again(people: People) -> None:
     """The last try tells, of all accounts in one message; the first that succeeds ends it."""
     airflow = Airflow({DATASET.name: DagState()}, runs={DATASET.name: [run(1).run_id]})
