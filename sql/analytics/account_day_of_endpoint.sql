@@ -109,11 +109,12 @@ signed AS (
         {% for metric in dataset.wholes %}
         0::bigint,
         {% endfor %}
-        asked.first_date + step.days,
+        calendar.calendar_date,
         0,
         NULL
     FROM asked
-    CROSS JOIN generate_series(0, asked.last_date - asked.first_date) AS step (days)
+    INNER JOIN analytics.calendar
+        ON calendar.calendar_date BETWEEN asked.first_date AND asked.last_date
 ),
 
 day AS (
