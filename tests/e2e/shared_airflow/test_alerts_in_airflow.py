@@ -74,13 +74,6 @@ def test_a_mapped_task_has_its_accounts_name_and_when_killed_is_told_by_the_chec
     assert killed
     until(lambda: bool(stack.about("not asked")), lambda: stack.receiver.messages)
     assert stack.rest.ended(DAG, run)["state"] == "failed"
-    assert (
-        stack.metadata(
-            "SELECT string_agg(DISTINCT run_type, ' ')"
-            " FROM deadline JOIN dag_run ON dagrun_id = dag_run.id"
-        )
-        == "scheduled"
-    )
 
 
 def _title(process: psutil.Process) -> list[str]:
