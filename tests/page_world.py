@@ -191,15 +191,15 @@ _REFUSE = f"""
 """
 _OPEN_INCIDENT = f"""
     INSERT INTO weixin.incident (
-        dataset, kind, appid, account, conn_id, cause, cure, days, error_code, run_id,
-        opened_at, seen_at, told_at
+        dataset, identity, severity, kind, appid, account, conn_id, cause, cure, days,
+        error_code, opened_at, news_at, told_at
     )
     SELECT
-        %(dataset)s, %(kind)s, account.appid, account.name, account.conn_id, %(cause)s, %(cure)s,
+        %(dataset)s, account.appid, 'failure', %(kind)s, account.appid, account.name, account.conn_id, %(cause)s, %(cure)s,
         ARRAY(
             SELECT %(today)s::date - back FROM generate_series(1, %(since)s) AS back ORDER BY 1
         ),
-        %(code)s, 'scheduled__' || %(today)s::date || 'T00:30:00+00:00',
+        %(code)s,
         (%(today)s::date - %(since)s + 1 + time '00:33') AT TIME ZONE 'UTC',
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()
     FROM weixin.dim_account AS account
@@ -207,26 +207,25 @@ _OPEN_INCIDENT = f"""
 """
 _CLOSED_INCIDENT = """
     INSERT INTO weixin.incident (
-        dataset, kind, account, conn_id, cause, cure, days, run_id, opened_at, seen_at,
-        told_at, closed_at, closing_told_at
+        dataset, identity, severity, kind, account, conn_id, cause, cure, days, opened_at,
+        news_at, told_at, closed_at, closing_told_at
     )
     VALUES (
-        %(dataset)s, 'unreachable', '', '', 'no usable answer came',
+        %(dataset)s, 'unreachable', 'failure', 'unreachable', '', '', 'no usable answer came',
         'wait; if it persists, check the Base URL and any proxy', ARRAY[%(today)s::date - 3],
-        'scheduled__' || (%(today)s::date - 2) || 'T00:30:00+00:00',
         (%(today)s::date - 2 + time '00:31') AT TIME ZONE 'UTC',
         (%(today)s::date - 2 + time '01:31') AT TIME ZONE 'UTC', now(),
         (%(today)s::date - 2 + time '02:07') AT TIME ZONE 'UTC', now()
     );
     INSERT INTO weixin.incident (
-        dataset, kind, appid, account, conn_id, cause, cure, days, run_id,
-        opened_at, seen_at, told_at
+        dataset, identity, severity, kind, appid, account, conn_id, cause, cure, days,
+        opened_at, news_at, told_at
     )
     SELECT
-        %(dataset)s, 'rejected', appid, name, conn_id,
+        %(dataset)s, 'rejected ' || appid, 'warning', 'rejected', appid, name, conn_id,
         'share_user is a text, not a whole number from 0 to 9223372036854775807',
         'wait for an answer that fits; if final, refetch; or fix the parser and replay',
-        ARRAY[%(today)s::date - 4], 'scheduled__' || %(today)s::date || 'T00:30:00+00:00',
+        ARRAY[%(today)s::date - 4],
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC',
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()
     FROM weixin.dim_account
