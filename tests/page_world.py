@@ -195,7 +195,8 @@ _OPEN_INCIDENT = f"""
         error_code, opened_at, news_at, told_at
     )
     SELECT
-        %(dataset)s, account.appid, 'failure', %(kind)s, account.appid, account.name, account.conn_id, %(cause)s, %(cure)s,
+        %(dataset)s, account.appid, 'failure', %(kind)s, account.appid, account.name,
+        account.conn_id, %(cause)s, %(cure)s,
         ARRAY(
             SELECT %(today)s::date - back FROM generate_series(1, %(since)s) AS back ORDER BY 1
         ),
