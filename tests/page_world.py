@@ -10,7 +10,7 @@ from weixin_etl.rules import OFFLINE
 
 IN_TROUBLE = {
     "blocked": (
-        "call_refused",
+        "configuration",
         40164,
         "this machine's IP is not on the account's whitelist",
         "add 203.0.113.7 to the IP whitelist in WeChat's console",
@@ -218,19 +218,6 @@ _CLOSED_INCIDENT = """
         (%(today)s::date - 2 + time '01:31') AT TIME ZONE 'UTC', now(),
         (%(today)s::date - 2 + time '02:07') AT TIME ZONE 'UTC', now()
     );
-    INSERT INTO weixin.incident (
-        dataset, identity, severity, kind, appid, account, conn_id, cause, cure, days,
-        opened_at, news_at, told_at
-    )
-    SELECT
-        %(dataset)s, 'rejected ' || appid, 'warning', 'rejected', appid, name, conn_id,
-        'share_user is a text, not a whole number from 0 to 9223372036854775807',
-        'wait for an answer that fits; if final, refetch; or fix the parser and replay',
-        ARRAY[%(today)s::date - 4],
-        (%(today)s::date + time '00:33') AT TIME ZONE 'UTC',
-        (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()
-    FROM weixin.dim_account
-    WHERE appid = 'wx0003';
     INSERT INTO weixin.fact_history (
         dataset, appid, item, stat_date, changed_at, replaced_at, cause, row
     )
@@ -272,7 +259,7 @@ _TROUBLE = f"""
     UPDATE weixin.coverage AS coverage
     SET
         error_kind = 'endpoint_offline', error_code = %(offline)s,
-        error = 'WeChat took the endpoint offline', cure = 'use the DAG of its successor',
+        error = 'WeChat took this endpoint offline', cure = 'use the successor',
         settled = NULL
     FROM ({_ACCOUNT}) AS account
     WHERE

@@ -163,7 +163,7 @@ def view(
 def _in_trouble(of: Figures, airflow: Airflow) -> list[str]:
     """The accounts that have a day that is not in."""
     found = status.read(of.connection, airflow, now=of.now, datasets=[of.dataset])
-    return [account.facts.appid for account in found.accounts if not account.is_healthy]
+    return [it.facts.appid for it in found.accounts if it.days_not_in or not it.is_healthy]
 
 
 def _row(
