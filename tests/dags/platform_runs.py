@@ -8,8 +8,8 @@ from dag_runs import PlatformDag
 from sqlalchemy import Engine
 
 from weixin_etl import clock
-from weixin_etl.trouble import status
-from weixin_etl.trouble.troubles import Trouble
+from weixin_etl.health import status
+from weixin_etl.health.troubles import Trouble
 from weixin_sandbox import Account, Sandbox
 
 OF_PLATFORM = "/cgi-bin/component/"

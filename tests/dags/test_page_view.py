@@ -7,8 +7,8 @@ from dag_runs import DailyDag
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.health.at_work import Airflow
 from weixin_etl.model import State
-from weixin_etl.trouble.at_work import Airflow
 
 MORNING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 AT_WORK_NOWHERE = Airflow({})
@@ -62,9 +62,9 @@ def test_an_account_is_found_however_its_connection_is_spelt(
 
 def test_calendar_story_and_status_say_the_same_word(daily: DailyDag, warehouse: Engine) -> None:
     """For every day at the same minute; beside it, and apart, how the last attempt ended."""
+    from weixin_etl.health import status
     from weixin_etl.orchestration.page import calendar
     from weixin_etl.orchestration.page.reader import Figures
-    from weixin_etl.trouble import status
 
     noon = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
     with warehouse.begin() as connection:

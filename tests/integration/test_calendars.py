@@ -25,6 +25,7 @@ from weixin_etl.api.client import Answer
 from weixin_etl.api.client import Refusal as Refused
 from weixin_etl.api.errors import ConfigurationError, UnreachableError, from_errcode
 from weixin_etl.datasets import DATASETS, Dataset, Rows
+from weixin_etl.health import status
 from weixin_etl.model import (
     COVERAGE,
     Account,
@@ -38,7 +39,6 @@ from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
-from weixin_etl.trouble import status
 from weixin_etl.warehouse.statements import coverage_of
 
 SETTINGS = Settings(concurrency=1, catch_up_days=CATCH_UP_DAYS, daily_calls=0)

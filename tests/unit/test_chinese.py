@@ -15,8 +15,8 @@ import pytest
 
 import weixin_etl
 from weixin_etl.api import errors
+from weixin_etl.health import chinese
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.trouble import chinese
 from weixin_etl.warehouse import errors as errors_of_warehouse
 
 PACKAGE = Path(weixin_etl.__file__).parent

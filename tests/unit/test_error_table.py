@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from weixin_etl.trouble import chinese
-from weixin_etl.trouble.error_table import table
+from weixin_etl.health import chinese
+from weixin_etl.health.error_table import table
 
 PAGES = Path(__file__).parents[2] / "docs/operating"
 
@@ -18,7 +18,7 @@ PAGES = Path(__file__).parents[2] / "docs/operating"
 def test_the_documented_table_is_that_of_the_errors(
     page: str, argument: str, said: Callable[[str], str]
 ) -> None:
-    """`python -m weixin_etl.trouble.error_table` prints it anew."""
+    """`python -m weixin_etl.health.error_table` prints it anew."""
     _, _, after = (PAGES / page).read_text().partition(f"error_table{argument}` -->\n")
     documented, _, _ = after.partition("\n<!-- end of errors -->")
 

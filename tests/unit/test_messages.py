@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+from weixin_etl.health.incidents import Incident
+from weixin_etl.health.messages import Installation, compose, direct
+from weixin_etl.health.troubles import Severity
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.trouble.incidents import Incident
-from weixin_etl.trouble.messages import Installation, compose, direct
-from weixin_etl.trouble.troubles import Severity
 
 HERE = Installation("http://airflow.example/weixin/", "production")
 OPENED = datetime(2026, 11, 24, 1, tzinfo=UTC)

@@ -12,8 +12,8 @@ from airflow.utils.state import DagRunState
 from sqlalchemy import select
 
 from weixin_etl.datasets import Dataset
+from weixin_etl.health.at_work import Airflow, DagState
 from weixin_etl.orchestration.tasks.alerts import CONN_ID as ALERTS
-from weixin_etl.trouble.at_work import Airflow, DagState
 
 AT_WORK = (DagRunState.QUEUED, DagRunState.RUNNING)
 

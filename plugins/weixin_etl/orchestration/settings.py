@@ -162,7 +162,7 @@ def language() -> str:
     Raises:
         ValueError: the setting is neither.
     """
-    from weixin_etl.trouble import chinese
+    from weixin_etl.health import chinese
 
     written: str = _values()["language"]
     if written not in ("en", chinese.LANGUAGE):

@@ -14,14 +14,14 @@ from support import rows
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
+from weixin_etl.health import incidents, status
+from weixin_etl.health.at_work import Airflow, DagState
+from weixin_etl.health.messages import Installation, Message, tell
+from weixin_etl.health.note import Judged, Note, record
+from weixin_etl.health.status import Status
+from weixin_etl.health.troubles import Severity
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.trouble import incidents, status
-from weixin_etl.trouble.at_work import Airflow, DagState
-from weixin_etl.trouble.messages import Installation, Message, tell
-from weixin_etl.trouble.note import Judged, Note, record
-from weixin_etl.trouble.status import Status
-from weixin_etl.trouble.troubles import Severity
 
 DATASET, DETAIL = DATASETS["article_total"], DATASETS["article_total_detail"]
 DAY, FIRST = timedelta(days=1), date(2026, 11, 9)

@@ -7,14 +7,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
+from weixin_etl.health import status
+from weixin_etl.health.at_work import Airflow
+from weixin_etl.health.troubles import Severity, Trouble
 from weixin_etl.model import State
 from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.commands import outside
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
 from weixin_etl.text import counted
-from weixin_etl.trouble import status
-from weixin_etl.trouble.at_work import Airflow
-from weixin_etl.trouble.troubles import Severity, Trouble
 from weixin_etl.warehouse import WarehouseError
 
 HEALTHY, UNHEALTHY, UNKNOWN, RETRYING = 0, 1, 2, 3

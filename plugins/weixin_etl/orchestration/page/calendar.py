@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from weixin_etl import clock
+from weixin_etl.health import status
+from weixin_etl.health.at_work import Airflow
+from weixin_etl.health.days import AccountDays, ending, pairs_by_account
 from weixin_etl.model import Coverage, State
 from weixin_etl.orchestration.page.reader import Figures, in_language, told
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import OFFLINE
-from weixin_etl.trouble import status
-from weixin_etl.trouble.at_work import Airflow
-from weixin_etl.trouble.days import AccountDays, ending, pairs_by_account
 
 ACCOUNTS_PER_PAGE = 25
 DAYS_PER_PAGE = 35

@@ -7,15 +7,15 @@ from datetime import date, datetime
 from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.health import status
+from weixin_etl.health.status import AccountStatus, Status
+from weixin_etl.health.troubles import Finding, Trouble
 from weixin_etl.model import State
 from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
 from weixin_etl.orchestration.page import airflow_ui
 from weixin_etl.orchestration.page.reader import Language, title, told
 from weixin_etl.problem import ProblemKind
-from weixin_etl.trouble import status
-from weixin_etl.trouble.status import AccountStatus, Status
-from weixin_etl.trouble.troubles import Finding, Trouble
 from weixin_etl.warehouse import WarehouseError
 
 Shown = dict[str, object]

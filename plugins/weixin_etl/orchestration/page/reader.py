@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.health import chinese
 from weixin_etl.orchestration.connections.warehouse import open_reader, reading
 from weixin_etl.problem import Problem
-from weixin_etl.trouble import chinese
 from weixin_etl.warehouse import statement
 
 Name = Annotated[str, Query(min_length=1, max_length=300)]

@@ -19,15 +19,15 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.health import messages
+from weixin_etl.health.messages import Installation, Message, Send
+from weixin_etl.health.note import Note, ended_by_airflow, record
 from weixin_etl.model import Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import PAGE
 from weixin_etl.orchestration.tasks import run_context
 from weixin_etl.problem import Problem, ProblemKind, program_fault
-from weixin_etl.trouble import messages
-from weixin_etl.trouble.messages import Installation, Message, Send
-from weixin_etl.trouble.note import Note, ended_by_airflow, record
 from weixin_etl.warehouse import WarehouseError, diagnosed, require_migrated
 
 if TYPE_CHECKING:

@@ -13,6 +13,8 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from weixin_etl import clock, rules
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
+from weixin_etl.health import incidents
+from weixin_etl.health.note import Judged, Note
 from weixin_etl.model import Batch, ConfiguredAccount, ParameterError, Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections import accounts
@@ -27,8 +29,6 @@ from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import one_line
-from weixin_etl.trouble import incidents
-from weixin_etl.trouble.note import Judged, Note
 
 log = logging.getLogger(__name__)
 

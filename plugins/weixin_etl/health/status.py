@@ -15,14 +15,11 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.model import State
-from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.text import counted
-from weixin_etl.trouble import incidents
-from weixin_etl.trouble.at_work import Airflow, Progress, RunAtWork, progress, runs_at_work
-from weixin_etl.trouble.days import AccountDays, pairs_by_account
-from weixin_etl.trouble.incidents import Incident
-from weixin_etl.trouble.troubles import (
+from weixin_etl.health import incidents
+from weixin_etl.health.at_work import Airflow, Progress, RunAtWork, progress, runs_at_work
+from weixin_etl.health.days import AccountDays, pairs_by_account
+from weixin_etl.health.incidents import Incident
+from weixin_etl.health.troubles import (
     AccountFacts,
     Finding,
     Severity,
@@ -30,6 +27,9 @@ from weixin_etl.trouble.troubles import (
     judge,
     nothing_collected,
 )
+from weixin_etl.model import State
+from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.text import counted
 from weixin_etl.warehouse import statement
 
 RECENTLY = timedelta(days=7)

@@ -13,11 +13,11 @@ from enum import StrEnum
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
+from weixin_etl.health.at_work import Airflow, DagState, Progress
+from weixin_etl.health.days import AccountDays
 from weixin_etl.model import Coverage, State, connection_of
 from weixin_etl.problem import Problem, ProblemKind, days_of
 from weixin_etl.rules import OFFLINE, due_morning
-from weixin_etl.trouble.at_work import Airflow, DagState, Progress
-from weixin_etl.trouble.days import AccountDays
 
 OVERDUE = timedelta(minutes=30)
 """So long after its time a run that does not exist is missing."""

@@ -17,11 +17,11 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
+from weixin_etl.health import chinese
+from weixin_etl.health.incidents import STALE, TASKS, Incident
+from weixin_etl.health.troubles import Severity
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.text import counted
-from weixin_etl.trouble import chinese
-from weixin_etl.trouble.incidents import STALE, TASKS, Incident
-from weixin_etl.trouble.troubles import Severity
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)

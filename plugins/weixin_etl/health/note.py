@@ -8,13 +8,13 @@ from enum import Enum, auto
 import msgspec
 from sqlalchemy import Connection, Engine
 
+from weixin_etl.health import incidents
+from weixin_etl.health.at_work import progress
+from weixin_etl.health.incidents import Incident
+from weixin_etl.health.status import read_facts
+from weixin_etl.health.troubles import Severity, Trouble, judge
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.trouble import incidents
-from weixin_etl.trouble.at_work import progress
-from weixin_etl.trouble.incidents import Incident
-from weixin_etl.trouble.status import read_facts
-from weixin_etl.trouble.troubles import Severity, Trouble, judge
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import as_json
 

@@ -1,7 +1,7 @@
 """
 The operator's table of what can go wrong, in Markdown, for the manual.
 
-It is made of the errors themselves: `python -m weixin_etl.trouble.error_table` prints it, with
+It is made of the errors themselves: `python -m weixin_etl.health.error_table` prints it, with
 `zh-CN` behind it in Chinese.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from weixin_etl.api import errors
 from weixin_etl.api.errors import BY_CODE, WHAT_TO_CHANGE, Advice, ConfigurationError, WeixinError
-from weixin_etl.trouble import chinese
+from weixin_etl.health import chinese
 from weixin_etl.warehouse.errors import BY_SQLSTATE
 
 _HEAD = ("what happened", "errcode", "what to change", "asked again without your doing")

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
+from weixin_etl.health.troubles import Severity, Trouble
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.text import one_line
-from weixin_etl.trouble.troubles import Severity, Trouble
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_incidents
 from weixin_etl.warehouse.statements import as_json
