@@ -105,7 +105,7 @@ def probe(options: argparse.Namespace) -> int:
 
 
 def status(options: argparse.Namespace) -> int:
-    """Say whether figures are coming in: a line per problem; exit code 0, 1, or 2 if unknown."""
+    """Say whether figures come in: a line per problem; exit code 0, 1, 2 (unknown), 3 (retried)."""
     from weixin_etl.orchestration.commands.status import show_status
 
     return show_status([it for it in DATASETS.values() if options.dataset in (None, it.name)])

@@ -6,7 +6,7 @@ page, its `/health`, `weixin-etl status` and the messages all have its list.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,7 @@ from weixin_etl.health.days import AccountDays
 from weixin_etl.model import Coverage, State, connection_of
 from weixin_etl.problem import Problem, ProblemKind, days_of
 from weixin_etl.rules import OFFLINE, due_morning
+from weixin_etl.text import few_names
 
 OVERDUE = timedelta(minutes=30)
 """So long after its time a run that does not exist is missing."""
@@ -179,9 +180,9 @@ def judge(
     `airflow` is None when it can't be asked.
     """
     met = [_of_finding(it) for it in findings if not it.problem.days]
+    owned = _by_owner(findings)
     for account in accounts:
-        ours = [it for it in findings if it.dataset == account.dataset.name]
-        met += _of_account(account, ours, now)
+        met += _of_account(account, _found_of(account, owned), now)
     found = [*_together(met), *(_of_airflow(airflow, accounts, now, datasets) if airflow else ())]
     stopped = {it.dataset for it in found if it.is_broken and _is_of_all(it.problem)}
     found = [
@@ -236,8 +237,9 @@ def _as_one(met: Sequence[_Met]) -> Trouble:
     days = days_of(without) or days_of(one.problem for one in met)
     problem = replace(newest.problem, days=days)
     if len(names) > 1:
-        several = f"{names[0]} and {len(names) - 1} more"
-        problem = replace(problem, account=several, appid=None, conn_id="", subject=None)
+        problem = replace(
+            problem, account=few_names(names, 1), appid=None, conn_id="", subject=None
+        )
     if problem.kind is ProblemKind.DAYS_LOST and days:
         span = f"begin_date {days[0]} and end_date {days[-1]}"
         problem = replace(problem, cure=f"{problem.cure} with {span}")
@@ -254,16 +256,36 @@ def _as_one(met: Sequence[_Met]) -> Trouble:
 # ------------------------------------------------------------------------------------- of accounts
 
 
-def _of_account(
-    account: AccountFacts, findings: Sequence[Finding], now: datetime
-) -> Iterator[_Met]:
+Owned = Mapping[tuple[str | None, str], Sequence[Finding]]
+"""Findings by their dataset and account or connection."""
+
+
+def _by_owner(findings: Iterable[Finding]) -> Owned:
+    owned: dict[tuple[str | None, str], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        owner = finding.problem.appid or finding.problem.conn_id
+        owned[finding.dataset, owner].append(finding)
+    return owned
+
+
+def _found_of(account: AccountFacts, owned: Owned) -> list[Finding]:
+    """What is found of the account, or keeps its connection or platform from being asked."""
+    dataset, platform = account.dataset.name, connection_of(account.conn_id)
+    ours = dict.fromkeys([account.appid, account.conn_id])
+    found = [it for owner in ours for it in owned.get((dataset, owner), ())]
+    if platform not in ours:
+        of_platform = owned.get((dataset, platform), ())
+        found += [it for it in of_platform if it.problem.kind.is_of_connection]
+    return found
+
+
+def _of_account(account: AccountFacts, found: Sequence[Finding], now: datetime) -> Iterator[_Met]:
     """What is wrong with an account: with all of it, or with some days that are not in."""
     dataset, ours = account.dataset.name, frozenset([account.appid])
     if account.rejected_days:
         cure = "wait for an answer that fits; if final, refetch; or fix the parser and replay"
         problem = account.problem(ProblemKind.REJECTED, account.rejected_reason, cure)
         yield _Met(dataset, replace(problem, days=account.rejected_days), appids=ours)
-    found = [it for it in findings if _is_of(it.problem, account)]
     told: set[date] = set()
     for finding in found:
         left = _days_left(account, finding)
@@ -287,16 +309,6 @@ def _as_told(met: _Met, stops: Sequence[Finding]) -> _Met:
         return met
     problem = replace(stops[-1].problem, days=met.problem.days)
     return replace(met, problem=problem, severity=None, at=stops[-1].found_at)
-
-
-def _is_of(problem: Problem, account: AccountFacts) -> bool:
-    """Whether it is the account's, or keeps its connection or platform from being asked."""
-    if problem.appid:
-        return problem.appid == account.appid
-    ours = {account.conn_id}
-    if problem.kind.is_of_connection:
-        ours.add(connection_of(account.conn_id))
-    return bool(problem.conn_id) and problem.conn_id in ours
 
 
 def _days_left(account: AccountFacts, finding: Finding) -> set[date]:

@@ -36,11 +36,11 @@ def answers(path: Path) -> Path:
 def shown(engine: sqlalchemy.Engine, name: str) -> str | None:
     """The day's word in the page's calendar."""
     nothing = Airflow(dags={})
-    every = {"search": "", "offset": 0, "only_trouble": False}
     with engine.connect() as connection:
         figures = Figures(connection, DATASETS[name], clock.now())
-        (account,) = calendar.view(figures, nothing, last=DAY, days=1, **every).accounts
-    return account.states[0]
+        view = calendar.view(figures, nothing, last=DAY, search="", offset=0, only=False)
+    (row,) = view.rows
+    return row.cells[-1] and row.cells[-1].state
 
 
 assert all(it.__file__.startswith(FOLDER) for it in (weixin_etl, weixin_sandbox))

@@ -298,8 +298,8 @@ def test_a_file_cut_in_the_middle(
 
     assert capsys.readouterr() == (
         "9 answers loaded: 1 row new, 0 updated\n",
-        f"weixin-etl: {path}, line 10: it is not JSON: the file ends in the middle of it; mend it "
-        "and import the file again\n",
+        f"weixin-etl: {path}, line 10: it is not JSON: the file ends in the middle of it; correct "
+        "it and import the file again\n",
     )
     assert len(raw_answers(warehouse)) == 9
 
