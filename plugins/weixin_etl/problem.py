@@ -70,24 +70,24 @@ class ProblemKind(StrEnum):
     )
     NOT_READY = _common("not_ready", "{who}: figures not ready")
     DAILY_QUOTA = _account("daily_quota", "{who}: the day's quota is used up")
-    HELD_BACK = _common("held_back", "{who}: days held back for the quota", is_no_answer=True)
+    HELD_BACK = Kind("held_back", "{who}: days held back for the quota", is_no_answer=True)
     ENDPOINT_OFFLINE = _common("endpoint_offline", "{who}: endpoint retired")
     CONFIGURATION = _connection("configuration", "{who} refused")
     ACCOUNT_BLOCKED = _account("account_blocked", "{who} refused")
     WITHDRAWN = _account("withdrawn", "{who}: authorisation withdrawn", is_warning=True)
     PLATFORM = _connection("platform", "{who} gets no token", is_no_answer=True)
     CLOCK = _account("clock", "the clocks disagree", is_common=True, is_no_answer=True)
-    UNREADABLE = _common("unreadable", "{who}: unreadable answer")
+    UNREADABLE = Kind("unreadable", "{who}: unreadable answer")
     CALL_REFUSED = _common("call_refused", "{who} refused")
     PARAMETER = Kind("parameter", "{who}: wrong parameter", is_no_answer=True)
     WAREHOUSE = _common(
         "warehouse", "the warehouse does not work", is_retried=True, is_no_answer=True
     )
     WAREHOUSE_SETUP = _common("warehouse_setup", "the warehouse cannot be used", is_no_answer=True)
-    PROGRAM = _common("program", "{who}: program fault", is_retried=True, is_no_answer=True)
+    PROGRAM = Kind("program", "{who}: program fault", is_retried=True, is_no_answer=True)
     NOT_ASKED = _common("not_asked", "{who} not asked", is_retried=True, is_no_answer=True)
     RUN_LATE = Kind("run_late", "the daily run is late")
-    DAYS_LOST = _common("days_lost", "{who}: days lost")
+    DAYS_LOST = Kind("days_lost", "{who}: days lost")
     UNKNOWN_METRIC = Kind(
         "unknown_metric", "unknown metric {subject}", is_warning=True, is_momentary=True
     )

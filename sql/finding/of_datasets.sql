@@ -1,17 +1,34 @@
--- What tasks have found that coverage does not say: one row each, of some datasets.
+-- What tasks have found that coverage does not say: one row each, of some datasets. A day that was
+-- attempted since speaks for itself; a finding about days that all do counts no more.
 SELECT
-    dataset,
-    source,
-    kind,
-    appid,
-    subject,
-    account,
-    conn_id,
-    cause,
-    cure,
-    days,
-    error_code AS errcode,
-    found_at
+    finding.dataset,
+    finding.source,
+    finding.kind,
+    finding.appid,
+    finding.subject,
+    finding.account,
+    finding.conn_id,
+    finding.cause,
+    finding.cure,
+    unspoken.days,
+    finding.error_code AS errcode,
+    finding.found_at
 FROM weixin.finding
-WHERE dataset = any(:datasets)
-ORDER BY found_at, kind, account
+CROSS JOIN
+    LATERAL (
+        SELECT coalesce(array_agg(named.day ORDER BY named.day), '{}') AS days
+        FROM unnest(finding.days) AS named (day)
+        WHERE
+            NOT EXISTS (
+                SELECT FROM weixin.coverage
+                WHERE
+                    coverage.appid = finding.appid
+                    AND coverage.dataset = finding.dataset
+                    AND coverage.day = named.day
+                    AND coverage.attempted_at > finding.found_at
+            )
+    ) AS unspoken
+WHERE
+    finding.dataset = any(:datasets)
+    AND (finding.days = '{}' OR unspoken.days != '{}')
+ORDER BY finding.found_at, finding.kind, finding.account

@@ -1,5 +1,5 @@
 -- What a task has found: one row each, instead of what it found before. A task that has looked at
--- some accounts only replaces what is theirs, and what is of no account.
+-- some accounts only replaces what is theirs.
 WITH gone AS (
     DELETE FROM weixin.finding
     WHERE
@@ -9,7 +9,6 @@ WITH gone AS (
             cast(:looked AS text[]) IS NULL
             OR appid = any(:looked)
             OR conn_id = any(:looked)
-            OR (appid IS NULL AND conn_id = '')
         )
 )
 

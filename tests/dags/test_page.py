@@ -41,7 +41,9 @@ BESIDES = """
     SELECT 'manual__1', 'article_total', 'wx0003', date '2026-11-14' + n, '2026-11-24 03:59+00', 0
     FROM generate_series(0, 5) AS n;
     UPDATE weixin.coverage
-    SET settled = 'given_up', error_kind = 'unreadable', error = 'no JSON'
+    SET
+        settled = NULL, ready_at = NULL, error_kind = 'call_refused', error_code = 48009,
+        error = 'WeChat does not accept the call'
     WHERE appid IN ('wx0001', 'wx0002') AND day = '2026-09-01';
     INSERT INTO weixin.incident (
         incident_id, dataset, identity, severity, kind, account, conn_id, cause, cure, days,
@@ -49,8 +51,8 @@ BESIDES = """
     )
     OVERRIDING SYSTEM VALUE
     VALUES (
-        902, 'article_total', 'unreadable', 'warning', 'unreadable', '', '', '', '', '{}', now(),
-        now()
+        902, 'article_total', 'call_refused 48009', 'failure', 'call_refused', '', '', '', '', '{}',
+        now(), now()
     )
 """
 """A run of six days, four of which are final; and two accounts with the same problem."""
@@ -231,7 +233,7 @@ def test_a_messages_link_shows_its_account_among_others(visit: Visit) -> None:
     """One cause of many accounts is one card, which opens for the one of the link."""
     page = visit(width=390).opens("#problem-902")
 
-    card = page.locator(".card.warning", has_text="and 1 more")
+    card = page.locator(".card.failure", has_text="and 1 more")
     expect(card.locator("summary")).to_have_text("Which 2 accounts")
     expect(card).to_contain_text("秋月")
     expect(page.locator(".card:target")).to_contain_text("夏雨 and 1 more")

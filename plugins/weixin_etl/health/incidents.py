@@ -20,7 +20,6 @@ from weixin_etl.health.troubles import Severity, Trouble
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.locks import lock_incidents
 from weixin_etl.warehouse.statements import as_json
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,6 @@ STALE = timedelta(days=3)
 """What began or ended so long ago, and nobody could be told of it, is not told."""
 MOST_INCIDENTS = 2000
 _MOST_LINES = 20
-_LOCK_WAIT = "SET LOCAL lock_timeout = '60s'"
 _MOST_UNKNOWN = 20
 """Metrics that are named; an endpoint has some thirty in all."""
 _LONGEST_METRIC = 60
@@ -106,7 +104,7 @@ def changes(
     for trouble in found:
         incident = before.get(trouble.identity)
         if trouble.severity in (Severity.FAILURE, Severity.WARNING) and not (
-            incident and incident.closed_at
+            incident and (incident.closed_at or _says_less(trouble, incident))
         ):
             did.met.append((trouble, _is_news(trouble, incident)))
     for incident in before.values():
@@ -123,10 +121,21 @@ def _is_end_told(incident: Incident, collected: Collection[str]) -> bool:
     return not is_only_to_know and (appid is None or appid in collected)
 
 
+def _says_less(trouble: Trouble, incident: Incident) -> bool:
+    """Whether it is no answer, and the incident is: what is to be mended is still known."""
+    return trouble.problem.kind.is_no_answer and not incident.problem.kind.is_no_answer
+
+
 def _may_be_there(incident: Incident, found: Iterable[Trouble]) -> bool:
     """Whether it is only unknown: what is no answer says nothing about what is wrong besides."""
     appid, kind = incident.problem.appid, incident.problem.kind
-    unanswered = (it.appids for it in found if it.is_broken and it.problem.kind.is_no_answer)
+    unanswered = (
+        it.appids
+        for it in found
+        if it.is_broken
+        and it.problem.kind.is_no_answer
+        and it.problem.kind is not ProblemKind.NOT_ASKED
+    )
     return not kind.is_no_answer and any(appid is None or appid in them for them in unanswered)
 
 
@@ -135,6 +144,8 @@ def _is_news(trouble: Trouble, incident: Incident | None) -> bool:
     if incident is None:
         return True
     now, before = trouble.problem, incident.problem
+    if incident.severity is Severity.WARNING and trouble.is_broken:
+        return True
     is_other = now.errcode and before.errcode and now.errcode != before.errcode
     return (now.kind is not before.kind or bool(is_other)) and not now.kind.is_no_answer
 
@@ -148,9 +159,7 @@ def record(
     ends: Callable[[Incident], bool],
     collected: Collection[str],
 ) -> None:
-    """Write what the troubles of a dataset change; one process at a time."""
-    connection.exec_driver_sql(_LOCK_WAIT)
-    lock_incidents(connection, dataset.name)
+    """Write what the troubles of a dataset change; the caller holds its lock."""
     momentary = [it.identity for it in found if it.problem.kind.is_momentary]
     values = {"dataset": dataset.name, "momentary": momentary}
     rows = connection.execute(statement("incident/known.sql"), values)

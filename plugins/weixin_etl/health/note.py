@@ -16,6 +16,7 @@ from weixin_etl.health.troubles import Severity, Trouble, judge
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.locks import lock_incidents
 from weixin_etl.warehouse.statements import as_json
 
 
@@ -47,9 +48,14 @@ class Note:
     """What is told once and never again."""
 
 
+_LOCK_WAIT = "SET LOCAL lock_timeout = '60s'"
+
+
 def record(warehouse: Engine, note: Note) -> None:
-    """Write down what a task has found, and what that changes for people."""
+    """Write down what a task has found, and what that changes for people; one process at a time."""
     with warehouse.begin() as connection:
+        connection.exec_driver_sql(_LOCK_WAIT)
+        lock_incidents(connection, note.run.dataset.name)
         for source, problems in note.found.items():
             _replace(connection, note, source, problems)
         troubles, collected = _judged(connection, note)
@@ -97,7 +103,8 @@ def _ends(note: Note, incident: Incident) -> bool:
         case Judged.ALL:
             return True
         case Judged.ACCOUNTS:
-            return incident.problem.appid in (note.looked or ())
+            problem = incident.problem
+            return not problem.kind.is_common and problem.appid in (note.looked or ())
         case Judged.NOTHING:
             return False
 

@@ -195,7 +195,8 @@ def read_facts(
     Two statements, and two per dataset.
     """
     today = clock.beijing_date(now)
-    rows = connection.execute(statement("status/accounts.sql"), {"today": today}).mappings().all()
+    read = connection.execute(statement("status/accounts.sql"), {"today": today})
+    rows = read.mappings().all()
     collected = {(row["dataset"], row["appid"]) for row in rows}
     wanted = [row for row in rows if appids is None or row["appid"] in appids]
     facts: list[AccountFacts] = []

@@ -77,15 +77,18 @@ def identity(problem: Problem) -> str:
     """
     What is told apart: the kind, where one act ends it for all accounts; else the account.
 
-    Of an account, a warning is told apart from what is broken.
+    What keeps a whole account from being asked is one, whatever its kind.
     """
-    kind, subject = problem.kind, problem.subject or ""
+    kind, whose = problem.kind, problem.appid or problem.subject or ""
     if kind is ProblemKind.CALL_REFUSED:
         return f"{kind} {problem.errcode}"
     if kind.is_common:
-        return f"{kind} {subject}".strip() if kind is ProblemKind.PROGRAM else str(kind)
-    whose = problem.appid or subject or str(kind)
-    return f"{kind} {whose} {subject}".strip() if kind.is_warning else whose
+        return str(kind)
+    return whose if kind.is_of_account and not kind.is_warning else f"{kind} {whose}".strip()
+
+
+Owner = tuple[str | None, str]
+"""A dataset, and an account or a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,11 @@ class Finding:
     """The task."""
     problem: Problem
     found_at: datetime
+
+    @property
+    def owner(self) -> Owner:
+        """Whose it is."""
+        return self.dataset, self.problem.appid or self.problem.conn_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +187,10 @@ def judge(
     Days that nobody asked for follow from what keeps runs from asking, where that is known.
     `airflow` is None when it can't be asked.
     """
-    met = [_of_finding(it) for it in findings if not it.problem.days]
-    owned = _by_owner(findings)
+    known: dict[Owner, AccountFacts] = {(it.dataset.name, it.appid): it for it in accounts}
+    left = [it for it in findings if not _is_answered(it, known)]
+    met = [_of_finding(it) for it in left if not (it.problem.days and it.owner in known)]
+    owned = _by_owner(left)
     for account in accounts:
         met += _of_account(account, _found_of(account, owned), now)
     found = [*_together(met), *(_of_airflow(airflow, accounts, now, datasets) if airflow else ())]
@@ -192,7 +202,16 @@ def judge(
         or not ({it.dataset, None} & stopped)
         or _is_of_all(it.problem)
     ]
+    paused = {it.dataset.name for it in accounts if it.is_paused}
+    found = [it for it in found if it.severity is Severity.NOTE or it.dataset not in paused]
     return sorted(found, key=lambda it: ([*Severity].index(it.severity), _reach(it)))
+
+
+def _is_answered(finding: Finding, known: Mapping[Owner, AccountFacts]) -> bool:
+    """Whether an account of which no day is named has been answered since."""
+    account = known.get(finding.owner)
+    at = account.answered_at if account else None
+    return not finding.problem.days and at is not None and at > finding.found_at
 
 
 def _of_finding(finding: Finding) -> _Met:
@@ -240,7 +259,7 @@ def _as_one(met: Sequence[_Met]) -> Trouble:
         problem = replace(
             problem, account=few_names(names, 1), appid=None, conn_id="", subject=None
         )
-    if problem.kind is ProblemKind.DAYS_LOST and days:
+    if days and problem.cure.split()[-2:-1] == ["trigger"]:
         span = f"begin_date {days[0]} and end_date {days[-1]}"
         problem = replace(problem, cure=f"{problem.cure} with {span}")
     return Trouble(
@@ -256,19 +275,14 @@ def _as_one(met: Sequence[_Met]) -> Trouble:
 # ------------------------------------------------------------------------------------- of accounts
 
 
-Owned = Mapping[tuple[str | None, str], Sequence[Finding]]
-"""Findings by their dataset and account or connection."""
-
-
-def _by_owner(findings: Iterable[Finding]) -> Owned:
-    owned: dict[tuple[str | None, str], list[Finding]] = defaultdict(list)
+def _by_owner(findings: Iterable[Finding]) -> Mapping[Owner, Sequence[Finding]]:
+    owned: dict[Owner, list[Finding]] = defaultdict(list)
     for finding in findings:
-        owner = finding.problem.appid or finding.problem.conn_id
-        owned[finding.dataset, owner].append(finding)
+        owned[finding.owner].append(finding)
     return owned
 
 
-def _found_of(account: AccountFacts, owned: Owned) -> list[Finding]:
+def _found_of(account: AccountFacts, owned: Mapping[Owner, Sequence[Finding]]) -> list[Finding]:
     """What is found of the account, or keeps its connection or platform from being asked."""
     dataset, platform = account.dataset.name, connection_of(account.conn_id)
     ours = dict.fromkeys([account.appid, account.conn_id])
@@ -286,18 +300,17 @@ def _of_account(account: AccountFacts, found: Sequence[Finding], now: datetime) 
         cure = "wait for an answer that fits; if final, refetch; or fix the parser and replay"
         problem = account.problem(ProblemKind.REJECTED, account.rejected_reason, cure)
         yield _Met(dataset, replace(problem, days=account.rejected_days), appids=ours)
-    told: set[date] = set()
-    for finding in found:
-        left = _days_left(account, finding)
-        told |= left
-        if left:
-            problem = replace(finding.problem, days=tuple(sorted(left)))
-            yield _Met(dataset, problem, at=finding.found_at, appids=ours)
-    if account.days.is_retired:
+    told = {day: finding for finding in found for day in finding.problem.days}
+    for day, finding in sorted(told.items()):
+        pair = account.days.pairs.get(day)
+        problem, has_figures = replace(finding.problem, days=(day,)), bool(pair and pair.ready_at)
+        yield _Met(dataset, problem, None, finding.found_at, has_figures, ours)
+    is_retired = account.days.is_retired
+    if is_retired:
         yield replace(_retired(account, now), appids=ours)
     stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
     for day, pair in sorted(account.days.pairs.items()):
-        if day in told or (account.days.is_retired and _is_offline(pair)):
+        if day in told or (is_retired and _is_offline(pair)):
             continue
         if met := _of_day(account, day, pair, now):
             yield replace(_as_told(met, stops), appids=ours)
@@ -305,21 +318,10 @@ def _of_account(account: AccountFacts, found: Sequence[Finding], now: datetime) 
 
 def _as_told(met: _Met, stops: Sequence[Finding]) -> _Met:
     """Why a day is not as it should be: what keeps the whole account from being asked, if so."""
-    if not stops:
+    if not stops or met.how_bad is Severity.WARNING:
         return met
     problem = replace(stops[-1].problem, days=met.problem.days)
     return replace(met, problem=problem, severity=None, at=stops[-1].found_at)
-
-
-def _days_left(account: AccountFacts, finding: Finding) -> set[date]:
-    """The finding's days that are not final, and that were not answered since."""
-    pairs = account.days.pairs
-
-    def is_left(day: date) -> bool:
-        pair = pairs[day]
-        return not (pair and pair.ready_at and pair.ready_at > finding.found_at)
-
-    return {day for day in finding.problem.days if day in pairs and is_left(day)}
 
 
 def _is_offline(pair: Coverage | None) -> bool:
@@ -341,8 +343,8 @@ def _retired(account: AccountFacts, now: datetime) -> _Met:
     )
 
 
-_FAILING = {State.OPEN, State.LATE, State.LOST}
-"""Of a day that is called so, a failed attempt is why there are no figures."""
+_MOMENT = timedelta(minutes=1)
+"""Answers of calls that were in flight when another was refused come within it."""
 _NEEDS_SOMEBODY = {
     State.LATE: (
         ProblemKind.NOT_READY,
@@ -357,7 +359,6 @@ _NEEDS_SOMEBODY = {
     ),
 }
 """What is said of days that are not as they should be, if no attempt says why."""
-_ONLY_TO_KNOW = {State.LOST, State.GIVEN_UP}
 
 
 def _of_day(account: AccountFacts, day: date, pair: Coverage | None, now: datetime) -> _Met | None:
@@ -365,33 +366,42 @@ def _of_day(account: AccountFacts, day: date, pair: Coverage | None, now: dateti
     state = account.days.state(day, now)
     failed = _failure(account, state, pair)
     is_asked = day in account.being_asked
-    if failed is None and (state not in _NEEDS_SOMEBODY or is_asked):
-        return None
-    if failed is None and account.is_paused:
+    is_waiting = is_asked and bool(pair and pair.error_kind == ProblemKind.NOT_READY)
+    if failed is None and (state not in _NEEDS_SOMEBODY or (is_asked and not is_waiting)):
         return None
     problem = failed or _unattempted(account, state, pair, now)
-    severity = Severity.RETRYING if failed and failed.kind.is_retried and is_asked else None
     return _Met(
         account.dataset.name,
         replace(problem, days=(day,)),
-        Severity.WARNING if state in _ONLY_TO_KNOW else severity,
+        _how_bad(problem, state, is_asked=is_asked, has_failed=failed is not None),
         pair.attempted_at if pair else None,
         has_figures=bool(pair and pair.ready_at),
     )
+
+
+def _how_bad(
+    problem: Problem, state: State, *, is_asked: bool, has_failed: bool
+) -> Severity | None:
+    """None: as its kind says."""
+    if not has_failed and state in (State.LOST, State.GIVEN_UP):
+        return Severity.WARNING
+    is_mended = has_failed and problem.kind is ProblemKind.NOT_ASKED
+    is_tried = is_asked and (problem.kind.is_retried or problem.kind is ProblemKind.NOT_READY)
+    return Severity.RETRYING if is_mended or is_tried else None
 
 
 def _failure(account: AccountFacts, state: State, pair: Coverage | None) -> Problem | None:
     """
     Why the last attempt for a day failed, if that still matters.
 
-    What concerns a whole account does until the account is answered; else it does while the day
-    lacks figures. What was mended since is only asked for again.
+    What concerns a whole account does until the account is answered. What was mended since is only
+    asked for again.
     """
     if pair is None or pair.error_kind in (None, ProblemKind.NOT_READY) or state is State.FINAL:
         return None
     kind, at, answered_at = ProblemKind(pair.error_kind), pair.attempted_at, account.answered_at
-    is_over = kind.is_of_account and bool(at and answered_at and answered_at > at)
-    if state not in _FAILING and not (kind.is_of_account and not is_over):
+    is_over = kind.is_of_account and bool(at and answered_at and answered_at > at + _MOMENT)
+    if state is State.GIVEN_UP or (is_over and state not in (State.OPEN, State.LATE)):
         return None
     problem = account.problem(kind, pair.error or "the last attempt failed", pair.cure or "")
     if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
@@ -399,10 +409,9 @@ def _failure(account: AccountFacts, state: State, pair: Coverage | None) -> Prob
     if is_over and not kind.is_retried:
         cause = "not asked again since what stopped it is over"
         return account.problem(ProblemKind.NOT_ASKED, cause, "the next daily run asks again")
-    if state is State.LOST:
+    if state is State.LOST and problem.cure:
         ask = _NEEDS_SOMEBODY[State.LOST][2].format(dag_id=account.dataset.dag_id)
-        cure = f"{problem.cure}; then {ask}" if problem.cure else ask
-        return replace(problem, kind=ProblemKind.DAYS_LOST, cure=cure, errcode=pair.error_code)
+        problem = replace(problem, cure=f"{problem.cure}; then {ask}")
     return replace(problem, errcode=pair.error_code)
 
 

@@ -348,7 +348,7 @@ def test_days_that_are_lost_are_listed_until_somebody_brings_them_in(people: Peo
     assert listed.is_healthy
     assert [it.problem.cure for it in lost] == [
         "trigger weixin_article_total with begin_date 2026-11-09 and end_date 2026-11-10"
-    ]
+    ] * 2
     assert people.wrong(9) == [("unreadable", "warning", 1)]
 
 
@@ -363,7 +363,7 @@ def test_days_that_nobody_asked_for(people: People) -> None:
     assert (by_noon, at_noon) == ([], [("not_asked", "failure", 1)])
     assert [it.severity for it in when_paused.open] == [Severity.NOTE]
     assert when_paused.is_healthy
-    assert people.wrong(1, 13, at_work) == []
+    assert people.wrong(1, 13, at_work) == [("not_ready", "retrying", 1)]
 
 
 def test_what_stops_all_speaks_for_days_that_nobody_asked_for(people: People) -> None:
@@ -465,6 +465,67 @@ def test_three_hundred_accounts_refused_at_once_are_few_messages(people: People)
 
     assert people.titles == ["300 problems"]
     assert len(people.wrong(1)) == 300
+
+
+def test_a_refused_day_that_has_figures_is_told(people: People) -> None:
+    """The run is red for it, as long as WeChat refuses, though there is something to look at."""
+    people.morning(1, {"a": None, "b": None})
+    people.attempt(["a"], asked(0)[:1], at(1, 9), ProblemKind.CALL_REFUSED, error_code=61500)
+    people.check(1)
+
+    assert people.titles == ["号a refused"]
+
+
+def test_what_a_red_run_lacks_is_told_whatever_the_day(people: People) -> None:
+    """A final day asked for again, or an account that no daily run has: its check names them."""
+    people.execute("UPDATE weixin.coverage SET settled = 'final'")
+    final = Problem(ProblemKind.HELD_BACK, "held back", "lower it", "号a", "a", days=(FIRST - DAY,))
+    new = Problem(ProblemKind.PROGRAM, "KeyError", "report it", "号n", "n", days=(FIRST - DAY,))
+    manual = run(0, names_dates=True, is_scheduled=False)
+    people.note(Note(manual, at(0, 10), {"check": [final, new]}, ["a", "n"], Judged.ACCOUNTS))
+    people.tell(at(0, 11), is_last=True)
+
+    assert sorted(people.titles) == ["号a: days held back for the quota", "号n: program fault"]
+    people.attempt(["a", "n"], [FIRST - DAY], at(0, 12))
+    assert people.wrong(0, 12) == []
+
+
+def test_a_warning_hides_no_failure(people: People) -> None:
+    """Of another account, or of its own: it is told, though the warning is listed for ever."""
+    unreadable = {"kind": "unreadable", "error": "no JSON"}
+    people.attempt(["a"], asked(0)[:1], at(0, 10), settled="given_up", **unreadable)
+    people.check(0, when=at(0, 10, 1))
+    people.morning(1, {"a": None, "b": unreadable})
+
+    assert people.titles == ["号a: unreadable answer", "号b: unreadable answer"]
+
+
+def test_late_figures_that_a_run_waits_for_again_are_not_over(people: People) -> None:
+    """The next morning's first try finds them late still."""
+    people.ingest(1, {"a": LATE, "b": LATE}, when=at(1, 12))
+    people.check(1, when=at(1, 12, 1))
+    people.ingest(2, {"a": LATE, "b": LATE}, when=at(2, 8, 31), is_at_work=True)
+
+    assert people.titles == ["号a and 1 more: figures not ready"]
+
+
+def test_a_batch_says_nothing_about_what_others_have_in_common(people: People) -> None:
+    """Only the check of a daily run does; nor does a batch end what another batch has found."""
+    crashed = Problem(ProblemKind.PROGRAM, "KeyError", "report it", subject="ingest")
+    people.ingest(1, {"a": OFF, "b": OFF})
+    people.note(Note(run(1), at(1), {"ingest": [crashed]}, looked=()))
+    people.ingest(1, {"b": None}, when=at(1, 10))
+    people.note(Note(run(1), at(1, 10), {}, ["b"], Judged.ACCOUNTS), is_last=True)
+
+    assert people.titles == ["号a and 1 more unreachable", "ingest: program fault"]
+
+
+def test_what_is_answered_in_the_same_moment_hides_no_cause(people: People) -> None:
+    """Calls in flight are answered after the refusal that stops their account."""
+    people.attempt(["a"], asked(1)[:-1], at(1), **SECRET)
+    people.attempt(["a"], asked(1)[-1:], at(1) + timedelta(seconds=1))
+
+    assert people.wrong(1)[0][0] == "configuration"
 
 
 @pytest.mark.parametrize("seed", range(12))

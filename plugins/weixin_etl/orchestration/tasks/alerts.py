@@ -88,8 +88,9 @@ def task_failed(problem: Problem) -> None:
     task_id = context["ti"].task_id
     run = run_context.of(dataset, context)
     failed = failures(run, {task_id: problem})
-    # other batches of ingest may do their work
-    found = Note(run, clock.now(), failed, looked=() if task_id == "ingest" else None)
+    # what other batches of ingest, or an earlier try, have found stays
+    stays = task_id in ("ingest", "refresh_access_token")
+    found = Note(run, clock.now(), failed, looked=() if stays else None)
     note(found, is_last=task_id == "check")
 
 

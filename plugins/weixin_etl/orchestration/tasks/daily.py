@@ -1,8 +1,9 @@
 """The tasks as Airflow runs them: its context and XCom on one side, the verbs on the other."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from itertools import chain
 from typing import Any
 
@@ -162,6 +163,8 @@ def check(dataset: Dataset, asset: Any) -> None:
         for problem in [*filter(None, said.values()), *_not_planned(run, configured)]:
             log_problem(log, problem)
         found = alerts.failures(run, said)
+        if rules.is_daily(run, clock.beijing_date(clock.now())):
+            found[alerts.DEADLINE] = []
         alerts.note(Note(run, clock.now(), found, judged=Judged.ALL), is_last=True)
         raise _upstream_failed(failed)
     if run.dry_run:
@@ -173,17 +176,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     judgement = check_verb.check(work, configured, planned)
     days = {account.appid: account.days for account in planned}
     metrics.emit_freshness(run, warehouse, clock.now(), judgement, days)
-    unsaid = {ProblemKind.SILENT, ProblemKind.NOT_ASKED, ProblemKind.HELD_BACK}
-    ours = [
-        it
-        for it in [*judgement.not_in, *judgement.warnings]
-        if it.kind in unsaid or (it.kind.is_retried and not it.appid)
-    ]
-    found = {"check": ours, "report": [], **alerts.failures(run, _what_failed(context))}
-    if rules.is_daily(run, clock.beijing_date(clock.now())):
-        found[alerts.DEADLINE] = []
-    looked = [*days] if run.accounts else None
-    alerts.note(Note(run, clock.now(), found, looked, Judged.ALL), is_last=True)
+    alerts.note(_of_check(run, judgement, days, _what_failed(context)), is_last=True)
     if judgement.not_in:
         raise EndForGood(not_in(judgement.not_in))
     if failed:
@@ -191,6 +184,28 @@ def check(dataset: Dataset, asset: Any) -> None:
     changed = [day.isoformat() for day in judgement.changed_days]
     extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **judgement.totals}
     context["outlet_events"][asset].extra = extra
+
+
+def _of_check(
+    run: Run,
+    judgement: check_verb.Judgement,
+    days: Mapping[str, Collection[date]],
+    failed: Mapping[str, Problem | None],
+) -> Note:
+    """
+    Why the run is red, but for figures that are not ready, and accounts that list nothing new.
+
+    Only a daily run has looked at all accounts; if all is in, no batch lacks its work.
+    """
+    silent = [it for it in judgement.warnings if it.kind is ProblemKind.SILENT]
+    missing = [it for it in judgement.not_in if it.kind is not ProblemKind.NOT_READY]
+    found = {"check": [*missing, *silent], "report": [], **alerts.failures(run, failed)}
+    if not rules.is_daily(run, clock.beijing_date(clock.now())) or run.accounts:
+        return Note(run, clock.now(), found, [*days], Judged.ACCOUNTS)
+    found[alerts.DEADLINE] = []
+    if not judgement.not_in:
+        found["ingest"] = []
+    return Note(run, clock.now(), found, judged=Judged.ALL)
 
 
 def _planned(context: Context) -> Batch:
