@@ -111,7 +111,7 @@ def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: s
     Logged in by Airflow's own form, in Airflow's theme and language.
 
     Who opens a message's link logged out comes to its problem after the login. A link leads out of
-    Airflow's sandboxed frame to the run.
+    Airflow's sandboxed frame to the DAG.
     """
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
@@ -122,9 +122,9 @@ def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: s
         expect(page.locator(".card:target")).to_be_in_viewport()
         page.goto(f"{origin}/")
         page.get_by_role("link", name="WeChat articles").click()
-        inside(page).locator("a.airflow[href*='/runs/']").first.click()
-        # Airflow adds what the frame shows to its own address: the run must not be in the frame
-        page.wait_for_url(re.compile(rf"^{origin}/dags/{DAG}/runs/"), wait_until="commit")
+        inside(page).locator("a.airflow[href*='/dags/']").first.click()
+        # Airflow adds what the frame shows to its own address: the DAG must not be in the frame
+        page.wait_for_url(re.compile(rf"^{origin}/dags/{DAG}"), wait_until="commit")
 
         page.goto(f"{origin}/dags/{DAG}_detail")
         links = page.get_by_role("link", name="WeChat articles")
