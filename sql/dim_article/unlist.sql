@@ -1,4 +1,5 @@
 -- Articles of some pairs that the dataset's newest ready answer no longer lists: one row each.
+{% from "analytics/macros.jinja" import is_listed %}
 UPDATE weixin.dim_article AS article
 SET unlisted_since = article.unlisted_since || jsonb_build_object('{{ dataset.name }}', pair.at)
 FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS pair (
@@ -7,6 +8,5 @@ FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS pair (
 WHERE
     article.appid = pair.appid
     AND article.publication_date = pair.day
-    AND article.unlisted_since ? '{{ dataset.name }}'
-    AND article.unlisted_since ->> '{{ dataset.name }}' IS NULL
+    AND {{ is_listed("article", dataset) }}
     AND NOT article.msgid = any(pair.msgids)

@@ -2,7 +2,6 @@
 -- attempted since speaks for itself; a finding about days that all do counts no more.
 SELECT
     finding.dataset,
-    finding.source,
     finding.kind,
     finding.appid,
     finding.subject,

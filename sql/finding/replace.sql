@@ -1,5 +1,6 @@
 -- What a task has found: one row each, instead of what it found before. A task that has looked at
 -- some accounts only replaces what is theirs.
+{% from "incident/macros.jinja" import problem, problem_parts %}
 WITH gone AS (
     DELETE FROM weixin.finding
     WHERE
@@ -15,14 +16,7 @@ WITH gone AS (
 INSERT INTO weixin.finding (
     dataset,
     source,
-    kind,
-    appid,
-    subject,
-    account,
-    conn_id,
-    cause,
-    cure,
-    days,
+    {{ problem | join(",\n    ") }},
     error_code,
     run_id,
     found_at
@@ -30,25 +24,10 @@ INSERT INTO weixin.finding (
 SELECT
     :dataset,
     :source,
-    kind,
-    appid,
-    subject,
-    account,
-    conn_id,
-    cause,
-    cure,
-    days,
+    {{ problem | join(",\n    ") }},
     errcode,
     :run_id,
     :found_at
 FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS found (
-        kind text,
-        appid text,
-        subject text,
-        account text,
-        conn_id text,
-        cause text,
-        cure text,
-        days date[],
-        errcode integer
+        {{ problem_parts() }}
     )

@@ -19,7 +19,7 @@ def incident(number: int, kind: ProblemKind, *, has_ended: bool = False, **of: o
     closed_at = OPENED + timedelta(hours=1) if has_ended else None
     severity = Severity.WARNING if kind.is_warning else Severity.FAILURE
     told_at = OPENED if has_ended else None
-    times = {"opened_at": OPENED, "news_at": OPENED, "told_at": told_at, "closed_at": closed_at}
+    times = {"opened_at": OPENED, "told_at": told_at, "closed_at": closed_at}
     return Incident(number, "article_total", str(number), problem, severity, **times)
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -16,7 +17,7 @@ CATCH_UP_DAYS = 60
 """What holds for an account that no daily run has planned; analytics.coverage has it too."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AccountDays:
     """Some days of an account, and all else that `rules.state` asks for."""
 
@@ -29,7 +30,7 @@ class AccountDays:
     pairs: Mapping[date, Coverage | None]
     """None for a day that nobody has asked for."""
 
-    @property
+    @cached_property
     def is_retired(self) -> bool:
         """Whether WeChat has taken the endpoint offline for it."""
         return rules.is_retired({day: pair for day, pair in self.pairs.items() if pair})

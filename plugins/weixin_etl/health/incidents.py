@@ -28,6 +28,8 @@ TASKS = ("refresh_access_token", "plan", "ingest", "report", "check")
 """The subjects of problems of whole tasks."""
 STALE = timedelta(days=3)
 """What began or ended so long ago, and nobody could be told of it, is not told."""
+RECENTLY = timedelta(days=7)
+"""So long what is over is still listed."""
 MOST_INCIDENTS = 2000
 _MOST_LINES = 20
 _MOST_UNKNOWN = 20
@@ -45,11 +47,10 @@ class Incident:
     problem: Problem
     severity: Severity
     opened_at: datetime
-    news_at: datetime
-    """Since when there is something to tell."""
     told_at: datetime | None = None
     closed_at: datetime | None = None
-    closing_told_at: datetime | None = None
+    untold_since: datetime | None = None
+    """Since when a message about it is due, where that was asked for; None when none is."""
 
     @classmethod
     def of(cls, row: RowMapping) -> "Incident":
@@ -65,15 +66,6 @@ class Incident:
     def has_ended(self) -> bool:
         """Whether its end is what is to be told, or was."""
         return self.told_at is not None and self.closed_at is not None
-
-    @property
-    def untold_since(self) -> datetime | None:
-        """Since when a message about it is due; None where there is none."""
-        if self.has_ended:
-            return self.closed_at if self.closing_told_at is None else None
-        is_news = self.told_at is None or self.told_at < self.news_at
-        is_there = self.closed_at is None or self.problem.kind.is_momentary
-        return self.news_at if is_news and is_there else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +92,7 @@ def changes(
     is told that the trouble of another is over.
     """
     before, here = {it.identity: it for it in known}, {it.identity for it in found}
+    unanswered = [it.appids for it in found if _is_no_answer(it)]
     did = Changes()
     for trouble in found:
         incident = before.get(trouble.identity)
@@ -108,7 +101,7 @@ def changes(
         ):
             did.met.append((trouble, _is_news(trouble, incident)))
     for incident in before.values():
-        is_gone = incident.identity not in here and not _may_be_there(incident, found)
+        is_gone = incident.identity not in here and not _may_be_there(incident, unanswered)
         if not incident.closed_at and is_gone and ends(incident):
             did.over.append((incident, _is_end_told(incident, collected)))
     return did
@@ -126,16 +119,15 @@ def _says_less(trouble: Trouble, incident: Incident) -> bool:
     return trouble.problem.kind.is_no_answer and not incident.problem.kind.is_no_answer
 
 
-def _may_be_there(incident: Incident, found: Iterable[Trouble]) -> bool:
-    """Whether it is only unknown: what is no answer says nothing about what is wrong besides."""
+def _is_no_answer(trouble: Trouble) -> bool:
+    """Whether WeChat was asked in vain: that says nothing about what is wrong besides."""
+    kind = trouble.problem.kind
+    return trouble.is_broken and kind.is_no_answer and kind is not ProblemKind.NOT_ASKED
+
+
+def _may_be_there(incident: Incident, unanswered: Iterable[Collection[str]]) -> bool:
+    """Whether it is only unknown, as its account was asked in vain."""
     appid, kind = incident.problem.appid, incident.problem.kind
-    unanswered = (
-        it.appids
-        for it in found
-        if it.is_broken
-        and it.problem.kind.is_no_answer
-        and it.problem.kind is not ProblemKind.NOT_ASKED
-    )
     return not kind.is_no_answer and any(appid is None or appid in them for them in unanswered)
 
 
@@ -189,10 +181,14 @@ def _row(trouble: Trouble, *, is_news: bool) -> Mapping[str, object]:
     }
 
 
-def since(connection: Connection, datasets: Sequence[Dataset], at: datetime) -> list[Incident]:
-    """Open incidents, and those that have ended since; the newest first."""
-    names = [dataset.name for dataset in datasets]
-    values = {"datasets": names, "closed_since": at, "most": MOST_INCIDENTS}
+def known(connection: Connection, datasets: Sequence[Dataset], now: datetime) -> list[Incident]:
+    """Open incidents, and those that have ended lately; the newest first."""
+    values = {
+        "datasets": [dataset.name for dataset in datasets],
+        "closed_since": now - RECENTLY,
+        "stale_since": now - STALE,
+        "most": MOST_INCIDENTS,
+    }
     rows = connection.execute(statement("incident/since.sql"), values)
     return [Incident.of(row) for row in rows.mappings()]
 

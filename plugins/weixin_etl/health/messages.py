@@ -109,8 +109,7 @@ def tell(
     is told by the next look. With `may_wait`, none soon after another.
     """
     with warehouse.begin() as connection:
-        values = {"closed_since": now - STALE}
-        rows = connection.execute(statement("incident/untold.sql"), values)
+        rows = connection.execute(statement("incident/untold.sql"), {"stale_since": now - STALE})
         untold = [Incident.of(row) for row in rows.mappings()]
         if not untold or (may_wait and _is_soon(connection, now)) or not (send := sender()):
             return

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine
 from weixin_etl.health import incidents
 from weixin_etl.health.at_work import progress
 from weixin_etl.health.incidents import Incident
-from weixin_etl.health.status import read_facts
-from weixin_etl.health.troubles import Severity, Trouble, judge
+from weixin_etl.health.status import read_accounts, read_findings
+from weixin_etl.health.troubles import AccountFacts, Severity, Trouble, judge
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
@@ -84,13 +84,16 @@ def _replace(connection: Connection, note: Note, source: str, problems: Sequence
 
 def _judged(connection: Connection, note: Note) -> tuple[list[Trouble], Collection[str]]:
     """What is wrong now of what the note shows, and the accounts of which that is known."""
-    dataset = note.run.dataset
-    appids = {Judged.NOTHING: (), Judged.ACCOUNTS: note.looked, Judged.ALL: None}[note.judged]
-    at_work = progress(connection, dataset, [note.run.run_id] if note.is_at_work else [])
-    of_dataset = {dataset.name: at_work}
-    facts, found = read_facts(connection, [dataset], of_dataset, None, note.at, appids)
-    troubles = judge(facts, found, None, now=note.at, datasets=[dataset])
+    found = read_findings(connection, [note.run.dataset])
+    facts = [] if note.judged is Judged.NOTHING else _facts(connection, note)
+    troubles = judge(facts, found, None, now=note.at, datasets=[note.run.dataset])
     return troubles, {it.appid for it in facts}
+
+
+def _facts(connection: Connection, note: Note) -> list[AccountFacts]:
+    dataset, appids = note.run.dataset, note.looked if note.judged is Judged.ACCOUNTS else None
+    at_work = progress(connection, dataset, [note.run.run_id] if note.is_at_work else [])
+    return read_accounts(connection, [dataset], {dataset.name: at_work}, None, note.at, appids)
 
 
 def _told_once(note: Note, problem: Problem) -> Trouble:

@@ -32,8 +32,6 @@ from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.text import counted
 from weixin_etl.warehouse import statement
 
-RECENTLY = timedelta(days=7)
-"""So long what is over is still listed."""
 UNTOLD = timedelta(hours=1)
 """So long after its time a message that nobody got is missing."""
 _DAY = timedelta(days=1)
@@ -97,8 +95,9 @@ def read(
     at_work = {
         it.name: progress(connection, it, airflow.at_work(it) if airflow else []) for it in datasets
     }
-    facts, findings = read_facts(connection, datasets, at_work, airflow, now)
-    known = incidents.since(connection, datasets, now - RECENTLY)
+    facts = read_accounts(connection, datasets, at_work, airflow, now)
+    findings = read_findings(connection, datasets)
+    known = incidents.known(connection, datasets, now)
     found = assess(facts, findings, known, airflow, now=now, datasets=datasets)
     runs = [run for it in datasets for run in runs_at_work(it, at_work[it.name])]
     return replace(found, runs=tuple(runs))
@@ -123,8 +122,8 @@ def assess(
         found.append(nothing_collected(datasets, airflow))
     found += _untold(known, airflow.alerts, now) if airflow and airflow.alerts else []
     over = [_with_incident(it.trouble, it) for it in known if it.closed_at]
-    broken = [it for it in found if it.is_broken]
-    accounts = [_account(account, broken, airflow, now) for account in facts]
+    concerned = {(it.dataset, appid) for it in found if it.is_broken for appid in it.appids}
+    accounts = [_account(account, concerned, airflow, now) for account in facts]
     return Status(now, tuple(found), tuple(over), tuple(accounts))
 
 
@@ -136,7 +135,6 @@ def _with_incident(found: Trouble, known: Incident | None) -> Trouble:
         opened_at=known.opened_at,
         closed_at=known.closed_at,
         incident_id=known.incident_id,
-        untold_since=known.untold_since,
     )
 
 
@@ -155,7 +153,10 @@ def _untold(known: Sequence[Incident], alerts: str, now: datetime) -> list[Troub
 
 
 def _account(
-    facts: AccountFacts, broken: Sequence[Trouble], airflow: Airflow | None, now: datetime
+    facts: AccountFacts,
+    concerned: Collection[tuple[str | None, str]],
+    airflow: Airflow | None,
+    now: datetime,
 ) -> AccountStatus:
     days: dict[State, list[date]] = defaultdict(list)
     for day in sorted(facts.days.pairs):
@@ -172,28 +173,29 @@ def _account(
             else ()
         ),
         next_try_at=dag.next_run_at if dag and not dag.is_paused else None,
-        is_healthy=not any(
-            it.dataset == facts.dataset.name and facts.appid in it.appids for it in broken
-        ),
+        is_healthy=(facts.dataset.name, facts.appid) not in concerned,
     )
 
 
 # --------------------------------------------------------------------------------------- the facts
 
 
-def read_facts(
+def read_findings(connection: Connection, datasets: Sequence[Dataset]) -> list[Finding]:
+    """What tasks have found."""
+    names = [dataset.name for dataset in datasets]
+    found = connection.execute(statement("finding/of_datasets.sql"), {"datasets": names})
+    return [convert({**row, "problem": dict(row)}, Finding) for row in found.mappings()]
+
+
+def read_accounts(
     connection: Connection,
     datasets: Sequence[Dataset],
     at_work: Mapping[str, Sequence[Progress]],
     airflow: Airflow | None,
     now: datetime,
     appids: Collection[str] | None = None,
-) -> tuple[list[AccountFacts], list[Finding]]:
-    """
-    What is judged of all accounts, or of some; and what tasks have found.
-
-    Two statements, and two per dataset.
-    """
+) -> list[AccountFacts]:
+    """What is judged of all accounts, or of some: a statement, and one per dataset."""
     today = clock.beijing_date(now)
     read = connection.execute(statement("status/accounts.sql"), {"today": today})
     rows = read.mappings().all()
@@ -212,9 +214,7 @@ def read_facts(
             )
             for account in _of_dataset(connection, dataset, of_dataset, of_runs, today)
         )
-    names = [dataset.name for dataset in datasets]
-    found = connection.execute(statement("finding/of_datasets.sql"), {"datasets": names})
-    return facts, [convert({**row, "problem": dict(row)}, Finding) for row in found.mappings()]
+    return facts
 
 
 def _of_dataset(

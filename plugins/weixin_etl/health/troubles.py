@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
@@ -18,6 +19,7 @@ from weixin_etl.health.days import AccountDays
 from weixin_etl.model import Coverage, State, connection_of
 from weixin_etl.problem import Problem, ProblemKind, days_of
 from weixin_etl.rules import OFFLINE, due_morning
+from weixin_etl.run.check import CURE_OF_REJECTED
 from weixin_etl.text import few_names
 
 OVERDUE = timedelta(minutes=30)
@@ -54,8 +56,6 @@ class Trouble:
     closed_at: datetime | None = None
     incident_id: int | None = None
     """Its number in `weixin.incident`, if people are told of it."""
-    untold_since: datetime | None = None
-    """Since when a message about it is due that nobody got; None when there is none."""
 
     @property
     def identity(self) -> str:
@@ -96,8 +96,6 @@ class Finding:
     """What a task has found that coverage does not say: a row of `weixin.finding`."""
 
     dataset: str | None
-    source: str
-    """The task."""
     problem: Problem
     found_at: datetime
 
@@ -107,7 +105,7 @@ class Finding:
         return self.dataset, self.problem.appid or self.problem.conn_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AccountFacts:
     """What the warehouse has of an account in a dataset that daily runs collect."""
 
@@ -134,12 +132,12 @@ class AccountFacts:
     is_succeeded: bool = False
     """Whether daily runs collect it by the endpoint's successor as well."""
 
-    @property
+    @cached_property
     def being_asked(self) -> frozenset[date]:
         """The days that runs at work have yet to bring in."""
         return frozenset(day for asking in self.at_work for day in asking.days_left)
 
-    @property
+    @cached_property
     def answered_at(self) -> datetime | None:
         """When WeChat last answered it, of the days that are known."""
         answered = [pair.ready_at for pair in self.days.pairs.values() if pair and pair.ready_at]
@@ -163,6 +161,8 @@ class _Met:
     has_figures: bool = False
     """Whether there are figures of its day, of an earlier morning."""
     appids: frozenset[str] = frozenset()
+    dag_id: str = ""
+    """The DAG that a person triggers with its day, as no daily run asks for it any more."""
 
     @property
     def how_bad(self) -> Severity:
@@ -259,9 +259,9 @@ def _as_one(met: Sequence[_Met]) -> Trouble:
         problem = replace(
             problem, account=few_names(names, 1), appid=None, conn_id="", subject=None
         )
-    if days and problem.cure.split()[-2:-1] == ["trigger"]:
-        span = f"begin_date {days[0]} and end_date {days[-1]}"
-        problem = replace(problem, cure=f"{problem.cure} with {span}")
+    if newest.dag_id:
+        ask = f"trigger {newest.dag_id} with begin_date {days[0]} and end_date {days[-1]}"
+        problem = replace(problem, cure=f"{problem.cure}; then {ask}" if problem.cure else ask)
     return Trouble(
         problem,
         newest.dataset,
@@ -297,20 +297,19 @@ def _of_account(account: AccountFacts, found: Sequence[Finding], now: datetime) 
     """What is wrong with an account: with all of it, or with some days that are not in."""
     dataset, ours = account.dataset.name, frozenset([account.appid])
     if account.rejected_days:
-        cure = "wait for an answer that fits; if final, refetch; or fix the parser and replay"
-        problem = account.problem(ProblemKind.REJECTED, account.rejected_reason, cure)
-        yield _Met(dataset, replace(problem, days=account.rejected_days), appids=ours)
+        reason, days = account.rejected_reason, account.rejected_days
+        problem = account.problem(ProblemKind.REJECTED, reason, CURE_OF_REJECTED, *days)
+        yield _Met(dataset, problem, appids=ours)
     told = {day: finding for finding in found for day in finding.problem.days}
     for day, finding in sorted(told.items()):
         pair = account.days.pairs.get(day)
         problem, has_figures = replace(finding.problem, days=(day,)), bool(pair and pair.ready_at)
         yield _Met(dataset, problem, None, finding.found_at, has_figures, ours)
-    is_retired = account.days.is_retired
-    if is_retired:
+    if account.days.is_retired:
         yield replace(_retired(account, now), appids=ours)
     stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
     for day, pair in sorted(account.days.pairs.items()):
-        if day in told or (is_retired and _is_offline(pair)):
+        if day in told or (account.days.is_retired and _is_offline(pair)):
             continue
         if met := _of_day(account, day, pair, now):
             yield replace(_as_told(met, stops), appids=ours)
@@ -351,7 +350,7 @@ _NEEDS_SOMEBODY = {
         "not in by noon (Beijing)",
         "the next daily run asks again",
     ),
-    State.LOST: (ProblemKind.DAYS_LOST, "too old for daily runs", "trigger {dag_id}"),
+    State.LOST: (ProblemKind.DAYS_LOST, "too old for daily runs", ""),
     State.GIVEN_UP: (
         ProblemKind.UNREADABLE,
         "the answer can't be read",
@@ -376,6 +375,7 @@ def _of_day(account: AccountFacts, day: date, pair: Coverage | None, now: dateti
         _how_bad(problem, state, is_asked=is_asked, has_failed=failed is not None),
         pair.attempted_at if pair else None,
         has_figures=bool(pair and pair.ready_at),
+        dag_id=account.dataset.dag_id if state is State.LOST else "",
     )
 
 
@@ -409,9 +409,6 @@ def _failure(account: AccountFacts, state: State, pair: Coverage | None) -> Prob
     if is_over and not kind.is_retried:
         cause = "not asked again since what stopped it is over"
         return account.problem(ProblemKind.NOT_ASKED, cause, "the next daily run asks again")
-    if state is State.LOST and problem.cure:
-        ask = _NEEDS_SOMEBODY[State.LOST][2].format(dag_id=account.dataset.dag_id)
-        problem = replace(problem, cure=f"{problem.cure}; then {ask}")
     return replace(problem, errcode=pair.error_code)
 
 
@@ -427,7 +424,7 @@ def _unattempted(
     kind, cause, cure = _NEEDS_SOMEBODY[state]
     if kind is ProblemKind.NOT_READY and pair and pair.error:
         cause = pair.error
-    return account.problem(kind, cause, cure.format(dag_id=account.dataset.dag_id))
+    return account.problem(kind, cause, cure)
 
 
 # -------------------------------------------------------------------------------------- of Airflow

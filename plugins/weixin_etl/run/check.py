@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 COUNTS = ("calls", "inserted", "updated", "unchanged", "rejected")
 PAIRS_IN_LOG = 700
 """Up to so many pairs have a line each; of a longer run `weixin.run_report` has them."""
+CURE_OF_REJECTED = "wait for an answer that fits; if final, refetch; or fix the parser and replay"
 SILENT_DAYS = 30
 """So many answered days in a row that list nothing are worth a warning."""
 
@@ -119,7 +120,7 @@ def _rejected(connection: Connection, outcome: Outcome) -> list[Problem]:
             named[row.appid],
             ProblemKind.REJECTED,
             f"{row.reason}{f' and {row.part_count - 1} more' if row.part_count > 1 else ''}",
-            "wait for an answer that fits; if final, refetch; or fix the parser and replay",
+            CURE_OF_REJECTED,
             row.days,
         )
         for row in connection.execute(statement("rejected_row/of_pairs.sql"), values)

@@ -444,6 +444,20 @@ def test_what_no_receiver_took_is_told_later(people: People) -> None:
     assert people.titles == ["号a refused"]
 
 
+def test_an_end_that_nobody_got_in_days_is_no_problem_any_more(people: People) -> None:
+    """It is not told any more, either."""
+    people.morning(1, {"a": SECRET, "b": None})
+    people.is_up = False
+    people.morning(2, {"a": None, "b": None})
+    airflow = Airflow({DATASET.name: DagState()}, alerts="weixin_alerts")
+    before = [it.problem.cause for it in people.now(2, 12, airflow).open]
+    for day in (3, 4, 5, 6):
+        people.morning(day, {"a": None, "b": None})
+
+    assert before == ["1 message about incidents could not be delivered"]
+    assert people.now(6, 12, airflow).open == ()
+
+
 def test_two_runs_at_once_tell_nothing_twice(people: People) -> None:
     """Nor does a later one."""
     people.attempt(["a"], asked(1), at(1), **SECRET)

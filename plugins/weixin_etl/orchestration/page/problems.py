@@ -64,7 +64,7 @@ def current(datasets: Sequence[Dataset]) -> Status:
             return status.read(connection, airflow, now=now, datasets=datasets)
     except WarehouseError as error:
         problem = replace(of_reader(error).problem, kind=ProblemKind.WAREHOUSE)
-        known = [Finding(None, "", problem, now)]
+        known = [Finding(None, problem, now)]
         found = status.assess([], known, [], airflow, now=now, datasets=datasets)
         return replace(found, is_read=False)
 
