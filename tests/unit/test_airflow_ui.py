@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from weixin_etl.orchestration.page import airflow_ui
+from weixin_etl.orchestration.page.problems import place_in_airflow
 from weixin_etl.problem import Problem, ProblemKind
 
 OF_B = {"conn_id": "weixin_b", "appid": "wx1"}
@@ -29,7 +29,7 @@ def test_the_place_is_the_one_that_the_cure_is_about(
     """The connection to change, or the DAG."""
     problem = Problem(ProblemKind(kind), "the connection x", "correct the connection y", **of)
 
-    shown = airflow_ui.path(problem, "article_total")
+    shown = place_in_airflow(problem, "article_total")
 
     assert shown == {"b": "/connections?name_pattern=weixin_b"}.get(path, path)
-    assert airflow_ui.path(Problem(ProblemKind.RUN_LATE, "", "")) == ""
+    assert place_in_airflow(Problem(ProblemKind.RUN_LATE, "", "")) == ""

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
-from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.fold import KeptAnswer, kept_answers
 from weixin_etl.model import Pair, ParameterError
+from weixin_etl.text import few_names
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 
 _PAIRS_READ = 500
@@ -54,7 +54,7 @@ def answers_of_pair(
     """
     require_migrated(warehouse)
     with diagnosed(warehouse), warehouse.connect() as connection:
-        appid = appid_of(connection, account)
+        appid = _appid_of(connection, account)
         answers = list(kept_answers(connection, [dataset], [(appid, day)]))
     if not answers:
         raise ParameterError(
@@ -81,7 +81,7 @@ def count_selected(warehouse: Engine, selection: Selection) -> int:
 def _keys(warehouse: Engine, selection: Selection) -> dict[str, object]:
     """The selection as the statements take it."""
     with warehouse.connect() as connection:
-        appids = [appid_of(connection, name) for name in selection.accounts]
+        appids = [_appid_of(connection, name) for name in selection.accounts]
     return {
         "dataset": selection.dataset.name,
         "appids": appids or None,
@@ -108,3 +108,21 @@ def selected_pairs(warehouse: Engine, selection: Selection) -> Iterator[Pair]:
             yield after
         if len(rows) < _PAIRS_READ:
             return
+
+
+def _appid_of(connection: Connection, name: str) -> str:
+    """
+    The AppID of an account of the warehouse, by its AppID, its connection's id or its name.
+
+    Raises:
+        ParameterError: there is none, or several are called so.
+    """
+    found = connection.execute(statement("dim_account/named.sql"), {"name": name}).all()
+    if len(found) == 1:
+        return str(found[0].appid)
+    if found:
+        appids = ", ".join(row.appid for row in found)
+        raise ParameterError(f"several accounts are called {name}; give one's AppID: {appids}")
+    names = connection.exec_driver_sql("SELECT name FROM weixin.dim_account ORDER BY name")
+    known = few_names(list(names.scalars())) or "none yet"
+    raise ParameterError(f"no account of the warehouse is called {name}; there are: {known}")

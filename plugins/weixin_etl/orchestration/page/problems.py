@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from urllib.parse import quote
 
 from weixin_etl import clock
+from weixin_etl.api.errors import IN_CONNECTION
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import status
 from weixin_etl.health.status import AccountStatus, Status
 from weixin_etl.health.troubles import Finding, Trouble
-from weixin_etl.model import State
+from weixin_etl.model import State, connection_of
 from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
-from weixin_etl.orchestration.page import airflow_ui
 from weixin_etl.orchestration.page.reader import Language, title, told
-from weixin_etl.problem import ProblemKind
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import WarehouseError
 
 Shown = dict[str, object]
@@ -84,7 +85,7 @@ def card(listed: Trouble, language: Language) -> Card:
         until=listed.closed_at,
         dag_id=DATASETS[listed.dataset].dag_id if listed.dataset in DATASETS else "",
         errcode=problem.errcode,
-        path=airflow_ui.path(listed.problem, listed.dataset),
+        path=place_in_airflow(listed.problem, listed.dataset),
     )
 
 
@@ -114,7 +115,7 @@ def _problem(listed: Trouble) -> Shown:
         "day_count": len(problem.days),
         "error_code": problem.errcode,
         "opened_at": listed.opened_at,
-        "path": airflow_ui.path(problem, listed.dataset),
+        "path": place_in_airflow(problem, listed.dataset),
     }
 
 
@@ -138,3 +139,24 @@ def _account(account: AccountStatus) -> Shown:
         "calls_today": facts.calls_today,
         "next_try_at": account.next_try_at,
     }
+
+
+def place_in_airflow(problem: Problem, dataset: str | None = None) -> str:
+    """
+    The path below Airflow's address; empty where Airflow has nothing to show.
+
+    The connection that its cure is about; else the DAG.
+    """
+    if conn_id := _connection_to_change(problem):
+        return f"/connections?name_pattern={quote(conn_id, safe='')}"
+    return f"/dags/{DATASETS[dataset].dag_id}" if dataset in DATASETS else ""
+
+
+def _connection_to_change(problem: Problem) -> str:
+    """The connection that its cure is about; empty if it is about none."""
+    if problem.errcode is None:
+        is_its_own = problem.kind is ProblemKind.CONFIGURATION  # then not WeChat refuses it
+    else:
+        is_refused = problem.kind.is_of_connection
+        is_its_own = is_refused and problem.errcode in IN_CONNECTION
+    return problem.to_change or (connection_of(problem.conn_id) if is_its_own else "")
