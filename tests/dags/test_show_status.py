@@ -91,6 +91,8 @@ def test_what_keeps_airflow_from_working_and_telling_is_told(
         session.query(DagModel).filter_by(dag_id=DAG_ID).one().is_paused = True
     capsys.readouterr()
     code = main(["status"])
+    with create_session(scoped=False) as session:  # others look at the same Airflow
+        session.query(DagModel).filter_by(dag_id=DAG_ID).one().is_paused = False
 
     assert (without_receiver, code) == (0, 1)
     said = capsys.readouterr().out
