@@ -1,6 +1,5 @@
 """Programs that end with the command that started them, whatever ends it."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -11,8 +10,12 @@ from typing import TextIO
 
 import psutil
 
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
+_ENDING_WITH_STARTER = ("setpriv", "--pdeathsig", "TERM", "--")
+"""
+Has the kernel send SIGTERM when the starter ends, even by a kill that it can't notice.
+
+A `preexec_fn` could do it, but then Python runs hooks at the fork, and a Ctrl-C in one is lost.
+"""
 
 Process = subprocess.Popen[str]
 
@@ -24,7 +27,7 @@ def start(
 ) -> Process:
     """Start a program in a session of its own; what it says is its `stdout`, or the output."""
     return subprocess.Popen(
-        command,
+        [*_ENDING_WITH_STARTER, *command],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=output,
@@ -32,7 +35,6 @@ def start(
         text=True,
         errors="replace",
         start_new_session=True,
-        preexec_fn=_end_with_starter,
     )
 
 
@@ -56,14 +58,9 @@ def end(processes: Iterable[Process], patience_seconds: float) -> None:
 
 def at_the_terminal(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a program to its end, with the terminal and its Ctrl-C; its exit code."""
-    process = subprocess.Popen(command, env=environment, preexec_fn=_end_with_starter)
+    process = subprocess.Popen([*_ENDING_WITH_STARTER, *command], env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return process.wait()
     finally:
         process.terminate()
-
-
-def _end_with_starter() -> None:
-    """Have the kernel send SIGTERM when the starter ends, even by a kill that it can't notice."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

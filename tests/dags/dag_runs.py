@@ -152,6 +152,15 @@ class DailyDag:
         )
 
 
+def set_paused(*, is_paused: bool) -> None:
+    """Pause or unpause every DAG: of a paused one nobody hears that anything is wrong."""
+    from airflow.models import DagModel
+    from airflow.utils.session import create_session
+
+    with create_session(scoped=False) as session:
+        session.query(DagModel).update({"is_paused": is_paused})
+
+
 @dataclass
 class PlatformDag:
     """The DAG with the sandbox's third-party platform in its connection `weixin_platform`."""

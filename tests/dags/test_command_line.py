@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from dag_runs import WINDOW, DailyDag, Done, PlatformDag, asked, november
+from dag_runs import WINDOW, DailyDag, Done, PlatformDag, asked, november, set_paused
 from figures import loaded, truth
 from receivers import Receiver
 from secret_search import places, printed
@@ -86,6 +86,7 @@ def test_a_failing_run_leaves_no_secret_anywhere(
 
     sandbox.before_delivery = end
     done = dags_test("2026-11-24")
+    set_paused(is_paused=False)
 
     assert done.returncode == 1, done.stdout
     assert "DagRun failed" in done.stderr

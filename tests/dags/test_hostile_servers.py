@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dag_runs import WINDOW, DailyDag, november, rows
+from dag_runs import WINDOW, DailyDag, november, rows, set_paused
 from receivers import Receiver
 from rich.console import Console
 from sqlalchemy import Engine
@@ -67,6 +67,7 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
     daily.connect(who, account.base_url, "weixin_default")
 
     outcome = daily.run()
+    set_paused(is_paused=False)
     with warehouse.begin() as connection:
         connection.exec_driver_sql("UPDATE weixin.fact_article_total SET int_page_read_user = 9")
     file = tmp_path / "answers.jsonl"

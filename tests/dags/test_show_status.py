@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from dag_runs import DAG_ID, DailyDag
+from dag_runs import DAG_ID, DailyDag, set_paused
 from sqlalchemy import Engine
 
 from weixin_etl.cli import main
@@ -74,9 +74,6 @@ def test_what_keeps_airflow_from_working_and_telling_is_told(
     daily: DailyDag, warehouse: Engine, capsys: pytest.CaptureFixture[str]
 ):
     """By the one who watches from outside: no task runs, or its message reaches nobody."""
-    from airflow.models import DagModel
-    from airflow.utils.session import create_session
-
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO weixin.incident (dataset, identity, severity, kind, account, conn_id, "
@@ -87,12 +84,10 @@ def test_what_keeps_airflow_from_working_and_telling_is_told(
     without_receiver = main(["status"])
     daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", '{"conn_type": "apprise"}')
     daily.set("WEIXIN_NOW", "2026-11-24T10:40:00+08:00")
-    with create_session(scoped=False) as session:
-        session.query(DagModel).filter_by(dag_id=DAG_ID).one().is_paused = True
+    set_paused(is_paused=True)
     capsys.readouterr()
     code = main(["status"])
-    with create_session(scoped=False) as session:  # others look at the same Airflow
-        session.query(DagModel).filter_by(dag_id=DAG_ID).one().is_paused = False
+    set_paused(is_paused=False)  # others look at the same Airflow
 
     assert (without_receiver, code) == (0, 1)
     said = capsys.readouterr().out
