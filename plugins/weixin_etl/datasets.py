@@ -4,6 +4,7 @@ import csv
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,7 +88,7 @@ ARTICLES_SET = 7
 """The permission set that the account of a third-party platform must have granted for articles."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """One datacube endpoint: what its day means, which rows it answers, how often it is asked."""
 
@@ -158,7 +159,7 @@ class Dataset:
         """The metrics that are one number."""
         return tuple(metric for metric in self.metrics if metric.kind is not Kind.LIST)
 
-    @property
+    @cached_property  # it is asked for with each article
     def lists(self) -> tuple[Metric, ...]:
         """The metrics that are a list of objects."""
         return tuple(metric for metric in self.metrics if metric.kind is Kind.LIST)

@@ -16,10 +16,9 @@ from sqlalchemy import Connection, CursorResult, Row
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load.stage import (
     ARTICLE_COLUMNS,
-    RAW_RESPONSE_COLUMNS,
     Staged,
     copy,
-    line_end,
+    keep_bytes,
     row_columns,
     row_end,
 )
@@ -85,16 +84,12 @@ class Merge:
             ids, instants = [it.raw_response_id for it in seen], [it.said.at for it in seen]
             self.execute("raw_response/see.sql", raw_response_ids=ids, seen_ats=instants)
         if new:
-            lines = map(self._raw_line, new)
-            copy(self.connection, "weixin.raw_response", RAW_RESPONSE_COLUMNS, lines)
+            keep_bytes(self.connection, self.dataset, new)
         return seen + new
 
     def _kept(self, it: Staged, raw_response_id: int) -> Staged:
         end = row_end(self.dataset, it.pair, raw_response_id, it.said.at)
         return replace(it, raw_response_id=raw_response_id, row_end=end)
-
-    def _raw_line(self, it: Staged) -> bytes:
-        return line_end(it.raw_response_id, self.dataset.name, *it.pair)[1:-1] + it.body_end
 
     def merge(self, answers: Sequence[Staged], *, are_new: bool = False) -> dict[Pair, Counts]:
         """

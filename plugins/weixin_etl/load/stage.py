@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
-from threading import Lock
+from struct import pack
+from threading import Lock, local
 
 import msgspec
 import psycopg2
@@ -21,17 +22,30 @@ from weixin_etl.model import Account, Pair
 from weixin_etl.parse import Article, Parsed, Rejected, day_before, parse
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_AS_CSV = "FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"
+_AS_CSV = "FORMAT csv, NULL 'null', ESCAPE '\\'"
 _PART_BYTES = 1 << 20
+_BINARY_BEGIN, _BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""Postgres counts instants and days from it."""
 _ZSTD_LEVEL = 1
 _one_at_a_time = Lock()
 """Answers are parsed one at a time: parsing takes several times an answer's bytes."""
+
+
+class _OfThread(local):
+    """What is dear to make, and one thread may use at a time."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
+
+
+_of_thread = _OfThread()
 
 ARTICLE_COLUMNS = (
     "msgid, message_id, title, url, content_url, extra, position, publish_type, appid, "
     "publication_date, first_seen_at"
 )
-RAW_RESPONSE_COLUMNS = (
+_RAW_RESPONSE_COLUMNS = (
     "raw_response_id, dataset, appid, day, body, body_sha256, fetched_at, last_seen_at"
 )
 
@@ -52,8 +66,8 @@ class Staged:
     size: int = 0
     """Bytes of the answer, and of what is rejected of it."""
     body_sha256: bytes = b""
-    body_end: bytes = b""
-    """The end of the line that keeps the answer."""
+    body_zstd: bytes = b""
+    """The answer, as it is kept."""
     raw_response_id: int = 0
     """Where it is kept, once it is."""
     msgids: Collection[str] = ()
@@ -96,8 +110,7 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
         error, at = came.error, came.refused_at
         said = rules.Answer(at, error_kind=error.kind.value, error_code=error.errcode)
         return Staged(account, day, said, came.calls, error)
-    at, body_sha256 = came.fetched_at, sha256(came.body).digest()
-    body_end = line_end(packed(came.body), body_sha256, at, at)
+    at, body_sha256, body_zstd = came.fetched_at, sha256(came.body).digest(), packed(came.body)
     with _one_at_a_time:
         parsed = parse(dataset, came.body, day, at)
         articles = parsed.articles.values()
@@ -106,7 +119,7 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
             calls=came.calls,
             size=len(came.body) + sum(len(part.payload) for part in parsed.rejected),
             body_sha256=body_sha256,
-            body_end=body_end,
+            body_zstd=body_zstd,
             msgids=[*parsed.articles],
             articles=article_lines(dataset, (account.appid, day), [(it, at) for it in articles]),
             rows=[line for article in articles for line in row_lines(dataset, article)],
@@ -151,7 +164,7 @@ def _unreadable(parsed: Parsed, account: Account) -> WeixinError:
 
 def packed(body: bytes) -> bytes:
     """An answer's bytes as they are kept."""
-    return zstandard.compress(body, _ZSTD_LEVEL)
+    return _of_thread.compressor.compress(body)
 
 
 def unpacked(body_zstd: bytes) -> bytes:
@@ -164,28 +177,29 @@ def unpacked(body_zstd: bytes) -> bytes:
 
 def row_lines(dataset: Dataset, article: Article) -> list[bytes]:
     """
-    The beginnings of an article's rows' CSV lines: key, metrics, and what is unknown.
+    The beginnings of an article's rows' CSV lines: `row_columns` up to the metrics.
 
     A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
     msgspec's encoder writes it: all rows of an article at once, if none holds a text.
     """
     head = quoted(article.msgid) + b"," if dataset.item else b""
     if dataset.lists or article.row_extras:
-        texts = [_encode(_with_texts(article, day))[1:-1] for day in article.rows]
-    else:
-        rows = [(*astuple(row), None) for row in article.rows.values()]
-        texts = _encode(rows)[2:-2].split(b"],[") if rows else []
+        return [head + _encode(_with_texts(article, day))[1:-1] for day in article.rows]
+    if not article.rows:
+        return []
+    head += b"null,"
+    texts = _encode([*map(astuple, article.rows.values())])[2:-2].split(b"],[")
     return [head + text for text in texts]
 
 
 def _with_texts(article: Article, day: date) -> tuple[object, ...]:
-    """A row's values, with lists and what is unknown as JSON texts."""
+    """What is unknown, and a row's values; it and lists as JSON texts."""
     values = [
         _encode(value).decode() if isinstance(value, list) else value
         for value in astuple(article.rows[day])
     ]
     extra = article.row_extras.get(day)
-    return (*values, None if extra is None else json_text.encode(extra))
+    return (None if extra is None else json_text.encode(extra), *values)
 
 
 def row_end(dataset: Dataset, pair: Pair, raw_response_id: int, fetched_at: datetime) -> bytes:
@@ -220,14 +234,12 @@ def quoted(text: str | None) -> bytes:
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
 
-def line_end(*values: str | int | bytes | date | datetime) -> bytes:
+def line_end(*values: str | int | date | datetime) -> bytes:
     """The last values of a line, which others may have in common with it."""
     return b",%b\n" % b",".join(map(_value, values))
 
 
-def _value(value: str | int | bytes | date | datetime) -> bytes:
-    if isinstance(value, bytes):
-        return b"\\x" + value.hex().encode()
+def _value(value: str | int | date | datetime) -> bytes:
     return quoted(value) if isinstance(value, str) else _encode(value)
 
 
@@ -236,19 +248,60 @@ def _value(value: str | int | bytes | date | datetime) -> bytes:
 
 def row_columns(dataset: Dataset) -> str:
     """The columns of a row's line."""
-    appid, *key = dataset.key
+    appid, *item, stat_date = dataset.key
     metrics = [metric.name for metric in dataset.metrics]
     ends = (appid, *dataset.place, "raw_response_id", "fetched_at")
-    return ", ".join((*key, *metrics, "extra", *ends))
+    return ", ".join((*item, "extra", stat_date, *metrics, *ends))
 
 
-def copy(connection: Connection, table: str, columns: str, lines: Iterable[bytes]) -> None:
-    """Ended lines into a table."""
+def copy(
+    connection: Connection, table: str, columns: str, lines: Iterable[bytes], form: str = _AS_CSV
+) -> None:
+    """Ended lines into a table; or records, in another form."""
     cursor = connection.connection.cursor()
     text = BytesIO()
     text.writelines(lines)
     text.seek(0)
     try:
-        cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", text, _PART_BYTES)
+        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN ({form})", text, _PART_BYTES)
     except (SystemError, ValueError) as error:  # what psycopg2 stumbles over if the session ends
         raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None
+
+
+def keep_bytes(connection: Connection, dataset: Dataset, answers: Iterable[Staged]) -> None:
+    """Answers into `raw_response`, in binary: as text their bytes take four times as long."""
+    records = (
+        _record(
+            it.raw_response_id,
+            dataset.name,
+            *it.pair,
+            it.body_zstd,
+            it.body_sha256,
+            it.said.at,
+            it.said.at,
+        )
+        for it in answers
+    )
+    content = (_BINARY_BEGIN, *records, _BINARY_END)
+    copy(connection, "weixin.raw_response", _RAW_RESPONSE_COLUMNS, content, "FORMAT binary")
+
+
+def _record(*values: int | str | bytes | date | datetime) -> bytes:
+    """Columns of COPY's binary format, each behind its length."""
+    fields = [_binary(value) for value in values]
+    return pack("!h", len(fields)) + b"".join(pack("!i", len(it)) + it for it in fields)
+
+
+def _binary(value: int | str | bytes | date | datetime) -> bytes:
+    """A bigint, text, bytea, date or timestamptz as Postgres sends it."""
+    match value:
+        case bytes():
+            return value
+        case str():
+            return value.encode()
+        case int():
+            return pack("!q", value)
+        case datetime():
+            return pack("!q", (value - _EPOCH) // timedelta(microseconds=1))
+        case date():
+            return pack("!i", (value - _EPOCH.date()).days)
