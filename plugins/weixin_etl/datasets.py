@@ -113,6 +113,7 @@ class Dataset:
     rows_in: Rows = Rows.LIST
     rows_key: str = ""  # the item's key that has its rows; empty when the item is the row
     meaningless: frozenset[str] = frozenset()  # keys of an item that say nothing: not loaded
+    is_combined: bool = False  # whether analysts see it with another in one view, written by hand
     can_be_empty: bool = True  # else an empty answer is one that is not ready
     permission_set: int = ARTICLES_SET  # what a platform's account must have granted
     is_optional: bool = True  # whether its DAG waits, paused, until somebody wants it
@@ -234,6 +235,7 @@ ARTICLE_READ = Dataset(
     describes_articles=False,
     rows_in=Rows.OBJECT,
     rows_key="detail",
+    is_combined=True,
     metrics=_metrics("article_read"),
 )
 ARTICLE_SHARE = Dataset(
@@ -245,6 +247,7 @@ ARTICLE_SHARE = Dataset(
     describes_articles=False,
     rows_in=Rows.OBJECT,
     rows_key="detail",
+    is_combined=True,
     metrics=_metrics("article_share"),
 )
 ACCOUNT_SUMMARY = Dataset(
@@ -271,6 +274,7 @@ FOLLOWER_CHANGE = Dataset(
     item=ItemKey("user_source", "a channel", is_number=True),
     rows_in=Rows.ITEM,
     permission_set=2,
+    is_combined=True,
     metrics=_metrics("follower_change"),
 )
 FOLLOWER_TOTAL = Dataset(
@@ -285,6 +289,7 @@ FOLLOWER_TOTAL = Dataset(
     meaningless=frozenset({"user_source"}),
     can_be_empty=False,
     permission_set=2,
+    is_combined=True,
     metrics=_metrics("follower_total"),
 )
 

@@ -9,17 +9,23 @@
 {% from "analytics/macros.jinja" import common_increment, increment, is_listed, known_before %}
 {% from "weixin/macros.jinja" import beijing %}
 {% import "analytics/columns.jinja" as the %}
-{% macro added_up(metric, rows) -%}
-sum(
-            {{ rows }}.sign * coalesce(
-                {{ rows }}.{{ metric }},
-                {{ known_before(metric, dataset.fact, rows) | indent(16) }}
-            )
-        )
+{#- What rows add up to, each by the last known value: WeChat leaves figures out. -#}
+{% macro added_up(rows, metric, sign="") -%}
+sum({{ sign }}coalesce(
+            {{ rows }}.{{ metric.name }},
+            {{ known_before(metric.name, dataset.fact, rows) | indent(12) }}
+        ))
 {%- endmacro %}
-{% macro gained(name) -%}
-coalesce(day.{{ name }}_gained, CASE WHEN day.row_count = 0 AND day.is_complete THEN 0 END)
+{#- The figure of a day; nothing came on one that is known in full and has no rows. -#}
+{% macro gained(metric) -%}
+coalesce(day.{{ metric.name }}, CASE WHEN NOT day.has_rows AND day.is_complete THEN 0 END)
 {%- endmacro %}
+{% set follows -%}
+coalesce(before.stat_date, article.publication_date - 1) = day.calendar_date - 1
+{%- endset %}
+{% set has_headline -%}
+bool_and({{ "fact." ~ dataset.headline | join(" IS NOT NULL AND fact.") }} IS NOT NULL)
+{%- endset %}
 {% set gained_on_the_day -%}
 gained on the day over all articles within their window of {{ dataset.window }} days; NULL when unknown
 {%- endset %}
@@ -65,11 +71,12 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     is_complete
 ) AS
 -- What an account gained on a day is a signed sum: a row counts on its own day and, negated, on the
--- next one while its article is followed. Before a gap of an article, the row stops counting on the
--- day of the next row instead. Where a row lacks a figure, the last known one counts.
+-- next one while its article is followed. Where an article lacks a row, `gap` corrects that. Where
+-- a row lacks a figure, the last known one counts.
 WITH asked AS (
     SELECT
         account.appid,
+        account.name AS account_name,
         greatest(date '{{ dataset.first_day }}', least(min(pair.day), daily.since_date))
             AS first_date,
         CASE
@@ -85,79 +92,14 @@ WITH asked AS (
     HAVING count(pair.day) > 0 OR daily.since_date IS NOT NULL
 ),
 
-signed AS (
-    {% for is_row in [true, false] %}
-    SELECT
-        fact.appid,
-        fact.msgid,
-        fact.publication_date,
-        fact.stat_date,
-        {% for metric in dataset.wholes %}
-        fact.{{ metric.name }},
-        {% endfor %}
-        fact.stat_date{{ "" if is_row else " + 1" }} AS calendar_date,
-        {{ 1 if is_row else -1 }} AS sign,
-        {{ is_row | upper }} AS is_row
-    FROM weixin.{{ dataset.fact }} AS fact
-    UNION ALL
-    {% endfor %}
-    SELECT
-        asked.appid,
-        NULL,
-        NULL,
-        NULL,
-        {% for metric in dataset.wholes %}
-        0::bigint,
-        {% endfor %}
-        calendar.calendar_date,
-        0,
-        NULL
-    FROM asked
-    INNER JOIN analytics.calendar
-        ON calendar.calendar_date BETWEEN asked.first_date AND asked.last_date
-),
-
-day AS (
-    SELECT
-        its.appid,
-        its.name AS account_name,
-        signed.calendar_date,
-        count(*) FILTER (WHERE signed.is_row) AS row_count,
-        count(*) FILTER (WHERE signed.is_row AND signed.stat_date >= signed.publication_date)
-            AS articles_reported,
-        {% for metric in dataset.wholes %}
-        CASE
-            WHEN count(signed.{{ metric.name }}) FILTER (WHERE signed.is_row) > 0
-                THEN {{ added_up(metric.name, "signed") | indent }}
-        END AS {{ metric.name }},
-        {% endfor %}
-        bool_and({{ "signed." ~ dataset.headline | join(" IS NOT NULL AND signed.") }} IS NOT NULL)
-            AS has_headline
-    FROM weixin.dim_account AS its
-    INNER JOIN signed
-        ON its.appid = signed.appid
-    -- not in each part: a planner looks through parts without conditions only
-    WHERE (signed.calendar_date < signed.publication_date + {{ dataset.window }}) IS NOT FALSE
-    GROUP BY its.appid, signed.calendar_date
-    HAVING bool_or(coalesce(signed.is_row, TRUE))
-),
-
--- the days on which an article lacks a row, and the one that the next row is of
-gap AS (
+-- pairs of which an article may lack a row, by what coverage counts; few
+irregular AS (
     SELECT
         account.appid,
         account.name AS account_name,
-        article.msgid,
-        span.*,
-        day.calendar_date,
-        CASE day.calendar_date
-            WHEN span.stat_date + 1 THEN 1
-            WHEN span.next_date THEN -1
-            ELSE 0
-        END AS sign,
-        (day.calendar_date = span.next_date) IS NOT TRUE
-        AND coalesce(pair.settled, '') != 'final'
-        AND {{ is_listed("article", dataset) }} AS is_lacking
+        pair.day,
+        pair.settled,
+        least(pair.day + {{ dataset.window - 1 }}, reached.date) AS last_date
     FROM weixin.dim_account AS account
     CROSS JOIN
         LATERAL (
@@ -169,8 +111,7 @@ gap AS (
     CROSS JOIN
         LATERAL (
             -- publication days of articles that are listed no more, or were moved to them
-            SELECT array_agg(its.publication_date) AS dates
-            FROM (
+            SELECT array(
                 SELECT article.publication_date
                 FROM weixin.dim_article AS article
                 WHERE
@@ -182,119 +123,152 @@ gap AS (
                 SELECT fact.publication_date
                 FROM weixin.{{ dataset.fact }} AS fact
                 WHERE fact.appid = account.appid AND fact.stat_date < fact.publication_date
-            ) AS its
+            ) AS dates
         ) AS odd
-    -- a planner expects half of the pairs if this is a boolean
     INNER JOIN weixin.coverage AS pair
         ON
             account.appid = pair.appid
             AND pair.dataset = '{{ dataset.name }}'
             AND pair.article_count > 0
+            -- a planner expects half of the pairs if this is a boolean
             AND coalesce(
                 least(pair.day + {{ dataset.window - 1 }}, reached.date) = pair.through_date
                 AND pair.article_count * (pair.through_date - pair.day + 1) = pair.row_count
-                AND (pair.day = any(odd.dates)) IS NOT TRUE, FALSE
+                AND pair.day != all(odd.dates), FALSE
             )::integer = 0
-    INNER JOIN weixin.dim_article AS article
-        ON pair.appid = article.appid AND pair.day = article.publication_date
-    CROSS JOIN
-        LATERAL (
-            SELECT
-                its_row.*,
-                lead(its_row.stat_date) OVER (ORDER BY its_row.stat_date) AS next_date
-            FROM (
-                SELECT
-                    {% for metric in dataset.wholes %}
-                    fact.{{ metric.name }},
-                    {% endfor %}
-                    fact.stat_date
-                FROM weixin.{{ dataset.fact }} AS fact
-                WHERE fact.appid = article.appid AND fact.msgid = article.msgid
-                UNION ALL
-                SELECT
-                    {% for metric in dataset.wholes %}
-                    0,
-                    {% endfor %}
-                    article.publication_date - 1
-                WHERE NOT EXISTS (
-                        SELECT FROM weixin.{{ dataset.fact }} AS moved
-                        WHERE
-                            moved.appid = article.appid
-                            AND moved.msgid = article.msgid
-                            AND moved.stat_date < article.publication_date
-                    )
-            ) AS its_row
-        ) AS span
-    -- of an array a planner expects ten entries, of a series a thousand
-    CROSS JOIN
-        LATERAL unnest(
-            array(
-                SELECT span.stat_date + generate_series(
-                    1,
-                    least(
-                        coalesce(span.next_date, reached.date), pair.day + {{ dataset.window - 1 }}
-                    ) - span.stat_date
-                )
-            )
-        ) AS day (calendar_date)
-    WHERE span.next_date IS DISTINCT FROM span.stat_date + 1
 ),
 
-judged AS (
+-- the days on which an article lacks a row, and the one that its next row is of: what the sums
+-- take away too early, on the day after its last row, and too late
+gap AS (
     SELECT
-        day.*,
-        {% for metric in dataset.wholes %}
-        day.{{ metric.name }} + coalesce(lacking.{{ metric.name }}, 0) AS {{ metric.name }}_gained,
-        {% endfor %}
-        coalesce(lacking.article_count, 0) AS articles_lacking,
-        day.has_headline
-        AND lacking.spoils IS NOT TRUE
-        AND (
-            SELECT count(*)
-            FROM weixin.coverage AS pair
+        pair.appid,
+        pair.account_name,
+        day.calendar_date,
+        article.msgid,
+        before.*,
+        ({{ follows }})::integer - (own.appid IS NOT NULL)::integer AS sign,
+        own.appid IS NULL
+        AND coalesce(pair.settled, '') != 'final'
+        AND {{ is_listed("article", dataset) }} AS is_lacking,
+        own.appid IS NOT NULL OR EXISTS (
+            SELECT FROM weixin.{{ dataset.fact }} AS later
             WHERE
-                pair.appid = day.appid
-                AND pair.dataset = '{{ dataset.name }}'
-                AND pair.day
-                BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
-                AND pair.list_sha256 IS NOT NULL
-                AND {{ beijing("pair.ready_at") }} > day.calendar_date
-                AND (
-                    {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
-                    OR pair.settled = 'final'
-                )
-        ) = {{ dataset.window }}
-        -- of a rejected part whose day is not known, any of its window may be
-        AND NOT EXISTS (
-            SELECT FROM weixin.rejected_row AS part
-            WHERE
-                part.resolved_at IS NULL
-                AND part.appid = day.appid
-                AND part.dataset = '{{ dataset.name }}'
-                AND part.day
-                BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
-                AND coalesce(
-                    part.stat_date < part.day OR day.calendar_date - part.stat_date IN (0, 1), TRUE
-                )
-        ) AS is_complete
-    FROM day
-    LEFT JOIN (
-        SELECT
-            gap.appid,
-            gap.account_name,
-            gap.calendar_date,
-            {% for metric in dataset.wholes %}
-            {{ added_up(metric.name, "gap") | indent }} AS {{ metric.name }},
-            {% endfor %}
-            count(*) FILTER (WHERE gap.is_lacking) AS article_count,
-            bool_or(gap.is_lacking OR gap.next_date IS NOT NULL) AS spoils
-        FROM gap
-        GROUP BY gap.appid, gap.account_name, gap.calendar_date
-    ) AS lacking
+                later.appid = article.appid
+                AND later.msgid = article.msgid
+                AND later.stat_date > day.calendar_date
+        ) AS is_spanned
+    FROM irregular AS pair
+    INNER JOIN weixin.dim_article AS article
+        ON pair.appid = article.appid AND pair.day = article.publication_date
+    INNER JOIN analytics.calendar AS day
         ON
-            day.appid = lacking.appid
-            AND day.account_name = lacking.account_name
-            AND day.calendar_date = lacking.calendar_date
+            day.calendar_date
+            BETWEEN (
+                SELECT least(article.publication_date, min(its.stat_date) + 1)
+                FROM weixin.{{ dataset.fact }} AS its
+                WHERE its.appid = article.appid AND its.msgid = article.msgid
+            ) AND pair.last_date
+    LEFT JOIN weixin.{{ dataset.fact }} AS own
+        ON
+            article.appid = own.appid
+            AND article.msgid = own.msgid
+            AND day.calendar_date = own.stat_date
+    LEFT JOIN LATERAL (
+        SELECT
+            {% for metric in dataset.wholes %}
+            fact.{{ metric.name }},
+            {% endfor %}
+            fact.stat_date
+        FROM weixin.{{ dataset.fact }} AS fact
+        WHERE
+            fact.appid = article.appid
+            AND fact.msgid = article.msgid
+            AND fact.stat_date < day.calendar_date
+        ORDER BY fact.stat_date DESC
+        LIMIT 1
+    ) AS before ON TRUE
+    WHERE own.appid IS NULL OR NOT {{ follows }}
+),
+
+-- all that counts on a day; each part is grouped by itself, which is half the work
+counted AS (
+    {% for day in ["fact.stat_date", "fact.stat_date + 1"] %}
+    SELECT
+        account.appid,
+        account.name AS account_name,
+        {{ day }} AS calendar_date,
+        {{ loop.first | upper }} AS is_row,
+        {% if loop.first %}
+        count(*) FILTER (WHERE fact.stat_date >= fact.publication_date) AS articles_reported,
+        {% else %}
+        0 AS articles_reported,
+        {% endif %}
+        0 AS articles_lacking,
+        {% for metric in dataset.wholes %}
+        {% if day == "fact.stat_date" %}
+        CASE WHEN count(fact.{{ metric.name }}) > 0 THEN {{ added_up("fact", metric) }} END
+            AS {{ metric.name }},
+        {% else %}
+        {{ added_up("fact", metric, "-") }} AS {{ metric.name }},
+        {% endif %}
+        {% endfor %}
+        {{ has_headline }} AS is_whole
+    FROM weixin.dim_account AS account
+    INNER JOIN weixin.{{ dataset.fact }} AS fact
+        ON account.appid = fact.appid
+    WHERE {{ day }} < fact.publication_date + {{ dataset.window }}
+    GROUP BY account.appid, {{ day }}
+    UNION ALL
+    {% endfor %}
+    SELECT
+        gap.appid,
+        gap.account_name,
+        gap.calendar_date,
+        FALSE,
+        0,
+        count(*) FILTER (WHERE gap.is_lacking),
+        {% for metric in dataset.wholes %}
+        {{ added_up("gap", metric, "gap.sign * ") }},
+        {% endfor %}
+        NOT bool_or(gap.is_lacking OR gap.is_spanned)
+    FROM gap
+    GROUP BY gap.appid, gap.account_name, gap.calendar_date
+    UNION ALL
+    SELECT
+        asked.appid,
+        asked.account_name,
+        calendar.calendar_date,
+        NULL,
+        0,
+        0,
+        {% for metric in dataset.wholes %}
+        NULL,
+        {% endfor %}
+        TRUE
+    FROM asked
+    INNER JOIN analytics.calendar
+        ON calendar.calendar_date BETWEEN asked.first_date AND asked.last_date
+),
+
+summed AS (
+    SELECT
+        counted.appid,
+        counted.account_name,
+        counted.calendar_date,
+        bool_or(counted.is_row) IS TRUE AS has_rows,
+        max(counted.articles_reported) AS articles_reported,
+        max(counted.articles_lacking) AS articles_lacking,
+        {% for metric in dataset.wholes %}
+        CASE
+            WHEN count(counted.{{ metric.name }}) FILTER (WHERE counted.is_row) > 0
+                THEN sum(counted.{{ metric.name }})
+        END AS {{ metric.name }},
+        {% endfor %}
+        bool_and(counted.is_whole) AS is_whole
+    FROM counted
+    GROUP BY counted.appid, counted.account_name, counted.calendar_date
+    HAVING bool_or(counted.is_row IS NOT FALSE)
 )
 
 SELECT
@@ -309,10 +283,44 @@ SELECT
     day.articles_reported + day.articles_lacking AS articles_expected,
     day.articles_reported,
     {% for it in dataset.common %}
-    {{ gained(it.metric.name) if it.metric else "NULL::numeric" }} AS {{ it.name }}_increment,
+    {{ gained(it.metric) if it.metric else "NULL::numeric" }} AS {{ it.name }}_increment,
     {% endfor %}
     {% for metric in dataset.wholes if not metric.common %}
-    {{ gained(metric.name) }} AS {{ metric.name }}_increment,
+    {{ gained(metric) }} AS {{ metric.name }}_increment,
     {% endfor %}
     day.is_complete
-FROM judged AS day
+FROM (
+    SELECT
+        summed.*,
+        summed.is_whole
+        AND (
+            SELECT count(*)
+            FROM weixin.coverage AS pair
+            WHERE
+                pair.appid = summed.appid
+                AND pair.dataset = '{{ dataset.name }}'
+                AND pair.day
+                BETWEEN summed.calendar_date - {{ dataset.window - 1 }} AND summed.calendar_date
+                AND pair.list_sha256 IS NOT NULL
+                AND {{ beijing("pair.ready_at") }} > summed.calendar_date
+                AND (
+                    pair.settled = 'final'
+                    OR {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
+                )
+        ) = {{ dataset.window }}
+        -- of a rejected part whose day is not known, any of its window may be
+        AND NOT EXISTS (
+            SELECT FROM weixin.rejected_row AS part
+            WHERE
+                part.resolved_at IS NULL
+                AND part.appid = summed.appid
+                AND part.dataset = '{{ dataset.name }}'
+                AND part.day
+                BETWEEN summed.calendar_date - {{ dataset.window - 1 }} AND summed.calendar_date
+                AND coalesce(
+                    part.stat_date < part.day
+                    OR summed.calendar_date - part.stat_date IN (0, 1), TRUE
+                )
+        ) AS is_complete
+    FROM summed
+) AS day

@@ -13,6 +13,10 @@
 %}
 {% set days = growth_days | reject("gt", dataset.window) | list %}
 {% import "analytics/columns.jinja" as the %}
+{#- The latest value: WeChat leaves figures out, so the newest row may lack it. -#}
+{% macro known(metric) -%}
+coalesce(latest.{{ metric }}, {{ known_before(metric, dataset.fact, "latest") | indent(4) }})
+{%- endmacro %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.appid }},
     {{ the.account_name }},
@@ -69,89 +73,58 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.final_reason }}
 ) AS
 SELECT
-    article.appid,
-    article.account_name,
+    account.appid,
+    account.name AS account_name,
     article.msgid,
     article.message_id,
     article.position,
     article.title,
-    article.original_title,
+    {{ original_title("article") }} AS original_title,
     article.publication_date,
-    article.url,
-    article.is_listed,
-    article.unlisted_since,
-    article.stat_date,
-    article.stat_date - article.publication_date + 1 AS day_number,
-    article.is_final,
+    coalesce(article.url, article.content_url) AS url,
+    {{ is_listed("article", dataset) }} AS is_listed,
+    {{ unlisted_since("article", dataset) }} AS unlisted_since,
+    latest.stat_date,
+    latest.stat_date - article.publication_date + 1 AS day_number,
+    settled.is_final,
     {% for it in dataset.common %}
-    {{ "article." ~ it.metric.name if it.metric else "NULL::bigint" }} AS {{ it.name }},
+    {{ known(it.metric.name) if it.metric else "NULL::bigint" }} AS {{ it.name }},
     {% endfor %}
     {% for day in days %}
-    CASE WHEN article.is_final THEN article.day_{{ day }} END AS readers_day_{{ day }},
-    CASE WHEN article.is_final THEN article.day_{{ day }} END::numeric
-    / nullif(article.{{ dataset.readers }}, 0) AS readers_day_{{ day }}_share,
+    CASE WHEN settled.is_final THEN day_{{ day }}.{{ dataset.readers }} END
+        AS readers_day_{{ day }},
+    CASE WHEN settled.is_final THEN day_{{ day }}.{{ dataset.readers }} END
+    / nullif({{ known(dataset.readers) }}, 0)::numeric AS readers_day_{{ day }}_share,
     {% endfor %}
     {% for metric in dataset.totals %}
-    article.{{ metric.name }},
+    {{ known(metric.name) }} AS {{ metric.name }},
     {% endfor %}
     {% for metric in dataset.figures if metric not in dataset.totals %}
-    article.{{ metric.name }},
+    {{ known(metric.name) }} AS {{ metric.name }},
     {% endfor %}
-    article.final_reason
-FROM (
-    SELECT
-        account.appid,
-        account.name AS account_name,
-        latest.msgid,
-        listed.message_id,
-        listed.position,
-        -- titles are looked up last: of the ten articles that a question shows, not of all that it
-        -- sorts
-        (
-            SELECT titled.title
-            FROM weixin.dim_article AS titled
-            WHERE titled.appid = latest.appid AND titled.msgid = latest.msgid
-        ) AS title,
-        {{ original_title("listed") | indent }} AS original_title,
-        latest.publication_date,
-        latest.stat_date,
-        coalesce(listed.url, listed.content_url) AS url,
-        {{ is_listed("listed", dataset) }} AS is_listed,
-        {{ unlisted_since("listed", dataset) }} AS unlisted_since,
-        {{ is_final(dataset, "latest") | indent }} AS is_final,
-        {% for day in days %}
-        day_{{ day }}.{{ dataset.readers }} AS day_{{ day }},
-        {% endfor %}
-        {% for metric in dataset.figures %}
-        coalesce(
-            latest.{{ metric.name }},
-            {{ known_before(metric.name, dataset.fact, "latest") | indent(12) }}
-        ) AS {{ metric.name }},
-        {% endfor %}
-        {{ final_reason(dataset, "latest") | indent }} AS final_reason
-    FROM weixin.dim_account AS account
-    INNER JOIN weixin.{{ dataset.fact }} AS latest
-        ON account.appid = latest.appid
-    LEFT JOIN weixin.dim_article AS listed
-        ON latest.appid = listed.appid AND latest.msgid = listed.msgid
-    LEFT JOIN weixin.coverage AS pair
-        ON
-            latest.appid = pair.appid
-            AND latest.publication_date = pair.day
-            AND pair.dataset = '{{ dataset.name }}'
-    -- by the key, so that a question that asks for no such day reads none
-    {% for day in days %}
-    LEFT JOIN weixin.{{ dataset.fact }} AS day_{{ day }}
-        ON
-            latest.appid = day_{{ day }}.appid
-            AND latest.msgid = day_{{ day }}.msgid
-            AND latest.publication_date + {{ day - 1 }} = day_{{ day }}.stat_date
-    {% endfor %}
-    WHERE NOT EXISTS (
-            SELECT FROM weixin.{{ dataset.fact }} AS later
-            WHERE
-                later.appid = latest.appid
-                AND later.msgid = latest.msgid
-                AND later.stat_date > latest.stat_date
-        )
-) AS article
+    {{ final_reason(dataset, "latest") }} AS final_reason
+FROM weixin.dim_account AS account
+INNER JOIN weixin.dim_article AS article
+    ON account.appid = article.appid
+CROSS JOIN
+    LATERAL (
+        SELECT fact.*
+        FROM weixin.{{ dataset.fact }} AS fact
+        WHERE fact.appid = article.appid AND fact.msgid = article.msgid
+        ORDER BY fact.stat_date DESC
+        LIMIT 1
+    ) AS latest
+LEFT JOIN weixin.coverage AS pair
+    ON
+        article.appid = pair.appid
+        AND article.publication_date = pair.day
+        AND pair.dataset = '{{ dataset.name }}'
+-- by the key, so that a question that asks for no such day reads none
+{% for day in days %}
+LEFT JOIN weixin.{{ dataset.fact }} AS day_{{ day }}
+    ON
+        article.appid = day_{{ day }}.appid
+        AND article.msgid = day_{{ day }}.msgid
+        AND article.publication_date + {{ day - 1 }} = day_{{ day }}.stat_date
+{% endfor %}
+CROSS JOIN LATERAL (SELECT {{ is_final(dataset, "latest") }} AS is_final) AS settled

@@ -3,7 +3,7 @@
 -- against all reading scenes, 7 against 30 days), and the same article has different totals in both
 -- 中文：指标词典
 -- key: dataset, name
-{% from "analytics/macros.jinja" import literal %}
+{% from "analytics/macros.jinja" import additivity, literal %}
 CREATE VIEW analytics.metric (
     -- Which endpoint
     -- 中文：接口
@@ -43,11 +43,7 @@ FROM (
         '{{ metric.chinese_name }}',
         {{ literal(metric.meaning) }},
         '{{ metric.unit }}',
-        '{{
-            "cumulative" if metric in dataset.totals else
-            "additive" if metric in dataset.counted else
-            "level"
-        }}',
+        '{{ additivity(metric, dataset) }}',
         {{ literal(metric.caveat) }},
         {{ literal(metric.common) }}
     ){{ "," if not (loop.last and is_last_dataset) }}

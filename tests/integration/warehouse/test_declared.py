@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,7 @@ ARTICLE_PRAISE = dataclasses.replace(
     name="article_praise",
     endpoint="getarticlepraise",
     description="who praised an article on a day",
+    is_combined=False,
     metrics=_metrics("article_praise"),
 )
 _ALL = (*_ALL, ARTICLE_TOTAL_NEXT, ARTICLE_PRAISE)
@@ -238,9 +240,14 @@ def test_an_endpoint_touches_three_files(copy: Copy, database: str, ask: Ask):
         ((rows, readers),) = ask(f"SELECT count(*), sum(read_user) FROM analytics.{of}")  # noqa: S608 # ours
         assert rows > 0
         assert readers > 0
-    praised = "SELECT msgid, praise_user FROM {}"
-    for of in ("weixin.fact_article_praise", "analytics.article_praise_as_of(now())"):
+    assert ask("SELECT sum(readers_increment) > 0 FROM analytics.account_day_next") == [(True,)]
+    assert ask("SELECT sum(readers) > 0 FROM analytics.article_next") == [(True,)]
+    praised = "SELECT msgid, praise_user FROM analytics.{}"
+    for of in ("article_praise", "article_praise_as_of(now())"):
         assert ask(praised.format(of)) == [("1_1", 5)]
+    assert ask("SELECT stat_date, is_final FROM analytics.article_praise") == [
+        (date(2026, 11, 21), True)
+    ]
     assert ask("SELECT name FROM analytics.metric WHERE dataset = 'article_praise'") == [
         ("praise_user",)
     ]
