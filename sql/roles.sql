@@ -26,9 +26,7 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA weixin TO weixin_loader;
         REVOKE INSERT, UPDATE ON weixin.schema_migrations FROM weixin_loader;
         REVOKE UPDATE ON
-            weixin.raw_response,
-            weixin.rejected_row,
-            weixin.dim_article_title_history,
+            weixin.raw_response, weixin.rejected_row, weixin.dim_article_title_history,
             weixin.fact_history
         FROM weixin_loader;
         GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
@@ -44,35 +42,18 @@ BEGIN
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO weixin_reader', current_database());
         GRANT USAGE ON SCHEMA analytics, weixin TO weixin_reader;
         GRANT SELECT ON
-            weixin.schema_migrations,
-            weixin.dim_account,
-            weixin.collected_since,
-            weixin.dim_article,
-            weixin.dim_article_title_history,
-            {% for dataset in every_dataset %}
-            weixin.{{ dataset.fact }},
-            {% endfor %}
-            weixin.fact_history,
-            weixin.coverage,
-            weixin.run_report,
-            weixin.finding,
-            weixin.incident,
-            weixin.api_call
+            weixin.{{ every_dataset | map(attribute="fact") | join(", weixin.") }},
+            weixin.fact_history, weixin.dim_account, weixin.dim_article,
+            weixin.dim_article_title_history, weixin.collected_since, weixin.coverage,
+            weixin.run_report, weixin.finding, weixin.incident, weixin.api_call,
+            weixin.schema_migrations
         TO weixin_reader;
+        -- all but the answers' bytes, and what was rejected of them
+        GRANT SELECT (raw_response_id, dataset, appid, day, body_sha256, fetched_at, last_seen_at)
+        ON weixin.raw_response TO weixin_reader;
         GRANT SELECT (
-            raw_response_id, dataset, appid, day, body_sha256, fetched_at, last_seen_at
-        ) ON weixin.raw_response TO weixin_reader;
-        GRANT SELECT (
-            rejected_row_id,
-            dataset,
-            appid,
-            day,
-            msgid,
-            stat_date,
-            reason,
-            raw_response_id,
-            rejected_at,
-            resolved_at
+            rejected_row_id, dataset, appid, day, msgid, stat_date, reason, raw_response_id,
+            rejected_at, resolved_at
         ) ON weixin.rejected_row TO weixin_reader;
         GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO weixin_reader;
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO weixin_reader;
@@ -84,11 +65,8 @@ BEGIN
     -- can change, and most of what limits a role's sessions; whoever else migrates is told.
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND rolsuper) THEN
         REVOKE EXECUTE ON FUNCTION
-            lo_creat(integer),
-            lo_create(oid),
-            lo_from_bytea(oid, bytea),
-            lo_put(oid, bigint, bytea),
-            lowrite(integer, bytea)
+            lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea),
+            lo_put(oid, bigint, bytea), lowrite(integer, bytea)
         FROM PUBLIC;
     ELSIF has_function_privilege('lo_create(oid)', 'EXECUTE') THEN
         RAISE NOTICE 'everybody may still make large objects here: % may not change that; the manual has what an administrator runs', current_user;

@@ -17,6 +17,12 @@
 {% set other = new.common | selectattr("name", "equalto", it.name) | first %}
 {% if other.metric %}{% set _ = both.append(it) %}{% endif %}
 {% endfor %}
+{% macro of_its_endpoint(old_figure, new_figure, end="") -%}
+CASE taken.endpoint
+        WHEN '7d' THEN {{ old_figure ~ old.suffix }}
+        ELSE {{ new_figure ~ new.suffix ~ end }}
+    END
+{%- endmacro %}
 CREATE VIEW analytics.account_day (
     {{ the.appid }},
     {{ the.account_name }},
@@ -53,47 +59,39 @@ CREATE VIEW analytics.account_day (
     -- 中文：当日数据是否完整
     is_complete
 ) AS
+WITH counted AS NOT MATERIALIZED (
+    {% for its in [old, new] %}
+    SELECT
+        appid,
+        account_name,
+        calendar_date,
+        articles_published,
+        '{{ its.suffix }}' AS suffix,
+        {% for it in both %}
+        {{ it.name }}_increment AS {{ it.name }},
+        {% endfor %}
+        is_complete
+    FROM analytics.account_day{{ its.suffix }}
+    {{ "UNION ALL" if not loop.last }}
+    {% endfor %}
+),
+
 -- side by side by grouping: a join would be planned for a few days, and compare each with each
-WITH day AS NOT MATERIALIZED (
+day AS NOT MATERIALIZED (
     SELECT
         counted.appid,
         counted.account_name,
         counted.calendar_date,
-        max(counted.articles_published) AS articles_published,
+        {% for its in [old, new] %}
+        bool_or(counted.is_complete) FILTER (WHERE counted.suffix = '{{ its.suffix }}')
+            AS is_complete{{ its.suffix }},
         {% for it in both %}
-        max(counted.old_{{ it.name }}) AS old_{{ it.name }},
-        max(counted.new_{{ it.name }}) AS new_{{ it.name }},
+        max(counted.{{ it.name }}) FILTER (WHERE counted.suffix = '{{ its.suffix }}')
+            AS {{ it.name }}{{ its.suffix }},
         {% endfor %}
-        bool_or(counted.is_old_complete) AS is_old_complete,
-        bool_or(counted.is_new_complete) AS is_new_complete,
-        bool_or(counted.is_old_complete) AND bool_or(counted.is_new_complete) AS is_known
-    FROM (
-        SELECT
-            appid,
-            account_name,
-            calendar_date,
-            articles_published,
-            {% for it in both %}
-            {{ it.name }}_increment AS old_{{ it.name }},
-            NULL::numeric AS new_{{ it.name }},
-            {% endfor %}
-            is_complete AS is_old_complete,
-            NULL::boolean AS is_new_complete
-        FROM analytics.account_day{{ old.suffix }}
-        UNION ALL
-        SELECT
-            appid,
-            account_name,
-            calendar_date,
-            articles_published,
-            {% for it in both %}
-            NULL,
-            {{ it.name }}_increment,
-            {% endfor %}
-            NULL,
-            is_complete
-        FROM analytics.account_day{{ new.suffix }}
-    ) AS counted
+        {% endfor %}
+        max(counted.articles_published) AS articles_published
+    FROM counted
     GROUP BY counted.appid, counted.account_name, counted.calendar_date
 )
 
@@ -104,34 +102,32 @@ SELECT
     day.articles_published,
     taken.endpoint,
     {% for it in both %}
-    CASE taken.endpoint WHEN '7d' THEN day.old_{{ it.name }} ELSE day.new_{{ it.name }} END
-        AS {{ it.name }}_increment,
+    {{ of_its_endpoint("day." ~ it.name, "day." ~ it.name) }} AS {{ it.name }}_increment,
     {% endfor %}
     {% for it in both %}
-    CASE taken.endpoint
-        WHEN '7d' THEN day.old_{{ it.name }}
-        ELSE round(day.new_{{ it.name }} * known.{{ it.name }}_ratio)
-    END AS {{ it.name }}_comparable,
+    {{
+        of_its_endpoint("day." ~ it.name, "round(known." ~ it.name ~ "_ratio * day." ~ it.name, ")")
+    }} AS {{ it.name }}_comparable,
     {% endfor %}
-    CASE taken.endpoint WHEN '7d' THEN day.is_old_complete ELSE day.is_new_complete END
-        AS is_complete
+    {{ of_its_endpoint("day.is_complete", "day.is_complete") }} AS is_complete
 FROM day
 -- once an account, whichever of its days are asked for; not at all if nothing comparable is
 LEFT JOIN (
     SELECT
         its.appid,
         {% for it in both %}
-        sum(its.old_{{ it.name }}) FILTER (
-            WHERE its.is_known AND its.new_{{ it.name }} IS NOT NULL
+        sum(its.{{ it.name }}{{ old.suffix }}) FILTER (
+            WHERE its.{{ it.name }}{{ new.suffix }} IS NOT NULL
         )
         / nullif(
-            sum(its.new_{{ it.name }}) FILTER (
-                WHERE its.is_known AND its.old_{{ it.name }} IS NOT NULL
+            sum(its.{{ it.name }}{{ new.suffix }}) FILTER (
+                WHERE its.{{ it.name }}{{ old.suffix }} IS NOT NULL
             ), 0
         ) AS {{ it.name }}_ratio,
         {% endfor %}
         its.account_name
     FROM day AS its
+    WHERE its.is_complete{{ old.suffix }} AND its.is_complete{{ new.suffix }}
     GROUP BY its.appid, its.account_name
 ) AS known
     ON day.appid = known.appid AND day.account_name = known.account_name
@@ -165,9 +161,12 @@ CROSS JOIN
     LATERAL (
         SELECT
             CASE
-                WHEN day.is_new_complete IS NULL THEN '7d'
-                WHEN day.is_old_complete IS NULL THEN '30d'
-                WHEN day.new_readers IS NULL AND day.old_readers IS NOT NULL THEN '7d'
+                WHEN day.is_complete{{ new.suffix }} IS NULL THEN '7d'
+                WHEN day.is_complete{{ old.suffix }} IS NULL THEN '30d'
+                WHEN
+                    day.readers{{ new.suffix }} IS NULL
+                    AND day.readers{{ old.suffix }} IS NOT NULL
+                    THEN '7d'
                 WHEN day.calendar_date <= exact.last_date THEN '7d'
                 ELSE '30d'
             END AS endpoint

@@ -70,7 +70,12 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ level(metric) }}
     {{ metric.name }},
     {% endfor %}
-    {{ the.final_reason }}
+    -- Why no more rows come: all_rows, it has those of its window; day_is_final, its publication
+    -- day is not asked for again; retired, WeChat has taken the endpoint offline for the account;
+    -- left, no list of accounts has the account. The last two cut it off: its totals are not final.
+    -- NULL while more may come
+    -- 中文：不再更新的原因：all_rows 满统计窗口，day_is_final 已定稿，retired 接口下线，left 不再采集
+    final_reason
 ) AS
 SELECT
     account.appid,

@@ -16,14 +16,18 @@ CREATE VIEW analytics.article_listed (
     {{ the.original_title }},
     {{ the.publication_date }},
     {{ the.url }},
-    {{ the.publish_type }},
+    -- 0: followers were notified, 1: they were not; NULL when WeChat has not said
+    -- 中文：发布类型（0 群发通知，1 未通知）
+    publish_type,
     {% for dataset in datasets %}
     -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a
     -- deleted article is no longer listed. NULL if that endpoint never listed it
     -- 中文：是否仍在最新数据中（{{ dataset.name }}）
     is_listed{{ dataset.suffix }},
     {% endfor %}
-    {{ the.first_seen_at }}
+    -- Fetch time of the earliest answer that listed it, of either endpoint
+    -- 中文：首次出现时间
+    first_seen_at
 ) AS
 SELECT
     account.appid,

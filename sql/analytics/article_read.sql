@@ -10,10 +10,10 @@ CREATE VIEW analytics.article_read (
     {{ the.appid }},
     {{ the.account_name }},
     {{ the.msgid }},
-    {{ the.reading_title }},
-    {{ the.reading_publication_date }},
+    {{ the.title }},
+    {{ the.publication_date }},
     {{ the.reading_date }},
-    {{ the.reading_day_number }},
+    {{ the.day_number }},
     -- People who read it that day: who reads it on two days is counted on both. NULL when WeChat
     -- gave no readers of it for the day
     -- 中文：当日阅读人数

@@ -19,8 +19,8 @@ CREATE VIEW analytics.{{ dataset.name }} (
     {{ the.account_name }},
     {% if item == "msgid" %}
     {{ the.msgid }},
-    {{ the.reading_title }},
-    {{ the.reading_publication_date }},
+    {{ the.title }},
+    {{ the.publication_date }},
     {% elif item %}
     -- WeChat's id of {{ dataset.item.of }}
     -- 中文：ID

@@ -10,9 +10,9 @@ CREATE VIEW analytics.day_source (
     {{ the.appid }},
     {{ the.account_name }},
     {{ the.msgid }},
-    {{ the.reading_publication_date }},
+    {{ the.publication_date }},
     {{ the.reading_date }},
-    {{ the.reading_day_number }},
+    {{ the.day_number }},
     {{ columns() }},
     -- People who read it from there that day: no running total, who comes on two days is counted on
     -- both

@@ -5,7 +5,9 @@
 -- joins: appid to account; dataset, metric to metric; stat_date to calendar
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.restatement (
-    {{ the.dataset }},
+    -- Which endpoint the figures come from
+    -- 中文：接口
+    dataset,
     {{ the.appid }},
     {{ the.account_name }},
     {{ the.msgid }},
@@ -14,7 +16,9 @@ CREATE VIEW analytics.restatement (
     -- The day whose total changed (Beijing)
     -- 中文：统计日期（北京时间）
     stat_date,
-    {{ the.metric }},
+    -- Name of the metric, see analytics.metric
+    -- 中文：指标名
+    metric,
     -- correction: it had a value and was given another. late: it had none, WeChat gave it later: no
     -- correction. removed: it had one, and a replay found that no kept answer gives it
     -- 中文：类型：correction 更正，late 迟到（此前为空），removed 移除
