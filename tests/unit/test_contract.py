@@ -7,7 +7,7 @@ import pytest
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.parse import row_type
-from weixin_etl.probe.shape import OPTIONAL, before_row, declared, keys
+from weixin_etl.probe.keys import OPTIONAL, before_row, declared, keys
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 from weixin_sandbox.article_total import _UNKNOWN
 

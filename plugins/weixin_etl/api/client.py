@@ -17,7 +17,7 @@ from weixin_etl.api.errors import (
     UnreadableError,
     WeixinError,
 )
-from weixin_etl.api.http import Call, Caller, CallLimits, Response
+from weixin_etl.api.http import Call, Caller, CallLimits
 from weixin_etl.api.threads import convert
 from weixin_etl.api.token import AskForToken, Token, TokenKeeper, read_token
 from weixin_etl.datasets import Dataset
@@ -74,10 +74,6 @@ class WeixinClient:
         self._caller = Caller(account, limits)
         self._quota_caller = Caller(account, _in_short(limits))
         self._keeper = _keeper(account, ask_for_token or _own_token(account, self._caller))
-
-    def listen(self, on_response: Callable[[Response], None]) -> None:
-        """From here on `on_response` is given each answer of WeChat's, before it is judged."""
-        self._caller.on_response = self._quota_caller.on_response = on_response
 
     def check_token(self) -> None:
         """

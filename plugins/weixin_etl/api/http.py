@@ -86,9 +86,6 @@ class Response:
 
     status: int
     body: bytes = field(repr=False)
-    content_type: str = ""
-    said_at: datetime | None = None
-    """What time it is by WeChat."""
     disagreement: str = ""
     """This machine's time and WeChat's, where they disagree."""
 
@@ -121,8 +118,6 @@ class Caller:
     def __init__(self, account: Account, limits: CallLimits) -> None:
         self._account = account
         self._limits = limits
-        self.on_response: Callable[[Response], None] = lambda _: None
-        """Is given what WeChat answers to a call, usable or not, before it is judged."""
 
     def post(self, call: Call, on_try: Callable[[], None] = lambda: None) -> bytes:
         """
@@ -173,9 +168,7 @@ class Caller:
                 data=msgspec.json.encode(call.payload),
                 headers={"Content-Type": "application/json"},
             )
-            response = self._exchange(request, deadline)
-            self.on_response(response)
-            return self._judge(call, response)
+            return self._judge(call, self._exchange(request, deadline))
 
         return self._patiently(once)
 
@@ -218,15 +211,8 @@ class Caller:
             allow_redirects=False,
             stream=True,
         ) as response:
-            said_at = _said_at(response.headers.get("Date"))
-            disagreement = _disagreement(said_at)
-            return Response(
-                response.status_code,
-                self._read(response),
-                response.headers.get("Content-Type", ""),
-                said_at,
-                disagreement,
-            )
+            disagreement = _disagreement(_said_at(response.headers.get("Date")))
+            return Response(response.status_code, self._read(response), disagreement)
 
     def _read(self, response: requests.Response) -> bytes:
         body = bytearray()

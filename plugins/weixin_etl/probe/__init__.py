@@ -1,1 +1,1 @@
-"""Whether what this project believes of WeChat is true for an account: asked and judged."""
+"""Whether the pipeline will work for an account: asked, compared, judged."""

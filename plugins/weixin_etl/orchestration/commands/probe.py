@@ -1,7 +1,7 @@
 """`weixin-etl probe`: with the settings and accounts of Airflow, and a table for each account."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -18,9 +18,8 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.accounts import Clients, discover
-from weixin_etl.probe.asking import CALLS_A_DATASET, Asked, ask
-from weixin_etl.probe.judging import Grade, judge, seen
-from weixin_etl.probe.questions import settled
+from weixin_etl.probe.asking import CALLS_A_DATASET, probe
+from weixin_etl.probe.judging import Findings, Grade, refused, verdict
 from weixin_etl.problem import OperatorError
 from weixin_etl.text import counted
 from weixin_etl.warehouse import WarehouseError
@@ -31,6 +30,7 @@ _MARKS = {
     Grade.GOOD: "[green]✓[/green]",
     Grade.NOTE: "[yellow]![/yellow]",
     Grade.UNKNOWN: "[yellow]?[/yellow]",
+    Grade.RETIRED: "[red]✗[/red]",
     Grade.BAD: "[red]✗[/red]",
 }
 
@@ -38,15 +38,14 @@ _MARKS = {
 def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
     """Ask, and print what came; the exit code."""
     try:
-        asked = _ask_all(accounts, datasets)
+        found = _probe_all(accounts, datasets)
     except OperatorError as error:
         sys.stderr.write(f"weixin-etl: {error}\n")
         return NOT_KNOWN
-    console = Console()
-    grades = [_show(console, it) for it in asked]
-    if Grade.BAD in grades:
+    worst = max(_show(Console(), name, those) for name, those in found.items())
+    if worst > Grade.UNKNOWN:
         return TO_CHANGE
-    return NOT_KNOWN if Grade.UNKNOWN in grades else WORKS
+    return NOT_KNOWN if worst is Grade.UNKNOWN else WORKS
 
 
 class _Clients(Clients):
@@ -66,80 +65,59 @@ class _Clients(Clients):
             raise ConfigurationError(account=str(account), cause=cause, cure=error.cure) from None
 
 
-def _ask_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> list[Asked]:
+def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str, Findings]:
     """Ask about every account that is wanted, a few at once."""
     in_force = settings.read()
     once = replace(in_force.call_limits, tries=1, minute_quota_wait_seconds=0)
     concurrency = in_force.pipeline.concurrency
     clients = _Clients(replace(in_force, call_limits=once))
-    errors = Console(stderr=True)
-    with errors.status("accounts") as status:
+    with Console(stderr=True).status("asking WeChat"), thread_pool(concurrency) as pool:
         listed = discover(clients, concurrency, accounts)
         wanted = [it for it in listed.accounts if listed.is_wanted(it, accounts)]
         if not any(it.described for it in wanted):
             raise ParameterError("\n".join(str(it.error) for it in wanted if it.error))
-        Console().print(_announced(wanted, datasets), highlight=False, markup=False)
-        one = partial(_ask, clients, datasets, lambda what: status.update(escape(what)))
-        with thread_pool(concurrency) as pool:
-            return [*pool.map(one, wanted)]
+        Console().print(_announced(len(wanted), datasets), highlight=False, markup=False)
+        found = pool.map(partial(_probe, clients, datasets), wanted)
+        return dict(zip(map(str, wanted), found, strict=True))
 
 
-def _announced(wanted: Sequence[ListedAccount], datasets: Sequence[Dataset]) -> str:
+def _announced(accounts: int, datasets: Sequence[Dataset]) -> str:
     return (
-        f"Asking about {counted(len(wanted), 'account')}: a token each, and at most "
+        f"Asking about {counted(accounts, 'account')}: a token each, and at most "
         f"{CALLS_A_DATASET} calls of each dataset ({', '.join(it.name for it in datasets)}). "
         "No figure is written to the warehouse."
     )
 
 
-def _ask(
-    clients: Clients,
-    datasets: Sequence[Dataset],
-    on_call: Callable[[str], None],
-    listed: ListedAccount,
-) -> Asked:
+def _probe(clients: Clients, datasets: Sequence[Dataset], listed: ListedAccount) -> Findings:
     """Ask by the first connection of the account that gets a token."""
-    asked = Asked(None, str(listed), listed.error)
+    found: Findings = {}
+    if listed.error:
+        found = {"": [refused("connection", listed.error)]}
     for account in listed.described:
-        asked = ask(clients.of(account), datasets, on_call)
-        if asked.error is None:
+        found = probe(clients.of(account), datasets)
+        if len(found) > 1:
             break
-    return asked
+    return found
 
 
-# --------------------------------------------------------------------------------------- printing
-
-
-def _show(console: Console, asked: Asked) -> Grade:
+def _show(console: Console, name: str, found: Findings) -> Grade:
     """Print what came of an account; the grade."""
-    datasets = seen(asked)
-    judged = judge(asked, datasets)
-    table = _table("", "asked", "what came → what to change")
-    for name, findings in judged.findings.items():
-        if name:
-            table.add_section()
-            table.add_row("", "", name)
-        said = ""
-        for it in findings:
-            before, said = said, f"{it.came}\n→ {it.change}" if it.change else it.came
-            is_same = it.change and said == before
-            table.add_row(_MARKS[it.grade], it.asked, "the same" if is_same else escape(said))
-    console.print(f"\n{asked.name}", style="bold", highlight=False, markup=False)
-    console.print(table)
-    if questions := settled(datasets):
-        table = _table("no document says", "these answers say")
-        for name, those in questions.items():
-            table.add_section()
-            table.add_row(name, "")
-            for question, said in those:
-                table.add_row(question, escape(said))
-        console.print(table)
-    console.print(judged.sentence, style="bold", highlight=False, markup=False)
-    return judged.grade
+    worst, sentence = verdict(found)
+    console.print(f"\n{name}", style="bold", highlight=False, markup=False)
+    console.print(_table(found))
+    console.print(sentence, style="bold", highlight=False, markup=False)
+    return worst
 
 
-def _table(*headings: str) -> Table:
+def _table(found: Findings) -> Table:
+    headings = ("", "asked", "what came → what to change")
     table = Table(*headings, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in table.columns[:-1]:
-        column.max_width = 36
+    for dataset, those in found.items():
+        if dataset:
+            table.add_section()
+            table.add_row("", "", dataset)
+        for it in those:
+            said = f"{it.came}\n→ {it.change}" if it.change else it.came
+            table.add_row(_MARKS[it.grade], it.asked, escape(said))
     return table
