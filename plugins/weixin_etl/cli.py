@@ -68,7 +68,6 @@ def _add_kept(commands: Any) -> None:
     add("--accounts", **_ACCOUNTS, help="AppIDs, connection ids or names (default: all)")
     add("--begin", **_DAY, help="first day to replay, in Beijing (default: the first kept)")
     add("--end", **_DAY, help="last day to replay (default: the last kept)")
-    add("--rejected", action="store_true", help="only days with open rejected parts")
     add("--apply", action="store_true", help="write the difference")
     add_command(commands, import_).add_argument("file", nargs="+", type=Path)
     add_command(commands, dag)
@@ -124,11 +123,11 @@ def answers(options: argparse.Namespace) -> None:
 
 def replay(options: argparse.Namespace) -> None:
     """Rebuild facts from the kept answers, without a call; shows the difference unless --apply."""
-    from weixin_etl.kept.answers import Selection
+    from weixin_etl.kept.replay import Selection
     from weixin_etl.orchestration.commands.kept import show_replay
 
     dataset, accounts = DATASETS[options.dataset], tuple(options.accounts)
-    selected = Selection(dataset, accounts, options.begin, options.end, options.rejected)
+    selected = Selection(dataset, accounts, options.begin, options.end)
     show_replay(selected, is_applied=options.apply)
 
 

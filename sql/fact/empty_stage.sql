@@ -1,2 +1,2 @@
--- Room for other answers of the same transaction, which list articles of the first ones again.
-TRUNCATE staged_{{ fact }}, staged_article
+-- Room for other answers of the same transaction.
+TRUNCATE staged_{{ fact }}{{ ", staged_article" if dataset.describes_articles }}

@@ -19,8 +19,7 @@ from support import HASTE, empty, migrated_warehouse
 from weixin_etl import clock
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, DATASETS
-from weixin_etl.kept.answers import Selection
-from weixin_etl.kept.replay import replay
+from weixin_etl.kept.replay import Selection, replay
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.run import Work
 from weixin_etl.run.ingest import ingest

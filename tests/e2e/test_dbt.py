@@ -26,9 +26,9 @@ from support import HASTE, TODAY, migrated_warehouse, rows
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL
-from weixin_etl.kept.answers import Selection, answers_of_pair
+from weixin_etl.kept.answers import answers_of_pair
 from weixin_etl.kept.imported import import_files
-from weixin_etl.kept.replay import replay
+from weixin_etl.kept.replay import Selection, replay
 from weixin_etl.model import Account, ConfiguredAccount, Run
 from weixin_etl.run import Work
 from weixin_etl.run.ingest import ingest

@@ -1,1 +1,1 @@
-"""What the kept answers are good for: shown, replayed, imported, and why parts were rejected."""
+"""What the kept answers are good for: shown, replayed, imported."""

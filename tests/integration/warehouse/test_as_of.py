@@ -15,9 +15,8 @@ from sqlalchemy import Engine, text
 from warehouse_loads import SCHEDULED, article, at, body, know, pair
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
-from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.imported import import_files
-from weixin_etl.kept.replay import replay
+from weixin_etl.kept.replay import Selection, replay
 from weixin_etl.load import Load, fold
 from weixin_etl.model import Account
 from weixin_etl.parse import parse

@@ -238,10 +238,10 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
     [
         ('{"appid": "wx1"}\n', "Object missing required field `dataset`"),
         ("[]\n", "Expected `object`, got `array`"),
-        ("nothing\n", "it is not JSON: JSON is malformed: invalid character"),
+        ("nothing\n", "JSON is malformed: invalid character"),
         (line({"list": []}, dataset="article_totals"), "dataset 'article_totals' is none of "),
-        (line({"list": []}, appid=""), "appid '' is no AppID"),
-        (line({"list": []}, appid="wx\0"), "appid 'wx\\x00' is no AppID"),
+        (line({"list": []}, appid=""), "at `$.appid`"),
+        (line({"list": []}, appid="wx\0"), "at `$.appid`"),
         (
             line({"list": []}, "2026-11-23T10:30:00"),
             "with a timezone component - at `$.fetched_at`",
@@ -251,13 +251,13 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
         (line({"list": []}, day="2026-11-31"), "Invalid RFC3339 encoded date"),
         (line({"list": []}, day="2014-11-30"), "getarticletotal starts on 2014-12-01"),
         (line({"list": []}, day="2026-11-23"), "2026-11-23 is not before the day"),
-        (line(["list"]), "body is neither an object nor a text"),
-        (line("no"), "body is no JSON object"),
+        (line(["list"]), "body: it is neither an object nor a text"),
+        (line("no"), "body: it is no JSON object"),
         (line({"lost": []}), "body: the answer has no list"),
-        (line("\\ud800").replace("\\\\", "\\"), "it is not JSON"),
+        (line("\\ud800").replace("\\\\", "\\"), "Input data was truncated"),
         (
             line({"errcode": 45009, "errmsg": "reach max\0 api daily quota limit"}),
-            "body is a refusal, no answer: errcode 45009: reach max api daily quota limit",
+            "body: it is a refusal, no answer: errcode 45009: reach max api daily quota limit",
         ),
         (line({"list": [[]] * 500_000}), "body: the answer holds more than 500000 values"),
     ],
@@ -298,8 +298,8 @@ def test_a_file_cut_in_the_middle(
 
     assert capsys.readouterr() == (
         "9 answers loaded: 1 row new, 0 updated\n",
-        f"weixin-etl: {path}, line 10: it is not JSON: the file ends in the middle of it; correct "
-        "it and import the file again\n",
+        f"weixin-etl: {path}, line 10: Input data was truncated; correct it and import the file "
+        "again\n",
     )
     assert len(raw_answers(warehouse)) == 9
 

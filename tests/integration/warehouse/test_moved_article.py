@@ -8,8 +8,8 @@ from warehouse_loads import DAY, article, contents, history, load_pairs, pair, r
 from warehouse_loads import body as answer_of
 
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
-from weixin_etl.kept.answers import Selection
-from weixin_etl.kept.replay import replay
+from weixin_etl.kept import replay as verb
+from weixin_etl.kept.replay import Selection, replay
 from weixin_etl.load import Staged
 from weixin_etl.rules import DAY as A_DAY
 
@@ -116,16 +116,19 @@ def test_a_row_counts_for_the_day_that_gave_it(warehouse: Engine, gives: date):
     assert (loaded.counts.inserted, loaded.counts.updated) == (1, 1)
 
 
-@pytest.mark.parametrize("alone", [DAY, NEXT_DAY], ids=str)
-def test_a_pair_that_is_replayed_alone(warehouse: Engine, alone: object):
-    """A replay of either day finds that the article is as the answers of both make it."""
+@pytest.mark.parametrize("days", [(DAY, DAY), (NEXT_DAY, NEXT_DAY), (None, None)], ids=str)
+def test_days_that_are_replayed_one_by_one(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, days: tuple[date | None, date | None]
+):
+    """A replay of either day, or of one after the other, finds what the answers of both make."""
+    monkeypatch.setattr(verb, "_MOST_BYTES", 1)
     load(warehouse, ARTICLE_TOTAL, "22 10:30", (DAY, {"1_1": {"20": 1000, "21": 1050}}))
     load(warehouse, ARTICLE_TOTAL, "23 10:30", (NEXT_DAY, {"1_1": {"21": 1100}}))
     load(warehouse, ARTICLE_TOTAL, "24 10:00", (DAY, {"1_1": {"20": 900, "21": 1040}}))
     before = contents(warehouse, versions=True)
-    selection = Selection(ARTICLE_TOTAL, begin_date=alone, end_date=alone)
+    selection = Selection(ARTICLE_TOTAL, (), *days)
 
-    assert replay(warehouse, selection, ready_hour=10, is_applied=False).is_empty
+    assert not replay(warehouse, selection, ready_hour=10, is_applied=False).changes
     replay(warehouse, selection, ready_hour=10, is_applied=True)
     assert contents(warehouse, versions=True) == before
     assert held(warehouse) == [(NEXT_DAY, NEXT_DAY, "20", 900), (NEXT_DAY, NEXT_DAY, "21", 1100)]

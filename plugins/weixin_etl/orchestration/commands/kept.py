@@ -6,16 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
-from weixin_etl.kept import imported
-from weixin_etl.kept.answers import Selection, answer_line
-from weixin_etl.kept.replay import replay
+from weixin_etl.kept.answers import answer_line
+from weixin_etl.kept.imported import import_files
+from weixin_etl.kept.replay import Selection, replay
 from weixin_etl.load.fold import KeptAnswer
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
-from weixin_etl.text import shown
+from weixin_etl.text import counted, shown
 
 
 def list_answers(kept: Sequence[KeptAnswer]) -> None:
@@ -44,10 +43,10 @@ def show_replay(selection: Selection, *, is_applied: bool) -> None:
     Replay, and print what changed or would change.
 
     Raises:
-        ParameterError: an account is not known, or the days are in the wrong order.
+        ParameterError: an account is not known.
         WarehouseError: the warehouse does not answer or is not migrated.
     """
-    with _bar("kept answers") as on_progress:
+    with _progress("pair") as on_progress:
         replayed = replay(
             open_warehouse(),
             selection,
@@ -55,9 +54,14 @@ def show_replay(selection: Selection, *, is_applied: bool) -> None:
             is_applied=is_applied,
             on_progress=on_progress,
         )
-    for sentence in replayed.sentences():
-        _print(sentence)
-    if not is_applied and not replayed.is_empty:
+    read = f"{counted(replayed.pairs, 'pair')} read"
+    if not replayed.changes:
+        _print(f"{read}: the fact is what the kept answers say, nothing changes")
+        return
+    _print(f"{read}. {'This was written:' if is_applied else 'This would change:'}")
+    for change in replayed.changes:
+        _print(change)
+    if not is_applied:
         _print("Nothing is written: --apply does.")
 
 
@@ -70,16 +74,17 @@ def show_import(paths: Sequence[Path]) -> int:
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     in_force = settings.read().pipeline
-    size = sum(path.stat().st_size for path in paths if path.is_file())
-    with _bar("answers") as on_progress:
-        came = imported.import_files(
+    with _progress("answer") as on_progress:
+        came = import_files(
             open_warehouse(),
             paths,
             ready_hour=in_force.ready_hour,
             commit_bytes=in_force.commit_bytes,
-            on_progress=lambda done: on_progress(done, size),
+            on_progress=on_progress,
         )
-    _print(str(came))
+    counts = came.replayed.counts
+    rows = f"{counted(counts.inserted, 'row')} new, {counts.updated} updated"
+    _print(f"{counted(came.answers, 'answer')} loaded: {rows}")
     if came.bad_line:
         sys.stderr.write(f"weixin-etl: {came.bad_line}; correct it and import the file again\n")
     return 1 if came.bad_line else 0
@@ -90,11 +95,7 @@ def _print(sentence: str) -> None:
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error for a person at a terminal, told how much is done of how much."""
-    errors = Console(stderr=True)
-    # not disabled: up to rich 14 a display that is ends with an empty line
-    console = errors if errors.is_terminal else Console(quiet=True)
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+def _progress(what: str) -> Iterator[Callable[[int], None]]:
+    """Tells a person at a terminal how many are done."""
+    with Console(stderr=True).status("reading") as status:
+        yield lambda done: status.update(f"{counted(done, what)} read")
