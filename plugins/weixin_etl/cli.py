@@ -123,12 +123,10 @@ def answers(options: argparse.Namespace) -> None:
 
 def replay(options: argparse.Namespace) -> None:
     """Rebuild facts from the kept answers, without a call; shows the difference unless --apply."""
-    from weixin_etl.kept.replay import Selection
     from weixin_etl.orchestration.commands.kept import show_replay
 
-    dataset, accounts = DATASETS[options.dataset], tuple(options.accounts)
-    selected = Selection(dataset, accounts, options.begin, options.end)
-    show_replay(selected, is_applied=options.apply)
+    which = options.accounts, options.begin, options.end
+    show_replay(DATASETS[options.dataset], *which, is_applied=options.apply)
 
 
 def import_(options: argparse.Namespace) -> int:

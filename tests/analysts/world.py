@@ -19,7 +19,7 @@ from support import HASTE, empty, migrated_warehouse
 from weixin_etl import clock
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, DATASETS
-from weixin_etl.kept.replay import Selection, replay
+from weixin_etl.kept.replay import replay
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.run import Work
 from weixin_etl.run.ingest import ingest
@@ -162,8 +162,8 @@ def _repair(warehouse: Engine) -> None:
             ),
             {"appid": BUSY.appid, "day": REPAIRED},
         )
-    selection = Selection(ARTICLE_TOTAL, (BUSY.appid,), REPAIRED, REPAIRED)
-    replay(warehouse, selection, ready_hour=10, is_applied=True)
+    repaired = [(BUSY.appid, [REPAIRED])]
+    replay(warehouse, ARTICLE_TOTAL, repaired, ready_hour=10)
 
 
 def stop_clock(warehouse: Engine, now: datetime = NOW) -> None:

@@ -28,7 +28,7 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL
 from weixin_etl.kept.answers import answers_of_pair
 from weixin_etl.kept.imported import import_files
-from weixin_etl.kept.replay import Selection, replay
+from weixin_etl.kept.replay import replay, selected
 from weixin_etl.model import Account, ConfiguredAccount, Run
 from weixin_etl.run import Work
 from weixin_etl.run.ingest import ingest
@@ -462,8 +462,8 @@ def weeks(warehouse: Engine, folder: Path) -> Iterator[date]:
                 with warehouse.begin() as connection:
                     connection.exec_driver_sql(TAMPER)
             if morning == november(12):
-                selection = Selection(ARTICLE_TOTAL, (), *TAMPERED)
-                replay(warehouse, selection, ready_hour=10, is_applied=True)
+                tampered = selected(warehouse, ARTICLE_TOTAL, (), *TAMPERED)
+                replay(warehouse, ARTICLE_TOTAL, tampered, ready_hour=10)
             if morning == november(14):
                 move(warehouse, november(9), folder / "moved.jsonl")
             if morning in BUILT:

@@ -30,7 +30,7 @@ from sqlalchemy import Engine
 from weixin_etl import clock
 from weixin_etl.api.http import CallLimits, errcode_and_errmsg, too_large
 from weixin_etl.datasets import DATASETS
-from weixin_etl.kept.replay import Replayed, fold_accounts
+from weixin_etl.kept.replay import Replayed, replay
 from weixin_etl.load.stage import packed
 from weixin_etl.model import ParameterError
 from weixin_etl.parse import parse
@@ -86,11 +86,11 @@ def import_files(
                 days[answer.dataset][answer.appid].add(answer.day)
             imported.answers += len(part)
             on_progress(imported.answers)
-        for name, accounts in days.items():
-            ordered = [(appid, sorted(its)) for appid, its in sorted(accounts.items())]
-            imported.replayed += fold_accounts(
-                warehouse, DATASETS[name], ordered, ready_hour=ready_hour, now=now
-            )
+    for name, accounts in days.items():
+        ordered = [(appid, sorted(its)) for appid, its in sorted(accounts.items())]
+        imported.replayed += replay(
+            warehouse, DATASETS[name], ordered, ready_hour=ready_hour, now=now
+        )
     return imported
 
 

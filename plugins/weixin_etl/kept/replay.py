@@ -6,8 +6,8 @@ fetched, merged and judged in one transaction; no row is deleted. What would cha
 same transaction, rolled back.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from operator import add
 
@@ -18,7 +18,6 @@ from sqlalchemy import Engine
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.kept.answers import appid_of
-from weixin_etl.load import Staged
 from weixin_etl.load.fold import Folded, combined, fold, judged, read_by_fold
 from weixin_etl.load.merge import Known, Merge
 from weixin_etl.model import Counts, Pair, ParameterError
@@ -29,31 +28,6 @@ from weixin_etl.warehouse.statements import each_of
 
 _MOST_BYTES = 2 << 20
 """Compressed answers that are read at once: articles and rows take ten times as much memory."""
-
-Unlisted = dict[Pair, Mapping[str, datetime | None]]
-"""By pair and msgid: since which answer none lists the article; None while the newest does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which kept answers to replay."""
-
-    dataset: Dataset
-    accounts: tuple[str, ...] = ()
-    """AppIDs, connection ids or names; none means all."""
-    begin_date: date | None = None
-    end_date: date | None = None
-    """First and last day, both included; None means from the first, to the last."""
-
-    def __post_init__(self) -> None:
-        """
-        Hold days in their order.
-
-        Raises:
-            ParameterError: the last day is before the first.
-        """
-        if self.begin_date and self.end_date and self.begin_date > self.end_date:
-            raise ParameterError(f"begin_date {self.begin_date} is after end_date {self.end_date}")
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -82,89 +56,82 @@ class Replayed(msgspec.Struct, frozen=True):
         return [f"{counted(n, it)} {what}" for n, it, what in lines if n]
 
 
-def replay(
-    warehouse: Engine,
-    selection: Selection,
-    *,
-    ready_hour: int,
-    is_applied: bool,
-    on_progress: Callable[[int], None] = lambda _pairs: None,
-    now: Callable[[], datetime] = clock.now,
-) -> Replayed:
-    """
-    Make the facts what the selected answers say; without `is_applied` only find out what differs.
-
-    Raises:
-        ParameterError: an account is not known.
-        WarehouseError: the warehouse does not answer or is not migrated.
-    """
-    require_migrated(warehouse)
-    with diagnosed(warehouse):
-        return fold_accounts(
-            warehouse,
-            selection.dataset,
-            _selected(warehouse, selection),
-            ready_hour=ready_hour,
-            is_applied=is_applied,
-            on_progress=on_progress,
-            now=now,
-        )
-
-
-def _selected(warehouse: Engine, it: Selection) -> Iterator[tuple[str, Sequence[date]]]:
-    """Each account that is selected, with its days."""
-    of_account = statement("raw_response/days.sql")
-    days = {"dataset": it.dataset.name, "begin_date": it.begin_date, "end_date": it.end_date}
-    with warehouse.connect() as connection:
-        known = connection.exec_driver_sql("SELECT appid FROM weixin.dim_account ORDER BY appid")
-        named = [appid_of(connection, name) for name in it.accounts]
-        appids = named or known.scalars().all()
-    for appid in appids:
-        with warehouse.connect() as connection:
-            found = connection.scalars(of_account, {**days, "appid": appid}).all()
-        yield appid, found
-
-
-def fold_accounts(
+def selected(
     warehouse: Engine,
     dataset: Dataset,
-    accounts: Iterable[tuple[str, Collection[date]]],
+    names: Sequence[str] = (),
+    begin: date | None = None,
+    end: date | None = None,
+) -> Iterator[tuple[str, Sequence[date]]]:
+    """
+    Each account of these names, or of all, with the days of which answers are kept.
+
+    Raises:
+        ParameterError: an account is not known, or the last day is before the first.
+    """
+    if begin and end and begin > end:
+        raise ParameterError(f"the first day {begin} is after the last, {end}")
+    days = {"dataset": dataset.name, "begin_date": begin, "end_date": end}
+    with warehouse.connect() as connection:
+        known = connection.exec_driver_sql("SELECT appid FROM weixin.dim_account ORDER BY appid")
+        appids = [appid_of(connection, name) for name in names] or known.scalars().all()
+    for appid in appids:
+        with warehouse.connect() as connection:
+            of_account = statement("raw_response/days.sql")
+            yield appid, connection.scalars(of_account, {**days, "appid": appid}).all()
+
+
+def replay(
+    warehouse: Engine,
+    dataset: Dataset,
+    accounts: Iterable[tuple[str, Sequence[date]]],
     *,
     ready_hour: int,
     is_applied: bool = True,
     on_progress: Callable[[int], None] = lambda _pairs: None,
     now: Callable[[], datetime] = clock.now,
 ) -> Replayed:
-    """Fold days of accounts, each account in a transaction; calls back with the pairs so far."""
+    """
+    Make the facts what the kept answers of accounts' days say, each account in a transaction.
+
+    Without `is_applied` it is only found out what differs.
+
+    Raises:
+        WarehouseError: the warehouse does not answer or is not migrated.
+    """
+    require_migrated(warehouse)
     done = Replayed()
-    for appid, days in accounts:
-        if not days:
-            continue
-        with warehouse.connect() as connection:
-            lock_load(connection, [appid])
-            merge = Merge(connection, dataset, now(), is_fold=True)
-            done += _fold(merge, [(appid, day) for day in days], ready_hour)
-            if is_applied:
-                connection.commit()
-        on_progress(done.pairs)
-    if is_applied:
-        analyse_grown(warehouse)
+    with diagnosed(warehouse):
+        for appid, days in accounts:
+            if not days:
+                continue
+            with warehouse.connect() as connection:
+                lock_load(connection, [appid])
+                merge = Merge(connection, dataset, now(), is_fold=True)
+                done += _replay(merge, [(appid, day) for day in days], ready_hour)
+                if is_applied:
+                    connection.commit()
+            on_progress(done.pairs)
+        if is_applied:
+            analyse_grown(warehouse)
     return done
 
 
-def _fold(merge: Merge, pairs: Sequence[Pair], ready_hour: int) -> Replayed:
+def _replay(merge: Merge, pairs: Sequence[Pair], ready_hour: int) -> Replayed:
     """Merge what an account's answers say, and judge those that no run has judged."""
     known = merge.known(pairs)
     done = Replayed()
-    sightings: list[Staged] = []
-    unlisted: Unlisted = {}
+    folded: list[Folded] = []
     for part in _parts(merge, pairs):
-        folded = fold(merge.connection, merge.dataset, part)
-        done += _merge(merge, folded, known)
-        sightings += [seen for it in folded for seen in it.sightings]
-        unlisted |= {it.pair: it.unlisted_since for it in folded if it.newest}
-    coverage = _judge(merge, sightings, unlisted, known, ready_hour)
-    return done + Replayed(len(pairs), coverage=coverage)
+        its = fold(merge.connection, merge.dataset, part)
+        contents = [content for it in its if (content := it.content())]
+        counts = merge.merge(contents)
+        if contents:
+            merge.execute("fact/empty_stage.sql")
+        rejected = merge.reject(contents, known)
+        done += Replayed(counts=sum(counts.values(), Counts()), rejected=rejected)
+        folded += [replace(it, articles={}, changed_by={}) for it in its]
+    return done + Replayed(len(pairs), coverage=_judge(merge, folded, known, ready_hour))
 
 
 def _parts(merge: Merge, pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
@@ -182,35 +149,22 @@ def _parts(merge: Merge, pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
         yield part
 
 
-def _merge(merge: Merge, folded: Sequence[Folded], known: Mapping[Pair, Known]) -> Replayed:
-    """Write what pairs' answers say together."""
-    contents = [content for it in folded if (content := it.content())]
-    counts = merge.merge(contents)
-    if contents:
-        merge.execute("fact/empty_stage.sql")
-    rejected = merge.reject(contents, known)
-    return Replayed(counts=sum(counts.values(), Counts()), rejected=rejected)
-
-
 def _judge(
-    merge: Merge,
-    sightings: Sequence[Staged],
-    unlisted: Unlisted,
-    known: Mapping[Pair, Known],
-    ready_hour: int,
+    merge: Merge, folded: Sequence[Folded], known: Mapping[Pair, Known], ready_hour: int
 ) -> int:
     """Write what the answers make of an account's days; of how many coverage said otherwise."""
+    pairs = {it.pair[1]: it.pair for it in folded}
+    sightings = [seen for it in folded for seen in it.sightings]
     again = judged(merge.dataset, sightings, ready_hour)
-    pairs = {seen.day: seen.pair for seen in sightings}
     after = {pairs[day]: combined(known[pairs[day]].coverage, it) for day, it in again.items()}
     others = {pair: row for pair, row in after.items() if row != known[pair].coverage}
     merge.save(others)
     newest = {seen.pair: seen.said.list_sha256 for seen in sightings if not seen.error}
     articles = [
-        {"appid": pair[0], "day": pair[1], "msgid": msgid, "at": at}
-        for pair, since in unlisted.items()
-        if after[pair].list_sha256 == newest.get(pair)
-        for msgid, at in since.items()
+        {"appid": it.pair[0], "day": it.pair[1], "msgid": msgid, "at": at}
+        for it in folded
+        if it.newest and after[it.pair].list_sha256 == newest.get(it.pair)
+        for msgid, at in it.unlisted_since.items()
     ]
     merge.unlist("dim_article/unlist_again.sql", articles)
     return len(others)

@@ -16,7 +16,7 @@ from warehouse_loads import SCHEDULED, article, at, body, know, pair
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
 from weixin_etl.kept.imported import import_files
-from weixin_etl.kept.replay import Selection, replay
+from weixin_etl.kept.replay import replay, selected
 from weixin_etl.load import Load, fold
 from weixin_etl.model import Account
 from weixin_etl.parse import parse
@@ -145,9 +145,9 @@ class Loaded:
         with mock.patch.object(fold, "parse", read):
             replay(
                 self.warehouse,
-                Selection(self.dataset, accounts=(self.account.appid,)),
+                self.dataset,
+                selected(self.warehouse, self.dataset, [self.account.appid]),
                 ready_hour=10,
-                is_applied=True,
                 now=lambda: event.happens_at,
             )
 

@@ -9,7 +9,7 @@ from warehouse_loads import body as answer_of
 
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.kept import replay as verb
-from weixin_etl.kept.replay import Selection, replay
+from weixin_etl.kept.replay import replay, selected
 from weixin_etl.load import Staged
 from weixin_etl.rules import DAY as A_DAY
 
@@ -126,10 +126,11 @@ def test_days_that_are_replayed_one_by_one(
     load(warehouse, ARTICLE_TOTAL, "23 10:30", (NEXT_DAY, {"1_1": {"21": 1100}}))
     load(warehouse, ARTICLE_TOTAL, "24 10:00", (DAY, {"1_1": {"20": 900, "21": 1040}}))
     before = contents(warehouse, versions=True)
-    selection = Selection(ARTICLE_TOTAL, (), *days)
 
-    assert not replay(warehouse, selection, ready_hour=10, is_applied=False).changes
-    replay(warehouse, selection, ready_hour=10, is_applied=True)
+    for is_applied in (False, True):
+        chosen = selected(warehouse, ARTICLE_TOTAL, (), *days)
+        done = replay(warehouse, ARTICLE_TOTAL, chosen, ready_hour=10, is_applied=is_applied)
+        assert not done.changes
     assert contents(warehouse, versions=True) == before
     assert held(warehouse) == [(NEXT_DAY, NEXT_DAY, "20", 900), (NEXT_DAY, NEXT_DAY, "21", 1100)]
 

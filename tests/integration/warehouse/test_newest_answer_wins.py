@@ -23,7 +23,7 @@ from warehouse_loads import SCHEDULED, article, at, body, know, pair, rows
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
 from weixin_etl.kept.imported import import_files
-from weixin_etl.kept.replay import Selection, replay
+from weixin_etl.kept.replay import replay, selected
 from weixin_etl.load import Load
 from weixin_etl.model import Account
 
@@ -308,8 +308,8 @@ class Loaded:
     def replay(self, dataset: Dataset) -> bool:
         """Make the accounts' facts anew of the kept answers; whether anything changed."""
         appids = tuple(account.appid for account in self.accounts)
-        selection = Selection(dataset, accounts=appids)
-        return bool(replay(self.warehouse, selection, ready_hour=10, is_applied=True).changes)
+        pairs = selected(self.warehouse, dataset, appids)
+        return bool(replay(self.warehouse, dataset, pairs, ready_hour=10).changes)
 
     def rows(self, sql: str) -> list[tuple]:
         """What a query finds of the accounts: by the number of each, in the first column."""

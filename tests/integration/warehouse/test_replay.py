@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace as replaced
 from datetime import date, timedelta
 from typing import Any
 
@@ -32,17 +31,18 @@ from warehouse_loads import (
 from weixin_etl import cli
 from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
-from weixin_etl.kept.replay import Replayed, Selection, replay
+from weixin_etl.kept.replay import Replayed, replay, selected
 from weixin_etl.model import Counts
 from weixin_etl.warehouse.locks import lock_load
 
-ALL = Selection(ARTICLE_TOTAL)
 WITHOUT_CHANGED_AT = "to_jsonb(fact_article_total) - 'changed_at'"
 WIPE = "TRUNCATE weixin.fact_article_total"
 
 
-def run(warehouse: Engine, selection: Selection = ALL, *, is_applied: bool = True) -> Replayed:
-    return replay(warehouse, selection, ready_hour=10, is_applied=is_applied)
+def run(warehouse: Engine, *, is_applied: bool = True, **chosen: Any) -> Replayed:
+    dataset = chosen.pop("dataset", ARTICLE_TOTAL)
+    pairs = selected(warehouse, dataset, **chosen)
+    return replay(warehouse, dataset, pairs, ready_hour=10, is_applied=is_applied)
 
 
 def alter(warehouse: Engine, sql: str) -> None:
@@ -143,9 +143,9 @@ def test_the_difference_is_what_applying_it_does(warehouse: Engine):
 @pytest.mark.parametrize(
     ("chosen", "appids", "days"),
     [
-        ({"accounts": ("wx2",)}, ["wx2"], [DAY, OTHER_DAY]),
-        ({"begin_date": OTHER_DAY}, ["wx1", "wx2"], [OTHER_DAY]),
-        ({"end_date": DAY}, ["wx1", "wx2"], [DAY]),
+        ({"names": ["wx2"]}, ["wx2"], [DAY, OTHER_DAY]),
+        ({"begin": OTHER_DAY}, ["wx1", "wx2"], [OTHER_DAY]),
+        ({"end": DAY}, ["wx1", "wx2"], [DAY]),
         ({"dataset": ARTICLE_TOTAL_DETAIL}, [], []),
     ],
     ids=["accounts", "from a day", "to a day", "dataset"],
@@ -157,7 +157,7 @@ def test_only_what_is_selected(
     load_mornings(warehouse)
     alter(warehouse, WIPE)
 
-    run(warehouse, replaced(ALL, **chosen))
+    run(warehouse, **chosen)
 
     assert rows(
         warehouse,
@@ -273,8 +273,9 @@ KILLED = """
 import os, signal, sys
 from weixin_etl import warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.kept.replay import Selection, replay
-replay(warehouse.engine(sys.argv[1]), Selection(ARTICLE_TOTAL), ready_hour=10, is_applied=True,
+from weixin_etl.kept.replay import replay, selected
+found = warehouse.engine(sys.argv[1])
+replay(found, ARTICLE_TOTAL, selected(found, ARTICLE_TOTAL), ready_hour=10,
     on_progress=lambda _: os.kill(os.getpid(), signal.SIGKILL))
 """
 

@@ -32,7 +32,7 @@ from weixin_etl.datasets import (
     Dataset,
 )
 from weixin_etl.kept.imported import import_files
-from weixin_etl.kept.replay import Replayed, Selection, replay
+from weixin_etl.kept.replay import Replayed, replay, selected
 from weixin_etl.load import Staged
 from weixin_etl.model import Counts
 
@@ -64,7 +64,7 @@ def load(warehouse: Engine, dataset: Dataset, *staged: Staged) -> list[Loaded]:
 
 
 def replayed(warehouse: Engine, dataset: Dataset) -> Replayed:
-    return replay(warehouse, Selection(dataset), ready_hour=10, is_applied=True)
+    return replay(warehouse, dataset, selected(warehouse, dataset), ready_hour=10)
 
 
 @each

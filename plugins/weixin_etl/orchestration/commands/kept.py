@@ -3,13 +3,15 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 
+from weixin_etl.datasets import Dataset
 from weixin_etl.kept.answers import answer_line
 from weixin_etl.kept.imported import import_files
-from weixin_etl.kept.replay import Selection, replay
+from weixin_etl.kept.replay import replay, selected
 from weixin_etl.load.fold import KeptAnswer
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
@@ -38,18 +40,27 @@ def show_answer(kept: Sequence[KeptAnswer], raw_response_id: int | None) -> None
     sys.stdout.buffer.write(body)
 
 
-def show_replay(selection: Selection, *, is_applied: bool) -> None:
+def show_replay(
+    dataset: Dataset,
+    accounts: Sequence[str],
+    begin: date | None,
+    end: date | None,
+    *,
+    is_applied: bool,
+) -> None:
     """
-    Replay, and print what changed or would change.
+    Replay days of accounts, or of all, and print what changed or would change.
 
     Raises:
         ParameterError: an account is not known.
         WarehouseError: the warehouse does not answer or is not migrated.
     """
+    warehouse = open_warehouse()
     with _progress("pair") as on_progress:
         replayed = replay(
-            open_warehouse(),
-            selection,
+            warehouse,
+            dataset,
+            selected(warehouse, dataset, accounts, begin, end),
             ready_hour=settings.read().pipeline.ready_hour,
             is_applied=is_applied,
             on_progress=on_progress,
