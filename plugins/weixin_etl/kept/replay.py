@@ -70,7 +70,7 @@ def selected(
         ParameterError: an account is not known, or the last day is before the first.
     """
     if begin and end and begin > end:
-        raise ParameterError(f"the first day {begin} is after the last, {end}")
+        raise ParameterError(f"begin_date {begin} is after end_date {end}")
     days = {"dataset": dataset.name, "begin_date": begin, "end_date": end}
     with warehouse.connect() as connection:
         known = connection.exec_driver_sql("SELECT appid FROM weixin.dim_account ORDER BY appid")
