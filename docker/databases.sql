@@ -1,5 +1,5 @@
 -- The databases and users of the server. Postgres runs this file once, on an empty volume.
--- What the roles may do inside the warehouse is set by sql/migrations/0005_roles.sql and 0007_roles.sql.
+-- What the roles may do inside the warehouse is set by sql/roles.sql.
 \getenv airflow_password AIRFLOW_DATABASE_PASSWORD
 \getenv owner_password WEIXIN_OWNER_PASSWORD
 \getenv loader_password WEIXIN_LOADER_PASSWORD
