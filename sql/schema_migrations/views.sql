@@ -23,5 +23,5 @@ FROM found
 INNER JOIN pg_namespace
     ON found.namespace_id = pg_namespace.oid
 WHERE
-    pg_namespace.nspname IN ('analytics', 'weixin')
+    pg_namespace.nspname = 'analytics'
     AND found.comment LIKE '%' || chr(10) || 'file: sql/%'

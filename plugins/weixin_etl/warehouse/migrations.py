@@ -76,9 +76,9 @@ def _to_do(connection: Connection) -> dict[str, str]:
 
 def _do(connection: Connection, to_do: dict[str, str]) -> Iterator[str]:
     """Migrations, tables, roles and views, in this order; nothing if another process was faster."""
-    for path in (it for it in migrations() if _version(it) in to_do):
+    for path in (it for it in migrations() if it.name[:4] in to_do):
         with _told(connection.engine, f"{path.name}: "):
-            execute(connection, _text(path))
+            execute(connection, path.read_text("utf-8"))
         yield f"Applied: {path.name}"
     if to_do:
         yield from _declare(connection)
@@ -106,20 +106,12 @@ def _tables_and_roles() -> dict[str, str]:
 
 
 def _checksums() -> dict[str, str]:
-    """Of the migrations, by version."""
-    return {_version(path): _sha256(_text(path)) for path in migrations()}
+    """Of the migrations, by the number that their names begin with."""
+    return {path.name[:4]: _sha256(path.read_text("utf-8")) for path in migrations()}
 
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _version(migration: Path) -> str:
-    return migration.stem.split("_")[0]
-
-
-def _text(migration: Path) -> str:
-    return migration.read_text(encoding="utf-8")
 
 
 def _without_rights(connection: Connection) -> list[str]:
@@ -178,7 +170,7 @@ def require_migrated(warehouse: Engine) -> None:
                 "make that user a member of the role weixin_loader",
             ) from None
         raise diagnose(error, warehouse) or error from None
-    lacking = [path.stem for path in migrations() if _version(path) not in found.applied]
+    lacking = [path.stem for path in migrations() if path.name[:4] not in found.applied]
     facts = {f"{it.fact}.{metric.name}" for it in DATASETS.values() for metric in it.metrics}
     if lacking := lacking or sorted(facts - found.columns):
         cause = f"the warehouse lacks {few_names(lacking)}"

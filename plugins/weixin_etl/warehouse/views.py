@@ -1,4 +1,4 @@
-"""The views and functions under sql/analytics and sql/weixin: what files say, how they are made."""
+"""The views and functions under sql/analytics: what files say, how they are made."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,24 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 
-import sqlalchemy
 from psycopg2 import errors
 from sqlalchemy import Connection
 
 from weixin_etl.model import ParameterError
-from weixin_etl.warehouse.statements import (
-    datasets_of,
-    execute,
-    source,
-    sql_directory,
-    statement,
-)
-
-SCHEMAS = ("analytics", "weixin")
-"""Each a folder under `sql` with a file a view."""
+from weixin_etl.warehouse.statements import datasets_of, execute, source, sql_directory, statement
 
 _COMMENT = r"(?P<comment>(?:-- .*\n)+)"
-_HEAD = r"CREATE (?P<type>VIEW|FUNCTION) (?P<schema>\w+)\.(?P<name>\w+) ?\("
+_HEAD = r"CREATE (?P<type>VIEW|FUNCTION) analytics\.(?P<name>\w+) ?\("
 _BODY = r"\n(?P<columns>.*?)^\)(?: AS)?\n(?P<query>.*)"
 _FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
@@ -35,7 +25,6 @@ _REFUSED = (
     errors.AmbiguousFunction,  # with other types of parameters it stands beside the old one
 )
 """What Postgres says where a view or function can't be replaced in its place."""
-_READER = "SELECT to_regrole('weixin_reader')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +38,6 @@ class View:
 
     type: str
     """VIEW or FUNCTION; views may read functions, functions no views."""
-    schema: str
     name: str
     file: str
     text: str
@@ -61,7 +49,7 @@ class View:
     @property
     def full_name(self) -> str:
         """With its schema."""
-        return f"{self.schema}.{self.name}"
+        return f"analytics.{self.name}"
 
     @property
     def sql(self) -> str:
@@ -89,9 +77,9 @@ def parse_view(text: str, file: str) -> View:
     parts = _FILE.fullmatch(text)
     if parts is None or _COLUMN.sub("", parts["columns"]):
         raise ValueError(f"no view with a comment on everything: {text[:200]}")
-    named = parts["type"], parts["schema"], parts["name"]
-    columns = {column["name"]: _words(column[0]) for column in _COLUMN.finditer(parts["columns"])}
-    return View(*named, file, text, _words(parts["comment"]), columns, parts["query"])
+    columns = {it["name"]: _words(it[0]) for it in _COLUMN.finditer(parts["columns"])}
+    type_, name, comment = parts["type"], parts["name"], _words(parts["comment"])
+    return View(type_, name, file, text, comment, columns, parts["query"])
 
 
 def _words(comment: str) -> str:
@@ -106,16 +94,15 @@ def _literal(text: str) -> str:
 
 @cache
 def all_views() -> tuple[View, ...]:
-    """The views and functions of every schema, each after those it reads."""
-    paths = [path for schema in SCHEMAS for path in (sql_directory() / schema).glob("*.sql")]
-    files = [f"{path.parent.name}/{path.name}" for path in sorted(paths)]
+    """The views and functions, each after those it reads."""
+    files = sorted(f"analytics/{it.name}" for it in (sql_directory() / "analytics").glob("*.sql"))
     made = [(file, dataset) for file in files for dataset in datasets_of(file)]
     return in_order(parse_view(source(*it), f"sql/{it[0]}") for it in made)
 
 
 def views() -> tuple[View, ...]:
-    """The analysts' views."""
-    return tuple(it for it in all_views() if (it.schema, it.type) == ("analytics", "VIEW"))
+    """Those that are no functions."""
+    return tuple(it for it in all_views() if it.type == "VIEW")
 
 
 def sql_of(name: str) -> str:
@@ -161,9 +148,6 @@ def update_views(connection: Connection, wanted: Sequence[View]) -> list[str]:
     except _REFUSED:
         _drop(connection, present)
         _create(connection, wanted)
-    if connection.scalar(sqlalchemy.text(_READER)):
-        names = ", ".join(view.full_name for view in wanted if view.type == "VIEW")
-        execute(connection, f"GRANT SELECT ON {names} TO weixin_reader")
     return sorted(gone)
 
 

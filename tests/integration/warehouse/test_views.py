@@ -50,15 +50,10 @@ OTHER_THINGS = function("SELECT * FROM weixin.dim_account WHERE appid = number::
 OTHER_PARAMETER = function("SELECT * FROM weixin.dim_account", "place integer")
 OTHER_PARAMETER_TYPE = function("SELECT * FROM weixin.dim_account", "number bigint")
 ON_THINGS = view("on_things", "SELECT appid FROM analytics.things(1)", "appid")
-OF_THE_PIPELINE = parse_view(
-    "-- One row.\nCREATE VIEW weixin.own (\n    -- The account\n    appid\n) AS\n"
-    "SELECT appid FROM weixin.dim_account\n",
-    "sql/weixin/own.sql",
-)
 FUNCTIONS = "SELECT oid, xmin::text FROM pg_proc WHERE proname = 'things'"
 VIEWS = """
     SELECT relname, oid, xmin::text FROM pg_class
-    WHERE relkind = 'v' AND relnamespace IN ('weixin'::regnamespace, 'analytics'::regnamespace)
+    WHERE relkind = 'v' AND relnamespace = 'analytics'::regnamespace
     ORDER BY 1
 """
 COMMENTS = """
@@ -73,7 +68,6 @@ OURS = "SELECT viewname FROM pg_views WHERE schemaname = 'analytics' ORDER BY 1"
 MAY_READ = """
     SELECT has_table_privilege('weixin_reader', 'analytics.base', 'SELECT'),
         has_table_privilege('weixin_reader', 'analytics.on_things', 'SELECT'),
-        has_table_privilege('weixin_reader', 'weixin.own', 'SELECT'),
         has_function_privilege('weixin_reader', 'analytics.things(integer)', 'EXECUTE')
 """
 
@@ -98,8 +92,8 @@ def made(fresh: Engine, follow: Follow) -> Engine:
 
 @pytest.fixture
 def with_function(made: Engine, follow: Follow) -> Engine:
-    """It has a function, a view of ours on that, and a view in the pipeline's schema too."""
-    follow(TOP, BASE, ON_THINGS, THINGS, OF_THE_PIPELINE)
+    """It has a function too, and a view of ours on that."""
+    follow(TOP, BASE, ON_THINGS, THINGS)
     return made
 
 
@@ -150,11 +144,11 @@ def test_where_postgres_refuses_all_are_made_anew(follow: Follow, ask: Ask, chan
     """With what stands on them, and weixin_reader may read them as before."""
     before = {oid for _, oid, _ in ask(VIEWS)}
 
-    follow(TOP, changed, ON_THINGS, THINGS, OF_THE_PIPELINE)
+    follow(TOP, changed, ON_THINGS, THINGS)
 
     assert ask("SELECT * FROM analytics.a_top") == [(1,)]
     assert before.isdisjoint(oid for _, oid, _ in ask(VIEWS))
-    assert ask(MAY_READ) == [(True, True, True, True)]
+    assert ask(MAY_READ) == [(True, True, True)]
 
 
 @pytest.mark.usefixtures("outside")
@@ -177,7 +171,7 @@ def test_a_view_of_somebody_else_stops_it(follow: Follow, ask: Ask, wanted: list
     assert ask(VIEWS) == before
 
 
-def test_functions_and_views_of_the_pipeline_are_made(with_function: Engine, ask: Ask):
+def test_functions_are_made(with_function: Engine, ask: Ask):
     """Before what reads them, with their comments; weixin_reader may use both."""
     run(
         with_function,
@@ -189,7 +183,7 @@ def test_functions_and_views_of_the_pipeline_are_made(with_function: Engine, ask
     assert ask("SELECT obj_description('analytics.things'::regproc, 'pg_proc')") == [
         ("One row per thing.\nnumber integer: which of them\nfile: sql/analytics/things.sql",)
     ]
-    assert ask(MAY_READ) == [(True, True, True, True)]
+    assert ask(MAY_READ) == [(True, True, True)]
 
 
 def test_a_function_with_the_same_parameters_is_replaced_in_its_place(
@@ -200,7 +194,7 @@ def test_a_function_with_the_same_parameters_is_replaced_in_its_place(
     run(with_function, "CREATE VIEW own.v AS SELECT * FROM analytics.things(1)")
     ((oid, xmin),) = ask(FUNCTIONS)
 
-    follow(TOP, BASE, ON_THINGS, OTHER_THINGS, OF_THE_PIPELINE)
+    follow(TOP, BASE, ON_THINGS, OTHER_THINGS)
 
     ((oid_then, xmin_then),) = ask(FUNCTIONS)
     assert (oid_then == oid, xmin_then == xmin) == (True, False)
@@ -211,7 +205,7 @@ def test_a_function_with_the_same_parameters_is_replaced_in_its_place(
 @pytest.mark.parametrize("changed", [OTHER_PARAMETER, OTHER_PARAMETER_TYPE], ids=["name", "type"])
 def test_a_function_with_other_parameters_is_made_anew(follow: Follow, ask: Ask, changed: View):
     """With what stands on it; none is left beside it."""
-    follow(TOP, BASE, ON_THINGS, changed, OF_THE_PIPELINE)
+    follow(TOP, BASE, ON_THINGS, changed)
 
     parameters = "SELECT pg_get_function_identity_arguments(oid) FROM pg_proc"
     assert ask(f"{parameters} WHERE proname = 'things'") == [(*changed.columns,)]
