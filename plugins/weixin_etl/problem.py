@@ -87,6 +87,7 @@ class ProblemKind(StrEnum):
     PROGRAM = Kind("program", "{who}: program fault", is_retried=True, is_no_answer=True)
     NOT_ASKED = _common("not_asked", "{who} not asked", is_retried=True, is_no_answer=True)
     RUN_LATE = Kind("run_late", "the daily run is late")
+    RUN_ENDED = _common("run_ended", "a run ended early")
     DAYS_LOST = Kind("days_lost", "{who}: days lost")
     UNKNOWN_METRIC = Kind(
         "unknown_metric", "unknown metric {subject}", is_warning=True, is_momentary=True

@@ -1,4 +1,4 @@
--- The accounts that daily runs collect: one row per dataset and account in the list of accounts,
+-- The accounts that daily runs collect, or some of them: one row per dataset and account in the list,
 -- with what their days' states are judged by, the newest day that is in, the calls of today, and
 -- the days with parts of answers that do not fit.
 {% from "status/macros.jinja" import heard_at %}
@@ -26,7 +26,10 @@ FROM dataset
 INNER JOIN weixin.collected_since AS since
     ON dataset.name = since.dataset
 INNER JOIN weixin.dim_account AS account
-    ON since.appid = account.appid AND account.is_active
+    ON
+        since.appid = account.appid
+        AND account.is_active
+        AND (cast(:appids AS text[]) IS NULL OR since.appid = any(:appids))
 LEFT JOIN weixin.api_call AS today
     ON
         since.appid = today.appid

@@ -220,7 +220,7 @@ def _link(incident: Incident, here: Installation) -> str:
 
 def _what_is_well(problem: Problem) -> str:
     """What was seen when it was found to be over."""
-    if problem.kind is ProblemKind.RUN_LATE:
+    if problem.kind in (ProblemKind.RUN_LATE, ProblemKind.RUN_ENDED):
         return "a daily run has ended"
     if problem.appid is None and problem.subject in TASKS:
         return f"the task {problem.subject} works again"

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Engine
 
 from weixin_etl.health import incidents
-from weixin_etl.health.at_work import progress
+from weixin_etl.health.at_work import Airflow, progress
 from weixin_etl.health.incidents import Incident
 from weixin_etl.health.status import read_accounts, read_findings
 from weixin_etl.health.troubles import AccountFacts, Severity, Trouble, judge
@@ -46,6 +46,8 @@ class Note:
     """Whether the run goes on asking: what it tries again, or waits for, is nothing to tell."""
     once: Sequence[Problem] = ()
     """What is told once and never again."""
+    airflow: Airflow | None = None
+    """What only Airflow knows of it, if that was asked."""
 
 
 _LOCK_WAIT = "SET LOCAL lock_timeout = '60s'"
@@ -86,14 +88,14 @@ def _judged(connection: Connection, note: Note) -> tuple[list[Trouble], Collecti
     """What is wrong now of what the note shows, and the accounts of which that is known."""
     found = read_findings(connection, [note.run.dataset])
     facts = [] if note.judged is Judged.NOTHING else _facts(connection, note)
-    troubles = judge(facts, found, None, now=note.at, datasets=[note.run.dataset])
+    troubles = judge(facts, found, note.airflow, now=note.at, datasets=[note.run.dataset])
     return troubles, {it.appid for it in facts}
 
 
 def _facts(connection: Connection, note: Note) -> list[AccountFacts]:
     dataset, appids = note.run.dataset, note.looked if note.judged is Judged.ACCOUNTS else None
     at_work = progress(connection, dataset, [note.run.run_id] if note.is_at_work else [])
-    return read_accounts(connection, [dataset], {dataset.name: at_work}, None, note.at, appids)
+    return read_accounts(connection, [dataset], {dataset.name: at_work}, note.at, appids)
 
 
 def _told_once(note: Note, problem: Problem) -> Trouble:

@@ -95,11 +95,11 @@ def read(
     at_work = {
         it.name: progress(connection, it, airflow.at_work(it) if airflow else []) for it in datasets
     }
-    facts = read_accounts(connection, datasets, at_work, airflow, now)
+    facts = read_accounts(connection, datasets, at_work, now)
     findings = read_findings(connection, datasets)
     known = incidents.known(connection, datasets, now)
     found = assess(facts, findings, known, airflow, now=now, datasets=datasets)
-    runs = [run for it in datasets for run in runs_at_work(it, at_work[it.name])]
+    runs = [run for it in datasets for run in runs_at_work(airflow, it, at_work[it.name])]
     return replace(found, runs=tuple(runs))
 
 
@@ -119,7 +119,7 @@ def assess(
         for it in judge(facts, findings, airflow, now=now, datasets=datasets)
     ]
     if not facts and not any(it.is_broken for it in found):
-        found.append(nothing_collected(datasets, airflow))
+        found.append(nothing_collected(datasets, airflow, now))
     found += _untold(known, airflow.alerts, now) if airflow and airflow.alerts else []
     over = [_with_incident(it.trouble, it) for it in known if it.closed_at]
     concerned = {(it.dataset, appid) for it in found if it.is_broken for appid in it.appids}
@@ -191,27 +191,20 @@ def read_accounts(
     connection: Connection,
     datasets: Sequence[Dataset],
     at_work: Mapping[str, Sequence[Progress]],
-    airflow: Airflow | None,
     now: datetime,
     appids: Collection[str] | None = None,
 ) -> list[AccountFacts]:
     """What is judged of all accounts, or of some: a statement, and one per dataset."""
     today = clock.beijing_date(now)
-    read = connection.execute(statement("status/accounts.sql"), {"today": today})
-    rows = read.mappings().all()
+    wanted = {"today": today, "appids": None if appids is None else [*appids]}
+    rows = connection.execute(statement("status/accounts.sql"), wanted).mappings().all()
     collected = {(row["dataset"], row["appid"]) for row in rows}
-    wanted = [row for row in rows if appids is None or row["appid"] in appids]
     facts: list[AccountFacts] = []
     for dataset in datasets:
-        of_dataset = [row for row in wanted if row["dataset"] == dataset.name]
+        of_dataset = [row for row in rows if row["dataset"] == dataset.name]
         of_runs = at_work.get(dataset.name, ())
-        dag = airflow.dags.get(dataset.name) if airflow else None
         facts += (
-            replace(
-                account,
-                is_paused=bool(dag and dag.is_paused),
-                is_succeeded=(dataset.successor, account.appid) in collected,
-            )
+            replace(account, is_succeeded=(dataset.successor, account.appid) in collected)
             for account in _of_dataset(connection, dataset, of_dataset, of_runs, today)
         )
     return facts

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.health.at_work import Airflow, DagState, Progress
+from weixin_etl.health.at_work import Airflow, Asleep, DagState, EndedRun, Progress
 from weixin_etl.health.days import AccountDays
 from weixin_etl.model import Coverage, State, connection_of
 from weixin_etl.problem import Problem, ProblemKind, days_of
@@ -56,6 +56,8 @@ class Trouble:
     closed_at: datetime | None = None
     incident_id: int | None = None
     """Its number in `weixin.incident`, if people are told of it."""
+    tried: Asleep | None = None
+    """How far it is with the tries, of what is tried again."""
 
     @property
     def identity(self) -> str:
@@ -77,14 +79,16 @@ def identity(problem: Problem) -> str:
     """
     What is told apart: the kind, where one act ends it for all accounts; else the account.
 
-    What keeps a whole account from being asked is one, whatever its kind.
+    What keeps a whole account from being asked is one, whatever its kind; that its owner withdrew
+    is what became of a refusal.
     """
     kind, whose = problem.kind, problem.appid or problem.subject or ""
     if kind is ProblemKind.CALL_REFUSED:
         return f"{kind} {problem.errcode}"
     if kind.is_common:
         return str(kind)
-    return whose if kind.is_of_account and not kind.is_warning else f"{kind} {whose}".strip()
+    is_whole = kind.is_of_account and (not kind.is_warning or kind is ProblemKind.WITHDRAWN)
+    return whose if is_whole else f"{kind} {whose}".strip()
 
 
 Owner = tuple[str | None, str]
@@ -127,8 +131,6 @@ class AccountFacts:
     """Why the first of them does not."""
     at_work: tuple[Progress, ...] = ()
     """How far the runs are that are asking it."""
-    is_paused: bool = False
-    """Whether somebody has paused its DAG."""
     is_succeeded: bool = False
     """Whether daily runs collect it by the endpoint's successor as well."""
 
@@ -193,7 +195,9 @@ def judge(
     owned = _by_owner(left)
     for account in accounts:
         met += _of_account(account, _found_of(account, owned), now)
-    found = [*_together(met), *(_of_airflow(airflow, accounts, now, datasets) if airflow else ())]
+    found = _together(it for it in met if airflow is None or _is_wanted(it, airflow))
+    if airflow:
+        found = [*_tried(found, airflow), *_of_airflow(airflow, accounts, now, datasets)]
     stopped = {it.dataset for it in found if it.is_broken and _is_of_all(it.problem)}
     found = [
         it
@@ -202,9 +206,30 @@ def judge(
         or not ({it.dataset, None} & stopped)
         or _is_of_all(it.problem)
     ]
-    paused = {it.dataset.name for it in accounts if it.is_paused}
-    found = [it for it in found if it.severity is Severity.NOTE or it.dataset not in paused]
     return sorted(found, key=lambda it: ([*Severity].index(it.severity), _reach(it)))
+
+
+def _is_wanted(met: _Met, airflow: Airflow) -> bool:
+    """Not of a DAG that a person has paused, but for what a run by hand has met since."""
+    if met.dataset is None or not airflow.is_idle(met.dataset):
+        return True
+    since = airflow.failed_by_hand_at(met.dataset)
+    return since is not None and met.at is not None and met.at >= since
+
+
+def _tried(found: Sequence[Trouble], airflow: Airflow) -> Iterator[Trouble]:
+    """What is tried again with its tries, and tasks of which nothing else says that they are."""
+    tried = {it.dataset: it for it in airflow.asleep if it.failed_tries}
+    for trouble in found:
+        one = tried.get(trouble.dataset or "")
+        if trouble.severity is not Severity.RETRYING or one is None:
+            yield trouble
+        else:
+            yield replace(trouble, tried=one, opened_at=one.since)
+    shown = {it.dataset for it in found if it.severity is Severity.RETRYING}
+    for dataset, one in tried.items():
+        if dataset not in shown and one.problem:
+            yield Trouble(one.problem, dataset, Severity.RETRYING, opened_at=one.since, tried=one)
 
 
 def _is_answered(finding: Finding, known: Mapping[Owner, AccountFacts]) -> bool:
@@ -230,7 +255,7 @@ def _reach(found: Trouble) -> int:
     problem = found.problem
     if problem.kind in (ProblemKind.WAREHOUSE, ProblemKind.WAREHOUSE_SETUP):
         return 0
-    if problem.kind is ProblemKind.RUN_LATE:
+    if problem.kind in (ProblemKind.RUN_LATE, ProblemKind.RUN_ENDED):
         return 1 if found.dataset is None else 2  # the scheduler; a DAG
     if problem.appid is None:
         return 3  # WeChat, a task of every account, a connection, several accounts
@@ -400,7 +425,8 @@ def _failure(account: AccountFacts, state: State, pair: Coverage | None) -> Prob
     if pair is None or pair.error_kind in (None, ProblemKind.NOT_READY) or state is State.FINAL:
         return None
     kind, at, answered_at = ProblemKind(pair.error_kind), pair.attempted_at, account.answered_at
-    is_over = kind.is_of_account and bool(at and answered_at and answered_at > at + _MOMENT)
+    is_whole = kind.is_of_account or kind is ProblemKind.ENDPOINT_OFFLINE
+    is_over = is_whole and bool(at and answered_at and answered_at > at + _MOMENT)
     if state is State.GIVEN_UP or (is_over and state not in (State.OPEN, State.LATE)):
         return None
     problem = account.problem(kind, pair.error or "the last attempt failed", pair.cure or "")
@@ -440,16 +466,33 @@ def _of_airflow(
         yield Trouble(Problem(ProblemKind.RUN_LATE, cause, cure))
     collected = {it.dataset.name for it in accounts if not it.days.is_retired}
     for dataset in datasets:
+        dag = airflow.dags.get(dataset.name)
+        if dag and dag.last and dag.last.is_red and not dag.last.is_judged:
+            yield _ended_early(dataset, dag.last)
         if dataset.name in collected:
-            dag = airflow.dags.get(dataset.name)
-            if dag and dag.is_paused:
-                cure = f"unpause {dataset.dag_id} if its figures are wanted again"
-                problem = Problem(ProblemKind.RUN_LATE, "the DAG is paused", cure)
-                yield Trouble(problem, dataset.name, Severity.NOTE)
+            if airflow.is_idle(dataset.name):
+                yield Trouble(_idle(dataset, dag), dataset.name, Severity.NOTE)
             elif why := _why_no_run(dataset, dag, now):
                 due_at = dag.next_run_at if dag else None
                 problem = Problem(ProblemKind.RUN_LATE, *why)
                 yield Trouble(problem, dataset.name, opened_at=due_at)
+
+
+def _ended_early(dataset: Dataset, run: EndedRun) -> Trouble:
+    """A run of which no `check` has said what is missing: it was killed, or a person ended it."""
+    cause = f"the run {run.run_id} failed before its check could say what is missing"
+    cure = f"clear the failed tasks of {run.run_id}, or leave its days to the next daily run"
+    problem = Problem(ProblemKind.RUN_ENDED, cause, cure, subject=run.run_id)
+    return Trouble(problem, dataset.name, opened_at=run.ended_at)
+
+
+def _idle(dataset: Dataset, dag: DagState | None) -> Problem:
+    """What a person has decided."""
+    if dag:
+        cure = f"unpause {dataset.dag_id} if its figures are wanted again"
+        return Problem(ProblemKind.RUN_LATE, "the DAG is paused", cure)
+    cure = f"add {dataset.name} to ENDPOINTS if its figures are wanted again"
+    return Problem(ProblemKind.RUN_LATE, "the DAG file makes no such DAG", cure)
 
 
 def _why_no_run(dataset: Dataset, dag: DagState | None, now: datetime) -> tuple[str, str] | None:
@@ -463,10 +506,18 @@ def _why_no_run(dataset: Dataset, dag: DagState | None, now: datetime) -> tuple[
     return None
 
 
-def nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> Trouble:
+def nothing_collected(
+    datasets: Sequence[Dataset], airflow: Airflow | None, now: datetime
+) -> Trouble:
     """What to do first in an installation whose daily runs collect nothing yet."""
+    cause = "daily runs collect no account"
     dags = airflow.dags if airflow else {}
     awake = [it for it in datasets if it.name in dags and not dags[it.name].is_paused]
+    due = [at for it in awake if (at := dags[it.name].next_run_at) and at > now]
+    if due and clock.beijing_date(min(due)) == clock.beijing_date(now):
+        first_at = clock.beijing_text(min(due), pattern="%H:%M")
+        cure = f"nothing to do: the first daily run is today at {first_at}"
+        return Trouble(Problem(ProblemKind.NOT_ASKED, cause, cure), severity=Severity.NOTE)
     if airflow and any(map(airflow.at_work, awake)):
         cure = "wait for the run that is at work: its plan brings the accounts"
     elif awake:
@@ -481,4 +532,4 @@ def nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> T
             "create a connection for an account (weixin_default, or those that the Variable "
             f"weixin_accounts names), then unpause {' or '.join(first or ['a DAG'])}"
         )
-    return Trouble(Problem(ProblemKind.NOT_ASKED, "daily runs collect no account", cure))
+    return Trouble(Problem(ProblemKind.NOT_ASKED, cause, cure))

@@ -1,33 +1,44 @@
-"""What only Airflow knows, read from its own database: for the web server and commands, no task."""
+"""What only Airflow knows, read from its own database: for servers and commands, no task."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 
 from airflow.api.common.airflow_health import HEALTHY, get_airflow_health
-from airflow.models import DagModel, DagRun
-from airflow.sdk import BaseHook
+from airflow.models import DagModel, DagRun, TaskInstance
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.taskinstancehistory import TaskInstanceHistory
+from airflow.models.taskreschedule import TaskReschedule
+from airflow.models.xcom import XComModel
+from airflow.sdk import BaseHook, timezone
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState
-from sqlalchemy import select
+from airflow.utils.state import DagRunState, State, TaskInstanceState
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from weixin_etl.datasets import Dataset
-from weixin_etl.health.at_work import Airflow, DagState
+from weixin_etl import clock
+from weixin_etl.api.threads import convert
+from weixin_etl.datasets import DATASETS
+from weixin_etl.health.at_work import Airflow, Asleep, DagState, EndedRun
 from weixin_etl.orchestration.tasks.alerts import CONN_ID as ALERTS
+from weixin_etl.orchestration.tasks.alerts import TOLD
+from weixin_etl.orchestration.tasks.ending import PROBLEM
+from weixin_etl.problem import Problem, ProblemKind
 
 AT_WORK = (DagRunState.QUEUED, DagRunState.RUNNING)
+ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
+_NAMES = {dataset.dag_id: dataset.name for dataset in DATASETS.values()}
 
 
-def read(datasets: Sequence[Dataset]) -> Airflow:
-    """Whether runs of the datasets' DAGs can be made and can work."""
+def read() -> Airflow:
+    """Whether runs of the DAGs can be made, how those at work stand, and how the last ended."""
     with create_session(scoped=False) as session:
-        found = session.scalars(
-            select(DagModel).where(DagModel.dag_id.in_([it.dag_id for it in datasets]))
-        )
+        found = session.scalars(select(DagModel).where(DagModel.dag_id.in_(_NAMES)))
         dags = {
-            dag.dag_id: DagState(
-                is_paused=bool(dag.is_paused),
-                next_run_at=dag.next_dagrun_create_after,
+            _NAMES[dag.dag_id]: DagState(
+                bool(dag.is_paused), dag.next_dagrun_create_after, _last(session, dag.dag_id)
             )
             for dag in found
             if not dag.is_stale
@@ -35,15 +46,17 @@ def read(datasets: Sequence[Dataset]) -> Airflow:
         runs = defaultdict(set)
         for dag_id, run_id in session.execute(
             select(DagRun.dag_id, DagRun.run_id).where(
-                DagRun.dag_id.in_([it.dag_id for it in datasets]), DagRun.state.in_(AT_WORK)
+                DagRun.dag_id.in_(_NAMES), DagRun.state.in_(AT_WORK)
             )
         ):
-            runs[dag_id].add(run_id)
+            runs[_NAMES[dag_id]].add(run_id)
+        asleep = tuple(_asleep(session))
     return Airflow(
-        dags={it.name: dags[it.dag_id] for it in datasets if it.dag_id in dags},
+        dags=dags,
         is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == HEALTHY,
         alerts=_alerts(),
-        runs={it.name: frozenset(runs[it.dag_id]) for it in datasets},
+        runs={name: frozenset(run_ids) for name, run_ids in runs.items()},
+        asleep=asleep,
     )
 
 
@@ -54,3 +67,118 @@ def _alerts() -> str:
     except AirflowNotFoundException:
         return ""
     return ALERTS
+
+
+# ---------------------------------------------------------------------------- the run that ended
+
+
+def _last(session: Session, dag_id: str) -> EndedRun | None:
+    newest = (
+        select(DagRun)
+        .where(DagRun.dag_id == dag_id, DagRun.state.in_(ENDED))
+        .order_by(DagRun.end_date.desc())
+        .limit(1)
+    )
+    run = session.scalar(newest)
+    return ended(run, session) if run else None
+
+
+def ended(run: DagRun, session: Session) -> EndedRun:
+    """How a run ended."""
+    told = XComModel.get_many(run_id=run.run_id, dag_ids=run.dag_id, key=TOLD).limit(1)
+    return EndedRun(
+        run.run_id,
+        _by_our_clock(run.start_date or run.queued_at or run.run_after),
+        _by_our_clock(run.end_date or timezone.utcnow()),
+        is_red=run.state == DagRunState.FAILED,
+        is_by_hand=run.run_type != "scheduled",
+        is_judged=session.scalar(told) is not None,
+    )
+
+
+# ------------------------------------------------------------------------- tasks between two tries
+
+
+def _asleep(session: Session) -> Iterator[Asleep]:
+    """The tasks of runs at work that a try of has failed, or that wait."""
+    unfinished = (
+        select(TaskInstance)
+        .join(TaskInstance.dag_run)
+        .where(
+            TaskInstance.dag_id.in_(_NAMES),
+            TaskInstance.state.in_(State.unfinished),
+            DagRun.state.in_(AT_WORK),
+        )
+        .order_by(TaskInstance.task_id.desc(), TaskInstance.map_index)
+    )
+    for task in session.scalars(unfinished):
+        if task.state == TaskInstanceState.UP_FOR_RESCHEDULE:
+            newest = TaskReschedule.stmt_for_task_instance(task, descending=True).limit(1)
+            until = session.scalars(newest).one().reschedule_date
+            yield Asleep(_NAMES[task.dag_id], task.run_id, _by_our_clock(until))
+        elif task.try_number > 1 or task.state == TaskInstanceState.UP_FOR_RETRY:
+            yield from _tried_again(session, task)
+
+
+def _tried_again(session: Session, task: TaskInstance) -> Iterator[Asleep]:
+    """The task, if a try of it has failed since it was cleared last."""
+    dag = SerializedDagModel.get_dag(task.dag_id, session=session)
+    if dag is None or not dag.has_task(task.task_id):
+        return
+    task.task = dag.get_task(task.task_id)
+    is_asleep = task.state == TaskInstanceState.UP_FOR_RETRY
+    tries, before = task.task.retries + 1, task.max_tries - task.task.retries
+    failed = task.try_number - before - (not is_asleep)
+    if failed > 0:
+        yield Asleep(
+            _NAMES[task.dag_id],
+            task.run_id,
+            _by_our_clock(_next_try(task)) if is_asleep else None,
+            failed,
+            tries,
+            _by_our_clock(_first_end(session, task, before)),
+            _problem(session, task),
+        )
+
+
+def _next_try(task: TaskInstance) -> datetime:
+    at: datetime = task.next_retry_datetime()  # type: ignore[no-untyped-call]
+    return at
+
+
+def _first_end(session: Session, task: TaskInstance, before: int) -> datetime:
+    """When the first of its tries failed."""
+    tried = TaskInstanceHistory
+    first = session.scalar(
+        select(func.min(tried.end_date)).where(
+            tried.dag_id == task.dag_id,
+            tried.run_id == task.run_id,
+            tried.task_id == task.task_id,
+            tried.map_index == task.map_index,
+            tried.try_number > before,
+        )
+    )
+    return first or task.end_date or timezone.utcnow()
+
+
+def _problem(session: Session, task: TaskInstance) -> Problem:
+    """Why its last try failed; a new one forgets it."""
+    said = XComModel.get_many(
+        run_id=task.run_id,
+        key=PROBLEM,
+        dag_ids=task.dag_id,
+        task_ids=task.task_id,
+        map_indexes=task.map_index,
+    )
+    found = session.scalars(said.limit(1)).first()
+    if found is None:
+        return Problem(
+            ProblemKind.PROGRAM, f"a try of {task.task_id} failed", "", subject=task.task_id
+        )
+    problem = convert(XComModel.deserialize_value(found), Problem)
+    return replace(problem, subject=task.task_id)
+
+
+def _by_our_clock(at: datetime) -> datetime:
+    """An instant of Airflow, which has the real clock whatever `WEIXIN_NOW` says."""
+    return at + (clock.now() - timezone.utcnow())

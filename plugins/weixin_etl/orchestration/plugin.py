@@ -1,5 +1,5 @@
 """
-What Airflow's web server gets: the page "WeChat articles", and a button *Test* that works.
+What Airflow's servers get: the page "WeChat articles", a button *Test* that works, a listener.
 
 Every process of Airflow imports this module, each task of other DAGs too: what only the web server
 needs is imported by its calls.
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
+from weixin_etl.orchestration import listener
 from weixin_etl.orchestration.settings import PAGE
 
 if TYPE_CHECKING:
@@ -60,3 +61,4 @@ class WeixinPlugin(AirflowPlugin):
     fastapi_apps = _APPS
     fastapi_root_middlewares = _MIDDLEWARES
     external_views = _VIEWS
+    listeners = [listener]  # noqa: RUF012 # as Airflow declares it

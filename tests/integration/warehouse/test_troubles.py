@@ -15,7 +15,7 @@ from support import rows
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
 from weixin_etl.health import incidents, status
-from weixin_etl.health.at_work import Airflow, DagState
+from weixin_etl.health.at_work import Airflow, Asleep, DagState, EndedRun
 from weixin_etl.health.messages import Installation, Message, tell
 from weixin_etl.health.note import Judged, Note, record
 from weixin_etl.health.status import Status
@@ -571,6 +571,115 @@ def test_page_and_messages_have_one_list(people: People, seed: int) -> None:
     assert rows(people.warehouse, unended) == []
 
 
+TRIED = {"failed_tries": 2, "tries": 4, "since": at(1, 8, 31)}
+
+
+def test_what_is_tried_again_says_which_try_comes_next(people: People) -> None:
+    """Since the first try failed, whether WeChat or a task's own work did."""
+    run_id = run(1).run_id
+    fault = Problem(ProblemKind.PROGRAM, "KeyError", "report it", subject="plan")
+    asleep = Asleep(DATASET.name, run_id, at(1, 9, 5), **TRIED, problem=fault)
+    airflow = Airflow({DATASET.name: DagState()}, runs={DATASET.name: [run_id]}, asleep=(asleep,))
+    (of_task,) = people.now(1, 9, airflow).open
+    people.ingest(1, {"a": OFF, "b": OFF}, is_at_work=True)
+    (of_accounts,) = people.now(1, 9, airflow).open
+
+    for found, kind in ((of_task, "program"), (of_accounts, "unreachable")):
+        assert (found.problem.kind, found.severity) == (kind, Severity.RETRYING)
+        assert (found.tried, found.opened_at) == (asleep, at(1, 8, 31))
+
+
+def test_a_run_that_waits_says_when_it_asks_again(people: People) -> None:
+    """Nothing is wrong before noon."""
+    run_id = run(1).run_id
+    waits = Asleep(DATASET.name, run_id, at(1, 9))
+    airflow = Airflow({DATASET.name: DagState()}, runs={DATASET.name: [run_id]}, asleep=(waits,))
+    people.ingest(1, {"a": LATE, "b": LATE}, when=at(1, 8, 31), is_at_work=True)
+
+    found = people.now(1, 9, airflow)
+
+    assert [it.again_at for it in found.runs] == [at(1, 9)]
+    assert found.is_healthy
+
+
+def last(day: int, **changed: Any) -> dict[str, DagState]:
+    """The DAG, whose last run failed."""
+    how = {"is_red": True, "is_by_hand": False, "is_judged": True, **changed}
+    is_paused = how.pop("is_paused", False)
+    return {DATASET.name: DagState(is_paused, last=EndedRun("r", at(day, 8), at(day, 9), **how))}
+
+
+def test_a_run_without_its_check_is_told_and_so_is_its_end(people: People) -> None:
+    """Whoever ended it; the page shows the same. One that its check has judged is not told so."""
+    airflow = Airflow(last(1, is_judged=False))
+    judged = people.wrong(1, 10, Airflow(last(1)))
+    listed = people.wrong(1, 10, airflow)
+    people.note(Note(run(1), at(1, 9), judged=Judged.ALL, airflow=airflow), is_last=True)
+    people.note(Note(run(1), at(1, 9), judged=Judged.ALL, airflow=airflow), is_last=True)
+    people.morning(2, {"a": None, "b": None})
+
+    assert (judged, listed) == ([], [("run_ended", "failure", 0)])
+    assert people.titles == ["a run ended early", "over: a run ended early"]
+
+
+def test_a_run_by_hand_in_a_paused_dag_is_shown_if_it_fails(people: People) -> None:
+    """What was refused before the pause is not."""
+    people.morning(1, {"a": SECRET, "b": None})
+    paused, by_hand = (Airflow(last(2, is_paused=True, is_by_hand=it)) for it in (False, True))
+    of_yesterday = people.wrong(2, 10, by_hand)
+    people.attempt(["b"], asked(1), at(2), **SECRET)
+    note = [("run_late", "note", 0)]
+
+    assert (people.wrong(2, 10, paused), of_yesterday) == (note, note)
+    assert people.wrong(2, 10, by_hand) == [("configuration", "failure", 8), *note]
+
+
+def test_a_dag_that_the_file_leaves_out_is_a_decision(people: People) -> None:
+    """As long as Airflow knows another one of it."""
+    assert people.wrong(1, 13, Airflow({DETAIL.name: DagState()})) == [("run_late", "note", 0)]
+
+
+def test_an_endpoint_that_is_back_is_only_asked_for_again(people: People) -> None:
+    """One day was asked to find out; the next run asks for the others."""
+    offline = {"kind": ProblemKind.ENDPOINT_OFFLINE, "error_code": 47009, "error": "offline"}
+    people.morning(1, {"a": offline, "b": offline})
+    people.attempt(["a", "b"], [FIRST + DAY], at(2))
+
+    assert people.wrong(2) == [("not_asked", "retrying", 1)]
+
+
+def test_a_refusal_that_becomes_a_withdrawal_is_not_over(people: People) -> None:
+    """It is told as what it is now, and once it is over."""
+    gone = Problem(ProblemKind.WITHDRAWN, "withdrawn", "authorise it", "号a", "a")
+    people.morning(1, {"a": SECRET, "b": None})
+    people.note(Note(run(2), at(2), {"refresh_access_token": [gone]}))
+    people.morning(2, {"b": None})
+    people.note(Note(run(3), at(3), {"refresh_access_token": []}))
+    people.morning(3, {"a": None, "b": None})
+
+    withdrawn = "号a: authorisation withdrawn"
+    assert people.titles == ["号a refused", withdrawn, f"over: {withdrawn}"]
+
+
+def test_a_final_day_that_could_not_be_asked_again_is_not_mended_by_the_next_run(
+    people: People,
+) -> None:
+    """Its run was red, and that was told: it is not told that the day is in."""
+    days, so = [FIRST - DAY], {"error_code": 61500, "error": "no"}
+    refused = Problem(ProblemKind.CALL_REFUSED, "no", "", "号a", "a", days=tuple(days))
+    people.morning(1, {"a": None, "b": None})
+    people.attempt(["a"], days, at(1, 9), settled="final")
+    people.attempt(["a"], days, at(1, 10), ProblemKind.CALL_REFUSED, **so)
+    manual = run(1, names_dates=True, is_scheduled=False)
+    note = Note(manual, at(1, 10), {"check": [refused]}, ["a"], Judged.ACCOUNTS)
+    people.note(note, is_last=True)
+    people.attempt(["a", "b"], [day for day in asked(2) if day not in days], at(2))
+    people.check(2)
+
+    assert people.titles == ["号a refused"]
+    assert people.wrong(2) == []
+
+
 def test_what_keeps_runs_from_being_made(people: People) -> None:
     """No DAG, or a run that was not made: the worst first."""
     overdue = Airflow({DATASET.name: DagState(next_run_at=at(1, 8, 30))})
@@ -580,10 +689,16 @@ def test_what_keeps_runs_from_being_made(people: People) -> None:
 
 
 def test_that_no_account_is_collected_is_said(warehouse: Engine) -> None:
-    """With what to do first."""
+    """With what to do first: nothing, if the first daily run is still to come today."""
     people = People(warehouse)
+    early = Airflow({DATASET.name: DagState(next_run_at=at(0, 8, 30))})
+    waits = people.now(0, 7, early)
     awake, paused = Airflow({DATASET.name: DagState()}), Airflow({DATASET.name: DagState(True)})
 
     (trigger,), (create,) = people.now(0, 10, awake).open, people.now(0, 10, paused).open
     assert trigger.problem.cure.startswith("trigger weixin_article_total, or wait")
     assert create.problem.cure.endswith("then unpause weixin_article_total")
+    assert [it.problem.cure for it in waits.open] == [
+        "nothing to do: the first daily run is today at 08:30 Beijing time"
+    ]
+    assert waits.is_healthy

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.health import status
-from weixin_etl.health.at_work import Airflow
+from weixin_etl.health.at_work import Airflow, Asleep
 from weixin_etl.health.troubles import Severity, Trouble
 from weixin_etl.model import State
 from weixin_etl.orchestration import airflow_state
@@ -29,7 +30,7 @@ def show_status(datasets: Sequence[Dataset]) -> int:
 
     Where Airflow's own database can't be read, a sentence says what is not known for it.
     """
-    airflow = _airflow(datasets)
+    airflow = _airflow()
     try:
         with reading(open_reader()) as connection:
             found = status.read(connection, airflow, now=clock.now(), datasets=datasets)
@@ -48,11 +49,11 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     return RETRYING if found.is_retrying else UNHEALTHY
 
 
-def _airflow(datasets: Sequence[Dataset]) -> Airflow | None:
+def _airflow() -> Airflow | None:
     if not outside.has_database():
         return None
     try:
-        return airflow_state.read(datasets)
+        return airflow_state.read()
     except SQLAlchemyError:
         return None
 
@@ -65,10 +66,20 @@ _BEFORE = {
 
 
 def _line(listed: Trouble) -> str:
-    parts = [part for part in (listed.dataset, str(listed.problem)) if part]
+    problem = listed.problem
+    if listed.tried:
+        problem = replace(problem, cure=_tried(listed.tried))
+    parts = [part for part in (listed.dataset, str(problem)) if part]
     if listed.opened_at:
         parts.append(f"since {clock.beijing_text(listed.opened_at)}")
     return _BEFORE.get(listed.severity, "") + " · ".join(parts)
+
+
+def _tried(tried: Asleep) -> str:
+    said = f"nothing to do: try {tried.failed_tries} of {tried.tries} failed"
+    if tried.next_at is None:
+        return f"{said}, the next is at work"
+    return f"{said}; next at {clock.beijing_text(tried.next_at, pattern='%H:%M')}"
 
 
 def _summary(found: status.Status) -> str:
@@ -87,4 +98,7 @@ def _summary(found: status.Status) -> str:
         said += (
             f"; {run.dataset} is being asked: {run.done} of {counted(run.pair_count, 'day')} done"
         )
+        if run.again_at:
+            again_at = clock.beijing_text(run.again_at, pattern="%H:%M")
+            said += f"; WeChat is late: it asks again at {again_at}, until noon"
     return said

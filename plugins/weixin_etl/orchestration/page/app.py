@@ -163,7 +163,7 @@ def coverage(
     only: bool = False,
 ) -> Response:
     """Some accounts' days as a calendar."""
-    airflow = airflow_state.read([of.dataset])
+    airflow = airflow_state.read()
     view = calendar.view(of, airflow, last=last, search=search, offset=offset, only=only)
     return html.page(
         "coverage.html",

@@ -10,6 +10,7 @@ from weixin_etl.api.errors import IN_CONNECTION
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import status
+from weixin_etl.health.at_work import Asleep
 from weixin_etl.health.status import AccountStatus, Status
 from weixin_etl.health.troubles import Finding, Trouble
 from weixin_etl.model import State, connection_of
@@ -44,6 +45,8 @@ class Card:
     errcode: int | None
     path: str
     """Where it is mended in Airflow's UI; empty where Airflow has nothing to show."""
+    tried: Asleep | None
+    """How far it is with its tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Health:
     """What monitors read."""
 
     is_healthy: bool
+    is_retrying: bool
+    """Whether all that is broken is being tried again."""
     checked_at: datetime
     problems: tuple[Shown, ...]
     accounts: tuple[Shown, ...]
@@ -59,7 +64,7 @@ class Health:
 def current(datasets: Sequence[Dataset]) -> Status:
     """How all stands; of a warehouse that can't be read, what is wrong with it."""
     now = clock.now()
-    airflow = airflow_state.read(datasets)
+    airflow = airflow_state.read()
     try:
         with reading(open_reader()) as connection:
             return status.read(connection, airflow, now=now, datasets=datasets)
@@ -86,6 +91,7 @@ def card(listed: Trouble, language: Language) -> Card:
         dag_id=DATASETS[listed.dataset].dag_id if listed.dataset in DATASETS else "",
         errcode=problem.errcode,
         path=place_in_airflow(listed.problem, listed.dataset),
+        tried=listed.tried,
     )
 
 
@@ -94,6 +100,7 @@ def health(datasets: Sequence[Dataset]) -> Health:
     found = current(datasets)
     return Health(
         is_healthy=found.is_healthy,
+        is_retrying=found.is_retrying,
         checked_at=found.checked_at,
         problems=tuple(map(_problem, found.open)),
         accounts=tuple(map(_account, found.accounts)),
@@ -116,6 +123,9 @@ def _problem(listed: Trouble) -> Shown:
         "error_code": problem.errcode,
         "opened_at": listed.opened_at,
         "path": place_in_airflow(problem, listed.dataset),
+        "failed_tries": listed.tried.failed_tries if listed.tried else None,
+        "tries": listed.tried.tries if listed.tried else None,
+        "next_try_at": listed.tried.next_at if listed.tried else None,
     }
 
 
@@ -145,11 +155,12 @@ def place_in_airflow(problem: Problem, dataset: str | None = None) -> str:
     """
     The path below Airflow's address; empty where Airflow has nothing to show.
 
-    The connection that its cure is about; else the DAG.
+    The connection that its cure is about; else the run, or the DAG.
     """
     if conn_id := _connection_to_change(problem):
         return f"/connections?name_pattern={quote(conn_id, safe='')}"
-    return f"/dags/{DATASETS[dataset].dag_id}" if dataset in DATASETS else ""
+    run = f"/runs/{quote(problem.subject or '')}" if problem.kind is ProblemKind.RUN_ENDED else ""
+    return f"/dags/{DATASETS[dataset].dag_id}{run}" if dataset in DATASETS else ""
 
 
 def _connection_to_change(problem: Problem) -> str:

@@ -20,8 +20,9 @@ from sqlalchemy import Engine
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import messages
+from weixin_etl.health.at_work import Airflow, DagState, EndedRun
 from weixin_etl.health.messages import Installation, Message, Send
-from weixin_etl.health.note import Note, ended_by_airflow, record
+from weixin_etl.health.note import Judged, Note, ended_by_airflow, record
 from weixin_etl.model import Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONN_ID = "weixin_alerts"
+TOLD = "told"
+"""Key of the XCom by which `check` says that people were told how the run ended."""
 DEADLINE = "deadline"
 """The source of what is found when the daily run's deadline is missed."""
 MESSAGE_SECONDS = 10
@@ -107,6 +110,15 @@ def failures(run: Run, failed: Mapping[str, Problem | None]) -> dict[str, list[P
     }
 
 
+def run_ended(dag_id: str, ended: EndedRun, is_dry: bool) -> None:
+    """A run has failed, and its `check` could not say what is missing."""
+    if dataset := _dataset(dag_id):
+        airflow = Airflow({dataset.name: DagState(last=ended)})
+        run = Run(ended.run_id, dataset, clock.beijing_date(clock.now()), dry_run=is_dry)
+        found = Note(run, clock.now(), judged=Judged.ALL, airflow=airflow)
+        note(found, is_last=True)
+
+
 def run_is_late(context: Context) -> None:
     """
     The daily run's deadline is missed.
@@ -122,9 +134,11 @@ def run_is_late(context: Context) -> None:
         cause="the daily run has not ended in time",
         cure="find out what it waits for: a worker, or WeChat",
     )
-    problems = [problem] if late["state"] in ("queued", "running") else []
+    is_late = late["state"] in ("queued", "running")
     run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)
-    note(Note(run, clock.now(), {DEADLINE: problems}), is_last=True)
+    judged = Judged.NOTHING if is_late else Judged.ALL
+    found = {DEADLINE: [problem] if is_late else []}
+    note(Note(run, clock.now(), found, judged=judged), is_last=True)
 
 
 def _dataset(dag_id: str) -> Dataset | None:

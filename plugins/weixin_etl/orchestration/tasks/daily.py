@@ -166,6 +166,7 @@ def check(dataset: Dataset, asset: Any) -> None:
         if rules.is_daily(run, clock.beijing_date(clock.now())):
             found[alerts.DEADLINE] = []
         alerts.note(Note(run, clock.now(), found, judged=Judged.ALL), is_last=True)
+        context["ti"].xcom_push(alerts.TOLD, True)
         raise _upstream_failed(failed)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
@@ -177,6 +178,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     days = {account.appid: account.days for account in planned}
     metrics.emit_freshness(run, warehouse, clock.now(), judgement, days)
     alerts.note(_of_check(run, judgement, days, _what_failed(context)), is_last=True)
+    context["ti"].xcom_push(alerts.TOLD, True)
     if judgement.not_in:
         raise EndForGood(not_in(judgement.not_in))
     if failed:
