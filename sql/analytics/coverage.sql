@@ -6,7 +6,7 @@
 -- key: dataset, appid, day
 -- joins: appid to account; day to calendar
 {% from "analytics/macros.jinja" import is_listed %}
-{% from "weixin/macros.jinja" import beijing, heard_at, state %}
+{% from "weixin/macros.jinja" import beijing, heard_at, is_retired, state %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.coverage (
     -- Which endpoint
@@ -41,6 +41,13 @@ CREATE VIEW analytics.coverage (
     -- What happened in the last attempt, with WeChat's words, and what to do; NULL if it was ok
     -- 中文：原因与处理办法
     reason,
+    -- The morning whose daily run asks for it again; NULL when none does: it is settled, lost or
+    -- silent, or its endpoint is retired, or its account not collected
+    -- 中文：下次请求的日期（当天的每日运行）；不再请求时为 NULL
+    next_date,
+    -- The first morning on which it can be final; NULL when daily runs do not ask for it
+    -- 中文：最早可定稿的日期
+    final_date,
     -- When the last attempt was answered or abandoned; NULL without one
     -- 中文：最近一次请求时间
     attempted_at,
@@ -64,12 +71,15 @@ CREATE VIEW analytics.coverage (
     -- 中文：最新完整数据获取时间
     ready_at
 ) AS
-WITH dataset (name, days, first_day) AS (
+WITH dataset (name, days, first_day, has_articles) AS (
     VALUES
     {% for dataset in every_dataset %}
-    ('{{ dataset.name }}', {{ dataset.window }}, date '{{ dataset.first_day }}'){{
-        "," if not loop.last
-    }}
+    (
+        '{{ dataset.name }}',
+        {{ dataset.window }},
+        date '{{ dataset.first_day }}',
+        {{ dataset.describes_articles }}
+    ){{ "," if not loop.last }}
     {% endfor %}
 ),
 
@@ -80,6 +90,7 @@ begun AS (
         dataset.name AS dataset,
         dataset.days,
         dataset.first_day,
+        dataset.has_articles,
         daily.since_date,
         daily.catch_up_days,
         own.first_date,
@@ -87,7 +98,10 @@ begun AS (
             WHEN account.is_active THEN greatest(asked.last_date, {{ beijing("now()") }} - 1)
             ELSE asked.last_date
         END AS last_date,
-        {{ heard_at("dataset.name", "account.appid") }} AS heard_at
+        {{ heard_at("dataset.name", "account.appid") }} AS heard_at,
+        account.is_active
+        AND daily.since_date IS NOT NULL
+        AND NOT {{ is_retired("dataset.name", "account.appid") }} AS is_asked
     FROM weixin.dim_account AS account
     CROSS JOIN dataset
     LEFT JOIN weixin.collected_since AS daily
@@ -127,6 +141,17 @@ SELECT
     pair.error_kind,
     pair.error_code,
     pair.error || coalesce('; ' || pair.cure, '') AS reason,
+    asked.next_date,
+    CASE
+        WHEN asked.next_date IS NULL THEN NULL
+        WHEN NOT begun.has_articles THEN greatest(asked.next_date, listed.day + begun.days)
+        WHEN
+            pair.list_sha256 IS NOT NULL
+            AND {{ beijing("pair.ready_at") }} >= listed.day + begun.days - 1
+            AND {{ beijing("pair.ready_at") }} < asked.next_date
+            THEN greatest(asked.next_date, listed.day + begun.days)
+        ELSE greatest(asked.next_date, listed.day + begun.days - 1) + 1
+    END AS final_date,
     pair.attempted_at,
     CASE begun.dataset
         {% for dataset in datasets %}
@@ -194,3 +219,40 @@ CROSS JOIN
                     THEN least({{ beijing("pair.ready_at") }}, listed.day + begun.days) - 1
             END AS last_date
     ) AS computed
+CROSS JOIN
+    LATERAL (
+        SELECT
+            greatest(
+                listed.day + 1,
+                {{ beijing("now()") }} + CASE
+                    -- a run asks until noon, and no more for what it was answered or refused
+                    WHEN {{ beijing("now()") }} = {{ beijing("(now() - interval '12 hours')") }} THEN 1
+                    WHEN pair.error_kind = 'not_ready' THEN 0
+                    WHEN {{ beijing("pair.attempted_at") }} = {{ beijing("now()") }} THEN 1
+                    ELSE 0
+                END
+            ) AS day
+    ) AS morning
+LEFT JOIN
+    LATERAL (
+        SELECT morning.day AS next_date
+        WHERE
+            begun.is_asked
+            AND pair.settled IS NULL
+            AND (
+                pair.ready_at IS NOT NULL
+                OR listed.day >= greatest(
+                    begun.since_date,
+                    morning.day - begun.days - coalesce(begun.catch_up_days, 60),
+                    begun.first_day
+                )
+            )
+            AND NOT coalesce(
+                listed.day + begun.days < morning.day
+                AND pair.ready_at IS NOT NULL
+                AND pair.list_sha256 IS NULL
+                AND {{ beijing("pair.ready_at") }} >= listed.day + begun.days
+                AND coalesce(begun.heard_at < pair.ready_at, TRUE),
+                FALSE
+            )
+    ) AS asked ON TRUE

@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import page_world
 import pytest
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, FOLLOWER_TOTAL
-from weixin_etl.health.at_work import Airflow
+from weixin_etl.health.at_work import Airflow, Asleep
 from weixin_etl.orchestration import airflow_state
 from weixin_local import machine
 from weixin_local.environment import postgres_connection
@@ -242,8 +242,10 @@ def test_a_messages_link_shows_its_account_among_others(visit: Visit) -> None:
 
 def at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Airflow has a run at work."""
-    found = Airflow({}, runs={ARTICLE_TOTAL.name: {"manual__1"}})
-    monkeypatch.setattr(airflow_state, "read", lambda _: found)
+    name, again_at = ARTICLE_TOTAL.name, datetime.fromisoformat(NOON) + timedelta(minutes=30)
+    waits = Asleep(name, "manual__1", again_at)
+    found = Airflow({}, runs={name: {"manual__1"}}, asleep=(waits,))
+    monkeypatch.setattr(airflow_state, "read", lambda: found)
 
 
 def test_a_run_at_work_is_no_problem(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,6 +254,7 @@ def test_a_run_at_work_is_no_problem(visit: Visit, monkeypatch: pytest.MonkeyPat
     page = visit().opens("")
 
     expect(page.locator(".work")).to_contain_text("4 of 6 days are done")
+    expect(page.locator(".work")).to_contain_text("asks again at 2026-11-24 12:30, until noon")
     assert page.locator("progress").get_attribute("value") == "4"
     assert page.locator(".work a").get_attribute("href") == f"/dags/{DAG}/runs/manual__1"
     expect(page.locator("#page")).to_have_attribute("hx-trigger", "every 10s, awake")

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from weixin_etl.api.client import Refusal as Refused
 from weixin_etl.api.errors import ConfigurationError, UnreachableError, from_errcode
 from weixin_etl.datasets import DATASETS, Dataset, Rows
 from weixin_etl.health import status
+from weixin_etl.health.days import AccountDays
 from weixin_etl.model import (
     COVERAGE,
     Account,
@@ -34,6 +36,8 @@ from weixin_etl.model import (
     PlannedAccount,
     State,
 )
+from weixin_etl.orchestration.page import calendar
+from weixin_etl.orchestration.page.reader import Figures
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
@@ -237,56 +241,76 @@ def loaded(warehouse: sqlalchemy.Engine) -> dict[tuple[str, ...], int]:
     return found
 
 
-States = dict[tuple[str, str, date], State]
+States = dict[tuple[str, str, date], tuple[State, str | None, date | None, date | None]]
+"""Of each day: what it is called, why, when it is asked again, and when it can be final."""
+
+
+def told(days: AccountDays, day: date, now: datetime) -> tuple[Any, ...]:
+    """What is told of a day."""
+    pair = days.pairs.get(day) or Coverage()
+    reason = "; ".join(filter(None, [pair.error, pair.cure])) or None
+    return days.state(day, now), reason, days.next_date(day, now), days.final_date(day, now)
 
 
 def states(engine: RealEngine, now: datetime, others: Iterable[tuple[str, str, date]]) -> States:
-    """What each day is called on the page, by `rules.state`: all days of rows, and others."""
+    """By the rules: all days of rows, and others."""
     found = {}
     for endpoint, world in engine.calendar.worlds.items():
         pairs, dataset = engine.coverage(endpoint), world.dataset
         since = rows(
             engine.warehouse,
-            "SELECT since_date FROM weixin.collected_since "
+            "SELECT since_date, is_active FROM weixin.collected_since "
+            "INNER JOIN weixin.dim_account USING (appid) "
             "WHERE dataset = :dataset AND appid = :appid",
             dataset=endpoint[0],
             appid=endpoint[1],
         )
-        first = since[0][0] if since else None
-        reach = rules.reach(dataset, rules.beijing(now)[0], first, CATCH_UP_DAYS)
+        first, is_active = since[0] if since else (None, False)
         heard = rules.heard_at(pairs.values())
+        days = AccountDays(dataset, first, CATCH_UP_DAYS, heard, pairs, is_active)
         for day in {*pairs, *(day for *of, day in others if (*of,) == endpoint)}:
-            found[*endpoint, day] = rules.state(
-                dataset, day, pairs.get(day), reach=reach, heard=heard, now=now
-            )
+            found[*endpoint, day] = told(days, day, now)
     return found
 
 
 def states_of_status(engine: RealEngine, now: datetime) -> States:
-    """What `weixin-etl status` calls each day that is not final."""
+    """By `weixin-etl status`, of each day that is not final."""
     with engine.warehouse.connect() as connection:
         read = status.read(connection, None, now=now)
     return {
-        (account.facts.dataset.name, account.facts.appid, day): state
-        for account in read.accounts
-        for state, days in account.days.items()
-        for day in days
+        (it.facts.dataset.name, it.facts.appid, day): told(it.facts.days, day, now)
+        for it in read.accounts
+        for day in chain.from_iterable(it.days.values())
     }
 
 
+def state_on_page(
+    engine: RealEngine, now: datetime, pair: tuple[str, str, date]
+) -> tuple[Any, ...]:
+    """By the page's story of a day."""
+    dataset, appid, day = pair
+    with engine.warehouse.connect() as connection:
+        story = calendar.story(Figures(connection, DATASETS[dataset], now), appid, day)
+    reason = "; ".join(filter(None, [story.why.cause, story.why.cure])) or None
+    return story.cell.state, reason, story.next_date, story.final_date
+
+
 def states_of_analysts(engine: RealEngine, now: datetime) -> States:
-    """What `analytics.coverage` calls each day: it looks at Postgres's clock, here at ours."""
+    """By `analytics.coverage`: it looks at Postgres's clock, here at ours."""
     (definition,) = rows(engine.warehouse, "SELECT pg_get_viewdef('analytics.coverage')")[0]
     assert "now()" in definition
     view = definition.replace("now()", f"timestamptz '{now.isoformat()}'").rstrip(";")
     with engine.warehouse.connect() as connection:
-        found = connection.exec_driver_sql(f"SELECT dataset, appid, day, state FROM ({view}) AS it")  # noqa: S608 # a view's own text
-        return {tuple(pair): State(state) for *pair, state in found}
+        found = connection.exec_driver_sql(
+            "SELECT dataset, appid, day, state, reason, next_date, final_date "  # noqa: S608 # a view's own text
+            f"FROM ({view}) AS it"
+        )
+        return {(*row[:3],): (State(row[3]), *row[4:]) for row in found}
 
 
 def agree(some: States, others: States) -> bool:
     """Whether both have the same word for each day that both name."""
-    return all(some[pair] is others[pair] for pair in some.keys() & others.keys())
+    return all(some[pair] == others[pair] for pair in some.keys() & others.keys())
 
 
 @pytest.fixture(autouse=True)
@@ -325,6 +349,9 @@ def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) ->
         words = states_of_analysts(real, now)
         assert words == states(real, now, words)
         assert agree(words, states_of_status(real, now))
+        if words:
+            pair = max(words, key=lambda it: hash((*it, now)))
+            assert state_on_page(real, now, pair) == words[pair]
 
     assert loaded(warehouse) == loaded_by_the_rules(ours)
     assert words

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Coverage, State
 
+_DAY = timedelta(days=1)
 CATCH_UP_DAYS = 60
 """What holds for an account that no daily run has planned; analytics.coverage has it too."""
 
@@ -29,6 +30,8 @@ class AccountDays:
     """As `rules.heard_at` has it; None as well where no day's state depends on it."""
     pairs: Mapping[date, Coverage | None]
     """None for a day that nobody has asked for."""
+    is_active: bool = True
+    """Whether the account is collected still."""
 
     @cached_property
     def is_retired(self) -> bool:
@@ -50,6 +53,35 @@ class AccountDays:
             heard=self.heard_at,
             now=now,
         )
+
+    def next_date(self, day: date, now: datetime) -> date | None:
+        """The morning whose daily run asks for it again; None when none does."""
+        pair, today = self.pairs.get(day) or Coverage(), clock.beijing_date(now)
+        is_asked = self.is_active and self.since_date is not None and not self.is_retired
+        if pair.settled or not is_asked:
+            return None
+        morning = max(today + _DAY * self._is_asked(pair, now), day + _DAY)
+        over = day + _DAY * self.dataset.window
+        if over < morning and rules.is_silent(pair, over, self.heard_at):
+            return None
+        return morning if pair.ready_at or day >= self.reach(morning) else None
+
+    def _is_asked(self, pair: Coverage, now: datetime) -> bool:
+        """Whether the run of today has asked for it, or asks no more."""
+        today = clock.beijing_date(now)
+        at = pair.attempted_at if pair.error_kind != "not_ready" else None
+        is_of_today = at is not None and clock.beijing_date(at) == today
+        return is_of_today or rules.due_morning(now) == today
+
+    def final_date(self, day: date, now: datetime) -> date | None:
+        """The first morning on which it can be final; None when daily runs ask no more."""
+        asked, over = self.next_date(day, now), day + _DAY * self.dataset.window
+        if asked is None or not self.dataset.describes_articles:
+            return asked and max(asked, over)
+        pair, since = self.pairs.get(day) or Coverage(), over - _DAY
+        if pair.ready_date and pair.list_sha256 is not None and since <= pair.ready_date < asked:
+            return max(asked, over)
+        return max(asked, since) + _DAY
 
 
 def pairs_by_account(

@@ -113,6 +113,10 @@ class Story:
     """Yesterday in Beijing."""
     cell: Cell | None
     pair: Coverage | None
+    next_date: date | None
+    """The morning whose daily run asks for it again; None when none does."""
+    final_date: date | None
+    """The first morning on which it can be final."""
     why: Problem
     """Why the last attempt did not end ok, as its reader is told."""
     form: str
@@ -194,6 +198,8 @@ def story(of: Figures, appid: str, day: date) -> Story | None:
         newest=newest,
         cell=cell,
         pair=pair,
+        next_date=known.next_date(day, of.now),
+        final_date=known.final_date(day, of.now),
         why=_why(of, pair),
         form=_form(appid, first, last, is_settled=bool(pair and pair.settled)),
         form_day_count=(last - first).days + 1,
@@ -248,7 +254,7 @@ def _pairs(
 def _days(of: Figures, account: Account, pairs: Mapping[date, Coverage | None]) -> AccountDays:
     """The account's days, as their states are judged."""
     since = (account["since_date"], account["catch_up_days"], account["heard_at"])
-    return AccountDays(of.dataset, *since, pairs)
+    return AccountDays(of.dataset, *since, pairs, account["is_active"])
 
 
 def _cell(of: Figures, account: Account, known: AccountDays, day: date) -> Cell | None:
