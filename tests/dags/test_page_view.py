@@ -1,14 +1,13 @@
 """What the page's views find, by the server."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from dag_runs import DailyDag
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
 from weixin_etl.health.at_work import Airflow
-from weixin_etl.model import State
 
 MORNING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 AT_WORK_NOWHERE = Airflow({})
@@ -58,63 +57,6 @@ def test_an_account_is_found_however_its_connection_is_spelt(
             for it in searches
         }
     assert found == dict.fromkeys(searches, 1) | {"nobody": 0}
-
-
-def test_calendar_story_and_status_say_the_same_word(daily: DailyDag, warehouse: Engine) -> None:
-    """For every day at the same minute; beside it, and apart, how the last attempt ended."""
-    from weixin_etl.health import status
-    from weixin_etl.orchestration.page import calendar
-    from weixin_etl.orchestration.page.reader import Figures
-
-    noon = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql(ACCOUNT)
-    pair(warehouse, date(2026, 8, 3))
-    pair(warehouse, date(2026, 11, 1), "given_up")
-    pair(warehouse, date(2026, 11, 2), "final", SINCE)
-    pair(warehouse, date(2026, 11, 3), None, SINCE, None)
-    pair(warehouse, date(2026, 11, 23), None, SINCE, "not_ready")
-
-    for now, newest in ((MORNING, State.IN), (noon, State.IN)):
-        with warehouse.connect() as connection:
-            of = Figures(connection, ARTICLE_TOTAL, now)
-            cells = {
-                it: cell
-                for back in range(4)
-                for row in calendar.view(
-                    of,
-                    AT_WORK_NOWHERE,
-                    last=date(2026, 11, 23) - timedelta(back * calendar.DAYS_PER_PAGE),
-                    search="",
-                    offset=0,
-                    only=False,
-                ).rows
-                for cell in row.cells
-                if cell
-                for it in [cell.day]
-            }
-            (account,) = status.read(connection, None, now=now, datasets=[ARTICLE_TOTAL]).accounts
-            words = {day: cell.state for day, cell in cells.items()}
-            stories = {day: calendar.story(of, "wx1", day) for day in [*words][::7]}
-
-        assert words[date(2026, 8, 3)] is State.LOST
-        assert words[date(2026, 11, 1)] is State.GIVEN_UP
-        assert words[date(2026, 11, 2)] is State.FINAL
-        assert words[date(2026, 11, 3)] is State.SILENT
-        assert words[date(2026, 11, 23)] is newest
-        assert words[date(2026, 11, 22)] is State.LATE
-        listed = {day: state for state, those in account.days.items() for day in those}
-        told = {day: state for day, state in listed.items() if day in words}
-        assert {day: words[day] for day in told} == told
-        assert len(told) == 139  # all but the final one
-        assert {state for day, state in listed.items() if day not in words} == {State.LOST}
-        assert {day: it and it.cell for day, it in stories.items()} == {
-            day: cells[day] for day in stories
-        }
-        assert [cells[date(2026, 11, day)].ending for day in (1, 2, 3, 22, 23)] == [
-            *("failed", "failed", "ok"),
-            *(None, "not_ready"),
-        ]
 
 
 def test_an_account_that_left_before_it_was_asked_has_no_days(

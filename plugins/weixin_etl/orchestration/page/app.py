@@ -145,8 +145,7 @@ def what_is_wrong(
         spoken,
         dataset=next((it for it in who.datasets if it.dag_id == dag_id), who.datasets[0]),
         found=found,
-        cards=[problems.card(it, spoken) for it in found.open],
-        over=[problems.card(it, spoken) for it in found.closed],
+        place=problems.place_in_airflow,
         reads_as=reads_as(),
         is_at_work=bool(found.runs),
     )
@@ -222,4 +221,4 @@ def health(who: AReader, dataset: Text = "") -> Response:
     """For monitors: 200 when all is well, 503 when not, and how fresh each account is."""
     found = problems.health([who.dataset(dataset)] if dataset else who.datasets)
     text = shown(msgspec.json.encode(found).decode())
-    return Response(text, 200 if found.is_healthy else 503, media_type="application/json")
+    return Response(text, 200 if found["is_healthy"] else 503, media_type="application/json")

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from weixin_etl import clock
-from weixin_etl.orchestration.page.reader import LANGUAGES, Language
+from weixin_etl.orchestration.page.reader import LANGUAGES, Language, title, told
 from weixin_etl.text import shown
 
 HERE = Path(__file__).parent
@@ -37,6 +37,8 @@ def page(
             language=language,
             t=partial(label, language),
             days_text=partial(days_text, language),
+            told=partial(told, language=language),
+            title_of=partial(title, language=language),
             read_at=clock.now(),
             seconds=seconds,
         )

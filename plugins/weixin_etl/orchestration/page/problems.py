@@ -1,8 +1,7 @@
 """What is wrong now: the first view, and `/health`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import replace
 from urllib.parse import quote
 
 from weixin_etl import clock
@@ -10,55 +9,16 @@ from weixin_etl.api.errors import IN_CONNECTION
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import status
-from weixin_etl.health.at_work import Asleep
 from weixin_etl.health.status import AccountStatus, Status
 from weixin_etl.health.troubles import Finding, Trouble
 from weixin_etl.model import State, connection_of
 from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
-from weixin_etl.orchestration.page.reader import Language, title, told
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import WarehouseError
 
 Shown = dict[str, object]
 """A problem or an account, in the words of `/health`: see docs/operating/something-is-red.md."""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What is wrong, as it is shown."""
-
-    severity: str
-    """As `Severity` has it, or `over`."""
-    anchor: str
-    """Messages link to it."""
-    title: str
-    cure: str
-    cause: str
-    names: tuple[str, ...]
-    """Of the accounts, where it concerns several."""
-    days: tuple[date, ...]
-    since: datetime | None
-    until: datetime | None
-    dag_id: str
-    """Empty when it concerns every dataset."""
-    errcode: int | None
-    path: str
-    """Where it is mended in Airflow's UI; empty where Airflow has nothing to show."""
-    tried: Asleep | None
-    """How far it is with its tries."""
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What monitors read."""
-
-    is_healthy: bool
-    is_retrying: bool
-    """Whether all that is broken is being tried again."""
-    checked_at: datetime
-    problems: tuple[Shown, ...]
-    accounts: tuple[Shown, ...]
 
 
 def current(datasets: Sequence[Dataset]) -> Status:
@@ -75,40 +35,20 @@ def current(datasets: Sequence[Dataset]) -> Status:
         return replace(found, is_read=False)
 
 
-def card(listed: Trouble, language: Language) -> Card:
-    """What is wrong, in the language of the person who looks."""
-    problem = told(listed.problem, language)
-    return Card(
-        severity="over" if listed.closed_at else str(listed.severity),
-        anchor=f"problem-{listed.incident_id}" if listed.incident_id else "",
-        title=title(listed.problem, language),
-        cure=problem.cure,
-        cause=problem.cause,
-        names=listed.names,
-        days=problem.days,
-        since=listed.opened_at,
-        until=listed.closed_at,
-        dag_id=DATASETS[listed.dataset].dag_id if listed.dataset in DATASETS else "",
-        errcode=problem.errcode,
-        path=place_in_airflow(listed.problem, listed.dataset),
-        tried=listed.tried,
-    )
-
-
-def health(datasets: Sequence[Dataset]) -> Health:
+def health(datasets: Sequence[Dataset]) -> Shown:
     """Everything that a monitor may ask about."""
     found = current(datasets)
-    return Health(
-        is_healthy=found.is_healthy,
-        is_retrying=found.is_retrying,
-        checked_at=found.checked_at,
-        problems=tuple(map(_problem, found.open)),
-        accounts=tuple(map(_account, found.accounts)),
-    )
+    return {
+        "is_healthy": found.is_healthy,
+        "is_retrying": found.is_retrying,
+        "checked_at": found.checked_at,
+        "problems": [*map(_problem, found.open)],
+        "accounts": [*map(_account, found.accounts)],
+    }
 
 
 def _problem(listed: Trouble) -> Shown:
-    problem = listed.problem
+    problem, tried = listed.problem, listed.tried
     return {
         "incident_id": listed.incident_id,
         "kind": problem.kind,
@@ -123,9 +63,9 @@ def _problem(listed: Trouble) -> Shown:
         "error_code": problem.errcode,
         "opened_at": listed.opened_at,
         "path": place_in_airflow(problem, listed.dataset),
-        "failed_tries": listed.tried.failed_tries if listed.tried else None,
-        "tries": listed.tried.tries if listed.tried else None,
-        "next_try_at": listed.tried.next_at if listed.tried else None,
+        "failed_tries": tried and tried.failed_tries,
+        "tries": tried and tried.tries,
+        "next_try_at": tried and tried.next_at,
     }
 
 
