@@ -74,12 +74,9 @@ CREATE VIEW analytics.coverage (
 WITH dataset (name, days, first_day, has_articles) AS (
     VALUES
     {% for dataset in every_dataset %}
-    (
-        '{{ dataset.name }}',
-        {{ dataset.window }},
-        date '{{ dataset.first_day }}',
-        {{ dataset.describes_articles }}
-    ){{ "," if not loop.last }}
+    ('{{ dataset.name }}', {{ dataset.window }}, date '{{ dataset.first_day }}', {{
+        "TRUE" if dataset.describes_articles else "FALSE"
+    }}){{ "," if not loop.last }}
     {% endfor %}
 ),
 
@@ -226,33 +223,34 @@ CROSS JOIN
                 listed.day + 1,
                 {{ beijing("now()") }} + CASE
                     -- a run asks until noon, and no more for what it was answered or refused
-                    WHEN {{ beijing("now()") }} = {{ beijing("(now() - interval '12 hours')") }} THEN 1
+                    WHEN {{ beijing("now()") }} = {{ beijing("(now() - interval '12 hours')") }}
+                        THEN 1
                     WHEN pair.error_kind = 'not_ready' THEN 0
                     WHEN {{ beijing("pair.attempted_at") }} = {{ beijing("now()") }} THEN 1
                     ELSE 0
                 END
             ) AS day
     ) AS morning
-LEFT JOIN
+CROSS JOIN
     LATERAL (
-        SELECT morning.day AS next_date
-        WHERE
-            begun.is_asked
-            AND pair.settled IS NULL
-            AND (
-                pair.ready_at IS NOT NULL
-                OR listed.day >= greatest(
-                    begun.since_date,
-                    morning.day - begun.days - coalesce(begun.catch_up_days, 60),
-                    begun.first_day
-                )
-            )
-            AND NOT coalesce(
-                listed.day + begun.days < morning.day
-                AND pair.ready_at IS NOT NULL
-                AND pair.list_sha256 IS NULL
-                AND {{ beijing("pair.ready_at") }} >= listed.day + begun.days
-                AND coalesce(begun.heard_at < pair.ready_at, TRUE),
-                FALSE
-            )
-    ) AS asked ON TRUE
+        SELECT
+            CASE
+                WHEN NOT begun.is_asked OR pair.settled IS NOT NULL THEN NULL
+                WHEN
+                    pair.ready_at IS NULL
+                    AND listed.day < greatest(
+                        begun.since_date,
+                        morning.day - begun.days - coalesce(begun.catch_up_days, 60),
+                        begun.first_day
+                    )
+                    THEN NULL
+                -- silent
+                WHEN
+                    listed.day + begun.days < morning.day
+                    AND pair.list_sha256 IS NULL
+                    AND {{ beijing("pair.ready_at") }} >= listed.day + begun.days
+                    AND coalesce(begun.heard_at < pair.ready_at, TRUE)
+                    THEN NULL
+                ELSE morning.day
+            END AS next_date
+    ) AS asked

@@ -1,5 +1,5 @@
--- Incidents that are over: one row each. No message tells the end of those that are not told, nor of
--- one whose last word is a failed attempt for a day that was final before: nothing was mended.
+-- Incidents that are over: one row each. No message tells the end of those that are not told, nor
+-- of one with a final day that could not be asked for again: nothing was mended.
 UPDATE weixin.incident
 SET
     closed_at = :now,

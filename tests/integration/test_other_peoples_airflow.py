@@ -128,6 +128,7 @@ def test_every_process_of_airflow_imports_next_to_nothing_of_ours(said: Said) ->
     assert loaded == {
         "weixin_etl",
         "weixin_etl.orchestration",
+        "weixin_etl.orchestration.listener",
         "weixin_etl.orchestration.plugin",
         "weixin_etl.orchestration.provider",
         "weixin_etl.orchestration.settings",
