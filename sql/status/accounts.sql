@@ -1,6 +1,6 @@
 -- The accounts that daily runs collect, or some of them: one row per dataset and account in the
--- list of accounts, with what their days' states are judged by, the newest day that is in, the calls
--- of today, and the days with parts of answers that do not fit.
+-- list, with what their days' states are judged by, the newest day that is in, the calls of today,
+-- and the days with parts of answers that do not fit.
 {% from "status/macros.jinja" import heard_at %}
 WITH dataset (name, endpoint) AS (
     VALUES
