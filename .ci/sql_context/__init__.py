@@ -1,0 +1,19 @@
+"""What sqlfluff fills the templates in with: the declarations, with few metrics of each."""
+
+from dataclasses import replace
+
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
+from weixin_etl.model import COVERAGE
+
+
+def _short(dataset: Dataset) -> Dataset:
+    return replace(dataset, metrics=(*dataset.figures[:2], *dataset.lists[:1]))
+
+
+every_dataset = [_short(it) for it in DATASETS.values()]
+datasets = [it for it in every_dataset if it.describes_articles]
+dataset = _short(ARTICLE_TOTAL)
+fact, item, key, place, day = dataset.fact, "msgid", dataset.key, dataset.place, "stat_date"
+metrics = [it.name for it in dataset.metrics]
+columns = [*key, *place, *metrics]
+coverage_columns = COVERAGE
