@@ -6,8 +6,6 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from sqlalchemy import make_url
-
 from weixin_etl import cli
 from weixin_local import home, postgres, processes
 from weixin_local import run as the_run
@@ -16,7 +14,7 @@ from weixin_local.environment import DEFAULT_PORT
 from weixin_local.home import CONNECTION_VARIABLE
 from weixin_local.machine import LocalError, say
 
-TERMINFO_DIRS = "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"
+TERMINALS = {"TERMINFO_DIRS": "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"}
 """The wheel's `psql` was built on a machine that keeps its terminals elsewhere."""
 
 
@@ -24,9 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. What goes wrong is one sentence on stderr."""
     parser = _parser()
     options, rest = parser.parse_known_args(argv)
+    options.rest = rest
     if rest and options.command not in _PASSING_ON:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    options.rest = rest
     return cli.run_command(options)
 
 
@@ -46,12 +44,12 @@ def up(options: argparse.Namespace) -> None:
 
 def airflow(options: argparse.Namespace) -> int:
     """Run a command of Airflow's own, like `airflow dags list`, beside `up`."""
-    return _beside_up("airflow", options.rest)
+    return _beside_up(options, "airflow")
 
 
 def etl(options: argparse.Namespace) -> int:
     """Run a command of the product's, like `weixin-etl status`, beside `up`."""
-    return _beside_up("weixin_etl.cli", options.rest)
+    return _beside_up(options, "weixin_etl.cli")
 
 
 def probe(options: argparse.Namespace) -> int:
@@ -63,24 +61,17 @@ def probe(options: argparse.Namespace) -> int:
             "No account is configured: fill in WEIXIN_APPID and WEIXIN_SECRET in .env."
         )
     own = {CONNECTION_VARIABLE: connection, "AIRFLOW_HOME": str(found.state / "probe")}
-    environment = {**os.environ, **own, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     command = [sys.executable, "-m", "weixin_etl.cli", "probe", *options.rest]
-    return processes.at_the_terminal(command, environment)
+    return processes.at_the_terminal(command, {**os.environ, **own})
 
 
 def psql(options: argparse.Namespace) -> int:
     """Open the warehouse in psql, with the analysts' schema first in the search path."""
-    found = home.find()
-    with home.opened(found) as source:
-        url = make_url(source.warehouse_url).set(drivername="postgresql")
-        own = {
-            "TERMINFO_DIRS": TERMINFO_DIRS,
-            "PGOPTIONS": "-c search_path=analytics,weixin,public",
-            "PGPASSWORD": url.password or "",
-        }
-        open_ = url.set(password=None).render_as_string()
-        command = [str(postgres.embedded() / "psql"), open_, *options.rest]
-        return processes.at_the_terminal(command, {**own, **os.environ})
+    with home.opened(home.find()) as source:
+        url = source.warehouse_url.replace("+psycopg2", "")
+        schemas = {"PGOPTIONS": "-c search_path=analytics,weixin,public"}
+        command = [str(postgres.embedded() / "psql"), url, *options.rest]
+        return processes.at_the_terminal(command, {**TERMINALS, **schemas, **os.environ})
 
 
 def reset(_: argparse.Namespace) -> None:
@@ -95,11 +86,12 @@ def reset(_: argparse.Namespace) -> None:
         shutil.rmtree(found.state)
 
 
-def _beside_up(module: str, arguments: Sequence[str]) -> int:
+def _beside_up(options: argparse.Namespace, module: str) -> int:
     found = home.find()
     with home.opened(found) as source:
         environment = the_up.environment_of(found, source, DEFAULT_PORT)
-        return processes.at_the_terminal([sys.executable, "-m", module, *arguments], environment)
+        command = [sys.executable, "-m", module, *options.rest]
+        return processes.at_the_terminal(command, environment)
 
 
 _PASSING_ON = (airflow, etl, probe, psql)
@@ -113,13 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (run, up, airflow, etl, probe, psql, reset):
         cli.add_command(commands, command, add_help=command not in _PASSING_ON)
+    what = "what goes wrong at the sandbox: sandbox/README.md"
     for name in ("run", "up"):
-        commands.choices[name].add_argument(
-            "--scenario", metavar="NAME", help="what goes wrong at the sandbox: sandbox/README.md"
-        )
-    commands.choices["up"].add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"
-    )
+        commands.choices[name].add_argument("--scenario", metavar="NAME", help=what)
+    add = commands.choices["up"].add_argument
+    add("--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)")
     return parser
 
 

@@ -9,12 +9,15 @@ from pathlib import Path
 from dotenv import dotenv_values
 from sqlalchemy import URL, make_url
 
-from weixin_local.home import CONNECTION_VARIABLE, WAREHOUSE_VARIABLE, Home, Source
+from weixin_local.home import CONNECTION_VARIABLE, Home, Source
 from weixin_local.machine import LOOPBACK, LocalError, say, step
 
 READER_VARIABLE = "AIRFLOW_CONN_WEIXIN_READER"
 ADMIN = "admin"
 DEFAULT_PORT = 8080
+SHARED = "docker/airflow.env"
+PASSWORDS = "passwords.json"
+AUTH = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 
 
 def airflow_environment(
@@ -27,9 +30,8 @@ def airflow_environment(
     home. `docker/airflow.env` is what docker compose has as well.
     """
     defaults = {
-        **_shared(home),
+        **{it: value or "" for it, value in dotenv_values(home.project / SHARED).items()},
         CONNECTION_VARIABLE: source.connection,
-        WAREHOUSE_VARIABLE: postgres_connection(make_url(source.warehouse_url)),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home.project / "dags"),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
@@ -41,13 +43,12 @@ def airflow_environment(
     }
     ties = {
         "AIRFLOW_HOME": str(airflow_home),
+        "AIRFLOW_CONN_WEIXIN_WAREHOUSE": postgres_connection(make_url(source.warehouse_url)),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url,
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__AUTH_MANAGER": (
-            "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
-        ),
+        "AIRFLOW__CORE__AUTH_MANAGER": AUTH,
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow_home / "passwords.json"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow_home / PASSWORDS),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{port}/execution/",
         "AIRFLOW__API__HOST": LOOPBACK,
         "AIRFLOW__API__PORT": str(port),
@@ -56,30 +57,15 @@ def airflow_environment(
     return defaults | os.environ | ties
 
 
-def _shared(home: Home) -> dict[str, str]:
-    found = dotenv_values(home.project / "docker/airflow.env")
-    return {name: value or "" for name, value in found.items()}
-
-
 def migrate_metadata(environment: dict[str, str]) -> None:
-    """
-    Bring Airflow's own database to what is installed.
-
-    Raises:
-        LocalError: Airflow could not.
-    """
+    """Bring Airflow's own database to what is installed."""
+    command = [sys.executable, "-m", "airflow", "db", "migrate"]
     with step("Airflow's own database"):
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
         if done.returncode:
-            say(done.stdout)
+            say((done.stdout + done.stderr).decode(errors="replace"))
             raise LocalError("`airflow db migrate` failed: see the lines above.")
 
 
@@ -90,7 +76,7 @@ def airflow_url(port: int) -> str:
 
 def admin_password(home: Home) -> str:
     """The password that Airflow has made for its user `admin`."""
-    passwords: dict[str, str] = json.loads((home.airflow / "passwords.json").read_text())
+    passwords: dict[str, str] = json.loads((home.airflow / PASSWORDS).read_text())
     return passwords[ADMIN]
 
 

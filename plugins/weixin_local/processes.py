@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TextIO
 
 import psutil
 
@@ -20,17 +19,13 @@ A `preexec_fn` could do it, but then Python runs hooks at the fork, and a Ctrl-C
 Process = subprocess.Popen[str]
 
 
-def start(
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    output: TextIO | int = subprocess.PIPE,
-) -> Process:
-    """Start a program in a session of its own; what it says is its `stdout`, or the output."""
+def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
+    """Start a program in a session of its own; what it says is its `stdout`."""
     return subprocess.Popen(
         [*_ENDING_WITH_STARTER, *command],
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=output,
+        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",

@@ -5,13 +5,13 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine, Row, RowMapping
+from sqlalchemy import Engine, RowMapping
 
 from weixin_etl import clock, rules, warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
@@ -35,12 +35,7 @@ _SAY_NOTHING = {"Task failed with exception", "Task exited"}
 
 
 def run(home: Home, source: Source) -> None:
-    """
-    Run the DAG for today and print what came of it; its successor's where WeChat retired it.
-
-    Raises:
-        LocalError: a run is red, with a line per thing wrong.
-    """
+    """Run the DAG for today and print what came of it; its successor's where WeChat retired it."""
     environment = _environment(home, source)
     engine = warehouse.engine(source.warehouse_url)
     wrong: list[str] = []
@@ -48,7 +43,7 @@ def run(home: Home, source: Source) -> None:
     while dataset:
         log = home.logs / f"run-{clock.now():%Y%m%dT%H%M%S}-{dataset.name}.log"
         run_id, found = _dags_test(log, environment, dataset)
-        successor = _successor(engine, dataset, run_id) if found else None
+        successor = _successor(dataset, found)
         if left := [line for line in found if not (successor and OFFLINE in line)]:
             wrong += [*left, f"the log: {log}"]
         if run_id and not successor:
@@ -64,13 +59,12 @@ def _environment(home: Home, source: Source) -> dict[str, str]:
     folder = home.state / "run"
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{importlib.metadata.version('apache-airflow-core')}.db"
-    environment = airflow_environment(home, source, f"sqlite:///{path}", folder)
     if not path.exists():
         unfinished = path.with_suffix(".unfinished")
         unfinished.unlink(missing_ok=True)
-        url = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{unfinished}"}
-        migrate_metadata(environment | url)
+        migrate_metadata(airflow_environment(home, source, f"sqlite:///{unfinished}", folder))
         unfinished.rename(path)
+    environment = airflow_environment(home, source, f"sqlite:///{path}", folder)
     # no task tries again: the client did already, and somebody waits
     environment.setdefault("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "0")
     return environment
@@ -113,18 +107,12 @@ def problems(log: Iterable[str]) -> list[str]:
     return [*dict.fromkeys(one_line(it) for it in errors if it not in _SAY_NOTHING)]
 
 
-def _successor(engine: Engine, dataset: Dataset, run_id: str | None) -> Dataset | None:
-    """The dataset to go on with for the accounts whose endpoint WeChat took offline."""
-    with engine.connect() as connection:
-        statement_ = statement("local/offline.sql")
-        names = list(connection.scalars(statement_, {"dataset": dataset.name, "run_id": run_id}))
-    if not names or dataset.successor is None:
+def _successor(dataset: Dataset, found: Iterable[str]) -> Dataset | None:
+    """The dataset to go on with when WeChat has taken the endpoint offline."""
+    if not dataset.successor or not any(OFFLINE in line for line in found):
         return None
     successor = DATASETS[dataset.successor]
-    say(
-        f"! WeChat took {dataset.endpoint} offline for {', '.join(names)}: "
-        f"going on with its successor {successor.endpoint}."
-    )
+    say(f"! WeChat took {dataset.endpoint} offline: going on with {successor.endpoint}.")
     return successor
 
 
@@ -141,8 +129,10 @@ def show(engine: Engine, dataset: Dataset, run_id: str, console: Console | None 
         "window": dataset.window,
     }
     with engine.connect() as connection:
-        days = connection.execute(statement("local/run_days.sql", dataset), values).mappings().all()
-        most_read = connection.execute(statement("local/most_read.sql", dataset), values).all()
+        days, most_read = (
+            connection.execute(statement(f"local/{name}.sql", dataset), values).mappings().all()
+            for name in ("run_days", "most_read")
+        )
     console.print(_days(days))
     if most_read:
         console.print("Which articles were read most? docs/analysts.md asks this and more.\n")
@@ -164,9 +154,10 @@ def _days(days: Sequence[RowMapping]) -> Table:
     return table
 
 
-def _most_read(articles: Sequence[Row[Any]]) -> Table:
+def _most_read(articles: Sequence[RowMapping]) -> Table:
     table = Table("title", "publication day", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("readers", justify="right")
     for it in articles:
-        table.add_row(escape(one_line(it.title or "")), str(it.publication_date), str(it.readers))
+        title = escape(one_line(it["title"] or ""))
+        table.add_row(title, str(it["publication_date"]), str(it["readers"]))
     return table

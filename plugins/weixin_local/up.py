@@ -25,9 +25,8 @@ from weixin_local.environment import (
 from weixin_local.home import METADATA_DATABASE, Home, Source
 from weixin_local.machine import LocalError, say, step
 
-API_SERVER = "api-server"
 COMPONENTS = {
-    API_SERVER: ["api-server"],
+    "api-server": ["api-server"],
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],  # the API server reads the same disk
     "scheduler": ["scheduler", "--skip-serve-logs"],
@@ -37,16 +36,12 @@ COMPONENTS = {
 PAGE_USER = "weixin_page"
 STOP_SECONDS = 15
 POLL_SECONDS = 0.3
+Running = dict[str, processes.Process]
 
 
 @contextmanager
 def alone(home: Home, port: int) -> Iterator[None]:
-    """
-    One Airflow of this home at a time.
-
-    Raises:
-        LocalError: another one runs, with its address; or the port is taken.
-    """
+    """One Airflow of this home at a time, at a port that no other program has."""
     with (home.state / "up").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -55,7 +50,7 @@ def alone(home: Home, port: int) -> Iterator[None]:
             raise LocalError(
                 f"Airflow runs already, at {lock.read()}; Ctrl-C in its terminal ends it."
             ) from None
-        if not machine.is_free(port):
+        if machine.answers(port):
             raise LocalError(
                 f"Port {port} is taken by another program: stop it, or take another port "
                 f"(`make up PORT={port + 1}`)."
@@ -67,18 +62,12 @@ def alone(home: Home, port: int) -> Iterator[None]:
 
 
 def up(home: Home, source: Source, port: int) -> None:
-    """
-    Run Airflow until it is interrupted, or one of its components ends.
-
-    Raises:
-        LocalError: a component has ended, so all of them were.
-    """
+    """Run Airflow until it is interrupted, or one of its components ends."""
     home.server.create_database(METADATA_DATABASE)
     environment = environment_of(home, source, port)
     migrate_metadata(environment)
-    if page_url := page_connection(home, source.warehouse_url):
-        environment.setdefault(READER_VARIABLE, page_url)
-    running: dict[str, processes.Process] = {}
+    environment.setdefault(READER_VARIABLE, page_connection(home, source.warehouse_url))
+    running: Running = {}
     try:
         with step("Airflow"):
             _start(running, environment, port)
@@ -94,27 +83,21 @@ def environment_of(home: Home, source: Source, port: int) -> dict[str, str]:
     return airflow_environment(home, source, home.server.url(METADATA_DATABASE), home.airflow, port)
 
 
-def page_connection(home: Home, warehouse_url: str) -> str | None:
-    """
-    The connection of the page, whose user can only read.
-
-    None when the warehouse is the caller's own server: its users are theirs to make.
-    """
-    if make_url(warehouse_url).query != make_url(home.server.url("")).query:
-        return None
+def page_connection(home: Home, warehouse_url: str) -> str:
+    """The connection of the page, whose user can only read."""
     with suppress(DuplicateObject):
         home.server.ask(METADATA_DATABASE, f"CREATE ROLE {PAGE_USER} LOGIN IN ROLE weixin_reader")
     return postgres_connection(make_url(warehouse_url).set(username=PAGE_USER))
 
 
-def _start(running: dict[str, processes.Process], environment: dict[str, str], port: int) -> None:
+def _start(running: Running, environment: dict[str, str], port: int) -> None:
     """Start the components, and wait until all of them are healthy."""
     since = datetime.now(UTC)
     for name, command in COMPONENTS.items():
         running[name] = processes.start([sys.executable, "-m", "airflow", *command], environment)
         threading.Thread(target=_relay, args=(name, running[name]), daemon=True).start()
-        if name == API_SERVER:  # a task that does not reach it fails without a word
-            _wait(running, lambda: machine.answers(port))
+        # the API server first: a task that does not reach it fails without a word
+        _wait(running, lambda: machine.answers(port))
     _wait(running, lambda: _is_healthy(port, since))
 
 
@@ -124,13 +107,8 @@ def _relay(name: str, process: processes.Process) -> None:
         sys.stdout.flush()
 
 
-def _wait(running: dict[str, processes.Process], is_over: Callable[[], object]) -> None:
-    """
-    Wait until it is over.
-
-    Raises:
-        LocalError: a component has ended.
-    """
+def _wait(running: Running, is_over: Callable[[], object]) -> None:
+    """Wait until it is over, or a component has ended."""
     while not is_over():
         for name, process in running.items():
             if process.poll() is not None:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from people import Person
 
-from weixin_local.home import connection
+from weixin_local.home import connection_of
 from weixin_sandbox import Account, Sandbox, Scenario
 
 pytestmark = pytest.mark.stack
@@ -51,7 +51,7 @@ def run_against(person: Person, *scenarios: Scenario, **variables: str) -> Compl
     with Sandbox([account], today=date(2026, 11, 24), scenarios=scenarios).serve() as url:
         return person.weixin(
             "run",
-            AIRFLOW_CONN_WEIXIN_DEFAULT=connection(account.appid, account.secret, url, name),
+            AIRFLOW_CONN_WEIXIN_DEFAULT=connection_of(account.appid, account.secret, url, name),
             WEIXIN_IN_HASTE="1",
             **{"WEIXIN_NOW": MORNING, **variables},
         )
@@ -132,19 +132,6 @@ def test_a_connection_that_cannot_be_used_is_a_sentence_from_the_log(person: Per
 
 
 @pytest.mark.usefixtures("second")
-def test_an_unreachable_warehouse_of_ones_own_is_one_sentence(person: Person) -> None:
-    """The connection of the caller is the one that is tried and named."""
-    own = "postgres://me:secret@127.0.0.1:9/weixin"
-
-    said = person.weixin("run", AIRFLOW_CONN_WEIXIN_WAREHOUSE=own)
-
-    assert said.returncode == 1
-    (sentence,) = said.stderr.splitlines()
-    assert "warehouse" in sentence
-    assert "secret" not in said.stderr
-
-
-@pytest.mark.usefixtures("second")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_interrupted_leaves_no_airflow(
     person: Person, number: signal.Signals
@@ -178,10 +165,7 @@ def test_a_retired_endpoint_is_gone_on_with_its_successor(person: Person) -> Non
     """47009: it says so, and the successor's thirty days are what is loaded and told."""
     said = run_against(person, OFFLINE, WEIXIN_NOW="2026-11-24T10:30:00+08:00")
 
-    going_on = (
-        "! WeChat took getarticletotal offline for offline: "
-        "going on with its successor getarticletotaldetail."
-    )
+    going_on = "! WeChat took getarticletotal offline: going on with getarticletotaldetail."
     assert said.returncode == 0, said.stderr
     assert said.stderr.index("✗ ingest") < said.stderr.index(going_on)
     assert len(counts(said)) == 30
@@ -204,7 +188,7 @@ def test_a_probe_needs_no_airflow_and_no_postgres(person: Person) -> None:
     """Only an account: without one it says so in a sentence."""
     without = person.types("make", "probe")
     with Sandbox([Account("wx-probe", "secret")]).serve() as url:
-        described = connection("wx-probe", "secret", url, "春风")
+        described = connection_of("wx-probe", "secret", url, "春风")
         said = person.weixin(
             "probe", "--datasets", "article_total", AIRFLOW_CONN_WEIXIN_DEFAULT=described
         )

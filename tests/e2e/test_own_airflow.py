@@ -25,7 +25,7 @@ from sqlalchemy import make_url
 
 from weixin_etl.datasets import DATASETS
 from weixin_local import machine, processes
-from weixin_local.home import connection
+from weixin_local.home import connection_of
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
@@ -96,9 +96,8 @@ class OwnAirflow:
         """Start Airflow's processes."""
         self.running = [
             processes.start(
-                [str(self.folder / "env/bin/airflow"), part],
+                ["sh", "-c", f"cd {self.folder} && exec env/bin/airflow {part} >{part}.log 2>&1"],
                 self.environment,
-                (self.folder / f"{part}.log").open("w"),
             )
             for part in PARTS
         ]
@@ -207,7 +206,7 @@ def connected(own: OwnAirflow, rest: Rest) -> Iterator[tuple[Sandbox, Receiver]]
     sandbox = Sandbox()
     with sandbox.serve() as base_url, Receiver().listening() as receiver:
         account = DEFAULT_ACCOUNT
-        weixin = connection(account.appid, account.secret, base_url, name=account.name)
+        weixin = connection_of(account.appid, account.secret, base_url, name=account.name)
         url = make_url(own.server.url("own_figures"))
         warehouse = {
             "conn_type": "postgres",

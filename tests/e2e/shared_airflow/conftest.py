@@ -11,7 +11,7 @@ from rest import Rest
 from weixin_etl import clock, warehouse
 from weixin_local import machine
 from weixin_local.environment import READER_VARIABLE, admin_password
-from weixin_local.home import Source, connection
+from weixin_local.home import Source, connection_of
 from weixin_local.up import environment_of, page_connection
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
@@ -36,7 +36,7 @@ def stack() -> Iterator[Stack]:
         Metrics().listening() as metrics,
         person.up(
             port,
-            AIRFLOW_CONN_WEIXIN_DEFAULT=connection(
+            AIRFLOW_CONN_WEIXIN_DEFAULT=connection_of(
                 account.appid, account.secret, base_url, name=account.name
             ),
             AIRFLOW_CONN_WEIXIN_ALERTS=receiver.connection,
@@ -71,7 +71,7 @@ def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabS
             "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
         ),
         "FAB_PASSWORD": PASSWORD,
-        READER_VARIABLE: page_connection(home, url) or "",
+        READER_VARIABLE: page_connection(home, url),
         # of the day on which Airflow's last run was due: the next one is not overdue at noon
         "WEIXIN_NOW": f"{clock.beijing_date(clock.now() - timedelta(hours=8.5))}T12:00:00+08:00",
     }

@@ -70,14 +70,8 @@ def test_half_the_credentials_are_refused_with_the_other_halfs_name(
         configured_connection(home)
 
 
-def test_made_up_figures_do_not_go_into_somebodys_warehouse(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nor does a scenario go to WeChat."""
-    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE", "postgres://me@somewhere/weixin")
-    with pytest.raises(LocalError, match="figures do not belong there"), opened(home):
-        pass
-
+def test_a_scenario_does_not_go_to_wechat(home: Home) -> None:
+    """It is the sandbox's."""
     (home.project / ".env").write_text(ENV_FILE)
     with pytest.raises(LocalError, match="an account is configured"), opened(home, "busy"):
         pass

@@ -14,7 +14,7 @@ SOURCE = Source("weixin://", "postgresql+psycopg2://me@127.0.0.1:5433/weixin", T
     ("name", "is_the_callers"),
     [
         ("AIRFLOW_CONN_WEIXIN_DEFAULT", True),
-        ("AIRFLOW_CONN_WEIXIN_WAREHOUSE", True),
+        ("AIRFLOW_CONN_WEIXIN_WAREHOUSE", False),
         ("AIRFLOW__WEIXIN__CONCURRENCY", True),
         ("AIRFLOW__CORE__PARALLELISM", True),
         ("AIRFLOW_HOME", False),
