@@ -30,7 +30,6 @@ SERVER_USER = "pgserver"
 ROOTS_FOLDER = Path("/var/lib/weixin-etl")
 """Where root has the data: the server's user may not reach the checkout."""
 
-SOCKET = ".s.PGSQL.5432"
 LONGEST_SOCKET = 107
 PATIENCE_SECONDS = 20
 """How long a start is tried again while a killed server's last child is at work."""
@@ -73,8 +72,8 @@ class Server:
             if not self._data.exists():
                 self._initdb()
             # after a crash another program may have the dead server's number: Postgres would wait
-            for lock in ("postmaster.pid", f"{SOCKET}.lock"):
-                (self._data / lock).unlink(missing_ok=True)
+            for lock in (self._data / "postmaster.pid", Path(f"{self._socket}.lock")):
+                lock.unlink(missing_ok=True)
             self._start_patiently()
 
     def stop(self) -> None:
@@ -90,7 +89,7 @@ class Server:
     def is_running(self) -> bool:
         """Whether a server listens on the socket among these data."""
         with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
-            return client.connect_ex(str(self._data / SOCKET)) == 0
+            return client.connect_ex(str(self._socket)) == 0
         return False
 
     def create_database(self, name: str) -> None:
@@ -124,6 +123,14 @@ class Server:
     def _data(self) -> Path:
         return self.directory / "data"
 
+    @property
+    def _socket(self) -> Path:
+        return self._data / f".s.PGSQL.{self._settings().get('port', 5432)}"
+
+    def _settings(self) -> dict[str, str]:
+        own = {"listen_addresses": "", "unix_socket_directories": str(self._data)}
+        return own | {"timezone": "UTC", "log_timezone": "UTC", **self.settings}
+
     def _create_directory(self) -> None:
         """As root it is root's own, and the server's user may only write to `data`."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -133,7 +140,7 @@ class Server:
 
     def _initdb(self) -> None:
         """Create the data elsewhere and move them, so that a killed attempt leaves none."""
-        if len(os.fsencode(self._data / SOCKET)) > LONGEST_SOCKET:
+        if len(os.fsencode(self._socket)) > LONGEST_SOCKET:
             raise LocalError(f"{self.directory} is too long a path for Postgres' socket.")
         unfinished = self.directory / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -158,9 +165,7 @@ class Server:
     def _start(self) -> str:
         """Try it; what the server said if it does not start."""
         seen = self.log_file.stat().st_size if self.log_file.exists() else 0
-        own = {"listen_addresses": "", "unix_socket_directories": str(self._data)}
-        settings = own | {"timezone": "UTC", "log_timezone": "UTC", **self.settings}
-        options = shlex.join(f"-c{name}={value}" for name, value in settings.items())
+        options = shlex.join(f"-c{name}={value}" for name, value in self._settings().items())
         where = (f"--pgdata={self._data}", f"--log={self.log_file}")
         try:
             self._run("pg_ctl", "start", *where, f"--options={options}")

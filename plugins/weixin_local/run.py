@@ -129,14 +129,12 @@ def show(engine: Engine, dataset: Dataset, run_id: str, console: Console | None 
         "window": dataset.window,
     }
     with engine.connect() as connection:
-        days, most_read = (
-            connection.execute(statement(f"local/{name}.sql", dataset), values).mappings().all()
-            for name in ("run_days", "most_read")
-        )
-    console.print(_days(days))
-    if most_read:
-        console.print("Which articles were read most? docs/analysts.md asks this and more.\n")
-        console.print(_most_read(most_read))
+        days = connection.execute(statement("local/run_days.sql", dataset), values)
+        console.print(_days(days.mappings().all()))
+        most_read = connection.execute(statement("local/most_read.sql", dataset), values)
+        if articles := most_read.mappings().all():
+            console.print("Which articles were read most? docs/analysts.md asks this and more.\n")
+            console.print(_most_read(articles))
 
 
 def _days(days: Sequence[RowMapping]) -> Table:

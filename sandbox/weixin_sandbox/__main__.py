@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from weixin_sandbox.app import Sandbox
-from weixin_sandbox.scenarios import Scenario
+from weixin_sandbox.scenarios import EFFECTS, Scenario
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -26,10 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             signal.sigwait(_STOP_SIGNALS)
     except (OSError, OverflowError) as error:
-        sys.stderr.write(
-            f"The sandbox cannot listen on port {options.port} ({error}): "
-            "free it or choose another with --port.\n"
-        )
+        sys.stderr.write(f"The sandbox cannot listen on port {options.port}: {error}\n")
         return 1
     return 0
 
@@ -42,24 +39,19 @@ def _greeting(sandbox: Sandbox, url: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    scenarios = [f"  {name:16} {effect.sentence}" for name, effect in EFFECTS.items()]
     parser = argparse.ArgumentParser(
         prog="python -m weixin_sandbox",
         description="A stand-in for the WeChat API on 127.0.0.1, with made-up figures.",
-        epilog="sandbox/README.md lists the scenarios.",
+        epilog="\n".join(["scenarios:", *scenarios]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=8077, help="0 takes a free one (default 8077)")
-    parser.add_argument(
-        "--today", type=date.fromisoformat, metavar="YYYY-MM-DD", help="instead of Beijing's today"
-    )
-    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="per call")
-    parser.add_argument(
-        "--scenario",
-        type=_scenario,
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="what goes wrong; may be given several times",
-    )
+    add = parser.add_argument
+    add("--port", type=int, default=8077, help="0 takes a free one (default 8077)")
+    add("--today", type=date.fromisoformat, metavar="YYYY-MM-DD", help="not Beijing's today")
+    add("--latency", type=float, default=0.0, metavar="SECONDS", help="per call")
+    what = "what goes wrong; may be given several times"
+    add("--scenario", type=_scenario, action="append", default=[], metavar="NAME", help=what)
     return parser
 
 

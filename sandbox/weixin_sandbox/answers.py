@@ -1,22 +1,66 @@
-"""What goes back over the wire, before HTTP."""
+"""What goes back over the wire, before HTTP: answers, and refusals with an errcode."""
 
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from weixin_sandbox.errcodes import errmsg
-
 Json: TypeAlias = "int | float | str | list[Json] | dict[str, Json]"
+Row: TypeAlias = dict[str, Json]
+
+_WITHOUT_RID = frozenset({47009})
+_ERRMSG = {
+    -1: "system error",
+    40001: "invalid credential, access_token is invalid or not latest, could get access_token by "
+    "getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r",
+    40002: "invalid grant_type",
+    40013: "invalid appid",
+    40066: "invalid url",
+    40097: "invalid args",
+    40125: "invalid appsecret",
+    40164: "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist",
+    40243: "AppSecret is frozen",
+    41001: "access_token missing",
+    41002: "appid missing",
+    41004: "appsecret missing",
+    42001: "access_token expired",
+    43001: "require GET method",
+    43002: "require POST method",
+    44002: "empty post data",
+    45009: "reach max api daily quota limit",
+    45011: "api minute-quota reach limit, must slower, retry next minute",
+    47001: "data format error",
+    47009: "this api is offline, please use the new api",
+    48001: "api unauthorized",
+    61003: "component is not authorized by this account",
+    61005: "component ticket is expired",
+    61006: "component ticket is invalid",
+    61007: "api is unauthorized to component",
+    61023: "refresh_token is invalid",
+    61500: "date format error",
+    61501: "date range error",
+    61502: "not an Official Account",
+    61503: "data not ready, please try later",
+    76021: "cgi_path not found, please check",
+}
+
+
+class RefusedError(Exception):
+    """WeChat answers the call with this errcode; `reason` is appended to its errmsg."""
+
+    def __init__(self, errcode: int, reason: str = "") -> None:
+        super().__init__(errcode, reason)
+        self.errcode = errcode
+        self.reason = reason
 
 
 @dataclass(frozen=True)
 class Answer:
     """
-    One answer of the platform.
+    One answer; `errcode` is what a client can read from it, None where it can read nothing.
 
-    `errcode` is what a client can read from it: 0 for a success, None where nothing can be read.
-    `hold_seconds` passes before the first byte; a cut answer ends halfway through its body.
+    `hold_seconds` pass before the first byte; a cut answer ends halfway through its body;
     `clock_ahead_seconds` is how far its Date header is from the real time.
     """
 
@@ -35,6 +79,8 @@ def to_bytes(body: Mapping[str, Json]) -> bytes:
 
 
 def refusal(errcode: int, reason: str = "", *, status: int = 200) -> Answer:
-    """The answer to a call that the platform refuses."""
-    body = to_bytes({"errcode": errcode, "errmsg": errmsg(errcode, reason)})
-    return Answer(body, errcode=errcode, status=status)
+    """The answer to a call that is refused, with a fresh `rid` where the real one has it."""
+    sentence = ", ".join(filter(None, [_ERRMSG.get(errcode, "refused"), reason]))
+    if errcode not in _WITHOUT_RID:
+        sentence += " rid: " + "-".join(secrets.token_hex(4) for _ in range(3))
+    return Answer(to_bytes({"errcode": errcode, "errmsg": sentence}), errcode, status)

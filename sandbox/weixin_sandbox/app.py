@@ -1,12 +1,13 @@
-"""The platform over HTTP."""
+"""The sandbox over HTTP."""
 
 import asyncio
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
+from functools import partial
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,12 +17,24 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from weixin_sandbox import calls
-from weixin_sandbox.answers import Answer, refusal
+from weixin_sandbox.answers import Answer, RefusedError, refusal
 from weixin_sandbox.endpoints import ENDPOINTS
-from weixin_sandbox.errcodes import RefusedError
 from weixin_sandbox.platform import Call, Platform
 
 _LOOPBACK = "127.0.0.1"
+_COMPONENT = {
+    "api_component_token": calls.component_token,
+    "api_authorizer_token": calls.authorizer_token,
+    "api_get_authorizer_list": calls.authorizer_list,
+    "api_get_authorizer_info": calls.authorizer_info,
+}
+_POSTED: dict[str, calls.Decide] = {
+    "/cgi-bin/stable_token": calls.stable_token,
+    "/cgi-bin/openapi/quota/get": calls.quota,
+    **dict.fromkeys(ENDPOINTS, calls.data),
+    **{f"/cgi-bin/component/{name}": decide for name, decide in _COMPONENT.items()},
+}
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class Sandbox(Platform):
@@ -33,9 +46,6 @@ class Sandbox(Platform):
         Serve it on 127.0.0.1 in a thread, for the block; port 0 takes a free one.
 
         No access log is written: the URLs carry tokens. The value is the base URL.
-
-        Raises:
-            OSError: the port cannot be bound.
         """
         with socket.create_server((_LOOPBACK, port)) as listener:
             config = uvicorn.Config(
@@ -61,24 +71,10 @@ class Sandbox(Platform):
 
 def build_app(platform: Platform) -> Starlette:
     """The application that answers as the platform does; unknown paths are a 404."""
-    app = Starlette(
-        routes=[
-            _route(platform, "/cgi-bin/stable_token", "POST", calls.stable_token),
-            _route(platform, "/cgi-bin/openapi/quota/get", "POST", calls.quota),
-            *(_route(platform, path, "POST", calls.data) for path in ENDPOINTS),
-            *(
-                _route(platform, f"/cgi-bin/component/{name}", "POST", decide)
-                for name, decide in [
-                    ("api_component_token", calls.component_token),
-                    ("api_authorizer_token", calls.authorizer_token),
-                    ("api_get_authorizer_list", calls.authorizer_list),
-                    ("api_get_authorizer_info", calls.authorizer_info),
-                ]
-            ),
-            _route(platform, "/token-service", "GET", calls.token_service),
-        ],
-        exception_handlers={404: _unknown_path(platform)},
-    )
+    posted = [_route(platform, path, "POST", decide) for path, decide in _POSTED.items()]
+    service = _route(platform, "/token-service", "GET", calls.token_service)
+    unknown = partial(_unknown_path, platform)
+    app = Starlette(routes=[*posted, service], exception_handlers={404: unknown})
     app.router.redirect_slashes = False
     return app
 
@@ -92,11 +88,8 @@ class _Delivery(Response):
 
     def __init__(self, answer: Answer) -> None:
         date = formatdate(time.time() + answer.clock_ahead_seconds, usegmt=True)
-        super().__init__(
-            answer.body,
-            status_code=answer.status,
-            headers={"content-type": answer.content_type, "date": date},
-        )
+        headers = {"content-type": answer.content_type, "date": date}
+        super().__init__(answer.body, answer.status, headers)
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,14 +99,9 @@ class _Delivery(Response):
         if not self._answer.is_cut:
             await super().__call__(scope, receive, send)
             return
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": self.raw_headers,
-            }
-        )
+        start = {"status": self.status_code, "headers": self.raw_headers}
         half = self._answer.body[: len(self._answer.body) // 2]
+        await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": half, "more_body": True})
 
 
@@ -131,7 +119,7 @@ def _route(platform: Platform, path: str, method: str, decide: calls.Decide) -> 
             answer = refusal(refused.errcode, refused.reason)
         return await _delivery(platform, asked, answer)
 
-    return Route(path, endpoint, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    return Route(path, endpoint, methods=_METHODS)
 
 
 async def _hangs_up(receive: Receive, seconds: float) -> bool:
@@ -145,24 +133,15 @@ async def _hangs_up(receive: Receive, seconds: float) -> bool:
     return True
 
 
-def _unknown_path(platform: Platform) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def endpoint(request: Request, _error: Exception) -> Response:
-        answer = refusal(40066, status=404)
-        asked = calls.Asked(request.url.path, request.query_params, body=b"")
-        return await _delivery(platform, asked, answer)
-
-    return endpoint
+async def _unknown_path(platform: Platform, request: Request, _error: Exception) -> Response:
+    asked = calls.Asked(request.url.path, request.query_params, body=b"")
+    return await _delivery(platform, asked, refusal(40066, status=404))
 
 
 async def _delivery(platform: Platform, asked: calls.Asked, answer: Answer) -> _Delivery:
     """Remember the call and let `before_delivery` run, while other calls are served."""
-    call = Call(
-        path=asked.path,
-        appid=asked.appid,
-        publication_date=asked.publication_date,
-        errcode=answer.errcode,
-        access_token=asked.query.get("access_token") or asked.query.get("component_access_token"),
-    )
+    token = asked.query.get("access_token") or asked.query.get("component_access_token")
+    call = Call(asked.path, asked.appid, asked.publication_date, answer.errcode, token)
     platform.remember(call, answer.body)
     if platform.before_delivery is not None:
         await asyncio.to_thread(platform.before_delivery, call)

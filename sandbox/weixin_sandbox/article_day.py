@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 
-from weixin_sandbox.answers import Json
-from weixin_sandbox.article_total_detail import ALL_SCENES, DAYS, Shape
-from weixin_sandbox.figures import Article, publications
+from weixin_sandbox.answers import Json, Row
+from weixin_sandbox.article_total_detail import DAYS, Shape, sources
+from weixin_sandbox.figures import publications
 
 OLDEST_DAYS = 120
 """So old an article is still read."""
@@ -17,23 +17,26 @@ _OLD_READERS = 0.002
 _ACCOUNT_SHARE = 0.8
 """People of an account, of the sum of its articles': some read more than one."""
 _LEAVING = 0.01
+_FIGURES = ("share_user", "zaikan_user", "like_user", "comment_count", "collection_user")
 
 
-def read(seed: int, appid: str, day: date) -> Iterator[tuple[str, dict[str, Json]]]:
+def read(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
     """The articles read on a day, whenever they were published: those of nobody are not listed."""
     for shape in _shapes(seed, appid, day):
         if read_user := _read_user(shape, day):
-            yield shape.article.msgid, {"read_user": read_user, **_sources(shape, read_user)}
+            scenes = {scene: int(read_user * part) for scene, part in shape.parts.items()}
+            of_row: Row = {"read_user": read_user, "read_user_source": sources(read_user, scenes)}
+            yield shape.article.msgid, of_row
 
 
-def shared(seed: int, appid: str, day: date) -> Iterator[tuple[str, dict[str, Json]]]:
+def shared(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
     """The articles shared on a day."""
     for shape in _shapes(seed, appid, day):
         if share_user := _increment(shape, "share_user", day):
             yield shape.article.msgid, {"share_user": share_user}
 
 
-def summary(seed: int, appid: str, day: date) -> dict[str, Json]:
+def summary(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
     """The account's day: its people are fewer than the sum of its articles'."""
     shapes = _shapes(seed, appid, day)
     readers = [_read_user(shape, day) for shape in shapes]
@@ -42,30 +45,27 @@ def summary(seed: int, appid: str, day: date) -> dict[str, Json]:
     for shape, count in zip(shapes, readers, strict=True):
         for scene, part in shape.parts.items():
             scenes[scene] = scenes.get(scene, 0) + int(count * part * _ACCOUNT_SHARE)
-    sources: list[Json] = [
-        {"user_count": min(count, read_user), "scene_desc": scene}
-        for scene, count in {ALL_SCENES: read_user, **scenes}.items()
-    ]
-    figures = ("share_user", "zaikan_user", "like_user", "comment_count", "collection_user")
-    return {
-        "read_user": read_user,
-        "read_user_source": sources,
-        **{name: sum(_increment(shape, name, day) for shape in shapes) for name in figures},
-        "redirect_ori_page_user": int(read_user * _LEAVING),
-        "send_page_count": sum(shape.article.publication_date == day for shape in shapes),
-    }
+    bounded = {scene: min(count, read_user) for scene, count in scenes.items()}
+    yield (
+        "",
+        {
+            "read_user": read_user,
+            "read_user_source": sources(read_user, bounded),
+            **{name: sum(_increment(shape, name, day) for shape in shapes) for name in _FIGURES},
+            "redirect_ori_page_user": int(read_user * _LEAVING),
+            "send_page_count": sum(shape.article.publication_date == day for shape in shapes),
+        },
+    )
 
 
 def _read_user(shape: Shape, day: date) -> int:
     """Readers of a day: all of the publication day's, then the new ones and some who return."""
-    before = day - timedelta(days=1)
     age = (day - shape.article.publication_date).days
     if age >= DAYS:
         return int(shape.readers * _OLD_READERS * 0.97 ** (age - DAYS))
-    if age == 0:
-        return int(shape.readers * shape.reached(day))
-    known = int(shape.readers * shape.reached(before))
-    return int(shape.readers * shape.reached(day)) - known + int(known * _RETURNING)
+    reached = int(shape.readers * shape.reached(day))
+    known = int(shape.readers * shape.reached(day - timedelta(days=1))) if age else 0
+    return reached - known + int(known * _RETURNING)
 
 
 def _increment(shape: Shape, metric: str, day: date) -> int:
@@ -77,16 +77,6 @@ def _increment(shape: Shape, metric: str, day: date) -> int:
     return reached - (int(total * shape.reached(day - timedelta(days=1))) if age else 0)
 
 
-def _sources(shape: Shape, read_user: int) -> dict[str, Json]:
-    parts = {scene: int(read_user * part) for scene, part in shape.parts.items()}
-    return {
-        "read_user_source": [
-            {"user_count": count, "scene_desc": scene}
-            for scene, count in {ALL_SCENES: read_user, **parts}.items()
-        ]
-    }
-
-
 def _shapes(seed: int, appid: str, day: date) -> list[Shape]:
     """The articles that may be read on a day, the newest first."""
     days = (day - timedelta(days=age) for age in range(OLDEST_DAYS))
@@ -95,5 +85,4 @@ def _shapes(seed: int, appid: str, day: date) -> list[Shape]:
 
 @lru_cache(maxsize=4096)
 def _of_day(seed: int, appid: str, published: date) -> tuple[Shape, ...]:
-    articles: Iterator[Article] = publications(seed, appid, published)
-    return tuple(map(Shape, articles))
+    return tuple(map(Shape, publications(seed, appid, published)))

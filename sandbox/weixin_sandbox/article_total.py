@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from weixin_sandbox.answers import Json
+from weixin_sandbox.answers import Row
 from weixin_sandbox.figures import Article
 
 _ALWAYS = [
@@ -27,7 +27,7 @@ _UNKNOWN = [("int_page_from_finder_read_user", "int_page_from_finder_read_count"
 """What WeChat may add without telling anyone."""
 
 
-def rows(article: Article, dates: list[date]) -> list[dict[str, Json]]:
+def rows(article: Article, dates: list[date]) -> list[Row]:
     """One row per day, each the total from publication to 24:00 of its `stat_date`."""
     totals = _totals(article)
     return [

@@ -1,10 +1,11 @@
 """The rows of `getarticletotaldetail`: totals, sources and rates of an article and a day."""
 
+from collections.abc import Mapping
 from datetime import date
 from itertools import accumulate
 from random import Random
 
-from weixin_sandbox.answers import Json
+from weixin_sandbox.answers import Json, Row
 from weixin_sandbox.figures import Article
 
 DAYS = 30
@@ -21,7 +22,7 @@ _TOTALS = [
     ("praise_money", 0.5, 20),
     ("read_subscribe_user", 0.001, 0.05),
 ]
-ALL_SCENES = "全部"
+_ALL_SCENES = "全部"
 _DELIVERED = "公众号消息"
 _SCENES = [
     (_DELIVERED, 0.3, 0.6),
@@ -35,7 +36,7 @@ _OFTEN_ABSENT = ("搜一搜", 0.01, 0.05)
 _POSITIONS = range(1, 6)
 
 
-def rows(article: Article, dates: list[date]) -> list[dict[str, Json]]:
+def rows(article: Article, dates: list[date]) -> list[Row]:
     """One row per day: totals from publication to 24:00 of its `stat_date`, and rates up to it."""
     shape = Shape(article)
     return [shape.row(stat_date) for stat_date in dates]
@@ -65,7 +66,7 @@ class Shape:
         """The share of the readers who come from each scene."""
         return {scene: count / self.readers for scene, count in self.scenes.items()}
 
-    def row(self, stat_date: date) -> dict[str, Json]:
+    def row(self, stat_date: date) -> Row:
         """The totals at the end of a day."""
         reached = self.reached(stat_date)
         read_user = int(self.readers * reached)
@@ -75,10 +76,7 @@ class Shape:
         return {
             "stat_date": stat_date.isoformat(),
             "read_user": read_user,
-            "read_user_source": [
-                {"user_count": count, "scene_desc": scene}
-                for scene, count in {ALL_SCENES: read_user, **scenes}.items()
-            ],
+            "read_user_source": sources(read_user, scenes),
             **{name: int(total * reached) for name, total in self.totals.items()},
             "read_delivery_rate": _rate(scenes[_DELIVERED] / self.article.target_user),
             "read_finish_rate": _rate(self.finish_rate * patience),
@@ -94,6 +92,12 @@ class Shape:
         days = (stat_date - self.article.publication_date).days + 1
         early = self.article.reached(stat_date)
         return (1 - _LATE_READERS) * early + _LATE_READERS * days / DAYS
+
+
+def sources(read_user: int, scenes: Mapping[str, int]) -> list[Json]:
+    """All readers, and those of each scene."""
+    every = {_ALL_SCENES: read_user, **scenes}
+    return [{"user_count": count, "scene_desc": scene} for scene, count in every.items()]
 
 
 def _jumps(random: Random) -> list[float]:

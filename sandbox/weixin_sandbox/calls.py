@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from weixin_sandbox.accounts import Account, AccountKind
-from weixin_sandbox.answers import Answer, Json, to_bytes
+from weixin_sandbox.answers import Answer, Json, RefusedError, Row, to_bytes
 from weixin_sandbox.component import Authorization
-from weixin_sandbox.effects import Effect
 from weixin_sandbox.endpoints import ENDPOINTS, Endpoint
-from weixin_sandbox.errcodes import RefusedError
 from weixin_sandbox.platform import Platform
-from weixin_sandbox.scenarios import CallKind
+from weixin_sandbox.scenarios import Effect
 
 _LONGEST_PAGE = 500
 
@@ -49,7 +47,7 @@ def stable_token(platform: Platform, asked: Asked) -> Answer:
         raise RefusedError(40013)
     if secret != account.secret:
         raise RefusedError(40125)
-    return _issued(platform, account.appid, lambda: platform.tokens.stable(account.appid))
+    return _issued(platform, account.appid, platform.tokens.stable)
 
 
 def quota(platform: Platform, asked: Asked) -> Answer:
@@ -60,42 +58,28 @@ def quota(platform: Platform, asked: Asked) -> Answer:
         raise RefusedError(76021)
     limit = platform.quota.daily_limit
     used = platform.quota.used(appid, path, platform.beijing_today)
-    numbers: dict[str, Json] = {
-        "daily_limit": limit,
-        "used": used,
-        "remain": max(0, limit - used),
-    }
-    return _answered(
-        platform,
-        CallKind.QUOTA,
-        appid,
-        lambda: {"errcode": 0, "errmsg": "ok", "quota": numbers},
-    )
+    numbers: Row = {"daily_limit": limit, "used": used, "remain": max(0, limit - used)}
+    fields: Row = {"errcode": 0, "errmsg": "ok", "quota": numbers}
+    return _answered(platform, "quota", appid, lambda: fields)
 
 
 def data(platform: Platform, asked: Asked) -> Answer:
     """A statistics endpoint: one account, one day."""
     endpoint = ENDPOINTS[asked.path]
-    appid = _authorised(platform, asked)
-    account = platform.accounts[appid]
-    if account.kind is not AccountKind.OFFICIAL:
-        raise RefusedError(61502)
-    is_of_component = platform.tokens.is_of_component(asked.query["access_token"])
-    if is_of_component and endpoint.permission_set not in account.permission_sets:
-        raise RefusedError(61007)
-    today = platform.beijing_today
-    day = _publication_day(asked, endpoint, today)
+    appid, today = _authorised(platform, asked), platform.beijing_today
+    _check_permission(platform, asked, endpoint)
+    day = _day(asked, endpoint, today)
     platform.quota.count(appid, asked.path, today)
-    effect = platform.effect(CallKind.DATA, appid, day, endpoint.name)
+    effect = platform.effect("data", appid, day, endpoint.name)
     if effect and effect.expires_token:
         platform.tokens.expire(asked.query["access_token"])
     _refuse(effect)
-    yesterday = today - timedelta(days=1)
-    items = endpoint.items(platform.seed, appid, day, today)
     is_delay: bool | str = False
+    items = endpoint.items(platform.seed, appid, day, today)
     if effect and effect.edit:
+        yesterday = today - timedelta(days=1)
         items = effect.edit(items, yesterday)
-        is_delay = effect.is_delay if endpoint.is_counting(day, yesterday) else False
+        is_delay = endpoint.is_counting(day, yesterday) and effect.is_delay
     return _delivered(platform, effect, Answer(endpoint.body(items, is_delay=is_delay)))
 
 
@@ -111,11 +95,11 @@ def component_token(platform: Platform, asked: Asked) -> Answer:
         raise RefusedError(40125)
     ticket = fields.get("component_verify_ticket")
 
-    def issue() -> dict[str, Json]:
+    def issue() -> Row:
         token, seconds = component.issue_token(ticket)
         return {"component_access_token": token, "expires_in": seconds}
 
-    return _answered(platform, CallKind.TOKEN, component.appid, issue)
+    return _answered(platform, "token", component.appid, issue)
 
 
 def authorizer_token(platform: Platform, asked: Asked) -> Answer:
@@ -123,7 +107,7 @@ def authorizer_token(platform: Platform, asked: Asked) -> Answer:
     fields, appid = _of_authorizer(platform, asked)
     refresh_token = fields.get("authorizer_refresh_token")
 
-    def issue() -> dict[str, Json]:
+    def issue() -> Row:
         token, seconds, next_refresh_token = platform.component.refresh(appid, refresh_token)
         return {
             "authorizer_access_token": token,
@@ -131,7 +115,7 @@ def authorizer_token(platform: Platform, asked: Asked) -> Answer:
             "authorizer_refresh_token": next_refresh_token,
         }
 
-    return _answered(platform, CallKind.TOKEN, appid, issue)
+    return _answered(platform, "token", appid, issue)
 
 
 def authorizer_list(platform: Platform, asked: Asked) -> Answer:
@@ -145,7 +129,7 @@ def authorizer_list(platform: Platform, asked: Asked) -> Answer:
     if type(count) is not int or not 1 <= count <= _LONGEST_PAGE:
         raise RefusedError(40097, f"count is not a whole number from 1 to {_LONGEST_PAGE}")
 
-    def page() -> dict[str, Json]:
+    def page() -> Row:
         total, authorizations = platform.component.page(offset, count)
         listed: list[Json] = [
             {
@@ -157,7 +141,7 @@ def authorizer_list(platform: Platform, asked: Asked) -> Answer:
         ]
         return {"total_count": total, "list": listed}
 
-    return _answered(platform, CallKind.LIST, platform.component.appid, page)
+    return _answered(platform, "list", platform.component.appid, page)
 
 
 def authorizer_info(platform: Platform, asked: Asked) -> Answer:
@@ -165,7 +149,7 @@ def authorizer_info(platform: Platform, asked: Asked) -> Answer:
     _, appid = _of_authorizer(platform, asked)
     return _answered(
         platform,
-        CallKind.INFO,
+        "info",
         appid,
         lambda: _info(platform.component.authorization(appid), platform.accounts[appid]),
     )
@@ -180,12 +164,11 @@ def token_service(platform: Platform, asked: Asked) -> Answer:
     elif asked.appid not in platform.accounts:
         answer = Answer(to_bytes({"error": "there is no such appid"}), errcode=None, status=404)
     else:
-        appid = asked.appid
-        answer = _issued(platform, appid, lambda: service.token(appid))
+        answer = _issued(platform, asked.appid, service.token)
     return replace(answer, content_type="application/json")
 
 
-_OF_KIND: dict[AccountKind, dict[str, Json]] = {
+_OF_KIND: dict[AccountKind, Row] = {
     AccountKind.OFFICIAL: {},
     AccountKind.MINI_PROGRAM: {
         "MiniProgramInfo": {"network": {"RequestDomain": []}, "categories": [], "visit_status": 0}
@@ -195,7 +178,7 @@ _OF_KIND: dict[AccountKind, dict[str, Json]] = {
 """What tells the kinds apart."""
 
 
-def _info(authorization: Authorization, account: Account) -> dict[str, Json]:
+def _info(authorization: Authorization, account: Account) -> Row:
     name = account.name
     func_info: list[Json] = [
         {"funcscope_category": {"id": number}} for number in account.permission_sets
@@ -220,19 +203,17 @@ def _info(authorization: Authorization, account: Account) -> dict[str, Json]:
     }
 
 
-def _issued(platform: Platform, appid: str, issue: Callable[[], tuple[str, int]]) -> Answer:
-    def fields() -> dict[str, Json]:
-        token, seconds = issue()
+def _issued(platform: Platform, appid: str, issue: Callable[[str], tuple[str, int]]) -> Answer:
+    def fields() -> Row:
+        token, seconds = issue(appid)
         return {"access_token": token, "expires_in": seconds}
 
-    return _answered(platform, CallKind.TOKEN, appid, fields)
+    return _answered(platform, "token", appid, fields)
 
 
-def _answered(
-    platform: Platform, kind: CallKind, appid: str, fields: Callable[[], dict[str, Json]]
-) -> Answer:
+def _answered(platform: Platform, call: str, appid: str, fields: Callable[[], Row]) -> Answer:
     """The answer with these fields, which are made unless a scenario refuses the call."""
-    effect = platform.effect(kind, appid)
+    effect = platform.effect(call, appid)
     _refuse(effect)
     return _delivered(platform, effect, Answer(to_bytes(fields())))
 
@@ -303,19 +284,31 @@ def _text(fields: Mapping[str, object], key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _publication_day(asked: Asked, endpoint: Endpoint, today: date) -> date:
-    fields = _json_object(asked.body)
+def _check_permission(platform: Platform, asked: Asked, endpoint: Endpoint) -> None:
+    """Let an Official Account pass; with a platform's token, one that has granted the endpoint."""
+    account = platform.accounts[asked.appid or ""]
+    if account.kind is not AccountKind.OFFICIAL:
+        raise RefusedError(61502)
+    is_of_component = platform.tokens.is_of_component(asked.query["access_token"])
+    if is_of_component and endpoint.dataset.permission_set not in account.permission_sets:
+        raise RefusedError(61007)
+
+
+def _day(asked: Asked, endpoint: Endpoint, today: date) -> date:
+    """The one day that is asked for."""
+    fields, first = _json_object(asked.body), endpoint.dataset.first_day
     begin, end = _date(fields, "begin_date"), _date(fields, "end_date")
     asked.publication_date = begin
     yesterday = today - timedelta(days=1)
-    if end < begin:
-        raise RefusedError(61501, "end_date is before begin_date")
-    if begin != end:
-        raise RefusedError(61501, "begin_date and end_date may span 1 day")
-    if end > yesterday:
-        raise RefusedError(61501, f"end_date may be {yesterday} at the latest")
-    if begin < endpoint.first_date:
-        raise RefusedError(61501, f"begin_date may be {endpoint.first_date} at the earliest")
+    wrong = {
+        "end_date is before begin_date": end < begin,
+        "begin_date and end_date may span 1 day": begin != end,
+        f"end_date may be {yesterday} at the latest": end > yesterday,
+        f"begin_date may be {first} at the earliest": begin < first,
+    }
+    for reason, is_so in wrong.items():
+        if is_so:
+            raise RefusedError(61501, reason)
     return begin
 
 

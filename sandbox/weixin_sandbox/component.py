@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from weixin_sandbox.accounts import Account, Component
-from weixin_sandbox.errcodes import RefusedError
+from weixin_sandbox.answers import RefusedError
 from weixin_sandbox.tokens import Tokens
 
 

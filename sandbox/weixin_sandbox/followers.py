@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cache
 
-from weixin_sandbox.answers import Json
+from weixin_sandbox.answers import Json, Row
 from weixin_sandbox.figures import followers_once, random_of_day
 
 _SINCE = date(2025, 1, 1)
@@ -13,7 +13,7 @@ _CHANNELS = {0: 4, 1: 11, 17: 3, 30: 6, 57: 14, 100: 1, 149: 1, 161: 2, 200: 2, 
 """By channel: about how many of ten thousand follow by it in a week."""
 
 
-def change(seed: int, appid: str, day: date) -> Iterator[tuple[int, dict[str, Json]]]:
+def change(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
     """A row for each channel that won or lost somebody."""
     random = random_of_day(seed, appid, day, "followers")
     size = followers_once(seed, appid) / 70_000
@@ -24,13 +24,14 @@ def change(seed: int, appid: str, day: date) -> Iterator[tuple[int, dict[str, Js
             yield channel, {"new_user": new_user, "cancel_user": cancel_user}
 
 
-def total(seed: int, appid: str, day: date) -> int:
+def total(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
     """The followers at the end of a day: what every day won and lost adds up to it."""
     months = (day.year - _SINCE.year) * 12 + day.month - _SINCE.month
     until = sum(_of_month(seed, appid, number) for number in range(min(0, months), max(0, months)))
     first = day.replace(day=1)
     since = sum(_net(seed, appid, first + timedelta(days=age)) for age in range(day.day))
-    return followers_once(seed, appid) + (until if months > 0 else -until) + since
+    stock = followers_once(seed, appid) + (until if months > 0 else -until) + since
+    yield "", {"cumulate_user": stock}
 
 
 @cache

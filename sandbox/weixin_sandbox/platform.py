@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from weixin_etl import clock
+from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_sandbox import endpoints
 from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
 from weixin_sandbox.component import RegisteredComponent
-from weixin_sandbox.effects import Effect
 from weixin_sandbox.quota import Quota
-from weixin_sandbox.scenarios import CallKind, Scenario
+from weixin_sandbox.scenarios import Effect, Scenario
 from weixin_sandbox.tokens import Tokens, TokenService
 
 
@@ -108,11 +108,10 @@ class Platform:
         return self.tokens.issued()
 
     def effect(
-        self, kind: CallKind, appid: str, day: date | None = None, endpoint: str | None = None
+        self, call: str, appid: str, day: date | None = None, endpoint: str | None = None
     ) -> Effect | None:
         """What the first scenario does to a call that it hits; no other hits the same call."""
-        now = self.beijing_now
-        hits = (it for it in list(self.scenarios) if it.hits(kind, now, appid, day, endpoint))
+        hits = (it for it in list(self.scenarios) if it.hits(call, appid, day, endpoint))
         return next((scenario.effect for scenario in hits), None)
 
     def remember(self, call: Call, body: bytes) -> None:  # noqa: ARG002 # for who keeps the bytes
@@ -132,7 +131,7 @@ class Platform:
         appid: str,
         publication_date: date,
         asked_on: date,
-        endpoint: str = endpoints.ARTICLE_TOTAL.name,
+        endpoint: str = ARTICLE_TOTAL.endpoint,
     ) -> bytes:
         """
         The exact body of a publication day on a Beijing day, scenarios apart.
@@ -144,6 +143,6 @@ class Platform:
         """
         account = self.accounts[appid]
         asked = endpoints.named(endpoint)
-        if not asked.first_date <= publication_date < asked_on:
+        if not asked.dataset.first_day <= publication_date < asked_on:
             raise ValueError(f"{publication_date} cannot be asked for on {asked_on}")
         return asked.body(asked.items(self.seed, account.appid, publication_date, asked_on))

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import date
 
-from weixin_sandbox.errcodes import RefusedError
+from weixin_sandbox.answers import RefusedError
 
 
 class Quota:

@@ -1,52 +1,181 @@
-"""Scenarios: which calls go wrong, how often and how."""
+"""What goes wrong: how, at which calls, and how often."""
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime, time
-from enum import Enum
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
 
-from weixin_etl import clock
-from weixin_sandbox import endpoints
-from weixin_sandbox.effects import Effect, effect_named
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
+from weixin_sandbox.answers import Json, Row
+from weixin_sandbox.endpoints import ENDPOINTS, Item
+
+Edit = Callable[[list[Item], date], list[Item]]
+"""Changes the items of an answer; the day is yesterday."""
 
 
-class CallKind(Enum):
-    """The calls that scenarios tell apart; a name starts with the kind's prefix, `token-call:`."""
+@dataclass(frozen=True)
+class Effect:
+    """
+    One way a call goes wrong.
 
-    DATA = "data"
-    TOKEN = "token"  # noqa: S105 - a kind, not a password
-    QUOTA = "quota"
-    LIST = "list"
-    INFO = "info"
+    It is refused with `errcode`, or its items are changed by `edit`, or the finished answer has
+    other fields, those in `answer`; one that `is_slow` is held back. `is_delay` is what the answer
+    then says of a day that still counts. `call` and `endpoint` are what it hits by default.
+    """
 
-    @property
-    def prefix(self) -> str:
-        """What a scenario's name starts with to hit such calls instead of data calls."""
-        return "" if self is CallKind.DATA else f"{self.value}-call:"
+    sentence: str
+    errcode: int | None = None
+    call: str = "data"
+    expires_token: bool = False
+    edit: Edit | None = None
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    is_slow: bool = False
+    is_delay: bool | str = False
+    endpoint: str | None = None
+
+
+def _without_yesterday(items: list[Item], yesterday: date) -> list[Item]:
+    earlier = [item.until(yesterday - timedelta(days=1)) for item in items]
+    return [item for item in earlier if item.rows]
+
+
+def _first(change: Callable[[Item], Item]) -> Edit:
+    return lambda items, _yesterday: [*map(change, items[:1]), *items[1:]]
+
+
+def _each(change: Callable[[Item], Item]) -> Edit:
+    return lambda items, _yesterday: [*map(change, items)]
+
+
+def _retitled(item: Item) -> Item:
+    title = item.keys.get("title")
+    return replace(item, keys={**item.keys, "title": f"{title}（更新）"}) if title else item
+
+
+def _taking_off_late(item: Item) -> Item:
+    return replace(item, rows=[*map(_tenth, item.rows[:3]), *item.rows[3:]])
+
+
+def _tenth(row: Row) -> Row:
+    return {name: it if name == "target_user" else _tenth_of(it) for name, it in row.items()}
+
+
+def _tenth_of(value: Json) -> Json:
+    """A tenth of a total, or of the people in a list of sources; rates stay."""
+    if isinstance(value, list):
+        return [_tenth(it) if isinstance(it, dict) and "user_count" in it else it for it in value]
+    return value // 10 if isinstance(value, int) else value
+
+
+def _without_kanyikan(item: Item) -> Item:
+    rows = [{name: row[name] for name in row if "kanyikan" not in name} for row in item.rows]
+    return replace(item, rows=rows)
+
+
+def _falling(item: Item) -> Item:
+    *earlier, newest = item.rows
+    return replace(item, rows=[*earlier, _below(earlier[-1], newest)]) if earlier else item
+
+
+def _below(previous: Row, newest: Row) -> Row:
+    return {
+        name: it * 9 // 10 if isinstance(it, int) and name != "target_user" else newest[name]
+        for name, it in previous.items()
+    }
+
+
+def _in_words(item: Item) -> Item:
+    *earlier, newest = item.rows
+    words = {name: f"about {it}" if isinstance(it, int) else it for name, it in newest.items()}
+    return replace(item, rows=[*earlier, words])
+
+
+_HTML = {"body": b"<html><body><h1>502 Bad Gateway</h1>nginx</body></html>", "errcode": None}
+_TOTAL, _DETAIL = ARTICLE_TOTAL.endpoint, ARTICLE_TOTAL_DETAIL.endpoint
+EFFECTS = {
+    "busy": Effect("-1: the system is busy.", -1),
+    "http-500": Effect("HTTP status 500 with a page of HTML.", answer={**_HTML, "status": 500}),
+    "cut-answer": Effect(
+        "The connection closes after half of the body.", answer={"errcode": None, "is_cut": True}
+    ),
+    "slow": Effect("The answer is held back longer than a client waits.", is_slow=True),
+    "bad-json": Effect("HTTP status 200 with a page of HTML.", answer=_HTML),
+    "clock-skew": Effect(
+        "The Date header says what time it was an hour ago.", answer={"clock_ahead_seconds": -3600}
+    ),
+    "token-expired": Effect("42001: the token has expired.", 42001, expires_token=True),
+    "minute-quota": Effect("45011: too many calls in this minute.", 45011),
+    "daily-quota": Effect("45009: the day's calls are used up.", 45009),
+    "offline": Effect("47009: getarticletotal, or another, is gone.", 47009, endpoint=_TOTAL),
+    "unauthorized": Effect("48001: the account may not use this endpoint.", 48001),
+    "not-ready": Effect("No answer has yesterday's row.", edit=_without_yesterday),
+    "not-ready-code": Effect("61503: the figures are not ready yet.", 61503),
+    "delayed": Effect(
+        "As not-ready, and is_delay is true.",
+        edit=_without_yesterday,
+        is_delay=True,
+        endpoint=_DETAIL,
+    ),
+    "delayed-text": Effect(
+        'As not-ready, and is_delay is the text "true".',
+        edit=_without_yesterday,
+        is_delay="true",
+        endpoint=_DETAIL,
+    ),
+    "fewer-articles": Effect(
+        "The last article of an answer has vanished.", edit=lambda items, _yesterday: items[:-1]
+    ),
+    "empty": Effect(
+        "The list is empty, whatever there is.", edit=lambda _items, _yesterday: list[Item]()
+    ),
+    "short": Effect(
+        "The first article of an answer is left out.", edit=lambda items, _yesterday: items[1:]
+    ),
+    "new-title": Effect("An answer's first article has another title.", edit=_first(_retitled)),
+    "missing-row": Effect(
+        "The first article of an answer has no row of its third day.",
+        edit=_first(lambda item: replace(item, rows=item.rows[:2] + item.rows[3:])),
+    ),
+    "late-takeoff": Effect(
+        "The first three rows of an answer's first article have a tenth of its totals.",
+        edit=_first(_taking_off_late),
+    ),
+    "late-figures": Effect(
+        "The figures of kanyikan are missing, as they often are.",
+        edit=_each(_without_kanyikan),
+        endpoint=_TOTAL,
+    ),
+    "falling-total": Effect(
+        "The newest row's totals are below its day before's.", edit=_each(_falling)
+    ),
+    "repeated-article": Effect(
+        "The first article of an answer is there twice, the second time without its newest row.",
+        edit=lambda items, _yesterday: (
+            items + [replace(item, rows=item.rows[:-1]) for item in items[:1]]
+        ),
+    ),
+    "odd-row": Effect(
+        "The newest row of an answer's first article has texts in place of whole numbers.",
+        edit=_first(_in_words),
+    ),
+    "ip": Effect("40164 on the token call: the IP is not on the whitelist.", 40164, "token"),
+    "secret-frozen": Effect("40243 on the token call: the secret is frozen.", 40243, "token"),
+}
+CALLS = ("data", "token", "quota", "list", "info")
+"""The calls that scenarios tell apart; all but data calls by a prefix, like `token-call:busy`."""
 
 
 @dataclass(frozen=True)
 class Scenario:
     """
-    One thing that goes wrong for the calls it matches, so many `times`.
+    One thing that goes wrong for the calls it matches, so many `times` (None: always).
 
-    Args:
-        name: one of `EFFECTS`, or of `NUMBERED` with its number. Most hit data calls; with the
-            prefix of another `CallKind` in front, those that do not need an article hit calls of
-            that kind.
-        account: an appid, or None for every account. On a component's own calls it is the
-            component's.
-        day: a publication day, or None for every day. With `last_day` the first of several.
-        times: how many matching calls it hits, or None for every one.
-        endpoint: the name of a data endpoint, such as `getarticletotal`, or None for every one
-            that the effect is meant for.
-        last_day: the last publication day, or None for `day` alone.
-        asked_from: the Beijing day or the instant from which on a call is hit.
-        asked_before: the Beijing day or the instant from which on none is hit any more.
-
-    Raises:
-        ValueError: there is no such scenario, or it could never hit a call.
+    `name` is one of `EFFECTS` or `errcode:N`; with `token-call:` (or another of `CALLS`) in front
+    it hits such calls. Without `account` it hits every AppID's, on a platform's own calls the
+    platform's; without `day` every day, with `last_day` those from one to the other; without
+    `endpoint` every one that the effect is meant for.
     """
 
     name: str
@@ -55,74 +184,44 @@ class Scenario:
     times: int | None = None
     endpoint: str | None = None
     last_day: date | None = None
-    asked_from: date | None = None
-    asked_before: date | None = None
     _hits: Iterator[int] = field(
         default_factory=itertools.count, init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
-        """Refuse a scenario that could never hit."""
-        effect = self.effect
-        endpoint = endpoints.named(self.endpoint) if self.endpoint else None
-        has_article_day = (effect.edit, effect.expires_token, self.day, endpoint)
-        if self.call_kind is not CallKind.DATA and any(has_article_day):
+        """Refuse one that could never hit."""
+        known = {endpoint.name for endpoint in ENDPOINTS.values()}
+        is_of_data = self.effect.edit or self.effect.expires_token or self.day or self.endpoint
+        if self.call != "data" and is_of_data:
             raise ValueError(f"{self.name}: only a data call has articles, a day and an endpoint")
-        if endpoint and effect.is_delay and not endpoint.says_is_delay:
-            raise ValueError(f"{self.name}: {endpoint.name} does not say is_delay")
-        begin, end = _instant(self.asked_from), _instant(self.asked_before)
-        if (
-            (self.times is not None and self.times < 1)
-            or (self.last_day and not (self.day and self.day <= self.last_day))
-            or (begin and end and end <= begin)
-        ):
-            raise ValueError(f"{self.name}: these times, days or instants never hit a call")
+        if self.call not in CALLS or self.endpoint not in {None, *known}:
+            raise ValueError(f"{self.name}: there is no such call or endpoint")
 
     @property
     def effect(self) -> Effect:
         """What it does to a call."""
-        return effect_named(self.name.removeprefix(self._prefixed_kind.prefix))
+        name = self.name.rpartition("-call:")[2]
+        if match := re.fullmatch(r"errcode:(-?\d+)", name):
+            return Effect(f"{match[1]}.", int(match[1]))
+        if name not in EFFECTS:
+            known = ", ".join([*EFFECTS, "errcode:N", *(f"{it}-call:NAME" for it in CALLS[1:])])
+            raise ValueError(f"There is no scenario {self.name!r}; there are {known}.")
+        return EFFECTS[name]
 
     @property
-    def call_kind(self) -> CallKind:
-        """The calls it waits for."""
-        kind = self._prefixed_kind
-        is_for_token_call = kind is CallKind.DATA and self.effect.is_for_token_call
-        return CallKind.TOKEN if is_for_token_call else kind
-
-    @property
-    def _prefixed_kind(self) -> CallKind:
-        prefixed = [kind for kind in CallKind if kind.prefix and self.name.startswith(kind.prefix)]
-        return prefixed[0] if prefixed else CallKind.DATA
+    def call(self) -> str:
+        """The calls it waits for, one of `CALLS`."""
+        return self.name.partition("-call:")[0] if "-call:" in self.name else self.effect.call
 
     def hits(
-        self,
-        kind: CallKind,
-        asked_at: datetime,
-        appid: str,
-        day: date | None = None,
-        endpoint: str | None = None,
+        self, call: str, appid: str, day: date | None = None, endpoint: str | None = None
     ) -> bool:
         """Whether it hits a call, which then counts; only a data call has a day and an endpoint."""
-        if kind is not self.call_kind or self.account not in (None, appid):
+        if call != self.call or self.account not in (None, appid):
             return False
-        begin, end = _instant(self.asked_from), _instant(self.asked_before)
-        if (begin and asked_at < begin) or (end and end <= asked_at):
-            return False
-        if kind is CallKind.DATA and (self.endpoint or self.effect.endpoint) not in (
-            None,
-            endpoint,
-        ):
+        meant = self.endpoint or self.effect.endpoint
+        if call == "data" and meant not in (None, endpoint):
             return False
         if self.day and not (day and self.day <= day <= (self.last_day or self.day)):
             return False
         return self.times is None or next(self._hits) < self.times
-
-
-def _instant(when: date | None) -> datetime | None:
-    """An instant itself, or the one at which a day begins in Beijing."""
-    if not isinstance(when, datetime):
-        return datetime.combine(when, time(), clock.SHANGHAI) if when else None
-    if when.tzinfo is None:
-        raise ValueError(f"{when.isoformat()} has no offset, so it is no instant")
-    return when

@@ -4,7 +4,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from weixin_sandbox.errcodes import RefusedError
+from weixin_sandbox.answers import RefusedError
 
 TOKEN_SECONDS = 7200
 RENEWAL_SECONDS = 300

@@ -39,11 +39,12 @@ def test_a_week_of_statistics_days(
     sandbox.scenarios[:] = [
         Scenario("late-takeoff", own, corrected, endpoint=dataset.endpoint, times=1),
         Scenario("empty", own, late, endpoint=dataset.endpoint, times=2),
-        Scenario(delay, own, delayed, endpoint=dataset.endpoint, asked_before=november(27)[0]),
+        Scenario(delay, own, delayed, endpoint=dataset.endpoint),
     ]
 
-    # nothing runs on the fourth morning
-    mornings = [week.on(0), week.on(1, "08:30"), week.on(2, "12:01"), *map(week.on, (4, 5, 6))]
+    mornings = [week.on(0), week.on(1, "08:30"), week.on(2, "12:01")]
+    sandbox.scenarios.pop()
+    mornings += map(week.on, (4, 5, 6))  # nothing runs on the fourth morning
 
     has_it = dataset.permission_set in of_platform.permission_sets
     assert [[line.partition(":")[0] for line in it.told("check")] for it in mornings] == [

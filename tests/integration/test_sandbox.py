@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
 import pytest
 from wire import LIMITS
@@ -18,15 +18,12 @@ from wire import LIMITS
 from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.model import Account
-from weixin_sandbox import DEFAULT_ACCOUNT
+from weixin_sandbox import DEFAULT_ACCOUNT, Scenario
 from weixin_sandbox import Account as Known
-from weixin_sandbox.effects import EFFECTS, NUMBERED
 from weixin_sandbox.endpoints import named
-from weixin_sandbox.scenarios import CallKind
 
 TODAY, YESTERDAY, OLD_DAY = date(2026, 11, 24), date(2026, 11, 23), date(2026, 11, 9)
 DETAIL = ARTICLE_TOTAL_DETAIL.endpoint
-README = Path(__file__).parents[2] / "sandbox" / "README.md"
 ONE_TRY = {"tries": 1, "minute_quota_wait_seconds": 0}
 
 
@@ -81,16 +78,20 @@ def test_it_listens_on_loopback_only(sandbox_url: str) -> None:
         pass
 
 
-def test_the_readme_lists_every_scenario() -> None:
-    """The table is the catalogue, sentence for sentence."""
-    rows = [line.split(" | ") for line in README.read_text().splitlines() if line.startswith("| `")]
-    table = {name.strip("| `"): sentence.strip(" |") for name, sentence in rows}
-
-    assert {name: table.get(name) for name in EFFECTS} == {
-        name: effect.sentence for name, effect in EFFECTS.items()
-    }
-    prefixed = {f"{kind.prefix}NAME" for kind in CallKind if kind.prefix}
-    assert set(table) - set(EFFECTS) == {*NUMBERED, *prefixed}
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("nonsense", {}),
+        ("nonsense-call:busy", {}),
+        ("token-call:short", {}),
+        ("token-call:busy", {"day": TODAY}),
+        ("busy", {"endpoint": "getnothing"}),
+    ],
+)
+def test_a_scenario_that_could_never_hit_is_refused(name: str, fields: dict[str, Any]) -> None:
+    """No such scenario, call or endpoint; or an article where there is none."""
+    with pytest.raises(ValueError, match=name):
+        Scenario(name, **fields)
 
 
 def figures(endpoint: str, day: date) -> dict[str, dict[str, int]]:
