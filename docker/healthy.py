@@ -1,7 +1,8 @@
+#!/usr/bin/env python
 """
-The containers' health check: exit code 0 if the named component is healthy.
+The containers' health check: exit code 0 if what this one runs is healthy.
 
-Airflow reports its own; a Celery worker is in no report, and is asked by way of Redis.
+Airflow reports its own parts; a Celery worker is in no report, and is asked by way of Redis.
 """
 
 import json
@@ -9,13 +10,16 @@ import os
 import socket
 import sys
 import urllib.request
+from pathlib import Path
 
-HEALTH = "http://api-server:8080/api/v2/monitor/health"
+PARTS = {"api-server": "metadatabase", "dag-processor": "dag_processor"}
+"""What the report calls a command, where it is not by its name."""
 
 
 def reported(part: str) -> str | None:
     """What is wrong with a part of Airflow."""
-    with urllib.request.urlopen(HEALTH, timeout=10) as answer:
+    url = "http://api-server:8080/api/v2/monitor/health"
+    with urllib.request.urlopen(url, timeout=10) as answer:
         state = json.load(answer)[part]
     return f"{part}: {state}" if state["status"] != "healthy" else None
 
@@ -30,5 +34,6 @@ def silent_worker() -> str | None:
     return None if answers else f"{name} does not answer"
 
 
-part = sys.argv[1]
-sys.exit(silent_worker() if part == "worker" else reported(part))
+words = Path("/proc/1/cmdline").read_text().split("\0")  # of init: … airflow scheduler …
+command = words[next(n for n, word in enumerate(words) if word.endswith("airflow")) + 1]
+sys.exit(silent_worker() if command == "celery" else reported(PARTS.get(command, command)))

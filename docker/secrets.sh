@@ -1,5 +1,5 @@
 #!/bin/sh
-# Gives each secret of docker compose that is empty or missing in .env a random value.
+# Adds a random value for each secret of docker compose that .env does not give.
 set -eu
 umask 077
 
@@ -7,37 +7,22 @@ umask 077
 chmod a+r docker/databases.sql
 
 [ -e .env ] || cp .env.example .env
-[ -r .env ] || { echo ".env is another user's: work as that user, or take it over." >&2; exit 1; }
-env=$(readlink -f .env)
+[ -w .env ] || { echo ".env is another user's: work as that user, or take it over." >&2; exit 1; }
+chmod 600 .env
+[ -z "$(tail -c 1 .env)" ] || echo >> .env
 
-before='^[[:space:]]*(export[[:space:]]+)?'
 nothing="[[:space:]]*((\"\"|'')([[:space:]]+#.*)?)?[[:space:]]*\$"
-ours=$(sed -nE 's/^([A-Z_]+)=$/\1/p' .env.example)
-
-lines() {
-    awk 1 "$env" # adds a missing newline at the end
-    for key in $ours; do
-        # docker compose accepts a prefix such as export, and a colon
-        sed '/^[[:space:]]*#/d' "$env" | grep -qE "(^|[^A-Z_])$key[[:space:]]*[=:]" || echo "$key="
-    done
-}
-
-random() {
-    head -c "$1" /dev/urandom | base64 | tr '+/' '-_'
-}
-
-rm -f "$env.unfinished" # or its old mode would be kept
-lines | while IFS= read -r line; do
-    empty=$(printf '%s\n' "$line" | sed -nE "s/$before([A-Z_]+)[[:space:]]*=$nothing/\2/p")
-    echo "$ours" | grep -qxF "$empty" || empty=
-    case $empty in
-        AIRFLOW_FERNET_KEY) line=$empty=$(random 32) ;;
-        AIRFLOW_ADMIN_PASSWORD) line=$empty=$(random 18) ;;
-        AIRFLOW_SECRET_KEY | AIRFLOW_JWT_SECRET | *_PASSWORD) line=$empty=$(random 48) ;;
-        *) empty= ;;
+for key in $(sed -n 's/^\([A-Z_]*\)=$/\1/p' .env.example); do
+    case $key in
+        WEIXIN_APPID | WEIXIN_SECRET) continue ;;
+        AIRFLOW_FERNET_KEY) bytes=32 ;;
+        AIRFLOW_ADMIN_PASSWORD) bytes=18 ;;
+        *) bytes=48 ;;
     esac
-    [ -z "$empty" ] || echo "$empty: generated" >&2
-    printf '%s\n' "$line"
-done > "$env.unfinished"
-mv "$env.unfinished" "$env"
+    # docker compose accepts a prefix such as export, and a colon; of two lines the last one holds
+    sed '/^[[:space:]]*#/d' .env | grep -E "(^|[^A-Z_])$key[[:space:]]*[=:]" |
+        grep -qvE "$key[[:space:]]*[=:]$nothing" && continue
+    printf '%s=%s\n' "$key" "$(head -c "$bytes" /dev/urandom | base64 | tr '+/' '-_')" >> .env
+    echo "$key: generated" >&2
+done
 echo "Every secret of docker compose is in .env, which only you can read."

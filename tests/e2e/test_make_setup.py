@@ -9,9 +9,9 @@ import pytest
 from people import PROJECT
 
 LACKS = {
-    "nothing by that name": (None, "There is no"),
-    "a new Python": ("exit 1", "is older than Python 3.11"),
-    "venv": ('case "$2" in *ensurepip*) exit 1;; esac', "comes without venv"),
+    "nothing by that name": None,
+    "an old Python": "exit 1",
+    "no venv": 'case "$2" in *ensurepip*) exit 1;; esac',
 }
 
 
@@ -36,10 +36,8 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("script", "sentence"), LACKS.values(), ids=LACKS)
-def test_an_unfit_python_is_one_sentence_with_what_to_type(
-    clone: Path, script: str | None, sentence: str
-) -> None:
+@pytest.mark.parametrize("script", LACKS.values(), ids=LACKS)
+def test_an_unfit_python_is_one_sentence_with_what_to_type(clone: Path, script: str | None) -> None:
     """Nothing is made in that case, and the sentence shows how to name another Python."""
     python = clone / "python"
     if script:
@@ -50,7 +48,6 @@ def test_an_unfit_python_is_one_sentence_with_what_to_type(
 
     complaint, *makes_own = said.stderr.splitlines()
     assert said.returncode != 0
-    assert sentence in complaint
     assert str(python) in complaint
     assert "PYTHON=python3.12 make setup" in complaint
     assert [line for line in makes_own if not line.startswith("make")] == []
