@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 
 class Kind(Enum):
     """What a metric's values are, by the type of its column."""
@@ -51,20 +53,12 @@ COMMON = (
 )
 
 
-def _lines(file_name: str, dataset: str) -> list[dict[str, str]]:
-    """What a file beside this one says of a dataset, without empty cells."""
-    with Path(__file__).with_name(file_name).open(encoding="utf-8", newline="") as file:
-        lines = [line for line in csv.DictReader(file) if line.pop("dataset") == dataset]
-    return [{name: cell for name, cell in line.items() if cell} for line in lines]
-
-
-def _metric(line: dict[str, str]) -> Metric:
-    kind, is_level = Kind(line.pop("kind")), bool(line.pop("is_level", ""))
-    return Metric(**line, kind=kind, is_level=is_level)
-
-
 def _metrics(dataset: str) -> tuple[Metric, ...]:
-    return tuple(map(_metric, _lines("metrics.csv", dataset)))
+    """What the file beside this one declares, without empty cells."""
+    with Path(__file__).with_name("metrics.csv").open(encoding="utf-8", newline="") as file:
+        lines = [line for line in csv.DictReader(file) if line.pop("dataset") == dataset]
+    given = [{name: cell for name, cell in line.items() if cell} for line in lines]
+    return tuple(msgspec.convert(given, list[Metric], strict=False))
 
 
 class Rows(Enum):
@@ -101,7 +95,7 @@ class Dataset:
 
     Of publication days also how long an article's totals grow: rows P … P + window - 1.
     """
-    first_day: date  # the earliest day WeChat can be asked for
+    first_day: date = date(2025, 11, 1)  # the earliest day WeChat can be asked for
     metrics: tuple[Metric, ...]
     describes_articles: bool = True
     """
@@ -219,7 +213,6 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     rows_key="detail_list",
     window=30,
     is_optional=False,
-    first_day=date(2025, 11, 1),
     headline=("read_user",),
     suffix="_30d",
     metrics=_metrics("article_total_detail"),
@@ -231,7 +224,6 @@ ARTICLE_READ = Dataset(
     endpoint="getarticleread",
     description="who read an article on a day, whenever it was published",
     window=3,
-    first_day=date(2025, 11, 1),
     describes_articles=False,
     rows_in=Rows.OBJECT,
     rows_key="detail",
@@ -243,7 +235,6 @@ ARTICLE_SHARE = Dataset(
     endpoint="getarticleshare",
     description="who shared an article on a day, whenever it was published",
     window=3,
-    first_day=date(2025, 11, 1),
     describes_articles=False,
     rows_in=Rows.OBJECT,
     rows_key="detail",
@@ -255,7 +246,6 @@ ACCOUNT_SUMMARY = Dataset(
     endpoint="getbizsummary",
     description="the account's day, over all of its articles",
     window=7,
-    first_day=date(2025, 11, 1),
     describes_articles=False,
     item=None,
     rows_in=Rows.OBJECT,
