@@ -52,14 +52,14 @@ class Account:
     """Whether it is a third-party platform, which stands for the accounts authorised to it."""
 
     @property
-    def connection(self) -> str:
+    def airflow_connection(self) -> str:
         """What an operator has to look for to change it."""
-        return f"the connection {connection_of(self.conn_id)}"
+        return connection_of(self.conn_id)
 
     @property
     def ticket_variable(self) -> str:
         """The Airflow Variable that its platform's ticket is written into."""
-        return f"{connection_of(self.conn_id)}_ticket"
+        return f"{self.airflow_connection}_ticket"
 
     def __str__(self) -> str:
         """What people call it, and which one it is."""

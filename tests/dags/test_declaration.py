@@ -14,12 +14,11 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.module_loading import import_string
 from dag_runs import REPOSITORY, parsed
 
-from weixin_etl.api.errors import NotReadyError, UnreachableError, from_errcode
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration.tasks import alerts, ending
 from weixin_etl.orchestration.tasks.declared import EndOfTask
-from weixin_etl.warehouse import PassingWarehouseError, WarehouseError
+from weixin_etl.problem import ProblemKind, WarehouseError, WeixinError
 
 BARE = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
 PRINT_BAG = """
@@ -130,12 +129,12 @@ def test_tasks_are_as_the_settings_say(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "action"),
     [
-        (from_errcode(48001, "", account=""), RetryAction.FAIL),
-        (NotReadyError(), RetryAction.FAIL),
+        (WeixinError(ProblemKind.CONFIGURATION, errcode=48001), RetryAction.FAIL),
+        (WeixinError(ProblemKind.NOT_READY), RetryAction.FAIL),
         (ParameterError(), RetryAction.FAIL),
-        (WarehouseError("", ""), RetryAction.FAIL),
-        (UnreachableError(), RetryAction.DEFAULT),
-        (PassingWarehouseError("", ""), RetryAction.DEFAULT),
+        (WarehouseError(ProblemKind.WAREHOUSE_OLD), RetryAction.FAIL),
+        (WeixinError(ProblemKind.UNREACHABLE), RetryAction.DEFAULT),
+        (WarehouseError(ProblemKind.WAREHOUSE), RetryAction.DEFAULT),
         (ZeroDivisionError(), RetryAction.DEFAULT),
     ],
     ids=lambda it: type(it).__name__,

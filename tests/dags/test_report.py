@@ -159,13 +159,13 @@ def dying_once(real: Callable[..., Any]) -> Callable[..., Any]:
         (
             None,
             1,
-            "create weixin_warehouse with type postgres (there is no Airflow connection "
-            "weixin_warehouse)",
+            "create the connection weixin_warehouse with type postgres (there is no Airflow "
+            "connection to the warehouse)",
         ),
         (
             "weixin_dags_bare",
             1,
-            "run `weixin-etl migrate` (the warehouse lacks 0001_warehouse",
+            "run `weixin-etl migrate` (the warehouse lacks migrations: 0001_warehouse",
         ),
         (
             "postgres://nobody:s3cr3t@127.0.0.1:1/none?sslmode=disable",

@@ -136,13 +136,12 @@ def two_hundred_megabytes(handler: Handler) -> None:
 
 
 def test_an_ingest_of_hostile_answers(warehouses: Warehouses, dataset: Dataset):
-    """Too large, too deep, too many values: refused, each with its reason; the others are in."""
+    """Too large, too deep, too many parts: refused, each with its reason; the others are in."""
     answers = {
         "2026-12-23": says(b'{"list":[{"ref_date":"2026-12-23","msgid":"1_1"}]}'),
         "2026-12-22": two_hundred_megabytes,
         "2026-12-21": says(b'{"list":' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
-        "2026-12-20": says(b'{"list":[' + b"{}," * 300_000 + b"{}]}"),
-        "2026-12-19": says(b'{"list":[' + b"{}," * 200_000 + b"{}]}"),
+        "2026-12-20": says(b'{"list":[' + b"{}," * 5_000_000 + b"{}]}"),
     }
     empty = says(b'{"list":[]}')
     with trial_of(warehouses, dataset, lambda day: answers.get(day, empty)) as trial:
@@ -150,7 +149,6 @@ def test_an_ingest_of_hostile_answers(warehouses: Warehouses, dataset: Dataset):
 
         assert ": the answer is larger than 16777216 bytes) [2026-12-22]" in end.said
         assert ": the answer is nested too deeply) [2026-12-21]" in end.said
-        assert ": the answer holds more than 500000 values) [2026-12-20]" in end.said
         assert ": more than 100000 parts of the answer do not fit, the first because of" in (
             end.said
         )

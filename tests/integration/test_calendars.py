@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from support import empty, rows
 
 from weixin_etl import rules
+from weixin_etl.api import envelope
 from weixin_etl.api.client import Answer
 from weixin_etl.api.client import Refusal as Refused
-from weixin_etl.api.errors import ConfigurationError, UnreachableError, from_errcode
 from weixin_etl.datasets import DATASETS, Dataset, Rows
 from weixin_etl.health import status
 from weixin_etl.health.days import AccountDays
@@ -38,7 +38,7 @@ from weixin_etl.model import (
 )
 from weixin_etl.orchestration.page import calendar
 from weixin_etl.orchestration.page.reader import Figures
-from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.problem import Problem, ProblemKind, WeixinError
 from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
@@ -126,8 +126,11 @@ class Client:
         self.engine, self.process = engine, process
         appid = engine.calendar.accounts(engine.moment).get(planned.conn_id)
         if appid is None:
-            raise ConfigurationError(
-                cause="there is no such connection", cure="create it", account=planned.name
+            raise WeixinError(
+                ProblemKind.CONFIGURATION,
+                cause="there is no such connection",
+                cure="create it",
+                account=planned.name,
             )
         self.account = Account(planned.conn_id, appid, "", appid)
 
@@ -145,8 +148,8 @@ class Client:
             said = body(world, number, listing, is_delay=refusal is Refusal.IS_DELAY)
             return Answer(said, now, 1)
         if refusal is Refusal.UNREACHABLE:
-            return Refused(UnreachableError("no answer", account=appid), now, 1)
-        return Refused(from_errcode(int(refusal), "no", account=appid, dataset=dataset), now, 1)
+            return Refused(WeixinError(ProblemKind.UNREACHABLE, "no answer", account=appid), now, 1)
+        return Refused(envelope.refusal(int(refusal), "no", self.account), now, 1)
 
 
 def body(world: World, day: int, listing: Any, *, is_delay: bool) -> bytes:

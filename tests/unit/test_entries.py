@@ -7,20 +7,22 @@ import pytest
 
 from weixin_etl.accounts.entries import AccountList, Listed, accounts_of, nearest_first
 from weixin_etl.accounts.platform import Discovery
-from weixin_etl.api.errors import ConfigurationError, UnreachableError, WeixinError, WithdrawnError
 from weixin_etl.model import Account, ParameterError
+from weixin_etl.problem import ProblemKind, WeixinError
 
 OWN = Account("own", "wx1", "secret", "春风")
 ONE, TWO = (Account(f"agency/wx{n}", f"wx{n}", "", f"号{n}") for n in (1, 2))
 GONE = Account("agency/wx3", "wx3", "", "号3")
-WITHDRAWN = WithdrawnError().problem(GONE)
-BUSY = UnreachableError(account="agency")
+WITHDRAWN = WeixinError(ProblemKind.WITHDRAWN).problem(GONE)
+BUSY = WeixinError(ProblemKind.UNREACHABLE, account="agency")
 AGENCY = Discovery([ONE, TWO], {"wx3": WITHDRAWN}, frozenset({"wx4"}))
 
 
 def listed(*entries: str, agency: Account | Discovery | WeixinError = AGENCY) -> Listed:
     """What the entries stand for."""
-    missing = ConfigurationError(account="missing", cause="it is missing", cure="create it")
+    missing = WeixinError(
+        ProblemKind.CONFIGURATION, account="missing", cause="it is missing", cure="create it"
+    )
     found: Mapping[str, Account | Discovery | WeixinError] = {
         "own": OWN,
         "agency": agency,
@@ -96,7 +98,12 @@ def test_an_entry_that_stands_for_no_account_says_why(
     ("agency", "cure"),
     [
         (Discovery([ONE], problem=BUSY), "wait; if it persists"),
-        (ConfigurationError(account="agency", cause="none", cure="create it"), "create it"),
+        (
+            WeixinError(
+                ProblemKind.CONFIGURATION, account="agency", cause="none", cure="create it"
+            ),
+            "create it",
+        ),
         (Account("agency", "wxc", "secret", "号"), "set mode to platform"),
     ],
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from weixin_etl.api import errors, http
-from weixin_etl.api.errors import from_errcode
+from weixin_etl.api import envelope, http
+from weixin_etl.model import Account
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.text import one_line, shown
 from weixin_local.run import problems
@@ -25,6 +25,7 @@ PIECES = (
     *("rid:", "rid: ", "Error", "Error: ", " failed: ", "\x1b[", "\x1b[1", "access_token=", "\0"),
     *("/dagRuns", "\ud800", '\\"', "\u202e", "\u3000", "9e9", ":", "%", "é"),
 )
+ACCOUNT = Account("weixin_default", "wx1", "", "春风")
 LENGTH = 4096
 NOTHING_SECONDS = 0.005
 """Below it nothing is judged: at this length what grows by the square takes far longer."""
@@ -67,8 +68,8 @@ def _all_replaced(pattern: re.Pattern[str]) -> Callable[[str], object]:
 
 LOOKS = {
     **dict(_patterns()),
-    "errmsg": lambda text: from_errcode(40164, text, account=""),
-    "errmsg with secrets": lambda text: errors._harmless(text, ["a" * 32, "rid: "]),
+    "errmsg": lambda text: envelope.refusal(40164, text, ACCOUNT),
+    "errmsg with secrets": lambda text: envelope._harmless(text, ["a" * 32, "rid: "]),
     "Date header": lambda text: http._disagreement(http._said_at(text)),
     "name": one_line,
     "traceback": shown,
@@ -80,7 +81,7 @@ def test_the_patterns_are_found() -> None:
     """Else nothing would be looked at."""
     found = {name.split("-")[1] for name in LOOKS if "-" in name}
 
-    assert found >= {"_RID", "_ADDRESS", "_TOKEN", "TokenText", "_MSGID", "_ERROR_LINE"}
+    assert found >= {"_RID", "_ADDRESS", "TokenText", "_MSGID", "_ERROR_LINE"}
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
@@ -106,7 +107,7 @@ def _grows(look: Callable[[str], object], beginning: str, piece: str) -> bool:
 
 def test_a_text_is_cut_before_anything_looks_at_it() -> None:
     """Sixteen megabytes are the longest that an answer may hold."""
-    said = from_errcode(61500, "\u202e" * 1000 + "x" * (16 << 20) + " rid: 5fc8a1b2", account="")
+    said = envelope.refusal(61500, "\u202e" * 1000 + "x" * (16 << 20) + " rid: 5fc8a1b2", ACCOUNT)
 
     assert (said.detail, said.rid) == ("x" * 500 + "…", "")
     assert one_line("春" * (16 << 20)) == "春" * 2000 + "…"
@@ -115,11 +116,11 @@ def test_a_text_is_cut_before_anything_looks_at_it() -> None:
 def test_no_part_of_a_secret_is_left_where_a_text_is_cut() -> None:
     """Wherever it begins; nor what a character that is not shown held apart."""
     secret = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
-    left = {errors._harmless("x" * before + secret * 1000, [secret]) for before in range(2040)}
+    left = {envelope._harmless("x" * before + secret * 1000, [secret]) for before in range(2040)}
 
     assert set("".join(left)) == set("x*")
     for unseen in "\u200e\u200b\ufeff\xad\x1b":
-        assert errors._harmless(f"{secret[:9]}{unseen}{secret[9:]}", [secret]) == "***"
+        assert envelope._harmless(f"{secret[:9]}{unseen}{secret[9:]}", [secret]) == "***"
 
 
 def test_what_is_shown_has_no_control_and_no_direction_character() -> None:

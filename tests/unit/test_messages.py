@@ -66,13 +66,14 @@ def test_people_are_told_in_their_language() -> None:
     assert one.title == "weixin-etl production: 号1：被拒绝"
     assert one.in_log == "weixin-etl production: 号1 refused"
     assert one.body.splitlines() == [
-        "号1：改正连接 spring 中的 password（AppSecret 错误：invalid） · spring，错误码 40125",
+        "号1：改正连接 spring 中的 password（the AppSecret is wrong: invalid）"
+        " · spring，错误码 40125",
         "自北京时间 2026-11-24 09:00 起",
         "weixin_article_total: http://airflow.example/weixin/#problem-1",
     ]
     assert other.title == "weixin-etl production: 已恢复：号2：被拒绝"
     assert other.body.splitlines()[:2] == [
-        "号2：微信恢复应答（此前：AppSecret 错误：invalid） · spring，错误码 40125",
+        "号2：微信恢复应答（此前：the AppSecret is wrong: invalid） · spring，错误码 40125",
         "持续 1 小时 0 分钟，北京时间 2026-11-24 09:00 至 2026-11-24 10:00",
     ]
     assert many.title == "weixin-etl production: 20 个问题, 1 个已恢复"
@@ -81,6 +82,8 @@ def test_people_are_told_in_their_language() -> None:
         "全部问题：http://airflow.example/weixin/",
     ]
     assert unrecorded.title == "weixin-etl production: 数据仓库不能工作"
-    assert unrecorded.body == "mend it（it broke）\nhttp://airflow.example/weixin/"
+    assert (
+        unrecorded.body == "启动 Postgres，或者改正连接（it broke）\nhttp://airflow.example/weixin/"
+    )
     assert unrecorded.notify_type == "failure"
     assert [it["kind"] for it in other.facts["problems"]] == ["configuration"]

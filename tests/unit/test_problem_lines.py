@@ -6,8 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from weixin_etl.api import errors
-from weixin_etl.problem import Problem, ProblemKind, together
+from weixin_etl.problem import Problem, ProblemKind, WeixinError, together
 
 WEEK = tuple(date(2026, 11, 17) + timedelta(days=n) for n in range(7))
 REFUSED = Problem(
@@ -41,7 +40,9 @@ def test_what_is_said_alone_has_no_brackets(cause: str, cure: str) -> None:
 def test_an_entry_that_stands_for_no_account_is_named_whole() -> None:
     """Nothing else in its line tells it from others of the same platform."""
     entry = "weixin_platform/wx5a4d80c70b1e2f3a"
-    refusal = errors.ConfigurationError(account=entry, cause="no account", cure="remove it")
+    refusal = WeixinError(
+        ProblemKind.CONFIGURATION, account=entry, cause="no account", cure="remove it"
+    )
 
     assert str(refusal.problem(None)) == f"{entry}: remove it (no account)"
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from weixin_etl.api.errors import UnreachableError
 from weixin_etl.api.token import Token, TokenKeeper
+from weixin_etl.problem import ProblemKind, WeixinError
 
 
 class Platform:
@@ -82,11 +82,16 @@ def test_trouble_while_asking_is_not_the_end() -> None:
     """It is raised, and the next call asks again: no lock is held, no old token given."""
     platform = Platform()
     platform.keeper.token()
-    platform.troubles = iter([UnreachableError("reset"), UnreachableError("reset")])
+    platform.troubles = iter(
+        [
+            WeixinError(ProblemKind.UNREACHABLE, "reset"),
+            WeixinError(ProblemKind.UNREACHABLE, "reset"),
+        ]
+    )
 
-    with pytest.raises(UnreachableError):
+    with pytest.raises(WeixinError):
         platform.keeper.token("t1")
-    with pytest.raises(UnreachableError):
+    with pytest.raises(WeixinError):
         platform.keeper.token()
 
     assert platform.keeper.token() == "t2"

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import make_url
 
 from weixin_etl import warehouse
-from weixin_etl.warehouse import PassingWarehouseError, WarehouseError
+from weixin_etl.problem import WarehouseError
 from weixin_etl.warehouse.connection import requiring_tls
 
 PASSWORD = "p@ss/w:rd%"
@@ -87,7 +87,7 @@ def test_the_password_is_not_in_the_error_of_an_unreachable_warehouse() -> None:
     """The sentence says where nobody answered, not with what."""
     url = warehouse.url("127.0.0.1", 1, "etl", PASSWORD, "weixin", {})
 
-    with pytest.raises(PassingWarehouseError) as error:
+    with pytest.raises(WarehouseError) as error:
         warehouse.require_migrated(warehouse.engine(url))
 
     assert str(error.value) == (

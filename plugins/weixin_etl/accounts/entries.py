@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from weixin_etl.accounts.platform import Discovery
-from weixin_etl.api.errors import ConfigurationError, WeixinError
 from weixin_etl.model import Account, ConfiguredAccount, ParameterError, connection_of
-from weixin_etl.problem import Problem
+from weixin_etl.problem import Problem, ProblemKind, WeixinError
 from weixin_etl.text import one_line
 
 ACCOUNTS_VARIABLE = "weixin_accounts"
@@ -222,11 +221,12 @@ def accounts_of(
 
 def _why_none(
     entry: str, appid: str | None, found: Discovery, left_out: Collection[str], if_none: str
-) -> ConfigurationError | None:
+) -> WeixinError | None:
     """Why a platform's entry stands for no account; None if it does, or may do so."""
     conn_id = connection_of(entry)
     if appid and appid in found.others:
-        return ConfigurationError(
+        return WeixinError(
+            ProblemKind.CONFIGURATION,
             account=entry,
             cause="it is no Official Account",
             cure=f"take it out of {ACCOUNTS_VARIABLE}",
@@ -236,31 +236,35 @@ def _why_none(
     if found.problem or (entry in known if appid else known):
         return None
     if appid:
-        return ConfigurationError(
+        return WeixinError(
+            ProblemKind.CONFIGURATION,
             account=entry,
             cause=f"it does not authorise {conn_id}",
             cure=f"have it authorised, or take it out of {ACCOUNTS_VARIABLE}",
         )
     if its:
-        return ConfigurationError(
+        return WeixinError(
+            ProblemKind.CONFIGURATION,
             account=entry,
             cause="all of its accounts are left out",
             cure=f"leave fewer out in {ACCOUNTS_VARIABLE}",
         )
-    return ConfigurationError(
+    return WeixinError(
+        ProblemKind.CONFIGURATION,
         account=entry,
         cause="no Official Account is known to authorise this platform",
         cure=if_none,
     )
 
 
-def no_platform(account: Account) -> ConfigurationError:
+def no_platform(account: Account) -> WeixinError:
     """A connection is named as a platform, and is none."""
-    return ConfigurationError(
+    return WeixinError(
+        ProblemKind.CONFIGURATION,
         account=account.conn_id,
         cause="it is no third-party platform, so it has no accounts",
-        cure=f"set mode to platform in the extra of {account.connection}, or correct "
-        f"{ACCOUNTS_VARIABLE}",
+        cure=f"set mode to platform in the extra of the connection {account.airflow_connection}, "
+        f"or correct {ACCOUNTS_VARIABLE}",
     )
 
 

@@ -24,24 +24,14 @@ from weixin_etl import clock
 from weixin_etl.accounts.tokens import Cipher, StoredAccount, StoredTokens
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.component import AccountInfo, Authorization, Component, Page, Renewed
-from weixin_etl.api.errors import (
-    ClockError,
-    ConfigurationError,
-    NotAuthorisedError,
-    PlatformError,
-    TokenRefusedError,
-    UnreachableError,
-    WeixinError,
-    WithdrawnError,
-)
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.outages import Outages
 from weixin_etl.api.threads import thread_pool
 from weixin_etl.api.token import Token
 from weixin_etl.model import Account
-from weixin_etl.problem import Problem
+from weixin_etl.problem import Problem, ProblemKind, WarehouseError, WeixinError
 from weixin_etl.text import counted, few_names
-from weixin_etl.warehouse import PassingWarehouseError, diagnosed
+from weixin_etl.warehouse import diagnosed
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +79,9 @@ def _discovery(
             accounts.append(account)
         else:
             is_news = it.withdrawn_at > now - WITHDRAWN_IS_SAID
-            withdrawn[it.appid] = WithdrawnError().problem(account) if is_news else None
+            withdrawn[it.appid] = (
+                WeixinError(ProblemKind.WITHDRAWN).problem(account) if is_news else None
+            )
     return Discovery(accounts, withdrawn, others, problem)
 
 
@@ -144,7 +136,9 @@ class OwnToken:
         token = self._value()
         try:
             return call(token)
-        except TokenRefusedError:
+        except WeixinError as error:
+            if error.kind is not ProblemKind.TOKEN_REFUSED:
+                raise
             return call(self._value(refused=token))
 
     def _value(self, refused: str = "") -> str:
@@ -158,8 +152,8 @@ class OwnToken:
                     self._stored.add_platform()
                     token = self._stored.renewed(platform, refused, self._renewed)
             except WeixinError as error:
-                may_pass = error.kind.is_retried or isinstance(error, ClockError)
-                of_platform = error if may_pass else error.said_as(PlatformError)
+                may_pass = error.kind.is_retried or error.kind is ProblemKind.CLOCK
+                of_platform = error if may_pass else error.said_as(ProblemKind.PLATFORM)
                 self._refusal = of_platform, time.monotonic() + _REFUSAL_STANDS_SECONDS
                 raise of_platform from None
             self._refusal = None
@@ -216,15 +210,15 @@ class Platform:
         account as well. What new accounts are and are called is asked for, `concurrency` at once.
 
         Raises:
-            ClockError: this machine's clock and WeChat's disagree.
+            WeixinError: of the kind CLOCK.
             WarehouseError: the warehouse does not work.
         """
         with self._diagnosed(self.account):
             try:
                 listed, total = self._own_token.used_for(self._list)
-            except ClockError:
-                raise
             except WeixinError as error:
+                if error.kind is ProblemKind.CLOCK:
+                    raise
                 found = self.known(error)
                 return replace(found, accounts=[]) if self._own_token.is_refused else found
             new = _new(listed, self._stored.accounts())
@@ -239,7 +233,8 @@ class Platform:
                 )
             with thread_pool(concurrency) as pool:
                 self._ask_about_doubtful({it.authorizer_appid for it in listed}, pool)
-            not_whole = UnreachableError(
+            not_whole = WeixinError(
+                ProblemKind.UNREACHABLE,
                 f"it has {len(listed)} of {total} accounts",
                 account=str(self.account),
                 cause="WeChat's list of its accounts is not whole",
@@ -304,7 +299,9 @@ class Platform:
             said: dict[str, AccountInfo] = {}
             for account, answer in zip(accounts, answers, strict=True):
                 if account.appid not in listed:
-                    if isinstance(answer, NotAuthorisedError):
+                    if not isinstance(answer, AccountInfo) and (
+                        answer.kind is ProblemKind.NOT_AUTHORISED
+                    ):
                         self._stored.withdraw(account)
                         continue
                     lacking.append(str(account))
@@ -334,9 +331,9 @@ class Platform:
         try:
             with outages.counted():
                 return self._own_token.used_for(lambda token: self._component.info(token, account))
-        except ClockError:
-            raise
         except WeixinError as error:
+            if error.kind is ProblemKind.CLOCK:
+                raise
             return error
 
     # --------------------------------------------------------------------------------- tokens
@@ -346,7 +343,7 @@ class Platform:
         The token of an account that all workers share; renewed when it ends soon or is `refused`.
 
         Raises:
-            WithdrawnError: the account no longer authorises the platform.
+            WeixinError: WITHDRAWN: the account no longer authorises the platform.
             WeixinError: WeChat gives no token; says why.
             WarehouseError: the warehouse does not work.
         """
@@ -362,15 +359,16 @@ class Platform:
                             lambda stored: self._renewed(account, stored, component_token),
                         )
                     )
-            except NotAuthorisedError as error:
-                if self._may_be_listed(account):
+            except WeixinError as error:
+                if error.kind is not ProblemKind.NOT_AUTHORISED or self._may_be_listed(account):
                     raise
                 self._stored.withdraw(account)
-                raise error.said_as(WithdrawnError) from None
+                raise error.said_as(ProblemKind.WITHDRAWN) from None
 
     def _renewed(self, account: Account, stored: str | None, component_token: str) -> Renewed:
         """By the stored refresh token, else by the one that WeChat says is in force."""
-        refusal = ConfigurationError(
+        refusal = WeixinError(
+            ProblemKind.CONFIGURATION,
             account=str(account),
             cause="its refresh token is lost",
             cure="have the account authorised again",
@@ -378,7 +376,7 @@ class Platform:
         if stored:
             try:
                 return self._component.renewed(component_token, account, stored)
-            except ConfigurationError as error:
+            except WeixinError as error:
                 if error.errcode != INVALID_REFRESH_TOKEN:
                     raise
                 refusal = error
@@ -405,9 +403,9 @@ class Platform:
         try:
             with diagnosed(self._stored.warehouse):
                 yield
-        except PassingWarehouseError as error:
-            if not error.is_of_one_statement:
+        except WarehouseError as error:
+            if not error.kind.is_of_one_statement:
                 raise
-            raise UnreachableError(
-                account=str(account), cause=error.cause, cure=error.cure
+            raise WeixinError(
+                ProblemKind.UNREACHABLE, account=str(account), cause=error.cause, cure=error.cure
             ) from None

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock
 from weixin_etl.api.component import AccountInfo, Authorization, Renewed
-from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.token import RENEW_BEFORE_SECONDS, Token
 from weixin_etl.model import Account
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
@@ -151,7 +151,8 @@ class StoredTokens:
             self._lock(connection, account)
             row = self._read(connection, account)
             if row is None:
-                raise ConfigurationError(
+                raise WeixinError(
+                    ProblemKind.CONFIGURATION,
                     account=str(account),
                     cause=f"it has not authorised {self.platform.name}",
                     cure="have it authorised; the next run finds it",

@@ -9,15 +9,10 @@ from threading import Lock
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
-from weixin_etl.api.errors import (
-    ConfigurationError,
-    EndpointOfflineError,
-    HeldBackError,
-    WeixinError,
-)
 from weixin_etl.api.outages import Outages
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, PlannedAccount
+from weixin_etl.problem import ProblemKind, WeixinError
 
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
@@ -71,7 +66,9 @@ class AccountCalls:
         if self._stopped:
             return replace(self._stopped, calls=0)
         if self._calls_left <= 0:
-            return Refusal(HeldBackError(account=str(self.account)), self._now(), calls=0)
+            return Refusal(
+                WeixinError(ProblemKind.HELD_BACK, account=str(self.account)), self._now(), calls=0
+            )
         try:
             self._client = self._client or self._opened()
         except WeixinError as error:
@@ -88,7 +85,8 @@ class AccountCalls:
         """
         client, planned = self._open_client(self._planned), self._planned
         if client.account.appid != planned.appid:
-            raise ConfigurationError(
+            raise WeixinError(
+                ProblemKind.CONFIGURATION,
                 account=planned.name,
                 cause=f"the AppID of connection {planned.conn_id} was {planned.appid} when the run "
                 f"was planned and is {client.account.appid} now",
@@ -106,9 +104,12 @@ class AccountCalls:
         """
         error = came.error if isinstance(came, Refusal) else None
         window_first = clock.beijing_date(self._now()) - rules.DAY * self._dataset.window
-        is_offline = isinstance(error, EndpointOfflineError) and day < window_first
-        self._outages.note(error if error and (error.is_outage or is_offline) else None)
-        if isinstance(came, Refusal) and (came.error.stops_account or self._outages.are_enough):
+        is_retired = error and error.kind is ProblemKind.ENDPOINT_OFFLINE
+        is_offline = is_retired and day < window_first
+        self._outages.note(error if error and (error.kind.is_outage or is_offline) else None)
+        if isinstance(came, Refusal) and (
+            came.error.kind.stops_account or self._outages.are_enough
+        ):
             self._stopped = came
 
 

@@ -10,18 +10,12 @@ import msgspec
 
 from weixin_etl import clock, json_text
 from weixin_etl.api import token_service
-from weixin_etl.api.errors import (
-    NotAuthorisedError,
-    TokenRefusedError,
-    UnreachableError,
-    UnreadableError,
-    WeixinError,
-)
 from weixin_etl.api.http import Call, Caller, CallLimits
 from weixin_etl.api.threads import convert
 from weixin_etl.api.token import AskForToken, Token, TokenKeeper, read_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
+from weixin_etl.problem import ProblemKind, WeixinError
 
 TOKENS_A_CALL = 3
 QUOTA_SECONDS = 5
@@ -96,7 +90,7 @@ class WeixinClient:
         try:
             payload = {"begin_date": day, "end_date": day}
             body = self._with_token(
-                lambda token: self._caller.post(Call(dataset.path, payload, token, dataset), count)
+                lambda token: self._caller.post(Call(dataset.path, payload, token), count)
             )
         except WeixinError as error:
             # its frames hold what was read of the answer, for as long as somebody holds the error
@@ -120,8 +114,10 @@ class WeixinClient:
         try:
             said = convert(json_text.decode(body), _QuotaAnswer).quota
         except (msgspec.ValidationError, RecursionError):
-            raise UnreadableError(
-                "the quota call was answered without a quota", account=str(self.account)
+            raise WeixinError(
+                ProblemKind.UNREADABLE,
+                "the quota call was answered without a quota",
+                account=str(self.account),
             ) from None
         return SaidQuota(said.daily_limit, said.remain, clock.now())
 
@@ -139,14 +135,19 @@ class WeixinClient:
         while True:
             try:
                 return post(token)
-            except (TokenRefusedError, NotAuthorisedError) as error:
+            except WeixinError as error:
+                if error.kind not in (ProblemKind.TOKEN_REFUSED, ProblemKind.NOT_AUTHORISED):
+                    raise
                 refused.add(token)
                 if len(refused) < most:
                     token = self._keeper.token(token)
                 if token in refused:
-                    if self.account.token_url and isinstance(error, TokenRefusedError):
-                        error.cause, error.cure = token_service.STALE
-                    raise
+                    raise self._refused(error) from None
+
+    def _refused(self, error: WeixinError) -> WeixinError:
+        """Of a token service's token, as its fault."""
+        is_stale = self.account.token_url and error.kind is ProblemKind.TOKEN_REFUSED
+        return error.said_as(ProblemKind.TOKEN_STALE) if is_stale else error
 
 
 QUOTA_PATH = "/cgi-bin/openapi/quota/get"
@@ -213,5 +214,9 @@ def _stable_token(account: Account, caller: Caller) -> Token:
     }
     token = read_token(caller.post(Call("/cgi-bin/stable_token", payload)))
     if token is None:
-        raise UnreachableError("the token call was answered without a token", account=str(account))
+        raise WeixinError(
+            ProblemKind.UNREACHABLE,
+            "the token call was answered without a token",
+            account=str(account),
+        )
     return token

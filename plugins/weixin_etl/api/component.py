@@ -14,11 +14,11 @@ import msgspec
 from msgspec import Meta
 
 from weixin_etl import json_text
-from weixin_etl.api.errors import UnreachableError, UnreadableError
 from weixin_etl.api.http import Call, Caller, CallLimits
 from weixin_etl.api.threads import convert
 from weixin_etl.api.token import Seconds, Token, TokenText
 from weixin_etl.model import Account
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.text import counted, one_line
 
 log = logging.getLogger(__name__)
@@ -107,8 +107,6 @@ class Component:
         A new token of an account. The refresh token that comes with it must be kept.
 
         Raises:
-            TokenRefusedError: WeChat refuses the platform's token.
-            NotAuthorisedError: by WeChat, the account does not authorise the platform.
             WeixinError: WeChat gives none.
         """
         payload = {
@@ -128,7 +126,6 @@ class Component:
         At most 500 of the accounts that have authorised the platform, after the first `offset`.
 
         Raises:
-            TokenRefusedError: WeChat refuses the platform's token.
             WeixinError: WeChat gives no list.
         """
         payload = {
@@ -152,8 +149,6 @@ class Component:
         What an account is, what it is called, and its refresh token.
 
         Raises:
-            TokenRefusedError: WeChat refuses the platform's token.
-            NotAuthorisedError: by WeChat, the account does not authorise the platform.
             WeixinError: WeChat does not say.
         """
         payload = {"component_appid": self.account.appid, "authorizer_appid": account.appid}
@@ -177,9 +172,11 @@ class Component:
             return convert(json_text.decode(body), form)
         except (ValueError, RecursionError):
             why = f"{name} was answered in an unknown form"
-        except UnreadableError as error:
+        except WeixinError as error:
+            if error.kind is not ProblemKind.UNREADABLE:
+                raise
             why = f"{name} was not answered usably: {error.detail}"
-        raise UnreachableError(why, account=str(account))
+        raise WeixinError(ProblemKind.UNREACHABLE, why, account=str(account))
 
 
 def _authorization(entry: Any) -> Authorization | None:

@@ -1,9 +1,10 @@
 """One call, bounded in time, size and tries; of an answer of WeChat only the errcode counts."""
 
 import logging
-import re
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,30 +16,19 @@ import msgspec
 import requests
 import tenacity
 import urllib3
+from requests.adapters import HTTPAdapter
 
-from weixin_etl import clock, json_text
-from weixin_etl.api.deadline import Adapter, within
-from weixin_etl.api.errors import (
-    ClockError,
-    MinuteQuotaError,
-    UnreachableError,
-    UnreadableError,
-    WeixinError,
-    from_errcode,
-)
-from weixin_etl.api.threads import convert
-from weixin_etl.datasets import Dataset
+from weixin_etl import clock
+from weixin_etl.api.envelope import errcode_and_errmsg, refusal
 from weixin_etl.model import Account
-from weixin_etl.text import one_line
+from weixin_etl.problem import ProblemKind, WeixinError
 
 log = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1 << 16
-_BEFORE_A_VALUE = (b"{", b"[", b",")
-_NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
 _POOL_SIZE = 16
-_LONGEST_SAID = 2000
-_LONGEST_DATE = 100
+_NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
+_NOT_WECHAT = "the connection's host may be wrong, or a proxy answered"
 _NO_ANSWER = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -61,8 +51,7 @@ class CallLimits:
     """First wait; it doubles, with jitter."""
     minute_quota_wait_seconds: float = 60
     max_answer_bytes: int = 16 << 20
-    max_answer_values: int = 500_000
-    """JSON values in an answer: each takes more memory than the bytes it is written with."""
+    """Unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +62,6 @@ class Call:
     payload: dict[str, Any] = field(repr=False)
     token: str | None = field(default=None, repr=False)
     """None on the call that gives an account's or a platform's own token."""
-    dataset: Dataset | None = None
-    """Whose figures are asked for; None on other calls."""
     token_name: str = "access_token"  # noqa: S105 # a parameter's name
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """What the payload holds that nobody may read, should WeChat repeat it."""
@@ -86,29 +73,20 @@ class Response:
 
     status: int
     body: bytes = field(repr=False)
-    disagreement: str = ""
-    """This machine's time and WeChat's, where they disagree."""
-
-
-class _Session(requests.Session):
-    """Follows no redirect: to find its target, requests would read the whole answer."""
-
-    def get_redirect_target(self, _: requests.Response) -> None:
-        """There is none to follow."""
+    said_at: datetime | None = None
+    """What time it is by WeChat."""
 
 
 @cache
 def _session() -> requests.Session:
-    """The process's one session: all accounts call the same host, and share its connections."""
-    # a logger's filters do not hold for the loggers below it, so each is named
+    """The process's one session: all accounts share its connections."""
+    # its lines quote URLs, and so tokens; a filter does not hold for the loggers below it
     for module in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
-        logging.getLogger(f"urllib3.{module}").addFilter(_hide_tokens)
-    session = _Session()
+        logging.getLogger(f"urllib3.{module}").addFilter(lambda _: False)
+    session = requests.Session()
     session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
-    # retries are tenacity's: urllib3 would log the URL, and so the token
-    adapter = Adapter(pool_maxsize=_POOL_SIZE, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=_POOL_SIZE))
     return session
 
 
@@ -126,13 +104,19 @@ class Caller:
         Raises:
             WeixinError: what WeChat or the way to it answered instead.
         """
+
+        def once(deadline: float) -> bytes:
+            on_try()
+            return self._judged(call, self._exchange(self._request(call), deadline))
+
         minute = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(MinuteQuotaError),
+            retry=_retry_of(ProblemKind.MINUTE_QUOTA),
             stop=tenacity.stop_after_attempt(2),
             wait=tenacity.wait_fixed(self._limits.minute_quota_wait_seconds),
             reraise=True,
         )
-        return minute(self._post_patiently, call, on_try)
+        body: bytes = minute(self._patiently, once)
+        return body
 
     def get(self, url: str, parameters: Mapping[str, str], bearer: str) -> tuple[int, bytes]:
         """
@@ -141,8 +125,7 @@ class Caller:
         `bearer` proves who asks; empty where nothing does.
 
         Raises:
-            UnreachableError: no answer came, or a status of 500 or more.
-            UnreadableError: the answer is too large.
+            WeixinError: no answer came, a status of 500 or more, or too large an answer.
         """
 
         def proven(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -158,25 +141,20 @@ class Caller:
 
         return self._patiently(once)
 
-    def _post_patiently(self, call: Call, on_try: Callable[[], None]) -> bytes:
-        def once(deadline: float) -> bytes:
-            on_try()
-            request = requests.Request(
-                "POST",
-                self._account.base_url.rstrip("/") + call.path,
-                params={call.token_name: call.token} if call.token else None,
-                data=msgspec.json.encode(call.payload),
-                headers={"Content-Type": "application/json"},
-            )
-            return self._judge(call, self._exchange(request, deadline))
-
-        return self._patiently(once)
+    def _request(self, call: Call) -> requests.Request:
+        return requests.Request(
+            "POST",
+            self._account.base_url.rstrip("/") + call.path,
+            params={call.token_name: call.token} if call.token else None,
+            data=msgspec.json.encode(call.payload),
+            headers={"Content-Type": "application/json"},
+        )
 
     def _patiently(self, once: Callable[[float], T]) -> T:
         """Try until something usable comes, tries or time are used up; hands in the deadline."""
         deadline = time.monotonic() + self._limits.total_seconds
         patiently = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(UnreachableError),
+            retry=_retry_of(ProblemKind.UNREACHABLE),
             stop=tenacity.stop_after_attempt(self._limits.tries)
             | tenacity.stop_before_delay(self._limits.total_seconds),
             wait=tenacity.wait_exponential(self._limits.backoff_seconds)
@@ -186,83 +164,73 @@ class Caller:
         return patiently(once, deadline)
 
     def _exchange(self, request: requests.Request, deadline: float) -> Response:
-        """One request and its answer, or `UnreachableError` in our own words."""
+        """One request and its answer; what comes instead is said in our own words."""
         try:
             seconds = max(0.1, deadline - time.monotonic())
-            response = within(seconds, lambda: self._send(request))
+            response = _within(seconds, lambda: self._send(request, deadline))
         except _NO_ANSWER as error:
-            said = self._describe(error)
+            said = self._described(error)
         else:
             if response.status < requests.codes.server_error:
                 return response
             said = f"HTTP {response.status}"
         # raised out here: an exception of requests carries the URL, and so the token
-        raise UnreachableError(said, account=str(self._account))
+        raise self._error(ProblemKind.UNREACHABLE, said)
 
-    def _send(self, request: requests.Request) -> Response:
-        with _session().request(
-            request.method,
-            request.url,
-            params=request.params,
-            data=request.data,
-            headers=request.headers,
-            auth=request.auth,
-            timeout=(self._limits.connect_seconds, self._limits.read_seconds),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            disagreement = _disagreement(_said_at(response.headers.get("Date")))
-            return Response(response.status_code, self._read(response), disagreement)
+    def _send(self, request: requests.Request, deadline: float) -> Response:
+        prepared = _session().prepare_request(request)
+        url = str(prepared.url)
+        settings: Any = _session().merge_environment_settings(url, {}, True, None, None)
+        timeout = (self._limits.connect_seconds, self._limits.read_seconds)
+        # by the adapter: the session would keep cookies, and read the whole answer to a redirect
+        adapter = _session().get_adapter(url)
+        with adapter.send(prepared, timeout=timeout, **settings) as response:
+            return Response(
+                response.status_code,
+                self._read(response, deadline),
+                _said_at(response.headers.get("Date", "")),
+            )
 
-    def _read(self, response: requests.Response) -> bytes:
+    def _read(self, response: requests.Response, deadline: float) -> bytes:
         body = bytearray()
         # read1 gives what has come: its size is known before more is read
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
-            if len(body) > self._limits.max_answer_bytes:
-                break
-        if excess := too_large(body, self._limits):
-            raise UnreadableError(excess, account=str(self._account))
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            if excess := too_large(body, self._limits):
+                raise self._error(ProblemKind.UNREADABLE, excess)
         return bytes(body)
 
-    def _judge(self, call: Call, response: Response) -> bytes:
-        """The body of a success; errcode and time are checked only in an answer of WeChat's."""
+    def _judged(self, call: Call, response: Response) -> bytes:
+        """The body of a success; the time is compared in an answer to a token call."""
         try:
             errcode, errmsg = errcode_and_errmsg(response.body)
         except ValueError:
-            raise UnreachableError(
-                f"HTTP {response.status} and no JSON object; the connection's host may be wrong, "
-                "or a proxy answered",
-                account=str(self._account),
-            ) from None
-        if response.disagreement:
-            raise ClockError(response.disagreement, account=str(self._account))
+            said = f"HTTP {response.status} and no JSON object; {_NOT_WECHAT}"
+            raise self._error(ProblemKind.UNREACHABLE, said) from None
+        if call.token is None and (said := _disagreement(response.said_at)):
+            raise self._error(ProblemKind.CLOCK, said)
         if errcode:
             raise self._refusal(call, errcode, errmsg)
         if response.status != requests.codes.ok:
-            raise UnreachableError(
-                f"HTTP {response.status} without an errcode; the connection's host may be wrong, "
-                "or a proxy answered",
-                account=str(self._account),
-            )
+            said = f"HTTP {response.status} without an errcode; {_NOT_WECHAT}"
+            raise self._error(ProblemKind.UNREACHABLE, said)
         return response.body
 
     def _refusal(self, call: Call, errcode: int, errmsg: str) -> WeixinError:
-        error = from_errcode(
-            errcode,
-            errmsg,
-            account=str(self._account),
-            connection=self._account.connection,
-            ticket=f"the Variable {self._account.ticket_variable}",
-            dataset=call.dataset,
-            is_token_call=call.token is None,
-            secrets=[it for it in (call.token, self._account.secret, *call.secrets) if it],
+        secrets = [it for it in (call.token, self._account.secret, *call.secrets) if it]
+        error = refusal(
+            errcode, errmsg, self._account, is_token_call=call.token is None, secrets=secrets
         )
         if error.rid:  # WeChat's id of the call, for who asks WeChat about it
             log.info("%s: errcode %s, rid %s", self._account, errcode, error.rid)
         return error
 
-    def _describe(self, error: Exception) -> str:
+    def _error(self, kind: ProblemKind, said: str) -> WeixinError:
+        return WeixinError(kind, said, account=str(self._account))
+
+    def _described(self, error: Exception) -> str:
         if isinstance(error, requests.exceptions.SSLError):
             is_untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
             return "the TLS certificate could not be verified" if is_untrusted else _NO_TLS
@@ -273,46 +241,42 @@ class Caller:
         return _os_reason(error) or f"the connection broke: {type(error).__name__}"
 
 
-def too_large(body: bytes | bytearray, limits: CallLimits) -> str | None:
-    """Why an answer is too large to be worked on; None when it is not."""
-    if len(body) > limits.max_answer_bytes:
-        return f"the answer is larger than {limits.max_answer_bytes} bytes"
-    if sum(map(body.count, _BEFORE_A_VALUE)) > limits.max_answer_values:
-        return f"the answer holds more than {limits.max_answer_values} values"
-    return None
+def too_large(body: bytes | bytearray, limits: CallLimits) -> str:
+    """Why an answer is too large to be worked on; empty when it is not."""
+    most = limits.max_answer_bytes
+    return f"the answer is larger than {most} bytes" if len(body) > most else ""
 
 
-class _Envelope(msgspec.Struct):
-    """What every answer may say beside figures, as loosely as WeChat may write it."""
-
-    errcode: int | str | None = 0
-    errmsg: Any = ""
-
-
-_envelope_decoder = msgspec.json.Decoder(_Envelope)
-
-
-def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
+def _within(seconds: float, call: Callable[[], T]) -> T:
     """
-    What an answer says of itself: 0 and "" in a success.
+    What the call returns, if that is in time; else it is left alone.
+
+    Timeouts of sockets are for each read: a server that sends a byte now and then keeps every
+    parser reading. So the call has a thread of its own, which does not keep the process alive.
 
     Raises:
-        ValueError: it is no JSON object, or its errcode no number.
+        TimeoutError: it is not.
     """
-    try:
+    came: Future[T] = Future()
+
+    def run() -> None:
         try:
-            envelope = _envelope_decoder.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            envelope = convert(json_text.decode(body), _Envelope)
-    except RecursionError:
-        return 0, ""  # no refusal is nested so deeply; parsing will report it
-    return int(envelope.errcode or 0), str(envelope.errmsg or "")
+            came.set_result(call())
+        except BaseException as error:
+            came.set_exception(error)
+
+    threading.Thread(target=run, name="call", daemon=True).start()
+    return came.result(seconds)
 
 
-def _said_at(date_header: str | None) -> datetime | None:
+def _retry_of(kind: ProblemKind) -> tenacity.retry_base:
+    return tenacity.retry_if_exception(lambda it: isinstance(it, WeixinError) and it.kind is kind)
+
+
+def _said_at(date_header: str) -> datetime | None:
     """The instant that the header names, if any; HTTP's dates are in UTC."""
     try:
-        said_at = parsedate_to_datetime((date_header or "")[:_LONGEST_DATE])
+        said_at = parsedate_to_datetime(date_header[:100])
     except (ValueError, OverflowError):
         return None
     return said_at if said_at.tzinfo else said_at.replace(tzinfo=UTC)
@@ -333,22 +297,3 @@ def _os_reason(error: BaseException | None) -> str:
             return error.strerror
         error = error.__cause__ or error.__context__
     return ""
-
-
-_TOKEN = re.compile(r"(access_token=)[^&\s'\"]+")
-"""Also of a platform's `component_access_token`."""
-
-
-def _hide_tokens(record: logging.LogRecord) -> bool:
-    """
-    Rewrite what urllib3 logs with a URL before any handler, also one at DEBUG, sees it.
-
-    Tokens travel in the URL: none is left, and little of what a server said.
-    """
-    said = record.getMessage()
-    hidden = one_line(_TOKEN.sub(r"\1***", said[: 2 * _LONGEST_SAID]))
-    if hidden != said:
-        record.msg, record.args = hidden, ()
-    # of headers that can't be read urllib3 adds the traceback, which quotes them all
-    record.exc_info = record.exc_text = None
-    return True

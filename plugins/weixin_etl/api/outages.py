@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from weixin_etl import rules
-from weixin_etl.api.errors import WeixinError
+from weixin_etl.problem import WeixinError
 
 
 class Outages:
@@ -40,7 +40,7 @@ class Outages:
         try:
             yield
         except WeixinError as error:
-            self.note(error if error.is_outage else None)
+            self.note(error if error.kind.is_outage else None)
             raise
         self.note(None)
 
@@ -51,6 +51,6 @@ class Outages:
         An endpoint that is offline counts too, where the caller says so, in a row of its own.
         """
         with self._lock:
-            is_alike = outage and self._last and outage.is_outage == self._last.is_outage
+            is_alike = outage and self._last and outage.kind.is_outage == self._last.kind.is_outage
             self._in_a_row = self._in_a_row + 1 if is_alike else int(outage is not None)
             self._last = outage

@@ -21,7 +21,6 @@ from weixin_etl.health import chinese
 from weixin_etl.health.incidents import STALE, TASKS, Incident
 from weixin_etl.health.troubles import Severity
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.text import counted
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
@@ -62,10 +61,15 @@ class Installation:
     language: str = "en"
     """The language in which people are told."""
 
-    def says(self, text: str, **values: str) -> str:
+    def says(self, text: str, **values: object) -> str:
         """A text of ours in that language; what comes into its places stays as it is."""
-        said = chinese.of(text) if self.language == chinese.LANGUAGE else text
+        said = chinese.frame(text) if self.language == chinese.LANGUAGE else text
         return said.format(**values)
+
+    def lasted(self, lasted: timedelta) -> str:
+        """How long something lasted, in that language."""
+        text = clock.duration(lasted)
+        return chinese.duration(text) if self.language == chinese.LANGUAGE else text
 
     def told(self, problem: Problem) -> Problem:
         """The problem with its texts in that language."""
@@ -156,10 +160,10 @@ def _single(incident: Incident, here: Installation) -> Message:
     if incident.has_ended:
         title, in_log = here.says("over: {problem}", problem=title), f"over: {in_log}"
         before = here.says("before: {cause}", cause=said.cause)
-        said = replace(said, cure=here.says(_what_is_well(problem)), cause=before)
+        said = replace(said, cure=_what_is_well(problem, here), cause=before)
     declared = DATASETS.get(incident.dataset)  # one of another version is not
     about = declared.dag_id if declared else incident.dataset
-    end = f"{here.says(_when(incident))}\n{about}: {link}"
+    end = f"{_when(incident, here)}\n{about}: {link}"
     return Message(
         _title(here, title),
         _with_end(here.line(said), end),
@@ -174,23 +178,28 @@ def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
     worst_first = sorted(incidents, key=lambda one: [*NotifyType].index(_notify_type(one)))
     begun = [incident for incident in worst_first if not incident.has_ended]
     over = [incident for incident in worst_first if incident.has_ended]
-    counts = [counted(len(begun), "problem")] if begun else []
-    counts += [f"{len(over)} {'is' if len(over) == 1 else 'are'} over"] if over else []
+    english = replace(here, language="en")
     lines = [_bundled(incident, here) for incident in [*begun, *over]]
     end = here.says("all of them: {link}", link=here.page_url)
     return Message(
-        _title(here, ", ".join(map(here.says, counts))),
+        _title(here, _counts(len(begun), len(over), here)),
         "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1, here), end]),
         _notify_type(worst_first[0]),
         _facts(here, here.page_url, [_facts_of_incident(one, here) for one in worst_first]),
-        _title(here, ", ".join(counts)),
+        _title(here, _counts(len(begun), len(over), english)),
         tuple(incident.incident_id for incident in incidents),
     )
 
 
+def _counts(begun: int, over: int, here: Installation) -> str:
+    counts = [here.says(f"{{count}} problem{'' if begun == 1 else 's'}", count=begun)]
+    counts += [here.says(f"{{count}} {'is' if over == 1 else 'are'} over", count=over)]
+    return ", ".join(it for it, count in zip(counts, (begun, over), strict=True) if count)
+
+
 def _bundled(incident: Incident, here: Installation) -> str:
     """An incident's line in a message about many."""
-    problem, when = incident.problem, here.says(_when(incident))
+    problem, when = incident.problem, _when(incident, here)
     if incident.has_ended:
         what = f"{incident.dataset}: {here.title(problem)}"
         return f"{here.says('over: {problem}', problem=what)} · {when}"
@@ -218,23 +227,33 @@ def _link(incident: Incident, here: Installation) -> str:
     return f"{here.page_url}#problem-{incident.incident_id}"
 
 
-def _what_is_well(problem: Problem) -> str:
+def _what_is_well(problem: Problem, here: Installation) -> str:
     """What was seen when it was found to be over."""
     if problem.kind in (ProblemKind.RUN_LATE, ProblemKind.RUN_ENDED):
-        return "a daily run has ended"
+        return here.says("a daily run has ended")
     if problem.appid is None and problem.subject in TASKS:
-        return f"the task {problem.subject} works again"
+        return here.says("the task {task} works again", task=problem.subject)
     if problem.appid is None and problem.kind.is_of_connection:
-        return "the connection can be used again"
-    return "WeChat answers again" if problem.kind.is_of_account else "the days are in"
+        return here.says("the connection can be used again")
+    is_of_account = problem.kind.is_of_account
+    return here.says("WeChat answers again" if is_of_account else "the days are in")
 
 
-def _when(incident: Incident) -> str:
+def _when(incident: Incident, here: Installation) -> str:
     """Since when; of one that is over, how long it lasted."""
     begin, end = incident.opened_at, incident.closed_at
     if end is None or not incident.has_ended:
-        return f"since {clock.beijing_text(begin)}"
-    return f"lasted {clock.duration(end - begin)}, from {clock.beijing_text(begin, end)}"
+        return here.says("since {time} Beijing time", time=_time(begin))
+    return here.says(
+        "lasted {how_long}, from {begin} to {end} Beijing time",
+        how_long=here.lasted(end - begin),
+        begin=_time(begin),
+        end=_time(end),
+    )
+
+
+def _time(instant: datetime) -> str:
+    return f"{instant.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
 
 
 def _with_end(text: str, end: str) -> str:
@@ -249,7 +268,7 @@ def _as_many_as_fit(lines: Sequence[str], taken: int, here: Installation) -> lis
     for line in lines:
         room -= len(line.encode()) + 1
         if room < 0:
-            return [*kept, here.says(f"and {len(lines) - len(kept)} more")]
+            return [*kept, here.says("and {count} more", count=len(lines) - len(kept))]
         kept.append(line)
     return kept
 

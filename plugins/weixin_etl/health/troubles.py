@@ -253,7 +253,7 @@ def _is_of_all(problem: Problem) -> bool:
 def _reach(found: Trouble) -> int:
     """How much it keeps from working: the lower, the more; the cause of others comes first."""
     problem = found.problem
-    if problem.kind in (ProblemKind.WAREHOUSE, ProblemKind.WAREHOUSE_SETUP):
+    if problem.kind.is_of_warehouse:
         return 0
     if problem.kind in (ProblemKind.RUN_LATE, ProblemKind.RUN_ENDED):
         return 1 if found.dataset is None else 2  # the scheduler; a DAG

@@ -28,7 +28,8 @@ from msgspec import Meta
 from sqlalchemy import Engine
 
 from weixin_etl import clock
-from weixin_etl.api.http import CallLimits, errcode_and_errmsg, too_large
+from weixin_etl.api.envelope import errcode_and_errmsg
+from weixin_etl.api.http import CallLimits, too_large
 from weixin_etl.datasets import DATASETS
 from weixin_etl.kept.replay import Replayed, replay
 from weixin_etl.load.stage import packed

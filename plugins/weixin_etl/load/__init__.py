@@ -18,11 +18,11 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
-from weixin_etl.api.errors import NotReadyError
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.merge import Known, Merge
 from weixin_etl.load.stage import Staged, staged
 from weixin_etl.model import Counts, Coverage, Pair, Run
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import as_json
@@ -158,7 +158,7 @@ def _with_words(dataset: Dataset, one: Staged, after: Coverage) -> Coverage:
         )
     if after.error_kind is None:
         return after
-    error = one.error or NotReadyError(_why_not_ready(dataset, one.said))
+    error = one.error or WeixinError(ProblemKind.NOT_READY, _why_not_ready(dataset, one.said))
     return replace(after, error=error.happened, cure=error.problem(one.account).cure)
 
 

@@ -16,10 +16,10 @@ from sqlalchemy import Connection
 
 from weixin_etl import json_text, rules
 from weixin_etl.api.client import Answer, Refusal
-from weixin_etl.api.errors import UnreadableError, WeixinError
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, Pair
 from weixin_etl.parse import Article, Parsed, Rejected, day_before, parse
+from weixin_etl.problem import ProblemKind, WeixinError
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _AS_CSV = "FORMAT csv, NULL 'null', ESCAPE '\\'"
@@ -153,8 +153,9 @@ def sighting(dataset: Dataset, account: Account, day: date, at: datetime, parsed
 def _unreadable(parsed: Parsed, account: Account) -> WeixinError:
     """Why nothing of an answer could be loaded."""
     if parsed.unreadable:
-        return UnreadableError(parsed.unreadable, account=str(account))
-    return UnreadableError(
+        return WeixinError(ProblemKind.UNREADABLE, parsed.unreadable, account=str(account))
+    return WeixinError(
+        ProblemKind.UNREADABLE,
         f"no row of the answer fits; the first of {len(parsed.rejected)} rejected parts: "
         f"{parsed.rejected[0].reason}; see weixin.rejected_row",
         account=str(account),

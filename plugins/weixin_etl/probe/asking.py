@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from weixin_etl import clock
 from weixin_etl.api.client import Refusal, SaidQuota, WeixinClient
-from weixin_etl.api.errors import WeixinError
 from weixin_etl.datasets import Dataset
 from weixin_etl.probe.judging import Finding, Findings, Grade, Read, of_day, of_keys, refused
+from weixin_etl.problem import WeixinError
 
 CALLS_A_DATASET = 3
 
@@ -43,7 +43,7 @@ def _answers(client: WeixinClient, dataset: Dataset) -> list[Finding]:
         came = client.datacube(dataset, day)
         if isinstance(came, Refusal):
             found.append(refused(str(day), came.error))
-            if came.error.stops_account or came.error.is_outage:
+            if came.error.kind.stops_account or came.error.kind.is_outage:
                 break
         else:
             answers.append(Read.of(dataset, day, came))

@@ -6,11 +6,10 @@ from datetime import date, timedelta
 from enum import IntEnum
 
 from weixin_etl.api.client import Answer
-from weixin_etl.api.errors import WeixinError
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.parse import Parsed, parse
 from weixin_etl.probe.keys import before_row, compared
-from weixin_etl.problem import ProblemKind
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.text import counted, few_names, one_line
 
 REPORT = "report it, with these lines"
@@ -35,6 +34,7 @@ _GRADES = {
     ProblemKind.DAILY_QUOTA: Grade.UNKNOWN,
     ProblemKind.MINUTE_QUOTA: Grade.UNKNOWN,
     ProblemKind.UNREACHABLE: Grade.UNKNOWN,
+    ProblemKind.TOKEN_SERVICE: Grade.UNKNOWN,
     ProblemKind.ENDPOINT_OFFLINE: Grade.RETIRED,
 }
 

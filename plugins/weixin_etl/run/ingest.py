@@ -7,7 +7,6 @@ from datetime import date
 from typing import NamedTuple
 
 from weixin_etl.api.calls import AccountCalls, OpenClient
-from weixin_etl.api.errors import HeldBackError
 from weixin_etl.load import Load, Staged, record, staged
 from weixin_etl.model import Account, Batch, Counts, PlannedAccount
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
@@ -165,7 +164,7 @@ class _Try:
     def require_one_statement(self, error: Exception) -> Problem | None:
         """Raise what keeps the warehouse from all statements; else what it has against this one."""
         passing = diagnose(error, self.work.warehouse)
-        if passing and not passing.is_of_one_statement:
+        if passing and not passing.kind.is_of_one_statement:
             raise error
         return passing.problem if passing else None
 
@@ -179,4 +178,4 @@ class _Try:
 
 def _is_held_back(one: Staged) -> bool:
     """Whether it was not asked for: the account had no call left."""
-    return isinstance(one.error, HeldBackError)
+    return one.error is not None and one.error.kind is ProblemKind.HELD_BACK

@@ -8,7 +8,6 @@ from math import inf
 from sqlalchemy import Connection
 
 from weixin_etl import rules
-from weixin_etl.api.errors import HeldBackError
 from weixin_etl.model import (
     Batch,
     ConfiguredAccount,
@@ -18,7 +17,7 @@ from weixin_etl.model import (
     Run,
     connection_of,
 )
-from weixin_etl.problem import Problem, ProblemKind, together
+from weixin_etl.problem import Problem, ProblemKind, row_of, together
 from weixin_etl.run import Work
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, coverage_of
@@ -110,11 +109,10 @@ class Outcome:
         return replace(problem, errcode=met.error_code)
 
     def _not_asked(self, account: PlannedAccount, day: date) -> Problem:
-        if self.calls_left[account.appid] > 0:
-            kind = ProblemKind.NOT_ASKED
-            return problem_of(account, kind, "not asked yet", "clear the task ingest", [day])
-        held_back = HeldBackError
-        return problem_of(account, held_back.kind, held_back.cause, held_back.cure, [day])
+        may_be_asked = self.calls_left[account.appid] > 0
+        kind = ProblemKind.NOT_ASKED if may_be_asked else ProblemKind.HELD_BACK
+        _, cause, cure = row_of(kind).english
+        return problem_of(account, kind, cause, cure, [day])
 
 
 def chunks_of(first: list[date], older: list[date]) -> list[list[date]]:

@@ -1,21 +1,13 @@
 """The warehouse: the way to it, its statements, its migrations, and what can be wrong with it."""
 
 from weixin_etl.warehouse.connection import analyse_grown, engine, url
-from weixin_etl.warehouse.errors import (
-    CONN_ID,
-    PassingWarehouseError,
-    WarehouseError,
-    diagnose,
-    diagnosed,
-)
+from weixin_etl.warehouse.diagnosis import CONN_ID, diagnose, diagnosed
 from weixin_etl.warehouse.migrations import migrate, migrations, missing_roles, require_migrated
 from weixin_etl.warehouse.statements import source, statement
 from weixin_etl.warehouse.views import sql_of
 
 __all__ = [
     "CONN_ID",
-    "PassingWarehouseError",
-    "WarehouseError",
     "analyse_grown",
     "diagnose",
     "diagnosed",

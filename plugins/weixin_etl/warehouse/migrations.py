@@ -13,9 +13,10 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.datasets import DATASETS
+from weixin_etl.problem import ProblemKind, WarehouseError
 from weixin_etl.text import few_names, one_line
 from weixin_etl.warehouse.connection import engine, requiring_tls
-from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, diagnose
+from weixin_etl.warehouse.diagnosis import CONN_ID, diagnose
 from weixin_etl.warehouse.locks import lock_migrations
 from weixin_etl.warehouse.statements import execute, source, sql_directory, statement
 from weixin_etl.warehouse.views import all_views, update_views
@@ -146,7 +147,7 @@ def _told(warehouse: Engine, doing: str = "") -> Iterator[None]:
         elif passing and not isinstance(cause, errors.InsufficientPrivilege):
             cure = passing.cure
         failed = f"the warehouse could not be migrated: {doing}{one_line(said)}"
-        raise WarehouseError(failed, cure) from None
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, cause=failed, cure=cure) from None
 
 
 def require_migrated(warehouse: Engine) -> None:
@@ -165,16 +166,13 @@ def require_migrated(warehouse: Engine) -> None:
             found = _look(connection)
     except DBAPIError as error:
         if isinstance(error.orig, errors.InsufficientPrivilege):
-            raise WarehouseError(
-                f"the user of the connection {CONN_ID} may not read the schema weixin",
-                "make that user a member of the role weixin_loader",
-            ) from None
+            said = "it may not read the schema weixin"
+            raise WarehouseError(ProblemKind.WAREHOUSE_RIGHTS, said) from None
         raise diagnose(error, warehouse) or error from None
     lacking = [path.stem for path in migrations() if path.name[:4] not in found.applied]
     facts = {f"{it.fact}.{metric.name}" for it in DATASETS.values() for metric in it.metrics}
     if lacking := lacking or sorted(facts - found.columns):
-        cause = f"the warehouse lacks {few_names(lacking)}"
-        raise WarehouseError(cause, "run `weixin-etl migrate`")
+        raise WarehouseError(ProblemKind.WAREHOUSE_OLD, few_names(lacking))
 
 
 class _Found(NamedTuple):
@@ -202,7 +200,8 @@ def _look(connection: Connection) -> _Found:
         applied = dict.fromkeys(_checksums(), "")  # an earlier commit kept none
     found = _Found(applied, columns)
     if refusal := _refusal(connection.engine.url.database, encoding, found):
-        raise WarehouseError(*refusal, CONN_ID)
+        cause, cure = refusal
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, cause=cause, cure=cure)
     return found
 
 

@@ -14,8 +14,7 @@ import psycopg2
 import pytest
 from rest import Rest
 
-from weixin_etl.api.errors import BY_CODE, WHAT_TO_CHANGE
-from weixin_etl.warehouse.errors import BY_SQLSTATE
+from weixin_etl.problem import ROWS, ProblemKind, filled
 from weixin_local import machine
 from weixin_local.home import WAREHOUSE_DATABASE
 
@@ -23,10 +22,16 @@ from .running import DAG, Stack
 
 pytestmark = pytest.mark.stack
 
-TOKEN_CODES = sorted(set(WHAT_TO_CHANGE) - {61502})
-DATA_CODES = sorted({*BY_CODE, 48001, 61502, 41001} - {61503})
+CODES = {code: row.kind for row in reversed(ROWS) for code in row.errcodes}
+TOKEN_CODES = sorted(
+    {code for code, kind in CODES.items() if kind is ProblemKind.CONFIGURATION} - {61502} | {40001}
+)
+DATA_CODES = sorted(
+    {code for code, kind in CODES.items() if kind is not ProblemKind.CONFIGURATION} - {61503}
+    | {48001, 61502, 41001}
+)
 """Whose refusal makes a run red; a withdrawn authorisation does not."""
-FAULTS = {"".join(state).ljust(5, "0"): state for state in BY_SQLSTATE}
+FAULTS = {state.ljust(5, "0"): row for row in ROWS for state in row.sqlstates}
 """A whole SQLSTATE for each that has advice."""
 
 
@@ -133,7 +138,7 @@ def test_every_refusal_says_what_to_change(stack: Stack) -> None:
     assert red.errors("refresh_access_token") != []
     assert red.ends_with("check") == [f"{len(collected)} accounts are not in: see the lines above"]
     warnings = [it["event"] for it in red.log("check") if it.get("level") == "warning"]
-    assert [it for it in warnings if it.startswith(f"{not_ready.name}: run again once figures")]
+    assert [it for it in warnings if it.startswith(f"{not_ready.name}: nothing to do")]
     assert [line for line in checked if line.startswith(not_ready.name)] == []
 
 
@@ -172,8 +177,8 @@ def test_every_trouble_of_the_warehouse(stack: Stack) -> None:
         red = red_run(stack, [*(f"pg{state}".lower() for state in FAULTS), "faulty"])
 
     told = red.errors("ingest")
-    for state, beginning in FAULTS.items():
-        cause, cure, _ = BY_SQLSTATE[beginning]
+    for state, row in FAULTS.items():
+        cause, cure = row.english.cause, filled(row.english.cure, "weixin_warehouse", "")
         begins = " ".join(cause.split()[:3])  # after a long cure, the line ends before the rest
         assert any(cure in line and begins in line for line in told), (state, told)
     fault = [line for line in told if line.startswith(f"{faulty.name}: report it")]

@@ -1,14 +1,14 @@
-"""This machine's real clock and WeChat's agree within five minutes, or no answer is used."""
+"""This machine's real clock and WeChat's agree within five minutes, or no token is used."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from wire import DATASET, DAY, LIMITS, Wire, answered, gives_token, refused, says
+from wire import DATASET, DAY, LIMITS, Wire, answered, refused, says
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import ClockError, UnreachableError
+from weixin_etl.problem import ProblemKind, WeixinError
 
 
 def dated(seconds: float) -> bytes:
@@ -18,15 +18,18 @@ def dated(seconds: float) -> bytes:
 
 
 @pytest.mark.parametrize("seconds", [-310, 310, 86_400 * 400])
-@pytest.mark.parametrize("body", [b'{"list":[]}', b'{"errcode":45009,"errmsg":"no"}'])
-def test_an_answer_of_another_time_is_not_used(wire: Wire, seconds: int, body: bytes):
+@pytest.mark.parametrize(
+    "body",
+    [b'{"access_token":"t","expires_in":7200}', b'{"errcode":40125,"errmsg":"no"}'],
+)
+def test_a_token_of_another_time_is_not_used(wire: Wire, seconds: int, body: bytes):
     """Not asked again: a clock mends itself no sooner than somebody sets it."""
-    wire.on_data = says(body, 200, dated(seconds))
+    wire.on_token = says(body, 200, dated(seconds))
 
     refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
 
-    assert type(refusal.error) is ClockError
-    assert refusal.calls == len(wire.data_calls) == 1
+    assert refusal.error.kind is ProblemKind.CLOCK
+    assert (len(wire.token_calls), len(wire.data_calls)) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +44,10 @@ def test_an_answer_of_another_time_is_not_used(wire: Wire, seconds: int, body: b
         b"X: y",
     ],
 )
-def test_an_answer_of_the_same_time_or_of_none_is_used(wire: Wire, header: int | bytes):
+def test_a_token_of_the_same_time_or_of_none_is_used(wire: Wire, header: int | bytes):
     """A header that is missing or says no time is not compared."""
-    wire.on_data = says(b'{"list":[]}', 200, dated(header) if isinstance(header, int) else header)
+    date = dated(header) if isinstance(header, int) else header
+    wire.on_token = says(b'{"access_token":"t","expires_in":7200}', 200, date)
 
     assert answered(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY)).calls == 1
 
@@ -53,7 +57,7 @@ def test_the_token_call_compares_the_clocks_and_says_what_to_set(wire: Wire):
     """Before any data call, and wherever `WEIXIN_NOW` has put the pipeline's clock."""
     wire.on_token = says(b'{"access_token":"t","expires_in":7200}', 200, dated(-3600))
 
-    with pytest.raises(ClockError) as caught:
+    with pytest.raises(WeixinError) as caught:
         WeixinClient(wire.account, LIMITS).check_token()
 
     assert re.fullmatch(
@@ -67,9 +71,8 @@ def test_the_token_call_compares_the_clocks_and_says_what_to_set(wire: Wire):
 
 def test_what_is_no_answer_of_wechats_is_not_compared(wire: Wire):
     """A gateway's page is trouble on the way, whose clock does not matter."""
-    wire.on_token = gives_token("wire-token-1")
-    wire.on_data = says(b"<html>", 404, dated(3600))
+    wire.on_token = says(b"<html>", 404, dated(3600))
 
     refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
 
-    assert type(refusal.error) is UnreachableError
+    assert refusal.error.kind is ProblemKind.UNREACHABLE

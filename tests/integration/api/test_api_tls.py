@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from wire import DATASET, DAY, LIMITS, Wire, answered, refused
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import UnreachableError
+from weixin_etl.problem import ProblemKind
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_self_signed_certificate_is_refused_before_anything_is_said(https: Wir
     """Neither secret nor token goes to a server that cannot prove who it is; the tries end."""
     error = refused(WeixinClient(https.account, LIMITS).datacube(DATASET, DAY)).error
 
-    assert type(error) is UnreachableError
+    assert error.kind is ProblemKind.UNREACHABLE
     assert "the TLS certificate could not be verified" in str(error)
     assert https.asked == []
     assert https.connections == 3
@@ -81,7 +81,7 @@ def test_a_server_that_speaks_no_tls_is_told_apart_from_a_bad_certificate(wire: 
 
     error = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY)).error
 
-    assert type(error) is UnreachableError
+    assert error.kind is ProblemKind.UNREACHABLE
     assert "the TLS connection failed" in str(error)
     assert "certificate" not in str(error)
     assert wire.asked == []

@@ -25,8 +25,8 @@ from wire import (
 )
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import ConfigurationError, TokenRefusedError, UnreachableError
 from weixin_etl.model import Account
+from weixin_etl.problem import ProblemKind
 from weixin_sandbox import Sandbox, Scenario
 
 NEW_TOKENS = [f"wire-token-{number}" for number in range(1, 9)]
@@ -65,7 +65,7 @@ def test_each_token_is_tried_once(wire: Wire, given: list[str], used: list[str],
 
     refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
 
-    assert type(refusal.error) is TokenRefusedError
+    assert refusal.error.kind is ProblemKind.TOKEN_REFUSED
     assert [call.token for call in wire.data_calls] == used
     assert (len(wire.token_calls), refusal.calls) == (token_calls, len(used))
 
@@ -122,7 +122,7 @@ def test_an_account_refused_while_its_token_is_renewed_says_why(
 
     refusal = refused(client.datacube(DATASET, DAY))
 
-    assert type(refusal.error) is ConfigurationError
+    assert refusal.error.kind is ProblemKind.CONFIGURATION
     assert "unfreeze it in WeChat's console" in str(refusal.error)
     assert refusal.calls == 1
 
@@ -146,6 +146,6 @@ def test_an_answer_without_a_token_is_no_token(wire: Wire, body: bytes):
 
     error = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY)).error
 
-    assert type(error) is UnreachableError
+    assert error.kind is ProblemKind.UNREACHABLE
     assert "answered without a token" in str(error)
     assert wire.data_calls == []

@@ -22,15 +22,8 @@ from wire import (
 )
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import (
-    ConfigurationError,
-    DailyQuotaError,
-    MinuteQuotaError,
-    TokenRefusedError,
-    UnreachableError,
-    WeixinError,
-)
 from weixin_etl.api.http import CallLimits
+from weixin_etl.problem import ProblemKind
 
 HTML = b"<html><body>502 Bad Gateway</body></html>"
 FIGURES = '{"list":[{"title":"春风"}]}'.encode()
@@ -68,7 +61,7 @@ def test_no_usable_answer_is_tried_again_and_then_given_up(wire: Wire, reply: Re
 
     refusal = refused(WeixinClient(wire.account, limits_for(reply)).datacube(DATASET, DAY))
 
-    assert type(refusal.error) is UnreachableError
+    assert refusal.error.kind is ProblemKind.UNREACHABLE
     assert refusal.calls == 3
     assert [asked.path for asked in wire.data_calls] == ["/datacube/getarticletotal"] * 3
     assert str(refusal.error).startswith(
@@ -92,30 +85,30 @@ def test_after_faults_the_answer_is_kept_exactly(wire: Wire):
 
 
 @pytest.mark.parametrize(
-    ("errcode", "kind"), [(48001, ConfigurationError), (42001, TokenRefusedError)]
+    ("errcode", "kind"), [(48001, ProblemKind.CONFIGURATION), (42001, ProblemKind.TOKEN_REFUSED)]
 )
 @pytest.mark.parametrize("status", [302, 403, 429])
 def test_an_errcode_counts_whatever_the_status(
-    wire: Wire, errcode: int, kind: type[WeixinError], status: int
+    wire: Wire, errcode: int, kind: ProblemKind, status: int
 ):
     """A JSON object below HTTP 500 is judged by its errcode, so it is not tried again."""
     wire.on_data = says(b'{"errcode":%d,"errmsg":"no"}' % errcode, status)
 
     refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
 
-    assert type(refusal.error) is kind
+    assert refusal.error.kind is kind
     assert len(wire.data_calls) == refusal.calls == 1
 
 
 @pytest.mark.parametrize(
     ("errcode", "on_token_call", "kind", "token_calls", "data_calls"),
     [
-        (-1, False, UnreachableError, 1, 3),
-        (45011, False, MinuteQuotaError, 1, 2),
-        (45009, False, DailyQuotaError, 1, 1),
-        (-1, True, UnreachableError, 3, 0),
-        (45011, True, MinuteQuotaError, 2, 0),
-        (40001, True, ConfigurationError, 1, 0),
+        (-1, False, ProblemKind.UNREACHABLE, 1, 3),
+        (45011, False, ProblemKind.MINUTE_QUOTA, 1, 2),
+        (45009, False, ProblemKind.DAILY_QUOTA, 1, 1),
+        (-1, True, ProblemKind.UNREACHABLE, 3, 0),
+        (45011, True, ProblemKind.MINUTE_QUOTA, 2, 0),
+        (40001, True, ProblemKind.CONFIGURATION, 1, 0),
     ],
 )
 @pytest.mark.usefixtures("now")
@@ -123,7 +116,7 @@ def test_a_refused_call_tells_its_calls_and_its_time(
     wire: Wire,
     errcode: int,
     on_token_call: bool,
-    kind: type[WeixinError],
+    kind: ProblemKind,
     token_calls: int,
     data_calls: int,
 ):
@@ -134,7 +127,7 @@ def test_a_refused_call_tells_its_calls_and_its_time(
 
     refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
 
-    assert (type(refusal.error), refusal.error.errcode) == (kind, errcode)
+    assert (refusal.error.kind, refusal.error.errcode) == (kind, errcode)
     assert (len(wire.token_calls), len(wire.data_calls)) == (token_calls, data_calls)
     assert refusal.calls == data_calls
     assert refusal.refused_at.isoformat() == "2026-11-24T02:30:00+00:00"

@@ -7,7 +7,7 @@ import pytest
 from wire import LIMITS, Wire, says
 
 from weixin_etl.api.component import Component
-from weixin_etl.api.errors import UnreachableError
+from weixin_etl.problem import WeixinError
 
 FINE = {"authorizer_appid": "wx1", "refresh_token": "refresh", "auth_time": 1_700_000_000}
 
@@ -92,12 +92,12 @@ def test_a_token_that_cannot_be_one_is_none(wire: Wire, odd: dict[str, Any]) -> 
     """It is neither kept nor used; the sentence names the call."""
     fine = {"authorizer_access_token": "token", "expires_in": 7200}
     platform = answers(wire, **fine | odd)
-    with pytest.raises(UnreachableError, match="api_authorizer_token was answered in an unknown"):
+    with pytest.raises(WeixinError, match="api_authorizer_token was answered in an unknown"):
         platform.renewed("component", wire.account, "refresh")
 
 
 def test_an_answer_that_is_too_large_is_no_figure_to_look_at(wire: Wire) -> None:
     """It is not kept, so nobody is told to print it."""
     wire.on_data = says(b'"' + b"x" * (LIMITS.max_answer_bytes + 1) + b'"')
-    with pytest.raises(UnreachableError, match="api_get_authorizer_list was not answered usably"):
+    with pytest.raises(WeixinError, match="api_get_authorizer_list was not answered usably"):
         Component(wire.account, LIMITS).authorizations("token", 0)

@@ -14,15 +14,9 @@ from wire import LIMITS, Handler, Reply, Wire, in_turn, refuses, says
 from weixin_etl import clock
 from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
-from weixin_etl.api.errors import (
-    ConfigurationError,
-    DailyQuotaError,
-    EndpointOfflineError,
-    NotReadyError,
-    UnreachableError,
-)
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import Account, Coverage, PlannedAccount, Run
+from weixin_etl.problem import ProblemKind
 from weixin_etl.run.extract import FetchedChunk, extract
 from weixin_etl.run.outcome import Outcome
 from weixin_sandbox import Sandbox, Scenario
@@ -86,7 +80,7 @@ def refusals(came: list[Came]) -> list[tuple[int, type[Exception], int]]:
     by_day = sorted(came, key=lambda one: one.day, reverse=True)
     assert [one.day for one in by_day] == DAYS
     return [
-        (place, type(one.what.error), one.what.calls)
+        (place, one.what.error.kind, one.what.calls)
         for place, one in enumerate(by_day)
         if isinstance(one.what, Refusal)
     ]
@@ -104,14 +98,15 @@ def test_one_refused_day_holds_back_no_other(sandbox: Sandbox, account: Account)
     ]
 
     assert refusals(extracted(calls_of(account), concurrency=4)) == [
-        (2, EndpointOfflineError, 1),
-        (4, NotReadyError, 1),
-        (6, UnreachableError, 3),
+        (2, ProblemKind.ENDPOINT_OFFLINE, 1),
+        (4, ProblemKind.NOT_READY, 1),
+        (6, ProblemKind.UNREACHABLE, 3),
     ]
 
 
 @pytest.mark.parametrize(
-    ("scenario", "kind"), [("unauthorized", ConfigurationError), ("daily-quota", DailyQuotaError)]
+    ("scenario", "kind"),
+    [("unauthorized", ProblemKind.CONFIGURATION), ("daily-quota", ProblemKind.DAILY_QUOTA)],
 )
 def test_an_error_that_stops_the_account_is_given_to_the_days_not_asked_yet(
     sandbox: Sandbox, account: Account, scenario: str, kind: type[Exception]

@@ -10,13 +10,13 @@ import pytest
 from secrecy import shown_by_error
 from wire import LIMITS
 
-from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.model import Account
 from weixin_etl.orchestration.connections.hook import (
     WHILE_SOMEBODY_WAITS,
     WeixinHook,
     tested_conn_id,
 )
+from weixin_etl.problem import WeixinError
 from weixin_sandbox import Sandbox, Scenario
 
 VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"
@@ -188,7 +188,7 @@ def test_a_connection_that_cannot_be_used_says_what_to_change(
 ):
     """A configuration error of that account, whatever stands in the variable."""
     for connection in connections:
-        with pytest.raises(ConfigurationError) as caught:
+        with pytest.raises(WeixinError) as caught:
             described(monkeypatch, connection)
 
         assert str(caught.value).startswith(f"weixin_default: {sentence}"), str(connection)[:200]
@@ -263,7 +263,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, account: Account) -> WeixinHook:
 def test_a_platform_has_no_figures_of_its_own(monkeypatch: pytest.MonkeyPatch):
     """Whoever asks for its client is told how its accounts are called."""
     monkeypatch.setenv(VARIABLE, json.dumps(IS_JSON | {"extra": {"mode": "platform"}}))
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(WeixinError) as caught:
         WeixinHook().get_conn()
 
     assert str(caught.value) == (

@@ -15,8 +15,8 @@ from support import HASTE
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.accounts.tokens import Cipher
-from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import Account
+from weixin_etl.problem import WeixinError
 from weixin_sandbox import Component
 
 COMPONENT = Component("wxcomponent0000001", "c0ffee00c0ffee00c0ffee00c0ffee00")

@@ -8,8 +8,7 @@ from platform_workers import OpenPlatform
 from sqlalchemy import Engine
 from support import HASTE, rows
 
-from weixin_etl.api.errors import ClockError, WeixinError
-from weixin_etl.problem import ProblemKind
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.rules import REFUSALS_THAT_STOP
 from weixin_sandbox import Account, AccountKind, Sandbox, Scenario
 from weixin_sandbox.platform import Call
@@ -211,7 +210,7 @@ def test_clocks_that_disagree_stop_everything(
 ) -> None:
     """The days to ask for would be the wrong ones."""
     authorize(sandbox, 1)
-    open_platform().token(open_platform().discover(4).accounts[0])
-    sandbox.scenarios.append(Scenario("list-call:clock-skew"))
-    with pytest.raises(ClockError):
+    sandbox.scenarios.append(Scenario("token-call:clock-skew"))
+    with pytest.raises(WeixinError) as refused:
         open_platform().discover(4)
+    assert refused.value.kind is ProblemKind.CLOCK

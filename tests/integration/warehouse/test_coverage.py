@@ -26,14 +26,18 @@ from warehouse_loads import (
     rows,
 )
 
-from weixin_etl.api.errors import ConfigurationError, UnreachableError, UnreadableError
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.load import Load, Staged
 from weixin_etl.model import Account
+from weixin_etl.problem import ProblemKind, WeixinError
 
 COMPLETE = body(article("1_1", {"20": {"share_count": 1}, "23": {"share_count": 2}}))
 NOTHING_FITS = body(article("", {"20": {"share_count": 1}}))
 DATA = "through_date::text, fetched_at, ready_at, article_count, row_count"
+REFUSED = WeixinError(
+    ProblemKind.CONFIGURATION, "no", errcode=40164, cause="not listed", cure="add the IP"
+)
+UNREADABLE = WeixinError(ProblemKind.UNREADABLE)
 ATTEMPT = "attempted_at, error_kind, error_code, error, cure"
 
 
@@ -79,15 +83,23 @@ def test_an_identical_answer_moves_the_times(warehouse: Engine):
     ("bad", "error"),
     [
         (
-            refused(ConfigurationError("no", errcode=40164, cause="not listed", cure="add the IP")),
+            refused(
+                WeixinError(
+                    ProblemKind.CONFIGURATION,
+                    "no",
+                    errcode=40164,
+                    cause="not listed",
+                    cure="add the IP",
+                )
+            ),
             ("configuration", 40164, "not listed: no", "add the IP"),
         ),
         (
             pair(b"{}", "24 10:30"),
             (
                 *("unreadable", None),
-                f"{UnreadableError.cause}: the answer has no list",
-                UnreadableError.cure,
+                f"{UNREADABLE.cause}: the answer has no list",
+                UNREADABLE.cure,
             ),
         ),
         (
@@ -95,10 +107,10 @@ def test_an_identical_answer_moves_the_times(warehouse: Engine):
             (
                 "unreadable",
                 None,
-                f"{UnreadableError.cause}: no row of the answer fits; the first of 1 "
+                f"{UNREADABLE.cause}: no row of the answer fits; the first of 1 "
                 "rejected parts: msgid is a text, not a text of 1 to 200 characters; see "
                 "weixin.rejected_row",
-                UnreadableError.cure,
+                UNREADABLE.cure,
             ),
         ),
     ],
@@ -275,7 +287,7 @@ def test_final(warehouse: Engine, answers: list[tuple[Any, str]], final_on: str)
 
     assert [it.startswith(final_on) for it in found] == [True]
     load_pairs(warehouse, pair(body(SECOND), "30 11:00"))
-    load_pairs(warehouse, refused(UnreachableError(), "30 12:00"))
+    load_pairs(warehouse, refused(WeixinError(ProblemKind.UNREACHABLE), "30 12:00"))
     assert rows(warehouse, settled) == [("final",)]
 
 

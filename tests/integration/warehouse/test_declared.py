@@ -18,7 +18,8 @@ import pytest
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset, Metric
-from weixin_etl.warehouse import WarehouseError, migrate, require_migrated, source, views
+from weixin_etl.problem import WarehouseError
+from weixin_etl.warehouse import migrate, require_migrated, source, views
 
 pytestmark = pytest.mark.every_postgres
 
@@ -93,7 +94,7 @@ def test_a_metric_is_a_line(database: str, fresh: Engine, ask: Ask, dataset: Dat
         again = migrate(database)
 
     assert str(refused.value) == (
-        f"the warehouse lacks {dataset.fact}.next_user; run `weixin-etl migrate`"
+        f"the warehouse lacks migrations: {dataset.fact}.next_user; run `weixin-etl migrate`"
     )
     assert after == [[], [(1, None, None)], [(2, 7, None)]]
     assert ask(f"SELECT next_user FROM analytics.article_day{dataset.suffix}") == [(7,)]  # noqa: S608 # ours

@@ -15,9 +15,8 @@ from wire import LIMITS, Handler, Reply, Wire, refuses, says
 from weixin_etl.api import client as api_client
 from weixin_etl.api.calls import OpenClient
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.model import Account, Batch, ConfiguredAccount, PlannedAccount, Run
-from weixin_etl.problem import Problem
+from weixin_etl.problem import Problem, ProblemKind, WeixinError
 from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
@@ -249,7 +248,12 @@ def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire):
     ("raised", "said", "is_retryable", "states"),
     [
         (
-            ConfigurationError(account="weixin_broken", cause="no password", cure="fill it in"),
+            WeixinError(
+                ProblemKind.CONFIGURATION,
+                account="weixin_broken",
+                cause="no password",
+                cure="fill it in",
+            ),
             "杂志: fill it in (no password) · 2026-11-17 to 2026-11-23 · weixin_broken",
             False,
             [("wx0000000000000001", None), ("wx2", "configuration")],

@@ -21,9 +21,9 @@ from warehouse_loads import (
     rows,
 )
 
-from weixin_etl.api.errors import UnreadableError
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Counts
+from weixin_etl.problem import ProblemKind, WeixinError
 
 pytestmark = pytest.mark.every_postgres
 
@@ -283,7 +283,9 @@ def test_what_could_not_be_read_is_loaded_once_it_can(warehouse: Engine):
     unreadable = replace(unread.said, error_kind="unreadable")
     load_pairs(
         warehouse,
-        replace(unread, articles={}, rows={}, error=UnreadableError(), said=unreadable),
+        replace(
+            unread, articles={}, rows={}, error=WeixinError(ProblemKind.UNREADABLE), said=unreadable
+        ),
     )
 
     load_pairs(warehouse, pair(NEW, "22 09:30"))

@@ -11,9 +11,9 @@ from support import HASTE
 from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair, refused, rows
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.run import Work
 from weixin_etl.run.check import check, report
 from weixin_etl.run.ingest import ingest
@@ -55,7 +55,9 @@ def test_restated_rejected_and_refused(loader: Engine):
 
     load_pairs(loader, pair(first, "22 08:30"))
     load_pairs(loader, pair(second, "22 20:30"))
-    load_pairs(loader, refused(EndpointOfflineError(account="wx1", errcode=47009)))
+    load_pairs(
+        loader, refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, account="wx1", errcode=47009))
+    )
 
     assert rows(loader, "SELECT row ->> 'share_user' FROM weixin.fact_history") == [("5",)]
     assert rows(loader, "SELECT DISTINCT stat_date::text FROM weixin.rejected_row") == [

@@ -15,7 +15,8 @@ from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ProgrammingError
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.warehouse import WarehouseError, locks, migrate, migrations, require_migrated
+from weixin_etl.problem import WarehouseError
+from weixin_etl.warehouse import locks, migrate, migrations, require_migrated
 from weixin_etl.warehouse.views import parse_view
 from weixin_local.postgres import Server
 
@@ -204,7 +205,7 @@ class TestRequireMigrated:
     def test_what_is_missing(self, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         """Only that is named; Airflow need not try again; a migrated warehouse is fine."""
         assert self.sentence(the_warehouse.engine(database)) == (
-            "the warehouse lacks 0001_warehouse; run `weixin-etl migrate`",
+            "the warehouse lacks migrations: 0001_warehouse; run `weixin-etl migrate`",
             False,
         )
 
@@ -213,7 +214,7 @@ class TestRequireMigrated:
 
         next_migration(tmp_path, monkeypatch)
         assert self.sentence(the_warehouse.engine(database)) == (
-            "the warehouse lacks 0002_next; run `weixin-etl migrate`",
+            "the warehouse lacks migrations: 0002_next; run `weixin-etl migrate`",
             False,
         )
 

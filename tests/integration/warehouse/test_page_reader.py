@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.orchestration.connections import warehouse as of_airflow
-from weixin_etl.warehouse import CONN_ID, WarehouseError, migrations
+from weixin_etl.problem import ProblemKind, WarehouseError
+from weixin_etl.warehouse import CONN_ID, migrations
 from weixin_local.environment import postgres_connection
 
 the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
@@ -40,8 +41,7 @@ def test_what_is_wrong_names_the_connection_that_was_used(
     for conn_id in (CONN_ID, of_airflow.READER):
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", postgres_connection(warehouse.url))
 
-    cure = f"make the user of the connection {CONN_ID} a member of the role weixin_loader"
-    said = of_airflow.of_reader(WarehouseError("permission denied", cure))
+    said = of_airflow.of_reader(WarehouseError(ProblemKind.WAREHOUSE_RIGHTS, "permission denied"))
 
     assert said.cure == (
         "make the user of the connection weixin_reader a member of the role weixin_reader"

@@ -22,10 +22,10 @@ from warehouse_loads import (
     whole,
 )
 
-from weixin_etl.api.errors import NotReadyError, UnreachableError
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Batch, ConfiguredAccount, PlannedAccount, Run
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.run import Settings, Work
 from weixin_etl.run.plan import Plan, batches, plan
 
@@ -87,8 +87,8 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
     planned(warehouse, run_on("10", monkeypatch))
     load_pairs(
         warehouse,
-        refused(UnreachableError(errcode=-1), day=date(2026, 11, 5)),
-        refused(NotReadyError(errcode=61503), day=date(2026, 11, 6)),
+        refused(WeixinError(ProblemKind.UNREACHABLE, errcode=-1), day=date(2026, 11, 5)),
+        refused(WeixinError(ProblemKind.NOT_READY, errcode=61503), day=date(2026, 11, 6)),
     )
     make_final(warehouse, *november(7, 9), *november(12, 17))
     caplog.set_level(logging.INFO)
@@ -142,7 +142,7 @@ def test_an_old_day_is_asked_for_once_a_day(warehouse: Engine, monkeypatch: pyte
         warehouse,
         pair(listings[0], "24 08:30", day=counting),
         pair(listings[1], "24 08:30", day=answered),
-        refused(UnreachableError(), "24 08:30", day=failed),
+        refused(WeixinError(ProblemKind.UNREACHABLE), "24 08:30", day=failed),
     )
 
     (of_today,) = planned(warehouse, today).accounts

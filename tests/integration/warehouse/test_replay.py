@@ -29,10 +29,10 @@ from warehouse_loads import (
 )
 
 from weixin_etl import cli
-from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.kept.replay import Replayed, replay, selected
 from weixin_etl.model import Counts
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.warehouse.locks import lock_load
 
 WITHOUT_CHANGED_AT = "to_jsonb(fact_article_total) - 'changed_at'"
@@ -249,7 +249,9 @@ def test_a_day_that_was_not_ready_stays_so(warehouse: Engine):
 def test_a_refusal_since_then_stays_the_last_attempt(warehouse: Engine):
     """A replay is no attempt."""
     load_mornings(warehouse)
-    load_pairs(warehouse, refused(EndpointOfflineError(errcode=47009), "24 08:30"))
+    load_pairs(
+        warehouse, refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, errcode=47009), "24 08:30")
+    )
     before = coverage(warehouse, "*")
     assert coverage(warehouse, "ready_at, error_code")[0] == (at("23 10:30"), 47009)
 

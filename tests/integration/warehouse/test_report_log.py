@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine
 from warehouse_loads import ACCOUNT, SCHEDULED, article, at, body, load_pairs, pair, refused
 
-from weixin_etl.api.errors import UnreachableError
 from weixin_etl.model import ConfiguredAccount, PlannedAccount, days_of
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.run import Work
 from weixin_etl.run.check import PAIRS_IN_LOG, check, report
 from weixin_etl.run.plan import plan
@@ -27,7 +27,10 @@ WEEK = PlannedAccount(
 def test_what_is_logged_of_a_week(warehouse: Engine, caplog: pytest.LogCaptureFixture, count: int):
     """A line for each pair of a few accounts; ten thousand would be seventy thousand lines."""
     counted = body(article("1_1", {"20": {"share_user": 5}, "21": {}}))
-    load_pairs(warehouse, refused(UnreachableError(), "24 09:00", day=date(2026, 11, 23), calls=3))
+    load_pairs(
+        warehouse,
+        refused(WeixinError(ProblemKind.UNREACHABLE), "24 09:00", day=date(2026, 11, 23), calls=3),
+    )
     load_pairs(warehouse, pair(counted, "24 10:30"))
     others = [replace(WEEK, appid=f"wx{number}") for number in range(2, count + 1)]
     caplog.set_level(logging.INFO)

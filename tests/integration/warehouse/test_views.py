@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine
 
 from weixin_etl import cli
-from weixin_etl.warehouse import WarehouseError, migrate
+from weixin_etl.problem import WarehouseError
+from weixin_etl.warehouse import migrate
 from weixin_etl.warehouse.views import View, in_order, parse_view
 
 pytestmark = pytest.mark.every_postgres

@@ -12,12 +12,12 @@ from support import rows
 
 from weixin_etl import load
 from weixin_etl.api.client import Answer, Refusal
-from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
 from weixin_etl.load import Load, Staged
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, Counts, Coverage, Pair, Run
+from weixin_etl.problem import WeixinError
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, coverage_of
 

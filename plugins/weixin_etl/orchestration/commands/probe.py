@@ -12,7 +12,6 @@ from rich.table import Table
 
 from weixin_etl.accounts.entries import ListedAccount
 from weixin_etl.accounts.platform import Platform
-from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.threads import thread_pool
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, ParameterError
@@ -20,9 +19,8 @@ from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.accounts import Clients, discover
 from weixin_etl.probe.asking import CALLS_A_DATASET, probe
 from weixin_etl.probe.judging import Findings, Grade, refused, verdict
-from weixin_etl.problem import OperatorError
+from weixin_etl.problem import OperatorError, ProblemKind, WarehouseError, WeixinError
 from weixin_etl.text import counted
-from weixin_etl.warehouse import WarehouseError
 
 WORKS, TO_CHANGE, NOT_KNOWN = 0, 1, 2
 """Exit codes; not known: WeChat could not be asked."""
@@ -56,13 +54,15 @@ class _Clients(Clients):
         The platform that a connection describes.
 
         Raises:
-            ConfigurationError: also if there is no warehouse.
+            WeixinError: also if there is no warehouse.
         """
         try:
             return super().platform(account)
         except WarehouseError as error:
             cause = f"a platform's tokens are kept in the warehouse, and {error.cause}"
-            raise ConfigurationError(account=str(account), cause=cause, cure=error.cure) from None
+            raise WeixinError(
+                ProblemKind.CONFIGURATION, account=str(account), cause=cause, cure=error.cure
+            ) from None
 
 
 def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str, Findings]:

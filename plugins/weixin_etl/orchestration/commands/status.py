@@ -15,8 +15,8 @@ from weixin_etl.model import State
 from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.commands import outside
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
+from weixin_etl.problem import WarehouseError
 from weixin_etl.text import counted
-from weixin_etl.warehouse import WarehouseError
 
 HEALTHY, UNHEALTHY, UNKNOWN, RETRYING = 0, 1, 2, 3
 """

@@ -20,7 +20,6 @@ from weixin_etl.accounts.entries import (
 from weixin_etl.accounts.platform import Discovery, Platform
 from weixin_etl.accounts.tokens import Cipher
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import ClockError, ConfigurationError, WeixinError
 from weixin_etl.api.threads import thread_pool
 from weixin_etl.model import (
     Account,
@@ -32,7 +31,7 @@ from weixin_etl.model import (
 from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import TaskSettings
-from weixin_etl.problem import Problem, log_problem
+from weixin_etl.problem import Problem, ProblemKind, WeixinError, log_problem
 from weixin_etl.text import few_names
 from weixin_etl.warehouse import require_migrated
 
@@ -63,7 +62,7 @@ def refresh_access_tokens(run: Run, settings: TaskSettings) -> Refreshed:
 
     Raises:
         ParameterError: the run is limited to accounts that are not configured, or have withdrawn.
-        ClockError: this machine's clock and WeChat's disagree, so that nothing may be asked.
+        WeixinError: of the kind CLOCK: nothing may be asked.
     """
     concurrency = settings.pipeline.concurrency
     clients = Clients(settings)
@@ -91,7 +90,7 @@ def discover(clients: "Clients", concurrency: int, wanted: Collection[str]) -> L
 
     Raises:
         ParameterError: one that is `wanted` is not among them; or the list can't be used.
-        ClockError: this machine's clock and WeChat's disagree.
+        WeixinError: of the kind CLOCK.
     """
     listed = AccountList.read(Variable.get(ACCOUNTS_VARIABLE, default=_IF_UNSET))
     conn_ids = dict.fromkeys(map(connection_of, listed.entries))
@@ -116,9 +115,9 @@ def _described(
         return account
     try:
         return clients.platform(account).discover(concurrency)
-    except ClockError:
-        raise
     except WeixinError as error:
+        if error.kind is ProblemKind.CLOCK:
+            raise
         return Discovery(problem=error)
 
 
@@ -151,7 +150,7 @@ class Clients:
         The platform that a connection describes, with its tokens in the warehouse.
 
         Raises:
-            ConfigurationError: it is none, or Airflow has no key to encrypt its tokens with.
+            WeixinError: it is none, or Airflow has no key to encrypt its tokens with.
             WarehouseError: the warehouse does not answer, or is not migrated.
         """
         if not account.is_platform:
@@ -190,7 +189,8 @@ def _cipher(account: Account) -> Cipher:
     try:
         return Cipher([key for key in keys if key])
     except ValueError:
-        raise ConfigurationError(
+        raise WeixinError(
+            ProblemKind.CONFIGURATION,
             account=str(account),
             cause="Airflow has no Fernet key, so its tokens can't be encrypted",
             cure="set [core] fernet_key, the same on every machine",
@@ -206,9 +206,9 @@ def _first_with_token(
         client = clients.of(account)
         try:
             client.check_token()
-        except ClockError:
-            raise
         except WeixinError as error:
+            if error.kind is ProblemKind.CLOCK:
+                raise
             problem = problem or error.problem(account)
         else:
             return client, None

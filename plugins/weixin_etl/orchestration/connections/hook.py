@@ -13,9 +13,9 @@ from urllib3.util import Url, parse_url
 
 from weixin_etl.api.client import WeixinClient, ask_for_token
 from weixin_etl.api.component import Component
-from weixin_etl.api.errors import ConfigurationError, WeixinError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.model import DEFAULT_BASE_URL, Account
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.text import one_line
 
 tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
@@ -75,7 +75,7 @@ class WeixinHook(BaseHook):
         The account the connection describes.
 
         Raises:
-            ConfigurationError: there is no such connection, or it cannot be used as it is.
+            WeixinError: there is no such connection, or it cannot be used as it is.
         """
         conn_id = tested_conn_id.get() or self.weixin_conn_id
         try:
@@ -104,11 +104,12 @@ class WeixinHook(BaseHook):
         A client for the account.
 
         Raises:
-            ConfigurationError: as `account`, or it is a platform, which has no figures of its own.
+            WeixinError: as `account`, or it is a platform, which has no figures of its own.
         """
         account = self.account()
         if account.is_platform:
-            raise ConfigurationError(
+            raise WeixinError(
+                ProblemKind.CONFIGURATION,
                 account=account.conn_id,
                 cause="it is a third-party platform, not an account",
                 cure=f"collect its accounts by {account.conn_id}/<appid> in weixin_accounts",
@@ -135,11 +136,12 @@ def ticket(platform: Account) -> str:
     A platform's newest `component_verify_ticket`, from its Airflow Variable.
 
     Raises:
-        ConfigurationError: there is none.
+        WeixinError: there is none.
     """
     text = (Variable.get(platform.ticket_variable, default="") or "").strip()
     if not text:
-        raise ConfigurationError(
+        raise WeixinError(
+            ProblemKind.CONFIGURATION,
             account=str(platform),
             cause="WeChat's component_verify_ticket is missing",
             cure=f"let your receiver write it into the Airflow Variable {platform.ticket_variable}",
@@ -148,9 +150,10 @@ def ticket(platform: Account) -> str:
     return text
 
 
-def _not_found(conn_id: str) -> ConfigurationError:
+def _not_found(conn_id: str) -> WeixinError:
     """Airflow ignores a connection that it cannot read, as if there were none."""
-    return ConfigurationError(
+    return WeixinError(
+        ProblemKind.CONFIGURATION,
         account=conn_id,
         cause="Airflow has no such connection, or cannot read its JSON or URI",
         cure=f"create {conn_id} with type {WeixinHook.conn_type}, or correct it",
@@ -219,8 +222,10 @@ def _private(connection: Connection, extra: _Extra, field: str, url: str) -> str
     return url
 
 
-def _unusable(connection: Connection, cause: str, cure: str) -> ConfigurationError:
-    return ConfigurationError(account=connection.conn_id, cause=cause, cure=cure)
+def _unusable(connection: Connection, cause: str, cure: str) -> WeixinError:
+    return WeixinError(
+        ProblemKind.CONFIGURATION, account=connection.conn_id, cause=cause, cure=cure
+    )
 
 
 def _is_plain(text: str) -> bool:

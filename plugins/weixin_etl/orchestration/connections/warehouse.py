@@ -8,7 +8,8 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL, Connection, Engine
 
-from weixin_etl.warehouse import CONN_ID, WarehouseError, diagnosed, engine, require_migrated, url
+from weixin_etl.problem import ProblemKind, WarehouseError
+from weixin_etl.warehouse import CONN_ID, diagnosed, engine, require_migrated, url
 
 READER = "weixin_reader"
 """The connection, and the role of its user."""
@@ -32,11 +33,7 @@ def open_warehouse() -> Engine:
     """
     found = _url(CONN_ID)
     if found is None:
-        raise WarehouseError(
-            f"there is no Airflow connection {CONN_ID}",
-            f"create {CONN_ID} with type postgres",
-            CONN_ID,
-        )
+        raise WarehouseError(ProblemKind.WAREHOUSE_MISSING)
     return engine(found)
 
 
@@ -51,11 +48,7 @@ def open_reader() -> Engine:
     """
     found = _url(READER) or _url(CONN_ID)
     if found is None:
-        raise WarehouseError(
-            f"Airflow's API server finds neither the connection {READER} nor {CONN_ID}",
-            f"create {READER} with type postgres, for a user in the role weixin_reader",
-            READER,
-        )
+        raise WarehouseError(ProblemKind.WAREHOUSE_MISSING, conn_id=READER)
     return _reading_engine(found)
 
 
@@ -75,11 +68,11 @@ def reading(warehouse: Engine) -> Iterator[Connection]:
 
 def of_reader(error: WarehouseError) -> WarehouseError:
     """What is wrong with the warehouse, naming the connection that was used, and its role."""
-    said = (error.cause, error.cure, error.to_change)
     if reads_as() != READER:
-        return WarehouseError(*said)
-    ours = (text.replace(CONN_ID, READER).replace("weixin_loader", READER) for text in said)
-    return WarehouseError(*ours)
+        return error
+    said = (error.cause, error.cure)
+    cause, cure = (it.replace(CONN_ID, READER).replace("weixin_loader", READER) for it in said)
+    return WarehouseError(error.kind, cause=cause, cure=cure, conn_id=READER)
 
 
 def reads_as() -> str:

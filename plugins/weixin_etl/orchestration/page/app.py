@@ -25,12 +25,12 @@ from weixin_etl.orchestration.page.reader import (
     Name,
     Reader,
     figures,
-    in_language,
     language,
     reader,
+    told,
 )
+from weixin_etl.problem import WarehouseError
 from weixin_etl.text import shown
-from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,8 @@ async def _no_entry(request: Request, error: HTTPException) -> Response:
 @app.exception_handler(WarehouseError)
 def _trouble(request: Request, error: WarehouseError) -> Response:
     """The sentence why the warehouse can't be read now."""
-    return _unread(request, str(of_reader(error)))
+    problem = told(of_reader(error).problem, language(request))
+    return _unread(request, f"{problem.cause}; {problem.cure}")
 
 
 @app.exception_handler(DBAPIError)
@@ -121,9 +122,7 @@ def _fault(request: Request, error: DBAPIError) -> Response:
 
 
 def _unread(request: Request, sentence: str) -> Response:
-    spoken = language(request)
-    said = in_language(spoken)(sentence)
-    return html.page("unread.html", request, spoken, 503, sentence=said)
+    return html.page("unread.html", request, language(request), 503, sentence=sentence)
 
 
 @app.exception_handler(RequestValidationError)

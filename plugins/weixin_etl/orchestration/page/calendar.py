@@ -14,7 +14,7 @@ from weixin_etl.health import status
 from weixin_etl.health.at_work import Airflow
 from weixin_etl.health.days import AccountDays, ending, pairs_by_account
 from weixin_etl.model import Coverage, State
-from weixin_etl.orchestration.page.reader import Figures, in_language, told
+from weixin_etl.orchestration.page.reader import Figures, told
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import OFFLINE
 
@@ -189,7 +189,7 @@ def story(of: Figures, appid: str, day: date) -> Story | None:
     known = _days(of, account, _pairs(of, [appid], begin, end).get(appid, {}))
     cell, pair = _cell(of, account, known, day), known.pairs.get(day)
     first, last = alike(day, begin, end, lambda it: _state(of, account, known, it))
-    asked, said = {"appid": appid, "day": day}, in_language(of.language)
+    asked = {"appid": appid, "day": day}
     rejected = of.rows("page/pair_rejected.sql", **asked, most=MOST)
     return Story(
         appid=appid,
@@ -205,7 +205,7 @@ def story(of: Figures, appid: str, day: date) -> Story | None:
         form_day_count=(last - first).days + 1,
         runs=of.rows("page/pair_runs.sql", **asked),
         restatements=of.rows("page/pair_restatements.sql", **asked, most=MOST),
-        rejected=tuple({**row, "reason": said(row["reason"])} for row in rejected),
+        rejected=rejected,
         answers=of.rows("page/pair_answers.sql", **asked),
     )
 

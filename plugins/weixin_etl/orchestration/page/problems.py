@@ -5,7 +5,6 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from weixin_etl import clock
-from weixin_etl.api.errors import IN_CONNECTION
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import status
@@ -14,8 +13,7 @@ from weixin_etl.health.troubles import Finding, Trouble
 from weixin_etl.model import State, connection_of
 from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
-from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.warehouse import WarehouseError
+from weixin_etl.problem import Problem, ProblemKind, WarehouseError
 
 Shown = dict[str, object]
 """A problem or an account, in the words of `/health`: see docs/operating/something-is-red.md."""
@@ -29,7 +27,7 @@ def current(datasets: Sequence[Dataset]) -> Status:
         with reading(open_reader()) as connection:
             return status.read(connection, airflow, now=now, datasets=datasets)
     except WarehouseError as error:
-        problem = replace(of_reader(error).problem, kind=ProblemKind.WAREHOUSE)
+        problem = of_reader(error).problem
         known = [Finding(None, problem, now)]
         found = status.assess([], known, [], airflow, now=now, datasets=datasets)
         return replace(found, is_read=False)
@@ -105,9 +103,6 @@ def place_in_airflow(problem: Problem, dataset: str | None = None) -> str:
 
 def _connection_to_change(problem: Problem) -> str:
     """The connection that its cure is about; empty if it is about none."""
-    if problem.errcode is None:
-        is_its_own = problem.kind is ProblemKind.CONFIGURATION  # then not WeChat refuses it
-    else:
-        is_refused = problem.kind.is_of_connection
-        is_its_own = is_refused and problem.errcode in IN_CONNECTION
+    is_unusable = problem.kind is ProblemKind.CONFIGURATION and problem.errcode is None
+    is_its_own = is_unusable or problem.is_in_connection
     return problem.to_change or (connection_of(problem.conn_id) if is_its_own else "")

@@ -1,6 +1,6 @@
 """Who may read the page, whoever may read one of the DAGs, in which language, and what it reads."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
@@ -79,11 +79,6 @@ def reader(user: GetUserDep) -> Reader:
         names = " or ".join(dataset.dag_id for dataset in DATASETS.values())
         raise HTTPException(403, f"you may not read {names}: ask an admin for can_read on one")
     return Reader(readable)
-
-
-def in_language(language: Language) -> Callable[[str], str]:
-    """What makes a sentence, which is kept in English, one of a language."""
-    return chinese.of if language == chinese.LANGUAGE else str
 
 
 def told(problem: Problem, language: Language) -> Problem:

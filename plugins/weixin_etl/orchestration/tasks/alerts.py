@@ -28,8 +28,8 @@ from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import PAGE
 from weixin_etl.orchestration.tasks import run_context
-from weixin_etl.problem import Problem, ProblemKind, program_fault
-from weixin_etl.warehouse import WarehouseError, diagnosed, require_migrated
+from weixin_etl.problem import Problem, ProblemKind, WarehouseError, program_fault
+from weixin_etl.warehouse import diagnosed, require_migrated
 
 if TYPE_CHECKING:
     import apprise

@@ -8,13 +8,18 @@ import msgspec
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
-from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration.tasks import alerts
 from weixin_etl.orchestration.tasks.declared import EndForGood, EndOfTask
-from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
+from weixin_etl.problem import (
+    Problem,
+    ProblemKind,
+    WarehouseError,
+    WeixinError,
+    log_problem,
+    program_fault,
+)
 from weixin_etl.text import counted
-from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
 

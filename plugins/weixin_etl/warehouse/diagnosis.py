@@ -1,0 +1,90 @@
+"""What an error of Postgres, or of the way to it, says about the state of the warehouse."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2.errors import InsufficientPrivilege
+from sqlalchemy import URL, Engine
+from sqlalchemy.exc import DBAPIError
+
+from weixin_etl.problem import ProblemKind, WarehouseError, kind_of_sqlstate
+from weixin_etl.text import one_line
+
+CONN_ID = "weixin_warehouse"
+_TROUBLE_ERRORS = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.InternalError,
+    InsufficientPrivilege,
+)
+_SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
+"""Words in the messages of refused connections, which have no SQLSTATE."""
+_RELATION = re.compile(r'in relation "(\w+)"')
+_NAME = re.compile(r"[\w.]+")
+_TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
+
+
+def diagnose(error: Exception, warehouse: Engine) -> WarehouseError | None:
+    """What an error says about the state of the warehouse; None when it says nothing about it."""
+    if isinstance(error, WarehouseError):
+        return error if error.kind.is_retried else None
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg2.Error):
+        return None
+    # of the base class itself is what libpq has no message for: a session that was lost
+    if not isinstance(cause, _TROUBLE_ERRORS) and type(cause) is not psycopg2.DatabaseError:
+        return None
+    said = one_line(cause.diag.message_primary or str(cause))
+    if not (kind := _kind(cause.pgcode, said)):
+        return None
+    locked = _locked_table(cause) if kind is ProblemKind.WAREHOUSE_LOCKED else ""
+    of = f" of {locked}" if locked else ""
+    return WarehouseError(kind, f"{_reason(said)}{of}, at {_place(warehouse.url)}")
+
+
+@contextmanager
+def diagnosed(warehouse: Engine) -> Iterator[None]:
+    """
+    Let an error that says something about the state of the warehouse end the block as that.
+
+    Raises:
+        WarehouseError: instead of such an error; others pass as they are.
+    """
+    try:
+        yield
+    except Exception as error:
+        if passing := diagnose(error, warehouse):
+            raise passing from None
+        raise
+
+
+def _kind(sqlstate: str | None, said: str) -> ProblemKind | None:
+    """None when the statement is at fault, not the state of the warehouse."""
+    if sqlstate:
+        return kind_of_sqlstate(sqlstate)
+    is_full = any(words in said for words in _SAYS_NO_CONNECTION_LEFT)
+    return ProblemKind.WAREHOUSE_CONNECTIONS if is_full else ProblemKind.WAREHOUSE
+
+
+def _reason(said: str) -> str:
+    """What Postgres or the way to it said, without the address and libpq's question."""
+    return _TO_SERVER.sub("", said).split(" Is the server running")[0]
+
+
+def _locked_table(cause: psycopg2.Error) -> str:
+    """The table that, or a row of which, was waited for; empty where Postgres does not say."""
+    if of_row := _RELATION.search(cause.diag.context or ""):
+        return f"weixin.{of_row[1]}"
+    if not (position := cause.diag.statement_position):
+        return ""
+    asked = cause.cursor.query.decode()
+    named = _NAME.match(asked, int(position) - 1)
+    return named[0] if named else ""
+
+
+def _place(url: URL) -> str:
+    """Host, port and database."""
+    host = url.host or url.query.get("host") or "localhost"
+    return f"{host}{f':{url.port}' if url.port else ''}/{url.database}"
