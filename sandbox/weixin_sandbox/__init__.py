@@ -8,8 +8,8 @@ from weixin_sandbox.accounts import (
     Component,
 )
 from weixin_sandbox.app import Sandbox
-from weixin_sandbox.platform import Call
 from weixin_sandbox.scenarios import Scenario
+from weixin_sandbox.wechat import Call
 
 __all__ = [
     "DEFAULT_ACCOUNT",

@@ -1,4 +1,4 @@
-"""Who the platform knows: accounts, and the component of a third-party platform."""
+"""Who is known to WeChat: accounts, and a third-party platform, which WeChat calls a component."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,34 +14,25 @@ class AccountKind(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """
-    One account; `name` is what people call it.
-
-    An account without a secret is called with the tokens of a component that it authorised.
-    """
+    """An account; one without a secret is called with the tokens of a platform it authorised."""
 
     appid: str
     secret: str = field(default="", repr=False)
     name: str = ""
     kind: AccountKind = AccountKind.OFFICIAL
     permission_sets: tuple[int, ...] = (1, 2, 3, 4, 7, 11, 15)
-    """What it grants to a component: 7 are its articles, 2 its followers."""
+    """What it grants to a platform: 7 are its articles, 2 its followers."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """The credentials of a third-party platform; WeChat calls it a component."""
+    """The credentials of a third-party platform."""
 
     appid: str
     secret: str = field(repr=False)
 
 
 DEFAULT_ACCOUNT = Account(
-    appid="wx5a4d80c70b1e2f3a",
-    secret="5a4d80c70b1e2f3a5a4d80c70b1e2f3a",  # noqa: S106 - opens nothing but this sandbox
-    name="沙箱公众号",
+    "wx5a4d80c70b1e2f3a", "5a4d80c70b1e2f3a5a4d80c70b1e2f3a", name="沙箱公众号"
 )
-DEFAULT_COMPONENT = Component(
-    appid="wxc0c0c70b1e2f3a5a",
-    secret="c0c0c70b1e2f3a5ac0c0c70b1e2f3a5a",  # noqa: S106 - opens nothing but this sandbox
-)
+DEFAULT_COMPONENT = Component("wxc0c0c70b1e2f3a5a", "c0c0c70b1e2f3a5ac0c0c70b1e2f3a5a")

@@ -14,36 +14,21 @@ _ERRMSG = {
     -1: "system error",
     40001: "invalid credential, access_token is invalid or not latest, could get access_token by "
     "getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r",
-    40002: "invalid grant_type",
-    40013: "invalid appid",
-    40066: "invalid url",
-    40097: "invalid args",
     40125: "invalid appsecret",
     40164: "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist",
     40243: "AppSecret is frozen",
-    41001: "access_token missing",
-    41002: "appid missing",
-    41004: "appsecret missing",
     42001: "access_token expired",
-    43001: "require GET method",
-    43002: "require POST method",
-    44002: "empty post data",
     45009: "reach max api daily quota limit",
     45011: "api minute-quota reach limit, must slower, retry next minute",
-    47001: "data format error",
     47009: "this api is offline, please use the new api",
     48001: "api unauthorized",
     61003: "component is not authorized by this account",
-    61005: "component ticket is expired",
-    61006: "component ticket is invalid",
     61007: "api is unauthorized to component",
-    61023: "refresh_token is invalid",
-    61500: "date format error",
     61501: "date range error",
     61502: "not an Official Account",
     61503: "data not ready, please try later",
-    76021: "cgi_path not found, please check",
 }
+"""What people read most; the others say that they are refusals."""
 
 
 class RefusedError(Exception):

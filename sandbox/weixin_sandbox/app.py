@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from weixin_sandbox import calls
 from weixin_sandbox.answers import Answer, RefusedError, refusal
 from weixin_sandbox.endpoints import ENDPOINTS
-from weixin_sandbox.platform import Call, Platform
+from weixin_sandbox.wechat import Call, WeChat
 
 _LOOPBACK = "127.0.0.1"
 _COMPONENT = {
@@ -37,8 +37,8 @@ _POSTED: dict[str, calls.Decide] = {
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-class Sandbox(Platform):
-    """A WeChat API on loopback; see `Platform` for what it is made from and what it remembers."""
+class Sandbox(WeChat):
+    """A WeChat API on loopback; see `WeChat` for what it is made from and what it remembers."""
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:
@@ -69,11 +69,11 @@ class Sandbox(Platform):
                 thread.join()
 
 
-def build_app(platform: Platform) -> Starlette:
-    """The application that answers as the platform does; unknown paths are a 404."""
-    posted = [_route(platform, path, "POST", decide) for path, decide in _POSTED.items()]
-    service = _route(platform, "/token-service", "GET", calls.token_service)
-    unknown = partial(_unknown_path, platform)
+def build_app(wechat: WeChat) -> Starlette:
+    """The application that answers as WeChat does; unknown paths are a 404."""
+    posted = [_route(wechat, path, "POST", decide) for path, decide in _POSTED.items()]
+    service = _route(wechat, "/token-service", "GET", calls.token_service)
+    unknown = partial(_unknown_path, wechat)
     app = Starlette(routes=[*posted, service], exception_handlers={404: unknown})
     app.router.redirect_slashes = False
     return app
@@ -105,19 +105,19 @@ class _Delivery(Response):
         await send({"type": "http.response.body", "body": half, "more_body": True})
 
 
-def _route(platform: Platform, path: str, method: str, decide: calls.Decide) -> Route:
+def _route(wechat: WeChat, path: str, method: str, decide: calls.Decide) -> Route:
     async def endpoint(request: Request) -> Response:
         body = await request.body()
-        await asyncio.sleep(platform.latency_seconds)
+        await asyncio.sleep(wechat.latency_seconds)
         authorization = request.headers.get("authorization", "")
         asked = calls.Asked(path, request.query_params, body, authorization)
         try:
             if request.method != method:
                 raise RefusedError(43001 if method == "GET" else 43002)
-            answer = decide(platform, asked)
+            answer = decide(wechat, asked)
         except RefusedError as refused:
             answer = refusal(refused.errcode, refused.reason)
-        return await _delivery(platform, asked, answer)
+        return await _delivery(wechat, asked, answer)
 
     return Route(path, endpoint, methods=_METHODS)
 
@@ -133,16 +133,16 @@ async def _hangs_up(receive: Receive, seconds: float) -> bool:
     return True
 
 
-async def _unknown_path(platform: Platform, request: Request, _error: Exception) -> Response:
+async def _unknown_path(wechat: WeChat, request: Request, _error: Exception) -> Response:
     asked = calls.Asked(request.url.path, request.query_params, body=b"")
-    return await _delivery(platform, asked, refusal(40066, status=404))
+    return await _delivery(wechat, asked, refusal(40066, status=404))
 
 
-async def _delivery(platform: Platform, asked: calls.Asked, answer: Answer) -> _Delivery:
+async def _delivery(wechat: WeChat, asked: calls.Asked, answer: Answer) -> _Delivery:
     """Remember the call and let `before_delivery` run, while other calls are served."""
     token = asked.query.get("access_token") or asked.query.get("component_access_token")
     call = Call(asked.path, asked.appid, asked.publication_date, answer.errcode, token)
-    platform.remember(call, answer.body)
-    if platform.before_delivery is not None:
-        await asyncio.to_thread(platform.before_delivery, call)
+    wechat.remember(call, answer.body)
+    if wechat.before_delivery is not None:
+        await asyncio.to_thread(wechat.before_delivery, call)
     return _Delivery(answer)

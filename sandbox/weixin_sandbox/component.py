@@ -20,17 +20,10 @@ class Authorization:
 
 class RegisteredComponent:
     """
-    One component as WeChat knows it.
+    One platform as WeChat knows it; who authorises it joins the accounts.
 
-    Args:
-        component: its credentials.
-        accounts: the platform's; who authorises the component joins them.
-        tokens: the accounts' tokens, those for the component included.
-        auth_time: the time of an authorisation given now, in Unix seconds.
-
-    Attributes:
-        rotates_refresh_tokens: whether each refresh replaces the refresh token and invalidates
-            the old one at once. WeChat usually returns the same one.
+    `rotates_refresh_tokens` says whether each refresh replaces the refresh token and invalidates
+    the old one at once. WeChat usually returns the same one.
     """
 
     def __init__(
@@ -43,11 +36,11 @@ class RegisteredComponent:
         self.appid = component.appid
         self.secret = component.secret
         self.rotates_refresh_tokens = False
+        self.tokens = Tokens()
+        """Its own; those with which it calls for accounts are among the accounts'."""
         self._accounts = accounts
         self._account_tokens = tokens
         self._auth_time = auth_time
-        self.tokens = Tokens()
-        """Its own; those of accounts that have authorised it are the platform's."""
         self._tickets: list[str] = []
         self._expired_tickets: list[str] = []
         self._authorizations: dict[str, Authorization] = {}
@@ -77,34 +70,20 @@ class RegisteredComponent:
         self.tokens.expire_all()
 
     def authorize(self, account: Account | str) -> None:
-        """
-        Let an account, or the one of an appid, authorise the component, perhaps again.
-
-        It gets a new refresh token and authorisation time. An account that the platform does not
-        know yet joins its accounts; a known one stays as it is.
-        """
+        """Let an account, or a known appid's, authorise it, perhaps anew: a new refresh token."""
         new = Account(account) if isinstance(account, str) else account
         appid = self._accounts.setdefault(new.appid, new).appid
-        refresh_token = self._new_refresh_token()
-        self._authorizations[appid] = Authorization(appid, self._auth_time(), refresh_token)
+        self._authorizations[appid] = Authorization(
+            appid, self._auth_time(), self._new_refresh_token()
+        )
 
     def withdraw(self, appid: str) -> None:
-        """
-        Let an account withdraw its authorisation: its refresh token and tokens are invalid.
-
-        Raises:
-            KeyError: it has not authorised the component.
-        """
+        """Let an account withdraw its authorisation: its refresh token and tokens are invalid."""
         del self._authorizations[appid]
-        self._account_tokens.end_of_component(appid)
+        self._account_tokens.end(appid, is_of_component=True)
 
     def issue_token(self, ticket: object) -> tuple[str, int]:
-        """
-        Issue a component token for a ticket; the seconds are those it lasts.
-
-        Raises:
-            RefusedError: 61006 for a ticket that was never pushed, 61005 for an expired one.
-        """
+        """Issue a token for a ticket; 61005 for an expired, 61006 for an unknown one."""
         if ticket in self._expired_tickets:
             raise RefusedError(61005)
         if ticket not in self._tickets:
@@ -113,13 +92,7 @@ class RegisteredComponent:
         return self._remembered(token), seconds
 
     def refresh(self, appid: str, refresh_token: object) -> tuple[str, int, str]:
-        """
-        Issue a token of an account: its value, the seconds it lasts and the refresh token now.
-
-        Raises:
-            RefusedError: 61003 when the account has not authorised the component, 61023 when the
-                refresh token is not its current one.
-        """
+        """Issue an account's token: its value, its seconds, and the refresh token from now on."""
         authorization = self.authorization(appid)
         if refresh_token != authorization.refresh_token:
             raise RefusedError(61023)
@@ -130,16 +103,10 @@ class RegisteredComponent:
         return self._remembered(token), seconds, authorization.refresh_token
 
     def authorization(self, appid: str) -> Authorization:
-        """
-        Return what an account granted.
-
-        Raises:
-            RefusedError: 61003 when it has not authorised the component.
-        """
-        granted = self._authorizations.get(appid)
-        if granted is None:
+        """What an account granted; 61003 when it has not authorised the platform."""
+        if appid not in self._authorizations:
             raise RefusedError(61003)
-        return granted
+        return self._authorizations[appid]
 
     def page(self, offset: int, count: int) -> tuple[int, list[Authorization]]:
         """How many accounts have authorised it, and a page of them by (auth_time, appid)."""

@@ -112,12 +112,6 @@ EFFECTS = {
     "unauthorized": Effect("48001: the account may not use this endpoint.", 48001),
     "not-ready": Effect("No answer has yesterday's row.", edit=_without_yesterday),
     "not-ready-code": Effect("61503: the figures are not ready yet.", 61503),
-    "delayed": Effect(
-        "As not-ready, and is_delay is true.",
-        edit=_without_yesterday,
-        is_delay=True,
-        endpoint=_DETAIL,
-    ),
     "delayed-text": Effect(
         'As not-ready, and is_delay is the text "true".',
         edit=_without_yesterday,
@@ -129,9 +123,6 @@ EFFECTS = {
     ),
     "empty": Effect(
         "The list is empty, whatever there is.", edit=lambda _items, _yesterday: list[Item]()
-    ),
-    "short": Effect(
-        "The first article of an answer is left out.", edit=lambda items, _yesterday: items[1:]
     ),
     "new-title": Effect("An answer's first article has another title.", edit=_first(_retitled)),
     "missing-row": Effect(

@@ -1,4 +1,4 @@
-"""Access tokens and their lives: an account's own, and those with which a component calls."""
+"""Access tokens and their lives: an account's own, and those with which a platform calls."""
 
 import secrets
 import time
@@ -24,10 +24,8 @@ class _Token:
 
     def end(self, errcode: int) -> None:
         """Refuse it with `errcode` from now on, unless it has ended already."""
-        now = time.monotonic()
-        if now < self.ends_at:
-            self.ends_at = now
-            self.errcode_after_end = errcode
+        if (now := time.monotonic()) < self.ends_at:
+            self.ends_at, self.errcode_after_end = now, errcode
 
 
 class Tokens:
@@ -50,31 +48,20 @@ class Tokens:
         return token.value, int(token.ends_at - now)
 
     def of_component(self, appid: str) -> tuple[str, int]:
-        """A new one on each fetch for a component; the one before is refused from now on."""
-        self.end_of_component(appid)
+        """A new one on each fetch for a platform; the one before is refused from now on."""
+        self.end(appid, is_of_component=True)
         return self._issue(appid, is_of_component=True).value, TOKEN_SECONDS
 
     def is_of_component(self, value: str) -> bool:
-        """Whether a token is one with which a component calls, in force or not."""
-        token = self._by_value.get(value)
-        return token is not None and token.is_of_component
-
-    def end_of_component(self, appid: str) -> None:
-        """Refuse the token with which a component calls for an account with 40001 from now on."""
-        self._end((appid, True))
+        """Whether a token is one with which a platform calls, in force or not."""
+        return value in self._by_value and self._by_value[value].is_of_component
 
     def owner(self, value: str) -> str | None:
         """The appid a token was issued to, in force or not; None for a value never issued."""
-        token = self._by_value.get(value)
-        return token.appid if token else None
+        return self._by_value[value].appid if value in self._by_value else None
 
     def check(self, value: str) -> str:
-        """
-        The appid a token in force was issued to.
-
-        Raises:
-            RefusedError: 40001 for an unknown or replaced token, 42001 for an expired one.
-        """
+        """The appid of a token in force; 40001 for an unknown or replaced, 42001 for an old one."""
         token = self._by_value.get(value)
         if token is None:
             raise RefusedError(_REPLACED)
@@ -82,9 +69,14 @@ class Tokens:
             raise RefusedError(token.errcode_after_end)
         return token.appid
 
+    def end(self, appid: str, *, is_of_component: bool = False) -> None:
+        """Refuse an account's newest token with 40001 from now on."""
+        if token := self._newest.get((appid, is_of_component)):
+            token.end(_REPLACED)
+
     def replace(self, appid: str) -> None:
         """Refuse the account's stable token with 40001 from now on and issue a new one."""
-        self._end((appid, False))
+        self.end(appid)
         self._issue(appid, is_of_component=False)
 
     def expire(self, value: str) -> None:
@@ -93,12 +85,8 @@ class Tokens:
 
     def expire_all(self) -> None:
         """Refuse every token now in force with 42001 from now on."""
-        for token in list(self._by_value.values()):
-            token.end(_EXPIRED)
-
-    def _end(self, whose: tuple[str, bool]) -> None:
-        if token := self._newest.get(whose):
-            token.end(_REPLACED)
+        for value in list(self._by_value):
+            self.expire(value)
 
     def _issue(self, appid: str, *, is_of_component: bool) -> _Token:
         value = f"{80 + secrets.randbelow(20)}_{secrets.token_urlsafe(114)}"
@@ -111,10 +99,8 @@ class TokenService:
     """
     Gives every program of a company the same stable token of an account.
 
-    Attributes:
-        bearer: what a caller must send as `Authorization: Bearer …`; None lets everybody in.
-        is_stale: whether it gives the first token of an account that it ever gave, even after
-            that has ended, and says that it lasts 7200 seconds. False makes it recover.
+    A caller must send `Authorization: Bearer …` with the `bearer`; None lets everybody in. While it
+    `is_stale` it gives the first token of an account that it ever gave, even an ended one.
     """
 
     def __init__(self, tokens: Tokens, bearer: str | None) -> None:

@@ -83,7 +83,7 @@ def test_it_listens_on_loopback_only(sandbox_url: str) -> None:
     [
         ("nonsense", {}),
         ("nonsense-call:busy", {}),
-        ("token-call:short", {}),
+        ("token-call:empty", {}),
         ("token-call:busy", {"day": TODAY}),
         ("busy", {"endpoint": "getnothing"}),
     ],

@@ -10,8 +10,7 @@ from support import HASTE, rows
 
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.rules import REFUSALS_THAT_STOP
-from weixin_sandbox import Account, AccountKind, Sandbox, Scenario
-from weixin_sandbox.platform import Call
+from weixin_sandbox import Account, AccountKind, Call, Sandbox, Scenario
 
 LIST = "api_get_authorizer_list"
 INFO = "api_get_authorizer_info"

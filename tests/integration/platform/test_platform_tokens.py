@@ -14,8 +14,7 @@ from support import rows
 from weixin_etl.accounts import tokens
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.problem import ProblemKind, WeixinError
-from weixin_sandbox import Account, Sandbox, Scenario
-from weixin_sandbox.platform import Call
+from weixin_sandbox import Account, Call, Sandbox, Scenario
 
 APPID = "wx0000000000000001"
 REFRESH = "api_authorizer_token"

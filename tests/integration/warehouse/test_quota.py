@@ -72,7 +72,7 @@ class Collector:
 
     def used(self) -> int:
         """Today's calls, as WeChat counts them."""
-        return self.sandbox.quota.used(self.account.appid, PATH, TODAY)
+        return self.sandbox.counted[self.account.appid, PATH, TODAY]
 
     def counted(self, today: date = TODAY) -> int:
         """The day's calls, as the warehouse counts them."""

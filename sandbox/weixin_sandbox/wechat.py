@@ -1,7 +1,8 @@
-"""WeChat's side without HTTP: accounts, tokens, quota, figures and what was asked."""
+"""WeChat without HTTP: accounts, tokens, quota, figures and what was asked."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from weixin_etl import clock
@@ -9,7 +10,6 @@ from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_sandbox import endpoints
 from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
 from weixin_sandbox.component import RegisteredComponent
-from weixin_sandbox.quota import Quota
 from weixin_sandbox.scenarios import Effect, Scenario
 from weixin_sandbox.tokens import Tokens, TokenService
 
@@ -19,45 +19,35 @@ class Call:
     """
     One call as it was answered.
 
-    `appid` is the account's, or the component's on its own calls. It and `publication_date` are
-    None where the call did not say them, `access_token` (on a component's calls the component's)
-    where it came without one, and `errcode` where the answer has none that can be read; a success
-    is 0.
+    `appid` is the account's, or the platform's on its own calls. It, `publication_date` and
+    `access_token` are None where the call did not say them, `errcode` where the answer has none
+    that can be read; a success is 0.
     """
 
     path: str
     appid: str | None
     publication_date: date | None
     errcode: int | None
-    access_token: str | None
-
-    def __repr__(self) -> str:
-        """The call without its token."""
-        return (
-            f"Call(path={self.path!r}, appid={self.appid!r}, "
-            f"publication_date={self.publication_date}, errcode={self.errcode})"
-        )
+    access_token: str | None = field(repr=False)
 
 
-class Platform:
+class WeChat:
     """
-    Everything a WeChat API remembers. Calls are decided one at a time.
+    Everything that WeChat remembers. Calls are decided one at a time.
 
     Args:
         accounts: who may call; by default `DEFAULT_ACCOUNT` alone.
         seed: another seed gives other figures.
-        today: the Beijing day, or None for the clock's. May be changed at any time.
+        today: the Beijing day, or None for the clock's.
         latency_seconds: how long every call takes.
-        scenarios: what goes wrong, first match first. May be changed at any time.
+        scenarios: what goes wrong, first match first.
         component: the third-party platform that accounts may authorise.
         token_service_bearer: what a caller of the token service must send, or None.
         slow_seconds: how long the scenario `slow` holds an answer back.
         daily_limit: calls per endpoint, account and Beijing day.
 
-    Attributes:
-        before_delivery: called with each call once it has been decided and remembered, before
-            the first byte of its answer is sent. It runs in a thread of its own, so it may block
-            or kill the client while other calls are served. May be changed at any time.
+    Each may be changed at any time. `before_delivery` is called with each call once it has been
+    decided and remembered, before the first byte of its answer, in a thread of its own.
     """
 
     def __init__(
@@ -77,30 +67,21 @@ class Platform:
         self.seed = seed
         self.today = today
         self.latency_seconds = latency_seconds
+        self.scenarios = list(scenarios)
         self.slow_seconds = slow_seconds
+        self.daily_limit = daily_limit
         self.calls: list[Call] = []
-        self.quota = Quota(daily_limit)
+        self.counted: Counter[tuple[str, str, date]] = Counter()
+        """The calls that were let through: by AppID, path and Beijing day."""
         self.tokens = Tokens()
         self.token_service = TokenService(self.tokens, token_service_bearer)
-        self.component = RegisteredComponent(
-            component,
-            self.accounts,
-            self.tokens,
-            auth_time=lambda: int(self.beijing_now.timestamp()),
-        )
+        self.component = RegisteredComponent(component, self.accounts, self.tokens, self._now)
         self.before_delivery: Callable[[Call], None] | None = None
-        self.scenarios = list(scenarios)
 
     @property
     def beijing_today(self) -> date:
-        """The day the platform lives in."""
+        """The day it lives in."""
         return self.today or clock.beijing_date(clock.now())
-
-    @property
-    def beijing_now(self) -> datetime:
-        """The clock's time of day on the day the platform lives in."""
-        time_of_day = clock.now().astimezone(clock.SHANGHAI).time()
-        return datetime.combine(self.beijing_today, time_of_day, clock.SHANGHAI)
 
     @property
     def issued_tokens(self) -> set[str]:
@@ -127,22 +108,15 @@ class Platform:
         self.tokens.replace(self.accounts[appid].appid)
 
     def answer(
-        self,
-        appid: str,
-        publication_date: date,
-        asked_on: date,
-        endpoint: str = ARTICLE_TOTAL.endpoint,
+        self, appid: str, day: date, asked_on: date, endpoint: str = ARTICLE_TOTAL.endpoint
     ) -> bytes:
-        """
-        The exact body of a publication day on a Beijing day, scenarios apart.
-
-        Raises:
-            KeyError: the platform does not know the account.
-            ValueError: there is no such endpoint, or on that day the publication day could not be
-                asked for.
-        """
-        account = self.accounts[appid]
+        """The exact body of a day, asked for on a later Beijing day, scenarios apart."""
         asked = endpoints.named(endpoint)
-        if not asked.dataset.first_day <= publication_date < asked_on:
-            raise ValueError(f"{publication_date} cannot be asked for on {asked_on}")
-        return asked.body(asked.items(self.seed, account.appid, publication_date, asked_on))
+        if not asked.dataset.first_day <= day < asked_on:
+            raise ValueError(f"{day} cannot be asked for on {asked_on}")
+        return asked.body(asked.items(self.seed, self.accounts[appid].appid, day, asked_on))
+
+    def _now(self) -> int:
+        """The clock's time of day on the day it lives in."""
+        time_of_day = clock.now().astimezone(clock.SHANGHAI).time()
+        return int(datetime.combine(self.beijing_today, time_of_day, clock.SHANGHAI).timestamp())
