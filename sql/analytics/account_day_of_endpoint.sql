@@ -10,21 +10,20 @@
 {% from "weixin/macros.jinja" import beijing %}
 {% import "analytics/columns.jinja" as the %}
 {#- What rows add up to, each by the last known value: WeChat leaves figures out. -#}
-{% macro added_up(rows, metric, sign="") -%}
-sum({{ sign }}coalesce(
-            {{ rows }}.{{ metric.name }},
-            {{ known_before(metric.name, dataset.fact, rows) | indent(12) }}
-        ))
+{% macro added_up(rows, metric) -%}
+sum(
+    {{ rows }}.sign * coalesce(
+        {{ rows }}.{{ metric.name }},
+        {{ known_before(metric.name, dataset.fact, rows) | indent(8) }}
+    )
+)
 {%- endmacro %}
 {#- The figure of a day; nothing came on one that is known in full and has no rows. -#}
 {% macro gained(metric) -%}
-coalesce(day.{{ metric.name }}, CASE WHEN NOT day.has_rows AND day.is_complete THEN 0 END)
+coalesce(day.{{ metric.name }}_gained, CASE WHEN NOT day.has_rows AND day.is_complete THEN 0 END)
 {%- endmacro %}
 {% set follows -%}
 coalesce(before.stat_date, article.publication_date - 1) = day.calendar_date - 1
-{%- endset %}
-{% set has_headline -%}
-bool_and({{ "fact." ~ dataset.headline | join(" IS NOT NULL AND fact.") }} IS NOT NULL)
 {%- endset %}
 {% set gained_on_the_day -%}
 gained on the day over all articles within their window of {{ dataset.window }} days; NULL when unknown
@@ -76,7 +75,6 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
 WITH asked AS (
     SELECT
         account.appid,
-        account.name AS account_name,
         greatest(date '{{ dataset.first_day }}', least(min(pair.day), daily.since_date))
             AS first_date,
         CASE
@@ -111,7 +109,8 @@ irregular AS (
     CROSS JOIN
         LATERAL (
             -- publication days of articles that are listed no more, or were moved to them
-            SELECT array(
+            SELECT array_agg(its.publication_date) AS dates
+            FROM (
                 SELECT article.publication_date
                 FROM weixin.dim_article AS article
                 WHERE
@@ -123,7 +122,7 @@ irregular AS (
                 SELECT fact.publication_date
                 FROM weixin.{{ dataset.fact }} AS fact
                 WHERE fact.appid = account.appid AND fact.stat_date < fact.publication_date
-            ) AS dates
+            ) AS its
         ) AS odd
     INNER JOIN weixin.coverage AS pair
         ON
@@ -134,7 +133,7 @@ irregular AS (
             AND coalesce(
                 least(pair.day + {{ dataset.window - 1 }}, reached.date) = pair.through_date
                 AND pair.article_count * (pair.through_date - pair.day + 1) = pair.row_count
-                AND pair.day != all(odd.dates), FALSE
+                AND (pair.day = any(odd.dates)) IS NOT TRUE, FALSE
             )::integer = 0
 ),
 
@@ -144,14 +143,14 @@ gap AS (
     SELECT
         pair.appid,
         pair.account_name,
-        day.calendar_date,
         article.msgid,
+        day.calendar_date,
         before.*,
-        ({{ follows }})::integer - (own.appid IS NOT NULL)::integer AS sign,
-        own.appid IS NULL
+        ({{ follows }})::integer - own.row_count AS sign,
+        own.row_count = 0
         AND coalesce(pair.settled, '') != 'final'
         AND {{ is_listed("article", dataset) }} AS is_lacking,
-        own.appid IS NOT NULL OR EXISTS (
+        own.row_count = 1 OR EXISTS (
             SELECT FROM weixin.{{ dataset.fact }} AS later
             WHERE
                 later.appid = article.appid
@@ -161,19 +160,27 @@ gap AS (
     FROM irregular AS pair
     INNER JOIN weixin.dim_article AS article
         ON pair.appid = article.appid AND pair.day = article.publication_date
-    INNER JOIN analytics.calendar AS day
-        ON
-            day.calendar_date
-            BETWEEN (
-                SELECT least(article.publication_date, min(its.stat_date) + 1)
-                FROM weixin.{{ dataset.fact }} AS its
-                WHERE its.appid = article.appid AND its.msgid = article.msgid
-            ) AND pair.last_date
-    LEFT JOIN weixin.{{ dataset.fact }} AS own
-        ON
-            article.appid = own.appid
-            AND article.msgid = own.msgid
-            AND day.calendar_date = own.stat_date
+    -- of an array a planner expects ten entries, of a series a thousand
+    CROSS JOIN
+        LATERAL unnest(
+            array(
+                SELECT first.date + generate_series(0, pair.last_date - first.date)
+                FROM (
+                    SELECT least(article.publication_date, min(its.stat_date) + 1) AS date
+                    FROM weixin.{{ dataset.fact }} AS its
+                    WHERE its.appid = article.appid AND its.msgid = article.msgid
+                ) AS first
+            )
+        ) AS day (calendar_date)
+    CROSS JOIN
+        LATERAL (
+            SELECT count(*) AS row_count
+            FROM weixin.{{ dataset.fact }} AS fact
+            WHERE
+                fact.appid = article.appid
+                AND fact.msgid = article.msgid
+                AND fact.stat_date = day.calendar_date
+        ) AS own
     LEFT JOIN LATERAL (
         SELECT
             {% for metric in dataset.wholes %}
@@ -188,63 +195,38 @@ gap AS (
         ORDER BY fact.stat_date DESC
         LIMIT 1
     ) AS before ON TRUE
-    WHERE own.appid IS NULL OR NOT {{ follows }}
+    WHERE own.row_count = 0 OR NOT {{ follows }}
 ),
 
--- all that counts on a day; each part is grouped by itself, which is half the work
-counted AS (
-    {% for day in ["fact.stat_date", "fact.stat_date + 1"] %}
+-- all that counts on a day; Postgres looks through parts of the same types and without conditions
+signed AS (
+    {% for kind in ["row", "subtracted"] %}
     SELECT
-        account.appid,
-        account.name AS account_name,
-        {{ day }} AS calendar_date,
-        {{ loop.first | upper }} AS is_row,
-        {% if loop.first %}
-        count(*) FILTER (WHERE fact.stat_date >= fact.publication_date) AS articles_reported,
-        {% else %}
-        0 AS articles_reported,
-        {% endif %}
-        0 AS articles_lacking,
+        fact.appid,
+        fact.msgid,
+        fact.publication_date,
+        fact.stat_date,
         {% for metric in dataset.wholes %}
-        {% if day == "fact.stat_date" %}
-        CASE WHEN count(fact.{{ metric.name }}) > 0 THEN {{ added_up("fact", metric) }} END
-            AS {{ metric.name }},
-        {% else %}
-        {{ added_up("fact", metric, "-") }} AS {{ metric.name }},
-        {% endif %}
+        fact.{{ metric.name }},
         {% endfor %}
-        {{ has_headline }} AS is_whole
-    FROM weixin.dim_account AS account
-    INNER JOIN weixin.{{ dataset.fact }} AS fact
-        ON account.appid = fact.appid
-    WHERE {{ day }} < fact.publication_date + {{ dataset.window }}
-    GROUP BY account.appid, {{ day }}
+        fact.stat_date{{ " + 1" if kind == "subtracted" }} AS calendar_date,
+        {{ "1" if kind == "row" else "-1" }} AS sign,
+        {{ "2" if kind == "row" else "0" }} AS kind,
+        {{ "fact." ~ dataset.headline | join(" IS NOT NULL AND fact.") }} IS NOT NULL AS is_whole
+    FROM weixin.{{ dataset.fact }} AS fact
     UNION ALL
     {% endfor %}
     SELECT
-        gap.appid,
-        gap.account_name,
-        gap.calendar_date,
-        FALSE,
-        0,
-        count(*) FILTER (WHERE gap.is_lacking),
-        {% for metric in dataset.wholes %}
-        {{ added_up("gap", metric, "gap.sign * ") }},
-        {% endfor %}
-        NOT bool_or(gap.is_lacking OR gap.is_spanned)
-    FROM gap
-    GROUP BY gap.appid, gap.account_name, gap.calendar_date
-    UNION ALL
-    SELECT
         asked.appid,
-        asked.account_name,
-        calendar.calendar_date,
-        NULL,
-        0,
-        0,
+        NULL::text,
+        NULL::date,
+        NULL::date,
         {% for metric in dataset.wholes %}
-        NULL,
+        0::bigint,
         {% endfor %}
+        calendar.calendar_date,
+        0,
+        1,
         TRUE
     FROM asked
     INNER JOIN analytics.calendar
@@ -253,22 +235,39 @@ counted AS (
 
 summed AS (
     SELECT
-        counted.appid,
-        counted.account_name,
-        counted.calendar_date,
-        bool_or(counted.is_row) IS TRUE AS has_rows,
-        max(counted.articles_reported) AS articles_reported,
-        max(counted.articles_lacking) AS articles_lacking,
+        account.appid,
+        account.name AS account_name,
+        signed.calendar_date,
+        max(signed.kind) = 2 AS has_rows,
+        count(*) FILTER (WHERE signed.kind = 2 AND signed.stat_date >= signed.publication_date)
+            AS articles_reported,
         {% for metric in dataset.wholes %}
         CASE
-            WHEN count(counted.{{ metric.name }}) FILTER (WHERE counted.is_row) > 0
-                THEN sum(counted.{{ metric.name }})
+            WHEN count(signed.{{ metric.name }}) FILTER (WHERE signed.kind = 2) > 0
+                THEN {{ added_up("signed", metric) | indent(16) }}
         END AS {{ metric.name }},
         {% endfor %}
-        bool_and(counted.is_whole) AS is_whole
-    FROM counted
-    GROUP BY counted.appid, counted.account_name, counted.calendar_date
-    HAVING bool_or(counted.is_row IS NOT FALSE)
+        bool_and(signed.is_whole) AS is_whole
+    FROM weixin.dim_account AS account
+    INNER JOIN signed
+        ON account.appid = signed.appid
+    WHERE (signed.calendar_date < signed.publication_date + {{ dataset.window }}) IS NOT FALSE
+    GROUP BY account.appid, signed.calendar_date
+    HAVING max(signed.kind) > 0
+),
+
+lacking AS (
+    SELECT
+        gap.appid,
+        gap.account_name,
+        gap.calendar_date,
+        {% for metric in dataset.wholes %}
+        {{ added_up("gap", metric) | indent(8) }} AS {{ metric.name }},
+        {% endfor %}
+        count(*) FILTER (WHERE gap.is_lacking) AS articles,
+        bool_or(gap.is_lacking OR gap.is_spanned) AS spoils
+    FROM gap
+    GROUP BY gap.appid, gap.account_name, gap.calendar_date
 )
 
 SELECT
@@ -292,7 +291,13 @@ SELECT
 FROM (
     SELECT
         summed.*,
+        {% for metric in dataset.wholes %}
+        summed.{{ metric.name }} + coalesce(lacking.{{ metric.name }}, 0)
+            AS {{ metric.name }}_gained,
+        {% endfor %}
+        coalesce(lacking.articles, 0) AS articles_lacking,
         summed.is_whole
+        AND lacking.spoils IS NOT TRUE
         AND (
             SELECT count(*)
             FROM weixin.coverage AS pair
@@ -323,4 +328,9 @@ FROM (
                 )
         ) AS is_complete
     FROM summed
+    LEFT JOIN lacking
+        ON
+            summed.appid = lacking.appid
+            AND summed.account_name = lacking.account_name
+            AND summed.calendar_date = lacking.calendar_date
 ) AS day
