@@ -40,6 +40,8 @@ class Kind:
     """Whether it may concern a connection with all its accounts."""
     is_of_warehouse: bool = False
     """Whether the warehouse is at fault, not WeChat."""
+    is_of_run: bool = False
+    """Whether Airflow makes no run, or ends none."""
     is_of_one_statement: bool = False
     """Whether the warehouse refuses this statement only: other accounts can still be loaded."""
     is_retried: bool = False
@@ -65,6 +67,8 @@ _connection = partial(_stops, is_of_connection=True)
 _common = partial(Kind, is_common=True)
 _setup = partial(_common, is_of_warehouse=True, is_no_answer=True)
 _warehouse = partial(_setup, is_retried=True)
+_run = partial(Kind, is_of_run=True)
+_asks_nobody = partial(_common, is_retried=True, is_no_answer=True)
 _outage = partial(_account, is_retried=True, is_outage=True, is_no_answer=True)
 
 
@@ -75,6 +79,7 @@ class ProblemKind(StrEnum):
     is_of_account: bool
     is_of_connection: bool
     is_of_warehouse: bool
+    is_of_run: bool
     is_of_one_statement: bool
     is_retried: bool
     stops_account: bool
@@ -95,6 +100,11 @@ class ProblemKind(StrEnum):
     ENDPOINT_OFFLINE = _common("endpoint_offline")
     """A single one may be an accident, and does not stop the account; five in a row do."""
     CONFIGURATION = _connection("configuration")
+    CONNECTION_MISSING = _connection("connection_missing")
+    CONNECTION_FIELD = _connection("connection_field")
+    TICKET_MISSING = _connection("ticket_missing")
+    ACCOUNTS_LIST = _connection("accounts_list")
+    APPID_CHANGED = _connection("appid_changed")
     TOKEN_SERVICE_REFUSES = _connection("token_service_refuses")
     TOKEN_SERVICE_LACKS = _connection("token_service_lacks")
     NOT_AUTHORISED = _connection("not_authorised")
@@ -121,9 +131,19 @@ class ProblemKind(StrEnum):
     # runs, and what came
     PARAMETER = Kind("parameter", is_no_answer=True)
     PROGRAM = Kind("program", is_retried=True, is_no_answer=True)
-    NOT_ASKED = _common("not_asked", is_retried=True, is_no_answer=True)
-    RUN_LATE = Kind("run_late")
-    RUN_ENDED = _common("run_ended")
+    TASK_KILLED = Kind("task_killed", is_retried=True, is_no_answer=True)
+    NOT_ASKED = _asks_nobody("not_asked")
+    NOTHING_SET_UP = _asks_nobody("nothing_set_up")
+    NOTHING_COLLECTED = _asks_nobody("nothing_collected")
+    FIRST_RUN = _asks_nobody("first_run")
+    RUN_LATE = _run("run_late")
+    RUN_ENDED = _run("run_ended", is_common=True)
+    RUN_MISSING = _run("run_missing")
+    SCHEDULER_DOWN = _run("scheduler_down")
+    DAG_MISSING = _run("dag_missing")
+    DAG_PAUSED = _run("dag_paused")
+    DAG_LEFT_OUT = _run("dag_left_out")
+    UNTOLD = Kind("untold")
     DAYS_LOST = Kind("days_lost")
     UNKNOWN_METRIC = Kind("unknown_metric", is_warning=True, is_momentary=True)
     REJECTED = Kind("rejected", is_warning=True)
@@ -259,6 +279,13 @@ class Problem:
     to_change: str = ""
     """The Airflow connection that its cure is about, where that is not its own; not recorded."""
 
+    @classmethod
+    def of_kind(cls, kind: ProblemKind, cause: str = "", **more: Any) -> "Problem":
+        """A problem with the cure of its kind, and its cause if no other is given."""
+        _, its_cause, cure = row_of(kind).english
+        conn_id = more.get("to_change") or more.get("conn_id", "")
+        return cls(kind, cause or its_cause, filled(cure, conn_id, cause), **more)
+
     def __post_init__(self) -> None:
         """Hold texts that can be shown."""
         if self.conn_id and not self.appid:
@@ -325,7 +352,7 @@ def program_fault(log: logging.Logger, error: BaseException) -> Problem:
     log.info("::endgroup::")
     first_line, *_ = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
     cause = ": ".join(filter(None, [type(error).__name__, one_line(first_line)]))
-    return Problem(ProblemKind.PROGRAM, cause, row_of(ProblemKind.PROGRAM).english.cure)
+    return Problem.of_kind(ProblemKind.PROGRAM, cause)
 
 
 # ------------------------------------------------------------------------------------ the errors

@@ -59,7 +59,7 @@ def test_exit_code_0_and_1(daily: DailyDag, sandbox: Sandbox, capsys: pytest.Cap
         "1 of 1 accounts and datasets are in, the oldest up to 2026-11-23",
     )
     assert (collected[0], uncollected[0]) == (0, 1)
-    assert "trigger weixin_article_total_detail" in "".join(uncollected[1])
+    assert "trigger a DAG" in "".join(uncollected[1])
     assert (before_noon, after_noon[0]) == (0, 1)
     assert "2026-11-24" in "".join(after_noon[1])
     assert refused[0] == 1

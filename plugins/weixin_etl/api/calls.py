@@ -86,11 +86,10 @@ class AccountCalls:
         client, planned = self._open_client(self._planned), self._planned
         if client.account.appid != planned.appid:
             raise WeixinError(
-                ProblemKind.CONFIGURATION,
+                ProblemKind.APPID_CHANGED,
                 account=planned.name,
                 cause=f"the AppID of connection {planned.conn_id} was {planned.appid} when the run "
                 f"was planned and is {client.account.appid} now",
-                cure="clear the task refresh_access_token with its downstream tasks",
             )
         client.check_token()
         return client

@@ -20,7 +20,7 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.health import chinese
 from weixin_etl.health.incidents import STALE, TASKS, Incident
 from weixin_etl.health.troubles import Severity
-from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.problem import Problem
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
@@ -229,7 +229,7 @@ def _link(incident: Incident, here: Installation) -> str:
 
 def _what_is_well(problem: Problem, here: Installation) -> str:
     """What was seen when it was found to be over."""
-    if problem.kind in (ProblemKind.RUN_LATE, ProblemKind.RUN_ENDED):
+    if problem.kind.is_of_run:
         return here.says("a daily run has ended")
     if problem.appid is None and problem.subject in TASKS:
         return here.says("the task {task} works again", task=problem.subject)

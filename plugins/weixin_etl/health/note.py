@@ -116,9 +116,4 @@ def _ends(note: Note, incident: Incident) -> bool:
 
 def ended_by_airflow(task_id: str) -> Problem:
     """A failed task that left no word: it was killed, or ran longer than Airflow lets it."""
-    return Problem(
-        ProblemKind.PROGRAM,
-        cause=f"the task {task_id} was killed, or ended by Airflow",
-        cure=f"see the end of its log, then clear {task_id}",
-        subject=task_id,
-    )
+    return Problem.of_kind(ProblemKind.TASK_KILLED, subject=task_id)

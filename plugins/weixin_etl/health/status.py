@@ -144,11 +144,7 @@ def _untold(known: Sequence[Incident], alerts: str, now: datetime) -> list[Troub
     if not late:
         return []
     cause = f"{counted(len(late), 'message')} about incidents could not be delivered"
-    cure = (
-        f"correct the connection {alerts}: a warning in the log of the last run's check says what "
-        "is wrong; the next run delivers them"
-    )
-    problem = Problem(ProblemKind.CONFIGURATION, cause, cure, to_change=alerts)
+    problem = Problem.of_kind(ProblemKind.UNTOLD, cause, to_change=alerts)
     return [Trouble(problem, opened_at=min(late))]
 
 

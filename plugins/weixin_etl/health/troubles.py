@@ -255,7 +255,7 @@ def _reach(found: Trouble) -> int:
     problem = found.problem
     if problem.kind.is_of_warehouse:
         return 0
-    if problem.kind in (ProblemKind.RUN_LATE, ProblemKind.RUN_ENDED):
+    if problem.kind.is_of_run:
         return 1 if found.dataset is None else 2  # the scheduler; a DAG
     if problem.appid is None:
         return 3  # WeChat, a task of every account, a connection, several accounts
@@ -461,9 +461,7 @@ def _of_airflow(
 ) -> Iterator[Trouble]:
     """What keeps Airflow from making runs, or tasks from starting."""
     if not airflow.is_scheduler_alive:
-        cause = "Airflow's scheduler is not responding"
-        cure = "start the scheduler; until then no run is created"
-        yield Trouble(Problem(ProblemKind.RUN_LATE, cause, cure))
+        yield Trouble(Problem.of_kind(ProblemKind.SCHEDULER_DOWN))
     collected = {it.dataset.name for it in accounts if not it.days.is_retired}
     for dataset in datasets:
         dag = airflow.dags.get(dataset.name)
@@ -471,38 +469,27 @@ def _of_airflow(
             yield _ended_early(dataset, dag.last)
         if dataset.name in collected:
             if airflow.is_idle(dataset.name):
-                yield Trouble(_idle(dataset, dag), dataset.name, Severity.NOTE)
-            elif why := _why_no_run(dataset, dag, now):
+                idle = ProblemKind.DAG_PAUSED if dag else ProblemKind.DAG_LEFT_OUT
+                yield Trouble(Problem.of_kind(idle), dataset.name, Severity.NOTE)
+            elif problem := _why_no_run(dag, now):
                 due_at = dag.next_run_at if dag else None
-                problem = Problem(ProblemKind.RUN_LATE, *why)
                 yield Trouble(problem, dataset.name, opened_at=due_at)
 
 
 def _ended_early(dataset: Dataset, run: EndedRun) -> Trouble:
     """A run of which no `check` has said what is missing: it was killed, or a person ended it."""
     cause = f"the run {run.run_id} failed before its check could say what is missing"
-    cure = f"clear the failed tasks of {run.run_id}, or leave its days to the next daily run"
-    problem = Problem(ProblemKind.RUN_ENDED, cause, cure, subject=run.run_id)
+    problem = Problem.of_kind(ProblemKind.RUN_ENDED, cause, subject=run.run_id)
     return Trouble(problem, dataset.name, opened_at=run.ended_at)
 
 
-def _idle(dataset: Dataset, dag: DagState | None) -> Problem:
-    """What a person has decided."""
-    if dag:
-        cure = f"unpause {dataset.dag_id} if its figures are wanted again"
-        return Problem(ProblemKind.RUN_LATE, "the DAG is paused", cure)
-    cure = f"add {dataset.name} to ENDPOINTS if its figures are wanted again"
-    return Problem(ProblemKind.RUN_LATE, "the DAG file makes no such DAG", cure)
-
-
-def _why_no_run(dataset: Dataset, dag: DagState | None, now: datetime) -> tuple[str, str] | None:
-    """Why the dataset gets no run, and what to change."""
+def _why_no_run(dag: DagState | None, now: datetime) -> Problem | None:
+    """Why a dataset gets no run."""
     if dag is None:
-        cure = "see the DAG import errors on Airflow's start page; until then no run is created"
-        return f"Airflow does not know {dataset.dag_id}", cure
+        return Problem.of_kind(ProblemKind.DAG_MISSING)
     if dag.next_run_at and now - dag.next_run_at > OVERDUE:
-        cure = "check that the scheduler runs and that fewer than three runs of the DAG are active"
-        return f"the run of {clock.beijing_text(dag.next_run_at)} was not made", cure
+        cause = f"the run of {clock.beijing_text(dag.next_run_at)} was not made"
+        return Problem.of_kind(ProblemKind.RUN_MISSING, cause)
     return None
 
 
@@ -510,26 +497,15 @@ def nothing_collected(
     datasets: Sequence[Dataset], airflow: Airflow | None, now: datetime
 ) -> Trouble:
     """What to do first in an installation whose daily runs collect nothing yet."""
-    cause = "daily runs collect no account"
     dags = airflow.dags if airflow else {}
     awake = [it for it in datasets if it.name in dags and not dags[it.name].is_paused]
     due = [at for it in awake if (at := dags[it.name].next_run_at) and at > now]
     if due and clock.beijing_date(min(due)) == clock.beijing_date(now):
         first_at = clock.beijing_text(min(due), pattern="%H:%M")
-        cure = f"nothing to do: the first daily run is today at {first_at}"
-        return Trouble(Problem(ProblemKind.NOT_ASKED, cause, cure), severity=Severity.NOTE)
+        cause = f"the first daily run is today at {first_at}"
+        problem = Problem.of_kind(ProblemKind.FIRST_RUN, cause)
+        return Trouble(problem, severity=Severity.NOTE)
     if airflow and any(map(airflow.at_work, awake)):
-        cure = "wait for the run that is at work: its plan brings the accounts"
-    elif awake:
-        cure = (
-            f"trigger {awake[0].dag_id}, or wait for its next daily run (a run of an earlier "
-            "morning does not count); if one has run, none of the accounts in weixin_accounts "
-            "may be asked any more"
-        )
-    else:
-        first = [dataset.dag_id for dataset in datasets if not dataset.is_optional]
-        cure = (
-            "create a connection for an account (weixin_default, or those that the Variable "
-            f"weixin_accounts names), then unpause {' or '.join(first or ['a DAG'])}"
-        )
-    return Trouble(Problem(ProblemKind.NOT_ASKED, cause, cure))
+        return Trouble(Problem.of_kind(ProblemKind.FIRST_RUN, "a run is at work"))
+    kind = ProblemKind.NOTHING_COLLECTED if awake else ProblemKind.NOTHING_SET_UP
+    return Trouble(Problem.of_kind(kind))

@@ -238,7 +238,7 @@ def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire):
         f"春风: {cure} ({cause}) · 2026-11-17 to 2026-11-23 · weixin_wire",
     ]
     assert set(coverage(warehouse, "appid, ready_at, error_kind, error, cure")) == {
-        ("wx0000000000000001", None, "configuration", cause, cure)
+        ("wx0000000000000001", None, "appid_changed", cause, cure)
     }
     assert wire.asked == []
     assert contents(warehouse, ["raw_response"]) == {"raw_response": []}

@@ -376,7 +376,7 @@ def test_what_stops_all_speaks_for_days_that_nobody_asked_for(people: People) ->
     people.note(Note(run(2), at(2), {"plan": []}))
     people.morning(2, {"a": None, "b": None})
 
-    assert without == [ProblemKind.RUN_LATE]
+    assert without == [ProblemKind.SCHEDULER_DOWN]
     assert listed == [("program", "failure", 0)]
     assert people.titles == ["plan: program fault", "over: plan: program fault"]
 
@@ -628,7 +628,7 @@ def test_a_run_by_hand_in_a_paused_dag_is_shown_if_it_fails(people: People) -> N
     paused, by_hand = (Airflow(last(2, is_paused=True, is_by_hand=it)) for it in (False, True))
     of_yesterday = people.wrong(2, 10, by_hand)
     people.attempt(["b"], asked(1), at(2), **SECRET)
-    note = [("run_late", "note", 0)]
+    note = [("dag_paused", "note", 0)]
 
     assert (people.wrong(2, 10, paused), of_yesterday) == (note, note)
     assert people.wrong(2, 10, by_hand) == [("configuration", "failure", 8), *note]
@@ -636,7 +636,7 @@ def test_a_run_by_hand_in_a_paused_dag_is_shown_if_it_fails(people: People) -> N
 
 def test_a_dag_that_the_file_leaves_out_is_a_decision(people: People) -> None:
     """As long as Airflow knows another one of it."""
-    assert people.wrong(1, 13, Airflow({DETAIL.name: DagState()})) == [("run_late", "note", 0)]
+    assert people.wrong(1, 13, Airflow({DETAIL.name: DagState()})) == [("dag_left_out", "note", 0)]
 
 
 def test_an_endpoint_that_is_back_is_only_asked_for_again(people: People) -> None:
@@ -684,8 +684,8 @@ def test_what_keeps_runs_from_being_made(people: People) -> None:
     """No DAG, or a run that was not made: the worst first."""
     overdue = Airflow({DATASET.name: DagState(next_run_at=at(1, 8, 30))})
 
-    assert people.wrong(1, 10, Airflow({})) == [("run_late", "failure", 0)]
-    assert people.wrong(1, 10, overdue) == [("run_late", "failure", 0)]
+    assert people.wrong(1, 10, Airflow({})) == [("dag_missing", "failure", 0)]
+    assert people.wrong(1, 10, overdue) == [("run_missing", "failure", 0)]
 
 
 def test_that_no_account_is_collected_is_said(warehouse: Engine) -> None:
@@ -696,9 +696,9 @@ def test_that_no_account_is_collected_is_said(warehouse: Engine) -> None:
     awake, paused = Airflow({DATASET.name: DagState()}), Airflow({DATASET.name: DagState(True)})
 
     (trigger,), (create,) = people.now(0, 10, awake).open, people.now(0, 10, paused).open
-    assert trigger.problem.cure.startswith("trigger weixin_article_total, or wait")
-    assert create.problem.cure.endswith("then unpause weixin_article_total")
-    assert [it.problem.cure for it in waits.open] == [
-        "nothing to do: the first daily run is today at 08:30 Beijing time"
+    assert trigger.problem.kind is ProblemKind.NOTHING_COLLECTED
+    assert create.problem.kind is ProblemKind.NOTHING_SET_UP
+    assert [(it.problem.kind, it.problem.cause) for it in waits.open] == [
+        (ProblemKind.FIRST_RUN, "the first daily run is today at 08:30 Beijing time")
     ]
     assert waits.is_healthy

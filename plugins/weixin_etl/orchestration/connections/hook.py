@@ -141,10 +141,9 @@ def ticket(platform: Account) -> str:
     text = (Variable.get(platform.ticket_variable, default="") or "").strip()
     if not text:
         raise WeixinError(
-            ProblemKind.CONFIGURATION,
+            ProblemKind.TICKET_MISSING,
             account=str(platform),
-            cause="WeChat's component_verify_ticket is missing",
-            cure=f"let your receiver write it into the Airflow Variable {platform.ticket_variable}",
+            conn_id=platform.airflow_connection,
         )
     mask_secret(text)
     return text
@@ -152,12 +151,7 @@ def ticket(platform: Account) -> str:
 
 def _not_found(conn_id: str) -> WeixinError:
     """Airflow ignores a connection that it cannot read, as if there were none."""
-    return WeixinError(
-        ProblemKind.CONFIGURATION,
-        account=conn_id,
-        cause="Airflow has no such connection, or cannot read its JSON or URI",
-        cure=f"create {conn_id} with type {WeixinHook.conn_type}, or correct it",
-    )
+    return WeixinError(ProblemKind.CONNECTION_MISSING, account=conn_id, conn_id=conn_id)
 
 
 def _filled_in(connection: Connection, field: str, value: str | None) -> str:
@@ -224,7 +218,7 @@ def _private(connection: Connection, extra: _Extra, field: str, url: str) -> str
 
 def _unusable(connection: Connection, cause: str, cure: str) -> WeixinError:
     return WeixinError(
-        ProblemKind.CONFIGURATION, account=connection.conn_id, cause=cause, cure=cure
+        ProblemKind.CONNECTION_FIELD, account=connection.conn_id, cause=cause, cure=cure
     )
 
 

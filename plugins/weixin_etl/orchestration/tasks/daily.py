@@ -107,7 +107,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
 
 
 _UNSAID = {
-    *(ProblemKind.PROGRAM, ProblemKind.HELD_BACK),
+    *(ProblemKind.PROGRAM, ProblemKind.TASK_KILLED, ProblemKind.HELD_BACK),
     *(kind for kind in ProblemKind if kind.is_of_warehouse),
 }
 """The kinds of which coverage says nothing, as nothing was asked for or could be written."""
