@@ -60,12 +60,12 @@ def probe(
     [
         ("empty", "", (0, [f"{WORKS}.", "no answer lists an article"])),
         ("offline", "", (0, [f"{WORKS} with article_total_detail.", "errcode 47009"])),
-        ("offline", "--datasets article_total", (1, [f"{NOT_YET}use the successor's DAG "])),
+        ("offline", "--datasets article_total", (1, [f"{NOT_YET}unpause weixin_article_total_detail"])),
         ("delayed-text", "", (0, [f"{WORKS}.", "is_delay: not the newest figures", "(a text)"])),
         ("not-ready-code", BY_DETAIL, (0, [f"{WORKS}.", "errcode 61503"])),
         ("unauthorized", BY_DETAIL, (1, [f"{NOT_YET}verify the account, or"])),
-        ("ip", "", (1, [f"{NOT_YET}add 203.0.113.7 to the IP whitelist", "errcode 40164"])),
-        ("clock-skew", "", (1, [f"{NOT_YET}set this machine's clock", "✗ 2026-11-23 the clocks"])),
+        ("ip", "", (1, [f"{NOT_YET}add this machine's IP 203.0.113.7 to the", "errcode 40164"])),
+        ("token-call:clock-skew", "", (1, [f"{NOT_YET}set this machine's clock", "the clocks"])),
         ("odd-row", BY_DETAIL, (1, ["✗ keys of another type: detail_list.read_user (a text)"])),
         ("busy", "", (2, [f"{NOT_KNOWN}wait; if it persists, check the Base URL"])),
         ("daily-quota", BY_DETAIL, (2, [f"{NOT_KNOWN}trigger a new run on a later day"])),
@@ -138,7 +138,7 @@ def test_a_refused_entry_ends_no_other(
     assert code == 1
     assert "create weixin_none with type weixin" in said
     assert "a platform's tokens are kept in the warehouse, and there is no Airflow conn" in said
-    assert "unknown to the token service: HTTP 404" in said
+    assert "correct login or token_url in the connection weixin_service" in said
     assert f"{WORKS}." in said
     assert (alone, of_one.count(" token ")) == (0, 2)  # one is of what is announced
 

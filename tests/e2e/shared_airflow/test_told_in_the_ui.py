@@ -101,7 +101,7 @@ def test_every_refusal_says_what_to_change(stack: Stack) -> None:
     """
     refused = {f"t{code}": f"token-call:errcode:{code}" for code in TOKEN_CODES}
     refused |= {f"d{abs(code)}": f"errcode:{code}" for code in DATA_CODES}
-    refused |= {it: it for it in ("http-500", "cut-answer", "bad-json", "clock-skew")}
+    refused |= {it: it for it in ("http-500", "cut-answer", "bad-json")}
     accounts = {conn_id: stack.account(conn_id, name) for conn_id, name in refused.items()}
     nowhere = f"http://{machine.LOOPBACK}:{machine.choose_port()}"
     accounts["nobody_listens"] = stack.account("nobody_listens", host=nowhere)
