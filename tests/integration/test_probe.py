@@ -60,7 +60,11 @@ def probe(
     [
         ("empty", "", (0, [f"{WORKS}.", "no answer lists an article"])),
         ("offline", "", (0, [f"{WORKS} with article_total_detail.", "errcode 47009"])),
-        ("offline", "--datasets article_total", (1, [f"{NOT_YET}unpause weixin_article_total_detail"])),
+        (
+            "offline",
+            "--datasets article_total",
+            (1, [f"{NOT_YET}unpause weixin_article_total_detail"]),
+        ),
         ("delayed-text", "", (0, [f"{WORKS}.", "is_delay: not the newest figures", "(a text)"])),
         ("not-ready-code", BY_DETAIL, (0, [f"{WORKS}.", "errcode 61503"])),
         ("unauthorized", BY_DETAIL, (1, [f"{NOT_YET}verify the account, or"])),
