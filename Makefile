@@ -40,7 +40,7 @@ secrets: ## Generate the secrets for docker compose that .env lacks
 	@sh docker/secrets.sh
 
 check: lint ## Tell in half a minute what can be told without Postgres and Airflow
-	$(BIN)/pytest tests/unit/test_rules*.py tests/unit/test_parse*.py tests/unit/test_contract.py -n 2
+	$(BIN)/pytest tests/unit/test_rules*.py tests/unit/test_parse*.py tests/unit/test_contract.py -n 2 --hypothesis-profile check
 
 test: lint ## Tell whether everything works: style, types, SQL, and the tests on the embedded Postgres
 	$(BIN)/pytest --part newcomers -n 2 --dist loadfile

@@ -1,11 +1,11 @@
 """
 What a morning costs with many accounts: the daily run through Airflow's scheduler.
 
-    python benchmarks/accounts.py [--accounts 1 100 …] [--dataset NAME] [--latency SECONDS]
+    python benchmarks/accounts.py [--accounts 1 100 …] [--datasets NAME …] [--latency SECONDS]
 
 For each number of accounts it starts Airflow as `make up` does, in a folder of its own, and serves
 the sandbox itself. The accounts are connections in Airflow's database and the Variable
-`weixin_accounts`. Runs the DAG twice on the same day and prints for each run a row of a Markdown
+`weixin_accounts`. Runs each DAG twice on the same day and prints for each run a row of a Markdown
 table. The sandbox answers after 100 ms: take `--latency 0` with 10,000 accounts, so that our own
 cost shows. Fails unless a run is green and the fact holds what the sandbox serves. Not to be run
 over 08:30 or midnight in Beijing: another run would begin, or another day.
@@ -68,16 +68,16 @@ def main() -> None:
     """Measure each number of accounts in a fresh installation."""
     parser = argparse.ArgumentParser(description="Measure the daily run with many accounts.")
     parser.add_argument("--accounts", type=int, nargs="+", default=(1, 100, 1_000), metavar="N")
-    parser.add_argument("--dataset", default=ARTICLE_TOTAL.name, choices=DATASETS, metavar="NAME")
+    parser.add_argument("--datasets", nargs="+", default=[ARTICLE_TOTAL.name], choices=DATASETS)
     parser.add_argument("--latency", type=float, default=0.1, metavar="SECONDS")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    dataset = DATASETS[options.dataset]
     for count in options.accounts:
         with installation(count, options.latency) as installed:
-            installed.metadata(WAKE, dag_id=dataset.dag_id)
-            for number in (1, 2):
-                measure(installed, dataset, f"{number}. of the day")
+            for dataset in map(DATASETS.__getitem__, options.datasets):
+                installed.metadata(WAKE, dag_id=dataset.dag_id)
+                for number in (1, 2):
+                    measure(installed, dataset, f"{number}. of the day")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -48,15 +48,14 @@ class Taken(NamedTuple):
 @contextmanager
 def server(binaries: Path | None = None) -> Iterator[Server]:
     """A Postgres with its default settings, deleted at the end; without binaries the embedded."""
-    directory = Path(tempfile.mkdtemp(prefix="weixin-bench-"))
-    directory.chmod(0o755)
-    started = Server(directory / "server", binaries)
-    try:
-        started.start()
-        yield started
-    finally:
-        started.destroy()
-        directory.rmdir()
+    with tempfile.TemporaryDirectory(prefix="weixin-bench-") as directory:
+        Path(directory).chmod(0o755)
+        started = Server(Path(directory, "server"), binaries)
+        try:
+            started.start()
+            yield started
+        finally:
+            started.destroy()
 
 
 def hold(runs: Iterable[tuple[str, int]], *, rounds: int, postgres: Path | None) -> None:
@@ -67,18 +66,15 @@ def hold(runs: Iterable[tuple[str, int]], *, rounds: int, postgres: Path | None)
         print("| answers | load | by | seconds | × limit | rows/s | WAL MB | peak MB |")
         print("| --- | --- | --- | --: | --: | --: | --: | --: |")
         for shape, history in runs:
-            print_shape(measured(started, shape, history, rounds), shape, history)
-
-
-def print_shape(medians: Mapping[tuple[str, str], Taken], shape: str, history: int) -> None:
-    """The rows of a shape; seconds also in units of the limit's."""
-    title = f"{shape} beside {history:,} rows" if history else shape
-    for (load, program), taken in medians.items():
-        print(
-            f"| {title} | {load} | {program} | {taken.seconds:.3f} "
-            f"| {taken.seconds / medians[load, 'limit'].seconds:.2f} "
-            f"| {taken.rows / taken.seconds:,.0f} | {taken.wal_mb:.1f} | {taken.peak_mb:.0f} |"
-        )
+            medians = measured(started, shape, history, rounds)
+            title = f"{shape} beside {history:,} rows" if history else shape
+            for (load, program), taken in medians.items():
+                print(
+                    f"| {title} | {load} | {program} | {taken.seconds:.3f} "
+                    f"| {taken.seconds / medians[load, 'limit'].seconds:.2f} "
+                    f"| {taken.rows / taken.seconds:,.0f} "
+                    f"| {taken.wal_mb:.1f} | {taken.peak_mb:.0f} |"
+                )
 
 
 def measured(server: Server, shape: str, history: int, rounds: int) -> dict[tuple[str, str], Taken]:
@@ -87,14 +83,15 @@ def measured(server: Server, shape: str, history: int, rounds: int) -> dict[tupl
     with tempfile.TemporaryDirectory() as folder, templates(server, history):
         files = write(shape, Path(folder))
         for _, program in itertools.product(range(rounds), TABLES):
-            with copied(server, program) as database:
-                for load, path in files.items():
-                    taken[load, program].append(measure(server, database, program, path))
-                    compare(server, database, program, path)
-                    server.ask(database, "VACUUM (ANALYZE)")
+            server.ask("postgres", f'CREATE DATABASE round TEMPLATE "{program}" STRATEGY file_copy')
+            for load, path in files.items():
+                taken[load, program].append(measure(server, program, path))
+                compare(server, program, path)
+                server.ask("round", "VACUUM (ANALYZE)")
+            server.ask("postgres", "DROP DATABASE round")
     return {
-        case: Taken(*map(statistics.median, zip(*of_case, strict=True)))
-        for case, of_case in sorted(taken.items(), key=lambda it: [*files].index(it[0][0]))
+        (load, program): Taken(*map(statistics.median, zip(*taken[load, program], strict=True)))
+        for load, program in itertools.product(files, TABLES)
     }
 
 
@@ -111,52 +108,33 @@ def templates(server: Server, history: int) -> Iterator[None]:
         server.ask("postgres", f'DROP DATABASE "{program}"')
 
 
-@contextmanager
-def copied(server: Server, program: str) -> Iterator[str]:
-    """A database as its template."""
-    server.ask("postgres", f'CREATE DATABASE round TEMPLATE "{program}" STRATEGY file_copy')
-    yield "round"
-    server.ask("postgres", "DROP DATABASE round")
-
-
-def measure(server: Server, database: str, program: str, path: Path) -> Taken:
+def measure(server: Server, program: str, path: Path) -> Taken:
     """Load a file."""
-    server.ask(database, "CHECKPOINT")
-    before = server.ask(database, "SELECT pg_current_wal_lsn()")
-    figures = process(server, database, program, path)
-    wal = server.ask(database, f"SELECT pg_current_wal_lsn() - '{before}'")
+    server.ask("round", "CHECKPOINT")
+    before = server.ask("round", "SELECT pg_current_wal_lsn()")
+    figures = process(server, "round", program, path)
+    wal = server.ask("round", f"SELECT pg_current_wal_lsn() - '{before}'")
     return Taken(*map(float, (*figures, wal / 10**6)))
 
 
 def process(server: Server, database: str, program: str, path: Path) -> tuple[str, ...]:
     """Run the program; the figures of its line."""
-    done = subprocess.run(
-        [
-            *(sys.executable, str(HERE / f"{program}.py")),
-            *("--answers", str(path), "--url", server.libpq_url(database)),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    what = ("--answers", str(path), "--url", server.libpq_url(database))
+    command = [sys.executable, str(HERE / f"{program}.py"), *what]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found = LINE.search(done.stdout.rstrip())
     return found.groups() if found else ()
 
 
-def compare(server: Server, database: str, program: str, path: Path) -> None:
+def compare(server: Server, program: str, path: Path) -> None:
     """Exit unless the table holds exactly the rows of the file."""
-    with closing(psycopg2.connect(server.libpq_url(database))) as connection:
+    query = f"SELECT {', '.join(COLUMNS)} FROM {TABLES[program]} WHERE appid NOT LIKE '{HISTORY}%'"
+    with closing(psycopg2.connect(server.libpq_url("round"))) as connection:
         cursor = connection.cursor()
-        cursor.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM {TABLES[program]} WHERE appid NOT LIKE '{HISTORY}%'"
-        )
-        if sorted(map(str_row, cursor)) != sorted(map(str_row, rows(path))):
-            raise SystemExit(f"{program} did not load the rows of {path}")
-
-
-def str_row(row: tuple[object, ...]) -> tuple[str, ...]:
-    """A row that compares with one of JSON."""
-    return tuple(map(str, row))
+        cursor.execute(query)
+        stored, asked = (sorted(tuple(map(str, row)) for row in it) for it in (cursor, rows(path)))
+    if stored != asked:
+        raise SystemExit(f"{program} did not load the rows of {path}")
 
 
 def fill(table: str, count: int) -> str:

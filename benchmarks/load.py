@@ -14,7 +14,7 @@ import argparse
 import itertools
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -85,18 +85,18 @@ def prepare(answers: Path, url: str) -> Load:
     engine = warehouse.engine(url)
     engine.connect().close()
     file = answers.open("rb")
-    parts = [[*part] for part in _without_repeated_pairs(places(file))]
-    return lambda: sum(load_answers(engine, file.fileno(), part) for part in parts)
+    found = [*places(file)]
+    return lambda: load_answers(engine, file.fileno(), found)
 
 
-def load_answers(engine: Engine, file: int, part: list[Place]) -> int:
+def load_answers(engine: Engine, file: int, places: list[Place]) -> int:
     """Load answers of a file; how many rows they have."""
     run = Run("benchmark", DATASET, clock.beijing_date(clock.now()))
     settings = Settings()
     row_count = 0
     merging = load.Load(engine, run, ready_hour=settings.ready_hour)
     for fetched in extract(
-        _accounts(file, part),
+        _accounts(file, places),
         _ask,
         concurrency=settings.concurrency,
         most_bytes=settings.commit_bytes,
@@ -135,30 +135,13 @@ class Fetched(AccountCalls):
         return Answer(body, place.fetched_at, calls=1)
 
 
-def _without_repeated_pairs(places: Iterable[Place]) -> Iterator[Iterator[Place]]:
-    """The places in order, in parts none of which has two answers of a pair."""
-    seen: set[tuple[str, date]] = set()
-    part = 0
-
-    def part_of(place: Place) -> int:
-        nonlocal part
-        pair = place.appid, place.day
-        if pair in seen:
-            seen.clear()
-            part += 1
-        seen.add(pair)
-        return part
-
-    return (part_places for _, part_places in itertools.groupby(places, part_of))
-
-
 def _is_in_window(day: date, fetched_at: datetime) -> bool:
     return (clock.beijing_date(fetched_at) - day).days <= DATASET.window
 
 
-def _accounts(file: int, part: list[Place]) -> Iterator[Fetched]:
+def _accounts(file: int, places: list[Place]) -> Iterator[Fetched]:
     """The accounts of the places, one after the other."""
-    for appid, own in itertools.groupby(part, lambda place: place.appid):
+    for appid, own in itertools.groupby(places, lambda place: place.appid):
         yield Fetched(appid, file, {place.day: place for place in own})
 
 
