@@ -153,7 +153,7 @@ def installation(count: int, latency: float) -> Iterator[Installation]:
             installed = Installation(home, psutil.Process(up.pid), sandbox)
             # Airflow makes a run of each DAG as it starts; without an account these ask for nothing
             awake = sum(not it.is_optional for it in DATASETS.values())
-            wait_until(lambda: installed.metadata(ENDED).count == awake)
+            wait_until(lambda: installed.metadata(ENDED)[0] == awake)
             connect_accounts(installed, base_url)
             yield installed
         except BaseException:
