@@ -209,9 +209,8 @@ ROWS = _rows()
 """The first of a kind has what holds for all of it; an errcode's row has no title of its own."""
 _OF_KIND = {row.kind: row for row in reversed(ROWS)}
 _OF_ERRCODE = {(row.kind, code): row for row in ROWS for code in row.errcodes}
-KIND_OF_ERRCODE = {code: row.kind for row in reversed(ROWS) for code in row.errcodes}
+_KIND_OF_ERRCODE = {code: row.kind for row in reversed(ROWS) for code in row.errcodes}
 _KIND_OF_SQLSTATE = {state: row.kind for row in ROWS for state in row.sqlstates}
-TOKEN_CODES = frozenset(_OF_KIND[ProblemKind.TOKEN_REFUSED].errcodes)
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
 
@@ -224,7 +223,7 @@ def row_of(kind: ProblemKind, errcode: int | None = None) -> Row:
 
 def kind_of_errcode(errcode: int, *, is_token_call: bool) -> ProblemKind:
     """What an errcode stands for: on a token call 40001 means the secret, not the token."""
-    kind = KIND_OF_ERRCODE.get(errcode, ProblemKind.CALL_REFUSED)
+    kind = _KIND_OF_ERRCODE.get(errcode, ProblemKind.CALL_REFUSED)
     if is_token_call and kind is ProblemKind.TOKEN_REFUSED:
         is_known = (ProblemKind.CONFIGURATION, errcode) in _OF_ERRCODE
         return ProblemKind.CONFIGURATION if is_known else ProblemKind.CALL_REFUSED

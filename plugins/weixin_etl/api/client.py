@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated
 
@@ -18,8 +18,10 @@ from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
 
 TOKENS_A_CALL = 3
-QUOTA_SECONDS = 5
-"""A probe does without the answer, so it does not wait long for it."""
+_IN_SHORT = CallLimits(
+    connect_seconds=5, read_seconds=5, total_seconds=5, tries=1, minute_quota_wait_seconds=0
+)
+"""A probe does without the answer about a quota, so it does not wait long for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class WeixinClient:
         self.account = account
         limits = limits or CallLimits()
         self._caller = Caller(account, limits)
-        self._quota_caller = Caller(account, _in_short(limits))
+        self._quota_caller = Caller(account, _IN_SHORT)
         self._keeper = _keeper(account, ask_for_token or _own_token(account, self._caller))
 
     def check_token(self) -> None:
@@ -161,17 +163,6 @@ class _Quota(msgspec.Struct):
 
 class _QuotaAnswer(msgspec.Struct):
     quota: _Quota
-
-
-def _in_short(limits: CallLimits) -> CallLimits:
-    return replace(
-        limits,
-        connect_seconds=min(limits.connect_seconds, QUOTA_SECONDS),
-        read_seconds=min(limits.read_seconds, QUOTA_SECONDS),
-        total_seconds=min(limits.total_seconds, QUOTA_SECONDS),
-        tries=1,
-        minute_quota_wait_seconds=0,
-    )
 
 
 _keepers: dict[Account, TokenKeeper] = {}
