@@ -38,8 +38,9 @@ class Account:
     """One Official Account, as its Airflow connection describes it."""
 
     conn_id: str
-    """`<conn_id of the platform>/<appid>` for an account that has authorised a platform."""
+    """`<conn_id>/<appid>` for one of the accounts that a connection stands for."""
     appid: str
+    """A platform's own; empty for a token service that stands for all of its accounts."""
     secret: str = field(repr=False)
     """
     The AppSecret, or what the token service knows the connection by; empty where neither is needed.
@@ -61,13 +62,29 @@ class Account:
         """The Airflow Variable that its platform's ticket is written into."""
         return f"{self.airflow_connection}_ticket"
 
+    @property
+    def stands_for_many(self) -> bool:
+        """Whether it is a connection that stands for accounts, and none itself."""
+        return self.is_platform or not self.appid
+
+    def member(self, appid: str, name: str) -> "Account":
+        """One of the accounts that it stands for; without a name it goes by its AppID."""
+        return replace(
+            self,
+            conn_id=f"{self.conn_id}/{appid}",
+            appid=appid,
+            secret="" if self.is_platform else self.secret,
+            name=name or appid,
+            is_platform=False,
+        )
+
     def __str__(self) -> str:
         """What people call it, and which one it is."""
-        return self.name if self.name == self.appid else f"{self.name} ({self.appid})"
+        return self.name if self.appid in ("", self.name) else f"{self.name} ({self.appid})"
 
 
 def connection_of(conn_id: str) -> str:
-    """The Airflow connection behind an account's `conn_id`; the platform's when it has one."""
+    """The Airflow connection behind an account's `conn_id`."""
     platform, _, appid = conn_id.rpartition("/")
     return platform if platform and appid.startswith("wx") else conn_id
 

@@ -108,8 +108,7 @@ class ProblemKind(StrEnum):
     TOKEN_SERVICE_REFUSES = _connection("token_service_refuses")
     TOKEN_SERVICE_LACKS = _connection("token_service_lacks")
     NOT_AUTHORISED = _connection("not_authorised")
-    """Kept for accounts of a token service and those that WeChat still lists; else WITHDRAWN."""
-    WITHDRAWN = _stops("withdrawn", is_warning=True)
+    """Of an account that was listed when the run began."""
     PLATFORM = _connection("platform", is_no_answer=True)
     """Said of the platform, not of each account that needs its token."""
     ACCOUNT_BLOCKED = _stops("account_blocked")

@@ -58,7 +58,7 @@ class Answer:
     content_type: str = "text/plain"
 
 
-def to_bytes(body: Mapping[str, Json]) -> bytes:
+def to_bytes(body: Mapping[str, Json] | list[Json]) -> bytes:
     """Compact UTF-8 JSON; Chinese characters stay themselves."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -155,6 +155,10 @@ def token_service(wechat: WeChat, asked: Asked) -> Answer:
     asked.appid = asked.query.get("appid")
     if service.bearer is not None and asked.authorization != f"Bearer {service.bearer}":
         answer = Answer(to_bytes({"error": "the bearer token is wrong"}), errcode=None, status=401)
+    elif asked.appid is None:
+        accounts = wechat.accounts.values()
+        listed: list[Json] = [{"appid": it.appid, "name": it.name} for it in accounts]
+        answer = Answer(to_bytes(listed))
     elif asked.appid not in wechat.accounts:
         answer = Answer(to_bytes({"error": "there is no such appid"}), errcode=None, status=404)
     else:

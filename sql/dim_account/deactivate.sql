@@ -1,6 +1,5 @@
--- Accounts that are no longer in the list of those to collect: one row each that leaves now, and
--- whether it withdrew its authorisation of a platform. Those of connections that can't be used
--- stay.
+-- Accounts that are no longer in the list of those to collect: one row each that leaves now. Those
+-- of connections that can't be used stay.
 UPDATE weixin.dim_account AS account
 SET is_active = FALSE
 WHERE
@@ -11,12 +10,4 @@ WHERE
 RETURNING
     account.appid,
     account.name,
-    account.conn_id,
-    EXISTS (
-        SELECT
-        FROM weixin.platform_token
-        WHERE
-            platform_token.appid = account.appid
-            AND platform_token.withdrawn_at IS NOT NULL
-            AND account.conn_id ~ '/wx[^/]*$'
-    ) AS is_withdrawn
+    account.conn_id

@@ -320,24 +320,18 @@ CREATE TABLE weixin.platform_token (
     access_token text,
     expires_at timestamptz,
     refresh_token text,
-    renewed_at timestamptz,
     authorized_at timestamptz,
-    first_seen_at timestamptz NOT NULL,
-    withdrawn_at timestamptz,
     PRIMARY KEY (component_appid, appid)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE weixin.platform_token IS 'One row per account that has authorised a third-party platform, and one per platform: their tokens, which all workers share. Each is encrypted with Airflow''s Fernet key, and worth nothing without it';
 COMMENT ON COLUMN weixin.platform_token.component_appid IS 'The platform''s AppID: the login of its connection';
 COMMENT ON COLUMN weixin.platform_token.appid IS 'The account; the platform itself in the row of its own token';
-COMMENT ON COLUMN weixin.platform_token.name IS 'The account''s name at WeChat; null until known';
+COMMENT ON COLUMN weixin.platform_token.name IS 'The account''s name at WeChat when it was found; null until WeChat has said';
 COMMENT ON COLUMN weixin.platform_token.is_official_account IS 'Whether it has articles: false for mini programs and video accounts, null until WeChat has said';
-COMMENT ON COLUMN weixin.platform_token.access_token IS 'The token in force, encrypted; null before the first one, and after the authorisation was renewed or withdrawn';
+COMMENT ON COLUMN weixin.platform_token.access_token IS 'The token in force, encrypted; null before the first one, and after the authorisation was renewed';
 COMMENT ON COLUMN weixin.platform_token.expires_at IS 'When the token expires';
 COMMENT ON COLUMN weixin.platform_token.refresh_token IS 'The refresh token that the next token is requested with, encrypted; null in the row of a platform';
-COMMENT ON COLUMN weixin.platform_token.renewed_at IS 'When the token was given';
 COMMENT ON COLUMN weixin.platform_token.authorized_at IS 'When the account last authorised the platform, by WeChat''s list; null in the row of a platform';
-COMMENT ON COLUMN weixin.platform_token.first_seen_at IS 'When it was first found';
-COMMENT ON COLUMN weixin.platform_token.withdrawn_at IS 'When it was found that the account has withdrawn its authorisation; null while it has not';
 
 CREATE TABLE weixin.writer_lock (
     lock_name text PRIMARY KEY

@@ -1,6 +1,6 @@
 -- What accounts are, and what they are called.
 UPDATE weixin.platform_token AS known
-SET name = nullif(said.name, ''), is_official_account = said.is_official_account
+SET name = said.name, is_official_account = said.is_official_account
 FROM
     jsonb_to_recordset(cast(:accounts AS jsonb)) AS said (
         appid text, name text, is_official_account boolean

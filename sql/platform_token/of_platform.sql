@@ -1,10 +1,8 @@
--- The accounts that have ever authorised a platform.
+-- What accounts of a platform are, and what they are called, where WeChat has said so: one row
+-- each.
 SELECT
     appid,
-    coalesce(name, '') AS name,
-    authorized_at,
-    withdrawn_at,
+    name,
     is_official_account
 FROM weixin.platform_token
-WHERE component_appid = :component_appid AND appid != component_appid
-ORDER BY appid
+WHERE component_appid = :component_appid AND is_official_account IS NOT NULL

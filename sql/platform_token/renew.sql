@@ -3,6 +3,5 @@ UPDATE weixin.platform_token
 SET
     access_token = :access_token,
     refresh_token = :refresh_token,
-    expires_at = clock_timestamp() + :expires_in * interval '1 second',
-    renewed_at = clock_timestamp()
+    expires_at = clock_timestamp() + :expires_in * interval '1 second'
 WHERE component_appid = :component_appid AND appid = :appid

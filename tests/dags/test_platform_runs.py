@@ -9,7 +9,7 @@ from platform_runs import ACTIVE, component_calls, conn_ids
 from sqlalchemy import Engine
 
 from weixin_etl.cli import main
-from weixin_sandbox import Sandbox, Scenario
+from weixin_sandbox import Account, Sandbox, Scenario
 
 
 def test_two_mornings_of_a_platform(
@@ -74,11 +74,7 @@ def test_tokens_are_not_asked_for_in_vain(platform: PlatformDag, sandbox: Sandbo
 def test_a_new_account_starts_with_its_window(
     platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
 ):
-    """
-    The morning after it authorised the platform, which the log says once.
-
-    No later morning asks for its days before that.
-    """
+    """The morning after it authorised the platform; no later one asks for days before that."""
     platform.authorize(1)
     platform.dag.run()
     new = platform.authorize(2)
@@ -87,10 +83,33 @@ def test_a_new_account_starts_with_its_window(
     later = platform.dag.on(2)
 
     assert (outcome.state, later.state) == ("success", "success")
-    appids = ", ".join(account.appid for account in new)
-    assert outcome.log.count(f"authorised by 2 new accounts: {appids}") == 1
     assert "号2: 7 calls; 2026-11-18 to 2026-11-24\n" in outcome.log
-    assert "new account" not in later.log
     days = november(18, 19, 20, 21, 22, 23, 24, 25)
     of_new = {key for key in loaded(warehouse) if key[0] in {it.appid for it in new}}
     assert of_new == truth(sandbox, new, days, date(2026, 11, 26)).keys()
+
+
+def test_a_token_service_stands_for_all_of_its_accounts(
+    platform: PlatformDag, sandbox: Sandbox, sandbox_url: str, warehouse: Engine
+):
+    """By one connection without a login: an account that the service adds is found by a run."""
+    accounts = [Account(f"wx{n:016x}", "", f"号{n}") for n in (1, 2)]
+    sandbox.accounts.update({it.appid: it for it in accounts[:1]})
+    service = Account("", "", "company")
+    extra = {"token_url": f"{sandbox_url}/token-service"}
+    platform.dag.connect(service, sandbox_url, "company", extra=extra)
+    platform.dag.collect(["company"])
+
+    first = platform.dag.run()
+    sandbox.accounts[accounts[1].appid] = accounts[1]
+    second = platform.dag.on(1)
+
+    assert (first.state, second.state) == ("success", "success")
+    assert rows(warehouse, ACTIVE) == [(f"company/{it.appid}",) for it in accounts]
+    days = november(17, 18, 19, 20, 21, 22, 23, 24)
+    of_first, of_second = accounts[:1], accounts[1:]
+    assert loaded(warehouse).keys() == (
+        truth(sandbox, of_first, days, date(2026, 11, 25)).keys()
+        | truth(sandbox, of_second, days[1:], date(2026, 11, 25)).keys()
+    )
+    assert component_calls(sandbox) == {}

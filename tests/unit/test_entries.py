@@ -1,56 +1,39 @@
 """The list of accounts: what its entries stand for, and what a form may call an account."""
 
-import json
-from collections.abc import Mapping
-
 import pytest
 
-from weixin_etl.accounts.entries import AccountList, Listed, accounts_of, nearest_first
-from weixin_etl.accounts.platform import Discovery
+from weixin_etl.accounts.entries import (
+    ListedAccount,
+    entries_of,
+    listed,
+    wanted_of,
+)
 from weixin_etl.model import Account, ParameterError
 from weixin_etl.problem import ProblemKind, WeixinError
 
 OWN = Account("own", "wx1", "secret", "春风")
 ONE, TWO = (Account(f"agency/wx{n}", f"wx{n}", "", f"号{n}") for n in (1, 2))
-GONE = Account("agency/wx3", "wx3", "", "号3")
-WITHDRAWN = WeixinError(ProblemKind.WITHDRAWN).problem(GONE)
-BUSY = WeixinError(ProblemKind.UNREACHABLE, account="agency")
-AGENCY = Discovery([ONE, TWO], {"wx3": WITHDRAWN}, frozenset({"wx4"}))
-
-
-def listed(*entries: str, agency: Account | Discovery | WeixinError = AGENCY) -> Listed:
-    """What the entries stand for."""
-    missing = WeixinError(
-        ProblemKind.CONFIGURATION, account="missing", cause="it is missing", cure="create it"
-    )
-    found: Mapping[str, Account | Discovery | WeixinError] = {
-        "own": OWN,
-        "agency": agency,
-        "missing": missing,
-    }
-    return accounts_of(AccountList.read(json.dumps(entries)), found, "have one authorised")
-
-
-def conn_ids(listed: Listed) -> list[list[str]]:
-    """Of each account, the entries that name it."""
-    return [[*it.conn_ids] for it in listed.accounts if it.described]
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("own", "is not a JSON list of connection ids; write it like"),
-        ("[]", "names no account; write it like"),
-        ('["-agency/wx1"]', "names no account; write it like"),
-        ('["agency", "-agency"]', "-agency is no account of a platform; write -<connection"),
-    ],
+MISSING = WeixinError(
+    ProblemKind.CONFIGURATION, account="missing", cause="it is missing", cure="create it"
 )
-def test_a_list_that_names_nobody_is_refused(text: str, sentence: str) -> None:
-    """Else a slip of the pen would end the collection of a whole platform."""
-    with pytest.raises(ParameterError) as refused:
-        AccountList.read(text)
+BUSY = WeixinError(ProblemKind.UNREACHABLE, account="agency")
+FOUND = {"own": [OWN], "agency": [ONE, TWO], "missing": MISSING, "empty": []}
 
-    assert sentence in str(refused.value)
+
+def accounts_of(*entries: str, **found: object) -> list[ListedAccount]:
+    return listed(entries, FOUND | found)  # type: ignore[operator]
+
+
+def names(accounts: list[ListedAccount]) -> list[str]:
+    """What people call them; an entry that stands for none by its id."""
+    return [it.described[0].name if it.described else it.conn_ids[0] for it in accounts]
+
+
+@pytest.mark.parametrize("text", ["own", "[]", '{"own": 1}', "[1]"])
+def test_a_list_that_names_nobody_is_refused(text: str) -> None:
+    """The sentence shows how to write it."""
+    with pytest.raises(ParameterError, match=r'write it like \["weixin_default"\]'):
+        entries_of(text)
 
 
 @pytest.mark.parametrize(
@@ -60,62 +43,32 @@ def test_a_list_that_names_nobody_is_refused(text: str, sentence: str) -> None:
         (["agency"], [["agency/wx1"], ["agency/wx2"]]),
         (["agency/wx2"], [["agency/wx2"]]),
         (["agency", "agency/wx2"], [["agency/wx1"], ["agency/wx2"]]),
-        (["agency", "-agency/wx1"], [["agency/wx2"]]),
         (["own", "agency"], [["own", "agency/wx1"], ["agency/wx2"]]),
         (["agency", "own"], [["agency/wx1", "own"], ["agency/wx2"]]),
     ],
 )
 def test_an_entry_stands_for_accounts(entries: list[str], found: list[list[str]]) -> None:
-    """A connection for one, a platform for all of its own; each account is there once."""
-    assert conn_ids(listed(*entries)) == found
+    """A connection for itself or for all of its accounts; each account is there once."""
+    assert [[*it.conn_ids] for it in accounts_of(*entries)] == found
 
 
 @pytest.mark.parametrize(
-    ("entries", "agency", "line"),
+    ("entry", "line"),
     [
-        (["missing"], AGENCY, "missing: create it (it is missing)"),
-        (["agency/wx4"], AGENCY, "take it out of weixin_accounts (it is no Official Account)"),
-        (["agency/wx9"], AGENCY, "have it authorised, or take it out of weixin_accounts (it does"),
-        (["agency"], Discovery(), "agency: have one authorised (no Official Account is known"),
-        (
-            ["agency", "-agency/wx1"],
-            Discovery([ONE]),
-            "agency: leave fewer out in weixin_accounts (all of its accounts are left out)",
-        ),
+        ("missing", "missing: create it (it is missing)"),
+        ("missing/wx9", "missing: create it (it is missing)"),
+        ("agency/wx9", "agency/wx9: have it authorised"),
+        ("own/wx1", "own/wx1: have it authorised"),
+        ("empty", "empty: have it authorised"),
     ],
 )
-def test_an_entry_that_stands_for_no_account_says_why(
-    entries: list[str], agency: Discovery, line: str
-) -> None:
-    """It is told as the problem of the entry."""
-    (unusable,) = listed(*entries, agency=agency).accounts
+def test_an_entry_that_stands_for_no_account_says_why(entry: str, line: str) -> None:
+    """It is told as the problem of the entry; a connection's once, whatever is listed of it."""
+    (unusable,) = accounts_of(entry, entry.replace("wx9", "wx8"))[:1]
 
     assert unusable.configured().appid is None
-    assert line in str(unusable.problem)
-
-
-@pytest.mark.parametrize(
-    ("agency", "cure"),
-    [
-        (Discovery([ONE], problem=BUSY), "wait; if it persists"),
-        (
-            WeixinError(
-                ProblemKind.CONFIGURATION, account="agency", cause="none", cure="create it"
-            ),
-            "create it",
-        ),
-        (Account("agency", "wxc", "secret", "号"), "set mode to platform"),
-    ],
-)
-def test_a_problem_of_a_platform_is_told_once(
-    agency: Account | Discovery | WeixinError, cure: str
-) -> None:
-    """However many of its accounts are listed."""
-    found = listed("agency/wx1", "agency/wx9", agency=agency)
-
-    (platform,) = [it for it in found.accounts if it.may_have_more]
-    assert str(platform.problem).startswith(f"agency: {cure}")
-    assert conn_ids(found) == ([["agency/wx1"]] if isinstance(agency, Discovery) else [])
+    assert str(unusable.configured().problem).startswith(line)
+    assert len(accounts_of("missing/wx8", "missing/wx9", "missing")) == 1
 
 
 @pytest.mark.parametrize(
@@ -132,48 +85,28 @@ def test_a_problem_of_a_platform_is_told_once(
 def test_a_run_is_limited_by_any_name_of_an_account(
     wanted: list[str], collected: list[str]
 ) -> None:
-    """By its connection, its AppID, what people call it, or the platform's connection."""
-    found = listed("own", "agency")
-    found.require(wanted)
+    """By its connection, its AppID, what people call it, or the connection of many."""
+    assert names(wanted_of(accounts_of("own", "agency"), wanted)) == collected
 
-    names = [it.described[0].name for it in found.accounts if found.is_wanted(it, wanted)]
-    assert names == collected
+
+def test_a_run_for_an_account_that_is_not_collected_is_refused() -> None:
+    """Else it would be green without a figure; the nearest names come first."""
+    said = "no account wx9; there are wx2, wx1, own and 6 more"
+    with pytest.raises(ParameterError, match=said):
+        wanted_of(accounts_of("own", "agency"), ["own", "wx9"])
 
 
 @pytest.mark.parametrize(
-    ("wanted", "sentence"),
+    ("wanted", "collected"),
     [
-        (
-            "wx9",
-            "no account wx9; there are 号2 (agency/wx2, wx2), 春风 (own",
-        ),
-        ("wx3", "wx3 no longer authorises agency; have it authorised again, or leave it out"),
+        (["wx9"], ["agency"]),
+        (["agency/wx9"], ["agency"]),
+        (["agency"], ["agency"]),
+        (["own"], ["春风"]),
     ],
 )
-def test_a_run_for_an_account_that_is_not_collected_is_refused(wanted: str, sentence: str) -> None:
-    """Else it would be green without a figure."""
-    with pytest.raises(ParameterError) as refused:
-        listed("own", "agency").require([wanted])
-
-    assert sentence in str(refused.value)
-
-
-@pytest.mark.parametrize("wanted", ["wx9", "agency/wx9", "agency"])
-def test_a_platform_without_its_list_may_have_the_account(wanted: str) -> None:
-    """So the run is not refused, and says what is wrong with the platform; `own` does not wait."""
-    found = listed("own", "agency", agency=Discovery(problem=BUSY))
-    found.require([wanted])
-
-    assert {it.conn_ids[0]: found.is_wanted(it, [wanted]) for it in found.accounts} == {
-        "agency": True,
-        "own": False,
-    }
-    assert [it.conn_ids[0] for it in found.accounts if found.is_wanted(it, ["own"])] == ["own"]
-
-
-def test_the_nearest_names_come_first() -> None:
-    """By any of an account's names; of many, three and how many more there are."""
-    names = {f"号{number} (a{number})": [f"号{number}", f"a{number}"] for number in range(5)}
-
-    assert nearest_first("A3", names) == ["号3 (a3)", "号0 (a0)", "号1 (a1)", "2 more"]
-    assert nearest_first("号4", names)[0] == "号4 (a4)"
+def test_a_connection_that_cannot_be_used_may_have_the_account(
+    wanted: list[str], collected: list[str]
+) -> None:
+    """So the run is not refused, and says what is wrong with it; `own` does not wait."""
+    assert names(wanted_of(accounts_of("own", "agency", agency=BUSY), wanted)) == collected

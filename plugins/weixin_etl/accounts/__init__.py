@@ -1,1 +1,1 @@
-"""Who is collected: the entries of the list, and a platform's accounts and tokens."""
+"""Who is collected: the list's entries, and a third-party platform's accounts with their tokens."""

@@ -127,9 +127,7 @@ class WeixinClient:
         """
         Post; a refused token is replaced, but none is used twice nor more than three.
 
-        So is one for which WeChat says that the platform is not authorised: where the next token
-        is from, it is known whether that is so. A token service is asked once more only: it, not
-        WeChat, has a stale token then.
+        A token service is asked once more only: it, not WeChat, has a stale token then.
         """
         token = self._keeper.token()
         most = 2 if self.account.token_url else TOKENS_A_CALL
@@ -138,7 +136,7 @@ class WeixinClient:
             try:
                 return post(token)
             except WeixinError as error:
-                if error.kind not in (ProblemKind.TOKEN_REFUSED, ProblemKind.NOT_AUTHORISED):
+                if error.kind is not ProblemKind.TOKEN_REFUSED:
                     raise
                 refused.add(token)
                 if len(refused) < most:
@@ -148,8 +146,7 @@ class WeixinClient:
 
     def _refused(self, error: WeixinError) -> WeixinError:
         """Of a token service's token, as its fault."""
-        is_stale = self.account.token_url and error.kind is ProblemKind.TOKEN_REFUSED
-        return error.said_as(ProblemKind.TOKEN_STALE) if is_stale else error
+        return error.said_as(ProblemKind.TOKEN_STALE) if self.account.token_url else error
 
 
 QUOTA_PATH = "/cgi-bin/openapi/quota/get"

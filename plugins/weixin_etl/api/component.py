@@ -7,7 +7,6 @@ and "ticket-token".
 
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -19,24 +18,12 @@ from weixin_etl.api.threads import convert
 from weixin_etl.api.token import Seconds, Token, TokenText
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
-from weixin_etl.text import counted, one_line
+from weixin_etl.text import one_line
 
 log = logging.getLogger(__name__)
 
 ACCOUNTS_A_PAGE = 500
-_PATH = "/cgi-bin/component/"
-_TOKEN = "component_access_token"  # noqa: S105 # a parameter's name
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Renewed:
-    """An account's new token, and the refresh token that the next one is asked for with."""
-
-    token: Token
-    refresh_token: str = field(repr=False)
-
-
 _RefreshToken = Annotated[str, Meta(pattern=r"^[!-~]*\Z")] | None
 """May be empty or missing."""
 
@@ -46,25 +33,9 @@ class Authorization:
     """An account that has authorised the platform, by WeChat's list."""
 
     authorizer_appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
-    auth_time: Annotated[float, Meta(ge=0, lt=1 << 33)]
-    """When it last did so, in seconds of Unix time: milliseconds are beyond the limit."""
+    auth_time: Annotated[float, Meta(ge=0, lt=1 << 33)] = 0
+    """When it last did so, in seconds of Unix time; 0 where it can't be read."""
     refresh_token: _RefreshToken = field(default=None, repr=False)
-
-    @property
-    def authorized_at(self) -> datetime:
-        return datetime.fromtimestamp(self.auth_time, tz=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of the list of authorisations."""
-
-    total: int
-    """Entries on all pages."""
-    entries: int
-    """Entries on this page."""
-    authorizations: list[Authorization]
-    """The entries that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,94 +46,82 @@ class AccountInfo:
     """What its readers call it; may be empty."""
     is_official_account: bool
     """Whether it has articles: mini programs and video accounts authorise platforms as well."""
-    refresh_token: str = field(repr=False)
-    """The one now in force; may be empty."""
 
 
 class Component:
-    """Speaks for a platform; may be used by several threads at once. Its errors hold no secret."""
+    """
+    Speaks for a platform; may be used by several threads at once.
+
+    Each call raises `WeixinError` where WeChat gives no usable answer; it holds no secret.
+    """
 
     def __init__(self, account: Account, limits: CallLimits) -> None:
         self.account = account
         self._limits = limits
 
     def component_token(self, ticket: str) -> Token:
-        """
-        A new token of the platform, for its newest `component_verify_ticket`.
-
-        Raises:
-            WeixinError: WeChat gives none.
-        """
-        payload = {
-            "component_appid": self.account.appid,
-            "component_appsecret": self.account.secret,
-            "component_verify_ticket": ticket,
-        }
-        call = Call(f"{_PATH}api_component_token", payload, secrets=(ticket,))
+        """A new token of the platform, for its newest `component_verify_ticket`."""
+        payload = {"component_appsecret": self.account.secret, "component_verify_ticket": ticket}
+        call = self._call("api_component_token", payload, None, ticket)
         answer = self._post(self.account, call, _ComponentToken)
         return Token(answer.component_access_token, answer.expires_in)
 
-    def renewed(self, component_token: str, account: Account, refresh_token: str) -> Renewed:
-        """
-        A new token of an account. The refresh token that comes with it must be kept.
-
-        Raises:
-            WeixinError: WeChat gives none.
-        """
-        payload = {
-            "component_appid": self.account.appid,
-            "authorizer_appid": account.appid,
-            "authorizer_refresh_token": refresh_token,
-        }
+    def renewed(
+        self, component_token: str, account: Account, refresh_token: str
+    ) -> tuple[Token, str]:
+        """A new token of an account, and the refresh token that the next one is asked for with."""
+        payload = {"authorizer_appid": account.appid, "authorizer_refresh_token": refresh_token}
         call = self._call("api_authorizer_token", payload, component_token, refresh_token)
         answer = self._post(account, call, _AuthorizerToken)
-        return Renewed(
-            Token(answer.authorizer_access_token, answer.expires_in),
-            answer.authorizer_refresh_token or refresh_token,
-        )
+        token = Token(answer.authorizer_access_token, answer.expires_in)
+        return token, answer.authorizer_refresh_token or refresh_token
 
-    def authorizations(self, component_token: str, offset: int) -> Page:
-        """
-        At most 500 of the accounts that have authorised the platform, after the first `offset`.
-
-        Raises:
-            WeixinError: WeChat gives no list.
-        """
-        payload = {
-            "component_appid": self.account.appid,
-            "offset": offset,
-            "count": ACCOUNTS_A_PAGE,
-        }
-        call = self._call("api_get_authorizer_list", payload, component_token)
-        answer = self._post(self.account, call, _List)
-        readable = [it for entry in answer.entries if (it := _authorization(entry))]
-        if unreadable := len(answer.entries) - len(readable):
-            log.warning(
-                "%s: its list has %s",
-                self.account,
-                counted(unreadable, "unreadable item"),
+    def authorizations(self, component_token: str) -> list[Authorization]:
+        """All accounts that authorise the platform now; an error if some are missing."""
+        found: dict[str, Authorization | None] = {}
+        total, offset = 1, 0
+        while offset < total:
+            page = self._page(component_token, offset)
+            known = len(found)
+            found |= {_appid(entry): _authorization(entry) for entry in page.entries}
+            total, offset = page.total_count, offset + len(page.entries)
+            if len(found) == known:  # without news, it would have no end
+                break
+        if len(found) < total:
+            raise WeixinError(
+                ProblemKind.UNREACHABLE,
+                f"it has {len(found)} of {total} accounts",
+                account=str(self.account),
+                cause="WeChat's list of its accounts is not whole",
+                cure="clear refresh_access_token, which reads it again",
             )
-        return Page(answer.total_count, len(answer.entries), readable)
+        return [it for it in found.values() if it]
 
-    def info(self, component_token: str, account: Account) -> AccountInfo:
-        """
-        What an account is, what it is called, and its refresh token.
+    def _page(self, component_token: str, offset: int) -> "_List":
+        payload = {"offset": offset, "count": ACCOUNTS_A_PAGE}
+        call = self._call("api_get_authorizer_list", payload, component_token)
+        return self._post(self.account, call, _List)
 
-        Raises:
-            WeixinError: WeChat does not say.
-        """
-        payload = {"component_appid": self.account.appid, "authorizer_appid": account.appid}
+    def info(self, component_token: str, account: Account) -> tuple[AccountInfo, str]:
+        """What an account is, and its refresh token now in force, which may be empty."""
+        payload = {"authorizer_appid": account.appid}
         call = self._call("api_get_authorizer_info", payload, component_token)
         answer = self._post(account, call, _Info)
         info = answer.authorizer_info
-        return AccountInfo(
-            one_line(info.nick_name or ""),
-            not (info.mini_program_info or info.channels_info),
+        is_official_account = not (info.mini_program_info or info.channels_info)
+        return (
+            AccountInfo(one_line(info.nick_name or ""), is_official_account),
             answer.authorization_info.authorizer_refresh_token or "",
         )
 
-    def _call(self, name: str, payload: dict[str, Any], token: str, *secrets: str) -> Call:
-        return Call(f"{_PATH}{name}", payload, token, token_name=_TOKEN, secrets=secrets)
+    def _call(self, name: str, payload: dict[str, Any], token: str | None, *secrets: str) -> Call:
+        return Call(
+            f"/cgi-bin/component/{name}",
+            {"component_appid": self.account.appid, **payload},
+            token,
+            token_name="component_access_token",  # noqa: S106 # a parameter's name
+            secrets=secrets,
+        )
 
     def _post(self, account: Account, call: Call, form: type[T]) -> T:
         """The answer of a call about an account, in the form the documentation shows."""
@@ -179,12 +138,19 @@ class Component:
         raise WeixinError(ProblemKind.UNREACHABLE, why, account=str(account))
 
 
+def _appid(entry: Any) -> str:
+    return str(entry.get("authorizer_appid") if isinstance(entry, dict) else entry)
+
+
 def _authorization(entry: Any) -> Authorization | None:
-    """An entry of the list; None when it cannot be read."""
-    try:
-        return convert(entry, Authorization)
-    except ValueError:
-        return None
+    """An entry of the list, by its AppID alone if the rest is odd; None without one."""
+    for said in (entry, {"authorizer_appid": _appid(entry)}):
+        try:
+            return convert(said, Authorization)
+        except ValueError:
+            continue
+    log.warning("an item of the list of accounts has no AppID")
+    return None
 
 
 class _ComponentToken(msgspec.Struct):

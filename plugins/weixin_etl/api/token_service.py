@@ -1,39 +1,74 @@
 """A company's own server that owns every token, as WeChat advises: it is asked, never WeChat."""
 
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
 import requests
+from msgspec import Meta
 
 from weixin_etl.api.envelope import errcode_and_errmsg
-from weixin_etl.api.http import Caller
+from weixin_etl.api.http import Caller, CallLimits
+from weixin_etl.api.threads import convert
 from weixin_etl.api.token import Token, read_token
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.text import one_line
 
 _PASSES = (requests.codes.request_timeout, requests.codes.too_many_requests)
 
 
+class _Listed(msgspec.Struct):
+    appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
+    name: str = ""
+
+
+def accounts(service: Account, limits: CallLimits) -> list[Account]:
+    """
+    The accounts of a token service: `GET <token_url>`, answered `[{"appid", "name"}]`.
+
+    Raises:
+        WeixinError: the service gives no usable answer, or refuses who asks.
+    """
+    body = _asked(service, Caller(service, limits), {})
+    try:
+        listed = convert(msgspec.json.decode(body), list[_Listed])
+    except (ValueError, RecursionError):
+        said = "HTTP 200 without a list of accounts with appid and name"
+        raise _error(ProblemKind.TOKEN_SERVICE, service, said) from None
+    return [service.member(it.appid, one_line(it.name)) for it in listed]
+
+
 def ask(account: Account, caller: Caller) -> Token:
     """
-    The token that the account's token service gives.
+    The token of an account: `GET <token_url>?appid=…`, answered `{"access_token", "expires_in"}`.
 
-    `GET <token_url>?appid=…`, with the account's secret as bearer token when it has one, answered
-    `{"access_token", "expires_in"}`, in seconds.
+    The connection's password is sent as bearer token, if it has one.
 
     Raises:
         WeixinError: the service gives no usable answer, or refuses the account or who asks.
     """
+    body = _asked(account, caller, {"appid": account.appid})
+    token = read_token(body)
+    if token is None:
+        said = f"HTTP 200 without access_token and expires_in{_but_errcode(body)}"
+        raise _error(ProblemKind.TOKEN_SERVICE, account, said)
+    return token
+
+
+def _asked(account: Account, caller: Caller, parameters: Mapping[str, str]) -> bytes:
+    """What the service answers with HTTP 200."""
     try:
-        status, body = caller.get(account.token_url, {"appid": account.appid}, account.secret)
+        status, body = caller.get(account.token_url, parameters, account.secret)
     except WeixinError as error:
         raise _error(ProblemKind.TOKEN_SERVICE, account, error.detail) from None
     if status >= requests.codes.multiple_choices and status not in _PASSES:
         refuses = status in (requests.codes.unauthorized, requests.codes.forbidden)
         kind = ProblemKind.TOKEN_SERVICE_REFUSES if refuses else ProblemKind.TOKEN_SERVICE_LACKS
         raise _error(kind, account, f"HTTP {status}")
-    token = read_token(body) if status == requests.codes.ok else None
-    if token is None:
-        said = f"HTTP {status} without access_token and expires_in{_but_errcode(body)}"
-        raise _error(ProblemKind.TOKEN_SERVICE, account, said)
-    return token
+    if status != requests.codes.ok:
+        raise _error(ProblemKind.TOKEN_SERVICE, account, f"HTTP {status}{_but_errcode(body)}")
+    return body
 
 
 def _error(kind: ProblemKind, account: Account, said: str) -> WeixinError:

@@ -108,9 +108,9 @@ def changes(
 
 
 def _is_end_told(incident: Incident, collected: Collection[str]) -> bool:
-    """Whether it is news: of what was only to know it is not, unless its account is back."""
-    appid, kind = incident.problem.appid, incident.problem.kind
-    is_only_to_know = incident.severity is Severity.WARNING and kind is not ProblemKind.WITHDRAWN
+    """Whether it is news: not of what was only to know, nor of who is not collected any more."""
+    appid = incident.problem.appid
+    is_only_to_know = incident.severity is Severity.WARNING
     return not is_only_to_know and (appid is None or appid in collected)
 
 

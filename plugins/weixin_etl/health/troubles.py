@@ -79,15 +79,14 @@ def identity(problem: Problem) -> str:
     """
     What is told apart: the kind, where one act ends it for all accounts; else the account.
 
-    What keeps a whole account from being asked is one, whatever its kind; that its owner withdrew
-    is what became of a refusal.
+    What keeps a whole account from being asked is one, whatever its kind.
     """
     kind, whose = problem.kind, problem.appid or problem.subject or ""
     if kind is ProblemKind.CALL_REFUSED:
         return f"{kind} {problem.errcode}"
     if kind.is_common:
         return str(kind)
-    is_whole = kind.is_of_account and (not kind.is_warning or kind is ProblemKind.WITHDRAWN)
+    is_whole = kind.is_of_account and not kind.is_warning
     return whose if is_whole else f"{kind} {whose}".strip()
 
 

@@ -73,15 +73,12 @@ class Outcome:
         """
         Whether a planned pair makes the run red: not in, or given up by an attempt since the plan.
 
-        Two refusals since the plan are excused: a probe that found its endpoint still retired, and
-        an account that has withdrawn its authorisation, unless the run names that account.
+        A refusal since the plan is excused: of a probe that found its endpoint still retired.
         """
         if self.is_in(account, pair):
             return rules.is_given_up_since(pair, account.planned_at)
         if not pair.is_attempted_since(account.planned_at):
             return True
-        if pair.error_kind == ProblemKind.WITHDRAWN:
-            return not {account.appid, account.conn_id}.isdisjoint(self.run.accounts)
         return not (account.is_probe and pair.error_code == rules.OFFLINE)
 
     def problems(self) -> list[Problem]:

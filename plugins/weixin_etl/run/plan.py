@@ -128,9 +128,7 @@ class _Planning:
             log.warning("no longer collected: %s", few_names(names))
         why = "no longer collected: no entry of weixin_accounts leads to its AppID"
         cure = "give it a connection of its own in weixin_accounts if you want its figures"
-        who = (
-            ConfiguredAccount(it.conn_id, it.appid, it.name) for it in gone if not it.is_withdrawn
-        )
+        who = (ConfiguredAccount(it.conn_id, it.appid, it.name) for it in gone)
         return [problem_of(account, ProblemKind.NOT_COLLECTED, why, cure) for account in who]
 
     def due(self) -> tuple[Batch, list[Problem]]:

@@ -30,7 +30,7 @@ DATA_CODES = sorted(
     {code for code, kind in CODES.items() if kind is not ProblemKind.CONFIGURATION} - {61503}
     | {48001, 61502, 41001}
 )
-"""Whose refusal makes a run red; a withdrawn authorisation does not."""
+"""Whose refusal makes a run red."""
 FAULTS = {state.ljust(5, "0"): row for row in ROWS for state in row.sqlstates}
 """A whole SQLSTATE for each that has advice."""
 

@@ -1,12 +1,14 @@
 """A company's token service: asked instead of WeChat, and never led to ask WeChat itself."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from secrecy import shown_by_error
 from wire import LIMITS, Reply, Wire, refuses, says
 
+from weixin_etl.api import token_service
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import Account
@@ -97,6 +99,47 @@ def test_its_refusal_says_what_to_change(
         make(**changed).check_token()
     assert cure in str(refused.value)
     assert BEARER not in shown_by_error(refused.value)
+
+
+@pytest.fixture
+def service(sandbox_url: str) -> Account:
+    """A connection without a login: it stands for all accounts of the service."""
+    url = f"{sandbox_url}{SERVICE}"
+    return Account("company", "", BEARER, "company", sandbox_url, token_url=url)
+
+
+def test_a_connection_without_a_login_stands_for_all_its_accounts(
+    sandbox: Sandbox, service: Account
+) -> None:
+    """`GET` without an AppID lists them; each gets its token from the same service."""
+    (account,) = token_service.accounts(service, LIMITS)
+
+    assert (account.conn_id, account.name) == (
+        f"company/{DEFAULT_ACCOUNT.appid}",
+        DEFAULT_ACCOUNT.name,
+    )
+    assert isinstance(WeixinClient(account, LIMITS).datacube(ARTICLE_TOTAL, DAY), Answer)
+    assert [(call.path, call.appid) for call in sandbox.calls[:2]] == [
+        (SERVICE, None),
+        (SERVICE, DEFAULT_ACCOUNT.appid),
+    ]
+
+
+def test_who_may_not_ask_gets_no_list(service: Account) -> None:
+    """As for a token: the password is to be corrected."""
+    with pytest.raises(WeixinError, match="correct the password in the connection company"):
+        token_service.accounts(replace(service, secret="another"), LIMITS)
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[1]", b'[{"name": "n"}]', b'[{"appid": "gh_1"}]', b'[{"appid": "wx1\n"}]']
+)
+def test_a_list_that_is_none_is_no_empty_one(wire: Wire, body: bytes) -> None:
+    """Else all of its accounts would be collected no longer."""
+    wire.on_data = says(body)
+    url = f"{wire.account.base_url}/tokens"
+    with pytest.raises(WeixinError, match="list of accounts with appid and name"):
+        token_service.accounts(replace(wire.account, appid="", token_url=url), LIMITS)
 
 
 USELESS = b'{"access_token": "it", "expires_in": 7200}'

@@ -260,13 +260,18 @@ def connect(monkeypatch: pytest.MonkeyPatch, account: Account) -> WeixinHook:
     return WeixinHook(limits=LIMITS)
 
 
-def test_a_platform_has_no_figures_of_its_own(monkeypatch: pytest.MonkeyPatch):
-    """Whoever asks for its client is told how its accounts are called."""
-    monkeypatch.setenv(VARIABLE, json.dumps(IS_JSON | {"extra": {"mode": "platform"}}))
-    with pytest.raises(WeixinError) as caught:
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"extra": {"mode": "platform"}},
+        {"extra": {"token_url": "https://a.example/token"}, "login": ""},
+    ],
+)
+def test_a_connection_that_stands_for_many_has_no_figures(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, object]
+):
+    """A platform's, and a token service's without a login."""
+    monkeypatch.setenv(VARIABLE, json.dumps(IS_JSON | fields))
+    assert WeixinHook().account().stands_for_many
+    with pytest.raises(WeixinError, match="it stands for several accounts"):
         WeixinHook().get_conn()
-
-    assert str(caught.value) == (
-        "weixin_default: collect its accounts by weixin_default/<appid> in weixin_accounts "
-        "(it is a third-party platform, not an account)"
-    )

@@ -85,7 +85,7 @@ def _work(order: Order, answers: Connection) -> None:
     platform = Platform(
         the_platform(order.base_url), warehouse, Cipher(order.keys), lambda: order.ticket, HASTE
     )
-    account = platform.client(order.appid, "").account
+    account = platform.account.member(order.appid, "")
     if order.together:
         order.together.wait(PATIENCE_SECONDS)
     if order.dies_at:

@@ -13,7 +13,7 @@ from support import rows
 
 from weixin_etl.accounts import tokens
 from weixin_etl.accounts.platform import Platform
-from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.problem import WeixinError
 from weixin_sandbox import Account, Call, Sandbox, Scenario
 
 APPID = "wx0000000000000001"
@@ -29,7 +29,7 @@ def platform(sandbox: Sandbox, open_platform: OpenPlatform) -> Platform:
     """A platform that one account has authorised, and that has found it."""
     sandbox.component.authorize(Account(APPID, name="号"))
     platform = open_platform()
-    assert [it.appid for it in platform.discover(4).accounts] == [APPID]
+    assert [it.appid for it in platform.accounts(4)] == [APPID]
     return platform
 
 
@@ -44,7 +44,7 @@ def order(
 
 def token(platform: Platform, refused: str = "") -> str:
     """The account's token as a new process gets it."""
-    return platform.token(platform.client(APPID, "").account, refused).value
+    return platform.token(platform.account.member(APPID, ""), refused).value
 
 
 def is_good(sandbox: Sandbox, token: str) -> bool:
@@ -147,43 +147,15 @@ def test_an_account_whose_refresh_token_is_lost_for_good_is_named(
     assert "have the account authorised again" in str(refused.value)
 
 
-def test_one_list_is_enough_for_all_accounts_that_have_withdrawn(
-    sandbox: Sandbox, platform: Platform, asked: Asked
-) -> None:
-    """Thousands may fail in the same minute; none of them is among the accounts afterwards."""
-    appids = [f"wx{number:016x}" for number in range(2, 6)]
-    for appid in appids:
-        sandbox.component.authorize(Account(appid))
-    platform.discover(4)
-    for appid in appids:
-        sandbox.component.withdraw(appid)
-    before = asked(LIST)
-    for appid in appids:
-        with pytest.raises(WeixinError):
-            platform.token(platform.client(appid, "").account)
-    assert asked(LIST) == before + 1
-    found = platform.known()
-    assert ([it.appid for it in found.accounts], list(found.withdrawn)) == ([APPID], appids)
-
-
-@pytest.mark.parametrize("trouble", ["list-call:http-500", "not whole", "lists it"])
-def test_an_account_counts_as_withdrawn_only_by_a_whole_list(
-    sandbox: Sandbox, platform: Platform, monkeypatch: pytest.MonkeyPatch, trouble: str
-) -> None:
-    """Else WeChat's word of one call would end its collection behind green runs."""
-    of_before = sandbox.component.page(0, 500)
+def test_an_account_that_withdrew_gets_no_token(sandbox: Sandbox, platform: Platform) -> None:
+    """WeChat says so of it alone; what is stored of it is no token any more."""
+    first = token(platform)
     sandbox.component.withdraw(APPID)
-    match trouble:
-        case "not whole":
-            monkeypatch.setattr(sandbox.component, "page", lambda *_: (2, []))
-        case "lists it":
-            monkeypatch.setattr(sandbox.component, "page", lambda *_: of_before)
-        case _:
-            sandbox.scenarios.append(Scenario(trouble))
+
     with pytest.raises(WeixinError) as refused:
-        token(platform)
-    assert (refused.value.errcode, refused.value.kind) == (61003, ProblemKind.NOT_AUTHORISED)
-    assert [it.appid for it in platform.known().accounts] == [APPID]
+        token(platform, refused=first)
+
+    assert refused.value.errcode == 61003
 
 
 def test_a_row_that_stays_locked_is_the_trouble_of_its_account(
@@ -237,7 +209,7 @@ def test_what_can_not_be_opened_costs_a_renewal(
 
     with warehouse.begin() as connection:
         connection.exec_driver_sql("UPDATE weixin.platform_token SET access_token = 'é'")
-    platform.discover(4)
+    platform.accounts(4)
     assert is_good(sandbox, token(platform))
 
 
@@ -250,8 +222,8 @@ def test_a_token_opens_in_its_own_row_alone(
     """Whoever copies another account's tokens into a row gets neither used, and it is said."""
     other = "wx0000000000000002"
     sandbox.component.authorize(Account(other))
-    platform.discover(4)
-    platform.token(platform.client(other, "").account)
+    platform.accounts(4)
+    platform.token(platform.account.member(other, ""))
     token(platform)
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
@@ -261,9 +233,4 @@ def test_a_token_opens_in_its_own_row_alone(
         )
 
     assert is_good(sandbox, token(platform))
-    assert caplog.messages[-1:] == [
-        "wx0000000000000001: a token is encrypted with another key, or for another account: "
-        "it is renewed; if this is said again, [core] fernet_key differs between machines, or "
-        "somebody copies tokens between the rows of weixin.platform_token: find out who may write "
-        "there"
-    ]
+    assert "wx0000000000000001: a token is encrypted with another key, or for" in caplog.text

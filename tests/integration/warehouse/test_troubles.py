@@ -648,19 +648,6 @@ def test_an_endpoint_that_is_back_is_only_asked_for_again(people: People) -> Non
     assert people.wrong(2) == [("not_asked", "retrying", 1)]
 
 
-def test_a_refusal_that_becomes_a_withdrawal_is_not_over(people: People) -> None:
-    """It is told as what it is now, and once it is over."""
-    gone = Problem(ProblemKind.WITHDRAWN, "withdrawn", "authorise it", "号a", "a")
-    people.morning(1, {"a": SECRET, "b": None})
-    people.note(Note(run(2), at(2), {"refresh_access_token": [gone]}))
-    people.morning(2, {"b": None})
-    people.note(Note(run(3), at(3), {"refresh_access_token": []}))
-    people.morning(3, {"a": None, "b": None})
-
-    withdrawn = "号a: authorisation withdrawn"
-    assert people.titles == ["号a refused", withdrawn, f"over: {withdrawn}"]
-
-
 def test_a_final_day_that_could_not_be_asked_again_is_not_mended_by_the_next_run(
     people: People,
 ) -> None:

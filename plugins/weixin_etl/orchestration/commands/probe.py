@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from weixin_etl.accounts.entries import ListedAccount
-from weixin_etl.accounts.platform import Platform
+from weixin_etl.accounts.entries import ListedAccount, wanted_of
 from weixin_etl.api.threads import thread_pool
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, ParameterError
@@ -49,19 +48,13 @@ def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
 class _Clients(Clients):
     """Without a warehouse only a platform's accounts can't be asked: it holds their tokens."""
 
-    def platform(self, account: Account) -> Platform:
-        """
-        The platform that a connection describes.
-
-        Raises:
-            WeixinError: also if there is no warehouse.
-        """
+    def accounts(self, conn_id: str, concurrency: int) -> Sequence[Account]:
         try:
-            return super().platform(account)
+            return super().accounts(conn_id, concurrency)
         except WarehouseError as error:
             cause = f"a platform's tokens are kept in the warehouse, and {error.cause}"
             raise WeixinError(
-                ProblemKind.CONFIGURATION, account=str(account), cause=cause, cure=error.cure
+                ProblemKind.CONFIGURATION, account=conn_id, cause=cause, cure=error.cure
             ) from None
 
 
@@ -72,8 +65,7 @@ def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str
     concurrency = in_force.pipeline.concurrency
     clients = _Clients(replace(in_force, call_limits=once))
     with Console(stderr=True).status("asking WeChat"), thread_pool(concurrency) as pool:
-        listed = discover(clients, concurrency, accounts)
-        wanted = [it for it in listed.accounts if listed.is_wanted(it, accounts)]
+        wanted = wanted_of(discover(clients, concurrency), accounts)
         if not any(it.described for it in wanted):
             raise ParameterError("\n".join(str(it.error) for it in wanted if it.error))
         Console().print(_announced(len(wanted), datasets), highlight=False, markup=False)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 
@@ -11,23 +10,17 @@ from airflow.sdk import Variable
 
 from weixin_etl.accounts.entries import (
     ACCOUNTS_VARIABLE,
-    AccountList,
-    Listed,
     ListedAccount,
-    accounts_of,
-    no_platform,
+    entries_of,
+    listed,
+    wanted_of,
 )
-from weixin_etl.accounts.platform import Discovery, Platform
+from weixin_etl.accounts.platform import Platform
 from weixin_etl.accounts.tokens import Cipher
+from weixin_etl.api import token_service
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.threads import thread_pool
-from weixin_etl.model import (
-    Account,
-    ConfiguredAccount,
-    PlannedAccount,
-    Run,
-    connection_of,
-)
+from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run, connection_of
 from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import TaskSettings
@@ -40,89 +33,64 @@ log = logging.getLogger(__name__)
 _IF_UNSET = '["weixin_default"]'
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """What `refresh_access_tokens` found."""
-
-    accounts: list[ConfiguredAccount]
-    withdrawn: list[Problem]
-    """Accounts that are no longer asked, since they withdrew their authorisation of a platform."""
-    errors: list[WeixinError]
-    """Why platforms that the run collects may have further accounts."""
-
-
-def refresh_access_tokens(run: Run, settings: TaskSettings) -> Refreshed:
+def refresh_access_tokens(
+    run: Run, settings: TaskSettings, *, is_last_try: bool
+) -> list[ConfiguredAccount]:
     """
     Ask for the token of each account of the run, a few at once.
-
-    A platform's accounts are those that authorise it now, by WeChat's list.
 
     Of several connections of one account, the first that gets a token is used. A refused account is
     reported, not raised: the others go on, and its days will fail one by one.
 
     Raises:
-        ParameterError: the run is limited to accounts that are not configured, or have withdrawn.
-        WeixinError: of the kind CLOCK: nothing may be asked.
+        ParameterError: the run is limited to accounts that are not configured.
+        WeixinError: of the kind CLOCK, nothing may be asked; or, but on the last try, a
+            connection's accounts may be found by another one.
     """
     concurrency = settings.pipeline.concurrency
     clients = Clients(settings)
-    listed = discover(clients, concurrency, run.accounts)
-    wanted: list[ListedAccount] = []
-    others: list[ListedAccount] = []
-    for it in listed.accounts:
-        (wanted if listed.is_wanted(it, run.accounts) else others).append(it)
-    accounts = [
-        *_asked(wanted, clients, concurrency),
-        *(it.configured(is_wanted=False) for it in others),
-    ]
-    _log_tokens([account for account in accounts if account.is_wanted])
-    collected = {account.appid for account in accounts}  # maybe by a connection of its own
-    withdrawn = [it for it in listed.withdrawn.values() if it and it.appid not in collected]
-    for problem in withdrawn:
-        log_problem(log, problem)
-    errors = [it.error for it in wanted if it.error and it.may_have_more]
-    return Refreshed(accounts, withdrawn, errors)
+    every = discover(clients, concurrency)
+    wanted = wanted_of(every, run.accounts)
+    passing = [it.error for it in wanted if it.error and it.error.kind.is_retried]
+    if passing and not is_last_try:
+        raise passing[0]
+    accounts = _asked(wanted, clients, concurrency)
+    _log_tokens(accounts)
+    return accounts + [it.configured(is_wanted=False) for it in every if it not in wanted]
 
 
-def discover(clients: "Clients", concurrency: int, wanted: Collection[str]) -> Listed:
+def discover(clients: "Clients", concurrency: int) -> list[ListedAccount]:
     """
-    What the list of accounts stands for now; of a platform, those that authorise it.
+    What the list of accounts stands for now.
 
     Raises:
-        ParameterError: one that is `wanted` is not among them; or the list can't be used.
+        ParameterError: the list can't be used.
         WeixinError: of the kind CLOCK.
     """
-    listed = AccountList.read(Variable.get(ACCOUNTS_VARIABLE, default=_IF_UNSET))
-    conn_ids = dict.fromkeys(map(connection_of, listed.entries))
-    found = {conn_id: _described(clients, conn_id, concurrency) for conn_id in conn_ids}
-    accounts = accounts_of(listed, found, "have one authorised: the next run finds it")
-    for it in accounts.accounts:
+    entries = entries_of(Variable.get(ACCOUNTS_VARIABLE, default=_IF_UNSET))
+    conn_ids = dict.fromkeys(map(connection_of, entries))
+    found = {conn_id: _accounts_of(clients, conn_id, concurrency) for conn_id in conn_ids}
+    accounts = listed(entries, found)
+    for it in accounts:
         for conn_id in it.conn_ids[1:]:
             log.warning("%s is the same account as %s", conn_id, it.conn_ids[0])
-    accounts.require(wanted)
     return accounts
 
 
-def _described(
+def _accounts_of(
     clients: "Clients", conn_id: str, concurrency: int
-) -> Account | Discovery | WeixinError:
-    """The account of a connection; of a platform its accounts; or why it can't be used."""
+) -> Sequence[Account] | WeixinError:
+    """The accounts that a connection stands for, or why it can't be used."""
     try:
-        account = WeixinHook(conn_id).account()
-    except WeixinError as error:
-        return error
-    if not account.is_platform:
-        return account
-    try:
-        return clients.platform(account).discover(concurrency)
+        return clients.accounts(conn_id, concurrency)
     except WeixinError as error:
         if error.kind is ProblemKind.CLOCK:
             raise
-        return Discovery(problem=error)
+        return error
 
 
 def _asked(
-    wanted: Sequence[ListedAccount], clients: "Clients", concurrency: int
+    wanted: Collection[ListedAccount], clients: "Clients", concurrency: int
 ) -> list[ConfiguredAccount]:
     """The accounts, each with what it was answered when it was asked for its token."""
     with thread_pool(concurrency) as pool:
@@ -137,30 +105,29 @@ class Clients:
     """
     The clients of accounts, for one task; may be used by several threads at once.
 
-    A platform's connection is looked up once, not once for each of its accounts.
+    A connection that stands for many accounts is looked up once, not once for each of them.
     """
 
     def __init__(self, settings: TaskSettings) -> None:
         self._limits = settings.call_limits
+        self._of_many: dict[str, Account] = {}
         self._platforms: dict[str, Platform] = {}
         self._opening = Lock()
 
-    def platform(self, account: Account) -> Platform:
+    def accounts(self, conn_id: str, concurrency: int) -> Sequence[Account]:
         """
-        The platform that a connection describes, with its tokens in the warehouse.
+        The accounts that a connection stands for now: itself, or those that are listed.
 
         Raises:
-            WeixinError: it is none, or Airflow has no key to encrypt its tokens with.
-            WarehouseError: the warehouse does not answer, or is not migrated.
+            WeixinError: it can't be used, or there is no list.
+            WarehouseError: it is a platform, and the warehouse does not answer.
         """
-        if not account.is_platform:
-            raise no_platform(account)
-        cipher = _cipher(account)
-        warehouse = open_warehouse()
-        require_migrated(warehouse)
-        platform = Platform(account, warehouse, cipher, partial(ticket, account), self._limits)
-        self._platforms[account.conn_id] = platform
-        return platform
+        account = WeixinHook(conn_id).account()
+        if account.is_platform:
+            return self._platform(account).accounts(concurrency)
+        if account.stands_for_many:
+            return token_service.accounts(account, self._limits)
+        return [account]
 
     def open(self, planned: PlannedAccount) -> WeixinClient:
         """
@@ -173,14 +140,27 @@ class Clients:
         if conn_id == planned.conn_id:
             return WeixinHook(conn_id, self._limits).get_conn()
         with self._opening:
-            platform = self._platforms.get(conn_id) or self.platform(WeixinHook(conn_id).account())
-        return platform.client(planned.appid, planned.name)
+            many = self._of_many.get(conn_id) or WeixinHook(conn_id).account()
+            self._of_many[conn_id] = many
+            if many.is_platform:
+                self._platform(many)
+        return self.of(many.member(planned.appid, planned.name))
 
     def of(self, account: Account) -> WeixinClient:
         """The client of an account that has been looked up."""
         if platform := self._platforms.get(connection_of(account.conn_id)):
-            return platform.client(account.appid, account.name)
+            return platform.client(account)
         return WeixinClient(account, self._limits)
+
+    def _platform(self, account: Account) -> Platform:
+        """The platform that a connection describes, with its tokens in the warehouse."""
+        if account.conn_id not in self._platforms:
+            cipher, warehouse = _cipher(account), open_warehouse()
+            require_migrated(warehouse)
+            self._platforms[account.conn_id] = Platform(
+                account, warehouse, cipher, partial(ticket, account), self._limits
+            )
+        return self._platforms[account.conn_id]
 
 
 def _cipher(account: Account) -> Cipher:

@@ -11,12 +11,13 @@ from airflow.sdk.log import mask_secret
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
+from weixin_etl.api import token_service
 from weixin_etl.api.client import WeixinClient, ask_for_token
 from weixin_etl.api.component import Component
 from weixin_etl.api.http import CallLimits
 from weixin_etl.model import DEFAULT_BASE_URL, Account
 from weixin_etl.problem import ProblemKind, WeixinError
-from weixin_etl.text import one_line
+from weixin_etl.text import counted, one_line
 
 tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
 """While the button *Test* is served: the connection's id. Airflow hands the hook a random one."""
@@ -50,12 +51,13 @@ _EXTRA = msgspec.json.Decoder(_Extra)
 
 class WeixinHook(BaseHook):
     """
-    A WeChat Official Account, or a third-party platform with the accounts authorised to it.
+    A WeChat Official Account, or a platform or a token service with all of its accounts.
 
     login = AppID, password = AppSecret, host = base URL, extra `name` = what people call it, extra
     `allow_http` = whether secret and token may travel unencrypted to another machine. Extra `mode`
     = `platform`: AppID and AppSecret are the platform's. Extra `token_url` = the token service that
-    owns the account's token, which is asked with the password, if there is one.
+    owns the account's token, or without a login those of all its accounts; it is asked with the
+    password, if there is one.
     """
 
     conn_name_attr = "weixin_conn_id"
@@ -83,9 +85,11 @@ class WeixinHook(BaseHook):
         except AirflowNotFoundException:
             raise _not_found(conn_id) from None
         connection.conn_id = conn_id
-        appid = _filled_in(connection, "login (AppID)", connection.login)
         extra = _extra(connection)
         token_url = extra.token_url and _private(connection, extra, "token_url", extra.token_url)
+        appid = (connection.login or "").strip()
+        if appid or not token_url:
+            appid = _filled_in(connection, "login (AppID)", connection.login)
         secret = connection.password or ""
         if secret or not token_url:
             secret = _filled_in(connection, "password (AppSecret)", secret)
@@ -104,25 +108,28 @@ class WeixinHook(BaseHook):
         A client for the account.
 
         Raises:
-            WeixinError: as `account`, or it is a platform, which has no figures of its own.
+            WeixinError: as `account`, or it stands for accounts and has no figures itself.
         """
         account = self.account()
-        if account.is_platform:
+        if account.stands_for_many:
             raise WeixinError(
                 ProblemKind.CONFIGURATION,
                 account=account.conn_id,
-                cause="it is a third-party platform, not an account",
-                cure=f"collect its accounts by {account.conn_id}/<appid> in weixin_accounts",
+                cause="it stands for several accounts, and is none itself",
+                cure="clear the task refresh_access_token with its downstream tasks",
             )
         return WeixinClient(account, self.limits)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether there is a token for the account or platform now, and the sentence why not."""
+        """Whether there is a token now, or a list of accounts, and the sentence why not."""
         limits = self.limits or WHILE_SOMEBODY_WAITS
         try:
             account = self.account()
             if account.is_platform:
                 Component(account, limits).component_token(ticket(account))
+            elif not account.appid:
+                listed = token_service.accounts(account, limits)
+                return True, f"The token service lists {counted(len(listed), 'account')}"
             else:
                 ask_for_token(account, limits)
         except WeixinError as error:

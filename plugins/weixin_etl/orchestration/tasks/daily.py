@@ -45,27 +45,25 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     context = get_current_context()
     run_context.require_known_parameters(context)
     run = run_context.of(dataset, context)
-    found = accounts.refresh_access_tokens(run, settings.read())
-    passing = [error for error in found.errors if error.kind.is_retried]
-    if passing and not run_context.is_last_try(context):
-        raise passing[0]  # the accounts of a platform may be found by the next try
+    is_last_try = run_context.is_last_try(context)
+    found = accounts.refresh_access_tokens(run, settings.read(), is_last_try=is_last_try)
     alerts.note(_of_tokens(run, found))
-    configured: list[dict[str, Any]] = msgspec.to_builtins(found.accounts)
+    configured: list[dict[str, Any]] = msgspec.to_builtins(found)
     return configured
 
 
-def _of_tokens(run: Run, found: accounts.Refreshed) -> Note:
+def _of_tokens(run: Run, found: Sequence[ConfiguredAccount]) -> Note:
     """
-    Connections and accounts that get no token, and accounts that withdrew.
+    Connections and accounts that get no token.
 
-    A platform whose accounts are not all known says nothing of those that it does not list.
+    A connection that can't be used says nothing of the accounts that it may stand for.
     """
-    wanted = [it for it in found.accounts if it.is_wanted]
+    wanted = [it for it in found if it.is_wanted]
     refused = [it.problem for it in wanted if it.problem and not it.problem.kind.is_retried]
     looked = None
-    if run.accounts or found.errors:
+    if run.accounts or not all(it.appid for it in wanted):
         looked = [*(it.conn_id for it in wanted), *(it.appid for it in wanted if it.appid)]
-    return Note(run, clock.now(), {"refresh_access_token": [*refused, *found.withdrawn]}, looked)
+    return Note(run, clock.now(), {"refresh_access_token": refused}, looked)
 
 
 @readable_ending()
