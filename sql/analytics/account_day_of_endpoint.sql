@@ -20,7 +20,10 @@ sum(
 {%- endmacro %}
 {#- The figure of a day; nothing came on one that is known in full and has no rows. -#}
 {% macro gained(metric) -%}
-coalesce(day.{{ metric.name }}_gained, CASE WHEN NOT day.has_rows AND day.is_complete THEN 0 END)
+coalesce(
+        day.{{ metric.name }} + coalesce(lacking.{{ metric.name }}, 0),
+        CASE WHEN NOT day.has_rows AND known.is_complete THEN 0 END
+    )
 {%- endmacro %}
 {% set follows -%}
 coalesce(before.stat_date, article.publication_date - 1) = day.calendar_date - 1
@@ -56,16 +59,14 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {{ increment(metric, gained_on_the_day) }}
     {{ metric.name }}_increment,
     {% endfor %}
-    -- Whether everything that came on the day is known. Each of the {{ dataset.window }}
-    -- publication days whose window contains the day has a ready answer of a later day (Beijing)
-    -- that says something (an empty one does not, on a day on which WeChat listed no article of the
-    -- account) and, if that answer is of when the window was over, is final; every expected article
-    -- has a row, and its rows of the day and of the day before give
-    -- {{ dataset.headline | join(" and ") }};
-    -- no increment spans a gap that covers the day or ends on it; and no value of the day or of the
-    -- day before was rejected, nor an article or a row that may belong to any day of the window,
-    -- unless a newer answer gave it (analytics.coverage counts these). Also false near the start of
-    -- what was loaded. Any other figure that a row left out counts on the day on which it came
+    -- Whether everything that came on the day is known: each of the {{ dataset.window }}
+    -- publication days whose window contains it has a ready answer of a later day (Beijing) that
+    -- says something, and is final if that answer is of when the window was over; every expected
+    -- article has a row, and its rows of the day and of the day before give
+    -- {{ dataset.headline | join(" and ") }}; no increment spans a gap that covers the day or
+    -- ends on it; and nothing that may be of these rows was rejected (analytics.coverage counts
+    -- that). Also false near the start of what was loaded. Any other figure that a row left out
+    -- counts on the day on which it came
     -- 中文：当日数据是否完整
     is_complete
 ) AS
@@ -279,7 +280,7 @@ SELECT
         FROM weixin.dim_article AS article
         WHERE article.appid = day.appid AND article.publication_date = day.calendar_date
     ) AS articles_published,
-    day.articles_reported + day.articles_lacking AS articles_expected,
+    day.articles_reported + coalesce(lacking.articles, 0) AS articles_expected,
     day.articles_reported,
     {% for it in dataset.common %}
     {{ gained(it.metric) if it.metric else "NULL::numeric" }} AS {{ it.name }}_increment,
@@ -287,50 +288,45 @@ SELECT
     {% for metric in dataset.wholes if not metric.common %}
     {{ gained(metric) }} AS {{ metric.name }}_increment,
     {% endfor %}
-    day.is_complete
-FROM (
-    SELECT
-        summed.*,
-        {% for metric in dataset.wholes %}
-        summed.{{ metric.name }} + coalesce(lacking.{{ metric.name }}, 0)
-            AS {{ metric.name }}_gained,
-        {% endfor %}
-        coalesce(lacking.articles, 0) AS articles_lacking,
-        summed.is_whole
-        AND lacking.spoils IS NOT TRUE
-        AND (
-            SELECT count(*)
-            FROM weixin.coverage AS pair
-            WHERE
-                pair.appid = summed.appid
-                AND pair.dataset = '{{ dataset.name }}'
-                AND pair.day
-                BETWEEN summed.calendar_date - {{ dataset.window - 1 }} AND summed.calendar_date
-                AND pair.list_sha256 IS NOT NULL
-                AND {{ beijing("pair.ready_at") }} > summed.calendar_date
-                AND (
-                    pair.settled = 'final'
-                    OR {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
-                )
-        ) = {{ dataset.window }}
-        -- of a rejected part whose day is not known, any of its window may be
-        AND NOT EXISTS (
-            SELECT FROM weixin.rejected_row AS part
-            WHERE
-                part.resolved_at IS NULL
-                AND part.appid = summed.appid
-                AND part.dataset = '{{ dataset.name }}'
-                AND part.day
-                BETWEEN summed.calendar_date - {{ dataset.window - 1 }} AND summed.calendar_date
-                AND coalesce(
-                    part.stat_date < part.day
-                    OR summed.calendar_date - part.stat_date IN (0, 1), TRUE
-                )
-        ) AS is_complete
-    FROM summed
-    LEFT JOIN lacking
-        ON
-            summed.appid = lacking.appid
-            AND summed.account_name = lacking.account_name
-            AND summed.calendar_date = lacking.calendar_date
-) AS day
+    known.is_complete
+FROM summed AS day
+LEFT JOIN lacking
+    ON
+        day.appid = lacking.appid
+        AND day.account_name = lacking.account_name
+        AND day.calendar_date = lacking.calendar_date
+CROSS JOIN
+    LATERAL (
+        SELECT
+            day.is_whole
+            AND lacking.spoils IS NOT TRUE
+            AND (
+                SELECT count(*)
+                FROM weixin.coverage AS pair
+                WHERE
+                    pair.appid = day.appid
+                    AND pair.dataset = '{{ dataset.name }}'
+                    AND pair.day
+                    BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
+                    AND pair.list_sha256 IS NOT NULL
+                    AND {{ beijing("pair.ready_at") }} > day.calendar_date
+                    AND (
+                        pair.settled = 'final'
+                        OR {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
+                    )
+            ) = {{ dataset.window }}
+            -- of a rejected part whose day is not known, any of its window may be
+            AND NOT EXISTS (
+                SELECT FROM weixin.rejected_row AS part
+                WHERE
+                    part.resolved_at IS NULL
+                    AND part.appid = day.appid
+                    AND part.dataset = '{{ dataset.name }}'
+                    AND part.day
+                    BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
+                    AND coalesce(
+                        part.stat_date < part.day
+                        OR day.calendar_date - part.stat_date IN (0, 1), TRUE
+                    )
+            ) AS is_complete
+    ) AS known
