@@ -36,8 +36,6 @@ def airflow_environment(
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__API__WORKERS": "1",
-        # on a busy machine; a task that gets no answer in time ends without a word
-        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         # Airflow would print it on stdout, where it spoils the output for who reads it as JSON
         "PYTHONWARNINGS": "ignore:Could not import graphviz",
     }
