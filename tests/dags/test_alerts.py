@@ -200,7 +200,7 @@ def test_an_account_that_leaves_the_list_is_told_once(
     daily.on(4)
 
     assert (one.state, two.state) == ("success", "success")
-    assert one.log.count("unknown metrics, kept in extra: ") == 1
+    assert one.log.count("metrics that are not known here") == 1
     assert "no longer collected: 号1, 号2" in one.log
     assert "no longer collected" not in two.log
     assert receiver.titles == [

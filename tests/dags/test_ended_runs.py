@@ -73,8 +73,8 @@ def test_a_failed_try_and_a_wait_are_read_of_airflow(run_id: str, session: Any) 
     from airflow.models.taskreschedule import TaskReschedule
     from airflow.models.xcom import XComModel
 
-    from weixin_etl.orchestration import airflow_state
     from weixin_etl.orchestration.tasks.ending import PROBLEM
+    from weixin_etl.orchestration.web import airflow_state
 
     now = datetime.now(UTC)
     said = {"kind": "warehouse", "cause": "refused", "cure": "start it"}

@@ -119,8 +119,8 @@ def page(appid: str) -> str:
     """What the page serves."""
     from fastapi.testclient import TestClient
 
-    from weixin_etl.orchestration.page.app import app
-    from weixin_etl.orchestration.page.reader import Reader, reader
+    from weixin_etl.orchestration.web.page.app import app
+    from weixin_etl.orchestration.web.page.reader import Reader, reader
 
     paths = ("/", f"/day?appid={appid}&day={november(20)[0]}", "/articles", "/health")
     app.dependency_overrides[reader] = lambda: Reader(tuple(DATASETS.values()))

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, FOLLOWER_TOTAL
 from weixin_etl.health.at_work import Airflow, Asleep
-from weixin_etl.orchestration import airflow_state
+from weixin_etl.orchestration.web import airflow_state
 from weixin_local import machine
 from weixin_local.environment import postgres_connection
 from weixin_local.postgres import Server

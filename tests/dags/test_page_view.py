@@ -41,8 +41,8 @@ def test_an_account_is_found_however_its_connection_is_spelt(
     daily: DailyDag, warehouse: Engine
 ) -> None:
     """By name, AppID or connection, whatever the capitals."""
-    from weixin_etl.orchestration.page import calendar
-    from weixin_etl.orchestration.page.reader import Figures
+    from weixin_etl.orchestration.web.page import calendar
+    from weixin_etl.orchestration.web.page.reader import Figures
 
     with warehouse.begin() as connection:
         connection.exec_driver_sql(ACCOUNT)
@@ -63,8 +63,8 @@ def test_an_account_that_left_before_it_was_asked_has_no_days(
     daily: DailyDag, warehouse: Engine
 ) -> None:
     """It was listed once, and the list lost it again."""
-    from weixin_etl.orchestration.page import calendar
-    from weixin_etl.orchestration.page.reader import Figures
+    from weixin_etl.orchestration.web.page import calendar
+    from weixin_etl.orchestration.web.page.reader import Figures
 
     with warehouse.begin() as connection:
         connection.exec_driver_sql(ACCOUNT)
@@ -80,8 +80,8 @@ def test_the_form_for_a_day_asks_for_its_neighbours_in_the_same_state(
     daily: DailyDag, warehouse: Engine
 ) -> None:
     """What is settled is asked for again with refetch only."""
-    from weixin_etl.orchestration.page import calendar
-    from weixin_etl.orchestration.page.reader import Figures
+    from weixin_etl.orchestration.web.page import calendar
+    from weixin_etl.orchestration.web.page.reader import Figures
 
     with warehouse.begin() as connection:
         connection.exec_driver_sql(ACCOUNT)
@@ -108,7 +108,7 @@ def test_a_warehouse_that_cannot_be_read_is_all_that_is_said(
     daily: DailyDag, warehouse: Engine
 ) -> None:
     """Nothing is known of accounts, and nothing of the past."""
-    from weixin_etl.orchestration.page import problems
+    from weixin_etl.orchestration.web.page import problems
 
     with warehouse.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE weixin.coverage")

@@ -20,7 +20,7 @@ def scheduler(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.models import DagModel
     from airflow.utils.session import create_session
 
-    from weixin_etl.orchestration import airflow_state
+    from weixin_etl.orchestration.web import airflow_state
 
     daily.run()
     with create_session(scoped=False) as session:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.orchestration.page.app import app as page
+from weixin_etl.orchestration.web.page.app import app as page
 
 TEST = "/api/v2/connections/test"
 

@@ -49,7 +49,7 @@ def test_it_holds_the_package_the_statements_the_dags_and_nothing_else(wheel: Zi
     held = {path for path in wheel.namelist() if ".dist-info/" not in path}
 
     assert "weixin_etl/cli.py" in held
-    assert "weixin_etl/orchestration/page/templates/coverage.html" in held
+    assert "weixin_etl/orchestration/web/page/templates/coverage.html" in held
     assert "weixin_etl/sql/migrations/0001_warehouse.sql" in held
     assert len(local) >= 1
     assert held == package | statements | dags

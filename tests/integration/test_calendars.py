@@ -36,8 +36,8 @@ from weixin_etl.model import (
     PlannedAccount,
     State,
 )
-from weixin_etl.orchestration.page import calendar
-from weixin_etl.orchestration.page.reader import Figures
+from weixin_etl.orchestration.web.page import calendar
+from weixin_etl.orchestration.web.page.reader import Figures
 from weixin_etl.problem import Problem, ProblemKind, WeixinError
 from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb

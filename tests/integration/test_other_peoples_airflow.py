@@ -128,9 +128,10 @@ def test_every_process_of_airflow_imports_next_to_nothing_of_ours(said: Said) ->
     assert loaded == {
         "weixin_etl",
         "weixin_etl.orchestration",
-        "weixin_etl.orchestration.listener",
-        "weixin_etl.orchestration.plugin",
-        "weixin_etl.orchestration.provider",
+        "weixin_etl.orchestration.web",
+        "weixin_etl.orchestration.web.listener",
+        "weixin_etl.orchestration.web.plugin",
+        "weixin_etl.orchestration.web.provider",
         "weixin_etl.orchestration.settings",
     }
     assert dags == {it.dag_id for it in DATASETS.values()}
@@ -138,7 +139,7 @@ def test_every_process_of_airflow_imports_next_to_nothing_of_ours(said: Said) ->
     assert "weixin_etl.orchestration.tasks.declared" in ours
     in_orchestration = {it.removeprefix("weixin_etl.orchestration.") for it in ours}
     assert in_orchestration.isdisjoint(
-        {"tasks.daily", "tasks.alerts", "connections", "page", "commands"}
+        {"tasks.daily", "tasks.alerts", "connections", "web.page", "commands"}
     )
     assert "weixin_etl.run.ingest" not in ours
     top = {it.split(".")[0] for it in parsed}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from weixin_etl.orchestration.page.problems import place_in_airflow
+from weixin_etl.orchestration.web.page.problems import place_in_airflow
 from weixin_etl.problem import Problem, ProblemKind
 
 OF_B = {"conn_id": "weixin_b", "appid": "wx1"}

@@ -7,9 +7,9 @@ import pytest
 
 from weixin_etl.health.days import ending
 from weixin_etl.model import Coverage, State
-from weixin_etl.orchestration.page import html
-from weixin_etl.orchestration.page.calendar import Sign, sign
-from weixin_etl.orchestration.page.reader import LANGUAGES, preferred_language
+from weixin_etl.orchestration.web.page import html
+from weixin_etl.orchestration.web.page.calendar import Sign, sign
+from weixin_etl.orchestration.web.page.reader import LANGUAGES, preferred_language
 
 PAGE = Path(html.__file__).parent
 TEMPLATES = "".join(path.read_text() for path in (PAGE / "templates").iterdir())

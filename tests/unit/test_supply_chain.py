@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HTMX = ROOT / "plugins/weixin_etl/orchestration/page/htmx"
+HTMX = ROOT / "plugins/weixin_etl/orchestration/web/page/htmx"
 WORKFLOWS = sorted((ROOT / ".github/workflows").iterdir())
 
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weixin_etl.orchestration.connections.hook import tested_conn_id
-from weixin_etl.orchestration.test_button import LONGEST_BODY_BYTES, TestButton
+from weixin_etl.orchestration.web.test_button import LONGEST_BODY_BYTES, TestButton
 
 TEST = "/api/v2/connections/test"
 OURS = {"connection_id": "weixin_spring", "conn_type": "weixin", "port": 0, "extra": "春"}

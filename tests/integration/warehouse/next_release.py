@@ -13,8 +13,8 @@ from weixin_etl import clock, warehouse
 from weixin_etl.datasets import DATASETS
 from weixin_etl.health.at_work import Airflow
 from weixin_etl.kept.imported import import_files
-from weixin_etl.orchestration.page import calendar
-from weixin_etl.orchestration.page.reader import Figures
+from weixin_etl.orchestration.web.page import calendar
+from weixin_etl.orchestration.web.page.reader import Figures
 
 URL, FOLDER, *NAMES = sys.argv[1:]
 TODAY = date(2026, 11, 24)

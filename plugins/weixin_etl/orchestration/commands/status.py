@@ -12,9 +12,9 @@ from weixin_etl.health import status
 from weixin_etl.health.at_work import Airflow, Asleep
 from weixin_etl.health.troubles import Severity, Trouble
 from weixin_etl.model import State
-from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.commands import outside
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
+from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.problem import WarehouseError
 from weixin_etl.text import counted
 

@@ -1,7 +1,7 @@
 """The tasks as Airflow runs them: its context and XCom on one side, the verbs on the other."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import chain
@@ -16,7 +16,7 @@ from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
 from weixin_etl.health import incidents
 from weixin_etl.health.note import Judged, Note
-from weixin_etl.model import Batch, ConfiguredAccount, ParameterError, Run
+from weixin_etl.model import Batch, ConfiguredAccount, Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections import accounts
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
@@ -28,15 +28,10 @@ from weixin_etl.run import Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
-from weixin_etl.run.outcome import problem_of
-from weixin_etl.text import one_line
 
 log = logging.getLogger(__name__)
 
 _LOST = "lost"
-_UNKNOWN_METRICS = "unknown_metrics"
-_MOST_NAMED = 20
-_LONGEST_NAME = 60
 
 
 @readable_ending()
@@ -112,10 +107,10 @@ _UNSAID = {
 
 
 def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_at_work: bool) -> None:
-    """People are told of what a try has met, and report of the unknown metrics."""
-    unknown = sorted(came.unknown_metrics)[:_MOST_NAMED]
-    if named := [one_line(it, _LONGEST_NAME) for it in unknown]:
-        get_current_context()["ti"].xcom_push(_UNKNOWN_METRICS, named)
+    """People are told of what a try has met."""
+    unknown = incidents.unknown_metrics(came.unknown_metrics)
+    for problem in unknown:
+        log_problem(log, problem)
     days = {account.appid: account.days for account in batch}
     unsaid = [
         replace(it, days=it.days or tuple(sorted(days.get(it.appid or "", ()))))
@@ -130,7 +125,7 @@ def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_at_work:
             looked=[*days],
             judged=Judged.ACCOUNTS,
             is_at_work=is_at_work,
-            once=incidents.unknown_metrics(came.unknown_metrics),
+            once=unknown,
         )
     )
 
@@ -140,9 +135,6 @@ def report(dataset: Dataset) -> dict[str, int]:
     """What the run did since its plan."""
     context = get_current_context()
     run = run_context.of(dataset, context)
-    named = context["ti"].xcom_pull(task_ids=["ingest"], key=_UNKNOWN_METRICS)
-    if unknown := sorted({name for names in named for name in names or ()}):
-        log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
     work = Work(run, open_warehouse(), settings.read().pipeline)
     totals = check_verb.report(work, _planned(context))
     metrics.emit_counts(run, totals)
@@ -158,7 +150,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     configured = _configured(context)
     if failed & {"refresh_access_token", "plan"}:
         said = _what_failed(context)
-        for problem in [*filter(None, said.values()), *_not_planned(run, configured)]:
+        for problem in filter(None, said.values()):
             log_problem(log, problem)
         found = alerts.failures(run, said)
         if rules.is_daily(run, clock.beijing_date(clock.now())):
@@ -226,21 +218,6 @@ def _what_failed(context: Context) -> dict[str, Problem | None]:
         for task_id in _failed_tasks(context, "failed")
     }
     return {task_id: it and convert(it, Problem) for task_id, it in said.items()}
-
-
-def _not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem]:
-    """The accounts of a run that could not be planned, with the days it would have asked for."""
-    try:
-        days = run.dated(clock.beijing_date(clock.now())).days
-        cure = "clear plan once what stopped it is mended"
-    except ParameterError:  # the form's dates are the very reason
-        days, cure = [], "trigger a new run, with days that can be asked for"
-    cause = "not asked for, as the run could not be planned"
-    return [
-        account.problem or problem_of(account, ProblemKind.NOT_ASKED, cause, cure, days)
-        for account in accounts
-        if account.is_wanted
-    ]
 
 
 def _upstream_failed(failed: Collection[str]) -> EndForGood:

@@ -11,8 +11,8 @@ from weixin_etl.health import status
 from weixin_etl.health.status import AccountStatus, Status
 from weixin_etl.health.troubles import Finding, Trouble
 from weixin_etl.model import State, connection_of
-from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
+from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.problem import Problem, ProblemKind, WarehouseError
 
 Shown = dict[str, object]

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
-from weixin_etl.orchestration import listener
 from weixin_etl.orchestration.settings import PAGE
+from weixin_etl.orchestration.web import listener
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,13 +23,13 @@ _HREF = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{
 
 
 async def page(scope: "Scope", receive: "Receive", send: "Send") -> None:
-    from weixin_etl.orchestration.page.app import app
+    from weixin_etl.orchestration.web.page.app import app
 
     await app(scope, receive, send)
 
 
 def test_button(app: "ASGIApp") -> "ASGIApp":
-    from weixin_etl.orchestration.test_button import TestButton
+    from weixin_etl.orchestration.web.test_button import TestButton
 
     return TestButton(app)
 

@@ -16,10 +16,10 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
-from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.connections.warehouse import of_reader, reads_as
-from weixin_etl.orchestration.page import articles, calendar, html, problems
-from weixin_etl.orchestration.page.reader import (
+from weixin_etl.orchestration.web import airflow_state
+from weixin_etl.orchestration.web.page import articles, calendar, html, problems
+from weixin_etl.orchestration.web.page.reader import (
     Figures,
     Language,
     Name,

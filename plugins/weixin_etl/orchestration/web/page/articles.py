@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from weixin_etl import clock
 from weixin_etl.api.threads import convert
-from weixin_etl.orchestration.page.reader import Figures
+from weixin_etl.orchestration.web.page.reader import Figures
 
 ARTICLES_PER_PAGE = 25
 NEWEST = timedelta(days=30)

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from weixin_etl import clock
-from weixin_etl.orchestration.page.reader import LANGUAGES, Language, title, told
+from weixin_etl.orchestration.web.page.reader import LANGUAGES, Language, title, told
 from weixin_etl.text import shown
 
 HERE = Path(__file__).parent

@@ -21,8 +21,8 @@ def on_dag_run_failed(dag_run: "DagRun") -> None:
         return
     from sqlalchemy.orm import object_session
 
-    from weixin_etl.orchestration import airflow_state
     from weixin_etl.orchestration.tasks import alerts
+    from weixin_etl.orchestration.web import airflow_state
 
     session = object_session(dag_run)
     ended = airflow_state.ended(dag_run, session) if session else None

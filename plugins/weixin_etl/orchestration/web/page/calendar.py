@@ -14,7 +14,7 @@ from weixin_etl.health import status
 from weixin_etl.health.at_work import Airflow
 from weixin_etl.health.days import AccountDays, ending, pairs_by_account
 from weixin_etl.model import Coverage, State
-from weixin_etl.orchestration.page.reader import Figures, told
+from weixin_etl.orchestration.web.page.reader import Figures, told
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import OFFLINE
 

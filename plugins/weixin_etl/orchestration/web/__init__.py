@@ -1,0 +1,1 @@
+"""What the servers of Airflow load: the plugin, the provider, the page."""
