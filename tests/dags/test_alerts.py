@@ -59,21 +59,22 @@ def test_a_refused_account_is_told_once_and_so_is_its_recovery(
     named = TITLE.replace("weixin-etl", "weixin-etl production")
     assert told.titles == [named, named.replace(": ", ": over: ", 1)]
     begun, over = told.messages
-    line, since, link = begun["message"].splitlines()
+    line, link = begun["message"].splitlines()
     assert line.startswith(
-        "沙箱公众号: verify the account, or have permission set 7 granted (the account may not use "
-        "this API: api unauthorized"
+        "article_total: 沙箱公众号: verify the account, or have permission set 7 granted (the "
+        "account may not use this API: api unauthorized"
     )
-    assert line.endswith("2026-11-17 to 2026-11-23 · weixin_default, errcode 48001")
-    assert since == "since 2026-11-24 10:30 Beijing time"
+    assert line.endswith(
+        "2026-11-17 to 2026-11-23 · weixin_default, errcode 48001"
+        " · since 2026-11-24 10:30 Beijing time"
+    )
     [problem] = begun["problems"]
-    assert link == f"weixin_article_total: {begun['link']}"
+    assert link == begun["link"]
     assert begun["link"].startswith("http://airflow.example/weixin/#problem-")
-    assert over["message"].splitlines()[:2] == [
-        "沙箱公众号: WeChat answers again (before: the account may not use this API: api "
-        "unauthorized) · 2026-11-17 to 2026-11-23 · weixin_default, errcode 48001",
-        "lasted 1 h 15 min, from 2026-11-24 10:30 to 2026-11-24 11:45 Beijing time",
-    ]
+    assert over["message"].splitlines()[0] == (
+        "article_total: over: 沙箱公众号 refused: WeChat answers again · "
+        "lasted 1 h 15 min, from 2026-11-24 10:30 to 2026-11-24 11:45 Beijing time"
+    )
     assert (begun["type"], over["type"]) == ("failure", "success")
     assert begun["installation"] == "production"
     assert problem["days"] == [str(day) for day in WINDOW]
@@ -165,7 +166,9 @@ def test_tokens_refused_are_told_before_anything_is_asked(
 
     outcome = daily.run()
 
-    assert told.titles == ["weixin-etl: 8 problems", LEFT]
+    first, left = told.titles
+    assert first.endswith(" refused, and 7 more")
+    assert left == LEFT
     correct = "correct the password in the connection a"
     assert told.messages[0]["message"].count(correct) == 8
     assert is_before(outcome.log, "told: weixin-etl", "starting task_id=plan")
@@ -203,16 +206,14 @@ def test_an_account_that_leaves_the_list_is_told_once(
     assert one.log.count("metrics that are not known here") == 1
     assert "no longer collected: 号1, 号2" in one.log
     assert "no longer collected" not in two.log
-    assert receiver.titles == [
-        "weixin-etl: 号1: no longer collected",
-        "weixin-etl: 号2: no longer collected",
-    ]
-    assert [it["message"].splitlines()[0].split(" · ")[0] for it in receiver.messages] == [
-        f"{name}: give it a connection of its own in weixin_accounts if you want its figures (no "
-        "longer collected: no entry of weixin_accounts leads to its AppID)"
+    [message] = receiver.messages
+    assert message["title"] == "weixin-etl: 号1: no longer collected, and 1 more"
+    assert [line.split(" · ")[0] for line in message["message"].splitlines()[:2]] == [
+        f"article_total: {name}: give it a connection of its own in weixin_accounts if you want "
+        "its figures (no longer collected: no entry of weixin_accounts leads to its AppID)"
         for name in ("号1", "号2")
     ]
-    assert [it["type"] for it in receiver.messages] == ["warning"] * 2
-    assert ["-warning-" in it["icon_url"] for it in receiver.channel] == [True] * 2
+    assert message["type"] == "warning"
+    assert ["-warning-" in it["icon_url"] for it in receiver.channel] == [True]
     assert listed == [("not_collected", "号1", True), ("not_collected", "号2", True)]
     assert rows(warehouse, OPEN) == []

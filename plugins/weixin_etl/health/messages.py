@@ -1,13 +1,12 @@
 """
 Messages: people are told of incidents, once when one opens and once when it is over.
 
-A process that is killed between `incidents.record` and `tell` leaves rows that the next look tells
-of. One that is killed between the delivery of a message and the commit that remembers it causes a
-second delivery: a message is delivered at least once.
+What nobody was told of yet is one message with a line each. A process that is killed between
+`incidents.record` and `tell` leaves rows that the next look tells of. One that is killed between
+the delivery and the commit that remembers it causes a second delivery.
 """
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,7 +15,6 @@ from enum import StrEnum
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
-from weixin_etl.datasets import DATASETS
 from weixin_etl.health import chinese
 from weixin_etl.health.incidents import STALE, TASKS, Incident
 from weixin_etl.health.troubles import Severity
@@ -25,18 +23,14 @@ from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
 
-MOST_SINGLE = 5
-"""So many incidents have a message each; more are lines of one."""
-TELL_SECONDS = 20
-"""After so long no further message is begun: the next look goes on."""
 QUIET = timedelta(minutes=10)
 """So long after a message the next one waits, but for the run's `check`, which bundles the rest."""
 _MOST_BYTES = 1800
 """Bytes of a body: WeCom refuses texts of more than 2,048 bytes."""
+_MOST_BYTES_SAID = 600
+"""Bytes of an incident among others, so that two fit at least."""
 _LONGEST_REST = 32
 """Bytes of the line that says how many more there are."""
-_MOST_BYTES_SAID = 600
-"""Bytes of a problem in a message about many, so that two fit at least."""
 
 
 class NotifyType(StrEnum):
@@ -86,7 +80,7 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A text for people, the same as facts for programs, and the incidents it tells of."""
+    """A text for people, and the same as facts for programs."""
 
     title: str
     body: str
@@ -94,7 +88,6 @@ class Message:
     facts: Mapping[str, object]
     in_log: str
     """Its title as the log has it, in English."""
-    incident_ids: tuple[int, ...] = ()
 
 
 Send = Callable[[Message], bool]
@@ -107,24 +100,19 @@ def tell(
     warehouse: Engine, sender: Sender, *, now: datetime, here: Installation, may_wait: bool
 ) -> None:
     """
-    Send the messages that nobody got yet, of any dataset, and remember those that arrived.
+    Send what nobody was told of yet, of any dataset, and remember that it arrived.
 
     Rows are locked while they are told, so that no other process tells them. What does not arrive
-    is told by the next look. With `may_wait`, none soon after another.
+    is told by the next look. With `may_wait`, nothing soon after another message.
     """
     with warehouse.begin() as connection:
         rows = connection.execute(statement("incident/untold.sql"), {"stale_since": now - STALE})
         untold = [Incident.of(row) for row in rows.mappings()]
         if not untold or (may_wait and _is_soon(connection, now)) or not (send := sender()):
             return
-        started = time.monotonic()
-        for message in compose(untold, here):
-            if time.monotonic() - started > TELL_SECONDS:
-                log.warning("telling takes too long: the next task tells the rest")
-                return
-            if send(message):
-                told = {"incident_ids": list(message.incident_ids), "told_at": now}
-                connection.execute(statement("incident/told.sql"), told)
+        if send(compose(untold, here)):
+            told = {"incident_ids": [it.incident_id for it in untold], "told_at": now}
+            connection.execute(statement("incident/told.sql"), told)
 
 
 def _is_soon(connection: Connection, now: datetime) -> bool:
@@ -135,76 +123,25 @@ def _is_soon(connection: Connection, now: datetime) -> bool:
     return is_soon
 
 
-def compose(incidents: Sequence[Incident], here: Installation) -> list[Message]:
-    """The messages about incidents that nobody was told of: one each, or one about all of many."""
-    if len(incidents) <= MOST_SINGLE:
-        return [_single(incident, here) for incident in incidents]
-    return [_bundle(incidents, here)]
-
-
-def direct(problem: Problem, here: Installation) -> Message:
+def direct(problem: Problem, here: Installation, now: datetime) -> Message:
     """The message about a problem that can't be recorded, as it is the warehouse's."""
+    return compose([Incident(0, "", "", problem, Severity.FAILURE, now)], here)
+
+
+def compose(incidents: Sequence[Incident], here: Installation) -> Message:
+    """The message about incidents, the worst first."""
+    ranked = sorted(incidents, key=lambda it: [*NotifyType].index(_notify_type(it)))
+    link = here.page_url if len(ranked) > 1 else _link(ranked[0], here)
+    room = _MOST_BYTES - len(link.encode()) - 1
+    longest = room if len(ranked) == 1 else _MOST_BYTES_SAID
+    lines = _as_many_as_fit([_line(it, here, longest) for it in ranked], room, here)
+    facts = {"installation": here.name, "link": link}
     return Message(
-        _title(here, here.title(problem)),
-        _with_end(here.line(here.told(problem)), here.page_url),
-        NotifyType.FAILURE,
-        _facts(here, here.page_url, [_facts_of(problem, link=here.page_url)]),
-        in_log=_title(here, problem.title),
-    )
-
-
-def _single(incident: Incident, here: Installation) -> Message:
-    problem = incident.problem
-    link = _link(incident, here)
-    title, in_log, said = here.title(problem), problem.title, here.told(problem)
-    if incident.has_ended:
-        title, in_log = here.says("over: {problem}", problem=title), f"over: {in_log}"
-        before = here.says("before: {cause}", cause=said.cause)
-        said = replace(said, cure=_what_is_well(problem, here), cause=before)
-    declared = DATASETS.get(incident.dataset)  # one of another version is not
-    about = declared.dag_id if declared else incident.dataset
-    end = f"{_when(incident, here)}\n{about}: {link}"
-    return Message(
-        _title(here, title),
-        _with_end(here.line(said), end),
-        _notify_type(incident),
-        _facts(here, link, [_facts_of_incident(incident, here)]),
-        _title(here, in_log),
-        (incident.incident_id,),
-    )
-
-
-def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
-    worst_first = sorted(incidents, key=lambda one: [*NotifyType].index(_notify_type(one)))
-    begun = [incident for incident in worst_first if not incident.has_ended]
-    over = [incident for incident in worst_first if incident.has_ended]
-    english = replace(here, language="en")
-    lines = [_bundled(incident, here) for incident in [*begun, *over]]
-    end = here.says("all of them: {link}", link=here.page_url)
-    return Message(
-        _title(here, _counts(len(begun), len(over), here)),
-        "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1, here), end]),
-        _notify_type(worst_first[0]),
-        _facts(here, here.page_url, [_facts_of_incident(one, here) for one in worst_first]),
-        _title(here, _counts(len(begun), len(over), english)),
-        tuple(incident.incident_id for incident in incidents),
-    )
-
-
-def _counts(begun: int, over: int, here: Installation) -> str:
-    counts = [here.says(f"{{count}} problem{'' if begun == 1 else 's'}", count=begun)]
-    counts += [here.says(f"{{count}} {'is' if over == 1 else 'are'} over", count=over)]
-    return ", ".join(it for it, count in zip(counts, (begun, over), strict=True) if count)
-
-
-def _bundled(incident: Incident, here: Installation) -> str:
-    """An incident's line in a message about many."""
-    problem, when = incident.problem, _when(incident, here)
-    if incident.has_ended:
-        what = f"{incident.dataset}: {here.title(problem)}"
-        return f"{here.says('over: {problem}', problem=what)} · {when}"
-    return (
-        f"{incident.dataset}: {_within(here.line(here.told(problem)), _MOST_BYTES_SAID)} · {when}"
+        _title(ranked, here),
+        "\n".join([*lines, link]),
+        _notify_type(ranked[0]),
+        {**facts, "problems": [_facts(it, here) for it in ranked]},
+        _title(ranked, replace(here, language="en")),
     )
 
 
@@ -218,13 +155,43 @@ def _notify_type(incident: Incident) -> NotifyType:
 # ------------------------------------------------------------------------------------- for people
 
 
-def _title(here: Installation, what: str) -> str:
-    return f"{' '.join(filter(None, ['weixin-etl', here.name]))}: {what}"
+def _title(ranked: Sequence[Incident], here: Installation) -> str:
+    """The worst, and how many more there are."""
+    title = f"{' '.join(filter(None, ['weixin-etl', here.name]))}: {_heading(ranked[0], here)}"
+    more = len(ranked) - 1
+    return f"{title}, {here.says('and {count} more', count=more)}" if more else title
+
+
+def _heading(incident: Incident, here: Installation) -> str:
+    title = here.title(incident.problem)
+    return here.says("over: {problem}", problem=title) if incident.has_ended else title
 
 
 def _link(incident: Incident, here: Installation) -> str:
     """To the problem on the page."""
-    return f"{here.page_url}#problem-{incident.incident_id}"
+    anchor = f"#problem-{incident.incident_id}" if incident.incident_id else ""
+    return f"{here.page_url}{anchor}"
+
+
+def _line(incident: Incident, here: Installation, room: int) -> str:
+    """What is to be done and why, or that it is over; and since when, or how long it lasted."""
+    of, when = f"{incident.dataset}: " if incident.dataset else "", f" · {_when(incident, here)}"
+    if incident.has_ended:
+        said = f"{_heading(incident, here)}: {_what_is_well(incident.problem, here)}"
+    else:
+        left = room - len(f"{of}{when}".encode())
+        said = _within(_shortened(here.told(incident.problem), here, left), left)
+    return f"{of}{said}{when}"
+
+
+def _shortened(problem: Problem, here: Installation, room: int) -> str:
+    """The problem's line; without room for all, its days go first, then the end of its cure."""
+    line = here.line(problem)
+    if len(line.encode()) <= room:
+        return line
+    line = here.line(replace(problem, days=()))
+    left = len(problem.cure.encode()) + room - len(line.encode())
+    return here.line(replace(problem, days=(), cure=_within(problem.cure, max(left, 3))))
 
 
 def _what_is_well(problem: Problem, here: Installation) -> str:
@@ -256,18 +223,13 @@ def _time(instant: datetime) -> str:
     return f"{instant.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
 
 
-def _with_end(text: str, end: str) -> str:
-    """The text, as much as there is room for, and lines below it that are always there."""
-    return f"{_within(text, _MOST_BYTES - len(end.encode()) - 1)}\n{end}"
-
-
-def _as_many_as_fit(lines: Sequence[str], taken: int, here: Installation) -> list[str]:
+def _as_many_as_fit(lines: Sequence[str], room: int, here: Installation) -> list[str]:
     """The first lines, as many as there is room for, and how many more there are."""
-    room = _MOST_BYTES - taken - _LONGEST_REST
     kept: list[str] = []
-    for line in lines:
+    for number, line in enumerate(lines, start=1):
+        is_last = number == len(lines)
         room -= len(line.encode()) + 1
-        if room < 0:
+        if room < (0 if is_last else _LONGEST_REST) and kept:
             return [*kept, here.says("and {count} more", count=len(lines) - len(kept))]
         kept.append(line)
     return kept
@@ -285,43 +247,18 @@ def _within(text: str, most_bytes: int) -> str:
 # ----------------------------------------------------------------------------------- for programs
 
 
-def _facts(
-    here: Installation, link: str, problems: Sequence[Mapping[str, object]]
-) -> dict[str, object]:
-    """What programs get beside title and body, whether a message is about one problem or many."""
-    return {"installation": here.name, "link": link, "problems": problems}
-
-
-def _facts_of_incident(incident: Incident, here: Installation) -> dict[str, object]:
-    has_ended = incident.has_ended
-    return _facts_of(
-        incident.problem,
-        state="over" if has_ended else "open",
-        dataset=incident.dataset,
-        since=incident.opened_at.isoformat(),
-        until=incident.closed_at.isoformat() if has_ended and incident.closed_at else None,
-        link=_link(incident, here),
-    )
-
-
-def _facts_of(
-    problem: Problem,
-    *,
-    link: str,
-    state: str = "open",
-    dataset: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
-) -> dict[str, object]:
+def _facts(incident: Incident, here: Installation) -> dict[str, object]:
+    """What programs get of an incident, whether a message is about one or many."""
+    problem, has_ended = incident.problem, incident.has_ended
     return {
         "kind": str(problem.kind),
-        "state": state,
-        "dataset": dataset,
+        "state": "over" if has_ended else "open",
+        "dataset": incident.dataset or None,
         "account": problem.account,
         "appid": problem.appid,
         "days": [day.isoformat() for day in problem.days],
         "errcode": problem.errcode,
-        "since": since,
-        "until": until,
-        "link": link,
+        "since": incident.opened_at.isoformat(),
+        "until": incident.closed_at.isoformat() if has_ended and incident.closed_at else None,
+        "link": _link(incident, here),
     }

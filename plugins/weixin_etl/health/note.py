@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
 
 import msgspec
 from sqlalchemy import Connection, Engine
@@ -20,17 +19,6 @@ from weixin_etl.warehouse.locks import lock_incidents
 from weixin_etl.warehouse.statements import as_json
 
 
-class Judged(Enum):
-    """Of what a task shows whether it is well."""
-
-    NOTHING = auto()
-    """It has not asked WeChat yet: what it finds begins, nothing ends."""
-    ACCOUNTS = auto()
-    """Of the accounts it has asked for."""
-    ALL = auto()
-    """Of the dataset."""
-
-
 @dataclass(frozen=True, slots=True)
 class Note:
     """What a task has found."""
@@ -41,7 +29,8 @@ class Note:
     """What coverage does not say, instead of what each of these sources found before."""
     looked: Collection[str] | None = None
     """The accounts and connections that it has looked at; None: all."""
-    judged: Judged = Judged.NOTHING
+    is_judged: bool = False
+    """Whether it has asked WeChat, or waited for it, so that what it does not find has ended."""
     is_at_work: bool = False
     """Whether the run goes on asking: what it tries again, or waits for, is nothing to tell."""
     once: Sequence[Problem] = ()
@@ -87,15 +76,15 @@ def _replace(connection: Connection, note: Note, source: str, problems: Sequence
 def _judged(connection: Connection, note: Note) -> tuple[list[Trouble], Collection[str]]:
     """What is wrong now of what the note shows, and the accounts of which that is known."""
     found = read_findings(connection, [note.run.dataset])
-    facts = [] if note.judged is Judged.NOTHING else _facts(connection, note)
+    facts = _facts(connection, note) if note.is_judged else []
     troubles = judge(facts, found, note.airflow, now=note.at, datasets=[note.run.dataset])
     return troubles, {it.appid for it in facts}
 
 
 def _facts(connection: Connection, note: Note) -> list[AccountFacts]:
-    dataset, appids = note.run.dataset, note.looked if note.judged is Judged.ACCOUNTS else None
+    dataset = note.run.dataset
     at_work = progress(connection, dataset, [note.run.run_id] if note.is_at_work else [])
-    return read_accounts(connection, [dataset], {dataset.name: at_work}, note.at, appids)
+    return read_accounts(connection, [dataset], {dataset.name: at_work}, note.at, note.looked)
 
 
 def _told_once(note: Note, problem: Problem) -> Trouble:
@@ -104,14 +93,9 @@ def _told_once(note: Note, problem: Problem) -> Trouble:
 
 def _ends(note: Note, incident: Incident) -> bool:
     """Whether the note shows that an incident is over, if its trouble was not found."""
-    match note.judged:
-        case Judged.ALL:
-            return True
-        case Judged.ACCOUNTS:
-            problem = incident.problem
-            return not problem.kind.is_common and problem.appid in (note.looked or ())
-        case Judged.NOTHING:
-            return False
+    problem = incident.problem
+    is_ours = note.looked is None or (not problem.kind.is_common and problem.appid in note.looked)
+    return note.is_judged and is_ours
 
 
 def ended_by_airflow(task_id: str) -> Problem:

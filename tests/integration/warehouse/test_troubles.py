@@ -17,7 +17,7 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.health import incidents, status
 from weixin_etl.health.at_work import Airflow, Asleep, DagState, EndedRun
 from weixin_etl.health.messages import Installation, Message, tell
-from weixin_etl.health.note import Judged, Note, record
+from weixin_etl.health.note import Note, record
 from weixin_etl.health.status import Status
 from weixin_etl.health.troubles import Severity
 from weixin_etl.model import Run
@@ -155,8 +155,7 @@ class People:
         for appid, how in came.items():
             before = now - timedelta(seconds=1)
             self.attempt([appid], asked(day), before, run_id=of_day.run_id, **(how or {}))
-        looked = Judged.ACCOUNTS
-        self.note(Note(of_day, now, {"ingest": []}, [*came], looked, is_at_work=is_at_work))
+        self.note(Note(of_day, now, {"ingest": []}, [*came], True, is_at_work=is_at_work))
 
     def check(
         self,
@@ -167,7 +166,7 @@ class People:
     ) -> None:
         """The run ends."""
         found = {"check": [], "report": [], **(found or {})}
-        note = Note(run(day), when or at(day, 9, 30), found, judged=Judged.ALL)
+        note = Note(run(day), when or at(day, 9, 30), found, is_judged=True)
         self.note(note, is_last=True)
 
     def morning(self, day: int, came: Mapping[str, Mapping[str, Any] | None]) -> None:
@@ -211,7 +210,7 @@ def test_an_account_refused_for_three_days_is_two_messages(people: People) -> No
 
     assert first_morning == [("configuration", "failure", 1)]
     assert people.titles == ["号a refused", "over: 号a refused"]
-    assert people.got[0].body.startswith("号a: correct the password (wrong secret)")
+    assert people.got[0].body.startswith("article_total: 号a: correct the password (wrong secret)")
     assert people.wrong(4) == []
 
 
@@ -229,7 +228,7 @@ def test_the_loader_may_write_it_and_the_reader_read_it(
     people.warehouse = reader
 
     assert people.wrong(1) == [("configuration", "failure", 1)]
-    assert people.titles == ["号a refused", "号b lists nothing new"]
+    assert people.titles == ["号a refused, and 1 more"]
 
 
 def test_nothing_is_green_or_told_while_it_is_tried_again(people: People) -> None:
@@ -411,7 +410,7 @@ def test_an_unknown_metric_is_told_once_ever(people: People) -> None:
     """However many there are."""
     for day, names in enumerate([{"new"}, {"new"}, {*map(str, range(10**5))}], start=1):
         once = incidents.unknown_metrics(names)
-        people.note(Note(run(day), at(day), judged=Judged.ALL, once=once), is_last=True)
+        people.note(Note(run(day), at(day), is_judged=True, once=once), is_last=True)
 
     assert [it for it in people.titles if "metric" in it] == [
         *("unknown metric new", "unknown metric (many)")
@@ -461,7 +460,7 @@ def test_an_end_that_nobody_got_in_days_is_no_problem_any_more(people: People) -
 def test_two_runs_at_once_tell_nothing_twice(people: People) -> None:
     """Nor does a later one."""
     people.attempt(["a"], asked(1), at(1), **SECRET)
-    note = Note(run(1), at(1, 9, 30), judged=Judged.ALL)
+    note = Note(run(1), at(1, 9, 30), is_judged=True)
     threads = [threading.Thread(target=people.note, args=(note,)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -477,7 +476,7 @@ def test_three_hundred_accounts_refused_at_once_are_few_messages(people: People)
     people.collect(*appids)
     people.morning(1, {"a": None, "b": None, **dict.fromkeys(appids, SECRET)})
 
-    assert people.titles == ["300 problems"]
+    assert people.titles == ["号x0 refused, and 299 more"]
     assert len(people.wrong(1)) == 300
 
 
@@ -496,10 +495,10 @@ def test_what_a_red_run_lacks_is_told_whatever_the_day(people: People) -> None:
     final = Problem(ProblemKind.HELD_BACK, "held back", "lower it", "号a", "a", days=(FIRST - DAY,))
     new = Problem(ProblemKind.PROGRAM, "KeyError", "report it", "号n", "n", days=(FIRST - DAY,))
     manual = run(0, names_dates=True, is_scheduled=False)
-    people.note(Note(manual, at(0, 10), {"check": [final, new]}, ["a", "n"], Judged.ACCOUNTS))
+    people.note(Note(manual, at(0, 10), {"check": [final, new]}, ["a", "n"], is_judged=True))
     people.tell(at(0, 11), is_last=True)
 
-    assert sorted(people.titles) == ["号a: days held back for the quota", "号n: program fault"]
+    assert people.titles == ["号n: program fault, and 1 more"]
     people.attempt(["a", "n"], [FIRST - DAY], at(0, 12))
     assert people.wrong(0, 12) == []
 
@@ -529,7 +528,7 @@ def test_a_batch_says_nothing_about_what_others_have_in_common(people: People) -
     people.ingest(1, {"a": OFF, "b": OFF})
     people.note(Note(run(1), at(1), {"ingest": [crashed]}, looked=()))
     people.ingest(1, {"b": None}, when=at(1, 10))
-    people.note(Note(run(1), at(1, 10), {}, ["b"], Judged.ACCOUNTS), is_last=True)
+    people.note(Note(run(1), at(1, 10), {}, ["b"], is_judged=True), is_last=True)
 
     assert people.titles == ["号a and 1 more unreachable", "ingest: program fault"]
 
@@ -614,8 +613,8 @@ def test_a_run_without_its_check_is_told_and_so_is_its_end(people: People) -> No
     airflow = Airflow(last(1, is_judged=False))
     judged = people.wrong(1, 10, Airflow(last(1)))
     listed = people.wrong(1, 10, airflow)
-    people.note(Note(run(1), at(1, 9), judged=Judged.ALL, airflow=airflow), is_last=True)
-    people.note(Note(run(1), at(1, 9), judged=Judged.ALL, airflow=airflow), is_last=True)
+    people.note(Note(run(1), at(1, 9), is_judged=True, airflow=airflow), is_last=True)
+    people.note(Note(run(1), at(1, 9), is_judged=True, airflow=airflow), is_last=True)
     people.morning(2, {"a": None, "b": None})
 
     assert (judged, listed) == ([], [("run_ended", "failure", 0)])
@@ -658,7 +657,7 @@ def test_a_final_day_that_could_not_be_asked_again_is_not_mended_by_the_next_run
     people.attempt(["a"], days, at(1, 9), settled="final")
     people.attempt(["a"], days, at(1, 10), ProblemKind.CALL_REFUSED, **so)
     manual = run(1, names_dates=True, is_scheduled=False)
-    note = Note(manual, at(1, 10), {"check": [refused]}, ["a"], Judged.ACCOUNTS)
+    note = Note(manual, at(1, 10), {"check": [refused]}, ["a"], is_judged=True)
     people.note(note, is_last=True)
     people.attempt(["a", "b"], [day for day in asked(2) if day not in days], at(2))
     people.check(2)

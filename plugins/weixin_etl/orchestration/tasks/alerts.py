@@ -22,7 +22,7 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import messages
 from weixin_etl.health.at_work import Airflow, DagState, EndedRun
 from weixin_etl.health.messages import Installation, Message, Send
-from weixin_etl.health.note import Judged, Note, ended_by_airflow, record
+from weixin_etl.health.note import Note, ended_by_airflow, record
 from weixin_etl.model import Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
@@ -74,7 +74,7 @@ def note(found: Note, *, is_last: bool = False) -> None:
     except WarehouseError as error:
         log.warning(_NOT_TOLD, error.cause)
         if is_last and (send := sender()):
-            send(messages.direct(error.problem, _here()))
+            send(messages.direct(error.problem, _here(), clock.now()))
     except Exception as error:  # whatever it is, the run goes on
         log.warning(_NOT_TOLD, program_fault(log, error).cause)
     finally:
@@ -115,7 +115,7 @@ def run_ended(dag_id: str, ended: EndedRun, is_dry: bool) -> None:
     if dataset := _dataset(dag_id):
         airflow = Airflow({dataset.name: DagState(last=ended)})
         run = Run(ended.run_id, dataset, clock.beijing_date(clock.now()), dry_run=is_dry)
-        found = Note(run, clock.now(), judged=Judged.ALL, airflow=airflow)
+        found = Note(run, clock.now(), is_judged=True, airflow=airflow)
         note(found, is_last=True)
 
 
@@ -136,9 +136,8 @@ def run_is_late(context: Context) -> None:
     )
     is_late = late["state"] in ("queued", "running")
     run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)
-    judged = Judged.NOTHING if is_late else Judged.ALL
     found = {DEADLINE: [problem] if is_late else []}
-    note(Note(run, clock.now(), found, judged=judged), is_last=True)
+    note(Note(run, clock.now(), found, is_judged=not is_late), is_last=True)
 
 
 def _dataset(dag_id: str) -> Dataset | None:

@@ -15,7 +15,7 @@ from weixin_etl import clock, rules
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
 from weixin_etl.health import incidents
-from weixin_etl.health.note import Judged, Note
+from weixin_etl.health.note import Note
 from weixin_etl.model import Batch, ConfiguredAccount, Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections import accounts
@@ -123,7 +123,7 @@ def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_at_work:
             clock.now(),
             {"ingest": unsaid},
             looked=[*days],
-            judged=Judged.ACCOUNTS,
+            is_judged=True,
             is_at_work=is_at_work,
             once=unknown,
         )
@@ -155,7 +155,7 @@ def check(dataset: Dataset, asset: Any) -> None:
         found = alerts.failures(run, said)
         if rules.is_daily(run, clock.beijing_date(clock.now())):
             found[alerts.DEADLINE] = []
-        alerts.note(Note(run, clock.now(), found, judged=Judged.ALL), is_last=True)
+        alerts.note(Note(run, clock.now(), found, is_judged=True), is_last=True)
         context["ti"].xcom_push(alerts.TOLD, True)
         raise _upstream_failed(failed)
     if run.dry_run:
@@ -193,11 +193,11 @@ def _of_check(
     missing = [it for it in judgement.not_in if it.kind is not ProblemKind.NOT_READY]
     found = {"check": [*missing, *silent], "report": [], **alerts.failures(run, failed)}
     if not rules.is_daily(run, clock.beijing_date(clock.now())) or run.accounts:
-        return Note(run, clock.now(), found, [*days], Judged.ACCOUNTS)
+        return Note(run, clock.now(), found, [*days], is_judged=True)
     found[alerts.DEADLINE] = []
     if not judgement.not_in:
         found["ingest"] = []
-    return Note(run, clock.now(), found, judged=Judged.ALL)
+    return Note(run, clock.now(), found, is_judged=True)
 
 
 def _planned(context: Context) -> Batch:
