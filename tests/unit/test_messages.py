@@ -1,7 +1,10 @@
 """What a message says to people and to programs, by the incidents it tells of."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+
+import pytest
 
 from weixin_etl.health.incidents import Incident
 from weixin_etl.health.messages import Installation, compose, direct
@@ -30,24 +33,29 @@ def test_many_are_one_message_of_the_worst_ones_type_which_come_first() -> None:
     broken = incident(7, ProblemKind.CONFIGURATION, days=(date(2026, 11, 23),), errcode=48001)
     over = incident(8, ProblemKind.NOT_ASKED, has_ended=True)
 
-    [message] = compose([*warnings, over, broken], HERE)
-    [all_over] = compose([over] * 6, HERE)
-    [all_known] = compose(warnings, HERE)
+    message = compose([*warnings, over, broken], HERE)
 
     first, *_, more, link = message.body.splitlines()
-    assert message.title == "weixin-etl production: 7 problems, 1 is over"
+    assert message.title == "weixin-etl production: 号7 refused, and 7 more"
     assert first.startswith("article_total: 号7: mend it (it broke) · 2026-11-23")
-    assert (more, link) == ("and 4 more", "all of them: http://airflow.example/weixin/")
+    assert (more, link) == ("and 4 more", "http://airflow.example/weixin/")
     assert [it["account"] for it in message.facts["problems"]][:2] == ["号7", "号0"]
-    severities = [it.notify_type for it in (message, all_known, all_over)]
-    assert severities == ["failure", "warning", "success"]
+    types = [compose(those, HERE).notify_type for those in ([broken, over], warnings, [over] * 6)]
+    assert types == ["failure", "warning", "success"]
 
 
-def test_a_message_holds_as_many_bytes_as_a_receiver_takes() -> None:
-    """A cure that is too long is cut, between Chinese characters as well."""
-    for text in ("never ending " * 200, "没有尽头，" * 400):
-        [message] = compose([incident(1, ProblemKind.PROGRAM, cure=text, cause="")], HERE)
-        assert message.body.splitlines()[0].endswith("…")
+@pytest.mark.parametrize("text", ["never ending " * 200, "没有尽头，" * 400])
+def test_a_message_holds_as_many_bytes_as_a_receiver_takes(text: str) -> None:
+    """Days and a cure that is too long are cut, between Chinese characters as well: no cause."""
+    days = (date(2026, 11, 23),)
+    one = incident(1, ProblemKind.PROGRAM, cure=text, cause="the cause", days=days)
+
+    for many in ([one], [one] * 9):
+        message = compose(many, HERE)
+        line = message.body.splitlines()[0]
+        assert "… (the cause)" in line
+        assert "2026-11-23" not in line
+        assert line.endswith("since 2026-11-24 09:00 Beijing time")
         assert len(message.body.encode()) <= 1800
 
 
@@ -59,31 +67,28 @@ def test_people_are_told_in_their_language() -> None:
     begun = incident(1, ProblemKind.CONFIGURATION, **of)
     over = incident(2, ProblemKind.CONFIGURATION, has_ended=True, **of)
 
-    one, other = compose([begun, over], here)
-    [many] = compose([begun, over, *[begun] * 19], here)
-    unrecorded = direct(Problem(ProblemKind.WAREHOUSE, "it broke", "mend it"), here)
+    one, other = compose([begun], here), compose([over], here)
+    many = compose([over, *[begun] * 20], here)
+    unrecorded = direct(Problem(ProblemKind.WAREHOUSE, "it broke", "mend it"), here, OPENED)
 
     assert one.title == "weixin-etl production: 号1：被拒绝"
     assert one.in_log == "weixin-etl production: 号1 refused"
     assert one.body.splitlines() == [
-        "号1：改正连接 spring 中的 password（the AppSecret is wrong: invalid）"
-        " · spring，错误码 40125",
-        "自北京时间 2026-11-24 09:00 起",
-        "weixin_article_total: http://airflow.example/weixin/#problem-1",
+        "article_total: 号1：改正连接 spring 中的 password（the AppSecret is wrong: invalid）"
+        " · spring，错误码 40125 · 自北京时间 2026-11-24 09:00 起",
+        "http://airflow.example/weixin/#problem-1",
     ]
     assert other.title == "weixin-etl production: 已恢复：号2：被拒绝"
-    assert other.body.splitlines()[:2] == [
-        "号2：微信恢复应答（此前：the AppSecret is wrong: invalid） · spring，错误码 40125",
-        "持续 1 小时 0 分钟，北京时间 2026-11-24 09:00 至 2026-11-24 10:00",
-    ]
-    assert many.title == "weixin-etl production: 20 个问题, 1 个已恢复"
-    assert many.body.splitlines()[-2:] == [
-        "另有 11 个",
-        "全部问题：http://airflow.example/weixin/",
-    ]
+    assert other.body.splitlines()[0] == (
+        "article_total: 已恢复：号2：被拒绝: 微信恢复应答"
+        " · 持续 1 小时 0 分钟，北京时间 2026-11-24 09:00 至 2026-11-24 10:00"
+    )
+    assert many.title == "weixin-etl production: 号1：被拒绝, 另有 20 个"
+    assert re.fullmatch("另有 [0-9]+ 个", many.body.splitlines()[-2])
     assert unrecorded.title == "weixin-etl production: 数据仓库不能工作"
-    assert (
-        unrecorded.body == "启动 Postgres，或者改正连接（it broke）\nhttp://airflow.example/weixin/"
+    assert unrecorded.body == (
+        "启动 Postgres，或者改正连接（it broke） · 自北京时间 2026-11-24 09:00 起\n"
+        "http://airflow.example/weixin/"
     )
     assert unrecorded.notify_type == "failure"
     assert [it["kind"] for it in other.facts["problems"]] == ["configuration"]
