@@ -1,7 +1,7 @@
 """The tasks as Airflow runs them: its context and XCom on one side, the verbs on the other."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import chain
