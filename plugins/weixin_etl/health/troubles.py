@@ -17,9 +17,8 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.health.at_work import Airflow, Asleep, DagState, EndedRun, Progress
 from weixin_etl.health.days import AccountDays
 from weixin_etl.model import Coverage, State, connection_of
-from weixin_etl.problem import Problem, ProblemKind, days_of
+from weixin_etl.problem import Problem, ProblemKind, days_of, row_of
 from weixin_etl.rules import OFFLINE, due_morning
-from weixin_etl.run.check import CURE_OF_REJECTED
 from weixin_etl.text import few_names
 
 OVERDUE = timedelta(minutes=30)
@@ -322,7 +321,8 @@ def _of_account(account: AccountFacts, found: Sequence[Finding], now: datetime) 
     dataset, ours = account.dataset.name, frozenset([account.appid])
     if account.rejected_days:
         reason, days = account.rejected_reason, account.rejected_days
-        problem = account.problem(ProblemKind.REJECTED, reason, CURE_OF_REJECTED, *days)
+        cure = row_of(ProblemKind.REJECTED).english.cure
+        problem = account.problem(ProblemKind.REJECTED, reason, cure, *days)
         yield _Met(dataset, problem, appids=ours)
     told = {day: finding for finding in found for day in finding.problem.days}
     for day, finding in sorted(told.items()):

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
 from struct import pack
-from threading import Lock, local
+from threading import Lock
 
 import msgspec
 import psycopg2
@@ -26,19 +26,9 @@ _AS_CSV = "FORMAT csv, NULL 'null', ESCAPE '\\'"
 _PART_BYTES = 1 << 20
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Postgres counts instants and days from it."""
-_ZSTD_LEVEL = 1
 _one_at_a_time = Lock()
 """Answers are parsed one at a time: parsing takes several times an answer's bytes."""
-
-
-class _OfThread(local):
-    """What is dear to make, and one thread may use at a time."""
-
-    def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
-
-
-_of_thread = _OfThread()
+_compressor = zstandard.ZstdCompressor(level=1)
 
 ARTICLE_COLUMNS = (
     "msgid, message_id, title, url, content_url, extra, position, publish_type, appid, "
@@ -109,7 +99,7 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
         error, at = came.error, came.refused_at
         said = rules.Answer(at, error_kind=error.kind.value, error_code=error.errcode)
         return Staged(account, day, said, came.calls, error)
-    at, body_sha256, body_zstd = came.fetched_at, sha256(came.body).digest(), packed(came.body)
+    at, body_sha256 = came.fetched_at, sha256(came.body).digest()
     with _one_at_a_time:
         parsed = parse(dataset, came.body, day, at)
         articles = parsed.articles.values()
@@ -118,7 +108,7 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
             calls=came.calls,
             size=len(came.body) + sum(len(part.payload) for part in parsed.rejected),
             body_sha256=body_sha256,
-            body_zstd=body_zstd,
+            body_zstd=packed(came.body),
             msgids=[*parsed.articles],
             articles=article_lines(dataset, (account.appid, day), [(it, at) for it in articles]),
             rows=[line for article in articles for line in row_lines(dataset, article)],
@@ -152,19 +142,16 @@ def sighting(dataset: Dataset, account: Account, day: date, at: datetime, parsed
 
 def _unreadable(parsed: Parsed, account: Account) -> WeixinError:
     """Why nothing of an answer could be loaded."""
-    if parsed.unreadable:
-        return WeixinError(ProblemKind.UNREADABLE, parsed.unreadable, account=str(account))
-    return WeixinError(
-        ProblemKind.UNREADABLE,
+    why = parsed.unreadable or (
         f"no row of the answer fits; the first of {len(parsed.rejected)} rejected parts: "
-        f"{parsed.rejected[0].reason}; see weixin.rejected_row",
-        account=str(account),
+        f"{parsed.rejected[0].reason}; see weixin.rejected_row"
     )
+    return WeixinError(ProblemKind.UNREADABLE, why, account=str(account))
 
 
 def packed(body: bytes) -> bytes:
-    """An answer's bytes as they are kept."""
-    return _of_thread.compressor.compress(body)
+    """An answer's bytes as they are kept; for one thread at a time."""
+    return _compressor.compress(body)
 
 
 def unpacked(body_zstd: bytes) -> bytes:

@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 COUNTS = ("calls", "inserted", "updated", "unchanged", "rejected")
 PAIRS_IN_LOG = 700
 """Up to so many pairs have a line each; of a longer run `weixin.run_report` has them."""
-CURE_OF_REJECTED = "wait for an answer that fits; if final, refetch; or fix the parser and replay"
 SILENT_DAYS = 30
 """So many answered days in a row that list nothing are worth a warning."""
 
@@ -119,9 +118,8 @@ def _rejected(connection: Connection, outcome: Outcome) -> list[Problem]:
         problem_of(
             named[row.appid],
             ProblemKind.REJECTED,
-            f"{row.reason}{f' and {row.part_count - 1} more' if row.part_count > 1 else ''}",
-            CURE_OF_REJECTED,
             row.days,
+            f"{row.reason}{f' and {row.part_count - 1} more' if row.part_count > 1 else ''}",
         )
         for row in connection.execute(statement("rejected_row/of_pairs.sql"), values)
     ]
@@ -138,8 +136,8 @@ def _silent(connection: Connection, outcome: Outcome) -> list[Problem]:
         problem_of(
             named[row.appid],
             ProblemKind.SILENT,
-            f"lists nothing new since {row.last_date}, {counted(row.day_count, 'answered day')}",
-            "nothing to do if nobody publishes; else compare with WeChat's console",
+            cause=f"lists nothing new since {row.last_date}, "
+            f"{counted(row.day_count, 'answered day')}",
         )
         for row in connection.execute(statement("coverage/silent.sql"), values)
     ]

@@ -100,7 +100,7 @@ class Outcome:
         if met is None:
             return self._not_asked(account, day)
         kind = ProblemKind(met.error_kind or ProblemKind.UNREADABLE)
-        problem = problem_of(account, kind, met.error or "", met.cure or "", [day])
+        problem = problem_of(account, kind, [day], met.error, met.cure)
         if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
             problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
         return replace(problem, errcode=met.error_code)
@@ -108,8 +108,7 @@ class Outcome:
     def _not_asked(self, account: PlannedAccount, day: date) -> Problem:
         may_be_asked = self.calls_left[account.appid] > 0
         kind = ProblemKind.NOT_ASKED if may_be_asked else ProblemKind.HELD_BACK
-        _, cause, cure = row_of(kind).english
-        return problem_of(account, kind, cause, cure, [day])
+        return problem_of(account, kind, [day])
 
 
 def chunks_of(first: list[date], older: list[date]) -> list[list[date]]:
@@ -150,10 +149,11 @@ def _calls_left(connection: Connection, work: Work, appids: Sequence[str]) -> di
 def problem_of(
     account: ConfiguredAccount | PlannedAccount,
     kind: ProblemKind,
-    cause: str,
-    cure: str,
     days: Iterable[date] = (),
+    cause: str | None = None,
+    cure: str | None = None,
 ) -> Problem:
-    """The problem of an account with some days."""
+    """The problem of an account with some days; cause and cure are the kind's, unless given."""
+    _, its_cause, its_cure = row_of(kind).english
     who = account.name, account.appid, account.conn_id
-    return Problem(kind, cause, cure, *who, days=tuple(sorted(days)))
+    return Problem(kind, cause or its_cause, cure or its_cure, *who, days=tuple(sorted(days)))

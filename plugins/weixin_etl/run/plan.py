@@ -126,10 +126,8 @@ class _Planning:
         ).all()
         if names := sorted(row.name for row in gone):
             log.warning("no longer collected: %s", few_names(names))
-        why = "no longer collected: no entry of weixin_accounts leads to its AppID"
-        cure = "give it a connection of its own in weixin_accounts if you want its figures"
         who = (ConfiguredAccount(it.conn_id, it.appid, it.name) for it in gone)
-        return [problem_of(account, ProblemKind.NOT_COLLECTED, why, cure) for account in who]
+        return [problem_of(account, ProblemKind.NOT_COLLECTED) for account in who]
 
     def due(self) -> tuple[Batch, list[Problem]]:
         """What the rules say of each account's days; the log lists the calls."""
@@ -194,7 +192,7 @@ def _lost(run: Run, account: ConfiguredAccount, due: Due) -> Problem:
     """What to enter into the form for days that daily runs do not reach any more."""
     first, last = min(due.lost), max(due.lost)
     cure = f"trigger {run.dataset.dag_id} with begin_date {first} and end_date {last}"
-    return problem_of(account, ProblemKind.DAYS_LOST, "too old for daily runs", cure, due.lost)
+    return problem_of(account, ProblemKind.DAYS_LOST, due.lost, cure=cure)
 
 
 def _in_words(due: Due, known: Mapping[date, Coverage]) -> str:
