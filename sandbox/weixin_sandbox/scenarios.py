@@ -103,7 +103,8 @@ EFFECTS = {
     "slow": Effect("The answer is held back longer than a client waits.", is_slow=True),
     "bad-json": Effect("HTTP status 200 with a page of HTML.", answer=_HTML),
     "clock-skew": Effect(
-        "The Date header says what time it was an hour ago.", answer={"clock_ahead_seconds": -3600}
+        "The Date header is an hour old: a token's is looked at (token-call:clock-skew).",
+        answer={"clock_ahead_seconds": -3600},
     ),
     "token-expired": Effect("42001: the token has expired.", 42001, expires_token=True),
     "minute-quota": Effect("45011: too many calls in this minute.", 45011),

@@ -61,8 +61,8 @@ def test_a_refused_account_is_told_once_and_so_is_its_recovery(
     begun, over = told.messages
     line, link = begun["message"].splitlines()
     assert line.startswith(
-        "article_total: 沙箱公众号: verify the account, or have permission set 7 granted (the "
-        "account may not use this API: api unauthorized"
+        "article_total: 沙箱公众号: verify the account, or have permission set 7 granted (2 for "
+        "followers) (the account may not use this API: api unauthorized"
     )
     assert line.endswith(
         "2026-11-17 to 2026-11-23 · weixin_default, errcode 48001"

@@ -21,8 +21,9 @@ def test_a_refused_account_ends_its_task_without_frames(
     outcome = daily.run()
 
     line = (
-        "沙箱公众号: verify the account, or have permission set 7 granted (the account may not use "
-        "this API: api unauthorized) · 2026-11-17 to 2026-11-23 · weixin_default, errcode 48001"
+        "沙箱公众号: verify the account, or have permission set 7 granted (2 for followers) (the "
+        "account may not use this API: api unauthorized) · 2026-11-17 to 2026-11-23 · "
+        "weixin_default, errcode 48001"
     )
     assert outcome.problems == [("ingest", line), ("check", line)]
     assert outcome.errors == [("ingest", NOT_IN), ("check", NOT_IN)]

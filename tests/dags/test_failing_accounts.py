@@ -41,8 +41,9 @@ def test_accounts_that_fail_beside_others(
     refused = {
         "号2: correct the password in the connection a1 (the AppSecret is "
         "wrong: invalid appsecret) · 2026-11-17 to 2026-11-23 · a1, errcode 40125",
-        "号4: verify the account, or have permission set 7 granted (the account may not use this "
-        "API: api unauthorized) · 2026-11-17 to 2026-11-23 · a3, errcode 48001",
+        "号4: verify the account, or have permission set 7 granted (2 for "
+        "followers) (the account may not use this API: api unauthorized) · 2026-11-17 to "
+        "2026-11-23 · a3, errcode 48001",
     }
     nonsense = (
         "a5: correct the connection's extra or leave it empty (JSON is malformed: invalid "

@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
 OFFLINE = (
-    "沙箱公众号: use the successor's DAG weixin_article_total_detail (WeChat "
-    "took this endpoint offline: this api is offline, please use the new api) · "
+    "沙箱公众号: unpause weixin_article_total_detail if it was weixin_article_total, else ask "
+    "WeChat for a successor (WeChat took this endpoint offline: this api is offline, please use "
+    "the new api) · "
     "2026-11-17 to 2026-11-23 · weixin_default, errcode 47009"
 )
 STILL_OFFLINE = OFFLINE.partition(" · ")[0]

@@ -53,7 +53,7 @@ def test_a_week_of_statistics_days(
     assert [n for n, it in enumerate(mornings) if it.state == "success"] == (
         [0, 1, 3, 4, 5] if has_it else []
     )
-    waits = f"{DEFAULT_ACCOUNT.name}: run again once figures are there"
+    waits = f"{DEFAULT_ACCOUNT.name}: nothing to do: scheduled runs ask again"
     assert [waits in it.log for it in mornings] == [n in (1, 2) for n in range(6)]
     first, end = MORNING.date() - timedelta(days=dataset.window), date(2026, 11, 30)
     days = [first + timedelta(days=age) for age in range((end - first).days)]

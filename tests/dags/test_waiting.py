@@ -55,7 +55,6 @@ def test_at_noon_it_is_red_and_names_them(scheduled: DailyDag, sandbox: Sandbox)
     assert asked(sandbox)[YESTERDAY] == 1
     assert outcome.errors == [("ingest", NOT_IN), ("check", NOT_IN)]
     assert (
-        "沙箱公众号: run again once figures are there, usually by 10:00 Beijing time "
         "(the figures are not ready yet: data not ready, please try later) · "
         "2026-11-23 · weixin_default, errcode 61503"
     ) in outcome.log

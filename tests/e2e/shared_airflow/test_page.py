@@ -86,7 +86,9 @@ class TestHealth:
         assert (answer.status_code, said["is_healthy"]) == (503, False)
         (blocked,) = [it for it in said["problems"] if it["error_code"] == 40164]
         assert blocked["account"] == "江湖"
-        assert blocked["cure"] == "add 203.0.113.7 to the IP whitelist in WeChat's console"
+        assert blocked["cure"] == (
+            "add this machine's IP 203.0.113.7 to the IP whitelist in WeChat's console"
+        )
         fresh = {it["name"]: it for it in said["accounts"] if it["dataset"] == ARTICLE_TOTAL.name}
         assert fresh["星辰"]["days_not_in_count"] == 10
         assert not fresh["星辰"]["is_healthy"]
