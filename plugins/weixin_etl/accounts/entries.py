@@ -107,12 +107,7 @@ def listed(
 
 
 def _stands_for_none(entry: str) -> WeixinError:
-    return WeixinError(
-        ProblemKind.CONFIGURATION,
-        account=entry,
-        cause="it stands for no Official Account",
-        cure=f"have it authorised: the next run finds it; or correct {ACCOUNTS_VARIABLE}",
-    )
+    return WeixinError(ProblemKind.ACCOUNTS_LIST, account=entry)
 
 
 def wanted_of(accounts: Sequence[ListedAccount], names: Collection[str]) -> list[ListedAccount]:
