@@ -22,8 +22,8 @@ every column of a view in English and Chinese: see [For analysts](analysts.md).
 """
 OF_VIEWS = """## The views
 
-The key identifies a row. Join by all of the columns named: msgids repeat between accounts.
-A row has no partner only where a joining column is NULL.
+The key identifies a row. Every `appid` joins to `account`, every day to `calendar`. Join by all of
+the columns named: msgids repeat between accounts. A row has no partner only where one is NULL.
 
 | view | one row per | key | joins to |
 | --- | --- | --- | --- |
@@ -37,8 +37,8 @@ endpoint a metric has WeChat's own name and, where it has one, the common name.
 """
 OF_DATASET = """### `{name}`: `{endpoint}`
 
-| name | common name | 中文 | what it counts | unit | adds up | what to know |
-| --- | --- | --- | --- | --- | --- | --- |
+| name (common name) | 中文 | what it counts | unit | what to know |
+| --- | --- | --- | --- | --- |
 """
 
 
@@ -52,6 +52,7 @@ def views(warehouse: Engine, entries: Sequence[Entry]) -> Iterator[str]:
         others = [
             f"`{other}` by {', '.join(map(pair, pairs.items()))}"
             for other, pairs in joins(its)[view].items()
+            if other not in ("account", "calendar")
         ]
         grain = comments[view].partition("\n")[0].removeprefix("One row per ").partition(":")[0]
         grain = grain.partition(". ")[0]
@@ -68,9 +69,9 @@ def metrics(warehouse: Engine, dataset: str) -> Iterator[str]:
     asked = text("SELECT * FROM analytics.metric WHERE dataset = :dataset ORDER BY name")
     with warehouse.connect() as connection:
         for it in connection.execute(asked, {"dataset": dataset}):
-            common = f"`{it.common_name}`" if it.common_name else ""
-            known = [f"`{it.name}`", common, it.chinese_name, it.meaning, it.unit, it.additivity]
-            yield f"| {' | '.join(known)} | {it.caveat or ''} |\n"
+            common = f" (`{it.common_name}`)" if it.common_name else ""
+            known = [f"`{it.name}`{common}", it.chinese_name, it.meaning]
+            yield f"| {' | '.join(known)} | {it.unit}, {it.additivity} | {it.caveat or ''} |\n"
 
 
 def test_the_page_is_the_catalogue(migrated: Engine) -> None:

@@ -10,42 +10,56 @@ from weixin_etl.problem import ROWS, ProblemKind, Row, filled
 
 PAGES = Path(__file__).parents[2] / "docs/operating"
 BEGIN, END = "<!-- errors: UPDATE_DOCS=1 writes them -->\n", "\n<!-- end of errors -->"
-HEAD = ("what happened", "errcode", "what to change", "asked again without your doing")
-IN_CHINESE = {
-    "what happened": "发生了什么",
-    "errcode": "错误码",
-    "what to change": "该怎么改",
-    "asked again without your doing": "不做任何处理时，是否再次请求",
-    "no": "否",
-    "by Airflow": "由 Airflow 重试",
-    "by the next daily run": "由下一次每日运行请求",
-    "any other": "其他任何错误码",
+HEADS = {
+    "by Airflow": ("Asked again by Airflow:", "由 Airflow 重试："),
+    "by the next daily run": (
+        "Asked again by the next daily run:",
+        "由下一次每日运行请求：",
+    ),
+    "no": ("Not asked again in this run:", "本次运行不再请求："),
 }
+"""Who asks again without anybody's doing, as `problems.csv` and as both pages have it."""
+TURN_NO_RUN_RED = {
+    ProblemKind.UNKNOWN,
+    ProblemKind.NOTHING_SET_UP,
+    ProblemKind.NOTHING_COLLECTED,
+    ProblemKind.FIRST_RUN,
+    ProblemKind.UNTOLD,
+    ProblemKind.DAYS_LOST,
+}
+"""Beside warnings and what befalls whole runs: the page and messages say what to do."""
+COLUMNS = (
+    "| what happened (errcode) | what to change |",
+    "| 发生了什么（错误码） | 该怎么改 |",
+)
 
 
 def table(*, is_chinese: bool) -> str:
-    """What can go wrong, a row per cause."""
-    rows = [HEAD, ["---"] * len(HEAD), *(_cells(row, is_chinese=is_chinese) for row in _told())]
-    said = IN_CHINESE if is_chinese else {}
-    return "\n".join(f"| {' | '.join(said.get(cell, cell) for cell in cells)} |" for cells in rows)
+    """What turns a run red, a row per cause, by who asks again."""
+    return "\n\n".join(
+        "\n".join([head[is_chinese], "", COLUMNS[is_chinese], "| --- | --- |", *rows])
+        for again, head in HEADS.items()
+        if (rows := [_row(it, is_chinese=is_chinese) for it in _told() if it.asked_again == again])
+    )
 
 
 def _told() -> Iterator[Row]:
     for row in ROWS:
         conn_id = "weixin_warehouse" if row.kind.is_of_warehouse else "…"
         cures = [filled(it.cure, conn_id, "") for it in (row.english, row.chinese)]
-        if row.kind is not ProblemKind.UNKNOWN:
+        if not (row.kind in TURN_NO_RUN_RED or row.kind.is_warning or row.kind.is_of_run):
             yield row._replace(
                 english=row.english._replace(cure=cures[0]),
                 chinese=row.chinese._replace(cure=cures[1]),
             )
 
 
-def _cells(row: Row, *, is_chinese: bool) -> tuple[str, ...]:
+def _row(row: Row, *, is_chinese: bool) -> str:
     texts = row.chinese if is_chinese else row.english
-    is_any = row.kind is ProblemKind.CALL_REFUSED
-    codes = "any other" if is_any else ", ".join(map(str, row.errcodes)) or "–"
-    return texts.cause, codes, texts.cure, row.asked_again
+    codes = ", ".join(map(str, row.errcodes))
+    if row.kind is ProblemKind.CALL_REFUSED:
+        codes = "其他任何错误码" if is_chinese else "any other"
+    return f"| {texts.cause}{f' ({codes})' if codes else ''} | {texts.cure} |"
 
 
 @pytest.mark.parametrize("page", ["something-is-red.md", "something-is-red.zh-CN.md"])
