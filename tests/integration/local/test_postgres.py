@@ -84,8 +84,9 @@ def test_a_lock_whose_number_went_to_another_program_is_no_lock(
     with server.running():
         pass
     with subprocess.Popen(["sleep", "60"], user=postgres.server_user(), cwd="/") as other:
-        lock = server.directory / "data/postmaster.pid"
-        lock.write_text(f"{other.pid}\n{server.directory}/data\n1\n5432\n\n\n")
+        for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+            content = f"{other.pid}\n{server.directory}/data\n1\n5432\n\n\n"
+            (server.directory / "data" / lock).write_text(content)
 
         with server.running():
             assert server.is_running()
