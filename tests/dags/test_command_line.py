@@ -97,7 +97,7 @@ def test_a_failing_run_leaves_no_secret_anywhere(
         "have the token service mended",
         "61023",
         "weixin_platform_ticket",
-        "urllib3.connectionpool",
+        "[debug ",
     ):
         assert sentence in done.stdout
     hidden = [
