@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from dag_runs import DAG_ID, DailyDag, set_paused
+from dag_runs import DailyDag, set_paused
 from sqlalchemy import Engine
 
 from weixin_etl.cli import main
@@ -91,7 +91,7 @@ def test_what_keeps_airflow_from_working_and_telling_is_told(
 
     assert (without_receiver, code) == (0, 1)
     said = capsys.readouterr().out
-    assert f"unpause {DAG_ID}" in said
+    assert "note: article_total · unpause it" in said
     assert re.search(
         "^correct the connection weixin_alerts.* since 2026-11-24 08:31 Beijing time$", said, re.M
     )
