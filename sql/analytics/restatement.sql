@@ -19,9 +19,9 @@ CREATE VIEW analytics.restatement (
     -- Name of the metric, see analytics.metric
     -- 中文：指标名
     metric,
-    -- correction: it had a value and was given another, by WeChat or by a replay: see cause. late: it
-    -- had none, WeChat gave it later: no correction. removed: it had one, and a replay found that no
-    -- kept answer gives it
+    -- correction: it had a value and was given another, by WeChat or by a replay: see cause. late:
+    -- it had none, WeChat gave it later: no correction. removed: it had one, and a replay found
+    -- that no kept answer gives it
     -- 中文：类型：correction 更正，late 迟到（此前为空），removed 移除
     kind,
     -- Value before; NULL when it had none, and of a list
