@@ -4,6 +4,7 @@ What people are told, in Chinese, when somebody reads it: it is kept in English.
 Title and cure are the kind's or the errcode's, the cause is in the words of WeChat or Postgres.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +21,7 @@ _UNITS = {" days": " 天", " day": " 天", " h": " 小时", " min": " 分钟"}
 
 def title(problem: Problem) -> str:
     """`Problem.title` in Chinese."""
-    who = problem.who or frame("WeChat")
+    who = _names(problem, problem.who) or frame("WeChat")
     return row_of(problem.kind).chinese.title.format(who=who, subject=problem.subject)
 
 
@@ -40,7 +41,14 @@ def line(problem: Problem) -> str:
     errcode = "" if problem.errcode is None else f"错误码 {problem.errcode}"
     ids = filter(None, [problem.conn_id if problem.appid else "", errcode])
     parts = [said, days_as_ranges(problem.days).replace(" to ", " 至 "), "，".join(ids)]
-    return (f"{problem.account}：" if problem.account else "") + " · ".join(filter(None, parts))
+    return (f"{_names(problem, problem.account)}：" if problem.account else "") + " · ".join(
+        filter(None, parts)
+    )
+
+
+def _names(problem: Problem, names: str) -> str:
+    """What accounts are called; of several, the first and how many more there are."""
+    return names if problem.appid else re.sub(r" and (\d+) more$", r"，另有 \1 个", names)
 
 
 def frame(text: str) -> str:
