@@ -135,15 +135,11 @@ ARTICLE_PRAISE = dataclasses.replace(
 _ALL = (*_ALL, ARTICLE_TOTAL_NEXT, ARTICLE_PRAISE)
 """
 OF_SANDBOX = """
-ARTICLE_TOTAL_NEXT = replace(
-    ARTICLE_TOTAL_DETAIL, name="getarticletotalnext", first_date=date(2025, 11, 1)
+_NEXT = (
+    Endpoint(datasets.ARTICLE_TOTAL_NEXT, _articles(_of_detail, article_total_detail.rows)),
+    Endpoint(datasets.ARTICLE_PRAISE, _statistics(lambda *_: [("1_1", {"praise_user": 5})])),
 )
-ARTICLE_PRAISE = replace(
-    ARTICLE_SHARE,
-    name="getarticlepraise",
-    items=_of_statistics(lambda *_: [({"msgid": "1_1"}, {"praise_user": 5})]),
-)
-ENDPOINTS |= {it.path: it for it in (ARTICLE_TOTAL_NEXT, ARTICLE_PRAISE)}
+ENDPOINTS |= {it.dataset.path: it for it in _NEXT}
 """
 
 

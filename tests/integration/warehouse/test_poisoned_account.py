@@ -95,7 +95,7 @@ def refused_by_postgres(warehouse: Engine, sqlstate: str) -> Iterator[None]:
     ("sqlstate", "said"),
     [
         ("23514", "nwx07: report it, with the lines above (IntegrityError: poison)"),
-        ("40P01", "nwx07: wait; Airflow tries again; no action is needed unless it persists (the "),
+        ("40P01", "nwx07: wait, Airflow tries again; if it persists, see Postgres's log"),
     ],
     ids=["a row that Postgres refuses", "a deadlock"],
 )
