@@ -13,7 +13,7 @@ IN_TROUBLE = {
         "configuration",
         40164,
         "this machine's IP is not on the account's whitelist",
-        "add 203.0.113.7 to the IP whitelist in WeChat's console",
+        "add this machine's IP 203.0.113.7 to the IP whitelist in WeChat's console",
     ),
     "secret": (
         "configuration",

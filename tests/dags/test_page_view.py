@@ -116,5 +116,5 @@ def test_a_warehouse_that_cannot_be_read_is_all_that_is_said(
 
     assert (found.is_read, found.is_healthy, found.accounts) == (False, False, ())
     kinds = [it.problem.kind for it in found.open]
-    assert kinds[0] == "warehouse"
+    assert kinds[0] == "warehouse_locked"
     assert "not_asked" not in kinds

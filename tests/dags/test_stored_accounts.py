@@ -84,7 +84,7 @@ def test_a_database_that_does_not_answer_is_said(
         "weixin-etl: Airflow's database does not answer, so connections and Variables that are not "
         "in the environment are not found ("
     )
-    assert "there is no Airflow connection weixin_warehouse" in done.stderr
+    assert "create the connection weixin_warehouse" in done.stderr
 
 
 @pytest.mark.usefixtures("stored")

@@ -178,7 +178,7 @@ def test_a_successor_that_is_gone_too_is_one_sentence(person: Person) -> None:
 
     sentence, log, probe = said.stderr.splitlines()[-3:]
     assert said.returncode == 1
-    assert "this endpoint has no successor that is known here" in sentence
+    assert "else ask WeChat for a successor" in sentence
     assert " · 2026-10-25 to 2026-11-23 · " in sentence
     assert re.fullmatch(rf"weixin-etl: the log: {person.home.logs}/run-\S+\.log", log)
     assert probe.startswith("weixin-etl: `make probe` says whether WeChat answers this account")
@@ -195,5 +195,5 @@ def test_a_probe_needs_no_airflow_and_no_postgres(person: Person) -> None:
 
     assert "weixin-etl: No account is configured: fill in WEIXIN_APPID" in without.stderr
     assert said.returncode == 0, said.stderr
-    assert "春风 (wx-probe)" in said.stdout
+    assert "春风 (weixin_default, wx-probe)" in said.stdout
     assert "The pipeline will work for this account" in said.stdout

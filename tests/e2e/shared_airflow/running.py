@@ -68,13 +68,13 @@ class Stack:
     receiver: Receiver
     metrics: Metrics
 
-    def about(self, title: str) -> list[dict[str, Any]]:
-        """The messages with these words about one problem of the DAG's dataset."""
+    def about(self, kind: str) -> list[dict[str, Any]]:
+        """The messages with a problem of this kind of the DAG's dataset."""
         return [
             message
             for message in self.receiver.messages
-            if title in message["title"]
-            and [it["dataset"] for it in message["problems"]] == ["article_total"]
+            if (kind, "article_total")
+            in {(it["kind"], it["dataset"]) for it in message["problems"]}
         ]
 
     def metadata(self, statement: str) -> Any:

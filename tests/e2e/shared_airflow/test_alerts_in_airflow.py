@@ -16,15 +16,13 @@ pytestmark = pytest.mark.stack
 
 def test_a_run_that_misses_its_deadline_is_told_and_so_is_its_end(stack: Stack) -> None:
     """Once each, with a link to the page; that it was created late in the day is no lateness."""
-    late = "the daily run is late"
-    until(lambda: len(stack.about(late)) == 2, lambda: stack.receiver.messages)
+    until(lambda: len(stack.about("run_late")) == 2, lambda: stack.receiver.messages)
 
-    begun, over = stack.about(late)
-    assert begun["title"].startswith(f"weixin-etl: {late}")
-    assert over["title"].startswith(f"weixin-etl: over: {late}")
+    begun, over = stack.about("run_late")
+    assert begun["title"].startswith("weixin-etl: the daily run is late")
     assert begun["message"].endswith(begun["link"])
-    assert begun["link"].startswith(f"{stack.rest.origin}/weixin/#problem-")
-    assert "a daily run has ended" in over["message"]
+    assert begun["link"].startswith(f"{stack.rest.origin}/weixin/")
+    assert "over: the daily run is late: a daily run has ended" in over["message"]
     off = stack.metadata(
         "SELECT max(abs(extract(epoch FROM deadline_time - dag_run.created_at)))"
         " FROM deadline JOIN dag_run ON dagrun_id = dag_run.id"
@@ -73,7 +71,7 @@ def test_a_mapped_task_has_its_accounts_name_and_when_killed_is_told_by_the_chec
 
     assert (ingest["rendered_map_index"], ingest["state"]) == (DEFAULT_ACCOUNT.name, "running")
     assert killed
-    until(lambda: bool(stack.about("not asked")), lambda: stack.receiver.messages)
+    until(lambda: bool(stack.about("not_asked")), lambda: stack.receiver.messages)
     assert stack.rest.ended(DAG, run)["state"] == "failed"
 
 
@@ -87,7 +85,7 @@ def test_a_run_that_a_person_marks_failed_is_told_at_once(stack: Stack) -> None:
     stack.rest("PATCH", f"dags/{DAG}/dagRuns/{run}", {"state": "failed"})
     stack.sandbox.scenarios.remove(slow)
 
-    until(lambda: bool(stack.about("a run ended early")), lambda: stack.receiver.messages)
+    until(lambda: bool(stack.about("run_ended")), lambda: stack.receiver.messages)
 
 
 def _title(process: psutil.Process) -> list[str]:

@@ -48,7 +48,8 @@ def open_reader() -> Engine:
     """
     found = _url(READER) or _url(CONN_ID)
     if found is None:
-        raise WarehouseError(ProblemKind.WAREHOUSE_MISSING, conn_id=READER)
+        cause = f"Airflow's API server finds neither the connection {READER} nor {CONN_ID}"
+        raise WarehouseError(ProblemKind.WAREHOUSE_MISSING, cause=cause, conn_id=READER)
     return _reading_engine(found)
 
 
