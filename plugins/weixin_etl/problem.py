@@ -278,11 +278,15 @@ class Problem:
     """The Airflow connection that its cure is about, where that is not its own; not recorded."""
 
     @classmethod
-    def of_kind(cls, kind: ProblemKind, cause: str = "", **more: Any) -> "Problem":
-        """A problem with the cure of its kind, and its cause if no other is given."""
-        _, its_cause, cure = row_of(kind).english
-        conn_id = more.get("to_change") or more.get("conn_id", "")
-        return cls(kind, cause or its_cause, filled(cure, conn_id, cause), **more)
+    def of_kind(
+        cls, kind: ProblemKind, cause: str | None = None, cure: str | None = None, **more: Any
+    ) -> "Problem":
+        """A problem with the cause and the cure of its kind, unless others are given."""
+        texts = row_of(kind).english
+        if cure is None:
+            conn_id = more.get("to_change") or more.get("conn_id", "")
+            cure = filled(texts.cure, conn_id, cause or "")
+        return cls(kind, texts.cause if cause is None else cause, cure, **more)
 
     def __post_init__(self) -> None:
         """Hold texts that can be shown."""

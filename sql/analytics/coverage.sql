@@ -6,7 +6,7 @@
 -- key: dataset, appid, day
 -- joins: appid to account; day to calendar
 {% from "analytics/macros.jinja" import is_listed %}
-{% from "weixin/macros.jinja" import beijing, heard_at, is_retired, state %}
+{% from "weixin/macros.jinja" import beijing, heard_at, is_lost, is_retired, is_silent, state %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.coverage (
     -- Which endpoint
@@ -236,21 +236,12 @@ CROSS JOIN
         SELECT
             CASE
                 WHEN NOT begun.is_asked OR pair.settled IS NOT NULL THEN NULL
-                WHEN
-                    pair.ready_at IS NULL
-                    AND listed.day < greatest(
-                        begun.since_date,
-                        morning.day - begun.days - coalesce(begun.catch_up_days, 60),
-                        begun.first_day
-                    )
-                    THEN NULL
-                -- silent
-                WHEN
-                    listed.day + begun.days < morning.day
-                    AND pair.list_sha256 IS NULL
-                    AND {{ beijing("pair.ready_at") }} >= listed.day + begun.days
-                    AND coalesce(begun.heard_at < pair.ready_at, TRUE)
-                    THEN NULL
+                WHEN {{ is_lost(
+                    "pair", "listed.day", "begun.days", "begun.first_day", "begun", "morning.day"
+                ) }} THEN NULL
+                WHEN {{ is_silent(
+                    "pair", "listed.day", "begun.days", "begun.heard_at", "morning.day"
+                ) }} THEN NULL
                 ELSE morning.day
             END AS next_date
     ) AS asked

@@ -75,8 +75,7 @@ class Platform:
             listed = self._with_own_token(self._component.authorizations)
             self._stored.authorize(listed)
             appids = [it.authorizer_appid for it in listed]
-            self._ask_what_they_are(appids, concurrency)
-            known = self._stored.infos()
+            known = self._what_they_are(appids, concurrency)
         infos = {
             appid: known.get(appid, AccountInfo("", is_official_account=True)) for appid in appids
         }
@@ -88,7 +87,7 @@ class Platform:
             if it.is_official_account
         ]
 
-    def _ask_what_they_are(self, appids: Collection[str], concurrency: int) -> None:
+    def _what_they_are(self, appids: Collection[str], concurrency: int) -> dict[str, AccountInfo]:
         known = self._stored.infos()
         new = [self.account.member(it, "") for it in appids if it not in known]
         outages = Outages()
@@ -98,6 +97,8 @@ class Platform:
                 said = [*pool.map(lambda it: self._info(it, outages), some)]
                 infos = {it.appid: info for it, info in zip(some, said, strict=True) if info}
                 self._stored.describe(infos)
+                known |= infos
+        return known
 
     def _info(self, account: Account, outages: Outages) -> AccountInfo | None:
         """What WeChat says of an account; if it does not, the next run asks again."""

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,6 @@ from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Coverage, State
 
-_DAY = timedelta(days=1)
 CATCH_UP_DAYS = 60
 """What holds for an account that no daily run has planned; analytics.coverage has it too."""
 
@@ -60,8 +59,8 @@ class AccountDays:
         is_asked = self.is_active and self.since_date is not None and not self.is_retired
         if pair.settled or not is_asked:
             return None
-        morning = max(today + _DAY * self._is_asked(pair, now), day + _DAY)
-        over = day + _DAY * self.dataset.window
+        morning = max(today + rules.DAY * self._is_asked(pair, now), day + rules.DAY)
+        over = day + rules.DAY * self.dataset.window
         if over < morning and rules.is_silent(pair, over, self.heard_at):
             return None
         return morning if pair.ready_at or day >= self.reach(morning) else None
@@ -75,13 +74,13 @@ class AccountDays:
 
     def final_date(self, day: date, now: datetime) -> date | None:
         """The first morning on which it can be final; None when daily runs ask no more."""
-        asked, over = self.next_date(day, now), day + _DAY * self.dataset.window
+        asked, over = self.next_date(day, now), day + rules.DAY * self.dataset.window
         if asked is None or not self.dataset.describes_articles:
             return asked and max(asked, over)
-        pair, since = self.pairs.get(day) or Coverage(), over - _DAY
+        pair, since = self.pairs.get(day) or Coverage(), over - rules.DAY
         if pair.ready_date and pair.list_sha256 is not None and since <= pair.ready_date < asked:
             return max(asked, over)
-        return max(asked, since) + _DAY
+        return max(asked, since) + rules.DAY
 
 
 def pairs_by_account(

@@ -201,10 +201,9 @@ def unknown_metrics(names: Collection[str]) -> list[Problem]:
     are_many = len(known) > _MOST_UNKNOWN
     named = ", ".join(known[:_MOST_UNKNOWN]) + (", …" if are_many else "")
     return [
-        Problem(
+        Problem.of_kind(
             ProblemKind.UNKNOWN_METRIC,
-            cause=f"WeChat sends metrics that are not known here; kept in extra: {named}",
-            cure="look it up in WeChat's documentation, and ask for a column if you want one",
+            f"WeChat sends metrics that are not known here; kept in extra: {named}",
             subject="(many)" if are_many else ", ".join(known),
         )
     ]

@@ -17,7 +17,7 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.health.at_work import Airflow, Asleep, DagState, EndedRun, Progress
 from weixin_etl.health.days import AccountDays
 from weixin_etl.model import Coverage, State, connection_of
-from weixin_etl.problem import Problem, ProblemKind, days_of, row_of
+from weixin_etl.problem import Problem, ProblemKind, days_of
 from weixin_etl.rules import OFFLINE, due_morning
 from weixin_etl.text import few_names
 
@@ -143,9 +143,12 @@ class AccountFacts:
         answered = [pair.ready_at for pair in self.days.pairs.values() if pair and pair.ready_at]
         return max([*answered, *([self.ready_at] if self.ready_at else [])], default=None)
 
-    def problem(self, kind: ProblemKind, cause: str, cure: str, *days: date) -> Problem:
-        """A problem of the account."""
-        return Problem(kind, cause, cure, self.name, self.appid, self.conn_id, days=days)
+    def problem(
+        self, kind: ProblemKind, cause: str, cure: str | None = None, days: tuple[date, ...] = ()
+    ) -> Problem:
+        """A problem of the account; its cure is the kind's, unless another is given."""
+        who = {"account": self.name, "appid": self.appid, "conn_id": self.conn_id}
+        return Problem.of_kind(kind, cause, cure, **who, days=days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,8 +324,7 @@ def _of_account(account: AccountFacts, found: Sequence[Finding], now: datetime) 
     dataset, ours = account.dataset.name, frozenset([account.appid])
     if account.rejected_days:
         reason, days = account.rejected_reason, account.rejected_days
-        cure = row_of(ProblemKind.REJECTED).english.cure
-        problem = account.problem(ProblemKind.REJECTED, reason, cure, *days)
+        problem = account.problem(ProblemKind.REJECTED, reason, days=days)
         yield _Met(dataset, problem, appids=ours)
     told = {day: finding for finding in found for day in finding.problem.days}
     for day, finding in sorted(told.items()):

@@ -17,7 +17,7 @@ from weixin_etl.model import (
     Run,
     connection_of,
 )
-from weixin_etl.problem import Problem, ProblemKind, row_of, together
+from weixin_etl.problem import Problem, ProblemKind, together
 from weixin_etl.run import Work
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, coverage_of
@@ -100,7 +100,7 @@ class Outcome:
         if met is None:
             return self._not_asked(account, day)
         kind = ProblemKind(met.error_kind or ProblemKind.UNREADABLE)
-        problem = problem_of(account, kind, [day], met.error, met.cure)
+        problem = problem_of(account, kind, [day], met.error or "", met.cure or "")
         if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
             problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
         return replace(problem, errcode=met.error_code)
@@ -154,6 +154,12 @@ def problem_of(
     cure: str | None = None,
 ) -> Problem:
     """The problem of an account with some days; cause and cure are the kind's, unless given."""
-    _, its_cause, its_cure = row_of(kind).english
-    who = account.name, account.appid, account.conn_id
-    return Problem(kind, cause or its_cause, cure or its_cure, *who, days=tuple(sorted(days)))
+    return Problem.of_kind(
+        kind,
+        cause,
+        cure,
+        account=account.name,
+        appid=account.appid,
+        conn_id=account.conn_id,
+        days=tuple(sorted(days)),
+    )

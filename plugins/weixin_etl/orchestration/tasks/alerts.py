@@ -129,14 +129,9 @@ def run_is_late(context: Context) -> None:
     dataset = _dataset(late["dag_id"])
     if dataset is None:
         return
-    problem = Problem(
-        ProblemKind.RUN_LATE,
-        cause="the daily run has not ended in time",
-        cure="find out what it waits for: a worker, or WeChat",
-    )
     is_late = late["state"] in ("queued", "running")
     run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)
-    found = {DEADLINE: [problem] if is_late else []}
+    found = {DEADLINE: [Problem.of_kind(ProblemKind.RUN_LATE)] if is_late else []}
     note(Note(run, clock.now(), found, is_judged=not is_late), is_last=True)
 
 
