@@ -35,8 +35,11 @@ CREATE = f"""
         PRIMARY KEY ({", ".join(KEY)})
     )
 """
-SESSION = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
-"""Rows are looked up by the key, however many the table has."""
+SESSION = (
+    "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; "
+    "SET enable_bitmapscan = off; SET jit = off"
+)
+"""Rows are looked up by the key; a scan of an empty table would read all that it just wrote."""
 
 STAGE = f"CREATE TEMPORARY TABLE staged (LIKE {TABLE}) ON COMMIT DROP"
 MERGE = f"""
