@@ -132,7 +132,7 @@ def test_tasks_are_as_the_settings_say(monkeypatch):
         (WeixinError(ProblemKind.CONFIGURATION, errcode=48001), RetryAction.FAIL),
         (WeixinError(ProblemKind.NOT_READY), RetryAction.FAIL),
         (ParameterError(), RetryAction.FAIL),
-        (WarehouseError(ProblemKind.WAREHOUSE_OLD), RetryAction.FAIL),
+        (WarehouseError(ProblemKind.WAREHOUSE_SETUP), RetryAction.FAIL),
         (WeixinError(ProblemKind.UNREACHABLE), RetryAction.DEFAULT),
         (WarehouseError(ProblemKind.WAREHOUSE), RetryAction.DEFAULT),
         (ZeroDivisionError(), RetryAction.DEFAULT),

@@ -103,7 +103,7 @@ def test_any_refusal_is_in_the_warehouse_as_a_sentence(
 
             with engine.connect() as connection:
                 said = connection.exec_driver_sql("SELECT error FROM weixin.coverage").scalar_one()
-            assert said == error.happened
+            assert said == error.problem.cause
             assert len(said) < 800
 
         load_refusal()

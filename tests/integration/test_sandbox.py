@@ -33,7 +33,7 @@ def errcode(
     """How a call for a publication day is answered; 0 is a success."""
     caller = Account("sandbox", account.appid, account.secret, account.name, url)
     came = WeixinClient(caller, replace(LIMITS, **ONE_TRY)).datacube(dataset, day)
-    return (came.error.errcode or 0) if isinstance(came, Refusal) else 0
+    return (came.error.problem.errcode or 0) if isinstance(came, Refusal) else 0
 
 
 @contextmanager

@@ -15,7 +15,7 @@ THE_DAG = "/dags/weixin_article_total"
     ("kind", "of", "path"),
     [
         ("configuration", {**OF_B, "errcode": 40125}, "b"),
-        ("platform", {"conn_id": "weixin_b", "errcode": 61011}, "b"),
+        ("configuration", {**OF_B, "errcode": 61011}, "b"),
         ("configuration", {"conn_id": "weixin_b/wx1"}, "b"),
         ("warehouse", {"to_change": "weixin_b"}, "b"),
         ("configuration", {**OF_B, "errcode": 48001}, THE_DAG),

@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -71,7 +71,7 @@ class ListedAccount:
         """What the run is told of it: by the connection that was chosen, if any."""
         if self.error:
             conn_id = self.conn_ids[0]
-            why = self.error.of_connection(conn_id)
+            why = replace(self.error.problem, conn_id=conn_id)
             return ConfiguredAccount(conn_id, None, conn_id, is_wanted, why)
         it = chosen or self.described[0]
         return ConfiguredAccount(it.conn_id, it.appid, it.name, is_wanted, problem)
@@ -95,7 +95,9 @@ def listed(
             continue
         chosen = [it for it in its if entry in (conn_id, it.conn_id)]
         if not chosen:
-            unusable[entry] = _stands_for_none(entry)
+            unusable[entry] = WeixinError(
+                ProblemKind.CONFIGURATION, account=entry, code="no_account"
+            )
         for account in chosen:
             described = accounts.setdefault(account.appid, [])
             if account not in described:
@@ -104,10 +106,6 @@ def listed(
         *(ListedAccount([entry], error=error) for entry, error in unusable.items()),
         *(ListedAccount([it.conn_id for it in those], those) for those in accounts.values()),
     ]
-
-
-def _stands_for_none(entry: str) -> WeixinError:
-    return WeixinError(ProblemKind.ACCOUNTS_LIST, account=entry)
 
 
 def wanted_of(accounts: Sequence[ListedAccount], names: Collection[str]) -> list[ListedAccount]:

@@ -10,6 +10,7 @@ used. A refresh token that a killed process has lost is asked for: WeChat says w
 import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -108,7 +109,7 @@ class Platform:
         except WeixinError as error:
             if error.kind is ProblemKind.CLOCK:
                 raise
-            log.info("%s: what it is called is not known: %s", account, error.happened)
+            log.info("%s: what it is called is not known: %s", account, error.problem.cause)
             return None
 
     # --------------------------------------------------------------------------------- tokens
@@ -137,7 +138,7 @@ class Platform:
                 try:
                     return by(stored)
                 except WeixinError as error:
-                    if error.errcode != INVALID_REFRESH_TOKEN:
+                    if error.problem.errcode != INVALID_REFRESH_TOKEN:
                         raise
             return by(self._with_own_token(lambda own: self._component.info(own, account)[1]))
 
@@ -166,7 +167,8 @@ class Platform:
         except WeixinError as error:
             if error.kind.is_retried or error.kind is ProblemKind.CLOCK:
                 raise
-            raise error.said_as(ProblemKind.PLATFORM) from None
+            error.problem = replace(error.problem, kind=ProblemKind.PLATFORM)
+            raise
 
     @contextmanager
     def _diagnosed(self, account: Account) -> Iterator[None]:
@@ -177,6 +179,7 @@ class Platform:
         except WarehouseError as error:
             if not error.kind.is_of_one_statement:
                 raise
+            said = error.problem
             raise WeixinError(
-                ProblemKind.UNREACHABLE, account=str(account), cause=error.cause, cure=error.cure
+                ProblemKind.UNREACHABLE, account=str(account), cause=said.cause, cure=said.cure
             ) from None

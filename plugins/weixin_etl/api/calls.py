@@ -86,10 +86,10 @@ class AccountCalls:
         client, planned = self._open_client(self._planned), self._planned
         if client.account.appid != planned.appid:
             raise WeixinError(
-                ProblemKind.APPID_CHANGED,
+                ProblemKind.CONFIGURATION,
+                f"{planned.appid} then, {client.account.appid} now",
                 account=planned.name,
-                cause=f"the AppID of connection {planned.conn_id} was {planned.appid} when the run "
-                f"was planned and is {client.account.appid} now",
+                code="appid_changed",
             )
         client.check_token()
         return client

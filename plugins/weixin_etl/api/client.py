@@ -142,11 +142,7 @@ class WeixinClient:
                 if len(refused) < most:
                     token = self._keeper.token(token)
                 if token in refused:
-                    raise self._refused(error) from None
-
-    def _refused(self, error: WeixinError) -> WeixinError:
-        """Of a token service's token, as its fault."""
-        return error.said_as(ProblemKind.TOKEN_STALE) if self.account.token_url else error
+                    raise
 
 
 QUOTA_PATH = "/cgi-bin/openapi/quota/get"

@@ -1,5 +1,6 @@
 """What an answer of WeChat says of itself: its errcode, and the error that it stands for."""
 
+import logging
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +11,10 @@ import msgspec
 from weixin_etl import json_text
 from weixin_etl.api.threads import convert
 from weixin_etl.model import Account
-from weixin_etl.problem import ProblemKind, WeixinError, kind_of_errcode
+from weixin_etl.problem import ROWS, ProblemKind, WeixinError
 from weixin_etl.text import one_line
+
+log = logging.getLogger(__name__)
 
 _ERRCODES = range(-(2**31), 2**31)
 _LONGEST_ERRMSG = 500
@@ -57,19 +60,27 @@ def refusal(
 ) -> WeixinError:
     """The error an errcode stands for. `secrets` nobody may read, should WeChat repeat them."""
     errmsg = _harmless(errmsg, secrets)
-    rid = _RID.search(errmsg)
+    if rid := _RID.search(errmsg):  # WeChat's id of the call, for who asks WeChat about it
+        log.info("%s: errcode %s, rid %s", account, errcode, rid[1][:_LONGEST_RID])
     detail = one_line(_RID.sub("", errmsg), _LONGEST_ERRMSG)
     if errcode not in _ERRCODES:
         odd = f"errcode {errcode}: {detail}"
         return WeixinError(ProblemKind.UNREADABLE, odd, account=str(account))
     return WeixinError(
-        kind_of_errcode(errcode, is_token_call=is_token_call),
+        _kind_of(errcode, is_token_call=is_token_call),
         detail,
         account=str(account),
-        conn_id=account.airflow_connection,
+        to_change=account.airflow_connection,
         errcode=errcode,
-        rid=rid[1][:_LONGEST_RID] if rid else "",
     )
+
+
+def _kind_of(errcode: int, *, is_token_call: bool) -> ProblemKind:
+    """What an errcode stands for: on a token call 40001 means the secret, not the token."""
+    kinds = [row.kind for row in ROWS if str(errcode) in row.codes and not row.kind.is_of_warehouse]
+    if is_token_call and ProblemKind.TOKEN_REFUSED in kinds:
+        kinds.remove(ProblemKind.TOKEN_REFUSED)
+    return next(iter(kinds), ProblemKind.CALL_REFUSED)
 
 
 def _harmless(said: str, secrets: Sequence[str]) -> str:

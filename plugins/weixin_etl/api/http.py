@@ -220,12 +220,9 @@ class Caller:
 
     def _refusal(self, call: Call, errcode: int, errmsg: str) -> WeixinError:
         secrets = [it for it in (call.token, self._account.secret, *call.secrets) if it]
-        error = refusal(
+        return refusal(
             errcode, errmsg, self._account, is_token_call=call.token is None, secrets=secrets
         )
-        if error.rid:  # WeChat's id of the call, for who asks WeChat about it
-            log.info("%s: errcode %s, rid %s", self._account, errcode, error.rid)
-        return error
 
     def _error(self, kind: ProblemKind, said: str) -> WeixinError:
         return WeixinError(kind, said, account=str(self._account))

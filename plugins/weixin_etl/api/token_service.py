@@ -64,15 +64,16 @@ def _asked(account: Account, caller: Caller, parameters: Mapping[str, str]) -> b
         raise _error(ProblemKind.TOKEN_SERVICE, account, error.detail) from None
     if status >= requests.codes.multiple_choices and status not in _PASSES:
         refuses = status in (requests.codes.unauthorized, requests.codes.forbidden)
-        kind = ProblemKind.TOKEN_SERVICE_REFUSES if refuses else ProblemKind.TOKEN_SERVICE_LACKS
-        raise _error(kind, account, f"HTTP {status}")
+        code = "token_service_refuses" if refuses else "token_service_lacks"
+        raise _error(ProblemKind.CONFIGURATION, account, f"HTTP {status}", code)
     if status != requests.codes.ok:
         raise _error(ProblemKind.TOKEN_SERVICE, account, f"HTTP {status}{_but_errcode(body)}")
     return body
 
 
-def _error(kind: ProblemKind, account: Account, said: str) -> WeixinError:
-    return WeixinError(kind, said, account=str(account), conn_id=account.airflow_connection)
+def _error(kind: ProblemKind, account: Account, said: str, code: str = "") -> WeixinError:
+    connection = account.airflow_connection
+    return WeixinError(kind, said, account=str(account), to_change=connection, code=code)
 
 
 def _but_errcode(body: bytes) -> str:

@@ -22,7 +22,7 @@ _UNITS = {" days": " 天", " day": " 天", " h": " 小时", " min": " 分钟"}
 def title(problem: Problem) -> str:
     """`Problem.title` in Chinese."""
     who = _names(problem, problem.who) or frame("WeChat")
-    return row_of(problem.kind).chinese.title.format(who=who, subject=problem.subject)
+    return row_of(problem.kind).title_zh.format(who=who, subject=problem.subject)
 
 
 def told(problem: Problem) -> Problem:
@@ -30,8 +30,7 @@ def told(problem: Problem) -> Problem:
     if not problem.cure:
         return problem
     conn_id = problem.to_change or connection_of(problem.conn_id)
-    cure = row_of(problem.kind, problem.errcode).chinese.cure
-    return replace(problem, cure=filled(cure, conn_id, problem.cause))
+    return replace(problem, cure=filled(problem.row.cure_zh, conn_id, problem.cause))
 
 
 def line(problem: Problem) -> str:

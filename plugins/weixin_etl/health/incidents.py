@@ -139,7 +139,8 @@ def _is_news(trouble: Trouble, incident: Incident | None) -> bool:
     if incident.severity is Severity.WARNING and trouble.is_broken:
         return True
     is_other = now.errcode and before.errcode and now.errcode != before.errcode
-    return (now.kind is not before.kind or bool(is_other)) and not now.kind.is_no_answer
+    is_mended_else = now.kind is not before.kind or now.row is not before.row or bool(is_other)
+    return is_mended_else and not now.kind.is_no_answer
 
 
 def record(

@@ -470,8 +470,8 @@ def _of_airflow(
             yield _ended_early(dataset, dag.last)
         if dataset.name in collected:
             if airflow.is_idle(dataset.name):
-                idle = ProblemKind.DAG_PAUSED if dag else ProblemKind.DAG_LEFT_OUT
-                yield Trouble(Problem.of_kind(idle), dataset.name, Severity.NOTE)
+                idle = Problem.of_kind(ProblemKind.NO_RUNS, code="paused" if dag else "left_out")
+                yield Trouble(idle, dataset.name, Severity.NOTE)
             elif problem := _why_no_run(dag, now):
                 due_at = dag.next_run_at if dag else None
                 yield Trouble(problem, dataset.name, opened_at=due_at)
@@ -487,7 +487,7 @@ def _ended_early(dataset: Dataset, run: EndedRun) -> Trouble:
 def _why_no_run(dag: DagState | None, now: datetime) -> Problem | None:
     """Why a dataset gets no run."""
     if dag is None:
-        return Problem.of_kind(ProblemKind.DAG_MISSING)
+        return Problem.of_kind(ProblemKind.NO_RUNS)
     if dag.next_run_at and now - dag.next_run_at > OVERDUE:
         cause = f"the run of {clock.beijing_text(dag.next_run_at)} was not made"
         return Problem.of_kind(ProblemKind.RUN_MISSING, cause)
@@ -508,5 +508,5 @@ def nothing_collected(
         return Trouble(problem, severity=Severity.NOTE)
     if airflow and any(map(airflow.at_work, awake)):
         return Trouble(Problem.of_kind(ProblemKind.FIRST_RUN, "a run is at work"))
-    kind = ProblemKind.NOTHING_COLLECTED if awake else ProblemKind.NOTHING_SET_UP
-    return Trouble(Problem.of_kind(kind))
+    code = "" if awake else "set_up"
+    return Trouble(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code=code))

@@ -159,7 +159,7 @@ def _with_words(dataset: Dataset, one: Staged, after: Coverage) -> Coverage:
     if after.error_kind is None:
         return after
     error = one.error or WeixinError(ProblemKind.NOT_READY, _why_not_ready(dataset, one.said))
-    return replace(after, error=error.happened, cure=error.problem(one.account).cure)
+    return replace(after, error=error.problem.cause, cure=error.problem.cure)
 
 
 def _why_not_ready(dataset: Dataset, said: rules.Answer) -> str:

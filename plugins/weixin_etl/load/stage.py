@@ -97,7 +97,7 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
     """What came of a call; any number of threads may ask."""
     if isinstance(came, Refusal):
         error, at = came.error, came.refused_at
-        said = rules.Answer(at, error_kind=error.kind.value, error_code=error.errcode)
+        said = rules.Answer(at, error_kind=error.kind.value, error_code=error.problem.errcode)
         return Staged(account, day, said, came.calls, error)
     at, body_sha256 = came.fetched_at, sha256(came.body).digest()
     with _one_at_a_time:

@@ -55,9 +55,10 @@ Findings = dict[str, list[Finding]]
 
 def refused(asked: str, error: WeixinError) -> Finding:
     """A row for an error, in the words of the error table."""
-    errcode = "" if error.errcode is None else f" (errcode {error.errcode})"
+    said = error.problem
+    errcode = "" if said.errcode is None else f" (errcode {said.errcode})"
     grade = _GRADES.get(error.kind, Grade.BAD)
-    return Finding(grade, asked, one_line(f"{error.happened}{errcode}"), error.cure)
+    return Finding(grade, asked, one_line(f"{said.cause}{errcode}"), said.cure)
 
 
 @dataclass(frozen=True, slots=True)

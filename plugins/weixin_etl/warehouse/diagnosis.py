@@ -9,7 +9,7 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.problem import ProblemKind, WarehouseError, kind_of_sqlstate
+from weixin_etl.problem import ROWS, Row, WarehouseError
 from weixin_etl.text import one_line
 
 CONN_ID = "weixin_warehouse"
@@ -21,6 +21,7 @@ _TROUBLE_ERRORS = (
 )
 _SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
 """Words in the messages of refused connections, which have no SQLSTATE."""
+_LOCKED = "55P03"
 _RELATION = re.compile(r'in relation "(\w+)"')
 _NAME = re.compile(r"[\w.]+")
 _TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
@@ -37,11 +38,12 @@ def diagnose(error: Exception, warehouse: Engine) -> WarehouseError | None:
     if not isinstance(cause, _TROUBLE_ERRORS) and type(cause) is not psycopg2.DatabaseError:
         return None
     said = one_line(cause.diag.message_primary or str(cause))
-    if not (kind := _kind(cause.pgcode, said)):
+    if not (row := _row(cause.pgcode or _refused_connection(said))):
         return None
-    locked = _locked_table(cause) if kind is ProblemKind.WAREHOUSE_LOCKED else ""
+    locked = _locked_table(cause) if cause.pgcode == _LOCKED else ""
     of = f" of {locked}" if locked else ""
-    return WarehouseError(kind, f"{_reason(said)}{of}, at {_place(warehouse.url)}")
+    said = f"{_reason(said)}{of}, at {_place(warehouse.url)}"
+    return WarehouseError(row.kind, said, code=row.codes[0])
 
 
 @contextmanager
@@ -60,12 +62,17 @@ def diagnosed(warehouse: Engine) -> Iterator[None]:
         raise
 
 
-def _kind(sqlstate: str | None, said: str) -> ProblemKind | None:
+def _row(sqlstate: str) -> Row | None:
     """None when the statement is at fault, not the state of the warehouse."""
-    if sqlstate:
-        return kind_of_sqlstate(sqlstate)
+    rows = [row for row in ROWS if row.kind.is_of_warehouse]
+    beginnings = [sqlstate[:length] for length in range(len(sqlstate), 1, -1)]
+    return next((row for it in beginnings for row in rows if it in row.codes), None)
+
+
+def _refused_connection(said: str) -> str:
+    """The SQLSTATE that the message of a refused connection stands for."""
     is_full = any(words in said for words in _SAYS_NO_CONNECTION_LEFT)
-    return ProblemKind.WAREHOUSE_CONNECTIONS if is_full else ProblemKind.WAREHOUSE
+    return "53300" if is_full else "08"
 
 
 def _reason(said: str) -> str:

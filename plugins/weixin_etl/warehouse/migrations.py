@@ -145,7 +145,7 @@ def _told(warehouse: Engine, doing: str = "") -> Iterator[None]:
             said = f"{cause.diag.message_primary}: {cause.diag.message_detail}"
             cure = "drop what depends on it, run `weixin-etl migrate` again, then create it again"
         elif passing and not isinstance(cause, errors.InsufficientPrivilege):
-            cure = passing.cure
+            cure = passing.problem.cure
         failed = f"the warehouse could not be migrated: {doing}{one_line(said)}"
         raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, cause=failed, cure=cure) from None
 
@@ -167,12 +167,12 @@ def require_migrated(warehouse: Engine) -> None:
     except DBAPIError as error:
         if isinstance(error.orig, errors.InsufficientPrivilege):
             said = "it may not read the schema weixin"
-            raise WarehouseError(ProblemKind.WAREHOUSE_RIGHTS, said) from None
+            raise WarehouseError(ProblemKind.WAREHOUSE, said, code="42501") from None
         raise diagnose(error, warehouse) or error from None
     lacking = [path.stem for path in migrations() if path.name[:4] not in found.applied]
     facts = {f"{it.fact}.{metric.name}" for it in DATASETS.values() for metric in it.metrics}
     if lacking := lacking or sorted(facts - found.columns):
-        raise WarehouseError(ProblemKind.WAREHOUSE_OLD, few_names(lacking))
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, few_names(lacking), code="old")
 
 
 class _Found(NamedTuple):

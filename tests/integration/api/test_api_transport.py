@@ -127,7 +127,7 @@ def test_a_refused_call_tells_its_calls_and_its_time(
 
     refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
 
-    assert (refusal.error.kind, refusal.error.errcode) == (kind, errcode)
+    assert (refusal.error.kind, refusal.error.problem.errcode) == (kind, errcode)
     assert (len(wire.token_calls), len(wire.data_calls)) == (token_calls, data_calls)
     assert refusal.calls == data_calls
     assert refusal.refused_at.isoformat() == "2026-11-24T02:30:00+00:00"

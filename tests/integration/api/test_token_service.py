@@ -78,7 +78,7 @@ def test_a_service_with_stale_tokens_is_named(
         sandbox.token_service.is_stale = True
     came = client.datacube(ARTICLE_TOTAL, DAY)
     assert isinstance(came, Refusal)
-    assert came.error.kind is ProblemKind.TOKEN_STALE
+    assert came.error.kind is ProblemKind.TOKEN_REFUSED
     assert asked(SERVICE) == 2
     assert not [call for call in sandbox.calls if call.path.startswith("/cgi-bin")]
 
@@ -169,6 +169,6 @@ def test_an_answer_without_a_usable_token_says_what_came(
     with pytest.raises(WeixinError) as told:
         WeixinClient(account, LIMITS).check_token()
     assert said in str(told.value)
-    assert "token service" in told.value.cause
+    assert "token service" in told.value.problem.cause
     assert BEARER not in shown_by_error(told.value)
     assert {call.path for call in wire.asked} == {"/tokens"}

@@ -153,7 +153,7 @@ def test_without_a_token_of_the_platform_it_is_the_platform_that_is_refused(
     for call in (lambda: platform.accounts(4), lambda: platform.token(account)):
         with pytest.raises(WeixinError) as refused:
             call()
-        assert (refused.value.kind, refused.value.errcode) == (ProblemKind.PLATFORM, 61006)
+        assert (refused.value.kind, refused.value.problem.errcode) == (ProblemKind.PLATFORM, 61006)
 
 
 def test_clocks_that_disagree_stop_everything(

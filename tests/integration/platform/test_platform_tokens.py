@@ -155,7 +155,7 @@ def test_an_account_that_withdrew_gets_no_token(sandbox: Sandbox, platform: Plat
     with pytest.raises(WeixinError) as refused:
         token(platform, refused=first)
 
-    assert refused.value.errcode == 61003
+    assert refused.value.problem.errcode == 61003
 
 
 def test_a_row_that_stays_locked_is_the_trouble_of_its_account(

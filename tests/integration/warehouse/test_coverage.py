@@ -37,7 +37,7 @@ DATA = "through_date::text, fetched_at, ready_at, article_count, row_count"
 REFUSED = WeixinError(
     ProblemKind.CONFIGURATION, "no", errcode=40164, cause="not listed", cure="add the IP"
 )
-UNREADABLE = WeixinError(ProblemKind.UNREADABLE)
+UNREADABLE = WeixinError(ProblemKind.UNREADABLE).problem
 ATTEMPT = "attempted_at, error_kind, error_code, error, cure"
 
 

@@ -230,15 +230,15 @@ def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire):
     error = ingested(collecting, batch, replace(wire.account, appid="wx2"))
 
     cause = (
-        "the AppID of connection weixin_wire was wx0000000000000001 when the run was planned and "
-        "is wx2 now"
+        "the connection's AppID is another one than when the run was planned: "
+        "wx0000000000000001 then, wx2 now"
     )
     cure = "clear the task refresh_access_token with its downstream tasks"
     assert lines(error) == [
         f"春风: {cure} ({cause}) · 2026-11-17 to 2026-11-23 · weixin_wire",
     ]
     assert set(coverage(warehouse, "appid, ready_at, error_kind, error, cure")) == {
-        ("wx0000000000000001", None, "appid_changed", cause, cure)
+        ("wx0000000000000001", None, "configuration", cause, cure)
     }
     assert wire.asked == []
     assert contents(warehouse, ["raw_response"]) == {"raw_response": []}

@@ -41,9 +41,9 @@ def test_what_is_wrong_names_the_connection_that_was_used(
     for conn_id in (CONN_ID, of_airflow.READER):
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", postgres_connection(warehouse.url))
 
-    said = of_airflow.of_reader(WarehouseError(ProblemKind.WAREHOUSE_RIGHTS, "permission denied"))
+    said = of_airflow.of_reader(WarehouseError(ProblemKind.WAREHOUSE, code="42501"))
 
-    assert said.cure == (
+    assert said.problem.cure == (
         "make the user of the connection weixin_reader a member of the role weixin_reader"
     )
 

@@ -64,7 +64,7 @@ def test_a_lock_that_is_never_released(warehouse: Engine, monkeypatch: pytest.Mo
     impatient.dispose()
 
     assert {it.kind for it in told} == {ProblemKind.WAREHOUSE_LOCKED}
-    assert [re.findall(r"timeout( of [\w.]+)?, at", it.cause) for it in told] == [
+    assert [re.findall(r"timeout( of [\w.]+)?, at", it.problem.cause) for it in told] == [
         [" of weixin.dim_article"],
         [" of weixin.writer_lock"],
         [""],
@@ -140,8 +140,8 @@ def test_a_user_who_may_only_read(reader: Engine):
 
     told = diagnose(caught.value, reader)
     assert told is not None
-    assert told.cure.endswith("weixin_warehouse a member of the role weixin_loader")
-    assert "permission denied for table coverage" in told.cause
+    assert told.problem.cure.endswith("weixin_warehouse a member of the role weixin_loader")
+    assert "permission denied for table coverage" in told.problem.cause
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("ours")])

@@ -627,7 +627,7 @@ def test_a_run_by_hand_in_a_paused_dag_is_shown_if_it_fails(people: People) -> N
     paused, by_hand = (Airflow(last(2, is_paused=True, is_by_hand=it)) for it in (False, True))
     of_yesterday = people.wrong(2, 10, by_hand)
     people.attempt(["b"], asked(1), at(2), **SECRET)
-    note = [("dag_paused", "note", 0)]
+    note = [("no_runs", "note", 0)]
 
     assert (people.wrong(2, 10, paused), of_yesterday) == (note, note)
     assert people.wrong(2, 10, by_hand) == [("configuration", "failure", 8), *note]
@@ -635,7 +635,7 @@ def test_a_run_by_hand_in_a_paused_dag_is_shown_if_it_fails(people: People) -> N
 
 def test_a_dag_that_the_file_leaves_out_is_a_decision(people: People) -> None:
     """As long as Airflow knows another one of it."""
-    assert people.wrong(1, 13, Airflow({DETAIL.name: DagState()})) == [("dag_left_out", "note", 0)]
+    assert people.wrong(1, 13, Airflow({DETAIL.name: DagState()})) == [("no_runs", "note", 0)]
 
 
 def test_an_endpoint_that_is_back_is_only_asked_for_again(people: People) -> None:
@@ -670,7 +670,7 @@ def test_what_keeps_runs_from_being_made(people: People) -> None:
     """No DAG, or a run that was not made: the worst first."""
     overdue = Airflow({DATASET.name: DagState(next_run_at=at(1, 8, 30))})
 
-    assert people.wrong(1, 10, Airflow({})) == [("dag_missing", "failure", 0)]
+    assert people.wrong(1, 10, Airflow({})) == [("no_runs", "failure", 0)]
     assert people.wrong(1, 10, overdue) == [("run_missing", "failure", 0)]
 
 
@@ -683,7 +683,7 @@ def test_that_no_account_is_collected_is_said(warehouse: Engine) -> None:
 
     (trigger,), (create,) = people.now(0, 10, awake).open, people.now(0, 10, paused).open
     assert trigger.problem.kind is ProblemKind.NOTHING_COLLECTED
-    assert create.problem.kind is ProblemKind.NOTHING_SET_UP
+    assert create.problem.kind is ProblemKind.NOTHING_COLLECTED
     assert [(it.problem.kind, it.problem.cause) for it in waits.open] == [
         (ProblemKind.FIRST_RUN, "the first daily run is today at 08:30 Beijing time")
     ]

@@ -52,9 +52,9 @@ class _Clients(Clients):
         try:
             return super().accounts(conn_id, concurrency)
         except WarehouseError as error:
-            cause = f"a platform's tokens are kept in the warehouse, and {error.cause}"
+            cause = f"a platform's tokens are kept in the warehouse, and {error.problem.cause}"
             raise WeixinError(
-                ProblemKind.CONFIGURATION, account=conn_id, cause=cause, cure=error.cure
+                ProblemKind.CONFIGURATION, account=conn_id, cause=cause, cure=error.problem.cure
             ) from None
 
 

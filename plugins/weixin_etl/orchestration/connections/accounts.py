@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 
@@ -189,10 +190,19 @@ def _first_with_token(
         except WeixinError as error:
             if error.kind is ProblemKind.CLOCK:
                 raise
-            problem = problem or error.problem(account)
+            problem = problem or _problem_of(account, error)
         else:
             return client, None
     return None, problem
+
+
+def _problem_of(account: Account, error: WeixinError) -> Problem:
+    """The account's; the platform's, where that gets no token for any account."""
+    if error.kind is ProblemKind.PLATFORM:
+        return replace(error.problem, conn_id=account.airflow_connection)
+    name, appid, conn_id = account.name, account.appid, account.conn_id
+    its = replace(error.problem, account=name, appid=appid, conn_id=conn_id)
+    return replace(its, subject=None, to_change="")
 
 
 def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:

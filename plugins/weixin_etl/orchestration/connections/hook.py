@@ -148,9 +148,10 @@ def ticket(platform: Account) -> str:
     text = (Variable.get(platform.ticket_variable, default="") or "").strip()
     if not text:
         raise WeixinError(
-            ProblemKind.TICKET_MISSING,
+            ProblemKind.CONFIGURATION,
             account=str(platform),
-            conn_id=platform.airflow_connection,
+            to_change=platform.airflow_connection,
+            code="ticket_missing",
         )
     mask_secret(text)
     return text
@@ -158,7 +159,9 @@ def ticket(platform: Account) -> str:
 
 def _not_found(conn_id: str) -> WeixinError:
     """Airflow ignores a connection that it cannot read, as if there were none."""
-    return WeixinError(ProblemKind.CONNECTION_MISSING, account=conn_id, conn_id=conn_id)
+    return WeixinError(
+        ProblemKind.CONFIGURATION, account=conn_id, to_change=conn_id, code="connection_missing"
+    )
 
 
 def _filled_in(connection: Connection, field: str, value: str | None) -> str:
@@ -225,7 +228,7 @@ def _private(connection: Connection, extra: _Extra, field: str, url: str) -> str
 
 def _unusable(connection: Connection, cause: str, cure: str) -> WeixinError:
     return WeixinError(
-        ProblemKind.CONNECTION_FIELD, account=connection.conn_id, cause=cause, cure=cure
+        ProblemKind.CONFIGURATION, account=connection.conn_id, cause=cause, cure=cure
     )
 
 

@@ -33,7 +33,7 @@ def open_warehouse() -> Engine:
     """
     found = _url(CONN_ID)
     if found is None:
-        raise WarehouseError(ProblemKind.WAREHOUSE_MISSING)
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, code="missing")
     return engine(found)
 
 
@@ -48,8 +48,8 @@ def open_reader() -> Engine:
     """
     found = _url(READER) or _url(CONN_ID)
     if found is None:
-        cause = f"Airflow's API server finds neither the connection {READER} nor {CONN_ID}"
-        raise WarehouseError(ProblemKind.WAREHOUSE_MISSING, cause=cause, conn_id=READER)
+        said = f"Airflow's API server finds neither {READER} nor {CONN_ID}"
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, said, code="missing", to_change=READER)
     return _reading_engine(found)
 
 
@@ -71,9 +71,9 @@ def of_reader(error: WarehouseError) -> WarehouseError:
     """What is wrong with the warehouse, naming the connection that was used, and its role."""
     if reads_as() != READER:
         return error
-    said = (error.cause, error.cure)
+    said = (error.problem.cause, error.problem.cure)
     cause, cure = (it.replace(CONN_ID, READER).replace("weixin_loader", READER) for it in said)
-    return WarehouseError(error.kind, cause=cause, cure=cure, conn_id=READER)
+    return WarehouseError(error.kind, cause=cause, cure=cure, to_change=READER)
 
 
 def reads_as() -> str:

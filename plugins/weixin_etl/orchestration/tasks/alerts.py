@@ -72,7 +72,7 @@ def note(found: Note, *, is_last: bool = False) -> None:
                 may_wait=not is_last,
             )
     except WarehouseError as error:
-        log.warning(_NOT_TOLD, error.cause)
+        log.warning(_NOT_TOLD, error.problem.cause)
         if is_last and (send := sender()):
             send(messages.direct(error.problem, _here(), clock.now()))
     except Exception as error:  # whatever it is, the run goes on

@@ -61,9 +61,7 @@ def readable_ending() -> Iterator[None]:
 def as_problem(error: Exception) -> Problem:
     """What an error that ends a whole task says to the operator."""
     match error:
-        case WeixinError():
-            return error.problem(None)
-        case WarehouseError():
+        case WeixinError() | WarehouseError():
             return error.problem
         case ParameterError():
             return Problem(ProblemKind.PARAMETER, str(error), "")

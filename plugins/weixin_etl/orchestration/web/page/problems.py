@@ -103,6 +103,7 @@ def place_in_airflow(problem: Problem, dataset: str | None = None) -> str:
 
 def _connection_to_change(problem: Problem) -> str:
     """The connection that its cure is about; empty if it is about none."""
+    conn_id = connection_of(problem.conn_id)
     is_unusable = problem.kind is ProblemKind.CONFIGURATION and problem.errcode is None
-    is_its_own = is_unusable or problem.is_in_connection
-    return problem.to_change or (connection_of(problem.conn_id) if is_its_own else "")
+    is_its_own = is_unusable or "{connection}" in problem.row.cure
+    return problem.to_change or (conn_id if is_its_own else "")
