@@ -59,33 +59,19 @@ BEGIN
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO weixin_reader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO weixin_reader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT EXECUTE ON FUNCTIONS TO weixin_reader;
+        -- some of these only a superuser may set
+        FOREACH what IN ARRAY ARRAY[
+            'statement_timeout = ''10min''',
+            'idle_in_transaction_session_timeout = ''10min''',
+            'temp_file_limit = ''5GB'''
+        ] LOOP
+            BEGIN
+                EXECUTE format('ALTER ROLE weixin_reader IN DATABASE %I SET %s', current_database(), what);
+            EXCEPTION
+                WHEN insufficient_privilege THEN
+                    RAISE NOTICE 'weixin_reader is not limited to %: % may not do that', what, current_user;
+            END;
+        END LOOP;
     END IF;
-
-    -- By default everybody may make large objects, as many as the disk holds. That only a superuser
-    -- can change, and most of what limits a role's sessions; whoever else migrates is told.
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND rolsuper) THEN
-        REVOKE EXECUTE ON FUNCTION
-            lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea),
-            lo_put(oid, bigint, bytea), lowrite(integer, bytea)
-        FROM PUBLIC;
-    ELSIF has_function_privilege('lo_create(oid)', 'EXECUTE') THEN
-        RAISE NOTICE 'everybody may still make large objects here: % may not change that; the manual has what an administrator runs', current_user;
-    END IF;
-
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_reader') THEN
-        RETURN;
-    END IF;
-    FOREACH what IN ARRAY ARRAY[
-        'statement_timeout = ''10min''',
-        'idle_in_transaction_session_timeout = ''10min''',
-        'temp_file_limit = ''5GB'''
-    ] LOOP
-        BEGIN
-            EXECUTE format('ALTER ROLE weixin_reader IN DATABASE %I SET %s', current_database(), what);
-        EXCEPTION
-            WHEN insufficient_privilege THEN
-                RAISE NOTICE 'weixin_reader is not limited to %: % may not do that', what, current_user;
-        END;
-    END LOOP;
 END
 $$;

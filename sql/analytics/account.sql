@@ -8,9 +8,6 @@ CREATE VIEW analytics.account (
     {{ the.appid }},
     {{ the.account_name }},
     {% for dataset in datasets %}
-    -- Day of its first daily run of {{ dataset.name }} (Beijing); NULL without one
-    -- 中文：首次每日运行日期（{{ dataset.name }}）
-    first_daily_date{{ dataset.suffix }},
     -- Oldest publication day of {{ dataset.name }} (Beijing) that has a ready answer, even an
     -- empty one: not one that says nothing, of a day on which WeChat listed no article
     -- 中文：最早已入库发布日（{{ dataset.name }}）
@@ -22,9 +19,6 @@ CREATE VIEW analytics.account (
     -- analytics.account_day{{ dataset.suffix }}. NULL without one
     -- 中文：最近完整的统计日（{{ dataset.name }}）
     last_complete_date{{ dataset.suffix }},
-    -- Newest publication day with articles of {{ dataset.name }} (Beijing)
-    -- 中文：最近有文章的发布日（{{ dataset.name }}）
-    last_published_date{{ dataset.suffix }},
     -- Whether WeChat has taken the endpoint of {{ dataset.name }} offline for the account: no day
     -- comes any more
     -- 中文：{{ dataset.name }} 接口是否已下线
@@ -38,13 +32,9 @@ SELECT
     account.appid,
     account.name AS account_name,
     {% for dataset in datasets %}
-    {{ dataset.name }}_since.since_date + {{ dataset.window }}
-        AS first_daily_date{{ dataset.suffix }},
     {{ dataset.name }}.first_loaded_date AS first_loaded_date{{ dataset.suffix }},
     {{ dataset.name }}.last_loaded_date AS last_loaded_date{{ dataset.suffix }},
     {{ dataset.name }}_day.last_complete_date AS last_complete_date{{ dataset.suffix }},
-    {{ dataset.name }}.last_published_date
-        AS last_published_date{{ dataset.suffix }},
     {{ is_retired("'" ~ dataset.name ~ "'", "account.appid") }}
         AS is_retired{{ dataset.suffix }},
     {% endfor %}
@@ -54,8 +44,7 @@ FROM weixin.dim_account AS account
 LEFT JOIN LATERAL (
     SELECT
         min(day) AS first_loaded_date,
-        max(day) AS last_loaded_date,
-        max(day) FILTER (WHERE list_sha256 != sha256('')) AS last_published_date
+        max(day) AS last_loaded_date
     FROM weixin.coverage
     WHERE
         dataset = '{{ dataset.name }}'
@@ -71,8 +60,4 @@ LEFT JOIN (
     GROUP BY appid
 ) AS {{ dataset.name }}_day
     ON account.appid = {{ dataset.name }}_day.appid
-LEFT JOIN weixin.collected_since AS {{ dataset.name }}_since
-    ON
-        account.appid = {{ dataset.name }}_since.appid
-        AND {{ dataset.name }}_since.dataset = '{{ dataset.name }}'
 {% endfor %}

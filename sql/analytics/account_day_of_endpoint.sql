@@ -41,9 +41,8 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- 中文：当日发布文章数
     -- unit: articles, additive
     articles_published,
-    -- Articles within their {{ dataset.window }} days that must have a row of the day, as far as
-    -- known. An article without it is not expected when the newest ready answer of its publication
-    -- day no longer lists it, or when that publication day is final
+    -- Articles within their {{ dataset.window }} days that must have a row of the day: not one that
+    -- is listed no more, nor one whose publication day is final without it
     -- 中文：当日应有数据的文章数
     -- unit: articles, level
     articles_expected,
@@ -60,13 +59,9 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {{ metric.name }}_increment,
     {% endfor %}
     -- Whether everything that came on the day is known: each of the {{ dataset.window }}
-    -- publication days whose window contains it has a ready answer of a later day (Beijing) that
-    -- says something, and is final if that answer is of when the window was over; every expected
-    -- article has a row, and its rows of the day and of the day before give
-    -- {{ dataset.headline | join(" and ") }}; no increment spans a gap that covers the day or
-    -- ends on it; and nothing that may be of these rows was rejected (analytics.coverage counts
-    -- that). Also false near the start of what was loaded. Any other figure that a row left out
-    -- counts on the day on which it came
+    -- publication days that count on it was answered after it, every expected article has a row
+    -- with {{ dataset.headline | join(" and ") }}, no increment spans a gap, and nothing that may
+    -- be of these rows was rejected. Also false near the start of what was loaded
     -- 中文：当日数据是否完整
     is_complete
 ) AS

@@ -8,8 +8,7 @@
 -- joins: appid to account; appid, msgid to article_listed; publication_date to calendar
 {%
     from "analytics/macros.jinja" import
-    common_total, final_reason, growth_days, is_final, is_listed, known_before, level,
-    original_title, total, unlisted_since
+    common_total, growth_days, is_final, is_listed, known_before, level, original_title, total
 %}
 {% set days = growth_days | reject("gt", dataset.window) | list %}
 {% import "analytics/columns.jinja" as the %}
@@ -27,14 +26,6 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.original_title }},
     {{ the.publication_date }},
     {{ the.url }},
-    -- Whether the newest ready answer of {{ dataset.endpoint }} for its publication day lists it: a
-    -- deleted article is no longer listed
-    -- 中文：是否仍在最新数据中
-    is_listed,
-    -- Fetch time of the first ready answer of {{ dataset.endpoint }} that no longer lists it; NULL
-    -- while it is listed
-    -- 中文：何时起不再列出
-    unlisted_since,
     -- The newest stat_date (Beijing)
     -- 中文：最新统计日期（北京时间）
     stat_date,
@@ -70,12 +61,10 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ level(metric) }}
     {{ metric.name }},
     {% endfor %}
-    -- Why no more rows come: all_rows, it has those of its window; day_is_final, its publication
-    -- day is not asked for again; retired, WeChat has taken the endpoint offline for the account;
-    -- left, no list of accounts has the account. The last two cut it off: its totals are not final.
-    -- NULL while more may come
-    -- 中文：不再更新的原因：all_rows 满统计窗口，day_is_final 已定稿，retired 接口下线，left 不再采集
-    final_reason
+    -- Whether the newest ready answer of {{ dataset.endpoint }} for its publication day lists it: a
+    -- deleted article is no longer listed
+    -- 中文：是否仍在最新数据中
+    is_listed
 ) AS
 SELECT
     account.appid,
@@ -87,8 +76,6 @@ SELECT
     {{ original_title("article") }} AS original_title,
     article.publication_date,
     coalesce(article.url, article.content_url) AS url,
-    {{ is_listed("article", dataset) }} AS is_listed,
-    {{ unlisted_since("article", dataset) }} AS unlisted_since,
     latest.stat_date,
     latest.stat_date - article.publication_date + 1 AS day_number,
     settled.is_final,
@@ -107,7 +94,7 @@ SELECT
     {% for metric in dataset.figures if metric not in dataset.totals %}
     {{ known(metric.name) }} AS {{ metric.name }},
     {% endfor %}
-    {{ final_reason(dataset, "latest") }} AS final_reason
+    {{ is_listed("article", dataset) }} AS is_listed
 FROM weixin.dim_account AS account
 INNER JOIN weixin.dim_article AS article
     ON account.appid = article.appid

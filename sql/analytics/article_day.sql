@@ -7,8 +7,7 @@
 -- joins: appid to account; appid, msgid to article{{ dataset.suffix }}; stat_date to calendar
 {%
     from "analytics/macros.jinja" import
-    common_increment, common_total, fall_and_figures, increment, is_final, is_latest, known_before,
-    level, total
+    common_increment, common_total, increment, is_final, is_latest, known_before, level, total
 %}
 {% import "analytics/columns.jinja" as the %}
 {% set since = "since the row before that gave it" %}
@@ -34,9 +33,6 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     -- its publication day is final and is not asked for again
     -- 中文：累计值是否已定稿
     is_final,
-    -- Whether a total is below its last known earlier value, so that an increment is negative
-    -- 中文：是否有累计值下降
-    has_fall,
     {% for it in dataset.common %}
     {{ common_total(it, dataset, "the end of stat_date") }}
     {{ it.name }},
@@ -71,7 +67,20 @@ SELECT
     day.days_spanned,
     day.is_latest,
     day.is_final,
-    {{ fall_and_figures(dataset) }}
+    {% for it in dataset.common %}
+    {{ "day." ~ it.metric.name if it.metric else "NULL::bigint" }} AS {{ it.name }},
+    {{ "day." ~ it.metric.name ~ "_increment" if it.metric else "NULL::bigint" }}
+        AS {{ it.name }}_increment,
+    {% endfor %}
+    {% for metric in dataset.totals %}
+    day.{{ metric.name }},
+    {% endfor %}
+    {% for metric in dataset.wholes if not metric.common %}
+    day.{{ metric.name }}_increment,
+    {% endfor %}
+    {% for metric in dataset.metrics if metric not in dataset.totals %}
+    day.{{ metric.name }},
+    {% endfor %}
     day.changed_at
 FROM (
     SELECT

@@ -1,7 +1,7 @@
 -- One row per account, day and channel by which people began to follow or stopped. A channel by
 -- which nobody came or went has no row of the day: divide its sums by the days of
--- analytics.follower_total, which also has all channels together. WeChat has split and joined
--- channels in 2020-04, 2020-06 and 2023-06: compare none across these
+-- analytics.follower_total, which has all channels together and says whether they are known. WeChat
+-- has split and joined channels in 2020-04, 2020-06 and 2023-06: compare none across these
 -- 中文：每个公众号、每个统计日、每个关注渠道一行
 -- key: appid, stat_date, user_source
 -- joins: appid to account; appid, stat_date to follower_total
@@ -28,10 +28,7 @@ CREATE VIEW analytics.follower_change (
     -- People who stopped following it
     -- 中文：取消关注人数
     -- unit: people, additive
-    cancel_user,
-    -- Whether every channel of the day is known: see won of analytics.follower_total
-    -- 中文：当日各渠道数据是否完整
-    is_complete
+    cancel_user
 ) AS
 SELECT
     account.appid,
@@ -41,12 +38,7 @@ SELECT
     known.chinese_name AS channel_chinese_name,
     fact.user_source,
     fact.new_user,
-    fact.cancel_user,
-    (
-        SELECT day.won IS NOT NULL
-        FROM analytics.follower_total AS day
-        WHERE day.appid = fact.appid AND day.stat_date = fact.stat_date
-    ) IS TRUE AS is_complete
+    fact.cancel_user
 FROM weixin.dim_account AS account
 INNER JOIN weixin.fact_follower_change AS fact
     ON account.appid = fact.appid

@@ -1,7 +1,7 @@
--- One row per figure or list whose value changed after its row was loaded, including those that
--- WeChat had left out before. A row that is loaded for the first time restates nothing
+-- One row per figure whose value changed after its row was loaded, including those that WeChat had
+-- left out before. A row that is loaded for the first time restates nothing
 -- 中文：每次数据变更一行：更正、迟到、移除
--- key: dataset, appid, msgid, user_source, stat_date, metric, changed_at
+-- key: dataset, appid, msgid, stat_date, metric, changed_at
 -- joins: appid to account; dataset, metric to metric; stat_date to calendar
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.restatement (
@@ -10,7 +10,10 @@ CREATE VIEW analytics.restatement (
     dataset,
     {{ the.appid }},
     {{ the.account_name }},
-    {{ the.msgid }},
+    -- WeChat's id of the article; of follower_change the channel's number; empty where there is
+    -- neither
+    -- 中文：文章 ID
+    msgid,
     {{ the.title }},
     {{ the.publication_date }},
     -- The day whose total changed (Beijing)
@@ -24,11 +27,11 @@ CREATE VIEW analytics.restatement (
     -- that no kept answer gives it
     -- 中文：类型：correction 更正，late 迟到（此前为空），removed 移除
     kind,
-    -- Value before; NULL when it had none, and of a list
+    -- Value before; NULL when it had none
     -- 中文：变更前的值
     -- unit: of the metric, level
     old_value,
-    -- Value after; NULL when it was removed, and of a list
+    -- Value after; NULL when it was removed
     -- 中文：变更后的值
     -- unit: of the metric, level
     new_value,
@@ -38,29 +41,20 @@ CREATE VIEW analytics.restatement (
     -- 中文：累计值差值
     -- unit: of the metric, level
     total_difference,
-    -- List before, as WeChat gave it
-    -- 中文：变更前的列表
-    old_list,
-    -- List after, as WeChat gave it
-    -- 中文：变更后的列表
-    new_list,
     -- wechat: WeChat answered something else; replay: the fact was rebuilt from the kept answers,
     -- which a newer parser read differently, or of which some came late
     -- 中文：原因：wechat 微信改数，replay 重新解析
     cause,
     -- When it was loaded
     -- 中文：变更时间
-    changed_at,
-    -- WeChat's number of the channel; NULL unless the dataset has channels
-    -- 中文：渠道编号（user_source）
-    user_source
+    changed_at
 ) AS
 -- a version of a row is compared with the next one, which began when it was replaced
 SELECT
     old.dataset,
     old.appid,
-    old.account_name,
-    old.msgid,
+    account.name AS account_name,
+    old.item AS msgid,
     article.title,
     article.publication_date,
     old.stat_date,
@@ -70,27 +64,14 @@ SELECT
         WHEN old.cause = 'replay' AND changed.new_value IS NULL THEN 'removed'
         ELSE 'correction'
     END AS kind,
-    figure.old_value,
-    figure.new_value,
-    figure.new_value - figure.old_value AS total_difference,
-    CASE WHEN changed.is_list THEN changed.old_value::jsonb END AS old_list,
-    CASE WHEN changed.is_list THEN changed.new_value::jsonb END AS new_list,
+    changed.old_value,
+    changed.new_value,
+    changed.new_value - changed.old_value AS total_difference,
     old.cause,
-    old.replaced_at AS changed_at,
-    (old.row ->> 'user_source')::bigint AS user_source
-FROM (
-    {% for has_article in [true, false] %}
-    SELECT
-        history.*,
-        account.name AS account_name,
-        {{ "history.item" if has_article else "NULL" }} AS msgid
-    FROM weixin.dim_account AS account
-    INNER JOIN weixin.fact_history AS history
-        ON account.appid = history.appid
-    WHERE {{ "" if has_article else "NOT " }}history.row ? 'msgid'
-    {{ "UNION ALL" if has_article }}
-    {% endfor %}
-) AS old
+    old.replaced_at AS changed_at
+FROM weixin.dim_account AS account
+INNER JOIN weixin.fact_history AS old
+    ON account.appid = old.appid
 LEFT JOIN
     LATERAL (
         SELECT next.row
@@ -120,20 +101,13 @@ CROSS JOIN
     LATERAL (
         SELECT
             metric.name,
-            metric.unit = 'list' AS is_list,
-            old.row ->> metric.name AS old_value,
-            new.row ->> metric.name AS new_value
+            (old.row ->> metric.name)::numeric AS old_value,
+            (new.row ->> metric.name)::numeric AS new_value
         FROM analytics.metric
-        WHERE metric.dataset = old.dataset
+        WHERE metric.dataset = old.dataset AND metric.unit != 'list'
         -- the next version is looked up once a row, not for each metric
         OFFSET 0 -- noqa: AM09
     ) AS changed
-CROSS JOIN
-    LATERAL (
-        SELECT
-            CASE WHEN NOT changed.is_list THEN changed.old_value::numeric END AS old_value,
-            CASE WHEN NOT changed.is_list THEN changed.new_value::numeric END AS new_value
-    ) AS figure
 LEFT JOIN weixin.dim_article AS article
-    ON old.appid = article.appid AND old.msgid = article.msgid
+    ON old.appid = article.appid AND old.item = article.msgid
 WHERE changed.old_value IS DISTINCT FROM changed.new_value

@@ -398,23 +398,17 @@ COMMENT ON SCHEMA analytics IS 'What analysts query: views over the facts, each 
 CREATE TABLE analytics.calendar (
     calendar_date date PRIMARY KEY,
     iso_week text NOT NULL,
-    week_start_date date NOT NULL,
     month text NOT NULL,
-    month_start_date date NOT NULL,
     weekday smallint NOT NULL,
-    weekday_name text NOT NULL,
-    weekday_chinese_name text NOT NULL
+    weekday_name text NOT NULL
 );
 INSERT INTO analytics.calendar
 SELECT
     calendar_date,
     to_char(calendar_date, 'IYYY-"W"IW'),
-    date_trunc('week', calendar_date)::date,
     to_char(calendar_date, 'YYYY-MM'),
-    date_trunc('month', calendar_date)::date,
     weekday,
-    (ARRAY['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[weekday],
-    (ARRAY['星期一', '星期二', '星期三', '星期四', '星期五', '星期六', '星期日'])[weekday]
+    (ARRAY['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[weekday]
 FROM (
     SELECT
         date '2014-12-01' + day AS calendar_date,
@@ -429,15 +423,9 @@ COMMENT ON COLUMN analytics.calendar.calendar_date IS 'The day
 中文：日期';
 COMMENT ON COLUMN analytics.calendar.iso_week IS 'Its ISO week, as 2026-W48: weeks begin on Monday, and the first of a year holds its first Thursday
 中文：ISO 周';
-COMMENT ON COLUMN analytics.calendar.week_start_date IS 'The Monday of its week
-中文：所在周的星期一';
 COMMENT ON COLUMN analytics.calendar.month IS 'Its month, as 2026-11
 中文：月份';
-COMMENT ON COLUMN analytics.calendar.month_start_date IS 'The first day of its month
-中文：所在月的第一天';
 COMMENT ON COLUMN analytics.calendar.weekday IS 'Its weekday: 1 Monday … 7 Sunday
 中文：星期（1 为星期一）';
 COMMENT ON COLUMN analytics.calendar.weekday_name IS 'Its weekday in English
 中文：星期（英文）';
-COMMENT ON COLUMN analytics.calendar.weekday_chinese_name IS 'Its weekday in Chinese
-中文：星期（中文）';

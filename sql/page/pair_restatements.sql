@@ -1,4 +1,4 @@
--- The figures and lists of a pair that were given another value, or one where they had none: one
+-- The figures of a pair that were given another value, or one where they had none: one
 -- row each, newest first, with how many there are. Without OFFSET 0 the planner reads the account's
 -- whole history.
 SELECT
@@ -9,8 +9,6 @@ SELECT
     restatement.kind,
     restatement.old_value,
     restatement.new_value,
-    restatement.old_list IS NOT NULL AS had_list,
-    restatement.new_list IS NOT NULL AS has_list,
     restatement.cause,
     restatement.changed_at,
     count(*) OVER () AS restatement_count

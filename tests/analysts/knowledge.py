@@ -38,15 +38,6 @@ def days(first: date, last: date) -> list[date]:
 
 
 @dataclass
-class Row:
-    """What an article had reached by the end of a day."""
-
-    first_known_at: datetime
-    changed_at: datetime
-    values: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
 class Article:
     """An article of one endpoint."""
 
@@ -54,10 +45,10 @@ class Article:
     publication_date: date
     window: int
     title: str = ""
-    original_title: str = ""
     publish_type: int | None = None
     """0 when followers were notified; only the successor says."""
-    rows: dict[date, Row] = field(default_factory=dict)
+    rows: dict[date, dict[str, Any]] = field(default_factory=dict)
+    """What it had reached by the end of a day."""
     is_final: bool = False
     """Its totals have stopped growing: it has all its rows, or its day is not asked for again."""
 
@@ -67,47 +58,37 @@ class Article:
         return int(self.msgid.split("_")[1])
 
     @property
-    def has_all_rows(self) -> bool:
-        """Whether each day of its window has one."""
-        return all(self.on_day(n) for n in range(1, self.window + 1))
-
-    @property
     def stat_dates(self) -> list[date]:
         """The days that have a row."""
         return sorted(self.rows)
 
     @property
-    def newest(self) -> Row:
-        """Its newest row."""
-        return self.rows[max(self.rows)]
+    def has_all_rows(self) -> bool:
+        """Whether each day of its window has one."""
+        return {self.day(n) for n in range(1, self.window + 1)} <= self.rows.keys()
 
-    def day_number(self, day: date) -> int:
-        """How old it is: 1 on the publication day."""
-        return (day - self.publication_date).days + 1
+    def day(self, number: int) -> date:
+        """The day on which it is so old: 1 is the publication day."""
+        return self.publication_date + timedelta(number - 1)
 
-    def on_day(self, number: int) -> Row | None:
-        """Its row of that age."""
-        return self.rows.get(self.publication_date + timedelta(number - 1))
-
-    def figure(self, row: Row, metric: str) -> Any:
-        """A figure of a row, by WeChat's name or the common one."""
-        return row.values.get(COMMON[self.window].get(metric, metric))
+    def figure(self, day: date, metric: str) -> Any:
+        """A figure of a day, by WeChat's name or the common one."""
+        return self.rows.get(day, {}).get(COMMON[self.window].get(metric, metric))
 
     def by_day(self, number: int, metric: str) -> Any:
         """The total by the end of that day."""
-        row = self.on_day(number)
-        return row and self.figure(row, metric)
+        return self.figure(self.day(number), metric)
 
     def latest(self, metric: str) -> Any:
         """The newest value there is."""
-        known = [self.figure(self.rows[day], metric) for day in self.stat_dates]
-        return next((value for value in reversed(known) if value is not None), None)
+        known = (self.figure(day, metric) for day in reversed(self.stat_dates))
+        return next((value for value in known if value is not None), None)
 
     def increments(self, metric: str) -> dict[date, int | None]:
         """What each row adds to the last known earlier total; days between belong to the row's."""
         before, added = 0, {}
         for day in self.stat_dates:
-            total = self.figure(self.rows[day], metric)
+            total = self.figure(day, metric)
             added[day] = None if total is None else total - before
             before = before if total is None else total
         return added
@@ -168,26 +149,17 @@ class Known:
 
     # ------------------------------------------------------------------------- by calendar day
 
-    def counting(self, day: date) -> list[Article]:
-        """The articles whose totals still grow on a day."""
-        return self.published(day - timedelta(self.window - 1), day)
-
-    def reported(self, day: date) -> list[Article]:
-        """Of these, the ones with a row of the day."""
-        return [article for article in self.counting(day) if day in article.rows]
-
     def lacking(self, day: date) -> list[Article]:
         """
-        Of these, the ones without it that must have it.
+        The articles whose totals still grow and that must have a row of the day, without it.
 
         Not one that the newest answer lists no more, nor one whose day is not asked for again.
         """
         return [
             article
-            for article in self.counting(day)
-            if day not in article.rows
-            and article.msgid in self.publication_days[article.publication_date].listed
-            and not self.publication_days[article.publication_date].is_final
+            for article in self.published(day - timedelta(self.window - 1), day)
+            for its in [self.publication_days[article.publication_date]]
+            if day not in article.rows and article.msgid in its.listed and not its.is_final
         ]
 
     def gained(self, day: date, metric: str) -> int | None:
@@ -306,14 +278,10 @@ def _take_in(known: Known, given: Given, *, is_heard: bool) -> None:
             item["msgid"], Article(item["msgid"], given.publication_date, known.window)
         )
         article.title = item["title"]
-        article.original_title = article.original_title or item["title"]
         article.publish_type = item.get("publish_type", article.publish_type)
         for row in item[ROWS_KEY[given.endpoint]]:
-            _take_in_row(known, article, dict(row), given.given_at)
-    age, articles = (
-        (day.answered_on - given.publication_date).days,
-        known.of_day(given.publication_date),
-    )
+            _take_in_row(known, article, dict(row))
+    age = (day.answered_on - given.publication_date).days
     is_whole = all(
         len(item[ROWS_KEY[given.endpoint]]) == known.window for item in given.json["list"]
     )
@@ -327,19 +295,18 @@ def _take_in(known: Known, given: Given, *, is_heard: bool) -> None:
         < day.answered_on
     )
     day.is_final |= is_confirmed and age >= known.window + (0 if is_whole else 2)
-    for article in articles:
+    for article in known.of_day(given.publication_date):
         article.is_final = bool(article.rows) and (article.has_all_rows or day.is_final)
 
 
-def _take_in_row(known: Known, article: Article, row: dict[str, Any], at: datetime) -> None:
+def _take_in_row(known: Known, article: Article, row: dict[str, Any]) -> None:
     stat_date = date.fromisoformat(row.pop("stat_date"))
     is_new = stat_date not in article.rows
-    there = article.rows.setdefault(stat_date, Row(at, at))
+    there = article.rows.setdefault(stat_date, {})
     for metric, value in row.items():
-        old = there.values.get(metric)
+        old = there.get(metric)
         if value is None or value == old:
             continue
-        there.values[metric] = value
-        there.changed_at = at
+        there[metric] = value
         if not is_new:
             known.changes.append(Change(article, stat_date, metric, old, value))

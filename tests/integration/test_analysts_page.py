@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy
 from analysts.knowledge import OLD, SUCCESSOR
 from analysts.page import ANSWERED, PAGES, answer, queries, rounded, sections
-from analysts.truth import TRUTHS
+from analysts.truth import TRUTHS, Asked
 from analysts.world import BUSY, PAPER, World, at, filled_warehouse, november, set_clock
 from sqlalchemy import Connection, Engine
 
@@ -133,13 +133,12 @@ def test_a_question_is_answered_with_the_truth(
     """
     for query, truth in zip(queries(question), TRUTHS[question], strict=True):
         for appid in [*world.names] if NAMED in query else [BUSY.appid]:
-            of = [appid] if NAMED in query else []
-            asked = query.replace(NAMED, f"appid = '{appid}'")
-            for endpoint in endpoints(query) or [None]:
-                by = {"endpoint": endpoint} if endpoint else {}
-                shown = answer(connection, moved(asked, endpoint) if endpoint else asked)
+            its_query = query.replace(NAMED, f"appid = '{appid}'")
+            for endpoint in endpoints(query) or [SUCCESSOR]:
+                shown = answer(connection, moved(its_query, endpoint))
 
-                assert shown == rounded(truth(world, *of, **by), shown), (world.names[appid], by)
+                true = truth(Asked(world, appid, endpoint))
+                assert shown == rounded(true, shown), (world.names[appid], endpoint)
                 assert shown or (appid, endpoint) != (BUSY.appid, SUCCESSOR)
 
 
@@ -156,8 +155,8 @@ def test_it_is_the_truth_of_all_accounts_together(
     (query,), (truth,) = queries(question), TRUTHS[question]
     shown = answer(connection, query.replace(LISTED, f"account_name IN {(*world.names.values(),)}"))
 
-    assert shown == rounded(truth(world, [*world.names]), shown)
-    assert {row["account_name"] for row in shown} == {*world.names.values()}
+    assert shown == rounded(truth(Asked(world, appids=(*world.names,))), shown)
+    assert {name for name, *_ in shown} == {*world.names.values()}
 
 
 @pytest.mark.parametrize("question", OF_A_LIST + OF_ALL)
@@ -171,9 +170,8 @@ def test_accounts_of_one_name_are_not_added_together(
     namesakes = World(dict.fromkeys(world.names, "春"), world.given)
     for query, truth in zip(queries(question), TRUTHS[question], strict=True):
         shown = answer(connection, query.replace(LISTED, "account_name = '春'"))
-        of_all = [[*world.names]] if question in OF_A_LIST else []
 
-        assert shown == rounded(truth(namesakes, *of_all), shown)
+        assert shown == rounded(truth(Asked(namesakes, appids=(*world.names,))), shown)
 
 
 def test_no_query_divides_by_zero(connection: Connection) -> None:
@@ -197,14 +195,12 @@ def test_the_export_has_the_rows_that_the_page_counts(connection: Connection) ->
     line = r"^\\copy \((.+)\) TO '.+' CSV HEADER$"
     (export,) = re.findall(line, PAGES[1].read_text(), re.MULTILINE)
     exported = Counter(
-        row["publication_date"]
-        for row in answer(connection, export)
-        if row["appid"] == BUSY.appid and row["publication_date"] >= november(17)
+        row.publication_date
+        for row in connection.execute(sqlalchemy.text(export))
+        if row.appid == BUSY.appid and row.publication_date >= november(17)
     )
 
-    assert exported == {
-        row["publication_date"]: row["rows"] for row in answer(connection, *queries("25"))
-    }
+    assert exported == {day: rows for day, rows, *_ in answer(connection, *queries("25"))}
 
 
 def test_only_a_days_state_and_what_is_next_depend_on_the_hour(connection: Connection) -> None:

@@ -22,7 +22,7 @@ def test_it_is_the_catalogue(entries: list[Entry]):
     calendar = by_view.pop("calendar")
 
     assert by_view == {view.name: list(view.columns) for view in views()}
-    assert {"calendar_date", "iso_week", "weekday_chinese_name"} <= set(calendar)
+    assert {"calendar_date", "iso_week", "weekday_name"} <= set(calendar)
     assert [entry for entry in entries if not entry.english or not entry.chinese] == []
 
 

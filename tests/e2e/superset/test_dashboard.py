@@ -258,14 +258,14 @@ def test_sources_are_of_the_newest_totals(dashboard: Dashboard, warehouse: Engin
         warehouse,
         dashboard.choice,
         """
-        SELECT scene_name, sum(readers) FROM analytics.article_source{suffix} AS source
+        SELECT scene, sum(readers) FROM analytics.article_source{suffix} AS source
         WHERE appid = :appid
             AND publication_date >= :since AND publication_date < :until
             AND stat_date = (
                 SELECT max(stat_date) FROM weixin.{fact} AS fact
                 WHERE fact.appid = source.appid AND fact.msgid = source.msgid
             )
-        GROUP BY scene_name
+        GROUP BY scene
         """,
     )
 
