@@ -139,7 +139,8 @@ def usual(it: Known, position: int, part: Fraction = Fraction(1, 2)) -> Fraction
 
 def published_on(world: World, appid: str, day: date) -> int:
     """How many articles either endpoint told of."""
-    return len({it.msgid for its in DATASETS.values() for it in known(world, appid, its).of_day(day)})
+    its = (known(world, appid, endpoint).of_day(day) for endpoint in DATASETS.values())
+    return len({it.msgid for articles in its for it in articles})
 
 
 @dataclass(frozen=True, eq=False)
@@ -645,10 +646,10 @@ def what_we_have(asked: Asked) -> Rows:
 
 def lagging(asked: Asked) -> Rows:
     """23. The accounts without an answer for yesterday that says something, but retired ones."""
-    newest = [(name, known(asked.world, it, SUCCESSOR)) for it, name in asked.by_name(asked.world.names)]
     return [
         (name, it.last_loaded)
-        for name, it in newest
+        for appid, name in asked.by_name(asked.world.names)
+        for it in [known(asked.world, appid, SUCCESSOR)]
         if not it.is_retired and it.last_loaded < YESTERDAY
     ]
 
