@@ -89,10 +89,8 @@ def migrate(options: argparse.Namespace) -> None:
     if options.print:
         sys.stdout.write(warehouse.sql_of(options.print))
         return
-    url = open_warehouse().url
-    sys.stdout.write(f"{warehouse.migrate(url) or 'The warehouse is up to date.'}\n")
-    if missing := warehouse.missing_roles(url):
-        sys.stdout.write(f"{missing}\n")
+    done = warehouse.migrate(open_warehouse().url)
+    sys.stdout.write(f"{done or 'The warehouse is up to date.'}\n")
 
 
 def probe(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from weixin_etl.warehouse.connection import analyse_grown, engine, url
 from weixin_etl.warehouse.diagnosis import CONN_ID, diagnose, diagnosed
-from weixin_etl.warehouse.migrations import migrate, migrations, missing_roles, require_migrated
+from weixin_etl.warehouse.migrations import migrate, migrations, require_migrated
 from weixin_etl.warehouse.statements import source, statement
 from weixin_etl.warehouse.views import sql_of
 
@@ -14,7 +14,6 @@ __all__ = [
     "engine",
     "migrate",
     "migrations",
-    "missing_roles",
     "require_migrated",
     "source",
     "sql_of",

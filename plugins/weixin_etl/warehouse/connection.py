@@ -15,8 +15,6 @@ log = logging.getLogger(__name__)
 _IDLE_CONNECTIONS = 2
 """Connections that an idle task keeps open: sixteen tasks share a server's hundred."""
 _DRIVER = "postgresql+psycopg2"
-_CONNECT_SECONDS = 10
-_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _SESSION = {
     "timezone": "UTC",
     # whatever somebody has set for the role or the database: statements have backslashes, a load
@@ -35,13 +33,6 @@ _SESSION = {
     "tcp_user_timeout": "2min",
 }
 """The settings of each session, in Postgres."""
-_LOST_SERVER = {
-    "keepalives_idle": 60,
-    "keepalives_interval": 10,
-    "keepalives_count": 6,
-    "tcp_user_timeout": 120_000,
-}
-"""A server that gives no sign of life for two minutes counts as lost, whatever a firewall says."""
 
 
 def url(
@@ -55,8 +46,7 @@ def url(
     """
     The SQLAlchemy URL of a Postgres connection as Airflow describes it.
 
-    A host that is a path, or an extra `host`, is the directory of a Unix socket. Other extras that
-    are texts or numbers are libpq parameters (`sslmode`, …).
+    A host that is a path is the directory of a Unix socket; extras are libpq parameters.
     """
     query = {name: str(value) for name, value in extra.items() if type(value) in (str, int)}
     if host and host.startswith("/"):
@@ -74,15 +64,15 @@ def engine(
     """
     An engine whose errors show no values: a statement's values may be a whole answer.
 
-    Sessions use UTC. Limits: ten seconds for connecting, half an hour for a lock, an hour for a
-    statement, two minutes for a server or a client that gives no sign of life. `session` holds
-    others, settings in the URL take precedence. At most `idle_connections` are kept for later use.
+    `session` holds settings beside the usual ones; those in the URL take precedence.
     """
     given = make_url(warehouse_url).set(drivername=_DRIVER)
     ours = {
         "application_name": "weixin-etl",
-        "connect_timeout": _CONNECT_SECONDS,
-        **_LOST_SERVER,
+        "connect_timeout": 10,
+        # a server that gives no sign of life for two minutes is lost, whatever a firewall says
+        **{"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6},
+        "tcp_user_timeout": 120_000,
         **given.query,
         "client_encoding": "UTF8",  # COPY is sent it
     }
@@ -99,22 +89,8 @@ def engine(
     )
 
 
-def requiring_tls(warehouse_url: URL) -> URL:
-    """With TLS for a server elsewhere, as the owner's session goes there; else as the URL says."""
-    query = warehouse_url.query
-    hosts = [str(it) for it in (warehouse_url.host, query.get("host"), query.get("hostaddr")) if it]
-    is_local = all(it.startswith("/") or it in _THIS_MACHINE for it in hosts)
-    if (is_local and "service" not in query) or "sslmode" in query:
-        return warehouse_url
-    return warehouse_url.update_query_dict({"sslmode": "require"})
-
-
 def analyse_grown(warehouse: Engine) -> None:
-    """
-    Let Postgres learn what is in the tables that have grown: it plans by that, and looks late.
-
-    Where it can't, a warning says so: what was written before stays as it is.
-    """
+    """Let Postgres learn what is in tables that have grown: it plans by that, and looks late."""
     try:
         with warehouse.begin() as connection:
             connection.execute(sqlalchemy.select(sqlalchemy.func.weixin.analyse_grown()))

@@ -20,10 +20,6 @@ _TROUBLE_ERRORS = (
     InsufficientPrivilege,
 )
 _SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
-"""Words in the messages of refused connections, which have no SQLSTATE."""
-_LOCKED = "55P03"
-_RELATION = re.compile(r'in relation "(\w+)"')
-_NAME = re.compile(r"[\w.]+")
 _TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
 
 
@@ -38,22 +34,18 @@ def diagnose(error: Exception, warehouse: Engine) -> WarehouseError | None:
     if not isinstance(cause, _TROUBLE_ERRORS) and type(cause) is not psycopg2.DatabaseError:
         return None
     said = one_line(cause.diag.message_primary or str(cause))
-    if not (row := _row(cause.pgcode or _refused_connection(said))):
+    # the message of a refused connection has no SQLSTATE
+    is_full = any(words in said for words in _SAYS_NO_CONNECTION_LEFT)
+    if not (row := _row(cause.pgcode or ("53300" if is_full else "08"))):
         return None
-    locked = _locked_table(cause) if cause.pgcode == _LOCKED else ""
-    of = f" of {locked}" if locked else ""
-    said = f"{_reason(said)}{of}, at {_place(warehouse.url)}"
-    return WarehouseError(row.kind, said, code=row.codes[0])
+    # without the address and libpq's question
+    reason = _TO_SERVER.sub("", said).split(" Is the server running")[0]
+    return WarehouseError(row.kind, f"{reason}, at {_place(warehouse.url)}", code=row.codes[0])
 
 
 @contextmanager
 def diagnosed(warehouse: Engine) -> Iterator[None]:
-    """
-    Let an error that says something about the state of the warehouse end the block as that.
-
-    Raises:
-        WarehouseError: instead of such an error; others pass as they are.
-    """
+    """Let an error that says something about the state of the warehouse end the block as that."""
     try:
         yield
     except Exception as error:
@@ -64,31 +56,8 @@ def diagnosed(warehouse: Engine) -> Iterator[None]:
 
 def _row(sqlstate: str) -> Row | None:
     """None when the statement is at fault, not the state of the warehouse."""
-    rows = [row for row in ROWS if row.kind.is_of_warehouse]
-    beginnings = [sqlstate[:length] for length in range(len(sqlstate), 1, -1)]
-    return next((row for it in beginnings for row in rows if it in row.codes), None)
-
-
-def _refused_connection(said: str) -> str:
-    """The SQLSTATE that the message of a refused connection stands for."""
-    is_full = any(words in said for words in _SAYS_NO_CONNECTION_LEFT)
-    return "53300" if is_full else "08"
-
-
-def _reason(said: str) -> str:
-    """What Postgres or the way to it said, without the address and libpq's question."""
-    return _TO_SERVER.sub("", said).split(" Is the server running")[0]
-
-
-def _locked_table(cause: psycopg2.Error) -> str:
-    """The table that, or a row of which, was waited for; empty where Postgres does not say."""
-    if of_row := _RELATION.search(cause.diag.context or ""):
-        return f"weixin.{of_row[1]}"
-    if not (position := cause.diag.statement_position):
-        return ""
-    asked = cause.cursor.query.decode()
-    named = _NAME.match(asked, int(position) - 1)
-    return named[0] if named else ""
+    rows = (row for row in ROWS if row.kind.is_of_warehouse)
+    return next((it for it in rows if sqlstate.startswith(tuple(it.codes))), None)
 
 
 def _place(url: URL) -> str:

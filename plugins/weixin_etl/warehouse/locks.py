@@ -20,8 +20,7 @@ def lock_load(connection: Connection, appids: Iterable[str]) -> None:
     """
     One commit of an account at a time, across datasets: they share the articles.
 
-    Held until the transaction ends. Waits for the others account by account in one order, so that
-    commits that share accounts never deadlock.
+    Waits for the others account by account in one order: no deadlock.
     """
     _hold(connection, [f"load:{appid}" for appid in appids])
 
@@ -32,12 +31,7 @@ def lock_incidents(connection: Connection, dataset: str) -> None:
 
 
 def lock_migrations(connection: Connection) -> None:
-    """
-    One transaction at a time migrates.
-
-    Whoever may only read can't take the lock, and goes on reading. For a reader of what is changed
-    it waits half a minute afterwards: until then nobody else can read that either.
-    """
+    """One transaction at a time migrates; it waits half a minute for readers of what it changes."""
     connection.exec_driver_sql("LOCK TABLE weixin.schema_migrations IN SHARE ROW EXCLUSIVE MODE")
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'")
 

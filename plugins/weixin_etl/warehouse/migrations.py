@@ -4,19 +4,18 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import psycopg2
 import sqlalchemy
 from psycopg2 import errors
-from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.datasets import DATASETS
 from weixin_etl.problem import ProblemKind, WarehouseError
 from weixin_etl.text import few_names, one_line
-from weixin_etl.warehouse.connection import engine, requiring_tls
-from weixin_etl.warehouse.diagnosis import CONN_ID, diagnose
+from weixin_etl.warehouse.connection import engine
+from weixin_etl.warehouse.diagnosis import CONN_ID, diagnose, diagnosed
 from weixin_etl.warehouse.locks import lock_migrations
 from weixin_etl.warehouse.statements import execute, source, sql_directory, statement
 from weixin_etl.warehouse.views import all_views, update_views
@@ -42,14 +41,10 @@ def migrate(warehouse_url: URL | str) -> str:
     """
     Bring the warehouse to this release, in one transaction; any number of processes may do so.
 
-    Returns:
-        What was done; nothing when there was nothing to do.
-
-    Raises:
-        WarehouseError: it could not be done, and nothing has changed.
+    What was done, and what others must do; nothing when there was nothing to do.
     """
     # an index on a large fact may take longer than any statement of a run
-    warehouse = engine(requiring_tls(make_url(warehouse_url)), {"statement_timeout": "0"})
+    warehouse = engine(warehouse_url, {"statement_timeout": "0"})
     try:
         with _told(warehouse):
             # whoever may change nothing is not refused when there is nothing to change
@@ -67,7 +62,7 @@ def migrate(warehouse_url: URL | str) -> str:
 
 def _to_do(connection: Connection) -> dict[str, str]:
     """Checksums by version: of what is missing or, of all that is declared, no longer the same."""
-    applied = _look(connection).applied
+    applied, _ = _look(connection)
     declared = "".join([*_tables_and_roles().values(), *(view.sql for view in all_views())])
     wanted = {**_checksums(), _DECLARED: _sha256(declared)}
     to_do = {it: sha256 for it, sha256 in wanted.items() if applied.get(it) != sha256}
@@ -98,6 +93,11 @@ def _declare(connection: Connection) -> Iterator[str]:
     yield "Brought up to date: tables, roles, views."
     if gone:
         yield f"Dropped the views {', '.join(gone)}: not of this release."
+    if missing := _without_rights(connection):
+        yield (
+            f"The roles {' and '.join(missing)} don't exist, and you may not create them: let an "
+            "administrator do so, then run `weixin-etl migrate` again."
+        )
 
 
 def _tables_and_roles() -> dict[str, str]:
@@ -121,17 +121,6 @@ def _without_rights(connection: Connection) -> list[str]:
     return [role for role in ROLES if role not in granted]
 
 
-def missing_roles(warehouse_url: URL | str) -> str:
-    """What to do about roles that could not be created; empty when there is nothing to do."""
-    warehouse = engine(warehouse_url)
-    with warehouse.connect() as connection:
-        missing = _without_rights(connection)
-    warehouse.dispose()
-    asked = "let an administrator do so, then run `weixin-etl migrate` again."
-    roles = f"The roles {' and '.join(missing)} don't exist, and you may not create them"
-    return f"{roles}: {asked}" if missing else ""
-
-
 @contextmanager
 def _told(warehouse: Engine, doing: str = "") -> Iterator[None]:
     """A database's error becomes a sentence: the one place where `migrate` does that."""
@@ -152,80 +141,41 @@ def _told(warehouse: Engine, doing: str = "") -> Iterator[None]:
 
 def require_migrated(warehouse: Engine) -> None:
     """
-    Make sure that the warehouse answers and has every migration, and a column for every metric.
+    Raise unless the warehouse answers and has every migration and a column for every metric.
 
     The analysts' views are not looked at: a load needs none of them, and an old one stops no run.
-
-    Raises:
-        WarehouseError: it does not.
     """
     # of one instant: others may be migrating
     in_one_look = warehouse.execution_options(isolation_level="REPEATABLE READ")
-    try:
-        with in_one_look.connect() as connection:
-            found = _look(connection)
-    except DBAPIError as error:
-        if isinstance(error.orig, errors.InsufficientPrivilege):
-            said = "it may not read the schema weixin"
-            raise WarehouseError(ProblemKind.WAREHOUSE, said, code="42501") from None
-        raise diagnose(error, warehouse) or error from None
-    lacking = [path.stem for path in migrations() if path.name[:4] not in found.applied]
+    with diagnosed(warehouse), in_one_look.connect() as connection:
+        applied, columns = _look(connection)
+    lacking = [path.stem for path in migrations() if path.name[:4] not in applied]
     facts = {f"{it.fact}.{metric.name}" for it in DATASETS.values() for metric in it.metrics}
-    if lacking := lacking or sorted(facts - found.columns):
+    if lacking := lacking or sorted(facts - columns):
         raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, few_names(lacking), code="old")
 
 
-class _Found(NamedTuple):
-    """What the warehouse has."""
-
-    applied: dict[str, str]
-    """Checksums by version; versions of a later release may be among them."""
-    columns: set[str]
-    """`table.column`, of the schema weixin."""
-
-
-def _look(connection: Connection) -> _Found:
-    """
-    What the warehouse has.
-
-    Raises:
-        WarehouseError: it is none of ours, or an earlier commit's: nothing may be done in it.
-    """
-    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+def _look(connection: Connection) -> tuple[dict[str, str], set[str]]:
+    """Checksums of what was applied, and `table.column` of all there is; raises if not ours."""
     columns = set(connection.scalars(statement("schema_migrations/columns.sql")))
-    applied: dict[str, str] = {}
-    if columns >= _LIST:
-        applied = {row.version: row.sha256 for row in connection.execute(_APPLIED)}
-    elif "raw_response.raw_response_id" in columns:
-        applied = dict.fromkeys(_checksums(), "")  # an earlier commit kept none
-    found = _Found(applied, columns)
-    if refusal := _refusal(connection.engine.url.database, encoding, found):
-        cause, cure = refusal
-        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, cause=cause, cure=cure)
-    return found
+    rows = connection.execute(_APPLIED).all() if columns >= _LIST else []
+    applied = {row.version: row.sha256 for row in rows}
+    if others := _others(applied, columns):
+        name = connection.engine.url.database
+        raise WarehouseError(
+            ProblemKind.WAREHOUSE_SETUP,
+            cause=f"the schema weixin of the database {name} is not of this release: {others}",
+            cure=f"undo an edit of a migration, or point the connection {CONN_ID} at an empty "
+            "database; `weixin-etl answers` of an earlier commit prints what it has, "
+            "`weixin-etl import` loads that",
+        )
+    return applied, columns
 
 
-def _refusal(database: str | None, encoding: str, found: _Found) -> tuple[str, str] | None:
-    """Why the warehouse is none of ours and what to do, if it is none."""
+def _others(applied: dict[str, str], columns: set[str]) -> str:
+    """The migrations that were other ones or, without ours, the tables; empty where it is ours."""
     checksums = _checksums()
-    edited = [it for it, sha256 in checksums.items() if found.applied.get(it, sha256) != sha256]
-    if encoding != "UTF8":
-        return (
-            f"the database {database} has the encoding {encoding}, but texts are UTF-8",
-            f"create a database with ENCODING 'UTF8' and point the connection {CONN_ID} at it",
-        )
-    if found.columns not in (set(), _LIST) and min(checksums) not in found.applied:
-        tables = few_names(sorted({it.partition(".")[0] for it in found.columns}))
-        return (
-            f"the schema weixin of the database {database} holds tables of others: {tables}",
-            f"point the connection {CONN_ID} at another database",
-        )
-    if edited:
-        versions = few_names(edited)
-        return (
-            f"the warehouse is of an earlier commit: migration {versions} was another then",
-            f"undo an edit, or point the connection {CONN_ID} at an empty database and take the "
-            "answers along: `weixin-etl answers` of that commit prints them, `weixin-etl import` "
-            "of this one loads them",
-        )
-    return None
+    edited = [it for it, sha256 in checksums.items() if applied.get(it, sha256) != sha256]
+    if columns in (set(), _LIST) or min(checksums) in applied:
+        return f"migration {few_names(edited)} was another" if edited else ""
+    return f"it holds {few_names(sorted({it.partition('.')[0] for it in columns}))}"

@@ -29,12 +29,7 @@ _FOR_EACH = re.compile(r"\{# for each: (.*) #\}")
 
 @cache
 def statement(path: str, dataset: Dataset | None = None) -> TextClause:
-    """
-    The statement in `sql/<path>`, its inputs as named binds.
-
-    A statement that serves every fact is a Jinja template; the dataset's declaration fills in the
-    fact's name, its key and the metrics' columns. Identifiers come from nowhere else.
-    """
+    """The statement in `sql/<path>`, its inputs as named binds; identifiers are the dataset's."""
     return sqlalchemy.text(source(path, dataset))
 
 
@@ -48,8 +43,7 @@ def arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, l
     """
     Accounts with a day each, as the arrays that statements take.
 
-    The dataset is one of them: of a constant, a planner without statistics expects few rows, and
-    begins with all of the dataset's.
+    The dataset too: of a constant, a planner without statistics expects few rows.
     """
     return {
         "datasets": [dataset.name] * len(pairs),
@@ -83,11 +77,7 @@ def source(path: str, dataset: Dataset | None = None) -> str:
 
 
 def datasets_of(path: str) -> list[Dataset | None]:
-    """
-    The datasets that `sql/<path>` is rendered for, as its first line says: `{# for each: … #}`.
-
-    Without that line it is rendered once, for none.
-    """
+    """The datasets that `sql/<path>` is rendered for, as its first line says; else none, once."""
     which = _FOR_EACH.match((sql_directory() / path).read_text(encoding="utf-8"))
     return [*(_templates().compile_expression(which[1])() or ())] if which else [None]
 

@@ -32,23 +32,19 @@ class View:
     """
     A view as its file says, or a function that has rows: a view with parameters.
 
-    The comment on top of the file becomes the view's, the one above each column's name in the list
-    that column's.
+    The comment on top of the file is the view's, the one above a column's name that column's.
     """
 
-    type: str
-    """VIEW or FUNCTION; views may read functions, functions no views."""
+    type: str  # VIEW or FUNCTION; views may read functions, functions no views
     name: str
     file: str
     text: str
     comment: str
-    columns: dict[str, str]
-    """Comments by the columns' names; of a function by its parameters, with their types."""
+    columns: dict[str, str]  # comments by name; of a function by its parameters, with their types
     query: str
 
     @property
     def full_name(self) -> str:
-        """With its schema."""
         return f"analytics.{self.name}"
 
     @property
@@ -68,12 +64,7 @@ class View:
 
 
 def parse_view(text: str, file: str) -> View:
-    """
-    A view's rendered text, taken apart.
-
-    Raises:
-        ValueError: it has another form, or a column has no comment.
-    """
+    """A view's rendered text, taken apart; a ValueError where something has no comment."""
     parts = _FILE.fullmatch(text)
     if parts is None or _COLUMN.sub("", parts["columns"]):
         raise ValueError(f"no view with a comment on everything: {text[:200]}")
@@ -106,16 +97,11 @@ def views() -> tuple[View, ...]:
 
 
 def sql_of(name: str) -> str:
-    """
-    What Postgres gets for a view or function, which need not be named with its schema.
-
-    Raises:
-        ParameterError: there is none.
-    """
-    for view in all_views():
-        if name in (view.full_name, view.name):
-            return view.sql
-    raise ParameterError(f"no view or function is called {name}")
+    """What Postgres gets for a view or function, which need not be named with its schema."""
+    found = [it.sql for it in all_views() if name in (it.full_name, it.name)]
+    if not found:
+        raise ParameterError(f"no view or function is called {name}")
+    return found[0]
 
 
 def in_order(unordered: Iterable[View]) -> tuple[View, ...]:
@@ -133,18 +119,15 @@ def update_views(connection: Connection, wanted: Sequence[View]) -> list[str]:
     Replace the views in their place, and drop what an earlier release made and this one has not.
 
     Where Postgres refuses that, all are dropped and created again. Never by CASCADE: somebody
-    else's view on one that must be dropped is named by Postgres's error, and nothing has changed.
-
-    Returns:
-        The names of the views that this release does not have.
+    else's view on one that must be dropped is named by Postgres's error. Gives those dropped.
     """
     found = connection.execute(statement("schema_migrations/views.sql"))
     present = {row.name: row.type for row in found}
-    gone = present.keys() - {view.full_name for view in wanted}
+    gone = {it: present[it] for it in present.keys() - {view.full_name for view in wanted}}
     try:
         with connection.begin_nested():
             _create(connection, wanted)
-            _drop(connection, {name: present[name] for name in gone})
+            _drop(connection, gone)
     except _REFUSED:
         _drop(connection, present)
         _create(connection, wanted)

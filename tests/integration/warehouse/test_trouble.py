@@ -1,6 +1,5 @@
 """What an error of Postgres says of the warehouse, and how long the pipeline waits for it."""
 
-import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -46,29 +45,16 @@ def test_no_wait_is_without_end(warehouse: Engine):
 
 
 def test_a_lock_that_is_never_released(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
-    """The sentence names the table where Postgres says which, and that others' work goes on."""
+    """The sentence says that the warehouse is locked: others' work goes on."""
     monkeypatch.setitem(the_way._SESSION, "lock_timeout", "50ms")
     impatient = the_warehouse.engine(warehouse.url)
-    told = []
-    for ask in (
-        lambda waiting: waiting.exec_driver_sql("SELECT 1 AS 一,\n msgid FROM weixin.dim_article"),
-        lambda waiting: lock_incidents(waiting, "article_total"),
-        lambda waiting: waiting.exec_driver_sql("LOCK TABLE weixin.dim_article"),
-    ):
-        with warehouse.begin() as holder:
-            lock_incidents(holder, "article_total")
-            holder.exec_driver_sql("LOCK TABLE weixin.dim_article")
-            with pytest.raises(DBAPIError) as caught, impatient.begin() as waiting:
-                ask(waiting)
-        told.append(diagnose(caught.value, warehouse))
+    with warehouse.begin() as holder:
+        lock_incidents(holder, "article_total")
+        with pytest.raises(DBAPIError) as caught, impatient.begin() as waiting:
+            lock_incidents(waiting, "article_total")
     impatient.dispose()
 
-    assert {it.kind for it in told} == {ProblemKind.WAREHOUSE_LOCKED}
-    assert [re.findall(r"timeout( of [\w.]+)?, at", it.problem.cause) for it in told] == [
-        [" of weixin.dim_article"],
-        [" of weixin.writer_lock"],
-        [""],
-    ]
+    assert diagnose(caught.value, warehouse).kind is ProblemKind.WAREHOUSE_LOCKED
 
 
 def test_a_session_that_waited_too_long_for_wechat(warehouse: Engine):
