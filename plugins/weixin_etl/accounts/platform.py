@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
+from cryptography.fernet import MultiFernet
 from sqlalchemy import Engine
 
-from weixin_etl.accounts.tokens import Cipher, StoredTokens
+from weixin_etl.accounts.tokens import StoredTokens
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.component import AccountInfo, Component
 from weixin_etl.api.http import CallLimits
@@ -30,9 +31,6 @@ from weixin_etl.warehouse import diagnosed
 log = logging.getLogger(__name__)
 
 INVALID_REFRESH_TOKEN = 61023
-_ASKED_ABOUT_AT_ONCE = 500
-"""Accounts of which WeChat's answers are kept together: a task that is ended loses no more."""
-_CALLS_UNDER_LOCK = 6
 T = TypeVar("T")
 
 
@@ -43,7 +41,7 @@ class Platform:
         self,
         account: Account,
         warehouse: Engine,
-        cipher: Cipher,
+        keys: MultiFernet,
         ticket: Callable[[], str],
         limits: CallLimits,
     ) -> None:
@@ -52,9 +50,7 @@ class Platform:
         self._limits = limits
         self._component = Component(account, limits)
         self._ticket = ticket
-        a_call = 2 * limits.total_seconds + limits.minute_quota_wait_seconds
-        lock_seconds = int(_CALLS_UNDER_LOCK * a_call) + 60
-        self._stored = StoredTokens(account, warehouse, cipher, lock_seconds)
+        self._stored = StoredTokens(account, warehouse, keys)
         self._outages = Outages()
         """Failed renewals of accounts' tokens."""
 
@@ -93,13 +89,10 @@ class Platform:
         new = [self.account.member(it, "") for it in appids if it not in known]
         outages = Outages()
         with thread_pool(concurrency) as pool:
-            for first in range(0, len(new), _ASKED_ABOUT_AT_ONCE):
-                some = new[first : first + _ASKED_ABOUT_AT_ONCE]
-                said = [*pool.map(lambda it: self._info(it, outages), some)]
-                infos = {it.appid: info for it, info in zip(some, said, strict=True) if info}
-                self._stored.describe(infos)
-                known |= infos
-        return known
+            said = [*pool.map(lambda it: self._info(it, outages), new)]
+        infos = {it.appid: info for it, info in zip(new, said, strict=True) if info}
+        self._stored.describe(infos)
+        return known | infos
 
     def _info(self, account: Account, outages: Outages) -> AccountInfo | None:
         """What WeChat says of an account; if it does not, the next run asks again."""

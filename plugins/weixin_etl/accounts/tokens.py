@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken, MultiFernet
 from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl.api.component import AccountInfo, Authorization
@@ -16,42 +16,15 @@ from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
 
-_decode_texts = msgspec.json.Decoder(list[str]).decode
-
 _LOCK_LIMITS = """
-SET LOCAL lock_timeout = '{seconds}s';
-SET LOCAL idle_in_transaction_session_timeout = '{seconds}s';
+SET LOCAL lock_timeout = '20min';
+SET LOCAL idle_in_transaction_session_timeout = '20min';
 """
-"""A worker that is gone, with its machine, holds a lock no longer than this."""
+"""A renewal takes less; a worker that is gone, with its machine, holds a lock no longer."""
 
 
 Renew = Callable[[str | None], tuple[Token, str]]
 """Given the stored refresh token, gives a new token and the refresh token that came with it."""
-
-
-class Cipher:
-    """
-    What tokens are encrypted with: the newest of the keys encrypts, all of them decrypt.
-
-    A token is encrypted for one row, by the AppIDs of its platform and its account, and can't be
-    decrypted as another row's.
-    """
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        """The newest first; a ValueError if there is none, or one is no Fernet key."""
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
-
-    def encrypt(self, token: str, *row: str) -> str:
-        """What may be stored in the row of these AppIDs."""
-        return self._fernet.encrypt(msgspec.json.encode([*row, token])).decode()
-
-    def decrypt(self, stored: str | None, *row: str) -> str | None:
-        """The row's token; None if there is none, no key decrypts it, or it is another row's."""
-        try:
-            *of_row, token = _decode_texts(self._fernet.decrypt(stored or ""))
-        except (InvalidToken, ValueError):  # msgspec's are among these
-            return None
-        return token if of_row == [*row] else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +33,15 @@ class StoredTokens:
 
     platform: Account
     warehouse: Engine
-    cipher: Cipher
-    lock_seconds: int
-    """How long a renewal may hold the lock of its row, or wait for it."""
+    keys: MultiFernet
+    """The newest of them encrypts, all of them decrypt."""
 
     def authorize(self, accounts: Sequence[Authorization]) -> None:
         """Keep accounts that have authorised the platform for the first time, or anew."""
         rows = [
             {
                 "appid": it.authorizer_appid,
-                "refresh_token": self._encrypted(it.refresh_token, it.authorizer_appid),
+                "refresh_token": self._encrypted(it.refresh_token),
                 "auth_time": it.auth_time,
             }
             for it in accounts
@@ -100,15 +72,15 @@ class StoredTokens:
             if token := self._good(account, self._read(connection, account), refused):
                 return token
         with self.warehouse.begin() as connection:
-            connection.exec_driver_sql(_LOCK_LIMITS.format(seconds=self.lock_seconds))
+            connection.exec_driver_sql(_LOCK_LIMITS)
             self._lock(connection, account)
             row = self._read(connection, account)
             if token := self._good(account, row, refused):  # another worker renewed it meanwhile
                 return token
             token, refresh_token = renew(self._decrypted(row and row.refresh_token, account))
             values = {
-                "access_token": self._encrypted(token.value, account.appid),
-                "refresh_token": self._encrypted(refresh_token, account.appid),
+                "access_token": self._encrypted(token.value),
+                "refresh_token": self._encrypted(refresh_token),
                 "expires_in": token.expires_in_seconds,
             }
             renewed = statement("platform_token/renew.sql")
@@ -139,19 +111,19 @@ class StoredTokens:
         left = float(row.seconds_left)
         return Token(value, left) if left > RENEW_BEFORE_SECONDS else None
 
-    def _encrypted(self, token: str | None, appid: str) -> str | None:
-        return self.cipher.encrypt(token, self.platform.appid, appid) if token else None
+    def _encrypted(self, token: str | None) -> str | None:
+        return self.keys.encrypt(token.encode()).decode() if token else None
 
     def _decrypted(self, stored: str | None, account: Account) -> str | None:
-        value = self.cipher.decrypt(stored, self.platform.appid, account.appid)
-        if stored and not value:
+        try:
+            return self.keys.decrypt(stored).decode() if stored else None
+        except (InvalidToken, ValueError):
             log.warning(
-                "%s: a token is encrypted with another key, or for another account, and is "
-                "renewed; if this is said again, [core] fernet_key differs between machines, or "
-                "somebody writes to weixin.platform_token",
+                "%s: a token is encrypted with another key, and is renewed; if this is said again, "
+                "[core] fernet_key differs between machines",
                 account,
             )
-        return value
+            return None
 
     @property
     def _platform(self) -> dict[str, str]:

@@ -8,20 +8,16 @@ from typing import Annotated
 
 import msgspec
 
-from weixin_etl import clock, json_text
+from weixin_etl import clock
 from weixin_etl.api import token_service
+from weixin_etl.api.envelope import read
 from weixin_etl.api.http import Call, Caller, CallLimits
-from weixin_etl.api.threads import convert
 from weixin_etl.api.token import AskForToken, Token, TokenKeeper, read_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
 
 TOKENS_A_CALL = 3
-_IN_SHORT = CallLimits(
-    connect_seconds=5, read_seconds=5, total_seconds=5, tries=1, minute_quota_wait_seconds=0
-)
-"""A probe does without the answer about a quota, so it does not wait long for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +30,16 @@ class Answer:
     """Data calls it took, repeated ones included."""
 
 
-@dataclass(frozen=True, slots=True)
-class SaidQuota:
+class Quota(msgspec.Struct):
     """What WeChat says of an account's calls of one endpoint, whoever makes them."""
 
-    limit: int
-    """Calls allowed in a day in Beijing."""
-    left: int
-    """Calls that are left on the day of `asked_at`."""
-    asked_at: datetime
+    daily_limit: Annotated[int, msgspec.Meta(gt=0)]
+    """0 of 0 is no limit that is known: WeChat may answer the account all the same."""
+    remain: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _QuotaAnswer(msgspec.Struct):
+    quota: Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,6 @@ class WeixinClient:
         self.account = account
         limits = limits or CallLimits()
         self._caller = Caller(account, limits)
-        self._quota_caller = Caller(account, _IN_SHORT)
         self._keeper = _keeper(account, ask_for_token or _own_token(account, self._caller))
 
     def check_token(self) -> None:
@@ -100,9 +96,9 @@ class WeixinClient:
             return Refusal(error, clock.now(), calls)
         return Answer(body, clock.now(), calls)
 
-    def quota(self, dataset: Dataset) -> SaidQuota:
+    def quota(self, dataset: Dataset) -> Quota:
         """
-        Ask what is left of the day's calls of the dataset's endpoint; it is asked once, not again.
+        Ask what is left of the day's calls of the dataset's endpoint.
 
         https://developers.weixin.qq.com/doc/offiaccount/openApi/get_api_quota.html
 
@@ -110,18 +106,15 @@ class WeixinClient:
             WeixinError: WeChat does not say.
         """
         payload = {"cgi_path": dataset.path}
-        body = self._with_token(
-            lambda token: self._quota_caller.post(Call(QUOTA_PATH, payload, token))
+        path = "/cgi-bin/openapi/quota/get"
+        body = self._with_token(lambda token: self._caller.post(Call(path, payload, token)))
+        if answer := read(body, _QuotaAnswer):
+            return answer.quota
+        raise WeixinError(
+            ProblemKind.UNREADABLE,
+            "the quota call was answered without a quota",
+            account=str(self.account),
         )
-        try:
-            said = convert(json_text.decode(body), _QuotaAnswer).quota
-        except (msgspec.ValidationError, RecursionError):
-            raise WeixinError(
-                ProblemKind.UNREADABLE,
-                "the quota call was answered without a quota",
-                account=str(self.account),
-            ) from None
-        return SaidQuota(said.daily_limit, said.remain, clock.now())
 
     def _with_token(self, post: Callable[[str], bytes]) -> bytes:
         """
@@ -143,19 +136,6 @@ class WeixinClient:
                     token = self._keeper.token(token)
                 if token in refused:
                     raise
-
-
-QUOTA_PATH = "/cgi-bin/openapi/quota/get"
-
-
-class _Quota(msgspec.Struct):
-    daily_limit: Annotated[int, msgspec.Meta(gt=0, lt=1 << 31)]
-    """0 of 0 is no limit that is known: WeChat may answer the account all the same."""
-    remain: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
-
-
-class _QuotaAnswer(msgspec.Struct):
-    quota: _Quota
 
 
 _keepers: dict[Account, TokenKeeper] = {}

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-from weixin_etl import json_text
+from weixin_etl.api.envelope import read
 from weixin_etl.api.http import Call, Caller, CallLimits
 from weixin_etl.api.threads import convert
 from weixin_etl.api.token import Seconds, Token, TokenText
@@ -126,16 +126,11 @@ class Component:
     def _post(self, account: Account, call: Call, form: type[T]) -> T:
         """The answer of a call about an account, in the form the documentation shows."""
         name = call.path.rpartition("/")[2]
-        try:
-            body = Caller(account, self._limits).post(call)
-            return convert(json_text.decode(body), form)
-        except (ValueError, RecursionError):
-            why = f"{name} was answered in an unknown form"
-        except WeixinError as error:
-            if error.kind is not ProblemKind.UNREADABLE:
-                raise
-            why = f"{name} was not answered usably: {error.detail}"
-        raise WeixinError(ProblemKind.UNREACHABLE, why, account=str(account))
+        answer = read(Caller(account, self._limits).post(call), form)
+        if answer is None:
+            said = f"{name} was answered in an unknown form"
+            raise WeixinError(ProblemKind.UNREACHABLE, said, account=str(account))
+        return answer
 
 
 def _appid(entry: Any) -> str:

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 from unicodedata import category
 
 import msgspec
@@ -30,6 +30,7 @@ class _Envelope(msgspec.Struct):
     errmsg: Any = ""
 
 
+T = TypeVar("T")
 _decoder = msgspec.json.Decoder(_Envelope)
 
 
@@ -48,6 +49,14 @@ def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
     except RecursionError:
         return 0, ""  # no refusal is nested so deeply; parsing will report it
     return int(envelope.errcode or 0), str(envelope.errmsg or "")
+
+
+def read(body: bytes, form: type[T]) -> T | None:
+    """An answer in the form that its documentation shows; None if it has another."""
+    try:
+        return convert(json_text.decode(body), form)
+    except (ValueError, RecursionError):
+        return None
 
 
 def refusal(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
@@ -73,8 +73,8 @@ class Response:
 
     status: int
     body: bytes = field(repr=False)
-    said_at: datetime | None = None
-    """What time it is by WeChat."""
+    date: str = ""
+    """The header: what time it is by WeChat."""
 
 
 @cache
@@ -188,7 +188,7 @@ class Caller:
             return Response(
                 response.status_code,
                 self._read(response, deadline),
-                _said_at(response.headers.get("Date", "")),
+                response.headers.get("Date", ""),
             )
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
@@ -198,8 +198,9 @@ class Caller:
             body += chunk
             if time.monotonic() > deadline:
                 raise TimeoutError
-            if excess := too_large(body, self._limits):
-                raise self._error(ProblemKind.UNREADABLE, excess)
+            if len(body) > (most := self._limits.max_answer_bytes):
+                said = f"the answer is larger than {most} bytes"
+                raise self._error(ProblemKind.UNREADABLE, said)
         return bytes(body)
 
     def _judged(self, call: Call, response: Response) -> bytes:
@@ -209,7 +210,7 @@ class Caller:
         except ValueError:
             said = f"HTTP {response.status} and no JSON object; {_NOT_WECHAT}"
             raise self._error(ProblemKind.UNREACHABLE, said) from None
-        if call.token is None and (said := _disagreement(response.said_at)):
+        if call.token is None and (said := _disagreement(response.date)):
             raise self._error(ProblemKind.CLOCK, said)
         if errcode:
             raise self._refusal(call, errcode, errmsg)
@@ -238,12 +239,6 @@ class Caller:
         return _os_reason(error) or f"the connection broke: {type(error).__name__}"
 
 
-def too_large(body: bytes | bytearray, limits: CallLimits) -> str:
-    """Why an answer is too large to be worked on; empty when it is not."""
-    most = limits.max_answer_bytes
-    return f"the answer is larger than {most} bytes" if len(body) > most else ""
-
-
 def _within(seconds: float, call: Callable[[], T]) -> T:
     """
     What the call returns, if that is in time; else it is left alone.
@@ -270,19 +265,11 @@ def _retry_of(kind: ProblemKind) -> tenacity.retry_base:
     return tenacity.retry_if_exception(lambda it: isinstance(it, WeixinError) and it.kind is kind)
 
 
-def _said_at(date_header: str) -> datetime | None:
-    """The instant that the header names, if any; HTTP's dates are in UTC."""
+def _disagreement(date_header: str) -> str:
+    """This machine's time and WeChat's, where they disagree; HTTP's dates are in UTC."""
     try:
         said_at = parsedate_to_datetime(date_header[:100])
-    except (ValueError, OverflowError):
-        return None
-    return said_at if said_at.tzinfo else said_at.replace(tzinfo=UTC)
-
-
-def _disagreement(said_at: datetime | None) -> str:
-    """This machine's time and WeChat's, where they disagree."""
-    try:
-        return clock.disagreement(said_at) if said_at else ""
+        return clock.disagreement(said_at.replace(tzinfo=said_at.tzinfo or UTC))
     except (ValueError, OverflowError):
         return ""  # none that can be compared
 

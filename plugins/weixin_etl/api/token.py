@@ -9,8 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from weixin_etl import json_text
-from weixin_etl.api.threads import convert
+from weixin_etl.api.envelope import read
 
 RENEW_BEFORE_SECONDS = 300
 """WeChat itself renews a token in its last five minutes, when old and new are both good."""
@@ -37,11 +36,8 @@ class _TokenAnswer(msgspec.Struct):
 
 def read_token(body: bytes) -> Token | None:
     """The token of an answer `{"access_token", "expires_in"}`; None when it holds none."""
-    try:
-        answer = convert(json_text.decode(body), _TokenAnswer)
-    except (ValueError, RecursionError):
-        return None
-    return Token(answer.access_token, answer.expires_in)
+    answer = read(body, _TokenAnswer)
+    return Token(answer.access_token, answer.expires_in) if answer else None
 
 
 AskForToken = Callable[[str], Token]
@@ -71,9 +67,7 @@ class TokenKeeper:
         token = self._ask(refused)
         seconds = token.expires_in_seconds
         # a token answered in its last minutes is used, not asked for again at every call
-        is_old = seconds <= RENEW_BEFORE_SECONDS
-        self._renew_at = self._monotonic() + (
-            seconds / 2 if is_old else seconds - RENEW_BEFORE_SECONDS
-        )
+        good_for = seconds - RENEW_BEFORE_SECONDS
+        self._renew_at = self._monotonic() + (good_for if good_for > 0 else seconds / 2)
         self._token = token
         return token.value

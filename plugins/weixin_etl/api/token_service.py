@@ -7,9 +7,8 @@ import msgspec
 import requests
 from msgspec import Meta
 
-from weixin_etl.api.envelope import errcode_and_errmsg
+from weixin_etl.api.envelope import errcode_and_errmsg, read
 from weixin_etl.api.http import Caller, CallLimits
-from weixin_etl.api.threads import convert
 from weixin_etl.api.token import Token, read_token
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -31,11 +30,10 @@ def accounts(service: Account, limits: CallLimits) -> list[Account]:
         WeixinError: the service gives no usable answer, or refuses who asks.
     """
     body = _asked(service, Caller(service, limits), {})
-    try:
-        listed = convert(msgspec.json.decode(body), list[_Listed])
-    except (ValueError, RecursionError):
+    listed = read(body, list[_Listed])
+    if listed is None:
         said = "HTTP 200 without a list of accounts with appid and name"
-        raise _error(ProblemKind.TOKEN_SERVICE, service, said) from None
+        raise _error(ProblemKind.TOKEN_SERVICE, service, said)
     return [service.member(it.appid, one_line(it.name)) for it in listed]
 
 

@@ -13,11 +13,10 @@ A file holds a JSON object a line; `-` is standard input. Its keys; others are i
 A line that can't be loaded ends the import: what stands before it is loaded.
 """
 
+import fileinput
 import hashlib
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -28,8 +27,6 @@ from msgspec import Meta
 from sqlalchemy import Engine
 
 from weixin_etl import clock
-from weixin_etl.api.envelope import errcode_and_errmsg
-from weixin_etl.api.http import CallLimits, too_large
 from weixin_etl.datasets import DATASETS
 from weixin_etl.kept.replay import Replayed, replay
 from weixin_etl.load.stage import packed
@@ -40,9 +37,6 @@ from weixin_etl.warehouse import diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
 
 STANDARD_INPUT = Path("-")
-_LIMITS = CallLimits()
-_LONGEST_LINE = 6 * _LIMITS.max_answer_bytes
-"""An answer as a text takes up to six times its bytes."""
 _LONGEST_WHY = 300
 
 
@@ -141,16 +135,11 @@ def _parts(
 
 
 def _lines(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
-    """Each line that is not blank, with its place; of one that is too long, the start."""
-    for path in paths:
-        with ExitStack() as files:
-            is_piped = path == STANDARD_INPUT
-            file = sys.stdin.buffer if is_piped else files.enter_context(path.open("rb"))
-            number = 0
-            while line := file.readline(_LONGEST_LINE):
-                number += 1
-                if line.strip():
-                    yield f"{path}, line {number}", line
+    """Each line that is not blank, with its place; `-` is standard input."""
+    with fileinput.input(map(str, paths), mode="rb") as files:
+        for line in files:
+            if line.strip():
+                yield f"{files.filename()}, line {files.filelineno()}", line
 
 
 class _Line(msgspec.Struct):
@@ -172,13 +161,11 @@ def _answer_of(line: bytes, now: datetime) -> _Answer:
         ValueError: it can't be loaded; says why.
         RecursionError: it is nested too deeply.
     """
-    if len(line) == _LONGEST_LINE:
-        raise ValueError(f"the line is longer than {_LONGEST_LINE} bytes")
     said = _line_decoder.decode(line)
     if why := _misdated(said, now):
         raise ValueError(why)
     body = _body(bytes(said.body))
-    if why := _not_figures(said, body):
+    if why := parse(DATASETS[said.dataset], body, said.day, said.fetched_at).unreadable:
         raise ValueError(f"body: {why}")
     return _Answer(
         appid=said.appid,
@@ -214,16 +201,3 @@ def _body(written: bytes) -> bytes:
     if written.startswith(b"{"):
         return msgspec.json.format(written, indent=-1)
     raise ValueError("body: it is neither an object nor a text")
-
-
-def _not_figures(said: _Line, body: bytes) -> str:
-    """Why the body is no answer with figures, or larger than a run would take; empty if it is."""
-    if excess := too_large(body, _LIMITS):
-        return excess
-    try:
-        errcode, errmsg = errcode_and_errmsg(body)
-    except ValueError:
-        return "it is no JSON object"
-    if errcode:
-        return f"it is a refusal, no answer: errcode {errcode}: {errmsg}"
-    return parse(DATASETS[said.dataset], body, said.day, said.fetched_at).unreadable

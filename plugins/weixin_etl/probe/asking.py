@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from weixin_etl import clock
-from weixin_etl.api.client import Refusal, SaidQuota, WeixinClient
+from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.datasets import Dataset
-from weixin_etl.probe.judging import Finding, Findings, Grade, Read, of_day, of_keys, refused
+from weixin_etl.parse import parse
+from weixin_etl.probe.judging import Finding, Findings, Grade, of_day, of_keys, refused
 from weixin_etl.problem import WeixinError
-
-CALLS_A_DATASET = 3
 
 
 def probe(client: WeixinClient, datasets: Sequence[Dataset]) -> Findings:
-    """Ask for everything, each call once."""
+    """Ask for everything, each call once: a token, and at most three calls of each dataset."""
     try:
         client.check_token()
     except WeixinError as error:
@@ -25,13 +24,12 @@ def probe(client: WeixinClient, datasets: Sequence[Dataset]) -> Findings:
 
 
 def _quota(client: WeixinClient, dataset: Dataset) -> Finding:
-    said: SaidQuota | WeixinError
     try:
         said = client.quota(dataset)
     except WeixinError as error:
         came = f"WeChat does not say: {refused('', error).came}"
         return Finding(Grade.NOTE, "quota", came, "nothing: the pipeline counts its calls")
-    return Finding(Grade.GOOD, "quota", f"{said.left} of {said.limit} calls a day are left")
+    return Finding(Grade.GOOD, "quota", f"{said.remain} of {said.daily_limit} calls a day are left")
 
 
 def _answers(client: WeixinClient, dataset: Dataset) -> list[Finding]:
@@ -46,6 +44,7 @@ def _answers(client: WeixinClient, dataset: Dataset) -> list[Finding]:
             if came.error.kind.stops_account or came.error.kind.is_outage:
                 break
         else:
-            answers.append(Read.of(dataset, day, came))
-            found.append(of_day(answers[-1], today - timedelta(days=1)))
+            parsed = parse(dataset, came.body, day, came.fetched_at)
+            answers.append((came.body, parsed))
+            found.append(of_day(dataset, day, parsed, today - timedelta(days=1)))
     return [*found, *of_keys(dataset, answers)]

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import IntEnum
 
-from weixin_etl.api.client import Answer
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.parse import Parsed, parse
+from weixin_etl.parse import Parsed
 from weixin_etl.probe.keys import before_row, compared
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.text import counted, few_names, one_line
@@ -61,30 +60,15 @@ def refused(asked: str, error: WeixinError) -> Finding:
     return Finding(grade, asked, one_line(f"{said.cause}{errcode}"), said.cure)
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """An answer and what the parser makes of it."""
-
-    dataset: Dataset
-    day: date
-    body: bytes
-    parsed: Parsed
-
-    @classmethod
-    def of(cls, dataset: Dataset, day: date, answer: Answer) -> "Read":
-        """Read it as ingest does."""
-        return cls(dataset, day, answer.body, parse(dataset, answer.body, day, answer.fetched_at))
-
-
-def of_day(it: Read, yesterday: date) -> Finding:
+def of_day(dataset: Dataset, day: date, parsed: Parsed, yesterday: date) -> Finding:
     """What a day's answer holds, and whether it has the newest row that it can have."""
-    parsed, asked, item = it.parsed, str(it.day), _item(it.dataset).split()[1]
+    asked, item = str(day), _item(dataset).split()[1]
     if parsed.unreadable:
         return Finding(Grade.BAD, asked, f"it cannot be read: {parsed.unreadable}", REPORT)
     if parsed.nothing_fits:
         return Finding(Grade.BAD, asked, f"no {item} fits: {parsed.rejected[0].reason}", REPORT)
     came = f"{counted(len(parsed.articles), item)}, {counted(parsed.row_count, 'row')}"
-    last = min(yesterday, it.day + timedelta(days=it.dataset.row_days - 1))
+    last = min(yesterday, day + timedelta(days=dataset.row_days - 1))
     if parsed.is_delayed:
         return Finding(Grade.NOTE, asked, f"{came}; is_delay: not the newest figures", WAIT)
     if parsed.articles and not parsed.has_row_of(last):
@@ -92,24 +76,24 @@ def of_day(it: Read, yesterday: date) -> Finding:
     return Finding(Grade.GOOD, asked, came)
 
 
-def of_keys(dataset: Dataset, answers: Sequence[Read]) -> list[Finding]:
-    """How answers differ from the declaration: keys and types, never values."""
-    readable = [it for it in answers if not it.parsed.unreadable]
+def of_keys(dataset: Dataset, answers: Sequence[tuple[bytes, Parsed]]) -> list[Finding]:
+    """How answers differ from the declaration: keys, types and what is rejected, never values."""
+    readable = [(body, parsed) for body, parsed in answers if not parsed.unreadable]
     if not readable:
         return []
-    rejected = [part for it in readable for part in it.parsed.rejected]
-    if not rejected and not any(it.parsed.articles for it in readable):
+    rejected = [part.reason for _, parsed in readable for part in parsed.rejected]
+    if not rejected and not any(parsed.articles for _, parsed in readable):
         came = f"not known: no answer lists {_item(dataset)}"
         return [Finding(Grade.NOTE, "keys", came, "probe again the day after there is one")]
-    found = compared(dataset, [it.body for it in readable])
+    unknown, missing = compared(dataset, [body for body, _ in readable])
     differences = {
-        "unknown": [f"{one_line(key, 64)} ({what})" for key, what in found.unknown.items()],
-        "missing": found.missing,
-        "of another type": [f"{key} ({what})" for key, what in found.odd.items()],
+        "unknown": [f"{one_line(key, 64)} ({what})" for key, what in unknown.items()],
+        "missing": missing,
+        "rejected": [*dict.fromkeys(rejected)],
     }
     said = [f"{what}: {few_names(names, 8)}" for what, names in differences.items() if names]
     needed = {f"{before_row(dataset)}{metric}" for metric in dataset.headline}
-    if rejected or needed.intersection(found.missing):
+    if rejected or needed.intersection(missing):
         return [Finding(Grade.BAD, "keys", "; ".join(said), REPORT)]
     if said:
         change = f"nothing: the pipeline copes; {REPORT}"

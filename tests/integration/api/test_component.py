@@ -73,10 +73,3 @@ def test_a_token_that_cannot_be_one_is_none(wire: Wire, odd: dict[str, Any]) -> 
     platform = answers(wire, **fine | odd)
     with pytest.raises(WeixinError, match="api_authorizer_token was answered in an unknown"):
         platform.renewed("component", wire.account, "refresh")
-
-
-def test_an_answer_that_is_too_large_is_no_figure_to_look_at(wire: Wire) -> None:
-    """It is not kept, so nobody is told to print it."""
-    wire.on_data = says(b'"' + b"x" * (LIMITS.max_answer_bytes + 1) + b'"')
-    with pytest.raises(WeixinError, match="api_get_authorizer_list was not answered usably"):
-        Component(wire.account, LIMITS).authorizations("token")

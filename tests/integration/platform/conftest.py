@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from platform_workers import COMPONENT, OpenPlatform, the_platform
 from sqlalchemy import Engine
 from support import HASTE, empty, migrated_warehouse
 
 from weixin_etl.accounts.platform import Platform
-from weixin_etl.accounts.tokens import Cipher
 from weixin_etl.api import client as api_client
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
@@ -53,6 +52,7 @@ def open_platform(sandbox: Sandbox, sandbox_url: str, warehouse: Engine, key: st
     """A platform as a new process opens it; other keys may be given."""
 
     def opened(*keys: str, ticket: Callable[[], str] = sandbox.component.ticket) -> Platform:
-        return Platform(the_platform(sandbox_url), warehouse, Cipher(keys or [key]), ticket, HASTE)
+        fernet = MultiFernet([Fernet(it) for it in keys or [key]])
+        return Platform(the_platform(sandbox_url), warehouse, fernet, ticket, HASTE)
 
     return opened

@@ -9,12 +9,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
+from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import Engine, event
 from support import HASTE
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.accounts.platform import Platform
-from weixin_etl.accounts.tokens import Cipher
 from weixin_etl.model import Account
 from weixin_etl.problem import WeixinError
 from weixin_sandbox import Component
@@ -82,9 +82,8 @@ def start(order: Order) -> Worker:
 
 def _work(order: Order, answers: Connection) -> None:
     warehouse = the_warehouse.engine(order.warehouse_url)
-    platform = Platform(
-        the_platform(order.base_url), warehouse, Cipher(order.keys), lambda: order.ticket, HASTE
-    )
+    keys = MultiFernet([Fernet(it) for it in order.keys])
+    platform = Platform(the_platform(order.base_url), warehouse, keys, lambda: order.ticket, HASTE)
     account = platform.account.member(order.appid, "")
     if order.together:
         order.together.wait(PATIENCE_SECONDS)

@@ -13,13 +13,12 @@ from rich.table import Table
 from weixin_etl.accounts.entries import ListedAccount, wanted_of
 from weixin_etl.api.threads import thread_pool
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Account, ParameterError
+from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.accounts import Clients, discover
-from weixin_etl.probe.asking import CALLS_A_DATASET, probe
+from weixin_etl.probe.asking import probe
 from weixin_etl.probe.judging import Findings, Grade, refused, verdict
-from weixin_etl.problem import OperatorError, ProblemKind, WarehouseError, WeixinError
-from weixin_etl.text import counted
+from weixin_etl.problem import OperatorError
 
 WORKS, TO_CHANGE, NOT_KNOWN = 0, 1, 2
 """Exit codes; not known: WeChat could not be asked."""
@@ -45,52 +44,25 @@ def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
     return NOT_KNOWN if worst is Grade.UNKNOWN else WORKS
 
 
-class _Clients(Clients):
-    """Without a warehouse only a platform's accounts can't be asked: it holds their tokens."""
-
-    def accounts(self, conn_id: str, concurrency: int) -> Sequence[Account]:
-        try:
-            return super().accounts(conn_id, concurrency)
-        except WarehouseError as error:
-            cause = f"a platform's tokens are kept in the warehouse, and {error.problem.cause}"
-            raise WeixinError(
-                ProblemKind.CONFIGURATION, account=conn_id, cause=cause, cure=error.problem.cure
-            ) from None
-
-
 def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str, Findings]:
     """Ask about every account that is wanted, a few at once."""
     in_force = settings.read()
     once = replace(in_force.call_limits, tries=1, minute_quota_wait_seconds=0)
     concurrency = in_force.pipeline.concurrency
-    clients = _Clients(replace(in_force, call_limits=once))
+    clients = Clients(replace(in_force, call_limits=once))
     with Console(stderr=True).status("asking WeChat"), thread_pool(concurrency) as pool:
         wanted = wanted_of(discover(clients, concurrency), accounts)
         if not any(it.described for it in wanted):
             raise ParameterError("\n".join(str(it.error) for it in wanted if it.error))
-        Console().print(_announced(len(wanted), datasets), highlight=False, markup=False)
         found = pool.map(partial(_probe, clients, datasets), wanted)
         return dict(zip(map(str, wanted), found, strict=True))
 
 
-def _announced(accounts: int, datasets: Sequence[Dataset]) -> str:
-    return (
-        f"Asking about {counted(accounts, 'account')}: a token each, and at most "
-        f"{CALLS_A_DATASET} calls of each dataset ({', '.join(it.name for it in datasets)}). "
-        "No figure is written to the warehouse."
-    )
-
-
 def _probe(clients: Clients, datasets: Sequence[Dataset], listed: ListedAccount) -> Findings:
-    """Ask by the first connection of the account that gets a token."""
-    found: Findings = {}
+    """Ask by the account's first connection."""
     if listed.error:
-        found = {"": [refused("connection", listed.error)]}
-    for account in listed.described:
-        found = probe(clients.of(account), datasets)
-        if len(found) > 1:
-            break
-    return found
+        return {"": [refused("connection", listed.error)]}
+    return probe(clients.of(listed.described[0]), datasets)
 
 
 def _show(console: Console, name: str, found: Findings) -> Grade:

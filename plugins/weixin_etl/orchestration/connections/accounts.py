@@ -8,6 +8,7 @@ from threading import Lock
 
 from airflow.configuration import conf
 from airflow.sdk import Variable
+from cryptography.fernet import Fernet, MultiFernet
 
 from weixin_etl.accounts.entries import (
     ACCOUNTS_VARIABLE,
@@ -17,7 +18,6 @@ from weixin_etl.accounts.entries import (
     wanted_of,
 )
 from weixin_etl.accounts.platform import Platform
-from weixin_etl.accounts.tokens import Cipher
 from weixin_etl.api import token_service
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.threads import thread_pool
@@ -156,19 +156,19 @@ class Clients:
     def _platform(self, account: Account) -> Platform:
         """The platform that a connection describes, with its tokens in the warehouse."""
         if account.conn_id not in self._platforms:
-            cipher, warehouse = _cipher(account), open_warehouse()
+            keys, warehouse = _keys(account), open_warehouse()
             require_migrated(warehouse)
             self._platforms[account.conn_id] = Platform(
-                account, warehouse, cipher, partial(ticket, account), self._limits
+                account, warehouse, keys, partial(ticket, account), self._limits
             )
         return self._platforms[account.conn_id]
 
 
-def _cipher(account: Account) -> Cipher:
+def _keys(account: Account) -> MultiFernet:
     """The keys of Airflow's `[core] fernet_key`, newest first."""
     keys = [key.strip() for key in conf.get("core", "fernet_key", fallback="").split(",")]
     try:
-        return Cipher([key for key in keys if key])
+        return MultiFernet([Fernet(key) for key in keys if key])
     except ValueError:
         raise WeixinError(
             ProblemKind.CONFIGURATION,
