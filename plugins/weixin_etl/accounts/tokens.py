@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,7 @@ class StoredTokens:
         rows = [
             {
                 "appid": it.authorizer_appid,
-                "refresh_token": self._encrypted(it.refresh_token),
+                "refresh_token": self._encrypted(it.refresh_token, it.authorizer_appid),
                 "auth_time": it.auth_time,
             }
             for it in accounts
@@ -79,8 +80,8 @@ class StoredTokens:
                 return token
             token, refresh_token = renew(self._decrypted(row and row.refresh_token, account))
             values = {
-                "access_token": self._encrypted(token.value),
-                "refresh_token": self._encrypted(refresh_token),
+                "access_token": self._encrypted(token.value, account.appid),
+                "refresh_token": self._encrypted(refresh_token, account.appid),
                 "expires_in": token.expires_in_seconds,
             }
             renewed = statement("platform_token/renew.sql")
@@ -111,19 +112,23 @@ class StoredTokens:
         left = float(row.seconds_left)
         return Token(value, left) if left > RENEW_BEFORE_SECONDS else None
 
-    def _encrypted(self, token: str | None) -> str | None:
-        return self.keys.encrypt(token.encode()).decode() if token else None
+    def _encrypted(self, token: str | None, appid: str) -> str | None:
+        """Together with whose it is: in another row it does not open."""
+        whole = f"{self.platform.appid} {appid} {token}"
+        return self.keys.encrypt(whole.encode()).decode() if token else None
 
     def _decrypted(self, stored: str | None, account: Account) -> str | None:
-        try:
-            return self.keys.decrypt(stored).decode() if stored else None
-        except (InvalidToken, ValueError):
+        with suppress(InvalidToken, ValueError):
+            of_row, _, token = self.keys.decrypt(stored or "").decode().rpartition(" ")
+            if of_row == f"{self.platform.appid} {account.appid}":
+                return token
+        if stored:
             log.warning(
-                "%s: a token is encrypted with another key, and is renewed; if this is said again, "
-                "[core] fernet_key differs between machines",
+                "%s: a token is encrypted with another key, or for another account, and is "
+                "renewed; if this is said again, [core] fernet_key differs between machines",
                 account,
             )
-            return None
+        return None
 
     @property
     def _platform(self) -> dict[str, str]:

@@ -211,3 +211,26 @@ def test_what_can_not_be_opened_costs_a_renewal(
         connection.exec_driver_sql("UPDATE weixin.platform_token SET access_token = 'é'")
     platform.accounts(4)
     assert is_good(sandbox, token(platform))
+
+
+def test_a_token_opens_in_its_own_row_alone(
+    sandbox: Sandbox,
+    platform: Platform,
+    warehouse: Engine,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever copies another account's tokens into a row gets neither used, and it is said."""
+    other = "wx0000000000000002"
+    sandbox.component.authorize(Account(other))
+    platform.accounts(4)
+    platform.token(platform.account.member(other, ""))
+    token(platform)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE weixin.platform_token AS own SET access_token = other.access_token, "
+            "refresh_token = other.refresh_token FROM weixin.platform_token AS other "
+            "WHERE own.appid LIKE 'wx%%1' AND other.appid LIKE 'wx%%2'"
+        )
+
+    assert is_good(sandbox, token(platform))
+    assert "wx0000000000000001: a token is encrypted with another key, or for" in caplog.text
