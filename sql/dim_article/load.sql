@@ -1,4 +1,4 @@
--- Staged articles into the dimension; one row per article that another publication day lists as
+-- Articles into the dimension; one row per article that another publication day lists as
 -- well. What is as it was is not written. An attribute that the answer does not hold keeps its
 -- value. Of two publication days the later one stands: what the earlier one says only fills gaps. A
 -- title that another replaces goes to the history. The dataset lists them; in a fold it need not do
@@ -34,7 +34,19 @@ WITH merged AS (
     {% for name in attributes + ["msgid", "publication_date"] + more %}
     article.{{ name }} AS old_{{ name }}{{ "," if not loop.last }}
     {% endfor %}
-    FROM staged_article AS staged
+    FROM json_to_recordset(cast(:articles AS json)) AS staged (
+            appid text,
+            publication_date date,
+            msgid text,
+            message_id text,
+            position smallint,
+            title text,
+            url text,
+            content_url text,
+            publish_type smallint,
+            extra jsonb,
+            first_seen_at timestamptz
+        )
     LEFT JOIN weixin.dim_article AS article
         ON staged.appid = article.appid AND staged.msgid = article.msgid
 ),

@@ -3,17 +3,8 @@
 -- a fold of all kept answers replaces the row, and may only name another answer as the one that
 -- changed it last. So does an answer of a later day: the row stands against answers of earlier days
 -- then. Versions of a row never share an instant, even if the clock stands still or goes back.
-{% set is_whole -%}
-(:is_fold{% for column in place %} OR staged.{{ column }} > fact.{{ column }}{% endfor %})
-{%- endset %}
-{% macro value(name) -%}
-CASE WHEN {{ is_whole }} THEN staged.{{ name }} ELSE coalesce(staged.{{ name }}, fact.{{ name }}) END
-{%- endmacro %}
-{% macro extra() -%}
-CASE
-            WHEN {{ is_whole }} THEN staged.extra
-            ELSE coalesce(fact.extra || staged.extra, staged.extra, fact.extra)
-        END
+{% macro differs(one, name) -%}
+{{ one }}.{{ name }} IS DISTINCT FROM fact.{{ name }}
 {%- endmacro %}
 WITH different AS MATERIALIZED (
     SELECT
@@ -24,11 +15,10 @@ WITH different AS MATERIALIZED (
         greatest(staged.{{ column }}, fact.{{ column }}) AS {{ column }},
         {% endfor %}
         staged.{{ day }} AS day,
-        {{ is_whole }} AS is_whole,
-        {% for metric in metrics %}
-        {{ value(metric) }} AS {{ metric }},
+        how.is_whole,
+        {% for name in metrics + ["extra"] %}
+        merged.{{ name }},
         {% endfor %}
-        {{ extra() }} AS extra,
         staged.raw_response_id,
         staged.fetched_at,
         fact.appid IS NULL AS is_new,
@@ -37,9 +27,9 @@ WITH different AS MATERIALIZED (
         to_jsonb(fact) AS old_row,
         fact.ctid AS old_ctid,
         (
-            {{ extra() }} IS DISTINCT FROM fact.extra
+            {{ differs("merged", "extra") }}
             {% for metric in metrics %}
-            OR {{ value(metric) }} IS DISTINCT FROM fact.{{ metric }}
+            OR {{ differs("merged", metric) }}
             {% endfor %}
         ) AS has_other_values
     FROM staged_{{ fact }} AS staged
@@ -48,15 +38,39 @@ WITH different AS MATERIALIZED (
         {% for column in key %}
             {{ "AND " if not loop.first }}staged.{{ column }} = fact.{{ column }}
         {% endfor %}
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                (
+                    :is_fold
+                    {% for column in place %}
+                    OR staged.{{ column }} > fact.{{ column }}
+                    {% endfor %}
+                ) AS is_whole
+        ) AS how
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                {% for metric in metrics %}
+                CASE
+                    WHEN how.is_whole THEN staged.{{ metric }}
+                    ELSE coalesce(staged.{{ metric }}, fact.{{ metric }})
+                END AS {{ metric }},
+                {% endfor %}
+                CASE
+                    WHEN how.is_whole THEN staged.extra
+                    ELSE coalesce(fact.extra || staged.extra, staged.extra, fact.extra)
+                END AS extra
+        ) AS merged
     WHERE
         fact.appid IS NULL
         OR (
             (
-                staged.extra IS DISTINCT FROM fact.extra
+                {{ differs("staged", "extra") }}
                 {% for metric in metrics %}
-                OR staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }}
+                OR {{ differs("staged", metric) }}
                 {% endfor %}
-                OR ({{ is_whole }} AND staged.raw_response_id != fact.raw_response_id)
+                OR (how.is_whole AND staged.raw_response_id != fact.raw_response_id)
             )
             {% for column in place %}
             AND (

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.load import judge
-from weixin_etl.load.stage import Staged, article_lines, row_end, row_lines, sighting, unpacked
+from weixin_etl.load.stage import Staged, articles_json, row_end, row_lines, sighting, unpacked
 from weixin_etl.model import Account, Coverage, Pair
 from weixin_etl.parse import Article, Parsed, parse
 from weixin_etl.warehouse import statement
@@ -120,7 +120,7 @@ class Folded:
         return replace(
             self.newest,
             msgids=[*self.first_seen_at],
-            articles=article_lines(self.dataset, self.pair, listed),
+            articles=articles_json(self.dataset, self.pair, listed),
             rows=[*self._rows()],
         )
 

@@ -14,14 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Row
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
-from weixin_etl.load.stage import (
-    ARTICLE_COLUMNS,
-    Staged,
-    copy,
-    keep_bytes,
-    row_columns,
-    row_end,
-)
+from weixin_etl.load.stage import Staged, copy, keep_bytes, row_columns, row_end
 from weixin_etl.model import Counts, Coverage, Pair
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, as_json, coverage_of
@@ -131,9 +124,8 @@ class Merge:
 
     def _merge_articles(self, answers: Sequence[Staged]) -> Articles:
         """Articles, and which the dataset lists; those that another day lists as well."""
-        lines = (it.articles for it in answers)
-        copy(self.connection, "staged_article", ARTICLE_COLUMNS, lines)
-        repeated = self.execute("dim_article/load.sql")
+        articles = b",".join(it.articles for it in answers if it.articles)
+        repeated = self.execute("dim_article/load.sql", articles=f"[{articles.decode()}]")
         return {(row.appid, row.msgid) for row in repeated}
 
     def _follow(self, repeated: Articles) -> None:

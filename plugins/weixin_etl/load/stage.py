@@ -18,7 +18,7 @@ from weixin_etl import json_text, rules
 from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, Pair
-from weixin_etl.parse import Article, Parsed, Rejected, day_before, parse
+from weixin_etl.parse import ATTRIBUTES, Article, Parsed, Rejected, day_before, parse
 from weixin_etl.problem import ProblemKind, WeixinError
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -30,10 +30,6 @@ _one_at_a_time = Lock()
 """Answers are parsed one at a time: parsing takes several times an answer's bytes."""
 _compressor = zstandard.ZstdCompressor(level=1)
 
-ARTICLE_COLUMNS = (
-    "msgid, message_id, title, url, content_url, extra, position, publish_type, appid, "
-    "publication_date, first_seen_at"
-)
 _RAW_RESPONSE_COLUMNS = (
     "raw_response_id, dataset, appid, day, body, body_sha256, fetched_at, last_seen_at"
 )
@@ -62,7 +58,7 @@ class Staged:
     msgids: Collection[str] = ()
     """Of the articles it lists; of other answers, their items."""
     articles: bytes = b""
-    """Their lines."""
+    """JSON objects, as `articles_json` makes them."""
     rows: Sequence[bytes] = ()
     """The beginnings of lines; of a fold the whole."""
     row_end: bytes = b""
@@ -110,7 +106,7 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
             body_sha256=body_sha256,
             body_zstd=packed(came.body),
             msgids=[*parsed.articles],
-            articles=article_lines(dataset, (account.appid, day), [(it, at) for it in articles]),
+            articles=articles_json(dataset, (account.appid, day), ((it, at) for it in articles)),
             rows=[line for article in articles for line in row_lines(dataset, article)],
             rejected=parsed.rejected,
             unknown_metrics=frozenset(parsed.unknown_metrics),
@@ -196,22 +192,27 @@ def row_end(dataset: Dataset, pair: Pair, raw_response_id: int, fetched_at: date
     return line_end(appid, *place, raw_response_id, fetched_at)
 
 
-def article_lines(
-    dataset: Dataset, pair: Pair, articles: Collection[tuple[Article, datetime]]
+def articles_json(
+    dataset: Dataset, pair: Pair, articles: Iterable[tuple[Article, datetime]]
 ) -> bytes:
-    """CSV lines of a pair's articles, each with when it was first listed."""
+    """A pair's articles as JSON objects behind each other, each with when it was first listed."""
     if not dataset.describes_articles:
         return b""
-    ends = {at: line_end(*pair, at) for at in {at for _, at in articles}}
-    return b"".join(_article_line(it) + ends[at] for it, at in articles)
+    return _encode([_described(pair, it, at) for it, at in articles])[1:-1]
 
 
-def _article_line(article: Article) -> bytes:
+def _described(pair: Pair, article: Article, first_seen_at: datetime) -> dict[str, object]:
     message_id, position = article.message
-    texts = (article.msgid, message_id, article.title, article.url, article.content_url)
-    extra = json_text.encode(article.extra) if article.extra else None
-    numbers = _encode((position, article.publish_type))[1:-1]
-    return b",".join((*map(quoted, texts), quoted(extra), numbers))
+    return {
+        "appid": pair[0],
+        "publication_date": pair[1],
+        "msgid": article.msgid,
+        "message_id": message_id,
+        "position": position,
+        **{name: getattr(article, name) for name in ATTRIBUTES},
+        "extra": article.extra or None,
+        "first_seen_at": first_seen_at,
+    }
 
 
 def quoted(text: str | None) -> bytes:
