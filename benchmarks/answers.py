@@ -5,6 +5,7 @@ A line of a file is an answer of getarticletotal: appid, publication day, fetch 
 tab-separated.
 """
 
+import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -53,6 +54,14 @@ def rows(path: Path) -> Iterator[tuple[str | int | None, ...]]:
             for row in article["details"]:
                 key = (answer.appid, article["msgid"], row["stat_date"])
                 yield (*key, article["ref_date"], *(row.get(name) for name in METRICS))
+
+
+def options(description: str = "") -> argparse.ArgumentParser:
+    """Which file is loaded into which database."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--answers", type=Path, help="load this file")
+    parser.add_argument("--url", help="into this database")
+    return parser
 
 
 def tell(load: Load) -> None:

@@ -10,7 +10,6 @@ With one: loads its answers as an ingest does once it has fetched them, raw answ
 are replaced, coverage and report included, and prints a line.
 """
 
-import argparse
 import itertools
 import os
 from collections import deque
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import contest
-from answers import Load, line_of, tell
+from answers import Load, line_of, options, tell
 from shapes import SHAPES
 from sqlalchemy import Engine
 
@@ -41,20 +40,16 @@ RUNS = (("small", 0), ("morning", 0), ("busy", 0), ("morning", 5_000_000))
 
 def main() -> None:
     """Load a file, or measure."""
-    parser = argparse.ArgumentParser(description="Time the load against its limit.")
+    parser = options(description="Time the load against its limit.")
     parser.add_argument("--shape", nargs="+", choices=SHAPES, help="which answers to load")
     parser.add_argument("--rounds", type=int, default=5, help="print medians of so many (5)")
     parser.add_argument("--postgres", type=Path, help="a folder with other server programs")
-    parser.add_argument("--answers", type=Path, help="load this file instead")
-    parser.add_argument("--url", help="into this database")
-    options = parser.parse_args()
-    if bool(options.answers) != bool(options.url):
-        parser.error("--answers and --url go together")
-    if options.answers:
-        tell(prepare(options.answers, options.url))
+    given = parser.parse_args()
+    if given.answers:
+        tell(prepare(given.answers, given.url))
     else:
-        runs = [(shape, 0) for shape in options.shape] if options.shape else RUNS
-        contest.hold(runs, rounds=options.rounds, postgres=options.postgres)
+        runs = [(shape, 0) for shape in given.shape] if given.shape else RUNS
+        contest.hold(runs, rounds=given.rounds, postgres=given.postgres)
 
 
 class Place(NamedTuple):
@@ -123,7 +118,8 @@ class Fetched(AccountCalls):
         """Answer from these places."""
         self.account = Account("benchmark", appid, "", appid)
         days = sorted(places, reverse=True)
-        window = [day for day in days if _is_in_window(day, places[day].fetched_at)]
+        asked_on = clock.beijing_date(places[days[0]].fetched_at)
+        window = [day for day in days if (asked_on - day).days <= DATASET.window]
         self.chunks = deque(chunks_of(window, days[len(window) :]))
         self._file = file
         self._places = places
@@ -133,10 +129,6 @@ class Fetched(AccountCalls):
         place = self._places[day]
         body = os.pread(self._file, place.size, place.offset)
         return Answer(body, place.fetched_at, calls=1)
-
-
-def _is_in_window(day: date, fetched_at: datetime) -> bool:
-    return (clock.beijing_date(fetched_at) - day).days <= DATASET.window
 
 
 def _accounts(file: int, places: list[Place]) -> Iterator[Fetched]:

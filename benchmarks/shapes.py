@@ -7,12 +7,12 @@ Writes the three files of a shape: the `first` morning, the `next` one, on which
 are new or changed, and that one's bytes again, fetched later (`unchanged`).
 """
 
-import argparse
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import msgspec
 from answers import METRICS
@@ -31,26 +31,11 @@ FETCHED_AT = {
 
 NEW_OR_CHANGED = 0.15
 WINDOW = ARTICLE_TOTAL.window
-FIRST_MESSAGE = 2_247_483_647
-"""Where WeChat begins to count an account's messages: accounts share msgids."""
-
-MESSAGE_SIZE = 8
-"""Articles a WeChat message holds at most."""
-
-SHARES = (1, 0.01, 0.03, 0.01, 0.45, 0.03, 0.25, 0.1, 0.1, 0.01, 0.005, 0.001, 0.05, 0.03)
-"""Of an article's readers, for each pair of metrics behind target_user: people, times."""
-
-CORRECTED = {
-    "int_page_read_user",
-    "int_page_read_count",
-    "int_page_from_session_read_user",
-    "int_page_from_session_read_count",
-}
-"""The figures that a changed row has others of."""
+CORRECTED = 4
+"""So many figures of a changed row are others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """How many answers of what size a morning brings."""
 
     accounts: int
@@ -62,14 +47,10 @@ class Shape:
     @property
     def corrected(self) -> float:
         """Which part of the rows of whole days has other figures on the next morning."""
-        first = sum(map(_row_count, self.ages))
-        new = sum(_row_count(age + 1) for age in self.ages) - first
-        whole = sum(_row_count(age) for age in self.ages if _row_count(age) == WINDOW)
+        first = sum(min(WINDOW, age) for age in self.ages)
+        new = sum(min(WINDOW, age + 1) for age in self.ages) - first
+        whole = sum(WINDOW for age in self.ages if age >= WINDOW)
         return (NEW_OR_CHANGED * first - new) / whole
-
-
-def _row_count(age: int) -> int:
-    return min(WINDOW, age)
 
 
 A_WEEK = range(11, 4, -1)
@@ -77,17 +58,7 @@ SHAPES = {
     "small": Shape(accounts=1, ages=A_WEEK, articles=8),
     "morning": Shape(accounts=100, ages=A_WEEK, articles=8),
     "busy": Shape(accounts=1, ages=range(37, 6, -1), articles=170),
-    "group": Shape(accounts=1450, ages=A_WEEK, articles=8),
 }
-
-
-def main() -> None:
-    """Write the files, print their paths."""
-    parser = argparse.ArgumentParser(description="Write made answers.")
-    parser.add_argument("shape", choices=SHAPES)
-    parser.add_argument("directory", type=Path)
-    options = parser.parse_args()
-    print(*write(options.shape, options.directory).values(), sep="\n")
 
 
 def write(name: str, directory: Path) -> dict[str, Path]:
@@ -106,58 +77,42 @@ def _lines(shape: Shape, load: str) -> Iterator[bytes]:
         appid = f"wx{0x5A4D80C70B1E0000 + number:016x}"
         for age in shape.ages:
             day = FIRST_MORNING.date() - timedelta(days=age)
-            row_count = _row_count(age + (fetched_at - FIRST_MORNING).days)
+            row_count = min(WINDOW, age + (fetched_at - FIRST_MORNING).days)
             random = Random(f"{appid}{day}")
             articles = []
             for place in range(shape.articles):
-                message = FIRST_MESSAGE + day.timetuple().tm_yday * shape.articles
-                msgid = f"{message + place // MESSAGE_SIZE}_{place % MESSAGE_SIZE + 1}"
-                corrected = [
-                    _row_count(age) == WINDOW and random.random() < share for _ in range(row_count)
-                ]
-                articles.append(_article(appid, msgid, day, corrected))
+                rolls = [random.random() < share for _ in range(row_count)]
+                corrected = [age >= WINDOW and it for it in rolls]
+                articles.append(_article(appid, day, place, corrected))
             body = msgspec.json.encode({"list": articles})
             yield f"{appid}\t{day}\t{fetched_at.isoformat()}\t".encode() + body + b"\n"
 
 
-def _article(appid: str, msgid: str, day: date, corrected: list[bool]) -> dict[str, object]:
+def _article(appid: str, day: date, place: int, corrected: list[bool]) -> dict[str, object]:
     """An article with a row for each day, the ones given as corrected with other figures."""
-    random = Random(appid + msgid)
+    message, position = 2_247_483_647 + day.toordinal() * 100 + place // 8, place % 8 + 1
+    random = Random(f"{appid}{message}{position}")
     headline = title(random)
-    message, position = msgid.split("_")
     url = (
         f"http://mp.weixin.qq.com/s?__biz={appid[2:]}==&mid={message}&idx={position}"
         f"&sn={random.getrandbits(128):032x}&chksm={random.getrandbits(240):060x}#rd"
     )
-    readers = 400 * 2 ** random.uniform(0, 5)
-    target_user = int(readers * random.uniform(2, 20))
-    totals = []
-    for share in SHARES:
-        people = readers * share * random.uniform(0.5, 1.5)
-        totals += [people, people * random.uniform(1.05, 1.4)]
+    totals = [random.uniform(0, 40_000) * random.random() ** 3 for _ in METRICS]
     rows = []
     for step, is_corrected in enumerate(corrected):
-        # a corrected total lies between this day's and the next one's: totals only grow
-        reached, other = _reached(step), _reached(step + is_corrected / 2)
-        figures = {
-            name: int(total * (other if name in CORRECTED else reached))
-            for name, total in zip(METRICS[1:], totals, strict=True)
-        }
-        stat_date = str(day + timedelta(days=step))
-        rows.append({"stat_date": stat_date, METRICS[0]: target_user, **figures})
+        figures = [int(total * (step + 1) / (step + 2)) for total in totals]
+        for at in range(CORRECTED if is_corrected else 0):
+            figures[at] += 1
+        row = dict(zip(METRICS, figures, strict=True))
+        rows.append({"stat_date": str(day + timedelta(days=step)), **row})
     return {
         "ref_date": str(day),
-        "msgid": msgid,
+        "msgid": f"{message}_{position}",
         "title": headline,
         "content_url": url,
         "details": rows,
     }
 
 
-def _reached(step: float) -> float:
-    """The part of its final total that a figure has after so many days."""
-    return (step + 1) / (step + 2)
-
-
 if __name__ == "__main__":
-    main()
+    print(*write(sys.argv[1], Path(sys.argv[2])).values(), sep="\n")

@@ -28,7 +28,7 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.kept.replay import Replayed, replay
+from weixin_etl.kept.replay import Replayed, in_parts, replay
 from weixin_etl.load.stage import packed
 from weixin_etl.model import ParameterError
 from weixin_etl.parse import parse
@@ -75,7 +75,7 @@ def import_files(
     imported = Imported()
     days: dict[str, defaultdict[str, set[date]]] = {it: defaultdict(set) for it in DATASETS}
     with diagnosed(warehouse):
-        for part in _parts(paths, commit_bytes // 2, now, imported):
+        for part in in_parts(_answers(paths, now, imported), commit_bytes // 2):
             _keep(warehouse, part, now())
             for answer in part:
                 days[answer.dataset][answer.appid].add(answer.day)
@@ -114,24 +114,16 @@ def _keep(warehouse: Engine, answers: Sequence[_Answer], now: datetime) -> None:
 # ------------------------------------------------------------------------------------------ lines
 
 
-def _parts(
-    paths: Sequence[Path], most_bytes: int, now: Callable[[], datetime], imported: Imported
-) -> Iterator[list[_Answer]]:
-    """The answers of the files up to a bad line, which is noted: as many at once as fit."""
-    part: list[_Answer] = []
-    size = 0
+def _answers(
+    paths: Sequence[Path], now: Callable[[], datetime], imported: Imported
+) -> Iterator[tuple[_Answer, int]]:
+    """The answers of the files with their sizes, up to a bad line, which is noted."""
     for place, line in _lines(paths):
         try:
-            part.append(_answer_of(line, now()))
+            yield _answer_of(line, now()), len(line)
         except (ValueError, RecursionError) as error:
             imported.bad_line = f"{place}: {one_line(str(error), _LONGEST_WHY)}"
             break
-        size += len(line)
-        if size >= most_bytes:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
 
 
 def _lines(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:

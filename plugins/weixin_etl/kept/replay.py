@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from operator import add
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import astuple
@@ -26,6 +27,7 @@ from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, sta
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import each_of
 
+T = TypeVar("T")
 _MOST_BYTES = 2 << 20
 """Compressed answers that are read at once: articles and rows take ten times as much memory."""
 
@@ -122,7 +124,9 @@ def _replay(merge: Merge, pairs: Sequence[Pair], ready_hour: int) -> Replayed:
     known = merge.known(pairs)
     done = Replayed()
     folded: list[Folded] = []
-    for part in _parts(merge, pairs):
+    read = each_of(read_by_fold(merge.dataset), pairs)
+    sizes = merge.connection.execute(statement("raw_response/sizes.sql"), read).all()
+    for part in in_parts((((row.appid, row.day), row.byte_count) for row in sizes), _MOST_BYTES):
         its = fold(merge.connection, merge.dataset, part)
         contents = [content for it in its if (content := it.content())]
         counts = merge.merge(contents)
@@ -134,15 +138,14 @@ def _replay(merge: Merge, pairs: Sequence[Pair], ready_hour: int) -> Replayed:
     return done + Replayed(len(pairs), coverage=_judge(merge, folded, known, ready_hour))
 
 
-def _parts(merge: Merge, pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
-    """The pairs in parts whose answers fit in memory."""
-    part: list[Pair] = []
+def in_parts(sized: Iterable[tuple[T, int]], most_bytes: int) -> Iterator[list[T]]:
+    """As many things at once as fit, by their sizes."""
+    part: list[T] = []
     size = 0
-    read = each_of(read_by_fold(merge.dataset), pairs)
-    for row in merge.connection.execute(statement("raw_response/sizes.sql"), read).all():
-        part.append((row.appid, row.day))
-        size += row.byte_count
-        if size >= _MOST_BYTES:
+    for one, its_bytes in sized:
+        part.append(one)
+        size += its_bytes
+        if size >= most_bytes:
             yield part
             part, size = [], 0
     if part:
