@@ -83,35 +83,6 @@ def test_a_broken_answer_shows_neither_token_nor_secret(
     assert [x for x in (*TOKENS, wire.account.secret) if x in said] == []
 
 
-def test_a_connection_that_fails_shows_neither_token_nor_secret(
-    wire: Wire, log: pytest.LogCaptureFixture
-):
-    """The library's own error names the URL; ours does not."""
-    client = WeixinClient(wire.account, LIMITS)
-    client.check_token()
-    wire.shutdown()
-    wire.server_close()
-
-    error = failure(client)
-
-    assert "Connection refused" in str(error)
-    said = shown(error, log)
-    assert [x for x in ("wire-token-1", wire.account.secret) if x in said] == []
-
-
-def test_a_warning_about_odd_headers_is_not_logged(wire: Wire, log: pytest.LogCaptureFixture):
-    """The HTTP library warns with the URL and all headers, at a level that is always on."""
-    headers = b"Content-Length: 2\r\nno colon here\r\n" + b"".join(
-        b"X-%d: %s\r\n" % (number, b"y" * 60_000) for number in range(90)
-    )
-    wire.on_data = raw(b"HTTP/1.1 200 X\r\n" + headers + b"\r\n{}")
-
-    WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY)
-
-    assert "wire-token-1" not in shown_by_log(log.records)
-    assert len(shown_by_log(log.records)) < 10_000
-
-
 def test_nothing_prints_the_secret_or_the_token(wire: Wire):
     """Neither of an account, a token, a client."""
     token = Token("wire-token-1", 7200)

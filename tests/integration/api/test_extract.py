@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import weakref
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -328,28 +327,6 @@ def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
         caller.join(PATIENCE_SECONDS)
     assert len(made) <= made_by_then + 2 < 24
     assert [caller.is_alive() for caller in callers] == [False, False]
-
-
-def test_what_was_taken_is_held_by_nobody_else():
-    """Neither while the next ones come, nor by threads that have nothing to ask."""
-    quick, slow = several(2, days=1)
-    is_taken = threading.Event()
-    taken: list[weakref.ref[Came]] = []
-    are_gone: list[bool] = []
-
-    def ask(calls: AccountCalls, day: date) -> Came:
-        if calls is slow:
-            assert is_taken.wait(PATIENCE_SECONDS)
-            sleep(0.1)
-            are_gone.extend(it() is None for it in taken)
-        return at_once(calls, day)
-
-    for chunks_ in extract([slow, quick], ask, concurrency=3, most_bytes=2, most_seconds=60):
-        taken += [weakref.ref(one) for chunk in chunks_ for one in chunk.staged]
-        del chunks_
-        is_taken.set()
-
-    assert are_gone == [True]
 
 
 Chunks = Generator[list[FetchedChunk]]

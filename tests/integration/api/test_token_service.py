@@ -125,12 +125,6 @@ def test_a_connection_without_a_login_stands_for_all_its_accounts(
     ]
 
 
-def test_who_may_not_ask_gets_no_list(service: Account) -> None:
-    """As for a token: the password is to be corrected."""
-    with pytest.raises(WeixinError, match="correct the password in the connection company"):
-        token_service.accounts(replace(service, secret="another"), LIMITS)
-
-
 @pytest.mark.parametrize(
     "body", [b"{}", b"[1]", b'[{"name": "n"}]', b'[{"appid": "gh_1"}]', b'[{"appid": "wx1\n"}]']
 )

@@ -1,7 +1,5 @@
 """A platform's tokens: shared by all workers, never lost, readable by nobody."""
 
-import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,7 +12,7 @@ from support import rows
 from weixin_etl.accounts import tokens
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.problem import WeixinError
-from weixin_sandbox import Account, Call, Sandbox, Scenario
+from weixin_sandbox import Account, Sandbox, Scenario
 
 APPID = "wx0000000000000001"
 REFRESH = "api_authorizer_token"
@@ -113,27 +111,6 @@ def test_a_worker_that_dies_between_answer_and_commit_loses_nothing(
     assert is_good(sandbox, token(platform))
     assert asked(INFO) == 1 + rotates  # the first: what it is called
     assert is_good(sandbox, token(platform, refused=token(platform)))
-
-
-def test_a_worker_that_dies_before_the_answer_comes_loses_nothing(
-    sandbox: Sandbox, order: Order, platform: Platform
-) -> None:
-    """WeChat has decided, and nobody hears of it; who waits for its lock goes on."""
-    sandbox.component.rotates_refresh_tokens = True
-    worker = waiting = None
-
-    def kill(call: Call) -> None:
-        nonlocal worker, waiting
-        if call.path.endswith(REFRESH) and worker and not waiting:
-            waiting = start(order)
-            os.kill(worker.process.pid, signal.SIGKILL)
-
-    sandbox.before_delivery = kill
-    worker = start(order)
-    assert worker.token() == ""
-    assert waiting is not None
-    assert is_good(sandbox, waiting.token())
-    assert is_good(sandbox, token(platform))
 
 
 def test_an_account_whose_refresh_token_is_lost_for_good_is_named(

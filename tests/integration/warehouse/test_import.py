@@ -321,18 +321,6 @@ def test_the_command(
     assert capsys.readouterr().err == f"weixin-etl: there is no file {tmp_path}/nothing\n"
 
 
-@pytest.mark.every_postgres
-def test_the_loader_may_import(warehouse: Engine, loader: Engine, tmp_path: Path):
-    """With the privileges of daily runs."""
-    path = tmp_path / "answers.jsonl"
-    path.write_text("".join(LINES))
-
-    imported = import_files(loader, [path], ready_hour=10, commit_bytes=1000)
-
-    assert imported.answers == 10
-    assert facts(warehouse, "share_count") == [(9,)]
-
-
 def test_an_import_in_the_middle_of_a_run(warehouse: Engine, load: Load):
     """An answer that was fetched before an imported one is kept, and changes nothing any more."""
     fetched = pair(answer(1), "24 10:00")
@@ -385,20 +373,6 @@ def test_what_a_run_judged_stands(warehouse: Engine, load: Load):
 
     lists_nothing = "SELECT list_sha256 = sha256('') FROM weixin.coverage ORDER BY day LIMIT 1"
     assert rows(warehouse, lists_nothing) == [(True,)]
-
-
-def test_an_import_hears_what_a_run_hears(warehouse: Engine, load: Load):
-    """No article, where the only answer that lists one can't be read."""
-    bad = body(article("1_1", {"20": {"share_count": "bad"}}))
-    silent = "SELECT list_sha256 IS NULL FROM weixin.coverage WHERE day = '2026-11-10'"
-    know(warehouse, "wx1")
-    load_pairs(warehouse, pair(body(), "23 10:30", day=date(2026, 11, 10)), pair(bad, "23 10:30"))
-    by_run = rows(warehouse, silent)
-    empty(warehouse)
-
-    load(line(body().decode(), on(23), day="2026-11-10"), line(bad.decode(), on(23)))
-
-    assert rows(warehouse, silent) == by_run == [(True,)]
 
 
 def test_a_run_after_an_import_that_was_killed(warehouse: Engine):

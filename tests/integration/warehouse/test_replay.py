@@ -1,8 +1,6 @@
 """Facts rebuilt from the kept answers: what a replay changes, and what it leaves alone."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -269,32 +267,6 @@ def test_the_loader_may_replay(warehouse: Engine, loader: Engine):
 
     assert run(loader).changes
     assert not run(loader).changes
-
-
-KILLED = """
-import os, signal, sys
-from weixin_etl import warehouse
-from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.kept.replay import replay, selected
-found = warehouse.engine(sys.argv[1])
-replay(found, ARTICLE_TOTAL, selected(found, ARTICLE_TOTAL), ready_hour=10,
-    on_progress=lambda _: os.kill(os.getpid(), signal.SIGKILL))
-"""
-
-
-def test_a_killed_replay_is_completed_by_the_next(warehouse: Engine):
-    """The accounts it committed are whole, and the rest are as they were."""
-    load_mornings(warehouse)
-    before = facts(warehouse, WITHOUT_CHANGED_AT)
-    alter(warehouse, WIPE)
-    url = warehouse.url.render_as_string(hide_password=False)
-
-    killed = subprocess.run([sys.executable, "-c", KILLED, url], check=False)
-
-    assert killed.returncode == -signal.SIGKILL
-    assert {appid for (appid,) in facts(warehouse, "appid")} == {"wx1"}
-    run(warehouse)
-    assert facts(warehouse, WITHOUT_CHANGED_AT) == before
 
 
 def test_a_replay_waits_for_a_load_of_the_account(warehouse: Engine):
