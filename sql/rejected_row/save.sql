@@ -6,7 +6,7 @@ WITH part AS MATERIALIZED (
         *,
         sha256(convert_to(cast(row(appid, day, msgid, stat_date, reason, payload) AS text), 'UTF8'))
             AS identity
-    FROM jsonb_to_recordset(cast(:parts AS jsonb)) AS part (
+    FROM json_to_recordset(cast(:parts AS json)) AS part (
             appid text,
             day date,
             raw_response_id bigint,

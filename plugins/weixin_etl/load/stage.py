@@ -189,7 +189,7 @@ def row_end(dataset: Dataset, pair: Pair, raw_response_id: int, fetched_at: date
     """The end of a row's line: its place, and the answer that changed it last."""
     appid, day = pair
     place = [day] if dataset.place else []
-    return line_end(appid, *place, raw_response_id, fetched_at)
+    return b",%b,%b\n" % (quoted(appid), _encode((*place, raw_response_id, fetched_at))[1:-1])
 
 
 def articles_json(
@@ -220,15 +220,6 @@ def quoted(text: str | None) -> bytes:
     if text is None:
         return b"null"
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
-
-
-def line_end(*values: str | int | date | datetime) -> bytes:
-    """The last values of a line, which others may have in common with it."""
-    return b",%b\n" % b",".join(map(_value, values))
-
-
-def _value(value: str | int | date | datetime) -> bytes:
-    return quoted(value) if isinstance(value, str) else _encode(value)
 
 
 # ------------------------------------------------------------------------------------------- COPY
