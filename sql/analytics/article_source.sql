@@ -29,8 +29,8 @@ CREATE VIEW analytics.article_source{{ dataset.suffix }} (
     -- unit: times, cumulative
     reads,
     -- Share of the sum of people over the scenes of the row's article and day. The sum may exceed
-    -- the article's readers, as one reader can come from two places, or fall short, as WeChat leaves
-    -- places out
+    -- the article's readers, as one reader can come from two places, or fall short of them, as
+    -- WeChat leaves places out
     -- 中文：来源人数占比
     -- unit: share, level
     readers_share
