@@ -4,7 +4,6 @@ from weixin_sandbox.accounts import (
     DEFAULT_ACCOUNT,
     DEFAULT_COMPONENT,
     Account,
-    AccountKind,
     Component,
 )
 from weixin_sandbox.app import Sandbox
@@ -15,7 +14,6 @@ __all__ = [
     "DEFAULT_ACCOUNT",
     "DEFAULT_COMPONENT",
     "Account",
-    "AccountKind",
     "Call",
     "Component",
     "Sandbox",

@@ -1,15 +1,6 @@
 """Who is known to WeChat: accounts, and a third-party platform, which WeChat calls a component."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
-
-
-class AccountKind(StrEnum):
-    """What can authorise a third-party platform; only an Official Account has articles."""
-
-    OFFICIAL = "official"
-    MINI_PROGRAM = "mini program"
-    VIDEO = "video"
 
 
 @dataclass(frozen=True)
@@ -19,7 +10,8 @@ class Account:
     appid: str
     secret: str = field(default="", repr=False)
     name: str = ""
-    kind: AccountKind = AccountKind.OFFICIAL
+    is_mini_program: bool = False
+    """Which can authorise a platform as well, and has no articles."""
     permission_sets: tuple[int, ...] = (1, 2, 3, 4, 7, 11, 15)
     """What it grants to a platform: 7 are its articles, 2 its followers."""
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from weixin_sandbox.accounts import Account, AccountKind
+from weixin_sandbox.accounts import Account
 from weixin_sandbox.answers import Answer, Json, RefusedError, Row, to_bytes
 from weixin_sandbox.component import Authorization
 from weixin_sandbox.endpoints import ENDPOINTS, Endpoint
@@ -166,14 +166,6 @@ def token_service(wechat: WeChat, asked: Asked) -> Answer:
     return replace(answer, content_type="application/json")
 
 
-_OF_KIND: dict[AccountKind, Row] = {
-    AccountKind.OFFICIAL: {},
-    AccountKind.MINI_PROGRAM: {"MiniProgramInfo": {"visit_status": 0}},
-    AccountKind.VIDEO: {"channels_info": {"channels_type": 1}},
-}
-"""What tells the kinds apart."""
-
-
 def _info(authorization: Authorization, account: Account) -> Row:
     granted: list[Json] = [{"funcscope_category": {"id": it}} for it in account.permission_sets]
     of_account: Row = {
@@ -181,7 +173,9 @@ def _info(authorization: Authorization, account: Account) -> Row:
         "authorizer_refresh_token": authorization.refresh_token,
         "func_info": granted,
     }
-    names: Row = {"nick_name": account.name, "alias": "", **_OF_KIND[account.kind]}
+    names: Row = {"nick_name": account.name, "alias": ""}
+    if account.is_mini_program:
+        names["MiniProgramInfo"] = {"visit_status": 0}
     return {"authorizer_info": names, "authorization_info": of_account}
 
 
@@ -265,7 +259,7 @@ def _text(fields: Mapping[str, object], key: str) -> str | None:
 def _check_permission(wechat: WeChat, asked: Asked, endpoint: Endpoint) -> None:
     """Let an Official Account pass; with a platform's token, one that has granted the endpoint."""
     account = wechat.accounts[asked.appid or ""]
-    if account.kind is not AccountKind.OFFICIAL:
+    if account.is_mini_program:
         raise RefusedError(61502)
     is_of_component = wechat.tokens.is_of_component(asked.query["access_token"])
     if is_of_component and endpoint.dataset.permission_set not in account.permission_sets:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from wire import LIMITS
@@ -18,7 +17,7 @@ from wire import LIMITS
 from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.model import Account
-from weixin_sandbox import DEFAULT_ACCOUNT, Scenario
+from weixin_sandbox import DEFAULT_ACCOUNT
 from weixin_sandbox import Account as Known
 from weixin_sandbox.endpoints import named
 
@@ -76,22 +75,6 @@ def test_it_listens_on_loopback_only(sandbox_url: str) -> None:
         elsewhere.bind(("127.0.0.2", port))
     with pytest.raises(OSError, match="in use"), socket.create_server(("0.0.0.0", port)):  # noqa: S104 - the point
         pass
-
-
-@pytest.mark.parametrize(
-    ("name", "fields"),
-    [
-        ("nonsense", {}),
-        ("nonsense-call:busy", {}),
-        ("token-call:empty", {}),
-        ("token-call:busy", {"day": TODAY}),
-        ("busy", {"endpoint": "getnothing"}),
-    ],
-)
-def test_a_scenario_that_could_never_hit_is_refused(name: str, fields: dict[str, Any]) -> None:
-    """No such scenario, call or endpoint; or an article where there is none."""
-    with pytest.raises(ValueError, match=name):
-        Scenario(name, **fields)
 
 
 def figures(endpoint: str, day: date) -> dict[str, dict[str, int]]:

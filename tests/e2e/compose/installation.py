@@ -14,7 +14,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 from people import FOREIGN, PROJECT, copy_checkout
-from rest import Rest
+from rest import Rest, until
 
 from weixin_local import machine
 
@@ -62,9 +62,16 @@ class Installation:
             self.does(command)
 
     def install(self) -> None:
-        """Follow the manual, and let the DAG run."""
+        """
+        Follow the manual, unpause the DAG, and wait for the run that Airflow makes at once.
+
+        Who restarts the API server meanwhile fails the task that is about to start.
+        """
         self.follows("With docker compose")
-        self.rest()("PATCH", f"dags/{DAG}", {"is_paused": False})
+        rest = self.rest()
+        rest("PATCH", f"dags/{DAG}", {"is_paused": False})
+        (first,) = until(lambda: rest("GET", f"dags/{DAG}/dagRuns")["dag_runs"])
+        assert rest.ended(DAG, first["dag_run_id"])["state"] == "success"
 
     def asks(self, statement: str, database: str = "weixin", user: str = "postgres") -> list[str]:
         """The lines of Postgres' answer."""

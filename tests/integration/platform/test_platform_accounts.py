@@ -10,7 +10,7 @@ from support import HASTE, rows
 
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.rules import REFUSALS_THAT_STOP
-from weixin_sandbox import Account, AccountKind, Sandbox, Scenario
+from weixin_sandbox import Account, Sandbox, Scenario
 
 LIST = "api_get_authorizer_list"
 INFO = "api_get_authorizer_info"
@@ -82,13 +82,13 @@ def test_accounts_are_those_that_the_list_has_now(
     assert asked(INFO) == asked_before
 
 
-@pytest.mark.parametrize("kind", [AccountKind.MINI_PROGRAM, AccountKind.VIDEO])
 def test_what_is_no_official_account_is_not_among_the_accounts(
-    sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked, kind: AccountKind
+    sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked
 ) -> None:
     """Mini programs authorise platforms as well, in the same list; each is asked about once."""
     authorized = authorize(sandbox, 1)
-    sandbox.component.authorize(Account("wx00000000000000ff", name="小程序", kind=kind))
+    mini = Account("wx00000000000000ff", name="小程序", is_mini_program=True)
+    sandbox.component.authorize(mini)
 
     found, again = open_platform().accounts(4), open_platform().accounts(4)
 
