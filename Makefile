@@ -15,7 +15,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 PARTS := audit soak test-compose test-newcomer test-superset test-guests test-lowest test-next-airflow
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up reset airflow etl probe psql secrets check test test-all nightly $(PARTS) superset dbt bench audit wheel release lint format lock clean
+.PHONY: help setup run up reset airflow etl probe psql secrets check test test-all nightly $(PARTS) superset dbt bench wheel release lint lock
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,14 +56,11 @@ soak: $(INSTALLED) ## Try faults by seed for 25 minutes; SEED=17 repeats one, TI
 		tests/unit/test_parse_properties.py tests/faults \
 		--soak $(or $(TIMES),1) --hypothesis-profile soak -n 2 --verbose $(if $(SEED),--seed $(SEED))
 
-test-compose: $(INSTALLED) ## Test installation, upgrade, backup and restore with docker compose
-	$(BIN)/pytest -m compose tests/e2e/compose
-
-test-newcomer: $(INSTALLED) ## Test the README on a fresh Debian; ONLY='trixie and not suite' runs a part
-	$(BIN)/pytest -m newcomer tests/e2e/test_newcomer.py $(if $(ONLY),-k "$(ONLY)")
-
-test-superset: $(INSTALLED) $(SUPERSET) ## Test the dashboard in Apache Superset, in a browser
-	$(BIN)/pytest -m superset tests/e2e/superset
+test-compose test-newcomer test-superset: $(INSTALLED)
+	$(BIN)/pytest -m $(@:test-%=%) tests/e2e $(if $(ONLY),-k "$(ONLY)")
+test-compose: ## Test installation, upgrade, backup and restore with docker compose
+test-newcomer: ## Test the README on a fresh Debian; ONLY='trixie and not suite' runs a part
+test-superset: $(SUPERSET) ## Test the dashboard in Apache Superset, in a browser
 
 test-guests: $(INSTALLED) $(DBT) ## Test dbt, and the installation into somebody's own Airflow
 	$(BIN)/pytest tests/e2e/test_dbt.py tests/e2e/test_own_airflow.py
@@ -106,11 +103,6 @@ lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 sql analytics
 
-format: $(INSTALLED) ## Format Python and SQL
-	$(BIN)/ruff check --fix
-	$(BIN)/ruff format
-	$(BIN)/sqlfluff fix sql analytics
-
 setup: $(INSTALLED) ## Create .venv with everything in it (the other commands do so when needed)
 superset: $(SUPERSET) ## Install Apache Superset into .venv-superset
 dbt: $(DBT) ## Install dbt into .venv-dbt
@@ -121,9 +113,6 @@ lock: $(INSTALLED) ## Resolve the requirements again
 	$(LOCK) pyproject.toml --resolution lowest-direct --output-file requirements-lowest.txt
 	$(LOCK) analytics/dbt/requirements.in --output-file analytics/dbt/requirements.txt
 	$(LOCK) analytics/superset/requirements.in --output-file analytics/superset/requirements.txt
-
-clean: ## Remove the environments and caches; the figures in .weixin stay
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The locked uv, with its hashes; it installs everything else, with hashes as well.
 $(INSTALLED): requirements-dev.txt pyproject.toml

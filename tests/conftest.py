@@ -26,7 +26,7 @@ INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 """Postgres versions of the machine: a second target beside the embedded one, where there is any."""
 
 settings.register_profile("soak", max_examples=2000)
-settings.register_profile("check", max_examples=20)
+settings.register_profile("check", max_examples=20, derandomize=True)
 
 TESTS = Path(__file__).parent
 NEWCOMERS = [TESTS / "unit", TESTS / "integration", TESTS / "sql", TESTS / "dags/test_whole_run.py"]
