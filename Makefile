@@ -40,7 +40,7 @@ secrets: ## Generate the secrets for docker compose that .env lacks
 	@sh docker/secrets.sh
 
 check: lint ## Tell in half a minute what can be told without Postgres and Airflow
-	$(BIN)/pytest tests/unit/test_rules*.py tests/unit/test_parse*.py tests/unit/test_contract.py -n 2 --hypothesis-profile check
+	$(BIN)/pytest tests/rules tests/parse -n 2 --hypothesis-profile check
 
 test: lint ## Tell whether everything works: style, types, SQL, and the tests on the embedded Postgres
 	$(BIN)/pytest --part newcomers -n 2 --dist loadfile
@@ -52,8 +52,8 @@ nightly: ## Run what takes hours, each part to its end: faults, Docker, Superset
 	$(MAKE) --keep-going $(PARTS)
 
 soak: $(INSTALLED) ## Try faults by seed for 25 minutes; SEED=17 repeats one, TIMES=4 has four times the seeds
-	$(BIN)/pytest tests/integration/test_calendars.py tests/unit/test_rules_calendars.py \
-		tests/unit/test_parse_properties.py tests/faults \
+	$(BIN)/pytest tests/run/test_calendars.py tests/rules/test_promises.py \
+		tests/parse/test_parse_properties.py tests/faults \
 		--soak $(or $(TIMES),1) --hypothesis-profile soak -n 2 --verbose $(if $(SEED),--seed $(SEED))
 
 test-compose test-newcomer test-superset: $(INSTALLED)
@@ -77,7 +77,8 @@ define test-with
 @$(UV) pip install --quiet --python .venv-$(1)/bin/python --require-hashes -r requirements-dev.txt
 @$(UV) pip install --quiet --python .venv-$(1)/bin/python $(2)
 @$(UV) pip install --quiet --python .venv-$(1)/bin/python --no-deps --editable .
-.venv-$(1)/bin/pytest tests/unit tests/sql tests/integration tests/dags -n 2 --dist loadfile
+.venv-$(1)/bin/pytest tests/unit tests/rules tests/parse tests/load tests/run \
+	tests/sql tests/integration tests/dags -n 2 --dist loadfile
 endef
 
 bench: $(INSTALLED) ## Measure the analysts' queries, the load, and whole runs; takes 40 minutes

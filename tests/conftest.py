@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 from support import NOW, TcpServer, empty, keep, migrated_warehouse
 
+from weixin_etl import warehouse as the_warehouse
 from weixin_etl.model import Account
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
@@ -29,7 +30,8 @@ settings.register_profile("soak", max_examples=2000)
 settings.register_profile("check", max_examples=20, derandomize=True)
 
 TESTS = Path(__file__).parent
-NEWCOMERS = [TESTS / "unit", TESTS / "integration", TESTS / "sql", TESTS / "dags/test_whole_run.py"]
+ROOMS = ("unit", "rules", "parse", "load", "run", "integration", "sql", "dags/test_whole_run.py")
+NEWCOMERS = [TESTS / room for room in ROOMS]
 """What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""
 
 SHARED_AIRFLOW = "tests/e2e/shared_airflow/"
@@ -134,6 +136,33 @@ def warehouse(migrated: Engine) -> Engine:
     """An empty, migrated warehouse."""
     empty(migrated)
     return migrated
+
+
+def _logged_in(warehouse: Engine, role: str) -> Iterator[Engine]:
+    """The warehouse as the role sees it, which may log in meanwhile."""
+    password = "of-the-test"
+
+    def alter(options: str) -> None:
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql(f"ALTER ROLE {role} {options}")
+
+    alter(f"LOGIN PASSWORD '{password}'")
+    engine = the_warehouse.engine(make_url(warehouse.url).set(username=role, password=password))
+    yield engine
+    engine.dispose()
+    alter("NOLOGIN PASSWORD NULL")
+
+
+@pytest.fixture
+def loader(warehouse: Engine) -> Iterator[Engine]:
+    """The empty warehouse as the pipeline sees it."""
+    yield from _logged_in(warehouse, "weixin_loader")
+
+
+@pytest.fixture
+def reader(warehouse: Engine) -> Iterator[Engine]:
+    """The empty warehouse as an analyst sees it."""
+    yield from _logged_in(warehouse, "weixin_reader")
 
 
 @pytest.fixture

@@ -36,11 +36,12 @@ def truth(
         for item in json.loads(
             sandbox.answer(account.appid, day, asked_on, dataset.endpoint), parse_float=Decimal
         )["list"]
-        for row in _rows(dataset, item)
+        for row in rows_of(dataset, item)
     }
 
 
-def _rows(dataset: Dataset, item: dict[str, Any]) -> list[dict[str, Any]]:
+def rows_of(dataset: Dataset, item: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an item of an answer."""
     if dataset.rows_in is Rows.LIST:
         return item[dataset.rows_key]
     if dataset.rows_in is Rows.OBJECT:

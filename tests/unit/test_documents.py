@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from calendars import outages
+from world import outages
 
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "docs/operating"

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_local.postgres import Server
@@ -44,33 +44,6 @@ def ask(fresh: Engine) -> Callable[[str], list[tuple[Any, ...]]]:
             return [tuple(row) for row in connection.exec_driver_sql(sql)]
 
     return _ask
-
-
-def _logged_in(warehouse: Engine, role: str) -> Iterator[Engine]:
-    """The warehouse as the role sees it, which may log in meanwhile."""
-    password = "of-the-test"
-
-    def alter(options: str) -> None:
-        with warehouse.begin() as connection:
-            connection.exec_driver_sql(f"ALTER ROLE {role} {options}")
-
-    alter(f"LOGIN PASSWORD '{password}'")
-    engine = the_warehouse.engine(make_url(warehouse.url).set(username=role, password=password))
-    yield engine
-    engine.dispose()
-    alter("NOLOGIN PASSWORD NULL")
-
-
-@pytest.fixture
-def loader(warehouse: Engine) -> Iterator[Engine]:
-    """The empty warehouse as the pipeline sees it."""
-    yield from _logged_in(warehouse, "weixin_loader")
-
-
-@pytest.fixture
-def reader(warehouse: Engine) -> Iterator[Engine]:
-    """The empty warehouse as an analyst sees it."""
-    yield from _logged_in(warehouse, "weixin_reader")
 
 
 @pytest.fixture

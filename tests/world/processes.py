@@ -1,15 +1,16 @@
 """Ingests in processes of their own, to be killed, held at a statement or run side by side."""
 
 import itertools
+import json
 import logging
 import multiprocessing
 import os
 import resource
 import signal
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier, Event
 from types import SimpleNamespace
@@ -17,24 +18,23 @@ from typing import Any
 
 from psycopg2.extensions import cursor
 from sqlalchemy import Engine, event
-from support import HASTE
+from wire import Handler, Wire, gives_token, refuses, says
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.http import CallLimits
-from weixin_etl.clock import days_as_ranges
+from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account, Batch, Run
-from weixin_etl.problem import ProblemKind
-from weixin_etl.run import Settings, Work
-from weixin_etl.run import ingest as ingest_verb
+from weixin_etl.problem import OperatorError, Problem, ProblemKind
+from weixin_etl.run import Settings
+from world.collector import Collector
+from world.life import CALL, Process
+from world.pipeline import Pipeline
+from world.wechat import Refusal, body, day_number
 
 PATIENCE_SECONDS = 120
 """An ingest that takes longer hangs."""
-TRIES = 4
-"""Airflow's first try and its three retries."""
 
 context = multiprocessing.get_context("forkserver")
-"""Not a fork of the test's own process, in which the sandbox's thread runs."""
+"""Not a fork of the test's own process, in which a server's thread runs."""
 context.set_forkserver_preload(["pytest", "psycopg2", "weixin_etl.run.ingest"])
 
 
@@ -57,8 +57,7 @@ class Order:
     """By connection."""
     warehouse_url: str
     now: datetime
-    settings: Settings = field(default_factory=Settings)
-    limits: CallLimits = HASTE
+    settings: Settings
     killed_at: int = 0
     """It kills itself at this edge of a commit, from 1: right before it, or right after it."""
     hold: Hold | None = None
@@ -66,19 +65,21 @@ class Order:
     """It waits for the others here before it begins."""
 
 
+def order(its: Collector, run: Run, batch: Batch | None = None, **more: Any) -> Order:
+    """An ingest of a run, planned now unless its batch is given."""
+    url = its.warehouse.url.render_as_string(hide_password=False)
+    planned = its.plan(run) if batch is None else batch
+    return Order(run, planned, its.accounts, url, its.now(), its.settings, **more)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How an ingest ended; all empty when it was killed."""
 
     is_done: bool = False
-    said: str = ""
-    """The exception's text."""
+    said: Sequence[str] = ()
+    """Its problems: of each the kind and the codes that are told alike."""
     is_retryable: bool = False
-    """Whether Airflow tries again after it."""
-    statements: int = 0
-    """Statements it came to."""
-    edges: int = 0
-    """Beginnings and ends of commits it came to."""
     peak_mb: int = 0
     """The most memory it had, what all processes share included."""
 
@@ -95,10 +96,6 @@ class IngestProcess:
     def wait(self, seconds: float) -> None:
         """Wait for its end, but not for longer."""
         self._process.join(seconds)
-
-    def kill(self) -> None:
-        """End it by SIGKILL, if it still runs."""
-        self._process.kill()
 
     def outcome(self) -> Outcome:
         """
@@ -119,15 +116,6 @@ class IngestProcess:
             return Outcome()
 
 
-def ingest(order: Order) -> Outcome:
-    """Ingest to the end, with the tries Airflow makes."""
-    for _ in range(TRIES):
-        outcome = IngestProcess(order).outcome()
-        if outcome.is_done or not outcome.is_retryable:
-            break
-    return outcome
-
-
 def disturbed(order: Order, statement: int, trouble: AbstractContextManager[None]) -> Outcome:
     """What comes of an ingest that meets the trouble at a statement."""
     hold = Hold(statement)
@@ -138,45 +126,44 @@ def disturbed(order: Order, statement: int, trouble: AbstractContextManager[None
         return process.outcome()
 
 
+# ------------------------------------------------------------------------------ in the process
+
+
 def _ingest(order: Order, sender: Connection) -> None:
     logging.disable()
     os.environ["WEIXIN_NOW"] = order.now.isoformat()
     warehouse = the_warehouse.engine(order.warehouse_url)
     statements, edges = itertools.count(1), itertools.count(1)
-    _call_at_statements(warehouse, lambda: _reach(order, next(statements)))
-    _call_at_commits(warehouse, lambda: _reach_edge(order, next(edges)))
+    _call_at_statements(warehouse, lambda: _reach(order.hold, next(statements)))
+    _call_at_commits(warehouse, lambda: _die_at(order.killed_at, next(edges)))
     if order.together:
         order.together.wait(PATIENCE_SECONDS)
     outcome = Outcome(is_done=True)
     try:
-        came = ingest_verb.ingest(
-            Work(order.run, warehouse, order.settings),
-            order.batch,
-            lambda planned: WeixinClient(order.accounts[planned.conn_id], order.limits),
-        )
+        came = Collector(warehouse, order.accounts, order.settings).ingest(order.run, order.batch)
         if came.problems:
-            said = "\n".join(
-                f"{it.kind}: {it.account}: {it.cure} ({it.cause}) [{days_as_ranges(it.days)}]"
-                for it in came.problems
-            )
-            outcome = Outcome(said=said, is_retryable=came.is_retryable)
+            said = [f"{it.kind}: {it.cause} [{days_as_ranges(it.days)}]" for it in came.problems]
+            outcome = Outcome(said="\n".join(said), is_retryable=came.is_retryable)
     except Exception as error:
-        is_retryable = getattr(error, "kind", ProblemKind.PROGRAM).is_retried
-        outcome = Outcome(said=f"{type(error).__name__}: {error}", is_retryable=is_retryable)
+        kind = getattr(error, "kind", ProblemKind.PROGRAM)
+        outcome = Outcome(said=f"{kind}: {error}", is_retryable=kind.is_retried)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    outcome = replace(outcome, statements=next(statements) - 1, edges=next(edges) - 1)
     sender.send(replace(outcome, peak_mb=peak_mb))
 
 
-def _reach_edge(order: Order, edge: int) -> None:
-    if edge == order.killed_at:
+def _said(problem: Problem) -> str:
+    return " ".join([problem.kind, *problem.row.codes])
+
+
+def _die_at(killed_at: int, edge: int) -> None:
+    if edge == killed_at:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _reach(order: Order, statement: int) -> None:
-    if order.hold and statement == order.hold.statement:
-        order.hold.reached.set()
-        assert order.hold.over.wait(PATIENCE_SECONDS)
+def _reach(hold: Hold | None, statement: int) -> None:
+    if hold and statement == hold.statement:
+        hold.reached.set()
+        assert hold.over.wait(PATIENCE_SECONDS)
 
 
 def _call_at_statements(warehouse: Engine, call: Callable[[], None]) -> None:
@@ -212,3 +199,60 @@ def _call_at_commits(warehouse: Engine, call: Callable[[], None]) -> None:
         call()
 
     warehouse.dialect.do_commit = do_commit  # type: ignore[method-assign] # of this engine
+
+
+# ----------------------------------------------------------------------------- as an engine
+
+
+@dataclass
+class Processes(Pipeline):
+    """An engine whose ingests are processes, killed where the calendar has it, over HTTP."""
+
+    wire: Wire = None  # type: ignore[assignment] # the fields before have defaults
+    asked: list[tuple[str, str, date]] = field(default_factory=list)
+    """Dataset, account and day of each call."""
+
+    @contextmanager
+    def serving(self) -> Iterator["Processes"]:
+        """Answer as the worlds do at the moment of the ingest."""
+        with Wire().serving() as self.wire:
+            self.wire.on_token = self._give_token
+            self.wire.on_data = self._answer
+            yield self
+
+    @property
+    def collector(self) -> Collector:
+        """The accounts, as connections describe them."""
+        its = self.calendar.accounts(self.moment)
+        accounts = {
+            conn_id: replace(self.wire.account, conn_id=conn_id, appid=appid or "", name=conn_id)
+            for conn_id, appid in its.items()
+        }
+        return Collector(self.warehouse, accounts, self.settings, now=self.now)
+
+    def ingest(self, process: Process, moment: int) -> int:
+        """In a process; when that ends."""
+        self.moment, killed_at = moment, (process.killed_after or 0)
+        made = order(self.collector, process.run, self.plans[process], killed_at=killed_at)
+        if IngestProcess(made).outcome() == Outcome():
+            process.killed_after, process.kills = None, process.kills + 1
+        return self.moment + CALL
+
+    def _give_token(self, handler: Handler) -> None:
+        gives_token(json.loads(handler.asked.body)["appid"])(handler)
+
+    def _answer(self, handler: Handler) -> None:
+        endpoint = handler.asked.path.rpartition("/")[2]
+        (dataset,) = (it for it in DATASETS.values() if it.endpoint == endpoint)
+        appid, day = handler.asked.token or "", json.loads(handler.asked.body)["begin_date"]
+        asked = date.fromisoformat(day)
+        self.asked.append((dataset.name, appid, asked))
+        world = self.calendar.worlds[dataset.name, appid]
+        refusal, listing = world.call(day_number(asked), self.moment)
+        if refusal in (None, Refusal.IS_DELAY):
+            is_delay = refusal is Refusal.IS_DELAY
+            says(body(world, day_number(asked), listing, is_delay=is_delay))(handler)
+        elif refusal is Refusal.UNREACHABLE:
+            says(b"", 502)(handler)
+        else:
+            refuses(int(refusal))(handler)

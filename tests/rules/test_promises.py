@@ -4,13 +4,13 @@ from math import inf
 from typing import Any
 
 import pytest
-from calendars.drawn import Trouble, draw_calendar
-from calendars.engine import Calendar, Start, daily
-from calendars.promises import broken_promises
-from calendars.worlds import Refusal, World, at, date_of, in_time
 from hostile_answers import no_deadline
 from hypothesis import given
 from hypothesis import strategies as st
+from world.drawn import Trouble, draw_calendar
+from world.life import Calendar, Start, daily
+from world.promises import broken_promises
+from world.wechat import Refusal, World, at, date_of, in_time
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Run

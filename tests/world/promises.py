@@ -33,7 +33,9 @@ from datetime import date
 from functools import cached_property
 from math import inf
 
-from calendars.engine import (
+from weixin_etl import rules
+from weixin_etl.model import Run, State
+from world.life import (
     CATCH_UP_DAYS,
     QUICK_TRIES,
     READY_HOUR,
@@ -45,9 +47,7 @@ from calendars.engine import (
     live,
     lived,
 )
-from calendars.worlds import at, date_of, day_number, instant
-from weixin_etl import rules
-from weixin_etl.model import Run, State
+from world.wechat import at, date_of, day_number, instant
 
 HOUR = 3600
 MOST_TRIES = QUICK_TRIES + 8

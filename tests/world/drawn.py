@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterator
 from enum import StrEnum
 from math import inf
 
-from calendars.engine import CATCH_UP_DAYS, GOOD_MORNINGS, Calendar, Start
-from calendars.worlds import Article, Refusal, World, at, date_of, day_number, day_of
 from weixin_etl.datasets import (
     ARTICLE_SHARE,
     ARTICLE_TOTAL,
@@ -17,6 +15,8 @@ from weixin_etl.datasets import (
     Dataset,
 )
 from weixin_etl.model import Run
+from world.life import CATCH_UP_DAYS, GOOD_MORNINGS, Calendar, Start
+from world.wechat import Article, Refusal, World, at, date_of, day_number, day_of
 
 
 class Trouble(StrEnum):

@@ -5,6 +5,7 @@ Time is whole seconds since Beijing's midnight of day 0, and a day is its number
 `date_of` are what the rules speak of.
 """
 
+import json
 import random
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -12,9 +13,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from math import inf
+from typing import Any
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import Rows as RowsIn
 
 DAY_0 = date(2026, 8, 1)
 MIDNIGHT_0 = datetime.combine(DAY_0, time(0), clock.SHANGHAI)
@@ -201,3 +204,55 @@ def in_time(
             for day, them in articles.items()
         },
     )
+
+
+# ------------------------------------------------------------------------------------ as bytes
+
+
+def body(world: World, day: int, listing: Listing, *, is_delay: bool) -> bytes:
+    """An answer's bytes; the readers of a row tell which day's it is and how often corrected."""
+    items = [_item(world, day, article, rows) for article, rows in listing.items()]
+    return json.dumps({"list": items, "is_delay": is_delay}).encode()
+
+
+def _item(world: World, day: int, article: Article, shown: Rows) -> dict[str, Any]:
+    dataset = world.dataset
+    head: dict[str, Any] = {"ref_date": str(date_of(day))}
+    if dataset.item:
+        head[dataset.item.name] = name(world, article)
+    rows = [
+        {"stat_date": str(date_of(day + n)), figure(dataset): readers(n, version)}
+        for n, version in shown.items()
+    ]
+    if dataset.rows_in is RowsIn.LIST:
+        return {**head, dataset.rows_key: rows}
+    (row,) = rows
+    del row["stat_date"]
+    return {**head, dataset.rows_key: row} if dataset.rows_in is RowsIn.OBJECT else {**head, **row}
+
+
+def name(world: World, article: Article) -> str:
+    """What tells an article of a world from the others; of other datasets, an item of its day."""
+    number = world.articles[article.day].index(article) + 1
+    if world.dataset.item is None:
+        return ""
+    return f"{number}" if world.dataset.item.is_number else f"{article.day + 1000}_{number}"
+
+
+def figure(dataset: Dataset) -> str:
+    """The metric that rows have."""
+    return dataset.readers or dataset.figures[0].name
+
+
+def readers(n: int, version: int) -> int:
+    """The total of a row."""
+    return 1000 * (n + 1) + version
+
+
+def figures(world: World, day: int, listing: Listing) -> dict[tuple[str, str, str], int]:
+    """What a listing says: by item, publication day and stat_date."""
+    return {
+        (name(world, article), str(date_of(day)), str(date_of(day + n))): readers(n, version)
+        for article, rows in listing.items()
+        for n, version in rows.items()
+    }

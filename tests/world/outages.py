@@ -6,9 +6,9 @@ Nothing is started: calendars are lived through, and `weixin_etl.rules` decides.
 
 from datetime import date
 
-from calendars.engine import Engine, Pair, daily, lived
-from calendars.worlds import at, date_of, in_time
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
+from world.life import Engine, Pair, daily, lived
+from world.wechat import at, date_of, in_time
 
 OUTAGES = (1, 6, 8, 20, 70)
 FIRST_MISSED = 3

@@ -15,6 +15,7 @@ from weixin_etl.load import Load
 from weixin_etl.model import Counts
 from weixin_etl.warehouse.locks import ingest_locks, lock_load
 
+pytestmark = pytest.mark.usefixtures("now")
 WAITING = "SELECT FROM pg_locks WHERE NOT granted"
 FREE = "SELECT lock_name FROM weixin.writer_lock ORDER BY 1 FOR UPDATE SKIP LOCKED"
 
@@ -30,27 +31,24 @@ def impatient(warehouse: Engine) -> Iterator[Engine]:
 
 
 @pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
-def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Dataset):
-    """Before they do anything, whichever endpoint they are of: both list the same articles."""
+def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Dataset) -> None:
+    """Whichever endpoint they are of, as both list the same articles; other accounts do not."""
     answer = body(article("1_1", {"20": {"share_user": 1}}), rows_key=dataset.rows_key)
+    ours, theirs = (
+        pair(answer, "24 08:30", dataset=dataset, account=account)
+        for account in (ACCOUNT, OTHER_ACCOUNT)
+    )
 
     with pytest.raises(OperationalError, match="lock timeout"):
-        load_pairs(impatient, pair(answer, "24 08:30", dataset=dataset), dataset=dataset)
-
-
-def test_other_accounts_do_not_wait(impatient: Engine):
-    """Though the msgids are the same."""
-    theirs = body(article("1_1", {"20": {"share_user": 1}}))
-
-    (loaded,) = load_pairs(impatient, pair(theirs, "24 08:30", account=OTHER_ACCOUNT))
-
+        load_pairs(impatient, ours, dataset=dataset)
+    (loaded,) = load_pairs(impatient, theirs, dataset=dataset)
     assert loaded.counts == Counts(inserted=1)
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "after it has waited"])
 def test_who_ingests_an_account_holds_up_no_other_run(
     warehouse: Engine, impatient: Engine, waits: bool
-):
+) -> None:
     """It takes the others at once, whether or not the first one had to wait for the account."""
     with (
         ingest_locks(warehouse, "article_total", ["wx1"], waits=waits) as ours,
@@ -59,7 +57,7 @@ def test_who_ingests_an_account_holds_up_no_other_run(
         assert (ours, theirs) == ({"wx1"}, {"wx2"})
 
 
-def test_a_load_takes_its_locks_in_one_order(warehouse: Engine):
+def test_a_load_takes_its_locks_in_one_order(warehouse: Engine) -> None:
     """While it waits for the first it has none of the others, for which another load may wait."""
     accounts = [replace(ACCOUNT, appid=f"wx{number}") for number in range(1, 9)]
     answer = pair(body(), "24 08:30")

@@ -3,7 +3,7 @@ A calendar of runs, and what the pipeline and Airflow make of it, in memory.
 
 A pair's row of coverage is all that the engine decides by, and `rules` decides. The rest is a log
 that the promises are held against. The real pipeline is an engine too, with other verbs
-(tests/integration/test_calendars.py).
+(`world/pipeline.py`).
 """
 
 import heapq
@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from math import inf
 
-from calendars.worlds import (
+from weixin_etl import rules
+from weixin_etl.model import Coverage, Run
+from world.wechat import (
     MIDNIGHT_0,
     STOPS_ACCOUNT,
     TRANSIENT,
@@ -28,8 +30,6 @@ from calendars.worlds import (
     day_of,
     instant,
 )
-from weixin_etl import rules
-from weixin_etl.model import Coverage, Run
 
 READY_HOUR, CATCH_UP_DAYS = 10, 60
 GOOD_MORNINGS = 4
@@ -390,10 +390,14 @@ class Asking:
 
 
 def live(
-    calendar: Calendar, engine: Engine | None = None, only: str | None = None
+    calendar: Calendar, by: Engine | None = None, only: str | None = None
 ) -> Iterator[tuple[Engine, Process]]:
-    """Live through a calendar, or through its runs of one dataset: a step at a time."""
-    engine = engine or Engine(calendar)
+    """
+    Live through a calendar, or through its runs of one dataset: a step at a time.
+
+    By the rules alone, or by another engine: the verbs (`Pipeline`), or processes (`Processes`).
+    """
+    engine = by or Engine(calendar)
     for world in calendar.worlds.values():
         world.told.clear()
     lots, number = random.Random(calendar.mornings), itertools.count()
@@ -420,9 +424,9 @@ def live(
         yield engine, process
 
 
-def lived(calendar: Calendar, engine: Engine | None = None, only: str | None = None) -> Engine:
+def lived(calendar: Calendar, by: Engine | None = None, only: str | None = None) -> Engine:
     """The engine after a calendar."""
-    engine = engine or Engine(calendar)
+    engine = by or Engine(calendar)
     for _ in live(calendar, engine, only):
         pass
     return engine

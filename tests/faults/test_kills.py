@@ -1,0 +1,73 @@
+"""An ingest that is killed at the edge of any commit loses nothing and leaves nothing behind."""
+
+from dataclasses import replace
+from datetime import timedelta
+from math import inf
+
+from warehouses import Warehouses
+from world.drawn import Lots, Trouble, draw_calendar, draw_statistics, draw_world
+from world.life import Calendar, lived
+from world.pipeline import SETTINGS
+from world.processes import Processes
+from world.truth import differences, held, kept, readers, truth
+from world.wechat import MIDNIGHT_0, at, date_of, day_number, figures
+
+from weixin_etl.rules import DAY
+
+MORNINGS = 3
+APPIDS = ("A", "B", "C")
+TROUBLES = frozenset(Trouble) - {
+    *(Trouble.LIES, Trouble.SILENT, Trouble.STOPPED, Trouble.FICKLE, Trouble.ACCOUNTS)
+}
+"""Refusals, late and corrected rows, runs by hand: what an account shows in the end is known."""
+COMMITS = replace(SETTINGS, concurrency=4, commit_bytes=4000)
+"""Several in a run, most of several accounts."""
+EDGES = 8
+
+
+def drawn(seed: int) -> Calendar:
+    """A calendar of three accounts; most scheduled runs are killed at a commit."""
+    calendar, lots = draw_calendar(seed, MORNINGS, TROUBLES), Lots(f"kills of {seed}")
+    lots.troubles = TROUBLES
+    for name, dataset in {name: it.dataset for (name, _), it in calendar.worlds.items()}.items():
+        draw = draw_world if dataset.describes_articles else draw_statistics
+        calendar.worlds |= {(name, it): draw(lots, dataset, MORNINGS) for it in APPIDS[1:]}
+    calendar.connections = [(it.lower(), it, -inf, inf) for it in APPIDS]
+    calendar.runs = [
+        (moment, run, lots.randint(1, EDGES) if run.is_scheduled and lots.random() < 0.7 else None)
+        for moment, run, _ in calendar.runs
+        if moment < at(MORNINGS + 1)
+    ]
+    return calendar
+
+
+def test_a_second_run_makes_a_kill_good(warehouses: Warehouses, kill_seed: int) -> None:
+    """
+    Mornings of every kind of dataset, killed right before or right after commits (0018).
+
+    All tables are what the kept answers say; the last morning has each day of its window as the
+    world shows it, and what any other day's newest answer listed is loaded.
+    """
+    with warehouses.passing("killed") as warehouse:
+        engine = Processes(drawn(kill_seed), warehouse=warehouse, settings=COMMITS)
+        with engine.serving():
+            lived(engine.calendar, engine)
+
+        assert any(process.kills for process in engine.runs)
+        found = held(warehouse)
+        known = truth([[it] for it in kept(warehouse)])
+        assert differences(found, known, "unlisted") == []
+        loaded = readers(found.facts)
+        for endpoint, world in engine.calendar.worlds.items():
+            pairs = engine.coverage(endpoint)
+            for day, pair in pairs.items():
+                if pair.fetched_at:
+                    moment = (pair.fetched_at - MIDNIGHT_0) / timedelta(seconds=1)
+                    shown = world.listing(day_number(day), moment)
+                    its = figures(world, day_number(day), shown).items()
+                    assert {(*endpoint, *key): it for key, it in its}.items() <= loaded.items()
+            due = next(it.due for it in engine.runs[::-1] if it.run.dataset is world.dataset)
+            if not due[endpoint[1]].is_probe:
+                last = date_of(MORNINGS)
+                window = [last - DAY * n for n in range(1, world.dataset.window + 1)]
+                assert all(pairs[it].ready_date == last or pairs[it].settled for it in window)

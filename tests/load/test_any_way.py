@@ -1,0 +1,236 @@
+"""
+Any order of arrival, any repetition, any kill, by runs or by imports: the tables of rules 4 and 5.
+
+The tables are the truth that `world/truth.py` works out from the answers alone (0004, 0019).
+"""
+
+import itertools
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, event
+from support import empty, rows
+from warehouse_loads import SCHEDULED, article, at, body, know, pair
+from world.truth import Told, differences, held, truth
+
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
+from weixin_etl.kept.imported import import_files
+from weixin_etl.kept.replay import replay, selected
+from weixin_etl.load import Load
+from weixin_etl.model import Account
+
+DATASETS = (ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL)
+DAYS = [date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)]
+METRICS = ("share_count", "share_user")
+ODD = "odd"
+"""A value that does not fit."""
+MOVED = "34"
+"""Messages that all days may list; as WeChat would, with each of its rows and attributes."""
+ACCOUNTS = {it: Account(f"weixin_{it}", it, "secret", f"号{it}") for it in ("wx1", "wx2")}
+
+many = settings(
+    max_examples=settings().max_examples // 2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """How answers come in: by a run, in a chunk of each account, or as a file."""
+
+    answers: tuple[Told, ...]
+    is_imported: bool
+    killed_at: int
+    """The commit right before which it is killed, and then done again; 0 for none."""
+
+
+counts = st.none() | st.integers(0, 2)
+figures = st.fixed_dictionaries(
+    {}, optional={"share_count": counts, "share_user": counts, "new_a": counts}
+) | st.fixed_dictionaries({"share_count": st.integers(0, 2), "share_user": st.just(ODD)})
+keys = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("title", "url", "new_key"), st.none() | st.sampled_from("甲乙"))
+)
+messages = st.tuples(
+    st.sampled_from("12"), keys, st.dictionaries(st.sampled_from(["20", "21"]), figures, max_size=2)
+)
+moved = st.tuples(
+    st.sampled_from(MOVED),
+    st.fixed_dictionaries(dict.fromkeys(("title", "url"), st.sampled_from("甲乙"))),
+    st.fixed_dictionaries(
+        dict.fromkeys(
+            ("19", "20", "21"), st.fixed_dictionaries(dict.fromkeys(METRICS, st.integers(0, 2)))
+        )
+    ),
+)
+
+
+def item(day: date, drawn: tuple[str, dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
+    """An article of the day; one that all may list has a row of each day since."""
+    message, attributes, drawn_rows = drawn
+    its_rows = {stat: row for stat, row in drawn_rows.items() if int(stat) >= day.day}
+    msgid = f"{message}_1" if message in MOVED else f"{day:%d}0{message}_1"
+    return article(msgid, its_rows, **attributes)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> list[Told]:
+    """
+    Of two accounts, datasets and days, fetched in minutes of three mornings, all of them ready.
+
+    None is empty: whether one of those says anything is a rule of its own. No two are the same.
+    """
+    minutes = draw(st.lists(st.integers(0, 20), min_size=1, max_size=6, unique=True))
+    told = []
+    for minute in sorted(minutes):
+        day, dataset = draw(st.sampled_from(DAYS)), draw(st.sampled_from((*DATASETS, DATASETS[0])))
+        fetched_at = at("22 10:00") + timedelta(days=minute // 7, minutes=minute % 7)
+        drawn = draw(st.lists(messages | moved, min_size=1, max_size=3))
+        items = [item(day, it) for it in drawn]
+        said = body(*items, day=day, rows_key=dataset.rows_key, told_at=str(fetched_at))
+        told.append(Told(draw(st.sampled_from([*ACCOUNTS])), dataset, day, fetched_at, said))
+    return told
+
+
+@st.composite
+def any_way(draw: st.DrawFn) -> list[Arrival]:
+    """
+    Answers, and arrivals of them in any order, one repeated.
+
+    A run has only what is newer than all that came before of the pair and its article.
+    """
+    arriving = draw(st.permutations(draw(answers())))
+    cut: list[Arrival] = []
+    while arriving:
+        count = draw(st.integers(1, 3))
+        taken, arriving = arriving[:count], arriving[count:]
+        is_run = draw(st.booleans()) and may_be_a_runs(taken, [*_all(cut)])
+        cut.append(Arrival(tuple(taken), not is_run, draw(st.integers(0, 3))))
+    return [*cut, replace(draw(st.sampled_from(cut)), is_imported=True)]
+
+
+def may_be_a_runs(taken: Sequence[Told], came: Sequence[Told]) -> bool:
+    """Whether one commit of a run can hold these, after those that came before."""
+    is_newer = all(it.at > old.at for it in taken for old in came if old.appid == it.appid)
+    is_once = len({it.pair for it in taken}) == len(taken)
+    return is_newer and is_once and len({it.dataset for it in taken}) == 1
+
+
+def _all(arrivals: Iterable[Arrival]) -> Iterable[Told]:
+    return itertools.chain.from_iterable(it.answers for it in arrivals)
+
+
+seconds = itertools.count()
+
+
+def tick() -> datetime:
+    """The clock: no two commits are at one time."""
+    return at("24 10:30") + timedelta(seconds=next(seconds))
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def take(warehouse: Engine, arrival: Arrival, file: Path) -> None:
+    """Load or import; after a kill once more."""
+
+    def bring_in() -> None:
+        if arrival.is_imported:
+            import_(warehouse, arrival.answers, file)
+        else:
+            load(warehouse, arrival.answers)
+
+    commits = itertools.count(1)
+
+    def kill(_connection: Any) -> None:
+        if next(commits) == arrival.killed_at:
+            raise Killed
+
+    event.listen(warehouse, "commit", kill)
+    try:
+        bring_in()
+    except Killed:
+        warehouse.dispose()
+        bring_in()
+    finally:
+        event.remove(warehouse, "commit", kill)
+
+
+def load(warehouse: Engine, taken: Sequence[Told]) -> None:
+    """One commit of a run: a chunk an account."""
+    staged = [pair(it.body, it.at, it.day, it.dataset, ACCOUNTS[it.appid]) for it in taken]
+    chunks = [[one for one in staged if one.account.appid == appid] for appid in ACCOUNTS]
+    run = replace(SCHEDULED, dataset=taken[0].dataset)
+    Load(warehouse, run, ready_hour=10, now=tick).commit([chunk for chunk in chunks if chunk])
+
+
+def import_(warehouse: Engine, taken: Iterable[Told], file: Path) -> None:
+    """A line each, in their order."""
+    lines = [
+        {
+            "appid": it.appid,
+            "dataset": it.dataset.name,
+            "day": str(it.day),
+            "fetched_at": it.at.isoformat(),
+            "body": it.body.decode(),
+        }
+        for it in taken
+    ]
+    file.write_text("\n".join(map(json.dumps, lines)))
+    import_files(warehouse, [file], ready_hour=10, commit_bytes=2000, now=tick)
+
+
+def versions(warehouse: Engine) -> list[tuple[Any, ...]]:
+    """Each row of the facts, and each that was replaced, with the transaction that wrote it."""
+    tables = (*(dataset.fact for dataset in DATASETS), "fact_history")
+    sql = (f"SELECT xmin::text, it::text FROM weixin.{table} AS it" for table in tables)  # noqa: S608 # declared
+    return sorted(itertools.chain.from_iterable(rows(warehouse, it) for it in sql))
+
+
+READY = (
+    "SELECT 1 FROM weixin.coverage WHERE settled IS NOT NULL "
+    "OR (ready_at, ready_at, error_kind) IS DISTINCT FROM (attempted_at, fetched_at, NULL)"
+)
+"""Coverage that is not as after a ready answer alone."""
+
+
+@many
+@given(any_way())
+def test_any_way_of_loading_gives_the_same_tables(
+    warehouse: Engine, tmp_path: Path, arriving: list[Arrival]
+) -> None:
+    """
+    Facts, history, articles, sightings, open parts and coverage are what the answers say.
+
+    All of it once more rewrites no row of the facts and replaces none. A replay finds nothing to
+    change, and makes of a wiped fact the same one again.
+    """
+    empty(warehouse)
+    know(warehouse, *ACCOUNTS)
+    file = tmp_path / "answers.jsonl"
+    for arrival in arriving:
+        take(warehouse, arrival, file)
+    known = truth([it.answers for it in arriving[:-1]])
+    assert differences(held(warehouse), known) == []
+    assert rows(warehouse, READY) == []
+    before = versions(warehouse)
+
+    import_(warehouse, _all(arriving), file)
+    for dataset, day in itertools.product(DATASETS, (None, DAYS[1])):
+        pairs = selected(warehouse, dataset, (), day, day)
+        assert not replay(warehouse, dataset, pairs, ready_hour=10, now=tick).changes
+
+    assert versions(warehouse) == before
+    for dataset in DATASETS:
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql(f"TRUNCATE weixin.{dataset.fact}")
+        replay(warehouse, dataset, selected(warehouse, dataset, ()), ready_hour=10)
+    assert differences(held(warehouse), known) == []

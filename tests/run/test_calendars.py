@@ -1,0 +1,173 @@
+"""
+The real pipeline, on Postgres, does what the rules' own does on the same calendar, step by step.
+
+That one keeps every promise (tests/rules/test_promises.py), so this one does.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from itertools import chain
+from typing import Any
+
+import pytest
+import sqlalchemy
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from support import empty, rows
+from world.drawn import Trouble, draw_calendar
+from world.life import CATCH_UP_DAYS, Engine, Process, live
+from world.pipeline import Pipeline
+from world.truth import facts, readers
+from world.wechat import day_number, figures
+
+from weixin_etl import rules
+from weixin_etl.datasets import DATASETS
+from weixin_etl.health import status
+from weixin_etl.health.days import AccountDays
+from weixin_etl.model import Coverage, State
+from weixin_etl.orchestration.web.page import calendar as page
+from weixin_etl.orchestration.web.page.reader import Figures
+
+TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
+"""Kills have tests of their own, at every commit (tests/faults)."""
+Named = tuple[str, str, date]
+States = dict[Named, tuple[State, str | None, date | None, date | None]]
+"""Of each day: what it is called, why, when it is asked again, and when it can be final."""
+
+
+def of_run(process: Process) -> tuple[Any, ...]:
+    """What a step made of a run: its plan, its calls, its colour."""
+    asked = {
+        appid: (due.first, due.older, due.witness, due.is_probe)
+        for appid, due in process.due.items()
+        if process.days(appid)
+    }
+    return process.run.run_id, asked, process.calls, process.tries, process.is_red
+
+
+def of_warehouse(engine: Engine) -> dict[Named, tuple[Any, ...]]:
+    """The rows of coverage; of a list whether there is one and whether it is empty."""
+    return {
+        (*endpoint, day): (
+            *(it.settled, it.ready_at, it.lists_articles or it.list_sha256, it.article_count),
+            *(it.attempted_at, it.error_kind, it.error_code),
+        )
+        for endpoint in engine.calendar.worlds
+        for day, it in engine.coverage(endpoint).items()
+    }
+
+
+def facts_by_the_rules(engine: Engine) -> dict[tuple[str, ...], int]:
+    """The facts of the rules' own engine."""
+    return {
+        (*endpoint, *key): value
+        for endpoint, world in engine.calendar.worlds.items()
+        for day, pair in engine.pairs[endpoint].items()
+        for key, value in figures(world, day_number(day), pair.facts).items()
+    }
+
+
+def told(days: AccountDays, day: date, now: datetime) -> tuple[Any, ...]:
+    """What is told of a day."""
+    pair = days.pairs.get(day) or Coverage()
+    reason = "; ".join(filter(None, [pair.error, pair.cure])) or None
+    return days.state(day, now), reason, days.next_date(day, now), days.final_date(day, now)
+
+
+def states(engine: Pipeline, now: datetime, others: Iterable[Named]) -> States:
+    """By the rules: all days of rows, and others."""
+    found = {}
+    for endpoint, world in engine.calendar.worlds.items():
+        pairs, dataset = engine.coverage(endpoint), world.dataset
+        since = rows(
+            engine.warehouse,
+            "SELECT since_date, is_active FROM weixin.collected_since "
+            "INNER JOIN weixin.dim_account USING (appid) "
+            "WHERE dataset = :dataset AND appid = :appid",
+            dataset=endpoint[0],
+            appid=endpoint[1],
+        )
+        first, is_active = since[0] if since else (None, False)
+        heard = rules.heard_at(pairs.values())
+        days = AccountDays(dataset, first, CATCH_UP_DAYS, heard, pairs, is_active)
+        for day in {*pairs, *(day for *of, day in others if (*of,) == endpoint)}:
+            found[*endpoint, day] = told(days, day, now)
+    return found
+
+
+def states_of_status(engine: Pipeline, now: datetime) -> States:
+    """By `weixin-etl status`, of each day that is not final."""
+    with engine.warehouse.connect() as connection:
+        read = status.read(connection, None, now=now)
+    return {
+        (it.facts.dataset.name, it.facts.appid, day): told(it.facts.days, day, now)
+        for it in read.accounts
+        for day in chain.from_iterable(it.days.values())
+    }
+
+
+def state_on_page(engine: Pipeline, now: datetime, pair: Named) -> tuple[Any, ...]:
+    """By the page's story of a day."""
+    dataset, appid, day = pair
+    with engine.warehouse.connect() as connection:
+        story = page.story(Figures(connection, DATASETS[dataset], now), appid, day)
+    reason = "; ".join(filter(None, [story.why.cause, story.why.cure])) or None
+    return story.cell.state, reason, story.next_date, story.final_date
+
+
+def states_of_analysts(engine: Pipeline, now: datetime) -> States:
+    """By `analytics.coverage`: it looks at Postgres's clock, here at ours."""
+    (definition,) = rows(engine.warehouse, "SELECT pg_get_viewdef('analytics.coverage')")[0]
+    assert "now()" in definition
+    view = definition.replace("now()", f"timestamptz '{now.isoformat()}'").rstrip(";")
+    columns = "dataset, appid, day, state, reason, next_date, final_date"
+    with engine.warehouse.connect() as connection:
+        found = connection.exec_driver_sql(f"SELECT {columns} FROM ({view}) AS it")  # noqa: S608 # a view's own text
+        return {(*row[:3],): (State(row[3]), *row[4:]) for row in found}
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@settings(
+    max_examples=settings().max_examples // 25,  # a few, and 80 in a soak
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(seed=st.integers(0, 2**32), mornings=st.integers(3, 14))
+@example(seed=13044, mornings=9)  # a probe that is answered, but not ready
+@example(seed=381770, mornings=6)  # a refetch after the day's quota was used up
+@example(seed=4294967296, mornings=3)  # a daily run after it
+@example(seed=2, mornings=6)  # a stock
+@example(seed=7, mornings=5)  # channels
+@example(seed=11, mornings=5)  # days on which no article is shared
+@example(seed=10879, mornings=13)  # a witness that is newer than some of the due days
+@example(seed=743463604, mornings=11)  # a chunk that midnight divides, heard on its first day
+@example(seed=411865, mornings=11)  # a run planned while another asks
+@example(seed=295600077, mornings=12)  # a connection that goes while its account waits
+@example(seed=3628799, mornings=10)  # another try after the day's quota was used up
+def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) -> None:
+    """A few weeks with every trouble: after each step plan, calls, colour and coverage agree."""
+    calendar = draw_calendar(seed, mornings, TROUBLES)
+    empty(warehouse)
+    ours, real = Engine(calendar), Pipeline(calendar, warehouse=warehouse)
+    for (_, process), (_, other) in zip(live(calendar, ours), live(calendar, real), strict=True):
+        assert of_run(other) == of_run(process)
+        assert of_warehouse(real) == of_warehouse(ours)
+        now = real.now()
+        words = states_of_analysts(real, now)
+        assert words == states(real, now, words)
+        assert {(pair, words[pair]) for pair in words} >= {
+            it for it in states_of_status(real, now).items() if it[0] in words
+        }
+        if words:
+            pair = max(words, key=lambda it: hash((*it, now)))
+            assert state_on_page(real, now, pair) == words[pair]
+
+    assert readers(facts(warehouse)) == facts_by_the_rules(ours)
+    assert words
