@@ -142,11 +142,11 @@ def _ingest(order: Order, sender: Connection) -> None:
     try:
         came = Collector(warehouse, order.accounts, order.settings).ingest(order.run, order.batch)
         if came.problems:
-            said = [f"{it.kind}: {it.cause} [{days_as_ranges(it.days)}]" for it in came.problems]
-            outcome = Outcome(said="\n".join(said), is_retryable=came.is_retryable)
+            outcome = Outcome(said=[*map(_said, came.problems)], is_retryable=came.is_retryable)
+    except OperatorError as error:
+        outcome = Outcome(said=[_said(error.problem)], is_retryable=error.problem.kind.is_retried)
     except Exception as error:
-        kind = getattr(error, "kind", ProblemKind.PROGRAM)
-        outcome = Outcome(said=f"{kind}: {error}", is_retryable=kind.is_retried)
+        outcome = Outcome(said=[f"{ProblemKind.PROGRAM} {error}"], is_retryable=True)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     sender.send(replace(outcome, peak_mb=peak_mb))
 
