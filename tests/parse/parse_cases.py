@@ -32,13 +32,6 @@ def body(*items: Any, **keys: Any) -> bytes:
     return json.dumps({"list": list(items), **keys}, ensure_ascii=False).encode()
 
 
-def body_with_metric(written: bytes) -> bytes:
-    """An answer whose first row has `share_user` written so; the row of the next day has 5."""
-    return body(
-        item(row(share_user="PLACE"), row("2026-11-18", share_user=5)),
-    ).replace(b'"PLACE"', written)
-
-
 def read(answer: bytes, fetched_at: datetime = FETCHED_AT) -> Parsed:
     """The answer, taken apart."""
     return parse(ARTICLE_TOTAL, answer, DAY, fetched_at)

@@ -23,6 +23,11 @@ from weixin_etl.parse import Parsed, parse
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DAY = date(2026, 5, 12)
 BIGINT = "a whole number from 0 to 9223372036854775807"
+NEGATIVE = f"cumulate_user is a negative number, not {BIGINT}"
+OTHER_DAY = "ref_date is not the day asked for"
+NO_MSGID = "msgid is missing, not a text of 1 to 200 characters"
+NO_FIGURE = "a row without a figure"
+NO_DAY = "stat_date is no day that the answer can have a row of"
 
 
 def read(dataset: Dataset, answer: bytes) -> Parsed:
@@ -48,34 +53,23 @@ def figures(parsed: Parsed) -> dict[str, dict[str, Any]]:
     }
 
 
+SUMMARY = {"read_user": 505, "share_user": 31, "zaikan_user": 12, "like_user": 27}
+SUMMARY |= {"comment_count": 3, "collection_user": 22, "redirect_ori_page_user": 6}
+CHANGES = {"0": (4, 9), "1": (11, 0), "17": (3, 1), "30": (6, 0), "57": (14, 2)}
+"""New and lost followers of a channel."""
+
+
 @pytest.mark.parametrize(
     ("dataset", "expected"),
     [
         (ARTICLE_READ, {"2650871201_1": {"read_user": 420}, "2650871201_2": {"read_user": 88}}),
         (ARTICLE_SHARE, {"2650871201_1": {"share_user": 31}}),
-        (
-            ACCOUNT_SUMMARY,
-            {
-                "": {
-                    "read_user": 505,
-                    "share_user": 31,
-                    "zaikan_user": 12,
-                    "like_user": 27,
-                    "comment_count": 3,
-                    "collection_user": 22,
-                    "redirect_ori_page_user": 6,
-                    "send_page_count": 0,
-                }
-            },
-        ),
+        (ACCOUNT_SUMMARY, {"": SUMMARY | {"send_page_count": 0}}),
         (
             FOLLOWER_CHANGE,
             {
-                "0": {"new_user": 4, "cancel_user": 9},
-                "1": {"new_user": 11, "cancel_user": 0},
-                "17": {"new_user": 3, "cancel_user": 1},
-                "30": {"new_user": 6, "cancel_user": 0},
-                "57": {"new_user": 14, "cancel_user": 2},
+                channel: {"new_user": new, "cancel_user": lost}
+                for channel, (new, lost) in CHANGES.items()
             },
         ),
         (FOLLOWER_TOTAL, {"": {"cumulate_user": 18266}}),
@@ -117,34 +111,17 @@ def test_the_same_key_twice_is_one_row() -> None:
     assert figures(parsed) == {"1": {"new_user": 6, "cancel_user": 2}, "201": {"new_user": 7}}
 
 
+NO_CHANNEL = f"user_source is {{}}, not {BIGINT}"
+
+
 @pytest.mark.parametrize(
     ("dataset", "item", "reason", "loaded"),
     [
-        (
-            FOLLOWER_TOTAL,
-            {"ref_date": "2026-05-11", "cumulate_user": 1},
-            "ref_date is not the day asked for",
-            {},
-        ),
-        (
-            FOLLOWER_TOTAL,
-            {"cumulate_user": -1},
-            f"cumulate_user is a negative number, not {BIGINT}",
-            {"": {}},
-        ),
-        (FOLLOWER_CHANGE, {"new_user": 1}, f"user_source is missing, not {BIGINT}", {}),
-        (
-            FOLLOWER_CHANGE,
-            {"user_source": "many", "new_user": 1},
-            f"user_source is a text, not {BIGINT}",
-            {},
-        ),
-        (
-            ARTICLE_SHARE,
-            {"detail": {"share_user": 1}},
-            "msgid is missing, not a text of 1 to 200 characters",
-            {},
-        ),
+        (FOLLOWER_TOTAL, {"ref_date": "2026-05-11", "cumulate_user": 1}, OTHER_DAY, {}),
+        (FOLLOWER_TOTAL, {"cumulate_user": -1}, NEGATIVE, {"": {}}),
+        (FOLLOWER_CHANGE, {"new_user": 1}, NO_CHANNEL.format("missing"), {}),
+        (FOLLOWER_CHANGE, {"user_source": "x", "new_user": 1}, NO_CHANNEL.format("a text"), {}),
+        (ARTICLE_SHARE, {"detail": {"share_user": 1}}, NO_MSGID, {}),
     ],
 )
 def test_what_does_not_fit_is_rejected_alone(
@@ -160,15 +137,11 @@ def test_what_does_not_fit_is_rejected_alone(
 @pytest.mark.parametrize(
     ("dataset", "item", "reason"),
     [
-        (ARTICLE_READ, {"msgid": "1_1"}, "a row without a figure"),
+        (ARTICLE_READ, {"msgid": "1_1"}, NO_FIGURE),
         (ARTICLE_READ, {"msgid": "1_1", "detail": [1]}, "detail is a list, not an object"),
-        (ACCOUNT_SUMMARY, {"detail": {}}, "a row without a figure"),
-        (
-            ACCOUNT_SUMMARY,
-            {"detail": {"stat_date": "2026-05-11", "read_user": 1}},
-            "stat_date is no day that the answer can have a row of",
-        ),
-        (FOLLOWER_TOTAL, {"cumulate_user": None, "followers": 9}, "a row without a figure"),
+        (ACCOUNT_SUMMARY, {"detail": {}}, NO_FIGURE),
+        (ACCOUNT_SUMMARY, {"detail": {"stat_date": "2026-05-11", "read_user": 1}}, NO_DAY),
+        (FOLLOWER_TOTAL, {"cumulate_user": None, "followers": 9}, NO_FIGURE),
     ],
 )
 def test_an_item_without_figures_of_its_day_is_rejected(

@@ -6,11 +6,6 @@ import pytest
 from parse_cases import DAY, body, item, metrics, read, row
 
 
-def titled(written: bytes) -> bytes:
-    """An answer with the title written so, between its quotes."""
-    return body(item(row(share_user=5), title="PLACE")).replace(b"PLACE", written)
-
-
 @pytest.mark.parametrize(
     ("written", "title"),
     [
@@ -31,28 +26,21 @@ def titled(written: bytes) -> bytes:
 )
 def test_a_text_is_kept_as_far_as_postgres_can_hold_it(written: bytes, title: str) -> None:
     """U+0000 is stripped, what is no character becomes U+FFFD, no number is lost."""
-    parsed = read(titled(written))
+    answer = body(item(row(share_user=5), title="PLACE")).replace(b"PLACE", written)
 
-    assert parsed.articles["100_1"].title == title
+    parsed = read(answer)
+
+    assert (parsed.articles["100_1"].title, parsed.rejected) == (title, [])
     assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
-    assert parsed.rejected == []
 
 
 def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
     """Key, unknown key and what lies in them, msgid."""
-    parsed = read(
-        body(
-            item(
-                row(**{"like\0": ["\0x"]}),
-                msgid="100\0_1",
-                mood={"\0deep": "\0"},
-            )
-        )
-    )
+    odd = item(row(**{"like\0": ["\0x"]}), msgid="100\0_1", mood={"\0deep": "\0"})
 
-    article = parsed.articles["100_1"]
-    assert article.row_extras == {DAY: {"like": ["x"]}}
-    assert article.extra == {"mood": {"deep": ""}}
+    article = read(body(odd)).articles["100_1"]
+
+    assert (article.row_extras, article.extra) == ({DAY: {"like": ["x"]}}, {"mood": {"deep": ""}})
 
 
 def test_half_a_character_in_a_figure_is_rejected_alone() -> None:
@@ -71,20 +59,14 @@ def test_a_key_that_had_to_be_cleaned_takes_no_others_place(is_first: bool) -> N
     own, other = {"share_user": 5}, {"share_user\0": 7}
     both = other | own if is_first else own | other
 
-    parsed = read(body(item(row(**both))))
-
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+    assert metrics(read(body(item(row(**both)))).articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
 def test_names_that_collide_on_every_level_are_read_once() -> None:
     """Read twice on each, ninety levels would never end."""
     nested: Any = 1
-    for _ in range(90):
-        nested = {"a": nested, "a\0": 2}
-
-    parsed = read(body(item(row(share_user=5), x=nested)))
-
     kept: Any = 1
     for _ in range(90):
-        kept = {"a": kept}
-    assert parsed.articles["100_1"].extra == {"x": kept}
+        nested, kept = {"a": nested, "a\0": 2}, {"a": kept}
+
+    assert read(body(item(row(share_user=5), x=nested))).articles["100_1"].extra == {"x": kept}

@@ -71,7 +71,7 @@ class Tables:
     facts: dict[Key, dict[str, Any]] = field(default_factory=dict)
     """By dataset, account, item, day and stat_date: the figures."""
     history: dict[Key, list[dict[str, Any]]] = field(default_factory=dict)
-    """By dataset, account, item and stat_date: the figures that were replaced, in their order."""
+    """By dataset, account, item as a text and stat_date: what was replaced, in its order."""
     articles: dict[Key, dict[str, Any]] = field(default_factory=dict)
     """By account and msgid: the publication day, when it was first seen, attributes."""
     unlisted: dict[Key, datetime | None] = field(default_factory=dict)
@@ -141,7 +141,10 @@ def _history(commits: Sequence[Iterable[Told]]) -> dict[Key, list[dict[str, Any]
     replaced: defaultdict[Key, list[dict[str, Any]]] = defaultdict(list)
     for commit in commits:
         came = sorted([*came, *commit], key=lambda it: it.at)
-        after = {(*key[:3], key[4]): it for key, it in _facts(came, {}).items()}
+        after = {
+            (*key[:2], "" if key[2] is None else str(key[2]), key[4]): it
+            for key, it in _facts(came, {}).items()
+        }
         for key, figures in before.items():
             if after[key] != figures:
                 replaced[key].append(figures)
