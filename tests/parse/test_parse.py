@@ -100,7 +100,7 @@ def test_a_msgid_is_a_message_and_a_position(
 
 @each_way
 def test_an_unknown_key_is_kept_where_it_stands(keys: dict[str, int]) -> None:
-    """Whatever its type, unless it is null: a row's is named, too. Nobody documents `user_source`."""
+    """Whatever its type, unless it is null: a row's is named. Nobody documents `user_source`."""
     parsed = read(
         body(
             item(

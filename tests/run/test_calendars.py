@@ -135,7 +135,7 @@ def _quiet() -> Iterator[None]:
 
 
 @settings(
-    max_examples=settings().max_examples // 25,  # a few, and 80 in a soak
+    max_examples=settings().max_examples // 25 or 1,  # a few, and 80 in a soak
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
