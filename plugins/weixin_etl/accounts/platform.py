@@ -25,7 +25,6 @@ from weixin_etl.api.threads import thread_pool
 from weixin_etl.api.token import Token
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WarehouseError, WeixinError
-from weixin_etl.text import few_names
 from weixin_etl.warehouse import diagnosed
 
 log = logging.getLogger(__name__)
@@ -73,15 +72,10 @@ class Platform:
             self._stored.authorize(listed)
             appids = [it.authorizer_appid for it in listed]
             known = self._what_they_are(appids, concurrency)
-        infos = {
-            appid: known.get(appid, AccountInfo("", is_official_account=True)) for appid in appids
-        }
-        if others := [appid for appid, it in infos.items() if not it.is_official_account]:
-            log.info("%s: %s are no Official Accounts", self.account, few_names(others))
+        unnamed = AccountInfo("", is_official_account=True)
+        infos = [(appid, known.get(appid, unnamed)) for appid in appids]
         return [
-            self.account.member(appid, it.name)
-            for appid, it in infos.items()
-            if it.is_official_account
+            self.account.member(it, info.name) for it, info in infos if info.is_official_account
         ]
 
     def _what_they_are(self, appids: Collection[str], concurrency: int) -> dict[str, AccountInfo]:
