@@ -5,7 +5,6 @@ https://developers.weixin.qq.com/doc/oplatform/openApi/OpenApiDoc/ under "author
 and "ticket-token".
 """
 
-import logging
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
@@ -14,13 +13,10 @@ from msgspec import Meta
 
 from weixin_etl.api.envelope import read
 from weixin_etl.api.http import Call, Caller, CallLimits
-from weixin_etl.api.threads import convert
 from weixin_etl.api.token import Seconds, Token, TokenText
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.text import one_line
-
-log = logging.getLogger(__name__)
 
 ACCOUNTS_A_PAGE = 500
 T = TypeVar("T")
@@ -34,7 +30,7 @@ class Authorization:
 
     authorizer_appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
     auth_time: Annotated[float, Meta(ge=0, lt=1 << 33)] = 0
-    """When it last did so, in seconds of Unix time; 0 where it can't be read."""
+    """When it last did so, in seconds of Unix time."""
     refresh_token: _RefreshToken = field(default=None, repr=False)
 
 
@@ -78,12 +74,14 @@ class Component:
 
     def authorizations(self, component_token: str) -> list[Authorization]:
         """All accounts that authorise the platform now; an error if some are missing."""
-        found: dict[str, Authorization | None] = {}
+        found: dict[str, Authorization] = {}
         total, offset = 1, 0
         while offset < total:
-            page = self._page(component_token, offset)
+            payload = {"offset": offset, "count": ACCOUNTS_A_PAGE}
+            call = self._call("api_get_authorizer_list", payload, component_token)
+            page = self._post(self.account, call, _List)
             known = len(found)
-            found |= {_appid(entry): _authorization(entry) for entry in page.entries}
+            found |= {it.authorizer_appid: it for it in page.entries}
             total, offset = page.total_count, offset + len(page.entries)
             if len(found) == known:  # without news, it would have no end
                 break
@@ -95,12 +93,7 @@ class Component:
                 cause="WeChat's list of its accounts is not whole",
                 cure="clear refresh_access_token, which reads it again",
             )
-        return [it for it in found.values() if it]
-
-    def _page(self, component_token: str, offset: int) -> "_List":
-        payload = {"offset": offset, "count": ACCOUNTS_A_PAGE}
-        call = self._call("api_get_authorizer_list", payload, component_token)
-        return self._post(self.account, call, _List)
+        return [*found.values()]
 
     def info(self, component_token: str, account: Account) -> tuple[AccountInfo, str]:
         """What an account is, and its refresh token now in force, which may be empty."""
@@ -133,21 +126,6 @@ class Component:
         return answer
 
 
-def _appid(entry: Any) -> str:
-    return str(entry.get("authorizer_appid") if isinstance(entry, dict) else entry)
-
-
-def _authorization(entry: Any) -> Authorization | None:
-    """An entry of the list, by its AppID alone if the rest is odd; None without one."""
-    for said in (entry, {"authorizer_appid": _appid(entry)}):
-        try:
-            return convert(said, Authorization)
-        except ValueError:
-            continue
-    log.warning("an item of the list of accounts has no AppID")
-    return None
-
-
 class _ComponentToken(msgspec.Struct):
     component_access_token: TokenText
     expires_in: Seconds
@@ -161,7 +139,7 @@ class _AuthorizerToken(msgspec.Struct):
 
 class _List(msgspec.Struct):
     total_count: int
-    entries: list[Any] = msgspec.field(name="list")
+    entries: list[Authorization] = msgspec.field(name="list")
 
 
 class _AuthorizerInfo(msgspec.Struct):
