@@ -75,16 +75,14 @@ class Component:
     def authorizations(self, component_token: str) -> list[Authorization]:
         """All accounts that authorise the platform now; an error if some are missing."""
         found: dict[str, Authorization] = {}
-        total, offset = 1, 0
-        while offset < total:
-            payload = {"offset": offset, "count": ACCOUNTS_A_PAGE}
+        known, total = -1, 1
+        while known < len(found) < total:  # a page without news is the last
+            known = len(found)
+            payload = {"offset": known, "count": ACCOUNTS_A_PAGE}
             call = self._call("api_get_authorizer_list", payload, component_token)
             page = self._post(self.account, call, _List)
-            known = len(found)
             found |= {it.authorizer_appid: it for it in page.entries}
-            total, offset = page.total_count, offset + len(page.entries)
-            if len(found) == known:  # without news, it would have no end
-                break
+            total = page.total_count
         if len(found) < total:
             raise WeixinError(
                 ProblemKind.UNREACHABLE,
