@@ -154,36 +154,26 @@ def _answer_of(line: bytes, now: datetime) -> _Answer:
         RecursionError: it is nested too deeply.
     """
     said = _line_decoder.decode(line)
-    if why := _misdated(said, now):
-        raise ValueError(why)
+    _check_days(said, now)
     body = _body(bytes(said.body))
     if why := parse(DATASETS[said.dataset], body, said.day, said.fetched_at).unreadable:
         raise ValueError(f"body: {why}")
-    return _Answer(
-        appid=said.appid,
-        dataset=said.dataset,
-        day=said.day,
-        fetched_at=said.fetched_at,
-        body=packed(body).hex(),
-        body_sha256=hashlib.sha256(body).hexdigest(),
-    )
+    kept = packed(body).hex(), hashlib.sha256(body).hexdigest()
+    return _Answer(said.appid, said.dataset, said.day, said.fetched_at, *kept)
 
 
-def _misdated(said: _Line, now: datetime) -> str:
-    """Why there is no such answer, by its dataset and days; empty if there may be."""
+def _check_days(said: _Line, now: datetime) -> None:
+    """Make sure, by its dataset and days, that there may be such an answer."""
     dataset, fetched_on = DATASETS.get(said.dataset), clock.beijing_date(said.fetched_at)
     if dataset is None:
-        return f"dataset {said.dataset!r:.60} is none of {', '.join(DATASETS)}"
+        raise ValueError(f"dataset {said.dataset!r:.60} is none of {', '.join(DATASETS)}")
     if said.fetched_at > now + clock.TOLERANCE:
-        return f"fetched_at {said.fetched_at} is in the future"
-    if said.day < dataset.first_day:
-        return f"day {said.day} is too early: {dataset.endpoint} starts on {dataset.first_day}"
-    if said.day >= fetched_on:
-        return (
-            f"day {said.day} is not before the day in Beijing on which the answer was fetched, "
-            f"{fetched_on}"
+        raise ValueError(f"fetched_at {said.fetched_at} is in the future")
+    if not dataset.first_day <= said.day < fetched_on:
+        raise ValueError(
+            f"day {said.day}: {dataset.endpoint} starts on {dataset.first_day}, and this was "
+            f"fetched on {fetched_on} in Beijing"
         )
-    return ""
 
 
 def _body(written: bytes) -> bytes:

@@ -22,7 +22,6 @@ class Grade(IntEnum):
     NOTE = 1
     """Not as expected, and the pipeline copes."""
     UNKNOWN = 2
-    """It could not be found out."""
     RETIRED = 3
     """WeChat took the endpoint offline: no matter where its successor works."""
     BAD = 4
@@ -96,8 +95,7 @@ def of_keys(dataset: Dataset, answers: Sequence[tuple[bytes, Parsed]]) -> list[F
     if rejected or needed.intersection(missing):
         return [Finding(Grade.BAD, "keys", "; ".join(said), REPORT)]
     if said:
-        change = f"nothing: the pipeline copes; {REPORT}"
-        return [Finding(Grade.NOTE, "keys", "; ".join(said), change)]
+        return [Finding(Grade.NOTE, "keys", "; ".join(said), f"nothing: it copes; {REPORT}")]
     return [Finding(Grade.GOOD, "keys", "as declared")]
 
 

@@ -250,7 +250,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
         (line({"list": []}, "2026-11-25T10:30:00+08:00"), "+08:00 is in the future"),
         (line({"list": []}, day="2026-11-31"), "Invalid RFC3339 encoded date"),
         (line({"list": []}, day="2014-11-30"), "getarticletotal starts on 2014-12-01"),
-        (line({"list": []}, day="2026-11-23"), "2026-11-23 is not before the day"),
+        (line({"list": []}, day="2026-11-23"), "this was fetched on 2026-11-23 in Beijing"),
         (line(["list"]), "body: it is neither an object nor a text"),
         (line("no"), "body: the answer is not JSON"),
         (line({"lost": []}), "body: the answer has no list"),

@@ -22,13 +22,8 @@ from weixin_etl.problem import OperatorError
 
 WORKS, TO_CHANGE, NOT_KNOWN = 0, 1, 2
 """Exit codes; not known: WeChat could not be asked."""
-_MARKS = {
-    Grade.GOOD: "[green]✓[/green]",
-    Grade.NOTE: "[yellow]![/yellow]",
-    Grade.UNKNOWN: "[yellow]?[/yellow]",
-    Grade.RETIRED: "[red]✗[/red]",
-    Grade.BAD: "[red]✗[/red]",
-}
+_MARKS = ("[green]✓", "[yellow]!", "[yellow]?", "[red]✗", "[red]✗")
+"""By grade."""
 
 
 def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
