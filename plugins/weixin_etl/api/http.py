@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -118,28 +118,14 @@ class Caller:
         body: bytes = minute(self._patiently, once)
         return body
 
-    def get(self, url: str, parameters: Mapping[str, str], bearer: str) -> tuple[int, bytes]:
+    def send(self, request: requests.Request) -> Response:
         """
-        The status and the bytes of another server's answer; transport errors are retried.
-
-        `bearer` proves who asks; empty where nothing does.
+        Another server's answer; transport errors are retried.
 
         Raises:
             WeixinError: no answer came, a status of 500 or more, or too large an answer.
         """
-
-        def proven(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            request.headers["Authorization"] = f"Bearer {bearer}"
-            return request
-
-        def once(deadline: float) -> tuple[int, bytes]:
-            # not as a header: what ~/.netrc says of the host would replace it
-            auth = proven if bearer else None
-            request = requests.Request("GET", url, params=dict(parameters), auth=auth)
-            response = self._exchange(request, deadline)
-            return response.status, response.body
-
-        return self._patiently(once)
+        return self._patiently(lambda deadline: self._exchange(request, deadline))
 
     def _request(self, call: Call) -> requests.Request:
         return requests.Request(

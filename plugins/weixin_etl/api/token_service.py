@@ -56,10 +56,19 @@ def ask(account: Account, caller: Caller) -> Token:
 
 def _asked(account: Account, caller: Caller, parameters: Mapping[str, str]) -> bytes:
     """What the service answers with HTTP 200."""
+
+    def proven(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {account.secret}"
+        return request
+
+    # not as a header: what ~/.netrc says of the host would replace it
+    auth = proven if account.secret else None
+    request = requests.Request("GET", account.token_url, params=dict(parameters), auth=auth)
     try:
-        status, body = caller.get(account.token_url, parameters, account.secret)
+        response = caller.send(request)
     except WeixinError as error:
         raise _error(ProblemKind.TOKEN_SERVICE, account, error.detail) from None
+    status, body = response.status, response.body
     if status >= requests.codes.multiple_choices and status not in _PASSES:
         refuses = status in (requests.codes.unauthorized, requests.codes.forbidden)
         code = "token_service_refuses" if refuses else "token_service_lacks"
