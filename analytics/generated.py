@@ -17,29 +17,10 @@ HEADER = "# Made by analytics/generated.py: see dbt/README.md.\n"
 BETWEEN = " · "
 """What stands between the languages."""
 NEWEST_DAY = """
-SELECT (max(newest_date) + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
-FROM (
-    SELECT
-        max(day) FILTER (WHERE ready_at IS NOT NULL) AS newest_date,
-        rank() OVER (
-            ORDER BY bool_or(
-                through_date IS NOT NULL
-                AND day >= (now() AT TIME ZONE 'Asia/Shanghai')::date - 7
-            ) DESC
-        ) AS choice
-    FROM analytics.coverage
-    INNER JOIN analytics.account USING (appid)
-    WHERE is_active
-    GROUP BY dataset, appid
-) AS account
-WHERE choice = 1
+SELECT (max(day) + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
+FROM analytics.coverage WHERE ready_at IS NOT NULL
 """
-"""
-The end of the newest publication day of which a complete answer came, also an empty one.
-
-Of the accounts that are collected, those that have published in the last seven days come first: of
-the others an empty answer is complete at whatever hour it comes.
-"""
+"""The end of the newest day of which a complete answer came, also an empty one."""
 LOADED_AT = {
     "coverage": {"loaded_at_query": " ".join(NEWEST_DAY.split())},
     "article_day_7d": {"loaded_at_field": "changed_at"},

@@ -1,7 +1,7 @@
 -- What the roles may do: `weixin-etl migrate` runs this after the tables and before the views.
 -- Roles belong to the server, not to the database: another warehouse may have created them
--- already. If they cannot be created, a warning says so, and the warehouse works without them;
--- `migrate` does all of it again while one has been granted nothing.
+-- already. If they cannot be created, the warehouse works without them; `migrate` says so, and does
+-- all of it again while one has been granted nothing.
 DO $$
 DECLARE
     role_name text;
@@ -13,10 +13,8 @@ BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
             END IF;
         EXCEPTION
-            WHEN duplicate_object OR unique_violation THEN
+            WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN
                 NULL;
-            WHEN insufficient_privilege THEN
-                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run `weixin-etl migrate` again', role_name, current_user;
         END;
     END LOOP;
 

@@ -41,15 +41,6 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- 中文：当日发布文章数
     -- unit: articles, additive
     articles_published,
-    -- Articles within their {{ dataset.window }} days that must have a row of the day: not one that
-    -- is listed no more, nor one whose publication day is final without it
-    -- 中文：当日应有数据的文章数
-    -- unit: articles, level
-    articles_expected,
-    -- Those expected articles that have a row of the day
-    -- 中文：当日已有数据的文章数
-    -- unit: articles, level
-    articles_reported,
     {% for it in dataset.common %}
     {{ common_increment(it, dataset, gained_on_the_day) }}
     {{ it.name }}_increment,
@@ -235,8 +226,6 @@ summed AS (
         account.name AS account_name,
         signed.calendar_date,
         max(signed.kind) = 2 AS has_rows,
-        count(*) FILTER (WHERE signed.kind = 2 AND signed.stat_date >= signed.publication_date)
-            AS articles_reported,
         {% for metric in dataset.wholes %}
         CASE
             WHEN count(signed.{{ metric.name }}) FILTER (WHERE signed.kind = 2) > 0
@@ -260,7 +249,6 @@ lacking AS (
         {% for metric in dataset.wholes %}
         {{ added_up("gap", metric) | indent(8) }} AS {{ metric.name }},
         {% endfor %}
-        count(*) FILTER (WHERE gap.is_lacking) AS articles,
         bool_or(gap.is_lacking OR gap.is_spanned) AS spoils
     FROM gap
     GROUP BY gap.appid, gap.account_name, gap.calendar_date
@@ -275,8 +263,6 @@ SELECT
         FROM weixin.dim_article AS article
         WHERE article.appid = day.appid AND article.publication_date = day.calendar_date
     ) AS articles_published,
-    day.articles_reported + coalesce(lacking.articles, 0) AS articles_expected,
-    day.articles_reported,
     {% for it in dataset.common %}
     {{ gained(it.metric) if it.metric else "NULL::numeric" }} AS {{ it.name }}_increment,
     {% endfor %}

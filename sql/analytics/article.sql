@@ -8,9 +8,9 @@
 -- joins: appid to account; appid, msgid to article_listed; publication_date to calendar
 {%
     from "analytics/macros.jinja" import
-    common_total, growth_days, is_final, is_listed, known_before, level, original_title, total
+    common_total, is_final, is_listed, known_before, level, original_title, total
 %}
-{% set days = growth_days | reject("gt", dataset.window) | list %}
+{% set days = [1, 3, 7, 30] | reject("gt", dataset.window) | list %}
 {% import "analytics/columns.jinja" as the %}
 {#- The latest value: WeChat leaves figures out, so the newest row may lack it. -#}
 {% macro known(metric) -%}

@@ -15,19 +15,13 @@ CREATE VIEW analytics.article_listed (
     {{ the.title }},
     {{ the.original_title }},
     {{ the.publication_date }},
-    {{ the.url }},
-    -- 0: followers were notified, 1: they were not; NULL when WeChat has not said
-    -- 中文：发布类型（0 群发通知，1 未通知）
-    publish_type,
     {% for dataset in datasets %}
     -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a
     -- deleted article is no longer listed. NULL if that endpoint never listed it
     -- 中文：是否仍在最新数据中（{{ dataset.name }}）
     is_listed{{ dataset.suffix }},
     {% endfor %}
-    -- Fetch time of the earliest answer that listed it, of either endpoint
-    -- 中文：首次出现时间
-    first_seen_at
+    {{ the.url }}
 ) AS
 SELECT
     account.appid,
@@ -38,12 +32,10 @@ SELECT
     article.title,
     {{ original_title("article") }} AS original_title,
     article.publication_date,
-    coalesce(article.url, article.content_url) AS url,
-    article.publish_type,
     {% for dataset in datasets %}
     {{ is_listed("article", dataset) }} AS is_listed{{ dataset.suffix }},
     {% endfor %}
-    article.first_seen_at
+    coalesce(article.url, article.content_url) AS url
 FROM weixin.dim_article AS article
 INNER JOIN weixin.dim_account AS account
     ON article.appid = account.appid

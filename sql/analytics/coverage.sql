@@ -53,10 +53,6 @@ CREATE VIEW analytics.coverage (
     -- 中文：缺少数据的文章数
     -- unit: articles, level
     articles_lacking,
-    -- Parts of its answers that did not fit and that no newer answer gave, see weixin.rejected_row
-    -- 中文：未能入库的部分数
-    -- unit: parts, level
-    rejected_parts,
     -- Last stat_date that every article of the newest answer reaches
     -- 中文：全部文章都有数据的最后统计日
     through_date,
@@ -168,21 +164,6 @@ SELECT
             )
         {% endfor %}
     END AS articles_lacking,
-    (
-        SELECT count(*)
-        FROM (
-            SELECT DISTINCT
-                part.msgid,
-                part.stat_date,
-                part.reason
-            FROM weixin.rejected_row AS part
-            WHERE
-                part.resolved_at IS NULL
-                AND part.dataset = begun.dataset
-                AND part.appid = begun.appid
-                AND part.day = listed.day
-        ) AS parts
-    ) AS rejected_parts,
     pair.through_date,
     pair.fetched_at,
     pair.ready_at

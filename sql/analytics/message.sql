@@ -28,14 +28,10 @@ CREATE VIEW analytics.message (
     -- unit: people, additive
     target_user,
     -- People who opened its first article from the account's chat, from publication to the last day
-    -- that has it; NULL when getarticletotal did not say
+    -- that has it; NULL when getarticletotal did not say. The open rate is its share of target_user
     -- 中文：首篇打开人数（自发布起累计）
     -- unit: people, cumulative
     opened_user,
-    -- opened_user / target_user. Over several messages divide sums by sums
-    -- 中文：公众号会话打开率
-    -- unit: share, level
-    session_open_rate,
     {% for dataset in datasets %}
     -- Of how many of its articles readers{{ dataset.suffix }} is the sum: those that
     -- {{ dataset.endpoint }} gave readers of. Compare it with article_count
@@ -68,7 +64,6 @@ SELECT
     message.article_count,
     of_7d.target_user,
     of_7d.opened_user,
-    of_7d.opened_user::numeric / nullif(of_7d.target_user, 0) AS session_open_rate,
     {% for dataset in datasets %}
     coalesce(of{{ dataset.suffix }}.article_count, 0) AS article_count{{ dataset.suffix }},
     of{{ dataset.suffix }}.readers AS readers{{ dataset.suffix }},
