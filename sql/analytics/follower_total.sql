@@ -40,8 +40,7 @@ CREATE VIEW analytics.follower_total (
     -- 中文：净增关注人数
     -- unit: people, additive
     net,
-    -- Whether all that is collected of the account's followers is known: of an account of which
-    -- follower_total or follower_change was never asked for, the other
+    -- Whether both are known: the followers there are, and who came and went
     -- 中文：数据是否完整
     is_complete
 ) AS
@@ -70,11 +69,8 @@ SELECT
     change.won,
     change.lost,
     change.won - change.lost AS net,
-    (
-        (asked.is_total_known AND stock.cumulate_user IS NOT NULL)
-        OR NOT collected.has_total
-    )
-    AND (change.won IS NOT NULL OR NOT collected.has_change) AS is_complete
+    asked.is_total_known AND stock.cumulate_user IS NOT NULL AND change.won IS NOT NULL
+        AS is_complete
 FROM weixin.dim_account AS account
 INNER JOIN asked
     ON account.appid = asked.appid
@@ -88,12 +84,3 @@ CROSS JOIN
         FROM weixin.fact_follower_change AS its
         WHERE its.appid = asked.appid AND its.stat_date = asked.day
     ) AS change
-CROSS JOIN
-    LATERAL (
-        SELECT
-            bool_or(pair.dataset = 'follower_total') AS has_total,
-            bool_or(pair.dataset = 'follower_change') AS has_change
-        FROM weixin.coverage AS pair
-        WHERE
-            pair.appid = account.appid AND pair.dataset IN ('follower_total', 'follower_change')
-    ) AS collected

@@ -228,7 +228,7 @@ def test_gains_show_every_day_and_which_are_not_complete(
         warehouse,
         choice,
         """
-        SELECT calendar_date, is_complete, {readers}_increment
+        SELECT calendar_date, is_complete, readers_increment
         FROM analytics.account_day{suffix}
         WHERE appid = :appid AND calendar_date >= :since AND calendar_date < :until
         """,

@@ -44,15 +44,15 @@ def assert_refused(engine: Engine, *refused: tuple[str, str]) -> None:
     ] == []
 
 
-def relations(engine: Engine, schema: str) -> list[str]:
-    """Tables and views of the schema."""
-    found = rows(
-        engine,
-        "SELECT relname FROM pg_class WHERE relnamespace = CAST(:schema AS regnamespace) "
-        "AND relkind IN ('r', 'v', 'm', 'p') ORDER BY 1",
-        schema=schema,
-    )
-    return [name for (name,) in found]
+RELATIONS = """
+    SELECT relnamespace::regnamespace::text || '.' || relname FROM pg_class
+    WHERE relnamespace::regnamespace::text IN ('weixin', 'analytics')
+        AND relkind IN ('r', 'v', 'm', 'p')
+    UNION ALL
+    SELECT 'analytics.' || proname || '(now())' FROM pg_proc
+    WHERE pronamespace = 'analytics'::regnamespace
+"""
+"""Tables, views and functions, as one asks them."""
 
 
 class TestLoader:
@@ -66,10 +66,8 @@ class TestLoader:
             assert_refused(
                 loader,
                 ("CREATE TABLE weixin.own (id int)", "schema weixin"),
-                ("CREATE SCHEMA own", "database weixin"),
                 ("ALTER TABLE weixin.coverage ADD own int", "table coverage"),
                 ("DROP TABLE weixin.fact_article_total", "table fact_article_total"),
-                ("CREATE INDEX ON weixin.coverage (appid)", "table coverage"),
                 ("CREATE ROLE own", "create role"),
                 ("DELETE FROM weixin.fact_article_total", "table fact_article_total"),
                 ("DELETE FROM weixin.raw_response", "table raw_response"),
@@ -84,13 +82,10 @@ class TestLoader:
                     "table schema_migrations",
                 ),
                 ("UPDATE weixin.schema_migrations SET sha256 = ''", "table schema_migrations"),
-                ("DELETE FROM weixin.schema_migrations", "table schema_migrations"),
                 ("SELECT * FROM analytics.article_7d", "schema analytics"),
-                ("SELECT * FROM analytics.article_total_as_of(now())", "schema analytics"),
                 ("CREATE VIEW analytics.own AS SELECT 1", "schema analytics"),
                 ("SELECT * FROM elsewhere.secret", "schema elsewhere"),
                 ("CREATE TABLE public.own (id int)", "schema public"),
-                ("SELECT * FROM public.others", "table others"),
                 ("INSERT INTO public.others VALUES (1)", "table others"),
                 ("SELECT passwd FROM pg_shadow", "view pg_shadow"),
             )
@@ -126,42 +121,22 @@ class TestReader:
         *HISTORIES,
     )
 
-    def test_reads_views_facts_and_dimensions(self, warehouse: Engine, reader: Engine):
-        """Every view, and the tables of the page in Airflow; no answer, nor what was rejected."""
-        views = relations(warehouse, "analytics")
-        tables = relations(warehouse, "weixin")
-
-        said = {
-            f"{schema}.{name}": refusal(reader, f"SELECT * FROM {schema}.{name}")  # noqa: S608 # the catalogue's names
-            for schema, names in (("analytics", views), ("weixin", tables))
-            for name in names
-        }
-
-        assert len(views) >= 11
-        assert {name for name, words in said.items() if not words} == {
-            *(f"analytics.{view}" for view in views),
-            *(f"weixin.{table}" for table in (*self.READABLE, "schema_migrations")),
-        }
-        assert said["weixin.raw_response"] == "permission denied for table raw_response"
-        assert said["weixin.rejected_row"] == "permission denied for table rejected_row"
-        assert refusal(reader, "SELECT appid, fetched_at FROM weixin.raw_response") == ""
-        assert refusal(reader, "SELECT appid, reason FROM weixin.rejected_row") == ""
-
-    def test_calls_the_functions(self, warehouse: Engine, reader: Engine):
-        """Each that stands in schema analytics, also where PUBLIC may call none."""
-        functions = rows(
-            warehouse,
-            "SELECT proname FROM pg_proc WHERE pronamespace = 'analytics'::regnamespace ORDER BY 1",
-        )
+    def test_reads(self, warehouse: Engine, reader: Engine):
+        """Each view, each function where PUBLIC may call none; no answer, nor rejected parts."""
+        relations = [name for (name,) in rows(warehouse, RELATIONS)]
         run(warehouse, "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics FROM PUBLIC")
         try:
-            said = [refusal(reader, f"SELECT * FROM analytics.{it}(now())") for (it,) in functions]  # noqa: S608 # the catalogue's names
+            said = {name: refusal(reader, f"SELECT * FROM {name}") for name in relations}  # noqa: S608 # the catalogue's names
         finally:
             run(warehouse, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
 
-        of = ("article_day_7d", "article_day_30d")
-        assert [name for (name,) in functions] == sorted(f"{it}_as_of" for it in (*of, *DATASETS))
-        assert set(said) == {""}
+        assert len([it for it in relations if it.endswith("(now())")]) == len(DATASETS) + 2
+        assert {name for name, words in said.items() if not words} == {
+            *(it for it in relations if it.startswith("analytics.")),
+            *(f"weixin.{table}" for table in (*self.READABLE, "schema_migrations")),
+        }
+        assert refusal(reader, "SELECT appid, fetched_at FROM weixin.raw_response") == ""
+        assert refusal(reader, "SELECT appid, reason FROM weixin.rejected_row") == ""
 
 
 ANALYST = "analyst_of_the_test"
@@ -233,15 +208,11 @@ class TestAttacker:
         forbidden = (
             *(it.format(f"weixin.{name}") for name in TestReader.READABLE for it in writes),
             "CREATE TABLE weixin.own (id int)",
-            "CREATE VIEW analytics.own AS SELECT 1",
             "DROP VIEW analytics.metric",
             "ALTER TABLE weixin.dim_article ADD own int",
             "LOCK TABLE weixin.coverage IN ROW SHARE MODE",
             "CREATE FUNCTION public.own() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-            "CREATE FUNCTION analytics.own() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-            "CREATE SEQUENCE public.own",
             "SELECT setval('weixin.raw_response_raw_response_id_seq', 1)",
-            "SELECT last_value FROM weixin.raw_response_raw_response_id_seq",
             "CREATE SCHEMA own",
             "SET ROLE weixin_loader",
             "SET temp_file_limit = -1",
@@ -277,13 +248,7 @@ class TestAttacker:
 
 def test_the_readers_own_login_is_limited(reader: Engine):
     """A statement, a transaction that waits, and temporary files, which no session may change."""
-    own = psycopg2.connect(
-        host=reader.url.host,
-        port=reader.url.port,
-        user=reader.url.username,
-        password=reader.url.password,
-        dbname=reader.url.database,
-    )
+    own = psycopg2.connect(reader.url.set(drivername="postgresql").render_as_string(False))
     with own, own.cursor() as cursor:
         cursor.execute(
             "SELECT current_setting('statement_timeout'), current_setting('temp_file_limit'), "
