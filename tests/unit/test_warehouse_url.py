@@ -4,9 +4,11 @@ import traceback
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from weixin_etl import warehouse
 from weixin_etl.problem import WarehouseError
+from weixin_etl.warehouse.connection import requiring_tls
 
 PASSWORD = "p@ss/w:rd%"
 QUOTED = "p%40ss%2Fw%3Ard%25"
@@ -53,6 +55,32 @@ def test_a_connection_is_a_url(
     url = warehouse.url(*described)
 
     assert url.render_as_string(hide_password=False) == rendered
+
+
+@pytest.mark.parametrize(
+    ("url", "sslmode"),
+    [
+        ("postgresql://etl@db.example.org/weixin", "require"),
+        ("postgresql://etl@localhost.example.org/weixin", "require"),
+        ("postgresql://etl@127.0.0.1:5433/weixin", None),
+        ("postgresql://etl@[::1]/weixin", None),
+        ("postgresql://etl@localhost/weixin", None),
+        ("postgresql://etl@/weixin?host=/run/pg&port=5433", None),
+        ("postgresql://etl@/weixin?host=db.example.org", "require"),
+        ("postgresql://etl@localhost/weixin?hostaddr=10.1.2.3", "require"),
+        ("postgresql://etl@/weixin?service=warehouse", "require"),
+        ("postgresql://etl@127.0.0.1/weixin?sslmode=verify-full", "verify-full"),
+        ("postgresql://etl@db.example.org/weixin?sslmode=disable", "disable"),
+    ],
+)
+def test_migrations_insist_on_tls(url: str, sslmode: str | None) -> None:
+    """Not on the same machine, else yes, and as the connection says; the rest stays as it is."""
+    told = requiring_tls(make_url(url))
+
+    assert told.query.get("sslmode") == sslmode
+    assert told.difference_update_query(["sslmode"]) == make_url(url).difference_update_query(
+        ["sslmode"]
+    )
 
 
 def test_the_password_is_not_in_the_error_of_an_unreachable_warehouse() -> None:

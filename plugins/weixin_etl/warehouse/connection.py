@@ -12,9 +12,8 @@ from weixin_etl.text import one_line
 
 log = logging.getLogger(__name__)
 
-_IDLE_CONNECTIONS = 2
-"""Connections that an idle task keeps open: sixteen tasks share a server's hundred."""
 _DRIVER = "postgresql+psycopg2"
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _SESSION = {
     "timezone": "UTC",
     # whatever somebody has set for the role or the database: statements have backslashes, a load
@@ -59,7 +58,7 @@ def url(
 def engine(
     warehouse_url: URL | str,
     session: Mapping[str, str] | None = None,
-    idle_connections: int = _IDLE_CONNECTIONS,
+    idle_connections: int = 2,  # sixteen tasks share a server's hundred
 ) -> Engine:
     """
     An engine whose errors show no values: a statement's values may be a whole answer.
@@ -87,6 +86,16 @@ def engine(
         max_overflow=-1,
         connect_args=ours,
     )
+
+
+def requiring_tls(warehouse_url: URL | str) -> URL:
+    """With TLS for a server elsewhere, unless the URL says how."""
+    url = make_url(warehouse_url)
+    named = [url.host, *map(url.query.get, ("host", "hostaddr", "service"))]
+    hosts = [str(it) for it in named if it]
+    if "sslmode" in url.query or all(it[0] == "/" or it in _THIS_MACHINE for it in hosts):
+        return url
+    return url.update_query_dict({"sslmode": "require"})
 
 
 def analyse_grown(warehouse: Engine) -> None:

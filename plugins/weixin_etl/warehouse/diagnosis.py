@@ -38,7 +38,6 @@ def diagnose(error: Exception, warehouse: Engine) -> WarehouseError | None:
     is_full = any(words in said for words in _SAYS_NO_CONNECTION_LEFT)
     if not (row := _row(cause.pgcode or ("53300" if is_full else "08"))):
         return None
-    # without the address and libpq's question
     reason = _TO_SERVER.sub("", said).split(" Is the server running")[0]
     return WarehouseError(row.kind, f"{reason}, at {_place(warehouse.url)}", code=row.codes[0])
 

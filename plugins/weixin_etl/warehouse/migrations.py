@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg2
-import sqlalchemy
 from psycopg2 import errors
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -14,19 +13,17 @@ from sqlalchemy.exc import DBAPIError
 from weixin_etl.datasets import DATASETS
 from weixin_etl.problem import ProblemKind, WarehouseError
 from weixin_etl.text import few_names, one_line
-from weixin_etl.warehouse.connection import engine
+from weixin_etl.warehouse.connection import engine, requiring_tls
 from weixin_etl.warehouse.diagnosis import CONN_ID, diagnose, diagnosed
 from weixin_etl.warehouse.locks import lock_migrations
 from weixin_etl.warehouse.statements import execute, source, sql_directory, statement
 from weixin_etl.warehouse.views import all_views, update_views
 
-ROLES = ("weixin_loader", "weixin_reader")
-"""What roles.sql creates and grants to, where it may."""
-
+ROLES = ("weixin_loader", "weixin_reader")  # roles.sql creates and grants to them, where it may
 _DECLARED = "declared"
 """The row of schema_migrations that is of no migration, but of all that is declared."""
 _LIST = {"schema_migrations.version", "schema_migrations.sha256", "schema_migrations.applied_at"}
-_APPLIED = sqlalchemy.text("SELECT version, sha256 FROM weixin.schema_migrations")
+_APPLIED = "SELECT version, sha256 FROM weixin.schema_migrations"
 _GRANTED = "SELECT rolname FROM pg_roles WHERE has_schema_privilege(oid, 'weixin', 'USAGE')"
 _MADE_MEANWHILE = (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject)
 """IF NOT EXISTS does not see what is not committed: it waits for that, and then fails."""
@@ -44,7 +41,7 @@ def migrate(warehouse_url: URL | str) -> str:
     What was done, and what others must do; nothing when there was nothing to do.
     """
     # an index on a large fact may take longer than any statement of a run
-    warehouse = engine(warehouse_url, {"statement_timeout": "0"})
+    warehouse = engine(requiring_tls(warehouse_url), {"statement_timeout": "0"})
     try:
         with _told(warehouse):
             # whoever may change nothing is not refused when there is nothing to change
@@ -158,7 +155,7 @@ def require_migrated(warehouse: Engine) -> None:
 def _look(connection: Connection) -> tuple[dict[str, str], set[str]]:
     """Checksums of what was applied, and `table.column` of all there is; raises if not ours."""
     columns = set(connection.scalars(statement("schema_migrations/columns.sql")))
-    rows = connection.execute(_APPLIED).all() if columns >= _LIST else []
+    rows = connection.exec_driver_sql(_APPLIED).all() if columns >= _LIST else []
     applied = {row.version: row.sha256 for row in rows}
     if others := _others(applied, columns):
         name = connection.engine.url.database

@@ -49,7 +49,6 @@ class View:
 
     @property
     def sql(self) -> str:
-        """What Postgres gets."""
         create = self.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1).rstrip()
         return "".join(f"{it};\n" for it in (create, *self._comments()))
 
