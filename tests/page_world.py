@@ -125,14 +125,6 @@ def _statements(dataset: Dataset) -> list[str]:
         WHERE slot <> 15 OR day < %(today)s::date - 20
         """,
         f"""
-        INSERT INTO weixin.raw_response (
-            dataset, appid, day, body, body_sha256, fetched_at, last_seen_at
-        )
-        SELECT
-            %(dataset)s, appid, day, '', sha256((appid || day)::bytea), {_MORNING}, {_MORNING}
-        FROM ({_PAIR}) AS pair
-        """,
-        f"""
         INSERT INTO weixin.dim_article (
             appid, msgid, message_id, position, publication_date, title, first_seen_at,
             unlisted_since
@@ -217,28 +209,7 @@ _CLOSED_INCIDENT = """
         (%(today)s::date - 2 + time '00:31') AT TIME ZONE 'UTC',
         (%(today)s::date - 2 + time '01:31') AT TIME ZONE 'UTC', now(),
         (%(today)s::date - 2 + time '02:07') AT TIME ZONE 'UTC', now()
-    );
-    INSERT INTO weixin.fact_history (
-        dataset, appid, item, stat_date, changed_at, replaced_at, cause, row
     )
-    SELECT
-        'article_total', fact.appid, fact.msgid, fact.stat_date, fact.changed_at, now(), 'wechat',
-        to_jsonb(fact)
-        || jsonb_build_object('share_user', fact.share_user + 3, 'share_count', NULL)
-    FROM weixin.fact_article_total AS fact
-    WHERE
-        appid = 'wx0003' AND publication_date = %(today)s::date - 4
-        AND stat_date = publication_date + 2;
-    UPDATE weixin.fact_article_total AS fact
-    SET changed_at = history.replaced_at
-    FROM weixin.fact_history AS history
-    WHERE
-        fact.appid = history.appid AND fact.msgid = history.item
-        AND fact.stat_date = history.stat_date;
-    INSERT INTO weixin.api_call (appid, endpoint, beijing_date, calls)
-    SELECT appid, '/datacube/getarticletotal', %(today)s::date, 7
-    FROM weixin.dim_account
-    WHERE appid LIKE 'wx00%%'
 """
 _TROUBLE = f"""
     UPDATE weixin.coverage AS coverage

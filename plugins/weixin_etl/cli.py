@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     if options.command is dag:  # it needs no Airflow
         return run_command(options)
-    return run_command(options, before=read_airflows_database)
+    from weixin_etl.orchestration.commands.outside import read_from_airflows_database
+
+    return run_command(options, before=read_from_airflows_database)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,14 +73,6 @@ def _add_kept(commands: Any) -> None:
     add("--apply", action="store_true", help="write the difference")
     add_command(commands, import_).add_argument("file", nargs="+", type=Path)
     add_command(commands, dag)
-
-
-def read_airflows_database() -> None:
-    """Let the command find the connections and Variables that were made in Airflow's UI."""
-    from weixin_etl.orchestration.commands.outside import read_from_airflows_database
-
-    if why := read_from_airflows_database():
-        sys.stderr.write(f"weixin-etl: {why}\n")
 
 
 def migrate(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ import csv
 import logging
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum, auto
@@ -64,9 +64,7 @@ class ProblemKind(StrEnum):
     RUN_ENDED = auto()
     SCHEDULER_DOWN = auto()
     NO_RUNS = auto()
-    UNTOLD = auto()
     DAYS_LOST = auto()
-    UNKNOWN_METRIC = auto()
     REJECTED = auto()
     SILENT = auto()
     NOT_COLLECTED = auto()
@@ -82,7 +80,8 @@ class Row(NamedTuple):
     A row of `problems.csv`.
 
     Places in a title: `{who}` an account, task or subject, `{subject}`; in a cure `{connection}`
-    the Airflow connection to change, `{role}` of its user, `{address}` the IP that WeChat names.
+    the Airflow connection to change, `{role}` of its user, `{address}` the IP that WeChat names,
+    `{first}` and `{last}` of its days.
     """
 
     kind: ProblemKind
@@ -119,13 +118,20 @@ def row_of(kind: ProblemKind, code: object = "") -> Row:
     return _OF_CODE.get((kind, str(code)), _FIRST[kind])
 
 
-def filled(text: str, conn_id: str, cause: str) -> str:
+def filled(
+    text: str, conn_id: str, cause: str, subject: str | None = None, days: Sequence[date] = ()
+) -> str:
     """A cure with its places filled in; what is not known is left out."""
     address = _ADDRESS.search(cause)
-    role = "weixin_reader" if conn_id == "weixin_reader" else "weixin_loader"
-    return " ".join(
-        text.format(connection=conn_id, role=role, address=address[0] if address else "").split()
-    )
+    places = {
+        "connection": conn_id,
+        "role": "weixin_reader" if conn_id == "weixin_reader" else "weixin_loader",
+        "address": address[0] if address else "",
+        "subject": subject,
+        "first": days[0] if days else "",
+        "last": days[-1] if days else "",
+    }
+    return " ".join(text.format(**places).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +175,9 @@ class Problem:
         row = row_of(kind, code or more.get("errcode"))
         cause = ": ".join(filter(None, [row.cause if cause is None else cause, detail]))
         conn_id = more.get("to_change") or more.get("conn_id", "")
-        cure = filled(row.cure, conn_id, cause) if cure is None else cure
+        if cure is None:
+            about = more.get("subject"), more.get("days", ())
+            cure = filled(row.cure, conn_id, cause, *about)
         return cls(kind, cause, cure, **more)
 
     def __post_init__(self) -> None:

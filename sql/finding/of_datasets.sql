@@ -11,7 +11,8 @@ SELECT
     finding.cure,
     unspoken.days,
     finding.error_code AS errcode,
-    finding.found_at
+    finding.found_at,
+    finding.run_id
 FROM weixin.finding
 CROSS JOIN
     LATERAL (

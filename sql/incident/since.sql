@@ -1,9 +1,8 @@
 -- What is wrong, and what was wrong until lately: one row per open incident, and per one that was
 -- closed since a time. Open ones first, the newest on top.
-{% from "incident/macros.jinja" import columns, untold_since %}
+{% from "incident/macros.jinja" import columns %}
 SELECT
-    {{ columns() }},
-    {{ untold_since() }} AS untold_since
+    {{ columns() }}
 FROM weixin.incident
 WHERE
     dataset = any(:datasets)

@@ -1,10 +1,16 @@
--- What nobody was told yet: one row per incident that began, has news, or is over. They are locked
--- until they are told; what another process is telling now is left to it.
-{% from "incident/macros.jinja" import columns, untold_since %}
+-- What nobody was told yet: one row per incident that began, has news, or is over. What ended
+-- before people knew of it is told only if it is momentary. They are locked until they are told;
+-- what another process is telling now is left to it.
+{% from "incident/macros.jinja" import columns %}
 SELECT
     {{ columns() }}
 FROM weixin.incident
 WHERE
-    {{ untold_since() }} IS NOT NULL
+    CASE
+        WHEN told_at IS NOT NULL AND closed_at IS NOT NULL THEN closing_told_at IS NULL
+        ELSE coalesce(told_at < news_at, TRUE)
+            AND news_at IS NOT NULL
+            AND coalesce(closed_at = opened_at, TRUE)
+    END
 ORDER BY incident_id
 FOR UPDATE SKIP LOCKED

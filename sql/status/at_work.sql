@@ -2,6 +2,7 @@
 -- plan has and the days that it has yet to bring in. What another run brought in meanwhile is in.
 {% from "weixin/macros.jinja" import is_in %}
 SELECT
+    report.dataset,
     report.run_id,
     report.appid,
     count(*) AS pair_count,
@@ -18,4 +19,4 @@ LEFT JOIN weixin.coverage
         AND report.appid = coverage.appid
         AND report.day = coverage.day
 WHERE report.run_id = any(:run_ids) AND report.dataset = :dataset
-GROUP BY report.run_id, report.appid
+GROUP BY report.dataset, report.run_id, report.appid

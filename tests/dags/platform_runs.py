@@ -61,4 +61,4 @@ def shown(warehouse: Engine, hours_later: int = 0) -> status.Status:
 
 def trouble(warehouse: Engine, hours_later: int = 0) -> list[Trouble]:
     """What is more than a warning."""
-    return [it for it in shown(warehouse, hours_later).open if not it.is_warning]
+    return [it for it in shown(warehouse, hours_later).open if it.is_broken]

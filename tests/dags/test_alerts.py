@@ -28,7 +28,7 @@ def at(daily: DailyDag, time_of_day: str) -> None:
 
 @pytest.fixture
 def told(daily: DailyDag, receiver: Receiver, sandbox: Sandbox, warehouse: Engine) -> Receiver:
-    """Who is told, and already knows the sandbox's unknown metrics."""
+    """Who is told, after a green run."""
     daily.set("AIRFLOW__API__BASE_URL", "http://airflow.example")
     at(daily, "09:00")
     daily.run()
@@ -72,7 +72,7 @@ def test_a_refused_account_is_told_once_and_so_is_its_recovery(
     assert link == begun["link"]
     assert begun["link"].startswith("http://airflow.example/weixin/#problem-")
     assert over["message"].splitlines()[0] == (
-        "article_total: over: 沙箱公众号 refused: WeChat answers again · "
+        "article_total: over: 沙箱公众号 refused · "
         "lasted 1 h 15 min, from 2026-11-24 10:30 to 2026-11-24 11:45 Beijing time"
     )
     assert (begun["type"], over["type"]) == ("failure", "success")
@@ -192,7 +192,6 @@ def test_an_account_that_leaves_the_list_is_told_once(
     """Left out of the Variable, or its connection has another AppID: that is no open incident."""
     first, _, third = accounts(3)
     daily.on(1)
-    receiver.messages.clear()  # of unknown metrics
     daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.both)
     daily.collect(["a0"])
     daily.connect(third, sandbox_url, "a0")
@@ -210,7 +209,7 @@ def test_an_account_that_leaves_the_list_is_told_once(
     assert message["title"] == "weixin-etl: 号1: no longer collected, and 1 more"
     assert [line.split(" · ")[0] for line in message["message"].splitlines()[:2]] == [
         f"article_total: {name}: give it a connection of its own in weixin_accounts if you want "
-        "its figures (no longer collected: no entry of weixin_accounts leads to its AppID)"
+        "its figures (no entry of weixin_accounts leads to its AppID any more)"
         for name in ("号1", "号2")
     ]
     assert message["type"] == "warning"

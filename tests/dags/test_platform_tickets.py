@@ -41,7 +41,7 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
         (line,) = outcome.told("refresh_access_token")
         assert line.startswith(f"weixin_platform: {sentence}")
         assert outcome.told("check") == [line]
-        assert outcome.errors == [("check", "weixin_platform is not in: see the lines above")]
+        assert outcome.errors == [("check", "1 account is not in: see the lines above")]
         assert component_calls(sandbox) == ({"api_component_token": 1} if how == "old" else {})
         assert rows(warehouse, ACTIVE) == conn_ids(accounts)
     (of_first,) = shown[0]

@@ -1,6 +1,6 @@
 """`weixin-etl status`: exit code and a line per problem, for whoever watches from outside."""
 
-import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,8 @@ from dag_runs import DailyDag, set_paused
 from sqlalchemy import Engine
 
 from weixin_etl.cli import main
+from weixin_etl.health.at_work import Airflow, Asleep, DagState
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_local.environment import postgres_connection
 from weixin_sandbox import Sandbox, Scenario
 
@@ -70,31 +72,25 @@ def test_exit_code_0_and_1(daily: DailyDag, sandbox: Sandbox, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("scheduler")
-def test_what_keeps_airflow_from_working_and_telling_is_told(
-    daily: DailyDag, warehouse: Engine, capsys: pytest.CaptureFixture[str]
+def test_a_pause_and_what_is_tried_again_are_told_in_the_language_that_is_set(
+    daily: DailyDag, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """By the one who watches from outside: no task runs, or its message reaches nobody."""
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO weixin.incident (dataset, identity, severity, kind, account, conn_id, "
-            "cause, cure, days, opened_at, news_at) VALUES ('article_total', 'x', 'warning', "
-            "'unknown_metric', '', '', 'new', '', '{}', '2026-11-24 00:31+00', "
-            "'2026-11-24 00:31+00')"
-        )
-    without_receiver = main(["status"])
-    daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", '{"conn_type": "apprise"}')
-    daily.set("WEIXIN_NOW", "2026-11-24T10:40:00+08:00")
-    set_paused(is_paused=True)
-    capsys.readouterr()
-    code = main(["status"])
-    set_paused(is_paused=False)  # others look at the same Airflow
+    """A pause is a decision: exit code 0; what is tried again is 3, with the tries."""
+    from weixin_etl.orchestration.web import airflow_state
 
-    assert (without_receiver, code) == (0, 1)
-    said = capsys.readouterr().out
-    assert "note: article_total · unpause it" in said
-    assert re.search(
-        "^correct the connection weixin_alerts.* since 2026-11-24 08:31 Beijing time$", said, re.M
-    )
+    set_paused(is_paused=True)
+    paused = main(["status"]), capsys.readouterr().out
+    set_paused(is_paused=False)  # others look at the same Airflow
+    fault = Problem.of_kind(ProblemKind.PROGRAM, "KeyError", subject="plan")
+    tried = Asleep("article_total", "r", datetime(2026, 11, 24, 3, tzinfo=UTC), 2, 4, fault)
+    airflow = Airflow({"article_total": DagState()}, asleep=(tried,))
+    monkeypatch.setattr(airflow_state, "read", lambda: airflow)
+    daily.set("AIRFLOW__WEIXIN__LANGUAGE", "zh-CN")
+    retried = main(["status", "--dataset", "article_total"]), capsys.readouterr().out
+
+    assert (paused[0], retried[0]) == (0, 3)
+    assert "note: article_total · unpause weixin_article_total if" in paused[1]
+    assert "正在重试：article_total · 无需处理：4 次尝试中第 2 次失败；下一次在 11:00" in retried[1]
 
 
 @pytest.mark.usefixtures("scheduler")

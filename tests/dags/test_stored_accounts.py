@@ -82,7 +82,7 @@ def test_a_database_that_does_not_answer_is_said(
     assert done.returncode == 1
     assert done.stderr.startswith(
         "weixin-etl: Airflow's database does not answer, so connections and Variables that are not "
-        "in the environment are not found ("
+        "in the environment are not found"
     )
     assert "create the connection weixin_warehouse" in done.stderr
 

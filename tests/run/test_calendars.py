@@ -101,9 +101,9 @@ def states_of_status(engine: Pipeline, now: datetime) -> States:
     with engine.warehouse.connect() as connection:
         read = status.read(connection, None, now=now)
     return {
-        (it.facts.dataset.name, it.facts.appid, day): told(it.facts.days, day, now)
+        (it.dataset.name, it.appid, day): told(it.days, day, now)
         for it in read.accounts
-        for day in chain.from_iterable(it.days.values())
+        for day in it.days.pairs
     }
 
 

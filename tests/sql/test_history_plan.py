@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from support import migrated_warehouse
 
-from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, Kind
-from weixin_etl.warehouse import source
+from weixin_etl.datasets import ARTICLE_DATASETS, Kind
 from weixin_local.postgres import Server
 
 ACCOUNTS, ARTICLES, ROWS = 50, 100, 7
@@ -164,20 +163,6 @@ def test_restatements_are_found_by_the_key(
     assert read_by.pop("fact_history") == {by.replace("msgid", "item"), "appid item"}
     assert read_by.keys() == {"dim_article"}
     assert read(plan) < at_most
-
-
-def test_the_page_reads_the_history_of_a_days_articles(long_history: Engine):
-    """Not that of all the account's."""
-    with long_history.begin() as connection:
-        day = "UPDATE weixin.dim_article SET publication_date = '2026-01-02' WHERE msgid = '17_1'"
-        connection.exec_driver_sql(day)
-        values = {"dataset": "article_total", "appid": "wx7", "day": "2026-01-02"}
-        statement = source("page/pair_restatements.sql", ARTICLE_TOTAL)
-        explain = text(f"EXPLAIN (ANALYZE, FORMAT json) {statement}")
-        plan = connection.execute(explain, values | {"most": 50}).scalar_one()
-        connection.rollback()
-
-    assert read(list(nodes(plan[0]["Plan"]))) < 500
 
 
 def test_no_row_before_is_remembered(long_history: Engine):

@@ -26,7 +26,6 @@ TURN_NO_RUN_RED = {
     ProblemKind.UNKNOWN,
     ProblemKind.NOTHING_COLLECTED,
     ProblemKind.FIRST_RUN,
-    ProblemKind.UNTOLD,
     ProblemKind.DAYS_LOST,
 }
 """Beside warnings and what befalls whole runs: the page and messages say what to do."""

@@ -8,7 +8,7 @@ import pytest
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import Run
-from weixin_etl.orchestration.tasks import run_context
+from weixin_etl.orchestration import form
 
 LATE_EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 """In Beijing the 24th has begun."""
@@ -47,7 +47,7 @@ YEARS_END = datetime(2026, 12, 31, tzinfo=UTC)
 )
 def test_the_runs_day(of_run: dict[str, Any], is_scheduled: bool) -> None:
     """That of its logical date in Beijing, whenever it really runs; without one, of its start."""
-    this = run_context.of(ARTICLE_TOTAL, context(**of_run))
+    this = form.run_of(ARTICLE_TOTAL, context(**of_run))
 
     assert this == Run("manual__1", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=is_scheduled)
 
@@ -65,7 +65,7 @@ def test_a_run_names_dates_if_the_form_does(
     entered: dict[str, str], begin: int | None, end: int | None, names_dates: bool
 ) -> None:
     """Without them it is about its morning's window: see `Run.dated`."""
-    run = run_context.of(ARTICLE_TOTAL, context(FORM | entered))
+    run = form.run_of(ARTICLE_TOTAL, context(FORM | entered))
 
     assert run.begin_date == (begin and date(2026, 11, begin))
     assert run.end_date == (end and date(2026, 11, end))
@@ -81,4 +81,4 @@ def test_the_last_try_is_airflows(try_number: int, max_tries: int, is_last: bool
     """A cleared task has as many retries as a new one."""
     context = {"ti": SimpleNamespace(try_number=try_number, max_tries=max_tries)}
 
-    assert run_context.is_last_try(context) is is_last
+    assert form.is_last_try(context) is is_last

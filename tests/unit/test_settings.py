@@ -60,10 +60,10 @@ def test_without_a_delay_a_failed_task_is_not_tried_again(monkeypatch: pytest.Mo
 
 def test_messages_are_in_one_of_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one is refused when the DAGs are created already."""
-    assert settings.language() == "en"
+    assert settings.words().language == "en"
 
     monkeypatch.setenv("AIRFLOW__WEIXIN__LANGUAGE", "zh-CN")
-    assert settings.language() == "zh-CN"
+    assert settings.words().language == "zh-CN"
 
     monkeypatch.setenv("AIRFLOW__WEIXIN__LANGUAGE", "fr")
     with pytest.raises(ValueError, match="language 'fr' is neither en nor zh-CN"):
@@ -83,17 +83,18 @@ def test_a_value_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -
     ("name", "written", "sentence"),
     [
         ("RUN_AT", "8.30", "[weixin] run_at '8.30' is no time of day, such as 08:30"),
-        (
-            "RUN_AT",
-            "12:00",
-            "[weixin] run_at 12:00 is not before 12:00, from when days are late",
-        ),
         ("DEADLINE_HOUR", "noon", "[weixin] deadline_hour 'noon' is no time of day, such as 12:30"),
         (
             "RUN_AT",
-            "12:30",
-            "[weixin] deadline_hour 12:30 is not after run_at 12:30; give the daily runs some "
-            "hours",
+            "12:00",
+            "[weixin] run_at 12:00 is not before deadline_hour 12:30 and 12:00, from when days are "
+            "late",
+        ),
+        (
+            "DEADLINE_HOUR",
+            "08:30",
+            "[weixin] run_at 08:30 is not before deadline_hour 08:30 and 12:00, from when days are "
+            "late",
         ),
     ],
 )

@@ -1,7 +1,6 @@
 """What Airflow knows, handed in, and how far the runs have come that ask WeChat at this moment."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -15,16 +14,10 @@ from weixin_etl.warehouse import statement
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """The run of a DAG that ended last."""
+    """A failed run of which no `check` has said what is missing: it was killed, or a person's."""
 
     run_id: str
-    began_at: datetime
     ended_at: datetime
-    is_red: bool
-    is_by_hand: bool
-    """Whether a person, and not the schedule, wanted it."""
-    is_judged: bool
-    """Whether its `check` said what came of it, and people were told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +27,8 @@ class DagState:
     is_paused: bool = False
     next_run_at: datetime | None = None
     """When the next scheduled run is created; in the past: it should have been."""
-    last: EndedRun | None = None
+    ended: EndedRun | None = None
+    """The run that ended last, if it is such a one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +43,6 @@ class Asleep:
     """0 when it waits."""
     tries: int = 0
     """How often it may be tried."""
-    since: datetime | None = None
-    """When the first try failed."""
     problem: Problem | None = None
     """Why the last one did."""
 
@@ -62,8 +54,6 @@ class Airflow:
     dags: Mapping[str, DagState]
     """The DAGs by dataset, as far as Airflow has read their files."""
     is_scheduler_alive: bool = True
-    alerts: str = ""
-    """The connection by which people are told; empty when there is none."""
     runs: Mapping[str, Collection[str]] = field(default_factory=dict)
     """The runs that are queued or running, by dataset."""
     asleep: Sequence[Asleep] = ()
@@ -73,9 +63,9 @@ class Airflow:
         """The runs that ask WeChat: none while no scheduler starts their tasks."""
         return sorted(self.runs.get(dataset.name, ())) if self.is_scheduler_alive else []
 
-    def again_at(self, dataset: Dataset, run_id: str) -> datetime | None:
+    def again_at(self, dataset: str, run_id: str) -> datetime | None:
         """When a run asks again for what WeChat has not computed yet, if it waits for that."""
-        ours = [it for it in self.asleep if (it.dataset, it.run_id) == (dataset.name, run_id)]
+        ours = [it for it in self.asleep if (it.dataset, it.run_id) == (dataset, run_id)]
         waits = (it.next_at for it in ours if it.next_at and not it.failed_tries)
         return min(waits, default=None)
 
@@ -84,17 +74,12 @@ class Airflow:
         dag = self.dags.get(dataset)
         return dag.is_paused if dag else bool(self.dags)
 
-    def failed_by_hand_at(self, dataset: str) -> datetime | None:
-        """When the last run began, if a person wanted it and it failed."""
-        dag = self.dags.get(dataset)
-        last = dag.last if dag else None
-        return last.began_at if last and last.is_red and last.is_by_hand else None
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run at work has come with an account."""
 
+    dataset: str
     run_id: str
     appid: str
     pair_count: int
@@ -124,15 +109,10 @@ def progress(connection: Connection, dataset: Dataset, run_ids: Collection[str])
     return [convert(dict(row), Progress) for row in rows.mappings()]
 
 
-def runs_at_work(
-    airflow: Airflow | None, dataset: Dataset, at_work: Iterable[Progress]
-) -> Iterator[RunAtWork]:
-    """The dataset's runs, each with all its accounts."""
-    of_runs: dict[str, list[Progress]] = defaultdict(list)
-    for account in at_work:
-        of_runs[account.run_id].append(account)
-    for run_id, accounts in of_runs.items():
-        count = sum(account.pair_count for account in accounts)
-        left = sum(len(account.days_left) for account in accounts)
-        again_at = airflow.again_at(dataset, run_id) if airflow else None
-        yield RunAtWork(dataset.name, run_id, count, count - left, again_at)
+def runs_at_work(airflow: Airflow, at_work: Sequence[Progress]) -> Iterator[RunAtWork]:
+    """The runs, each with all its accounts."""
+    for run in dict.fromkeys((it.dataset, it.run_id) for it in at_work):
+        ours = [it for it in at_work if (it.dataset, it.run_id) == run]
+        count = sum(it.pair_count for it in ours)
+        left = sum(len(it.days_left) for it in ours)
+        yield RunAtWork(*run, count, count - left, airflow.again_at(*run))

@@ -1,117 +1,120 @@
 """
 Incidents: the memory of who was told what.
 
-A trouble that is there and not open opens one; one whose trouble is gone is over. What is retried
-opens none and ends none.
+A task writes down what it has found. A trouble that is there by then and not open opens an
+incident; one whose trouble is gone is over. What is retried opens none and ends none.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
-from weixin_etl.api.threads import convert
-from weixin_etl.datasets import Dataset
-from weixin_etl.health.troubles import Severity, Trouble
+from weixin_etl.health.at_work import Airflow, progress
+from weixin_etl.health.status import read_accounts, read_findings
+from weixin_etl.health.troubles import Incident, Severity, Trouble, judge
+from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.text import one_line
 from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.locks import lock_incidents
 from weixin_etl.warehouse.statements import as_json
 
 log = logging.getLogger(__name__)
 
-TASKS = ("refresh_access_token", "plan", "ingest", "report", "check")
-"""The subjects of problems of whole tasks."""
-STALE = timedelta(days=3)
-"""What began or ended so long ago, and nobody could be told of it, is not told."""
-RECENTLY = timedelta(days=7)
-"""So long what is over is still listed."""
-MOST_INCIDENTS = 2000
 _MOST_LINES = 20
-_MOST_UNKNOWN = 20
-"""Metrics that are named; an endpoint has some thirty in all."""
-_LONGEST_METRIC = 60
+_LOCK_WAIT = "SET LOCAL lock_timeout = '60s'"
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
-    """A row of `weixin.incident`: a trouble, as it was last met."""
+class Note:
+    """What a task has found."""
 
-    incident_id: int
-    dataset: str
-    identity: str
-    problem: Problem
-    severity: Severity
-    opened_at: datetime
-    told_at: datetime | None = None
-    closed_at: datetime | None = None
-    untold_since: datetime | None = None
-    """Since when a message about it is due, where that was asked for; None when none is."""
+    run: Run
+    at: datetime
+    found: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
+    """What coverage does not say, instead of what each of these sources found before."""
+    looked: Collection[str] | None = None
+    """The accounts and connections that it has looked at; None: all."""
+    is_judged: bool = False
+    """Whether it has asked WeChat, or waited for it, so that what it does not find has ended."""
+    is_at_work: bool = False
+    """Whether the run goes on asking: what it tries again, or waits for, is nothing to tell."""
+    once: Sequence[Problem] = ()
+    """What is told once and never again."""
+    airflow: Airflow | None = None
+    """What only Airflow knows of it, if that was asked."""
 
-    @classmethod
-    def of(cls, row: RowMapping) -> "Incident":
-        """The incident of a row."""
-        return convert({**row, "problem": dict(row)}, cls)
-
-    @property
-    def trouble(self) -> Trouble:
-        """What is, or was, wrong."""
-        return Trouble(self.problem, self.dataset, self.severity)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether its end is what is to be told, or was."""
-        return self.told_at is not None and self.closed_at is not None
+    def ends(self, incident: Incident) -> bool:
+        """Whether it shows that an incident is over, if its trouble was not found."""
+        problem, looked = incident.problem, self.looked
+        is_ours = looked is None or (not problem.kind.is_common and problem.appid in looked)
+        return self.is_judged and is_ours
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What troubles change."""
+def record(warehouse: Engine, note: Note) -> None:
+    """Write down what a task has found, and what that changes for people; one process at a time."""
+    dataset = note.run.dataset
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(_LOCK_WAIT)
+        lock_incidents(connection, dataset.name)
+        for source, problems in note.found.items():
+            _replace(connection, note, source, problems)
+        facts = []
+        if note.is_judged:
+            at_work = progress(connection, dataset, [note.run.run_id] if note.is_at_work else [])
+            facts = read_accounts(connection, [dataset], at_work, note.at, note.looked)
+        findings = read_findings(connection, [dataset])
+        found = judge(facts, findings, note.airflow, now=note.at, datasets=[dataset])
+        found += [Trouble(problem, dataset.name, Severity.WARNING) for problem in note.once]
+        _write(connection, note, found, collected={it.appid for it in facts})
 
-    met: list[tuple[Trouble, bool]] = field(default_factory=list)
-    """Those that are open from now on, or still are, each with whether that is news."""
-    over: list[tuple[Incident, bool]] = field(default_factory=list)
-    """Those that have ended, each with whether people are told."""
+
+def _replace(connection: Connection, note: Note, source: str, problems: Sequence[Problem]) -> None:
+    values = {
+        "dataset": note.run.dataset.name,
+        "source": source,
+        "looked": None if note.looked is None else [*note.looked],
+        "run_id": note.run.run_id,
+        "found_at": note.at,
+        "rows": as_json([msgspec.to_builtins(problem) for problem in problems]),
+    }
+    connection.execute(statement("finding/replace.sql"), values)
 
 
-def changes(
-    known: Iterable[Incident],
-    found: Sequence[Trouble],
-    ends: Callable[[Incident], bool],
-    collected: Collection[str],
-) -> Changes:
+# ----------------------------------------------------------------------------------- what changes
+
+
+def met(known: Iterable[Incident], found: Iterable[Trouble]) -> list[tuple[Trouble, bool]]:
     """
-    What opens, what goes on and what is over.
+    The troubles that are open from now on, or still are, each with whether that is news.
 
-    `known` are the open incidents, and those of momentary troubles. `ends` says whether one whose
-    trouble was looked for and not found is over. `collected` are the accounts of daily runs: nobody
-    is told that the trouble of another is over.
+    `known` are the open incidents, and those of momentary troubles.
     """
-    before, here = {it.identity: it for it in known}, {it.identity for it in found}
+    before = {it.identity: it for it in known}
+    return [
+        (trouble, _is_news(trouble, incident))
+        for trouble in found
+        if trouble.severity in (Severity.FAILURE, Severity.WARNING)
+        for incident in [before.get(trouble.identity)]
+        if not incident or not (incident.closed_at or _says_less(trouble, incident))
+    ]
+
+
+def over(known: Iterable[Incident], found: Sequence[Trouble], note: Note) -> list[Incident]:
+    """The incidents that the note shows to be over, as their troubles are gone."""
+    here = {it.identity for it in found}
     unanswered = [it.appids for it in found if _is_no_answer(it)]
-    did = Changes()
-    for trouble in found:
-        incident = before.get(trouble.identity)
-        if trouble.severity in (Severity.FAILURE, Severity.WARNING) and not (
-            incident and (incident.closed_at or _says_less(trouble, incident))
-        ):
-            did.met.append((trouble, _is_news(trouble, incident)))
-    for incident in before.values():
-        is_gone = incident.identity not in here and not _may_be_there(incident, unanswered)
-        if not incident.closed_at and is_gone and ends(incident):
-            did.over.append((incident, _is_end_told(incident, collected)))
-    return did
-
-
-def _is_end_told(incident: Incident, collected: Collection[str]) -> bool:
-    """Whether it is news: not of what was only to know, nor of who is not collected any more."""
-    appid = incident.problem.appid
-    is_only_to_know = incident.severity is Severity.WARNING
-    return not is_only_to_know and (appid is None or appid in collected)
+    return [
+        incident
+        for incident in known
+        if not (incident.closed_at or incident.identity in here)
+        and not _may_be_there(incident, unanswered)
+        and note.ends(incident)
+    ]
 
 
 def _says_less(trouble: Trouble, incident: Incident) -> bool:
@@ -143,31 +146,38 @@ def _is_news(trouble: Trouble, incident: Incident | None) -> bool:
     return is_mended_else and not now.kind.is_no_answer
 
 
-def record(
-    connection: Connection,
-    dataset: Dataset,
-    found: Sequence[Trouble],
-    *,
-    now: datetime,
-    ends: Callable[[Incident], bool],
-    collected: Collection[str],
+def _is_end_told(incident: Incident, collected: Collection[str]) -> bool:
+    """Whether it is news: not of what was only to know, nor of who is not collected any more."""
+    appid = incident.problem.appid
+    is_only_to_know = incident.severity is Severity.WARNING
+    return not is_only_to_know and (appid is None or appid in collected)
+
+
+def _write(
+    connection: Connection, note: Note, found: Sequence[Trouble], collected: Collection[str]
 ) -> None:
     """Write what the troubles of a dataset change; the caller holds its lock."""
+    dataset, now = note.run.dataset.name, note.at
     momentary = [it.identity for it in found if it.problem.kind.is_momentary]
-    values = {"dataset": dataset.name, "momentary": momentary}
+    values = {"dataset": dataset, "momentary": momentary}
     rows = connection.execute(statement("incident/known.sql"), values)
-    did = changes([Incident.of(row) for row in rows.mappings()], found, ends, collected)
-    met = [_row(trouble, is_news=is_news) for trouble, is_news in did.met]
-    over = [{"incident_id": it.incident_id, "is_told": told} for it, told in did.over]
-    if met:
-        told = {"dataset": dataset.name, "rows": as_json(met), "now": now}
-        connection.execute(statement("incident/meet.sql"), told)
-    if over:
-        connection.execute(statement("incident/close.sql"), {"rows": as_json(over), "now": now})
-    for trouble, is_news in did.met[:_MOST_LINES]:
+    before = [Incident.of(row) for row in rows.mappings()]
+    begun, ended = met(before, found), over(before, found, note)
+    if begun:
+        told = as_json([_row(trouble, is_news=is_news) for trouble, is_news in begun])
+        here = {"dataset": dataset, "rows": told, "now": now}
+        connection.execute(statement("incident/meet.sql"), here)
+    if ended:
+        gone = {
+            "incident_ids": [it.incident_id for it in ended],
+            "are_told": [_is_end_told(it, collected) for it in ended],
+            "now": now,
+        }
+        connection.execute(statement("incident/close.sql"), gone)
+    for trouble, is_news in begun[:_MOST_LINES]:
         if is_news:
             log.info("incident opened: %s", trouble.problem.title)
-    for incident, _ in did.over[:_MOST_LINES]:
+    for incident in ended[:_MOST_LINES]:
         lasted = clock.duration(now - incident.opened_at)
         log.info("incident over after %s: %s", lasted, incident.problem.title)
 
@@ -182,29 +192,6 @@ def _row(trouble: Trouble, *, is_news: bool) -> Mapping[str, object]:
     }
 
 
-def known(connection: Connection, datasets: Sequence[Dataset], now: datetime) -> list[Incident]:
-    """Open incidents, and those that have ended lately; the newest first."""
-    values = {
-        "datasets": [dataset.name for dataset in datasets],
-        "closed_since": now - RECENTLY,
-        "stale_since": now - STALE,
-        "most": MOST_INCIDENTS,
-    }
-    rows = connection.execute(statement("incident/since.sql"), values)
-    return [Incident.of(row) for row in rows.mappings()]
-
-
-def unknown_metrics(names: Collection[str]) -> list[Problem]:
-    """One problem of all metrics that the dataset's declaration does not have."""
-    if not names:
-        return []
-    known = sorted({one_line(name, _LONGEST_METRIC) for name in names})
-    are_many = len(known) > _MOST_UNKNOWN
-    named = ", ".join(known[:_MOST_UNKNOWN]) + (", …" if are_many else "")
-    return [
-        Problem.of_kind(
-            ProblemKind.UNKNOWN_METRIC,
-            f"WeChat sends metrics that are not known here; kept in extra: {named}",
-            subject="(many)" if are_many else ", ".join(known),
-        )
-    ]
+def ended_by_airflow(task_id: str) -> Problem:
+    """A failed task that left no word: it was killed, or ran longer than Airflow lets it."""
+    return Problem.of_kind(ProblemKind.TASK_KILLED, subject=task_id)

@@ -8,16 +8,15 @@ the delivery and the commit that remembers it causes a second delivery.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
-from weixin_etl.health import chinese
-from weixin_etl.health.incidents import STALE, TASKS, Incident
-from weixin_etl.health.troubles import Severity
+from weixin_etl.health.troubles import Incident, Severity
+from weixin_etl.health.words import Words
 from weixin_etl.problem import Problem
 from weixin_etl.warehouse import statement
 
@@ -52,30 +51,7 @@ class Installation:
     """Where people find its page."""
     name: str = ""
     """What people call it; empty where there is only one."""
-    language: str = "en"
-    """The language in which people are told."""
-
-    def says(self, text: str, **values: object) -> str:
-        """A text of ours in that language; what comes into its places stays as it is."""
-        said = chinese.frame(text) if self.language == chinese.LANGUAGE else text
-        return said.format(**values)
-
-    def lasted(self, lasted: timedelta) -> str:
-        """How long something lasted, in that language."""
-        text = clock.duration(lasted)
-        return chinese.duration(text) if self.language == chinese.LANGUAGE else text
-
-    def told(self, problem: Problem) -> Problem:
-        """The problem with its texts in that language."""
-        return chinese.told(problem) if self.language == chinese.LANGUAGE else problem
-
-    def title(self, problem: Problem) -> str:
-        """`Problem.title` in that language."""
-        return chinese.title(problem) if self.language == chinese.LANGUAGE else problem.title
-
-    def line(self, problem: Problem) -> str:
-        """The line of a problem that is `told`, in that language."""
-        return chinese.line(problem) if self.language == chinese.LANGUAGE else str(problem)
+    words: Words = field(default_factory=Words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +62,6 @@ class Message:
     body: str
     notify_type: NotifyType
     facts: Mapping[str, object]
-    in_log: str
-    """Its title as the log has it, in English."""
 
 
 Send = Callable[[Message], bool]
@@ -106,7 +80,7 @@ def tell(
     is told by the next look. With `may_wait`, nothing soon after another message.
     """
     with warehouse.begin() as connection:
-        rows = connection.execute(statement("incident/untold.sql"), {"stale_since": now - STALE})
+        rows = connection.execute(statement("incident/untold.sql"))
         untold = [Incident.of(row) for row in rows.mappings()]
         if not untold or (may_wait and _is_soon(connection, now)) or not (send := sender()):
             return
@@ -135,14 +109,15 @@ def compose(incidents: Sequence[Incident], here: Installation) -> Message:
     room = _MOST_BYTES - len(link.encode()) - 1
     longest = room if len(ranked) == 1 else _MOST_BYTES_SAID
     lines = _as_many_as_fit([_line(it, here, longest) for it in ranked], room, here)
-    facts = {"installation": here.name, "link": link}
-    return Message(
-        _title(ranked, here),
-        "\n".join([*lines, link]),
-        _notify_type(ranked[0]),
-        {**facts, "problems": [_facts(it, here) for it in ranked]},
-        _title(ranked, replace(here, language="en")),
-    )
+    title = f"{' '.join(filter(None, ['weixin-etl', here.name]))}: {_heading(ranked[0], here)}"
+    if more := len(ranked) - 1:
+        title += f", {here.words.says('and {count} more', count=more)}"
+    facts = {
+        "installation": here.name,
+        "link": link,
+        "problems": [_facts(it, here) for it in ranked],
+    }
+    return Message(title, "\n".join([*lines, link]), _notify_type(ranked[0]), facts)
 
 
 def _notify_type(incident: Incident) -> NotifyType:
@@ -155,16 +130,9 @@ def _notify_type(incident: Incident) -> NotifyType:
 # ------------------------------------------------------------------------------------- for people
 
 
-def _title(ranked: Sequence[Incident], here: Installation) -> str:
-    """The worst, and how many more there are."""
-    title = f"{' '.join(filter(None, ['weixin-etl', here.name]))}: {_heading(ranked[0], here)}"
-    more = len(ranked) - 1
-    return f"{title}, {here.says('and {count} more', count=more)}" if more else title
-
-
 def _heading(incident: Incident, here: Installation) -> str:
-    title = here.title(incident.problem)
-    return here.says("over: {problem}", problem=title) if incident.has_ended else title
+    title = here.words.title(incident.problem)
+    return here.words.says("over: {problem}", problem=title) if incident.has_ended else title
 
 
 def _link(incident: Incident, here: Installation) -> str:
@@ -177,43 +145,30 @@ def _line(incident: Incident, here: Installation, room: int) -> str:
     """What is to be done and why, or that it is over; and since when, or how long it lasted."""
     of, when = f"{incident.dataset}: " if incident.dataset else "", f" · {_when(incident, here)}"
     if incident.has_ended:
-        said = f"{_heading(incident, here)}: {_what_is_well(incident.problem, here)}"
-    else:
-        left = room - len(f"{of}{when}".encode())
-        said = _within(_shortened(here.told(incident.problem), here, left), left)
-    return f"{of}{said}{when}"
+        return f"{of}{_heading(incident, here)}{when}"
+    left = room - len(f"{of}{when}".encode())
+    return f"{of}{_shortened(here.words.told(incident.problem), here.words, left)}{when}"
 
 
-def _shortened(problem: Problem, here: Installation, room: int) -> str:
+def _shortened(problem: Problem, words: Words, room: int) -> str:
     """The problem's line; without room for all, its days go first, then the end of its cure."""
-    line = here.line(problem)
+    line = words.line(problem)
     if len(line.encode()) <= room:
         return line
-    line = here.line(replace(problem, days=()))
+    line = words.line(replace(problem, days=()))
     left = len(problem.cure.encode()) + room - len(line.encode())
-    return here.line(replace(problem, days=(), cure=_within(problem.cure, max(left, 3))))
-
-
-def _what_is_well(problem: Problem, here: Installation) -> str:
-    """What was seen when it was found to be over."""
-    if problem.kind.is_of_run:
-        return here.says("a daily run has ended")
-    if problem.appid is None and problem.subject in TASKS:
-        return here.says("the task {task} works again", task=problem.subject)
-    if problem.appid is None and problem.kind.is_of_connection:
-        return here.says("the connection can be used again")
-    is_of_account = problem.kind.is_of_account
-    return here.says("WeChat answers again" if is_of_account else "the days are in")
+    line = words.line(replace(problem, days=(), cure=_within(problem.cure, max(left, 3))))
+    return _within(line, room)
 
 
 def _when(incident: Incident, here: Installation) -> str:
     """Since when; of one that is over, how long it lasted."""
     begin, end = incident.opened_at, incident.closed_at
     if end is None or not incident.has_ended:
-        return here.says("since {time} Beijing time", time=_time(begin))
-    return here.says(
+        return here.words.says("since {time} Beijing time", time=_time(begin))
+    return here.words.says(
         "lasted {how_long}, from {begin} to {end} Beijing time",
-        how_long=here.lasted(end - begin),
+        how_long=here.words.lasted(end - begin),
         begin=_time(begin),
         end=_time(end),
     )
@@ -227,10 +182,9 @@ def _as_many_as_fit(lines: Sequence[str], room: int, here: Installation) -> list
     """The first lines, as many as there is room for, and how many more there are."""
     kept: list[str] = []
     for number, line in enumerate(lines, start=1):
-        is_last = number == len(lines)
         room -= len(line.encode()) + 1
-        if room < (0 if is_last else _LONGEST_REST) and kept:
-            return [*kept, here.says("and {count} more", count=len(lines) - len(kept))]
+        if room < (0 if number == len(lines) else _LONGEST_REST) and kept:
+            return [*kept, here.words.says("and {count} more", count=len(lines) - len(kept))]
         kept.append(line)
     return kept
 
@@ -240,8 +194,7 @@ def _within(text: str, most_bytes: int) -> str:
     encoded = text.encode()
     if len(encoded) <= most_bytes:
         return text
-    room = encoded[: most_bytes - len("…".encode())].decode(errors="ignore")
-    return f"{room}…"
+    return f"{encoded[: most_bytes - len('…'.encode())].decode(errors='ignore')}…"
 
 
 # ----------------------------------------------------------------------------------- for programs

@@ -6,8 +6,8 @@ can only read is enough. What only Airflow knows is handed in.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping
@@ -15,46 +15,23 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.health import incidents
 from weixin_etl.health.at_work import Airflow, Progress, RunAtWork, progress, runs_at_work
 from weixin_etl.health.days import AccountDays, pairs_by_account
-from weixin_etl.health.incidents import Incident
 from weixin_etl.health.troubles import (
     AccountFacts,
     Finding,
+    Incident,
     Severity,
     Trouble,
     judge,
     nothing_collected,
 )
-from weixin_etl.model import State
-from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.text import counted
 from weixin_etl.warehouse import statement
 
-UNTOLD = timedelta(hours=1)
-"""So long after its time a message that nobody got is missing."""
+RECENTLY = timedelta(days=7)
+"""So long what is over is still listed."""
+MOST_INCIDENTS = 2000
 _DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountStatus:
-    """How an account stands in a dataset that daily runs collect."""
-
-    facts: AccountFacts
-    days: Mapping[State, tuple[date, ...]]
-    """The days that are not final, oldest first."""
-    days_not_in: tuple[date, ...]
-    """The days that are late, lost or given up, oldest first: not while a run asks for them."""
-    next_try_at: datetime | None
-    """The next scheduled run."""
-    is_healthy: bool
-    """Whether nothing that is broken concerns it."""
-
-    @property
-    def is_retired(self) -> bool:
-        """Whether WeChat has taken the endpoint offline for it."""
-        return self.facts.days.is_retired
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +43,11 @@ class Status:
     """The worst first."""
     closed: tuple[Trouble, ...] = ()
     """What ended lately, newest first."""
-    accounts: tuple[AccountStatus, ...] = ()
+    accounts: tuple[AccountFacts, ...] = ()
     runs: tuple[RunAtWork, ...] = ()
     """Runs that are asking WeChat."""
-    is_read: bool = True
-    """Whether the warehouse could be read: if not, nothing is known of accounts and the past."""
+    concerned: frozenset[tuple[str | None, str]] = field(default_factory=frozenset)
+    """The datasets and accounts that something broken concerns."""
 
     @property
     def is_healthy(self) -> bool:
@@ -83,6 +60,10 @@ class Status:
         broken = [it.severity for it in self.open if it.is_broken]
         return bool(broken) and Severity.FAILURE not in broken
 
+    def is_well(self, account: AccountFacts) -> bool:
+        """Whether nothing that is broken concerns the account."""
+        return (account.dataset.name, account.appid) not in self.concerned
+
 
 def read(
     connection: Connection,
@@ -92,15 +73,15 @@ def read(
     datasets: Sequence[Dataset] = tuple(DATASETS.values()),
 ) -> Status:
     """How the warehouse stands."""
-    at_work = {
-        it.name: progress(connection, it, airflow.at_work(it) if airflow else []) for it in datasets
-    }
+    at_work: list[Progress] = []
+    if airflow:
+        for dataset in datasets:
+            at_work += progress(connection, dataset, airflow.at_work(dataset))
     facts = read_accounts(connection, datasets, at_work, now)
     findings = read_findings(connection, datasets)
-    known = incidents.known(connection, datasets, now)
+    known = _incidents(connection, datasets, now)
     found = assess(facts, findings, known, airflow, now=now, datasets=datasets)
-    runs = [run for it in datasets for run in runs_at_work(airflow, it, at_work[it.name])]
-    return replace(found, runs=tuple(runs))
+    return replace(found, runs=tuple(runs_at_work(airflow, at_work)) if airflow else ())
 
 
 def assess(
@@ -120,11 +101,15 @@ def assess(
     ]
     if not facts and not any(it.is_broken for it in found):
         found.append(nothing_collected(datasets, airflow, now))
-    found += _untold(known, airflow.alerts, now) if airflow and airflow.alerts else []
-    over = [_with_incident(it.trouble, it) for it in known if it.closed_at]
-    concerned = {(it.dataset, appid) for it in found if it.is_broken for appid in it.appids}
-    accounts = [_account(account, concerned, airflow, now) for account in facts]
-    return Status(now, tuple(found), tuple(over), tuple(accounts))
+    over = [
+        _with_incident(Trouble(it.problem, it.dataset, it.severity), it)
+        for it in known
+        if it.closed_at
+    ]
+    concerned = frozenset(
+        (it.dataset, appid) for it in found if it.is_broken for appid in it.appids
+    )
+    return Status(now, tuple(found), tuple(over), tuple(facts), concerned=concerned)
 
 
 def _with_incident(found: Trouble, known: Incident | None) -> Trouble:
@@ -138,42 +123,20 @@ def _with_incident(found: Trouble, known: Incident | None) -> Trouble:
     )
 
 
-def _untold(known: Sequence[Incident], alerts: str, now: datetime) -> list[Trouble]:
-    """One trouble for all messages that should have arrived."""
-    late = [it.untold_since for it in known if it.untold_since and now - it.untold_since > UNTOLD]
-    if not late:
-        return []
-    cause = f"{counted(len(late), 'message')} about incidents could not be delivered"
-    problem = Problem.of_kind(ProblemKind.UNTOLD, cause, to_change=alerts)
-    return [Trouble(problem, opened_at=min(late))]
-
-
-def _account(
-    facts: AccountFacts,
-    concerned: Collection[tuple[str | None, str]],
-    airflow: Airflow | None,
-    now: datetime,
-) -> AccountStatus:
-    days: dict[State, list[date]] = defaultdict(list)
-    for day in sorted(facts.days.pairs):
-        days[facts.days.state(day, now)].append(day)
-    days.pop(State.FINAL, None)
-    lacking = [*days[State.LATE], *days[State.LOST], *days[State.GIVEN_UP]]
-    dag = airflow.dags.get(facts.dataset.name) if airflow else None
-    return AccountStatus(
-        facts,
-        days={state: tuple(those) for state, those in days.items() if those},
-        days_not_in=tuple(
-            sorted(day for day in lacking if day not in facts.being_asked)
-            if not facts.days.is_retired
-            else ()
-        ),
-        next_try_at=dag.next_run_at if dag and not dag.is_paused else None,
-        is_healthy=(facts.dataset.name, facts.appid) not in concerned,
-    )
-
-
 # --------------------------------------------------------------------------------------- the facts
+
+
+def _incidents(
+    connection: Connection, datasets: Sequence[Dataset], now: datetime
+) -> list[Incident]:
+    """Open incidents, and those that have ended lately; the newest first."""
+    values = {
+        "datasets": [dataset.name for dataset in datasets],
+        "closed_since": now - RECENTLY,
+        "most": MOST_INCIDENTS,
+    }
+    rows = connection.execute(statement("incident/since.sql"), values)
+    return [Incident.of(row) for row in rows.mappings()]
 
 
 def read_findings(connection: Connection, datasets: Sequence[Dataset]) -> list[Finding]:
@@ -186,7 +149,7 @@ def read_findings(connection: Connection, datasets: Sequence[Dataset]) -> list[F
 def read_accounts(
     connection: Connection,
     datasets: Sequence[Dataset],
-    at_work: Mapping[str, Sequence[Progress]],
+    at_work: Iterable[Progress],
     now: datetime,
     appids: Collection[str] | None = None,
 ) -> list[AccountFacts]:
@@ -194,56 +157,45 @@ def read_accounts(
     today = clock.beijing_date(now)
     wanted = {"today": today, "appids": None if appids is None else [*appids]}
     rows = connection.execute(statement("status/accounts.sql"), wanted).mappings().all()
+    asking: dict[tuple[str, str], set[date]] = defaultdict(set)
+    for it in at_work:
+        asking[it.dataset, it.appid].update(it.days_left)
     collected = {(row["dataset"], row["appid"]) for row in rows}
-    facts: list[AccountFacts] = []
-    for dataset in datasets:
-        of_dataset = [row for row in rows if row["dataset"] == dataset.name]
-        of_runs = at_work.get(dataset.name, ())
-        facts += (
-            replace(account, is_succeeded=(dataset.successor, account.appid) in collected)
-            for account in _of_dataset(connection, dataset, of_dataset, of_runs, today)
+    return [
+        replace(
+            account,
+            being_asked=frozenset(asking[dataset.name, account.appid]),
+            is_succeeded=(dataset.successor, account.appid) in collected,
         )
-    return facts
+        for dataset in datasets
+        for account in _of_dataset(connection, dataset, rows, today)
+    ]
 
 
 def _of_dataset(
-    connection: Connection,
-    dataset: Dataset,
-    accounts: Sequence[RowMapping],
-    at_work: Iterable[Progress],
-    today: date,
+    connection: Connection, dataset: Dataset, rows: Sequence[RowMapping], today: date
 ) -> Iterator[AccountFacts]:
     """What the warehouse has of the dataset's accounts, in their order."""
-    known = {
-        row["appid"]: AccountDays(
-            dataset, row["since_date"], row["catch_up_days"], row["heard_at"], pairs={}
-        )
-        for row in accounts
-    }
+    ours = [row for row in rows if row["dataset"] == dataset.name]
     wanted = {
         "dataset": dataset.name,
-        "appids": [*known],
-        "since_dates": [row["since_date"] for row in accounts],
-        "first_dates": [days.reach(today) for days in known.values()],
+        "appids": [row["appid"] for row in ours],
+        "since_dates": [row["since_date"] for row in ours],
         "last_date": today - _DAY,
     }
-    rows = connection.execute(statement("status/days.sql"), wanted)
-    pairs = pairs_by_account(rows.mappings())
-    asking: dict[str, list[Progress]] = defaultdict(list)
-    for progress_of_run in at_work:
-        asking[progress_of_run.appid].append(progress_of_run)
-    for row in accounts:
-        appid = row["appid"]
+    found = connection.execute(statement("status/days.sql"), wanted)
+    pairs = pairs_by_account(found.mappings())
+    for row in ours:
+        since = row["since_date"], row["catch_up_days"], row["heard_at"]
         yield AccountFacts(
             dataset=dataset,
-            appid=appid,
+            appid=row["appid"],
             name=row["name"],
             conn_id=row["conn_id"],
-            days=replace(known[appid], pairs=pairs[appid]),
+            days=AccountDays(dataset, *since, pairs[row["appid"]]),
             last_day_in=row["last_day_in"],
             ready_at=row["ready_at"],
             calls_today=row["calls_today"],
             rejected_days=tuple(row["rejected_days"] or ()),
             rejected_reason=row["rejected_reason"] or "",
-            at_work=tuple(asking[appid]),
         )

@@ -6,18 +6,22 @@ page, its `/health`, `weixin-etl status` and the messages all have its list.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
+
+from sqlalchemy import RowMapping
 
 from weixin_etl import clock
+from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
-from weixin_etl.health.at_work import Airflow, Asleep, DagState, EndedRun, Progress
+from weixin_etl.health.at_work import Airflow, Asleep, DagState
 from weixin_etl.health.days import AccountDays
 from weixin_etl.model import Coverage, State, connection_of
-from weixin_etl.problem import Problem, ProblemKind, days_of
+from weixin_etl.problem import Problem, ProblemKind, days_of, filled
 from weixin_etl.rules import OFFLINE, due_morning
 from weixin_etl.text import few_names
 
@@ -55,6 +59,8 @@ class Trouble:
     closed_at: datetime | None = None
     incident_id: int | None = None
     """Its number in `weixin.incident`, if people are told of it."""
+    run_id: str = ""
+    """The run whose task has found it, if a task has."""
     tried: Asleep | None = None
     """How far it is with the tries, of what is tried again."""
 
@@ -67,11 +73,6 @@ class Trouble:
     def is_broken(self) -> bool:
         """Whether all is not well because of it."""
         return self.severity in (Severity.FAILURE, Severity.RETRYING)
-
-    @property
-    def is_warning(self) -> bool:
-        """Whether nothing is broken."""
-        return not self.is_broken
 
 
 def identity(problem: Problem) -> str:
@@ -89,6 +90,30 @@ def identity(problem: Problem) -> str:
     return whose if is_whole else f"{kind} {whose}".strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A row of `weixin.incident`: a trouble, as it was last met."""
+
+    incident_id: int
+    dataset: str
+    identity: str
+    problem: Problem
+    severity: Severity
+    opened_at: datetime
+    told_at: datetime | None = None
+    closed_at: datetime | None = None
+
+    @classmethod
+    def of(cls, row: RowMapping) -> "Incident":
+        """The incident of a row."""
+        return convert({**row, "problem": dict(row)}, cls)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its end is what is to be told, or was."""
+        return self.told_at is not None and self.closed_at is not None
+
+
 Owner = tuple[str | None, str]
 """A dataset, and an account or a connection."""
 
@@ -100,6 +125,7 @@ class Finding:
     dataset: str | None
     problem: Problem
     found_at: datetime
+    run_id: str = ""
 
     @property
     def owner(self) -> Owner:
@@ -116,7 +142,7 @@ class AccountFacts:
     name: str
     conn_id: str
     days: AccountDays
-    """Those that are not final: since the account's first day all, before it those asked for."""
+    """Those that are not final, since the account's first day or as far as it was asked."""
     last_day_in: date | None
     """The newest day with a ready answer."""
     ready_at: datetime | None
@@ -127,15 +153,10 @@ class AccountFacts:
     """Days with parts of answers that do not fit."""
     rejected_reason: str = ""
     """Why the first of them does not."""
-    at_work: tuple[Progress, ...] = ()
-    """How far the runs are that are asking it."""
+    being_asked: frozenset[date] = frozenset()
+    """The days that runs at work have yet to bring in."""
     is_succeeded: bool = False
     """Whether daily runs collect it by the endpoint's successor as well."""
-
-    @cached_property
-    def being_asked(self) -> frozenset[date]:
-        """The days that runs at work have yet to bring in."""
-        return frozenset(day for asking in self.at_work for day in asking.days_left)
 
     @cached_property
     def answered_at(self) -> datetime | None:
@@ -143,12 +164,19 @@ class AccountFacts:
         answered = [pair.ready_at for pair in self.days.pairs.values() if pair and pair.ready_at]
         return max([*answered, *([self.ready_at] if self.ready_at else [])], default=None)
 
+    def days_not_in(self, now: datetime) -> tuple[date, ...]:
+        """The days that are late, lost or given up, oldest first: not while a run asks for them."""
+        if self.days.is_retired:
+            return ()
+        days = sorted(self.days.pairs.keys() - self.being_asked)
+        return tuple(day for day in days if self.days.state(day, now) in _NOT_AS_IT_SHOULD_BE)
+
     def problem(
-        self, kind: ProblemKind, cause: str, cure: str | None = None, days: tuple[date, ...] = ()
+        self, kind: ProblemKind, cause: str | None = None, cure: str | None = None, **more: Any
     ) -> Problem:
-        """A problem of the account; its cure is the kind's, unless another is given."""
+        """A problem of the account; its cause and cure are the kind's, unless others are given."""
         who = {"account": self.name, "appid": self.appid, "conn_id": self.conn_id}
-        return Problem.of_kind(kind, cause, cure, **who, days=days)
+        return Problem.of_kind(kind, cause, cure, **who, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,20 +185,18 @@ class _Met:
 
     dataset: str | None
     problem: Problem
-    severity: Severity | None = None
-    """None: as its kind says."""
+    severity: Severity
     at: datetime | None = None
     """When it was met."""
     has_figures: bool = False
     """Whether there are figures of its day, of an earlier morning."""
     appids: frozenset[str] = frozenset()
-    dag_id: str = ""
-    """The DAG that a person triggers with its day, as no daily run asks for it any more."""
+    run_id: str = ""
 
-    @property
-    def how_bad(self) -> Severity:
-        default = Severity.WARNING if self.problem.kind.is_warning else Severity.FAILURE
-        return self.severity or default
+
+def _usual(problem: Problem) -> Severity:
+    """How bad it is, as its kind says."""
+    return Severity.WARNING if problem.kind.is_warning else Severity.FAILURE
 
 
 # ------------------------------------------------------------------------------------------- judge
@@ -187,35 +213,42 @@ def judge(
     """
     What is wrong now, what keeps the most from working first.
 
-    Days that nobody asked for follow from what keeps runs from asking, where that is known.
-    `airflow` is None when it can't be asked.
+    Nothing of a DAG that a person has paused. Days that nobody asked for follow from what keeps
+    runs from asking, where that is known. `airflow` is None when it can't be asked.
     """
     known: dict[Owner, AccountFacts] = {(it.dataset.name, it.appid): it for it in accounts}
     left = [it for it in findings if not _is_answered(it, known)]
     met = [_of_finding(it) for it in left if not (it.problem.days and it.owner in known)]
-    owned = _by_owner(left)
+    owned: dict[Owner, list[Finding]] = defaultdict(list)
+    for finding in left:
+        owned[finding.owner].append(finding)
     for account in accounts:
         met += _of_account(account, _found_of(account, owned), now)
-    found = _together(it for it in met if airflow is None or _is_wanted(it, airflow))
+    found = _together(met)
     if airflow:
+        found = [it for it in found if it.dataset is None or not airflow.is_idle(it.dataset)]
         found = [*_tried(found, airflow), *_of_airflow(airflow, accounts, now, datasets)]
     stopped = {it.dataset for it in found if it.is_broken and _is_of_all(it.problem)}
-    found = [
-        it
-        for it in found
-        if it.problem.kind is not ProblemKind.NOT_ASKED
-        or not ({it.dataset, None} & stopped)
-        or _is_of_all(it.problem)
-    ]
-    return sorted(found, key=lambda it: ([*Severity].index(it.severity), _reach(it)))
+    return sorted((it for it in found if not _follows(it, stopped)), key=_rank)
 
 
-def _is_wanted(met: _Met, airflow: Airflow) -> bool:
-    """Not of a DAG that a person has paused, but for what a run by hand has met since."""
-    if met.dataset is None or not airflow.is_idle(met.dataset):
-        return True
-    since = airflow.failed_by_hand_at(met.dataset)
-    return since is not None and met.at is not None and met.at >= since
+def _follows(trouble: Trouble, stopped: Collection[str | None]) -> bool:
+    """Whether an account was not asked because something keeps all from being asked."""
+    is_unasked = trouble.problem.kind is ProblemKind.NOT_ASKED and not _is_of_all(trouble.problem)
+    return is_unasked and bool({trouble.dataset, None} & {*stopped})
+
+
+def _is_of_all(problem: Problem) -> bool:
+    """Whether it keeps a run from asking for any account."""
+    return not problem.account and problem.subject not in ("report", "check")
+
+
+def _rank(found: Trouble) -> tuple[int | bool, ...]:
+    """The worst first, then what keeps the most from working."""
+    kind = found.problem.kind
+    is_of_one = found.problem.appid is not None
+    of_all = not kind.is_of_warehouse, not kind.is_of_run, is_of_one, not kind.is_of_account
+    return [*Severity].index(found.severity), *of_all
 
 
 def _tried(found: Sequence[Trouble], airflow: Airflow) -> Iterator[Trouble]:
@@ -226,11 +259,11 @@ def _tried(found: Sequence[Trouble], airflow: Airflow) -> Iterator[Trouble]:
         if trouble.severity is not Severity.RETRYING or one is None:
             yield trouble
         else:
-            yield replace(trouble, tried=one, opened_at=one.since)
+            yield replace(trouble, tried=one)
     shown = {it.dataset for it in found if it.severity is Severity.RETRYING}
     for dataset, one in tried.items():
         if dataset not in shown and one.problem:
-            yield Trouble(one.problem, dataset, Severity.RETRYING, opened_at=one.since, tried=one)
+            yield Trouble(one.problem, dataset, Severity.RETRYING, tried=one)
 
 
 def _is_answered(finding: Finding, known: Mapping[Owner, AccountFacts]) -> bool:
@@ -241,26 +274,16 @@ def _is_answered(finding: Finding, known: Mapping[Owner, AccountFacts]) -> bool:
 
 
 def _of_finding(finding: Finding) -> _Met:
-    appid = finding.problem.appid
-    ours = frozenset([appid]) if appid else frozenset()
-    return _Met(finding.dataset, finding.problem, at=finding.found_at, appids=ours)
-
-
-def _is_of_all(problem: Problem) -> bool:
-    """Whether it keeps a run from asking for any account."""
-    return not problem.account and problem.subject not in ("report", "check")
-
-
-def _reach(found: Trouble) -> int:
-    """How much it keeps from working: the lower, the more; the cause of others comes first."""
-    problem = found.problem
-    if problem.kind.is_of_warehouse:
-        return 0
-    if problem.kind.is_of_run:
-        return 1 if found.dataset is None else 2  # the scheduler; a DAG
-    if problem.appid is None:
-        return 3  # WeChat, a task of every account, a connection, several accounts
-    return 4 if problem.kind.is_of_account else 5
+    problem = finding.problem
+    ours = frozenset([problem.appid]) if problem.appid else frozenset()
+    return _Met(
+        finding.dataset,
+        problem,
+        _usual(problem),
+        finding.found_at,
+        appids=ours,
+        run_id=finding.run_id,
+    )
 
 
 def _together(met: Iterable[_Met]) -> list[Trouble]:
@@ -272,22 +295,19 @@ def _together(met: Iterable[_Met]) -> list[Trouble]:
 
 
 def _as_one(met: Sequence[_Met]) -> Trouble:
-    worst = min((one.how_bad for one in met), key=[*Severity].index)
+    worst = min((one.severity for one in met), key=[*Severity].index)
     newest = max(
-        (one for one in met if one.how_bad is worst),
+        (one for one in met if one.severity is worst),
         key=lambda one: (one.at is not None and one.at.timestamp(), one.problem.days[-1:]),
     )
     names = list(dict.fromkeys(one.problem.account for one in met if one.problem.account))
     without = [one.problem for one in met if not one.has_figures]
     days = days_of(without) or days_of(one.problem for one in met)
-    problem = replace(newest.problem, days=days)
+    problem = _of_days(newest.problem, days)
     if len(names) > 1:
         problem = replace(
             problem, account=few_names(names, 1), appid=None, conn_id="", subject=None
         )
-    if newest.dag_id:
-        ask = f"trigger {newest.dag_id} with begin_date {days[0]} and end_date {days[-1]}"
-        problem = replace(problem, cure=f"{problem.cure}; then {ask}" if problem.cure else ask)
     return Trouble(
         problem,
         newest.dataset,
@@ -295,17 +315,19 @@ def _as_one(met: Sequence[_Met]) -> Trouble:
         frozenset().union(*(one.appids for one in met)),
         tuple(sorted(names)),
         min((one.at for one in met if one.at), default=None),
+        run_id=newest.run_id,
     )
 
 
+def _of_days(problem: Problem, days: tuple[date, ...]) -> Problem:
+    """The problem with these days, which its cure may name."""
+    cure = problem.row.cure
+    if "{first}" not in cure:
+        return replace(problem, days=days)
+    return replace(problem, days=days, cure=filled(cure, "", "", problem.subject, days))
+
+
 # ------------------------------------------------------------------------------------- of accounts
-
-
-def _by_owner(findings: Iterable[Finding]) -> Mapping[Owner, Sequence[Finding]]:
-    owned: dict[Owner, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        owned[finding.owner].append(finding)
-    return owned
 
 
 def _found_of(account: AccountFacts, owned: Mapping[Owner, Sequence[Finding]]) -> list[Finding]:
@@ -321,99 +343,84 @@ def _found_of(account: AccountFacts, owned: Mapping[Owner, Sequence[Finding]]) -
 
 def _of_account(account: AccountFacts, found: Sequence[Finding], now: datetime) -> Iterator[_Met]:
     """What is wrong with an account: with all of it, or with some days that are not in."""
-    dataset, ours = account.dataset.name, frozenset([account.appid])
-    if account.rejected_days:
-        reason, days = account.rejected_reason, account.rejected_days
-        problem = account.problem(ProblemKind.REJECTED, reason, days=days)
-        yield _Met(dataset, problem, appids=ours)
+    ours = frozenset([account.appid])
     told = {day: finding for finding in found for day in finding.problem.days}
-    for day, finding in sorted(told.items()):
-        pair = account.days.pairs.get(day)
-        problem, has_figures = replace(finding.problem, days=(day,)), bool(pair and pair.ready_at)
-        yield _Met(dataset, problem, None, finding.found_at, has_figures, ours)
-    if account.days.is_retired:
-        yield replace(_retired(account, now), appids=ours)
     stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
+    for whole in _of_facts(account, now):
+        yield replace(whole, appids=ours)
+    for day, finding in sorted(told.items()):
+        problem, pair = replace(finding.problem, days=(day,)), account.days.pairs.get(day)
+        has_figures = bool(pair and pair.ready_at)
+        yield replace(_of_finding(finding), problem=problem, has_figures=has_figures, appids=ours)
     for day, pair in sorted(account.days.pairs.items()):
-        if day in told or (account.days.is_retired and _is_offline(pair)):
+        is_offline = pair is None or pair.error_code == OFFLINE
+        if day in told or (account.days.is_retired and is_offline):
             continue
         if met := _of_day(account, day, pair, now):
             yield replace(_as_told(met, stops), appids=ours)
 
 
+def _of_facts(account: AccountFacts, now: datetime) -> Iterator[_Met]:
+    """What is wrong whatever the day: a value that does not fit, an endpoint that is retired."""
+    if days := account.rejected_days:
+        problem = account.problem(ProblemKind.REJECTED, account.rejected_reason, days=days)
+        yield _Met(account.dataset.name, problem, Severity.WARNING)
+    if account.days.is_retired:
+        yield _retired(account, now)
+
+
 def _as_told(met: _Met, stops: Sequence[Finding]) -> _Met:
     """Why a day is not as it should be: what keeps the whole account from being asked, if so."""
-    if not stops or met.how_bad is Severity.WARNING:
+    if not stops or met.severity is Severity.WARNING:
         return met
     problem = replace(stops[-1].problem, days=met.problem.days)
-    return replace(met, problem=problem, severity=None, at=stops[-1].found_at)
-
-
-def _is_offline(pair: Coverage | None) -> bool:
-    return pair is None or pair.error_code == OFFLINE
+    return replace(_of_finding(stops[-1]), problem=problem, has_figures=met.has_figures)
 
 
 def _retired(account: AccountFacts, now: datetime) -> _Met:
     """Nothing is broken, if the endpoint's successor has the account."""
     pairs = [it for it in account.days.pairs.values() if it and it.error_code == OFFLINE]
     newest = max(pairs, key=lambda it: it.attempted_at or now)
-    cause, cure = newest.error or "WeChat took this endpoint offline", newest.cure or ""
-    problem = account.problem(ProblemKind.ENDPOINT_OFFLINE, cause, cure)
+    kind, code = ProblemKind.ENDPOINT_OFFLINE, newest.error_code
+    problem = account.problem(kind, newest.error, newest.cure or "", errcode=code)
     severity = Severity.WARNING if account.is_succeeded else Severity.FAILURE
-    return _Met(
-        account.dataset.name,
-        replace(problem, errcode=newest.error_code),
-        severity,
-        newest.attempted_at,
-    )
+    return _Met(account.dataset.name, problem, severity, newest.attempted_at)
 
 
 _MOMENT = timedelta(minutes=1)
 """Answers of calls that were in flight when another was refused come within it."""
-_NEEDS_SOMEBODY = {
-    State.LATE: (
-        ProblemKind.NOT_READY,
-        "not in by noon (Beijing)",
-        "the next daily run asks again",
-    ),
-    State.LOST: (ProblemKind.DAYS_LOST, "too old for daily runs", ""),
-    State.GIVEN_UP: (
-        ProblemKind.UNREADABLE,
-        "the answer can't be read",
-        "report it; `weixin-etl answers` prints the answer",
-    ),
+_NOT_AS_IT_SHOULD_BE = {
+    State.LATE: ProblemKind.NOT_READY,
+    State.LOST: ProblemKind.DAYS_LOST,
+    State.GIVEN_UP: ProblemKind.UNREADABLE,
 }
 """What is said of days that are not as they should be, if no attempt says why."""
 
 
 def _of_day(account: AccountFacts, day: date, pair: Coverage | None, now: datetime) -> _Met | None:
     """Why a day is not as it should be, by its last attempt, else by what it is called."""
-    state = account.days.state(day, now)
+    state, is_asked = account.days.state(day, now), day in account.being_asked
     failed = _failure(account, state, pair)
-    is_asked = day in account.being_asked
     is_waiting = is_asked and bool(pair and pair.error_kind == ProblemKind.NOT_READY)
-    if failed is None and (state not in _NEEDS_SOMEBODY or (is_asked and not is_waiting)):
+    is_well = state not in _NOT_AS_IT_SHOULD_BE or (is_asked and not is_waiting)
+    if failed is None and is_well:
         return None
-    problem = failed or _unattempted(account, state, pair, now)
+    problem = replace(failed or _unattempted(account, state, pair, now), days=(day,))
     return _Met(
         account.dataset.name,
-        replace(problem, days=(day,)),
+        problem,
         _how_bad(problem, state, is_asked=is_asked, has_failed=failed is not None),
         pair.attempted_at if pair else None,
         has_figures=bool(pair and pair.ready_at),
-        dag_id=account.dataset.dag_id if state is State.LOST else "",
     )
 
 
-def _how_bad(
-    problem: Problem, state: State, *, is_asked: bool, has_failed: bool
-) -> Severity | None:
-    """None: as its kind says."""
+def _how_bad(problem: Problem, state: State, *, is_asked: bool, has_failed: bool) -> Severity:
     if not has_failed and state in (State.LOST, State.GIVEN_UP):
         return Severity.WARNING
     is_mended = has_failed and problem.kind is ProblemKind.NOT_ASKED
     is_tried = is_asked and (problem.kind.is_retried or problem.kind is ProblemKind.NOT_READY)
-    return Severity.RETRYING if is_mended or is_tried else None
+    return Severity.RETRYING if is_mended or is_tried else _usual(problem)
 
 
 def _failure(account: AccountFacts, state: State, pair: Coverage | None) -> Problem | None:
@@ -430,13 +437,12 @@ def _failure(account: AccountFacts, state: State, pair: Coverage | None) -> Prob
     is_over = is_whole and bool(at and answered_at and answered_at > at + _MOMENT)
     if state is State.GIVEN_UP or (is_over and state not in (State.OPEN, State.LATE)):
         return None
-    problem = account.problem(kind, pair.error or "the last attempt failed", pair.cure or "")
+    if is_over and not kind.is_retried:
+        return account.problem(ProblemKind.NOT_ASKED, "what stopped it is over")
+    problem = account.problem(kind, pair.error, pair.cure or "", errcode=pair.error_code)
     if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
         problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
-    if is_over and not kind.is_retried:
-        cause = "not asked again since what stopped it is over"
-        return account.problem(ProblemKind.NOT_ASKED, cause, "the next daily run asks again")
-    return replace(problem, errcode=pair.error_code)
+    return problem
 
 
 def _unattempted(
@@ -446,12 +452,10 @@ def _unattempted(
     attempted_at = pair.attempted_at if pair else None
     is_asked = attempted_at and clock.beijing_date(attempted_at) >= due_morning(now)
     if state is State.LATE and not is_asked:
-        cause, cure = "no run has asked for it", "the next daily run asks for it"
-        return account.problem(ProblemKind.NOT_ASKED, cause, cure)
-    kind, cause, cure = _NEEDS_SOMEBODY[state]
-    if kind is ProblemKind.NOT_READY and pair and pair.error:
-        cause = pair.error
-    return account.problem(kind, cause, cure)
+        return account.problem(ProblemKind.NOT_ASKED)
+    if state is State.LATE and pair and pair.error:
+        return account.problem(ProblemKind.NOT_READY, pair.error)
+    return account.problem(_NOT_AS_IT_SHOULD_BE[state], subject=account.dataset.dag_id)
 
 
 # -------------------------------------------------------------------------------------- of Airflow
@@ -466,32 +470,27 @@ def _of_airflow(
     collected = {it.dataset.name for it in accounts if not it.days.is_retired}
     for dataset in datasets:
         dag = airflow.dags.get(dataset.name)
-        if dag and dag.last and dag.last.is_red and not dag.last.is_judged:
-            yield _ended_early(dataset, dag.last)
+        if dag and dag.ended:
+            problem = Problem.of_kind(ProblemKind.RUN_ENDED, subject=dag.ended.run_id)
+            yield Trouble(problem, dataset.name, opened_at=dag.ended.ended_at)
         if dataset.name in collected:
-            if airflow.is_idle(dataset.name):
-                idle = Problem.of_kind(ProblemKind.NO_RUNS, code="paused" if dag else "left_out")
-                yield Trouble(idle, dataset.name, Severity.NOTE)
-            elif problem := _why_no_run(dag, now):
-                due_at = dag.next_run_at if dag else None
-                yield Trouble(problem, dataset.name, opened_at=due_at)
+            yield from _of_dag(airflow, dataset, dag, now)
 
 
-def _ended_early(dataset: Dataset, run: EndedRun) -> Trouble:
-    """A run of which no `check` has said what is missing: it was killed, or a person ended it."""
-    cause = f"the run {run.run_id} failed before its check could say what is missing"
-    problem = Problem.of_kind(ProblemKind.RUN_ENDED, cause, subject=run.run_id)
-    return Trouble(problem, dataset.name, opened_at=run.ended_at)
-
-
-def _why_no_run(dag: DagState | None, now: datetime) -> Problem | None:
+def _of_dag(
+    airflow: Airflow, dataset: Dataset, dag: DagState | None, now: datetime
+) -> Iterator[Trouble]:
     """Why a dataset gets no run."""
-    if dag is None:
-        return Problem.of_kind(ProblemKind.NO_RUNS)
-    if dag.next_run_at and now - dag.next_run_at > OVERDUE:
+    if airflow.is_idle(dataset.name):
+        code, dag_id = "paused" if dag else "left_out", dataset.dag_id
+        problem = Problem.of_kind(ProblemKind.NO_RUNS, code=code, subject=dag_id)
+        yield Trouble(problem, dataset.name, Severity.NOTE)
+    elif dag is None:
+        yield Trouble(Problem.of_kind(ProblemKind.NO_RUNS), dataset.name)
+    elif dag.next_run_at and now - dag.next_run_at > OVERDUE:
         cause = f"the run of {clock.beijing_text(dag.next_run_at)} was not made"
-        return Problem.of_kind(ProblemKind.RUN_MISSING, cause)
-    return None
+        problem = Problem.of_kind(ProblemKind.RUN_MISSING, cause)
+        yield Trouble(problem, dataset.name, opened_at=dag.next_run_at)
 
 
 def nothing_collected(
@@ -501,12 +500,11 @@ def nothing_collected(
     dags = airflow.dags if airflow else {}
     awake = [it for it in datasets if it.name in dags and not dags[it.name].is_paused]
     due = [at for it in awake if (at := dags[it.name].next_run_at) and at > now]
-    if due and clock.beijing_date(min(due)) == clock.beijing_date(now):
-        first_at = clock.beijing_text(min(due), pattern="%H:%M")
-        cause = f"the first daily run is today at {first_at}"
-        problem = Problem.of_kind(ProblemKind.FIRST_RUN, cause)
-        return Trouble(problem, severity=Severity.NOTE)
     if airflow and any(map(airflow.at_work, awake)):
-        return Trouble(Problem.of_kind(ProblemKind.FIRST_RUN, "a run is at work"))
-    code = "" if awake else "set_up"
-    return Trouble(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code=code))
+        cause = "a run is at work"
+    elif due and clock.beijing_date(min(due)) == clock.beijing_date(now):
+        cause = f"the first daily run is today at {clock.beijing_text(min(due), pattern='%H:%M')}"
+    else:
+        code = "" if awake else "set_up"
+        return Trouble(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code=code))
+    return Trouble(Problem.of_kind(ProblemKind.FIRST_RUN, cause), severity=Severity.NOTE)

@@ -1,11 +1,14 @@
-"""The form of the DAGs: what somebody who triggers a run may enter, and nothing else."""
+"""The form of the DAGs: what somebody who triggers a run may enter, and what the run is then."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from datetime import date
 
-from airflow.sdk import Param
+from airflow.sdk import Context, Param
 
-from weixin_etl.model import ParameterError
+from weixin_etl import clock
+from weixin_etl.datasets import Dataset
+from weixin_etl.model import ParameterError, Run
 from weixin_etl.text import one_line
 
 
@@ -47,12 +50,9 @@ PARAMS = {
 
 _DAYS = ("begin_date", "end_date")
 _LONGEST_NAME = 40
-_NAMES_IN_SENTENCE = 3
 
 
-def require_known(
-    entered: Mapping[str, object], known: Iterable[str], *, is_backfill: bool
-) -> None:
+def require_known(entered: Mapping[str, object], *, is_backfill: bool) -> None:
     """
     Make sure that what was entered can mean what somebody meant.
 
@@ -60,19 +60,13 @@ def require_known(
     And each run of its backfill would ask for the same days, whatever the range of the backfill.
 
     Raises:
-        ParameterError: the form has no such parameters; the nearest known ones are named. Or days
-            are entered for a backfill.
+        ParameterError: the form has no such parameter; the nearest one is named. Or days are
+            entered for a backfill.
     """
-    names = list(known)
-    unknown = sorted(set(entered).difference(names))
-    sentences = [
-        f"{one_line(name, _LONGEST_NAME)} is no parameter{_nearest(name, names)}"
-        for name in unknown[:_NAMES_IN_SENTENCE]
-    ]
-    if len(unknown) > _NAMES_IN_SENTENCE:
-        sentences.append(f"And {len(unknown) - _NAMES_IN_SENTENCE} more.")
-    if sentences:
-        raise ParameterError(" ".join(sentences))
+    for name in sorted(entered.keys() - PARAMS.keys()):
+        near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), PARAMS, n=1)
+        known = f": did you mean {near[0]}?" if near else f"; there are {', '.join(PARAMS)}."
+        raise ParameterError(f"{one_line(name, _LONGEST_NAME)} is no parameter{known}")
     if is_backfill and any(entered.get(name) for name in _DAYS):
         raise ParameterError(
             f"leave {' and '.join(_DAYS)} empty in a backfill: its dates are mornings of runs; "
@@ -80,7 +74,29 @@ def require_known(
         )
 
 
-def _nearest(name: str, names: list[str]) -> str:
-    """The name that was meant, or all of them when it is like none."""
-    near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), names, n=1)
-    return f": did you mean {near[0]}?" if near else f"; there are {', '.join(names)}."
+def run_of(dataset: Dataset, context: Context) -> Run:
+    """The run that an Airflow task belongs to, with what was entered in the form."""
+    dag_run, entered = context["dag_run"], context["params"]
+    begin, end = _date(entered["begin_date"]), _date(entered["end_date"])
+    return Run(
+        run_id=dag_run.run_id,
+        dataset=dataset,
+        today=clock.beijing_date(dag_run.logical_date or dag_run.run_after),
+        begin_date=begin,
+        end_date=end,
+        names_dates=begin is not None or end is not None,
+        accounts=tuple(entered["accounts"] or ()),
+        refetch=entered["refetch"],
+        dry_run=entered["dry_run"],
+        is_scheduled=dag_run.run_type == "scheduled",
+    )
+
+
+def _date(entered: str | None) -> date | None:
+    return date.fromisoformat(entered) if entered else None
+
+
+def is_last_try(context: Context) -> bool:
+    """Whether Airflow does not try the task again when it fails."""
+    ti = context["ti"]
+    return bool(ti.try_number > ti.max_tries)

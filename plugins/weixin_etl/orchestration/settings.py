@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from weixin_etl import run
     from weixin_etl.api.http import CallLimits
+    from weixin_etl.health.words import Words
 
 SECTION = "weixin"
 NOON = time(12)
@@ -105,8 +106,6 @@ class TaskSettings:
 
     pipeline: "run.Settings"
     call_limits: "CallLimits"
-    installation_name: str
-    """What messages call this Airflow; empty when it has no name."""
 
 
 def read_of_dags() -> DagSettings:
@@ -118,17 +117,13 @@ def read_of_dags() -> DagSettings:
         ValueError: `run_at` or `deadline_hour` is no time of day, or the deadline not the later;
             or `language` is none.
     """
+    words()
     values = _values()
-    language()
     run_at, deadline = (_time_of_day(name, values[name]) for name in ("run_at", "deadline_hour"))
-    if deadline <= run_at:
+    if not run_at < min(deadline, NOON):
         raise ValueError(
-            f"[weixin] deadline_hour {deadline:%H:%M} is not after run_at {run_at:%H:%M}; "
-            "give the daily runs some hours"
-        )
-    if run_at >= NOON:
-        raise ValueError(
-            f"[weixin] run_at {run_at:%H:%M} is not before 12:00, from when days are late"
+            f"[weixin] run_at {run_at:%H:%M} is not before deadline_hour {deadline:%H:%M} and "
+            "12:00, from when days are late"
         )
     return DagSettings(run_at, deadline, timedelta(seconds=values["retry_delay_seconds"]))
 
@@ -148,36 +143,36 @@ def read() -> TaskSettings:
     limits = CallLimits()
     if os.environ.get(_IN_HASTE):
         limits = replace(limits, backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
-    return TaskSettings(
-        run.Settings(**{name: values[name] for name in names}),
-        limits,
-        values["installation_name"].strip(),
-    )
+    return TaskSettings(run.Settings(**{name: values[name] for name in names}), limits)
 
 
-def language() -> str:
+def words(language: str = "") -> "Words":
     """
-    What messages to people are written in: `en` or `zh-CN`.
+    What people read is written in, with the settings that it names.
 
     Raises:
-        ValueError: the setting is neither.
+        ValueError: the setting `language` is neither `en` nor `zh-CN`.
     """
-    from weixin_etl.health import chinese
+    from weixin_etl.health.words import CHINESE, ENGLISH, Words
 
-    written: str = _values()["language"]
-    if written not in ("en", chinese.LANGUAGE):
-        raise ValueError(f"[weixin] language {written!r} is neither en nor {chinese.LANGUAGE}")
-    return written
+    values = _values()
+    written = language or values["language"]
+    if written not in (ENGLISH, CHINESE):
+        raise ValueError(f"[weixin] language {written!r} is neither {ENGLISH} nor {CHINESE}")
+    return Words(written, values)
+
+
+def installation_name() -> str:
+    """What messages call this Airflow; empty when it has no name."""
+    name: str = _values()["installation_name"]
+    return name.strip()
 
 
 def _values() -> dict[str, Any]:
     """Every setting in force, by its name and of its type."""
     from airflow.configuration import conf
 
-    read: dict[str, Callable[..., Any]] = {
-        "integer": conf.getint,
-        "string": conf.get,
-    }
+    read: dict[str, Callable[..., Any]] = {"integer": conf.getint, "string": conf.get}
     return {
         name: read[kind](SECTION, name, fallback=default)
         for name, (kind, default, _) in OPTIONS.items()

@@ -44,6 +44,7 @@ OPEN = "http://a.example"
         (f"weixin://wx01:{SECRET}@{quote(SANDBOX, safe='')}", "weixin_default", SANDBOX),
         (IS_JSON | {"extra": '{"name": "春风"}', "host": ""}, "春风", WECHAT),
         (IS_JSON | {"extra": {"name": None}, "host": SANDBOX}, "weixin_default", SANDBOX),
+        (IS_JSON | {"extra": {"name": "a\n\0b"}}, "a b", WECHAT),
         (IS_JSON | {"host": "a/b/", "port": 8443}, "weixin_default", "https://a:8443/b"),
         (IS_JSON | {"host": "http://[::1]:8077"}, "weixin_default", "http://[::1]:8077"),
         (IS_JSON | {"host": OPEN, "extra": {"allow_http": True}}, "weixin_default", OPEN),
@@ -89,7 +90,6 @@ def each(field: str, *values: object) -> list[dict[str, object]]:
         ("correct the connection's login", each("login", "wx01\n", "wx\0")),
         ("correct the connection's extra", each("extra", [1], "{bad", "[]", {"name": 7})),
         ("correct the connection's extra", each("extra", {"mode": "Platform"}, {"token_url": 7})),
-        ("correct the connection's name", each("extra", {"name": "a\nb"})),
         ("leave mode or token_url out", each("extra", {"mode": "platform", "token_url": WECHAT})),
         (
             "correct the connection's token_url",
@@ -186,20 +186,3 @@ def connect(monkeypatch: pytest.MonkeyPatch, account: Account) -> WeixinHook:
     fields = {"login": account.appid, "password": account.secret, "host": account.base_url}
     monkeypatch.setenv(VARIABLE, json.dumps({"conn_type": "weixin", "extra": extra, **fields}))
     return WeixinHook(limits=LIMITS)
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"extra": {"mode": "platform"}},
-        {"extra": {"token_url": "https://a.example/token"}, "login": ""},
-    ],
-)
-def test_a_connection_that_stands_for_many_has_no_figures(
-    monkeypatch: pytest.MonkeyPatch, fields: dict[str, object]
-):
-    """A platform's, and a token service's without a login."""
-    monkeypatch.setenv(VARIABLE, json.dumps(IS_JSON | fields))
-    assert WeixinHook().account().stands_for_many
-    with pytest.raises(WeixinError, match="it stands for several accounts"):
-        WeixinHook().get_conn()

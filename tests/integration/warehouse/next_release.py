@@ -11,7 +11,6 @@ import weixin_etl
 import weixin_sandbox
 from weixin_etl import clock, warehouse
 from weixin_etl.datasets import DATASETS
-from weixin_etl.health.at_work import Airflow
 from weixin_etl.kept.imported import import_files
 from weixin_etl.orchestration.web.page import calendar
 from weixin_etl.orchestration.web.page.reader import Figures
@@ -35,12 +34,10 @@ def answers(path: Path) -> Path:
 
 def shown(engine: sqlalchemy.Engine, name: str) -> str | None:
     """The day's word in the page's calendar."""
-    nothing = Airflow(dags={})
     with engine.connect() as connection:
         figures = Figures(connection, DATASETS[name], clock.now())
-        view = calendar.view(figures, nothing, last=DAY, search="", offset=0, only=False)
-    (row,) = view.rows
-    return row.cells[-1] and row.cells[-1].state
+        ((_, cells),) = calendar.view(figures, last=DAY, search="", offset=0).rows
+    return cells[-1] and cells[-1].state
 
 
 assert all(it.__file__.startswith(FOLDER) for it in (weixin_etl, weixin_sandbox))

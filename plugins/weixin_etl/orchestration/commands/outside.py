@@ -1,42 +1,31 @@
 """Connections and Variables for a command, which is no task: the ones that the DAG has."""
 
 import os
+import sys
 from pathlib import Path
 
 import sqlalchemy
 from airflow import settings
 from sqlalchemy.exc import SQLAlchemyError
 
-_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 
-
-def read_from_airflows_database() -> str | None:
+def read_from_airflows_database() -> None:
     """
     Let this process find what was made in Airflow's UI, as Airflow's own commands do.
 
     A task asks Airflow's API server, with a token that only a task has. What reads in the name of
     the server (Airflow's commands set the same variable) has the same search path with Airflow's
-    database in place of it: a secrets backend first, then the environment, then the database.
-
-    Returns:
-        Why it can't be read, if so: then there is what the environment holds. None as well when
-        there is no such database yet, and so nothing to find.
+    database in place of it.
     """
-    if not has_database():
-        return None
     engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call]
     try:
-        with engine.connect() as connection:
-            is_migrated = sqlalchemy.inspect(connection).has_table("connection")
-    except SQLAlchemyError as error:
-        why = str(getattr(error, "orig", error)).splitlines()[0]
-        return (
-            "Airflow's database does not answer, so connections and Variables that are not in the "
-            f"environment are not found ({why})"
+        if has_database() and sqlalchemy.inspect(engine).has_table("connection"):
+            os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    except SQLAlchemyError:
+        sys.stderr.write(
+            "weixin-etl: Airflow's database does not answer, so connections and Variables that are "
+            "not in the environment are not found\n"
         )
-    if is_migrated:
-        os.environ[_CONTEXT] = "server"
-    return None
 
 
 def has_database() -> bool:

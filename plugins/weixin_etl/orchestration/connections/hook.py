@@ -82,8 +82,9 @@ class WeixinHook(BaseHook):
         conn_id = tested_conn_id.get() or self.weixin_conn_id
         try:
             connection = self.get_connection(self.weixin_conn_id)
-        except AirflowNotFoundException:
-            raise _not_found(conn_id) from None
+        except AirflowNotFoundException:  # also of one that Airflow can't read
+            kind, code = ProblemKind.CONFIGURATION, "connection_missing"
+            raise WeixinError(kind, account=conn_id, to_change=conn_id, code=code) from None
         connection.conn_id = conn_id
         extra = _extra(connection)
         token_url = extra.token_url and _private(connection, extra, "token_url", extra.token_url)
@@ -97,7 +98,7 @@ class WeixinHook(BaseHook):
             conn_id=conn_id,
             appid=appid,
             secret=secret,
-            name=one_line(_plain(connection, "name", extra.name or "")) or conn_id,
+            name=one_line(extra.name or "") or conn_id,
             base_url=_private(connection, extra, "host", _base_url(connection)),
             token_url=token_url or "",
             is_platform=extra.mode == "platform",
@@ -108,17 +109,9 @@ class WeixinHook(BaseHook):
         A client for the account.
 
         Raises:
-            WeixinError: as `account`, or it stands for accounts and has no figures itself.
+            WeixinError: as `account`.
         """
-        account = self.account()
-        if account.stands_for_many:
-            raise WeixinError(
-                ProblemKind.CONFIGURATION,
-                account=account.conn_id,
-                cause="it stands for several accounts, and is none itself",
-                cure="clear the task refresh_access_token with its downstream tasks",
-            )
-        return WeixinClient(account, self.limits)
+        return WeixinClient(self.account(), self.limits)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether there is a token now, or a list of accounts, and the sentence why not."""
@@ -157,24 +150,12 @@ def ticket(platform: Account) -> str:
     return text
 
 
-def _not_found(conn_id: str) -> WeixinError:
-    """Airflow ignores a connection that it cannot read, as if there were none."""
-    return WeixinError(
-        ProblemKind.CONFIGURATION, account=conn_id, to_change=conn_id, code="connection_missing"
-    )
-
-
 def _filled_in(connection: Connection, field: str, value: str | None) -> str:
     if not value or not value.strip():
         raise _unusable(connection, "the connection has none", f"fill in the {field}")
-    return _plain(connection, field, value)
-
-
-def _plain(connection: Connection, field: str, value: str) -> str:
     if not _is_plain(value):
-        raise _unusable(
-            connection, "it holds control characters", f"correct the connection's {field}"
-        )
+        cure = f"correct the connection's {field}"
+        raise _unusable(connection, "it holds control characters", cure)
     return value
 
 

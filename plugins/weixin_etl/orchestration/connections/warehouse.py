@@ -37,48 +37,35 @@ def open_warehouse() -> Engine:
     return engine(found)
 
 
-def open_reader() -> Engine:
+@contextmanager
+def reading() -> Iterator[Connection]:
     """
-    The engine of those who only look, whose sessions can't write.
-
-    By the connection `weixin_reader`; where there is none, by `weixin_warehouse`.
+    A connection of those who only look: by `weixin_reader`, without one by `weixin_warehouse`.
 
     Raises:
-        WarehouseError: there is neither.
+        WarehouseError: there is neither, or the warehouse does not answer, or lacks a migration;
+            it names the connection that was used.
+        DBAPIError: it is not the warehouse: a statement of ours does not work.
     """
-    found = _url(READER) or _url(CONN_ID)
+    of_reader = _url(READER)
+    found = of_reader or _url(CONN_ID)
     if found is None:
         said = f"Airflow's API server finds neither {READER} nor {CONN_ID}"
         raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, said, code="missing", to_change=READER)
-    return _reading_engine(found)
+    warehouse = _reading_engine(found)
+    try:
+        require_migrated(warehouse)
+        with diagnosed(warehouse), warehouse.connect() as connection:
+            yield connection
+    except WarehouseError as error:
+        raise (_of_reader(error) if of_reader else error) from None
 
 
-@contextmanager
-def reading(warehouse: Engine) -> Iterator[Connection]:
-    """
-    A connection to a warehouse that answers and holds every migration.
-
-    Raises:
-        WarehouseError: it does not, or no longer.
-        DBAPIError: it is not the warehouse: a statement of ours does not work.
-    """
-    require_migrated(warehouse)
-    with diagnosed(warehouse), warehouse.connect() as connection:
-        yield connection
-
-
-def of_reader(error: WarehouseError) -> WarehouseError:
-    """What is wrong with the warehouse, naming the connection that was used, and its role."""
-    if reads_as() != READER:
-        return error
+def _of_reader(error: WarehouseError) -> WarehouseError:
+    """What is wrong with the warehouse, naming the reader's connection and role."""
     said = (error.problem.cause, error.problem.cure)
     cause, cure = (it.replace(CONN_ID, READER).replace("weixin_loader", READER) for it in said)
     return WarehouseError(error.kind, cause=cause, cure=cure, to_change=READER)
-
-
-def reads_as() -> str:
-    """The connection that `open_reader` takes; empty when there is none."""
-    return next((conn_id for conn_id in (READER, CONN_ID) if _url(conn_id)), "")
 
 
 @lru_cache(maxsize=4)

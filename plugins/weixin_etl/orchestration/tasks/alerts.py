@@ -21,13 +21,11 @@ from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import messages
 from weixin_etl.health.at_work import Airflow, DagState, EndedRun
+from weixin_etl.health.incidents import Note, ended_by_airflow, record
 from weixin_etl.health.messages import Installation, Message, Send
-from weixin_etl.health.note import Note, ended_by_airflow, record
 from weixin_etl.model import Run
-from weixin_etl.orchestration import settings
+from weixin_etl.orchestration import form, settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
-from weixin_etl.orchestration.settings import PAGE
-from weixin_etl.orchestration.tasks import run_context
 from weixin_etl.problem import Problem, ProblemKind, WarehouseError, program_fault
 from weixin_etl.warehouse import diagnosed, require_migrated
 
@@ -64,17 +62,12 @@ def note(found: Note, *, is_last: bool = False) -> None:
         with diagnosed(warehouse):
             require_migrated(warehouse)
             record(warehouse, found)
-            messages.tell(
-                warehouse,
-                partial(sender, is_last=is_last),
-                now=clock.now(),
-                here=_here(),
-                may_wait=not is_last,
-            )
+            send = partial(sender, is_last=is_last)
+            messages.tell(warehouse, send, now=clock.now(), here=_here(), may_wait=not is_last)
     except WarehouseError as error:
         log.warning(_NOT_TOLD, error.problem.cause)
-        if is_last and (send := sender()):
-            send(messages.direct(error.problem, _here(), clock.now()))
+        if is_last and (deliver := sender()):
+            deliver(messages.direct(error.problem, _here(), clock.now()))
     except Exception as error:  # whatever it is, the run goes on
         log.warning(_NOT_TOLD, program_fault(log, error).cause)
     finally:
@@ -82,14 +75,21 @@ def note(found: Note, *, is_last: bool = False) -> None:
             warehouse.dispose()
 
 
+def _here() -> Installation:
+    """What messages say of this Airflow."""
+    base_url = conf.get("api", "base_url", fallback="").rstrip("/")
+    page = f"{base_url}{settings.PAGE}/"
+    return Installation(page, settings.installation_name(), settings.words())
+
+
 def task_failed(problem: Problem) -> None:
     """This task could not do its work; people are told when it is not tried again."""
     context = get_current_context()
     dataset = _dataset(context["dag"].dag_id)
-    if dataset is None or (problem.kind.is_retried and not run_context.is_last_try(context)):
+    if dataset is None or (problem.kind.is_retried and not form.is_last_try(context)):
         return
     task_id = context["ti"].task_id
-    run = run_context.of(dataset, context)
+    run = form.run_of(dataset, context)
     failed = failures(run, {task_id: problem})
     # what other batches of ingest, or an earlier try, have found stays
     stays = task_id in ("ingest", "refresh_access_token")
@@ -113,10 +113,9 @@ def failures(run: Run, failed: Mapping[str, Problem | None]) -> dict[str, list[P
 def run_ended(dag_id: str, ended: EndedRun, is_dry: bool) -> None:
     """A run has failed, and its `check` could not say what is missing."""
     if dataset := _dataset(dag_id):
-        airflow = Airflow({dataset.name: DagState(last=ended)})
+        airflow = Airflow({dataset.name: DagState(ended=ended)})
         run = Run(ended.run_id, dataset, clock.beijing_date(clock.now()), dry_run=is_dry)
-        found = Note(run, clock.now(), is_judged=True, airflow=airflow)
-        note(found, is_last=True)
+        note(Note(run, clock.now(), is_judged=True, airflow=airflow), is_last=True)
 
 
 def run_is_late(context: Context) -> None:
@@ -126,13 +125,11 @@ def run_is_late(context: Context) -> None:
     A run that ended red before its deadline is not late; what it could not tell is told now.
     """
     late: Any = context["dag_run"]  # as the REST API gives it out
-    dataset = _dataset(late["dag_id"])
-    if dataset is None:
-        return
-    is_late = late["state"] in ("queued", "running")
-    run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)
-    found = {DEADLINE: [Problem.of_kind(ProblemKind.RUN_LATE)] if is_late else []}
-    note(Note(run, clock.now(), found, is_judged=not is_late), is_last=True)
+    if dataset := _dataset(late["dag_id"]):
+        is_late = late["state"] in ("queued", "running")
+        run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)
+        found = {DEADLINE: [Problem.of_kind(ProblemKind.RUN_LATE)] if is_late else []}
+        note(Note(run, clock.now(), found, is_judged=not is_late), is_last=True)
 
 
 def _dataset(dag_id: str) -> Dataset | None:
@@ -140,13 +137,6 @@ def _dataset(dag_id: str) -> Dataset | None:
 
 
 # ------------------------------------------------------------------------------------------ send
-
-
-def _here() -> Installation:
-    """What messages say of this Airflow."""
-    base_url = conf.get("api", "base_url", fallback="").rstrip("/")
-    name = settings.read().installation_name
-    return Installation(f"{base_url}{PAGE}/", name, settings.language())
 
 
 def sender(*, is_last: bool = True) -> Send | None:
@@ -170,16 +160,11 @@ def sender(*, is_last: bool = True) -> Send | None:
             AppriseHook(CONN_ID).set_config_from_conn(connection, receivers)
     except (KeyError, TypeError, ValueError, AttributeError):
         receivers.clear()
-    if not len(receivers):
-        log.warning(
-            "nobody can be told: the connection %s has no address that Apprise knows; write its "
-            "extra like %s",
-            CONN_ID,
-            _AS_IT_SHOULD_BE,
-        )
-        return None
-
-    return partial(_send, receivers)
+    if len(receivers):
+        return partial(_send, receivers)
+    cure = "has no address that Apprise knows; write its extra like"
+    log.warning("nobody can be told: the connection %s %s %s", CONN_ID, cure, _AS_IT_SHOULD_BE)
+    return None
 
 
 @contextmanager
@@ -215,7 +200,7 @@ def _send(receivers: "apprise.Apprise", message: Message) -> bool:
     except Exception as error:  # a plugin's fault; its text may hold the address
         refused, has_arrived = [type(error).__name__], False
     if refused or not has_arrived:
-        log.warning("not delivered by %s: %s", ", ".join(refused) or "any receiver", message.in_log)
+        log.warning("not delivered by %s: %s", ", ".join(refused) or "any receiver", message.title)
     if has_arrived:
-        log.info("told: %s", message.in_log)
+        log.info("told: %s", message.title)
     return has_arrived

@@ -14,13 +14,12 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from weixin_etl import clock, rules
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
-from weixin_etl.health import incidents
-from weixin_etl.health.note import Note
+from weixin_etl.health.incidents import Note
 from weixin_etl.model import Batch, ConfiguredAccount, Run
-from weixin_etl.orchestration import settings
+from weixin_etl.orchestration import form, settings
 from weixin_etl.orchestration.connections import accounts
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
-from weixin_etl.orchestration.tasks import alerts, metrics, run_context
+from weixin_etl.orchestration.tasks import alerts, metrics
 from weixin_etl.orchestration.tasks.declared import EndForGood, EndOfTask
 from weixin_etl.orchestration.tasks.ending import PROBLEM, not_in, readable_ending
 from weixin_etl.problem import Problem, ProblemKind, log_problem
@@ -28,19 +27,21 @@ from weixin_etl.run import Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
+from weixin_etl.text import one_line
 
 log = logging.getLogger(__name__)
 
 _LOST = "lost"
+_LONGEST_METRICS = 300
 
 
 @readable_ending()
 def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     """The configured accounts, each with the reason why it has no token, if so."""
     context = get_current_context()
-    run_context.require_known_parameters(context)
-    run = run_context.of(dataset, context)
-    is_last_try = run_context.is_last_try(context)
+    dag_run, run = context["dag_run"], form.run_of(dataset, context)
+    form.require_known(dag_run.conf or {}, is_backfill=dag_run.run_type == "backfill")
+    is_last_try = form.is_last_try(context)
     found = accounts.refresh_access_tokens(run, settings.read(), is_last_try=is_last_try)
     alerts.note(_of_tokens(run, found))
     configured: list[dict[str, Any]] = msgspec.to_builtins(found)
@@ -65,7 +66,7 @@ def _of_tokens(run: Run, found: Sequence[ConfiguredAccount]) -> Note:
 def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Batches of accounts with the days to ask for; a dry run ends here."""
     context = get_current_context()
-    run = run_context.of(dataset, context)
+    run = form.run_of(dataset, context)
     configured = convert(found, list[ConfiguredAccount])
     work = Work(run, open_warehouse(), settings.read().pipeline)
     made = plan_verb.plan(work, configured)
@@ -82,11 +83,11 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     """Bring the batch's pairs in; in a scheduled run, wait for those that are not ready."""
     context = get_current_context()
     planned = convert(batch, Batch)
-    run = run_context.of(dataset, context)
+    run = form.run_of(dataset, context)
     in_force = settings.read()
     work = Work(run, open_warehouse(), in_force.pipeline)
     came = ingest_verb.ingest(work, planned, accounts.Clients(in_force).open)
-    is_retried = came.is_retryable and not run_context.is_last_try(context)
+    is_retried = came.is_retryable and not form.is_last_try(context)
     now = clock.now()
     again_at = rules.asks_again_at(run, now) if came.has_not_ready else None
     _ingested(run, planned, came, is_at_work=is_retried or again_at is not None)
@@ -108,36 +109,27 @@ _UNSAID = {
 
 def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_at_work: bool) -> None:
     """People are told of what a try has met."""
-    unknown = incidents.unknown_metrics(came.unknown_metrics)
-    for problem in unknown:
-        log_problem(log, problem)
+    if came.unknown_metrics:
+        names = one_line(", ".join(sorted(came.unknown_metrics)), _LONGEST_METRICS)
+        log.warning("WeChat sends metrics that are not known here; kept in extra: %s", names)
     days = {account.appid: account.days for account in batch}
     unsaid = [
         replace(it, days=it.days or tuple(sorted(days.get(it.appid or "", ()))))
         for it in came.problems
         if it.kind in _UNSAID and not (is_at_work and it.kind.is_retried)
     ]
-    alerts.note(
-        Note(
-            run,
-            clock.now(),
-            {"ingest": unsaid},
-            looked=[*days],
-            is_judged=True,
-            is_at_work=is_at_work,
-            once=unknown,
-        )
-    )
+    found, looked = {"ingest": unsaid}, [*days]
+    alerts.note(Note(run, clock.now(), found, looked, is_judged=True, is_at_work=is_at_work))
 
 
 @readable_ending()
 def report(dataset: Dataset) -> dict[str, int]:
     """What the run did since its plan."""
     context = get_current_context()
-    run = run_context.of(dataset, context)
+    run = form.run_of(dataset, context)
     work = Work(run, open_warehouse(), settings.read().pipeline)
     totals = check_verb.report(work, _planned(context))
-    metrics.emit_counts(run, totals)
+    metrics.emit_counts(dataset, totals)
     return totals
 
 
@@ -145,7 +137,7 @@ def report(dataset: Dataset) -> dict[str, int]:
 def check(dataset: Dataset, asset: Any) -> None:
     """The run's colour, by what is true now; green, the asset's event has the days that changed."""
     context = get_current_context()
-    run = run_context.of(dataset, context)
+    run = form.run_of(dataset, context)
     failed = _failed_tasks(context, "failed", "upstream_failed")
     configured = _configured(context)
     if failed & {"refresh_access_token", "plan"}:
@@ -162,11 +154,9 @@ def check(dataset: Dataset, asset: Any) -> None:
         raise AirflowSkipException("dry run: nothing was asked for")
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_LOST) or ():
         log.warning("%s", warning)
-    warehouse, planned = open_warehouse(), _planned(context)
-    work = Work(run, warehouse, settings.read().pipeline)
+    planned, work = _planned(context), Work(run, open_warehouse(), settings.read().pipeline)
     judgement = check_verb.check(work, configured, planned)
     days = {account.appid: account.days for account in planned}
-    metrics.emit_freshness(run, warehouse, clock.now(), judgement, days)
     alerts.note(_of_check(run, judgement, days, _what_failed(context)), is_last=True)
     context["ti"].xcom_push(alerts.TOLD, True)
     if judgement.not_in:

@@ -28,13 +28,11 @@ PROBLEM = "problem"
 
 
 def not_in(problems: Sequence[Problem]) -> str:
-    """`3 accounts are not in: see the lines above`; a platform is named."""
-    platforms = {it.account for it in problems if it.kind is ProblemKind.PLATFORM}
-    accounts = len({it.appid or it.account for it in problems} - platforms)
-    named = [f"{platform} is" for platform in sorted(platforms)]
-    are = "is" if accounts == 1 else "are"
-    named += [f"{counted(accounts, 'account')} {are}"] if accounts else []
-    return f"{' not in, '.join(named)} not in: see the lines above"
+    """`3 accounts are not in: see the lines above`."""
+    count = len({it.appid or it.account for it in problems})
+    return (
+        f"{counted(count, 'account')} {'is' if count == 1 else 'are'} not in: see the lines above"
+    )
 
 
 @contextmanager

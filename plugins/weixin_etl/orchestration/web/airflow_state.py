@@ -8,21 +8,18 @@ from datetime import datetime
 from airflow.api.common.airflow_health import HEALTHY, get_airflow_health
 from airflow.models import DagModel, DagRun, TaskInstance
 from airflow.models.serialized_dag import SerializedDagModel
-from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.models.taskreschedule import TaskReschedule
 from airflow.models.xcom import XComModel
-from airflow.sdk import BaseHook, timezone
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk import timezone
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State, TaskInstanceState
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from weixin_etl import clock
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS
 from weixin_etl.health.at_work import Airflow, Asleep, DagState, EndedRun
-from weixin_etl.orchestration.tasks.alerts import CONN_ID as ALERTS
 from weixin_etl.orchestration.tasks.alerts import TOLD
 from weixin_etl.orchestration.tasks.ending import PROBLEM
 from weixin_etl.problem import Problem, ProblemKind
@@ -36,64 +33,39 @@ def read() -> Airflow:
     """Whether runs of the DAGs can be made, how those at work stand, and how the last ended."""
     with create_session(scoped=False) as session:
         found = session.scalars(select(DagModel).where(DagModel.dag_id.in_(_NAMES)))
-        dags = {
-            _NAMES[dag.dag_id]: DagState(
-                bool(dag.is_paused), dag.next_dagrun_create_after, _last(session, dag.dag_id)
-            )
-            for dag in found
-            if not dag.is_stale
-        }
+        dags = {_NAMES[dag.dag_id]: _state(session, dag) for dag in found if not dag.is_stale}
+        at_work = select(DagRun.dag_id, DagRun.run_id).where(
+            DagRun.dag_id.in_(_NAMES), DagRun.state.in_(AT_WORK)
+        )
         runs = defaultdict(set)
-        for dag_id, run_id in session.execute(
-            select(DagRun.dag_id, DagRun.run_id).where(
-                DagRun.dag_id.in_(_NAMES), DagRun.state.in_(AT_WORK)
-            )
-        ):
+        for dag_id, run_id in session.execute(at_work):
             runs[_NAMES[dag_id]].add(run_id)
-        asleep = tuple(_asleep(session))
-    return Airflow(
-        dags=dags,
-        is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == HEALTHY,
-        alerts=_alerts(),
-        runs={name: frozenset(run_ids) for name, run_ids in runs.items()},
-        asleep=asleep,
-    )
+        return Airflow(
+            dags=dags,
+            is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == HEALTHY,
+            runs=runs,
+            asleep=tuple(_asleep(session)),
+        )
 
 
-def _alerts() -> str:
-    """The connection by which people are told; empty when this process finds none."""
-    try:
-        BaseHook.get_connection(ALERTS)
-    except AirflowNotFoundException:
-        return ""
-    return ALERTS
-
-
-# ---------------------------------------------------------------------------- the run that ended
-
-
-def _last(session: Session, dag_id: str) -> EndedRun | None:
+def _state(session: Session, dag: DagModel) -> DagState:
     newest = (
         select(DagRun)
-        .where(DagRun.dag_id == dag_id, DagRun.state.in_(ENDED))
+        .where(DagRun.dag_id == dag.dag_id, DagRun.state.in_(ENDED))
         .order_by(DagRun.end_date.desc())
         .limit(1)
     )
-    run = session.scalar(newest)
-    return ended(run, session) if run else None
+    last = session.scalar(newest)
+    ended = ended_untold(last, session) if last else None
+    return DagState(bool(dag.is_paused), dag.next_dagrun_create_after, ended)
 
 
-def ended(run: DagRun, session: Session) -> EndedRun:
-    """How a run ended."""
+def ended_untold(run: DagRun, session: Session) -> EndedRun | None:
+    """A run, if it failed and its `check` could not tell people of it."""
     told = XComModel.get_many(run_id=run.run_id, dag_ids=run.dag_id, key=TOLD).limit(1)
-    return EndedRun(
-        run.run_id,
-        _by_our_clock(run.start_date or run.queued_at or run.run_after),
-        _by_our_clock(run.end_date or timezone.utcnow()),
-        is_red=run.state == DagRunState.FAILED,
-        is_by_hand=run.run_type != "scheduled",
-        is_judged=session.scalar(told) is not None,
-    )
+    if run.state != DagRunState.FAILED or session.scalar(told) is not None:
+        return None
+    return EndedRun(run.run_id, _by_our_clock(run.end_date or timezone.utcnow()))
 
 
 # ------------------------------------------------------------------------- tasks between two tries
@@ -130,35 +102,14 @@ def _tried_again(session: Session, task: TaskInstance) -> Iterator[Asleep]:
     tries, before = task.task.retries + 1, task.max_tries - task.task.retries
     failed = task.try_number - before - (not is_asleep)
     if failed > 0:
-        yield Asleep(
-            _NAMES[task.dag_id],
-            task.run_id,
-            _by_our_clock(_next_try(task)) if is_asleep else None,
-            failed,
-            tries,
-            _by_our_clock(_first_end(session, task, before)),
-            _problem(session, task),
-        )
+        next_at = _by_our_clock(_next_try(task)) if is_asleep else None
+        problem = _problem(session, task)
+        yield Asleep(_NAMES[task.dag_id], task.run_id, next_at, failed, tries, problem)
 
 
 def _next_try(task: TaskInstance) -> datetime:
     at: datetime = task.next_retry_datetime()  # type: ignore[no-untyped-call]
     return at
-
-
-def _first_end(session: Session, task: TaskInstance, before: int) -> datetime:
-    """When the first of its tries failed."""
-    tried = TaskInstanceHistory
-    first = session.scalar(
-        select(func.min(tried.end_date)).where(
-            tried.dag_id == task.dag_id,
-            tried.run_id == task.run_id,
-            tried.task_id == task.task_id,
-            tried.map_index == task.map_index,
-            tried.try_number > before,
-        )
-    )
-    return first or task.end_date or timezone.utcnow()
 
 
 def _problem(session: Session, task: TaskInstance) -> Problem:
@@ -172,9 +123,8 @@ def _problem(session: Session, task: TaskInstance) -> Problem:
     )
     found = session.scalars(said.limit(1)).first()
     if found is None:
-        return Problem(
-            ProblemKind.PROGRAM, f"a try of {task.task_id} failed", "", subject=task.task_id
-        )
+        cause = f"a try of {task.task_id} failed"
+        return Problem(ProblemKind.PROGRAM, cause, "", subject=task.task_id)
     problem = convert(XComModel.deserialize_value(found), Problem)
     return replace(problem, subject=task.task_id)
 

@@ -25,7 +25,7 @@ def on_dag_run_failed(dag_run: "DagRun") -> None:
     from weixin_etl.orchestration.web import airflow_state
 
     session = object_session(dag_run)
-    ended = airflow_state.ended(dag_run, session) if session else None
-    if ended and not ended.is_judged:
+    ended = airflow_state.ended_untold(dag_run, session) if session else None
+    if ended:
         is_dry = bool((dag_run.conf or {}).get("dry_run"))
         Thread(target=alerts.run_ended, args=(dag_run.dag_id, ended, is_dry)).start()

@@ -1,11 +1,10 @@
 """What the page answers: every route behind `reader`, only GET, nothing said without a login."""
 
 import logging
-import unicodedata
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
@@ -15,19 +14,17 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 
+from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
-from weixin_etl.orchestration.connections.warehouse import of_reader, reads_as
-from weixin_etl.orchestration.web import airflow_state
-from weixin_etl.orchestration.web.page import articles, calendar, html, problems
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.web.page import calendar, html, problems
 from weixin_etl.orchestration.web.page.reader import (
     Figures,
-    Language,
-    Name,
     Reader,
+    Text,
     figures,
     language,
     reader,
-    told,
 )
 from weixin_etl.problem import WarehouseError
 from weixin_etl.text import shown
@@ -38,44 +35,18 @@ HERE = Path(__file__).parent
 FILES = {it.name: it for it in [*(HERE / "static").iterdir(), HERE / "htmx" / "htmx.min.js"]}
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 VIEWS = ("/", "/coverage", "/day", "/articles")
-POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'self'",
-    ]
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 )
 """Nothing from elsewhere, and nothing that stands in a page's own text is run."""
+ARTICLES_PER_PAGE = 25
+NEWEST = timedelta(days=30)
+"""So old a listed article may be."""
 
-
-def _well_formed(request: Request) -> None:
-    """Refuse what no parameter may be, and what would be read as something else than was asked."""
-    query = request.scope["query_string"].decode("latin-1")
-    try:
-        asked = parse_qsl(query, keep_blank_values=True, errors="strict")
-    except UnicodeDecodeError:
-        raise HTTPException(422, "the parameters are not UTF-8") from None
-    if len(dict(asked)) < len(asked):
-        raise HTTPException(422, "a parameter is given more than once")
-    if any(unicodedata.category(it) == "Cc" for _, value in asked for it in value):
-        raise HTTPException(422, "a parameter contains a control character")
-
-
-app = FastAPI(
-    docs_url=None,
-    redoc_url=None,
-    openapi_url=None,
-    dependencies=[Depends(reader), Depends(_well_formed)],
-)
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)])
 AReader = Annotated[Reader, Depends(reader)]
 AFigures = Annotated[Figures, Depends(figures)]
-InLanguage = Annotated[Language, Depends(language)]
-Text = Annotated[str, Query(max_length=200)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 Day = Annotated[
     date, Field(ge=min(it.first_day for it in DATASETS.values()), le=date(2999, 12, 31))
@@ -109,8 +80,9 @@ async def _no_entry(request: Request, error: HTTPException) -> Response:
 @app.exception_handler(WarehouseError)
 def _trouble(request: Request, error: WarehouseError) -> Response:
     """The sentence why the warehouse can't be read now."""
-    problem = told(of_reader(error).problem, language(request))
-    return _unread(request, f"{problem.cause}; {problem.cure}")
+    problem = settings.words(language(request)).told(error.problem)
+    sentence = f"{problem.cause}; {problem.cure}"
+    return html.page("unread.html", request, 503, sentence=sentence)
 
 
 @app.exception_handler(DBAPIError)
@@ -118,11 +90,7 @@ def _fault(request: Request, error: DBAPIError) -> Response:
     """A statement of ours does not work."""
     log.error("the warehouse could not be read", exc_info=error)
     sentence = "the warehouse could not be read: the log of Airflow's API server says why"
-    return _unread(request, sentence)
-
-
-def _unread(request: Request, sentence: str) -> Response:
-    return html.page("unread.html", request, language(request), 503, sentence=sentence)
+    return html.page("unread.html", request, 503, sentence=sentence)
 
 
 @app.exception_handler(RequestValidationError)
@@ -133,21 +101,11 @@ def _refused(_: Request, error: RequestValidationError) -> Response:
 
 
 @app.get("/")
-def what_is_wrong(
-    request: Request, who: AReader, spoken: InLanguage, dag_id: Text = ""
-) -> Response:
+def what_is_wrong(request: Request, who: AReader, dag_id: Text = "") -> Response:
     """What is wrong now, what was lately, and the runs at work."""
-    found = problems.current(who.datasets)
-    return html.page(
-        "problems.html",
-        request,
-        spoken,
-        dataset=next((it for it in who.datasets if it.dag_id == dag_id), who.datasets[0]),
-        found=found,
-        place=problems.place_in_airflow,
-        reads_as=reads_as(),
-        is_at_work=bool(found.runs),
-    )
+    dataset = next((it for it in who.datasets if it.dag_id == dag_id), who.datasets[0])
+    found, place = problems.current(who.datasets), problems.place_in_airflow
+    return html.page("problems.html", request, dataset=dataset, found=found, place=place)
 
 
 @app.get("/coverage")
@@ -158,32 +116,27 @@ def coverage(
     last: Day | None = None,
     search: Text = "",
     offset: Offset = 0,
-    only: bool = False,
 ) -> Response:
     """Some accounts' days as a calendar."""
-    airflow = airflow_state.read()
-    view = calendar.view(of, airflow, last=last, search=search, offset=offset, only=only)
     return html.page(
         "coverage.html",
         request,
-        of.language,
         dataset=of.dataset,
         datasets=who.datasets,
-        view=view,
+        view=calendar.view(of, last=last, search=search, offset=offset),
+        page_size=calendar.ACCOUNTS_PER_PAGE,
         search=search,
         offset=offset,
-        only=only,
-        is_at_work=view.is_at_work,
     )
 
 
 @app.get("/day")
-def day_story(request: Request, of: AFigures, appid: Name, day: Day) -> Response:
+def day_story(request: Request, of: AFigures, appid: Text, day: Day) -> Response:
     """One day's story."""
     story = calendar.story(of, appid, day)
     if story is None:
         raise HTTPException(404, "no such account")
-    return html.page("day.html", request, of.language, dataset=of.dataset, story=story)
+    return html.page("day.html", request, dataset=of.dataset, story=story)
 
 
 @app.get("/articles")
@@ -192,13 +145,17 @@ def newest_articles(
 ) -> Response:
     """The newest articles and how each grows."""
     described = [it for it in who.datasets if it.name in ARTICLE_DATASETS]
+    since = clock.beijing_date(of.now) - NEWEST
+    asked = {"search": search.strip(), "since": since, "most": ARTICLES_PER_PAGE, "offset": offset}
+    is_described = of.dataset in described
     return html.page(
         "articles.html",
         request,
-        of.language,
         dataset=of.dataset,
         datasets=described,
-        view=articles.view(of, search, offset) if of.dataset in described else None,
+        articles=of.rows("page/articles.sql", **asked) if is_described else None,
+        days=NEWEST.days,
+        page_size=ARTICLES_PER_PAGE,
         search=search,
         offset=offset,
     )
@@ -209,10 +166,8 @@ def static(name: str) -> FileResponse:
     """A file of the page: by a route, as a mount would not ask who reads."""
     if name not in FILES:
         raise HTTPException(404, "no such file")
-    path = FILES[name]
-    return FileResponse(
-        path, media_type=MEDIA_TYPES[path.suffix], headers={"Cache-Control": "no-cache"}
-    )
+    path, kept = FILES[name], {"Cache-Control": "no-cache"}
+    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=kept)
 
 
 @app.get("/health")

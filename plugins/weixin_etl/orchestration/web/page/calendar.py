@@ -1,6 +1,6 @@
 """The coverage calendar: accounts by days, and one day's story."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -10,24 +10,15 @@ from typing import Any
 import msgspec
 
 from weixin_etl import clock
-from weixin_etl.health import status
-from weixin_etl.health.at_work import Airflow
 from weixin_etl.health.days import AccountDays, ending, pairs_by_account
 from weixin_etl.model import Coverage, State
-from weixin_etl.orchestration.web.page.reader import Figures, told
+from weixin_etl.orchestration.web.page.reader import Figures
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import OFFLINE
 
 ACCOUNTS_PER_PAGE = 25
 DAYS_PER_PAGE = 35
-NEIGHBOURS = timedelta(days=62)
-"""So far to each side days in the same state are looked for."""
-MOST = 50
-"""Changed figures and rejected reasons a story lists."""
 _DAY = timedelta(days=1)
-
-Account = Mapping[str, Any]
-"""A row of `page/accounts.sql`."""
 
 
 class Sign(StrEnum):
@@ -63,13 +54,25 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """An account's days, oldest first; None for one that nobody ever wanted."""
+class Account:
+    """An account with some of its days."""
 
     appid: str
     name: str
-    is_active: bool
-    cells: tuple[Cell | None, ...]
+    first_date: date | None
+    """The first and the last day ever asked for."""
+    last_date: date | None
+    days: AccountDays
+
+    def cell(self, of: Figures, day: date) -> Cell | None:
+        """The day's cell; None for one that nobody ever wanted."""
+        days, pair = self.days, self.days.pairs.get(day)
+        if pair is None:
+            begin = max(days.since_date or self.first_date or day, of.dataset.first_day)
+            if day < begin or not (days.is_active or day <= (self.last_date or date.min)):
+                return None
+        state = days.state(day, of.now)
+        return Cell(day, state, sign(state, pair), ending(pair))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,8 @@ class View:
     newest: date
     """Yesterday in Beijing: there is no later day."""
     account_count: int
-    rows: tuple[Row, ...]
-    is_at_work: bool
-    """Whether a run is asking WeChat."""
-    page_size: int = ACCOUNTS_PER_PAGE
+    rows: tuple[tuple[Account, tuple[Cell | None, ...]], ...]
+    """Accounts, each with its days, oldest first."""
 
     @property
     def earlier(self) -> date:
@@ -106,11 +107,10 @@ class View:
 class Story:
     """All that is known of a day."""
 
-    appid: str
-    name: str
+    account: Account
     day: date
-    newest: date
-    """Yesterday in Beijing."""
+    later: date | None
+    """The day after, if it is over."""
     cell: Cell | None
     pair: Coverage | None
     next_date: date | None
@@ -118,155 +118,63 @@ class Story:
     final_date: date | None
     """The first morning on which it can be final."""
     why: Problem
-    """Why the last attempt did not end ok, as its reader is told."""
+    """Why the last attempt did not end ok."""
     form: str
-    """What to enter into the DAG's form to ask for the day and its neighbours in this state."""
-    form_day_count: int
+    """What to enter into the DAG's form to ask for it."""
     runs: tuple[dict[str, Any], ...]
     """What came of it in each run that planned it, newest first."""
-    restatements: tuple[dict[str, Any], ...]
-    rejected: tuple[dict[str, Any], ...]
-    """Rejected parts, by reason."""
-    answers: tuple[dict[str, Any], ...]
-    """The distinct answers, newest first; `weixin-etl answers` prints them."""
 
     @property
     def earlier(self) -> date:
         """The day before."""
         return self.day - _DAY
 
-    @property
-    def later(self) -> date | None:
-        """The day after, if it is over."""
-        return self.day + _DAY if self.day < self.newest else None
 
-
-def view(
-    of: Figures, airflow: Airflow, *, last: date | None, search: str, offset: int, only: bool
-) -> View:
-    """
-    A page of accounts on the days up to `last`; up to yesterday by default.
-
-    With `only`, of the accounts that have a day that is not in.
-    """
+def view(of: Figures, *, last: date | None, search: str, offset: int) -> View:
+    """A page of accounts on the days up to `last`; up to yesterday by default."""
     newest = clock.beijing_date(of.now) - _DAY
     last = min(last or newest, newest)
     days = tuple(last - _DAY * back for back in reversed(range(DAYS_PER_PAGE)))
-    appids = _in_trouble(of, airflow) if only else None
-    accounts = _accounts(of, appids, search=search.strip(), offset=offset)
-    pairs = _pairs(of, [account["appid"] for account in accounts], days[0], last)
-    return View(
-        days=days,
-        newest=newest,
-        account_count=accounts[0]["account_count"] if accounts else 0,
-        rows=tuple(_row(of, it, pairs.get(it["appid"], {}), days) for it in accounts),
-        is_at_work=bool(airflow.at_work(of.dataset)),
-    )
-
-
-def _in_trouble(of: Figures, airflow: Airflow) -> list[str]:
-    """The accounts that have a day that is not in."""
-    found = status.read(of.connection, airflow, now=of.now, datasets=[of.dataset])
-    return [it.facts.appid for it in found.accounts if it.days_not_in or not it.is_healthy]
-
-
-def _row(
-    of: Figures, account: Account, pairs: Mapping[date, Coverage | None], days: Sequence[date]
-) -> Row:
-    known = _days(of, account, pairs)
-    cells = tuple(_cell(of, account, known, day) for day in days)
-    return Row(account["appid"], account["name"], account["is_active"], cells)
+    asked = {"search": search.strip(), "appid": None, "offset": offset}
+    found = of.rows("page/accounts.sql", **asked, most=ACCOUNTS_PER_PAGE)
+    accounts = _accounts(of, found, days[0], last)
+    rows = tuple((it, tuple(it.cell(of, day) for day in days)) for it in accounts)
+    return View(days, newest, found[0]["account_count"] if found else 0, rows)
 
 
 def story(of: Figures, appid: str, day: date) -> Story | None:
     """All that is known of a day; None when there is no such account."""
-    accounts = _accounts(of, [appid])
-    if not accounts:
+    found = of.rows("page/accounts.sql", search="", appid=appid, offset=0, most=1)
+    account = next(_accounts(of, found, day, day), None)
+    if account is None:
         return None
-    (account,) = accounts
-    newest = clock.beijing_date(of.now) - _DAY
-    begin, end = day - NEIGHBOURS, min(day + NEIGHBOURS, newest)
-    known = _days(of, account, _pairs(of, [appid], begin, end).get(appid, {}))
-    cell, pair = _cell(of, account, known, day), known.pairs.get(day)
-    first, last = alike(day, begin, end, lambda it: _state(of, account, known, it))
-    asked = {"appid": appid, "day": day}
-    rejected = of.rows("page/pair_rejected.sql", **asked, most=MOST)
+    pair = account.days.pairs.get(day)
+    known = pair or Coverage()
+    form = {"begin_date": day, "end_date": day, "accounts": [appid]}
+    form |= {"refetch": True} if known.settled else {}
+    kind = ProblemKind(known.error_kind or ProblemKind.UNKNOWN)
     return Story(
-        appid=appid,
-        name=account["name"],
-        day=day,
-        newest=newest,
-        cell=cell,
+        account,
+        day,
+        later=day + _DAY if day + _DAY < clock.beijing_date(of.now) else None,
+        cell=account.cell(of, day),
         pair=pair,
-        next_date=known.next_date(day, of.now),
-        final_date=known.final_date(day, of.now),
-        why=_why(of, pair),
-        form=_form(appid, first, last, is_settled=bool(pair and pair.settled)),
-        form_day_count=(last - first).days + 1,
-        runs=of.rows("page/pair_runs.sql", **asked),
-        restatements=of.rows("page/pair_restatements.sql", **asked, most=MOST),
-        rejected=rejected,
-        answers=of.rows("page/pair_answers.sql", **asked),
+        next_date=account.days.next_date(day, of.now),
+        final_date=account.days.final_date(day, of.now),
+        why=Problem(kind, known.error or "", known.cure or "", errcode=known.error_code),
+        form=msgspec.json.encode(form).decode(),
+        runs=of.rows("page/pair_runs.sql", appid=appid, day=day),
     )
 
 
-def _why(of: Figures, pair: Coverage | None) -> Problem:
-    known = pair or Coverage()
-    kind = ProblemKind(known.error_kind or ProblemKind.UNKNOWN)
-    problem = Problem(kind, known.error or "", known.cure or "", errcode=known.error_code)
-    return told(problem, of.language)
-
-
-def _form(appid: str, first: date, last: date, *, is_settled: bool) -> str:
-    form = {"begin_date": first, "end_date": last, "accounts": [appid]}
-    return msgspec.json.encode(form | ({"refetch": True} if is_settled else {})).decode()
-
-
-def alike(
-    day: date, begin: date, end: date, state: Callable[[date], State | None]
-) -> tuple[date, date]:
-    """The first and last of the days around a day that need asking as it does."""
-    first = last = day
-    if state(day) in (State.FINAL, State.IN, None):
-        return first, last
-    while first > begin and state(first - _DAY) == state(day):
-        first -= _DAY
-    while last < end and state(last + _DAY) == state(day):
-        last += _DAY
-    return first, last
-
-
 def _accounts(
-    of: Figures, appids: Sequence[str] | None, search: str = "", offset: int = 0
-) -> tuple[Account, ...]:
-    """The accounts that match, in their order; those of `appids` alone, if given."""
-    values = {"search": search, "appids": appids, "most": ACCOUNTS_PER_PAGE, "offset": offset}
-    return of.rows("page/accounts.sql", **values)
-
-
-def _pairs(
-    of: Figures, appids: Sequence[str], first: date, last: date
-) -> Mapping[str, Mapping[date, Coverage | None]]:
+    of: Figures, found: Sequence[dict[str, Any]], first: date, last: date
+) -> Iterator[Account]:
+    """The accounts of some rows, with their days as their states are judged."""
+    appids = [row["appid"] for row in found]
     rows = of.rows("page/coverages.sql", appids=appids, first_date=first, last_date=last)
-    return pairs_by_account(rows)
-
-
-def _days(of: Figures, account: Account, pairs: Mapping[date, Coverage | None]) -> AccountDays:
-    """The account's days, as their states are judged."""
-    since = (account["since_date"], account["catch_up_days"], account["heard_at"])
-    return AccountDays(of.dataset, *since, pairs, account["is_active"])
-
-
-def _cell(of: Figures, account: Account, known: AccountDays, day: date) -> Cell | None:
-    state, pair = _state(of, account, known, day), known.pairs.get(day)
-    return Cell(day, state, sign(state, pair), ending(pair)) if state else None
-
-
-def _state(of: Figures, account: Account, known: AccountDays, day: date) -> State | None:
-    """What the day is called; None for one that nobody ever wanted."""
-    if day not in known.pairs:
-        begin = max(account["since_date"] or account["first_date"], of.dataset.first_day)
-        is_collected = account["is_active"] or day <= (account["last_date"] or date.min)
-        if day < begin or not is_collected:
-            return None
-    return known.state(day, of.now)
+    pairs = pairs_by_account(rows)
+    for row in found:
+        since = row["since_date"], row["catch_up_days"], row["heard_at"]
+        days = AccountDays(of.dataset, *since, pairs.get(row["appid"], {}), row["is_active"])
+        yield Account(row["appid"], row["name"], row["first_date"], row["last_date"], days)

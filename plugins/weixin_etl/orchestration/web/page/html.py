@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -12,37 +12,27 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from weixin_etl import clock
-from weixin_etl.orchestration.web.page.reader import LANGUAGES, Language, title, told
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.web.page.reader import LANGUAGES, language
 from weixin_etl.text import shown
 
 HERE = Path(__file__).parent
-SECONDS_AT_WORK, SECONDS_AT_REST = 10, 60
 
 
-def page(
-    template: str, request: Request, language: Language, status_code: int = 200, **found: Any
-) -> HTMLResponse:
-    """What was found, by its template."""
+def page(template: str, request: Request, status_code: int = 200, **found: Any) -> HTMLResponse:
+    """What was found, by its template, in the language of who asks."""
     root = request.scope["root_path"].rstrip("/")
     query = f"?{request.url.query}" if request.url.query else ""
-    seconds = SECONDS_AT_WORK if found.get("is_at_work") else SECONDS_AT_REST
-    text = (
-        _templates()
-        .get_template(template)
-        .render(
-            found,
-            base=root,
-            airflow=root.rpartition("/")[0],
-            here=f"{request.url.path}{query}",
-            language=language,
-            t=partial(label, language),
-            days_text=partial(days_text, language),
-            told=partial(told, language=language),
-            title_of=partial(title, language=language),
-            read_at=clock.now(),
-            seconds=seconds,
-        )
-    )
+    words = settings.words(language(request))
+    places = {
+        "base": root,
+        "airflow": root.rpartition("/")[0],
+        "here": f"{request.url.path}{query}",
+        "words": words,
+        "t": partial(label, words.language),
+        "read_at": clock.now(),
+    }
+    text = _templates().get_template(template).render(found, **places)
     return HTMLResponse(shown(text), status_code, headers={"Vary": "Accept-Language, Cookie"})
 
 
@@ -52,16 +42,10 @@ def labels() -> Mapping[str, Sequence[str]]:
     return tomllib.loads((HERE / "labels.toml").read_text())
 
 
-def label(language: Language, name: str, /, **places: object) -> str:
+def label(language: str, name: str, /, **places: object) -> str:
     """A label with its places filled in; a `count` of one may have a label of its own."""
     texts = labels().get(f"{name}_one") if places.get("count") == 1 else None
     return (texts or labels()[name])[LANGUAGES.index(language)].format(**places)
-
-
-def days_text(language: Language, days: Sequence[date]) -> str:
-    """Days as ranges."""
-    text = clock.days_as_ranges(days)
-    return text if language == "en" else text.replace(" to ", " 至 ")
 
 
 def time_text(instant: datetime) -> str:

@@ -1,22 +1,22 @@
 """What is wrong now: the first view, and `/health`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from urllib.parse import quote
 
 from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import status
-from weixin_etl.health.status import AccountStatus, Status
-from weixin_etl.health.troubles import Finding, Trouble
-from weixin_etl.model import State, connection_of
-from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
+from weixin_etl.health.status import Status
+from weixin_etl.health.troubles import AccountFacts, Finding, Trouble
+from weixin_etl.model import connection_of
+from weixin_etl.orchestration.connections.warehouse import reading
 from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.problem import Problem, ProblemKind, WarehouseError
 
 Shown = dict[str, object]
 """A problem or an account, in the words of `/health`: see docs/operating/something-is-red.md."""
+TASKS = ("refresh_access_token", "plan", "ingest", "report", "check")
 
 
 def current(datasets: Sequence[Dataset]) -> Status:
@@ -24,13 +24,11 @@ def current(datasets: Sequence[Dataset]) -> Status:
     now = clock.now()
     airflow = airflow_state.read()
     try:
-        with reading(open_reader()) as connection:
+        with reading() as connection:
             return status.read(connection, airflow, now=now, datasets=datasets)
     except WarehouseError as error:
-        problem = of_reader(error).problem
-        known = [Finding(None, problem, now)]
-        found = status.assess([], known, [], airflow, now=now, datasets=datasets)
-        return replace(found, is_read=False)
+        known = [Finding(None, error.problem, now)]
+        return status.assess([], known, [], airflow, now=now, datasets=datasets)
 
 
 def health(datasets: Sequence[Dataset]) -> Shown:
@@ -41,7 +39,7 @@ def health(datasets: Sequence[Dataset]) -> Shown:
         "is_retrying": found.is_retrying,
         "checked_at": found.checked_at,
         "problems": [*map(_problem, found.open)],
-        "accounts": [*map(_account, found.accounts)],
+        "accounts": [_account(found, it) for it in found.accounts],
     }
 
 
@@ -51,7 +49,6 @@ def _problem(listed: Trouble) -> Shown:
         "incident_id": listed.incident_id,
         "kind": problem.kind,
         "severity": listed.severity,
-        "is_warning": listed.is_warning,
         "dataset": listed.dataset,
         "account": problem.account,
         "cure": problem.cure,
@@ -60,45 +57,46 @@ def _problem(listed: Trouble) -> Shown:
         "day_count": len(problem.days),
         "error_code": problem.errcode,
         "opened_at": listed.opened_at,
-        "path": place_in_airflow(problem, listed.dataset),
+        "path": place_in_airflow(listed),
         "failed_tries": tried and tried.failed_tries,
         "tries": tried and tried.tries,
         "next_try_at": tried and tried.next_at,
     }
 
 
-def _account(account: AccountStatus) -> Shown:
-    facts = account.facts
+def _account(found: Status, account: AccountFacts) -> Shown:
+    days = account.days_not_in(found.checked_at)
     return {
-        "dataset": facts.dataset.name,
-        "appid": facts.appid,
-        "name": facts.name,
-        "conn_id": facts.conn_id,
-        "is_healthy": account.is_healthy,
-        "is_retired": account.is_retired,
-        "last_day_in": facts.last_day_in,
-        "ready_at": facts.ready_at,
-        "days_not_in": days_as_ranges(account.days_not_in),
-        "days_not_in_count": len(account.days_not_in),
-        "open_day_count": len(account.days.get(State.OPEN, ())),
-        "silent_day_count": len(account.days.get(State.SILENT, ())),
-        "being_asked_count": sum(asking.pair_count for asking in facts.at_work),
-        "being_asked_left": sum(len(asking.days_left) for asking in facts.at_work),
-        "calls_today": facts.calls_today,
-        "next_try_at": account.next_try_at,
+        "dataset": account.dataset.name,
+        "appid": account.appid,
+        "name": account.name,
+        "conn_id": account.conn_id,
+        "is_healthy": found.is_well(account),
+        "is_retired": account.days.is_retired,
+        "last_day_in": account.last_day_in,
+        "ready_at": account.ready_at,
+        "days_not_in": days_as_ranges(days),
+        "days_not_in_count": len(days),
+        "calls_today": account.calls_today,
     }
 
 
-def place_in_airflow(problem: Problem, dataset: str | None = None) -> str:
+def place_in_airflow(trouble: Trouble) -> str:
     """
     The path below Airflow's address; empty where Airflow has nothing to show.
 
-    The connection that its cure is about; else the run, or the DAG.
+    The connection that its cure is about; else the task, the run, or the DAG.
     """
+    problem, dataset = trouble.problem, trouble.dataset
     if conn_id := _connection_to_change(problem):
         return f"/connections?name_pattern={quote(conn_id, safe='')}"
-    run = f"/runs/{quote(problem.subject or '')}" if problem.kind is ProblemKind.RUN_ENDED else ""
-    return f"/dags/{DATASETS[dataset].dag_id}{run}" if dataset in DATASETS else ""
+    if dataset not in DATASETS:
+        return ""
+    subject, dag = problem.subject or "", f"/dags/{DATASETS[dataset].dag_id}"
+    if problem.kind is ProblemKind.RUN_ENDED:
+        return f"{dag}/runs/{quote(subject)}"
+    is_of_task = subject in TASKS and trouble.run_id
+    return f"{dag}/runs/{quote(trouble.run_id)}/tasks/{subject}" if is_of_task else dag
 
 
 def _connection_to_change(problem: Problem) -> str:

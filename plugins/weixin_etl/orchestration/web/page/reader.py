@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
@@ -13,14 +13,12 @@ from sqlalchemy import Connection
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.health import chinese
-from weixin_etl.orchestration.connections.warehouse import open_reader, reading
-from weixin_etl.problem import Problem
+from weixin_etl.health.words import CHINESE, ENGLISH
+from weixin_etl.orchestration.connections.warehouse import reading
 from weixin_etl.warehouse import statement
 
-Name = Annotated[str, Query(min_length=1, max_length=300)]
-Language = Literal["en", "zh-CN"]
-LANGUAGES = get_args(Language)
+Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+LANGUAGES = (ENGLISH, CHINESE)
 COOKIE = "weixin_language"
 """The language of Airflow's own switch, as the page's script found it."""
 
@@ -52,7 +50,6 @@ class Figures:
     connection: Connection
     dataset: Dataset
     now: datetime
-    language: Language = "en"
 
     def rows(self, path: str, **values: object) -> tuple[dict[str, Any], ...]:
         """The rows of the dataset that a statement finds."""
@@ -81,23 +78,13 @@ def reader(user: GetUserDep) -> Reader:
     return Reader(readable)
 
 
-def told(problem: Problem, language: Language) -> Problem:
-    """A problem with its texts in a language."""
-    return chinese.told(problem) if language == chinese.LANGUAGE else problem
-
-
-def title(problem: Problem, language: Language) -> str:
-    """A problem in a few words of a language."""
-    return chinese.title(problem) if language == chinese.LANGUAGE else problem.title
-
-
-def language(request: Request) -> Language:
+def language(request: Request) -> str:
     """The one chosen in Airflow; else the first that the browser prefers and the page speaks."""
     chosen = request.cookies.get(COOKIE, "")
     return preferred_language(chosen or request.headers.get("accept-language", ""))
 
 
-def preferred_language(header: str) -> Language:
+def preferred_language(header: str) -> str:
     """The first language of an Accept-Language header that the page speaks; else English."""
     weighted = []
     for n, part in enumerate(header.split(",")):
@@ -107,15 +94,11 @@ def preferred_language(header: str) -> Language:
         except ValueError:
             continue
     spoken = {it.split("-")[0]: it for it in LANGUAGES}
-    return next((spoken[name] for *_, name in sorted(weighted) if name in spoken), "en")
+    return next((spoken[name] for *_, name in sorted(weighted) if name in spoken), ENGLISH)
 
 
-def figures(
-    who: Annotated[Reader, Depends(reader)],
-    spoken: Annotated[Language, Depends(language)],
-    dataset: Annotated[str, Query(max_length=200)] = "",
-) -> Iterator[Figures]:
+def figures(who: Annotated[Reader, Depends(reader)], dataset: Text = "") -> Iterator[Figures]:
     """The figures that somebody asks for, as long as a request lasts."""
     chosen = who.dataset(dataset) if dataset else who.datasets[0]
-    with reading(open_reader()) as connection:
-        yield Figures(connection, chosen, clock.now(), spoken)
+    with reading() as connection:
+        yield Figures(connection, chosen, clock.now())
