@@ -7,7 +7,6 @@ That one keeps every promise (tests/rules/test_promises.py), so this one does.
 import logging
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from itertools import chain
 from typing import Any
 
 import pytest
