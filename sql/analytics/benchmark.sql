@@ -29,56 +29,50 @@ CREATE VIEW analytics.benchmark{{ dataset.suffix }} (
     -- unit: people, level
     upper_quartile
 ) AS
+-- the account's name is among what is grouped by, so that a filter on it reaches the fact
 SELECT
-    account.appid,
-    account.name AS account_name,
-    usual.position,
-    usual.day_number,
-    usual.article_count,
-    usual.lower_quartile,
-    usual.median,
-    usual.upper_quartile
-FROM weixin.dim_account AS account
-INNER JOIN (
+    longest.appid,
+    longest.account_name,
+    longest.position,
+    longest.day_number,
+    count(*) AS article_count,
+    percentile_cont(0.25) WITHIN GROUP (ORDER BY longest.readers) AS lower_quartile,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY longest.readers) AS median,
+    percentile_cont(0.75) WITHIN GROUP (ORDER BY longest.readers) AS upper_quartile
+FROM (
     SELECT
-        longest.appid,
-        longest.position,
-        longest.day_number,
-        count(*) AS article_count,
-        percentile_cont(0.25) WITHIN GROUP (ORDER BY longest.readers) AS lower_quartile,
-        percentile_cont(0.5) WITHIN GROUP (ORDER BY longest.readers) AS median,
-        percentile_cont(0.75) WITHIN GROUP (ORDER BY longest.readers) AS upper_quartile
+        figure.*,
+        max(figure.day_count)
+            OVER (PARTITION BY figure.appid, figure.account_name, figure.position)
+            AS most_days
     FROM (
         SELECT
-            figure.*,
-            max(figure.day_count) OVER (PARTITION BY figure.appid, figure.position) AS most_days
-        FROM (
+            account.appid,
+            account.name AS account_name,
+            article.position,
+            fact.stat_date - fact.publication_date + 1 AS day_number,
+            fact.{{ dataset.readers }} AS readers,
+            count(*) OVER (PARTITION BY account.appid, account.name, fact.msgid) AS day_count
+        FROM weixin.dim_account AS account
+        INNER JOIN (
             SELECT
-                fact.appid,
-                article.position,
-                fact.stat_date - fact.publication_date + 1 AS day_number,
-                fact.{{ dataset.readers }} AS readers,
-                count(*) OVER (PARTITION BY fact.appid, fact.msgid) AS day_count
-            FROM (
-                SELECT
-                    its.appid,
-                    max(its.publication_date) AS publication_date
-                FROM weixin.{{ dataset.fact }} AS its
-                GROUP BY its.appid
-            ) AS newest
-            INNER JOIN weixin.{{ dataset.fact }} AS fact
-                ON
-                    newest.appid = fact.appid
-                    AND newest.publication_date - 90 < fact.publication_date
-            INNER JOIN weixin.dim_article AS article
-                ON fact.appid = article.appid AND fact.msgid = article.msgid
-            WHERE
-                fact.stat_date
-                BETWEEN fact.publication_date AND fact.publication_date + {{ dataset.window - 1 }}
-                AND fact.{{ dataset.readers }} IS NOT NULL
-        ) AS figure
-    ) AS longest
-    WHERE longest.day_count = longest.most_days
-    GROUP BY longest.appid, longest.position, longest.day_number
-) AS usual
-    ON account.appid = usual.appid
+                its.appid,
+                max(its.publication_date) AS publication_date
+            FROM weixin.{{ dataset.fact }} AS its
+            GROUP BY its.appid
+        ) AS newest
+            ON account.appid = newest.appid
+        INNER JOIN weixin.{{ dataset.fact }} AS fact
+            ON
+                account.appid = fact.appid
+                AND newest.publication_date - 90 < fact.publication_date
+        INNER JOIN weixin.dim_article AS article
+            ON fact.appid = article.appid AND fact.msgid = article.msgid
+        WHERE
+            fact.stat_date
+            BETWEEN fact.publication_date AND fact.publication_date + {{ dataset.window - 1 }}
+            AND fact.{{ dataset.readers }} IS NOT NULL
+    ) AS figure
+) AS longest
+WHERE longest.day_count = longest.most_days
+GROUP BY longest.appid, longest.account_name, longest.position, longest.day_number
