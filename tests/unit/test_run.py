@@ -12,27 +12,16 @@ from weixin_etl.orchestration import form
 
 LATE_EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 """In Beijing the 24th has begun."""
-FORM = {
-    "begin_date": None,
-    "end_date": None,
-    "accounts": None,
-    "refetch": False,
-    "dry_run": False,
-}
-
-
-def context(form: dict[str, Any] = FORM, **of_run: Any) -> dict[str, Any]:
-    """What Airflow hands to a task."""
-    dag_run = {
-        "run_id": "manual__1",
-        "run_type": "manual",
-        "logical_date": LATE_EVENING,
-        "run_after": LATE_EVENING,
-    }
-    return {"dag_run": SimpleNamespace(**dag_run | of_run), "params": form}
-
-
 YEARS_END = datetime(2026, 12, 31, tzinfo=UTC)
+FORM = dict.fromkeys(("begin_date", "end_date", "accounts")) | {"refetch": False, "dry_run": False}
+BOTH = {"begin_date": "2026-11-01", "end_date": "2026-11-03"}
+
+
+def run(entered: dict[str, Any], **of_run: Any) -> Run:
+    """Of what Airflow hands to a task."""
+    times = {"logical_date": LATE_EVENING, "run_after": LATE_EVENING}
+    dag_run = SimpleNamespace(**{"run_id": "manual__1", "run_type": "manual"} | times | of_run)
+    return form.run_of(ARTICLE_TOTAL, {"dag_run": dag_run, "params": FORM | entered})
 
 
 @pytest.mark.parametrize(
@@ -47,35 +36,30 @@ YEARS_END = datetime(2026, 12, 31, tzinfo=UTC)
 )
 def test_the_runs_day(of_run: dict[str, Any], is_scheduled: bool) -> None:
     """That of its logical date in Beijing, whenever it really runs; without one, of its start."""
-    this = form.run_of(ARTICLE_TOTAL, context(**of_run))
-
-    assert this == Run("manual__1", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=is_scheduled)
+    expected = Run("manual__1", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=is_scheduled)
+    assert run({}, **of_run) == expected
 
 
 @pytest.mark.parametrize(
-    ("entered", "begin", "end", "names_dates"),
+    ("entered", "first", "last"),
     [
-        ({}, None, None, False),
-        ({"begin_date": "2026-11-01", "end_date": "2026-11-03"}, 1, 3, True),
-        ({"begin_date": "2026-11-01"}, 1, None, True),
+        ({}, None, None),
+        (BOTH, date(2026, 11, 1), date(2026, 11, 3)),
+        ({"begin_date": "2026-11-01"}, date(2026, 11, 1), None),
     ],
-    ids=["none", "both", "one, which is refused"],
 )
 def test_a_run_names_dates_if_the_form_does(
-    entered: dict[str, str], begin: int | None, end: int | None, names_dates: bool
+    entered: dict[str, str], first: date | None, last: date | None
 ) -> None:
-    """Without them it is about its morning's window: see `Run.dated`."""
-    run = form.run_of(ARTICLE_TOTAL, context(FORM | entered))
+    """One alone, too: `Run.dated` refuses it."""
+    this = run(entered)
 
-    assert run.begin_date == (begin and date(2026, 11, begin))
-    assert run.end_date == (end and date(2026, 11, end))
-    assert run.names_dates is names_dates
+    assert (this.begin_date, this.end_date, this.names_dates) == (first, last, bool(entered))
 
 
 @pytest.mark.parametrize(
     ("try_number", "max_tries", "is_last"),
     [(1, 3, False), (4, 3, True), (4, 5, False), (6, 5, True)],
-    ids=["first", "last", "cleared after two tries", "the last of these"],
 )
 def test_the_last_try_is_airflows(try_number: int, max_tries: int, is_last: bool) -> None:
     """A cleared task has as many retries as a new one."""
