@@ -11,21 +11,10 @@ Row: TypeAlias = dict[str, Json]
 
 _WITHOUT_RID = frozenset({47009})
 _ERRMSG = {
-    -1: "system error",
-    40001: "invalid credential, access_token is invalid or not latest, could get access_token by "
-    "getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r",
     40125: "invalid appsecret",
     40164: "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist",
-    40243: "AppSecret is frozen",
-    42001: "access_token expired",
-    45009: "reach max api daily quota limit",
-    45011: "api minute-quota reach limit, must slower, retry next minute",
     47009: "this api is offline, please use the new api",
     48001: "api unauthorized",
-    61003: "component is not authorized by this account",
-    61007: "api is unauthorized to component",
-    61501: "date range error",
-    61502: "not an Official Account",
     61503: "data not ready, please try later",
 }
 """What people read most; the others say that they are refusals."""
