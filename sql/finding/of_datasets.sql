@@ -1,18 +1,13 @@
 -- What tasks have found that coverage does not say: one row each, of some datasets. A day that was
 -- attempted since speaks for itself; a finding about days that all do counts no more.
+{% from "incident/macros.jinja" import problem %}
 SELECT
     finding.dataset,
-    finding.kind,
-    finding.appid,
-    finding.subject,
-    finding.account,
-    finding.conn_id,
-    finding.cause,
-    finding.cure,
-    unspoken.days,
+    finding.{{ problem | join(",\n    finding.") }},
     finding.error_code AS errcode,
     finding.found_at,
-    finding.run_id
+    finding.run_id,
+    unspoken.days AS unspoken_days
 FROM weixin.finding
 CROSS JOIN
     LATERAL (

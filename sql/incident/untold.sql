@@ -9,7 +9,6 @@ WHERE
     CASE
         WHEN told_at IS NOT NULL AND closed_at IS NOT NULL THEN closing_told_at IS NULL
         ELSE coalesce(told_at < news_at, TRUE)
-            AND news_at IS NOT NULL
             AND coalesce(closed_at = opened_at, TRUE)
     END
 ORDER BY incident_id

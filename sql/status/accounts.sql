@@ -1,14 +1,6 @@
--- The accounts that daily runs collect, or some of them: one row per dataset and account in the
--- list, with what their days' states are judged by, the newest day that is in, the calls of today,
--- and the days with parts of answers that do not fit.
+-- The accounts that daily runs collect, or some of them: one row per dataset and account, with what
+-- its days' states are judged by, its newest day that is in, and the days with rejected parts.
 {% from "status/macros.jinja" import heard_at %}
-WITH dataset (name, endpoint) AS (
-    VALUES
-    {% for dataset in every_dataset %}
-    ('{{ dataset.name }}', '{{ dataset.path }}'){{ "," if not loop.last }}
-    {% endfor %}
-)
-
 SELECT
     since.dataset,
     since.appid,
@@ -19,22 +11,14 @@ SELECT
     {{ heard_at("since.dataset", "since.appid") }} AS heard_at,
     newest.day AS last_day_in,
     newest.ready_at,
-    coalesce(today.calls, 0) AS calls_today,
     rejected.days AS rejected_days,
     rejected.reason AS rejected_reason
-FROM dataset
-INNER JOIN weixin.collected_since AS since
-    ON dataset.name = since.dataset
+FROM weixin.collected_since AS since
 INNER JOIN weixin.dim_account AS account
     ON
         since.appid = account.appid
         AND account.is_active
         AND (cast(:appids AS text[]) IS NULL OR since.appid = any(:appids))
-LEFT JOIN weixin.api_call AS today
-    ON
-        since.appid = today.appid
-        AND dataset.endpoint = today.endpoint
-        AND today.beijing_date = cast(:today AS date)
 LEFT JOIN LATERAL (
     SELECT
         coverage.day,

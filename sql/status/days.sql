@@ -31,21 +31,17 @@ SELECT
 FROM unnest(cast(:appids AS text[]), cast(:since_dates AS date[])) AS wanted (appid, since_date)
 CROSS JOIN
     LATERAL (
-        SELECT count(*) AS day_count
+        SELECT count(*) > cast(:last_date AS date) - wanted.since_date AS are_all
         FROM weixin.coverage
         WHERE
             coverage.appid = wanted.appid
             AND coverage.dataset = :dataset
             AND coverage.day BETWEEN wanted.since_date AND :last_date
     ) AS asked
-CROSS JOIN
-    LATERAL (
-        SELECT cast(:last_date AS date) - wanted.since_date AS last_step
-    ) AS reach
 -- days are looked up one by one only where some were never asked for
 CROSS JOIN
     LATERAL generate_series(
-        0, CASE WHEN asked.day_count <= reach.last_step THEN reach.last_step ELSE -1 END
+        0, CASE WHEN asked.are_all THEN -1 ELSE cast(:last_date AS date) - wanted.since_date END
     ) AS step
 LEFT JOIN weixin.coverage AS never
     ON

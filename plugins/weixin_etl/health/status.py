@@ -143,7 +143,10 @@ def read_findings(connection: Connection, datasets: Sequence[Dataset]) -> list[F
     """What tasks have found."""
     names = [dataset.name for dataset in datasets]
     found = connection.execute(statement("finding/of_datasets.sql"), {"datasets": names})
-    return [convert({**row, "problem": dict(row)}, Finding) for row in found.mappings()]
+    return [
+        convert({**row, "problem": {**row, "days": row["unspoken_days"]}}, Finding)
+        for row in found.mappings()
+    ]
 
 
 def read_accounts(
@@ -155,7 +158,7 @@ def read_accounts(
 ) -> list[AccountFacts]:
     """What is judged of all accounts, or of some: a statement, and one per dataset."""
     today = clock.beijing_date(now)
-    wanted = {"today": today, "appids": None if appids is None else [*appids]}
+    wanted = {"appids": None if appids is None else [*appids]}
     rows = connection.execute(statement("status/accounts.sql"), wanted).mappings().all()
     asking: dict[tuple[str, str], set[date]] = defaultdict(set)
     for it in at_work:
@@ -195,7 +198,6 @@ def _of_dataset(
             days=AccountDays(dataset, *since, pairs[row["appid"]]),
             last_day_in=row["last_day_in"],
             ready_at=row["ready_at"],
-            calls_today=row["calls_today"],
             rejected_days=tuple(row["rejected_days"] or ()),
             rejected_reason=row["rejected_reason"] or "",
         )

@@ -147,8 +147,6 @@ class AccountFacts:
     """The newest day with a ready answer."""
     ready_at: datetime | None
     """When its newest ready answer was fetched: the last success."""
-    calls_today: int
-    """Data calls of all runs."""
     rejected_days: tuple[date, ...] = ()
     """Days with parts of answers that do not fit."""
     rejected_reason: str = ""

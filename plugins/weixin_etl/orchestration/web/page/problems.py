@@ -77,7 +77,6 @@ def _account(found: Status, account: AccountFacts) -> Shown:
         "ready_at": account.ready_at,
         "days_not_in": days_as_ranges(days),
         "days_not_in_count": len(days),
-        "calls_today": account.calls_today,
     }
 
 
