@@ -105,7 +105,7 @@ class TestHealth:
             rest("PATCH", f"dags/{DAG}", {"is_paused": False})
 
         causes = {it["cause"]: it["cure"] for it in said["problems"]}
-        assert causes["the DAG is paused"] == "unpause it if its figures are wanted again"
+        assert causes["the DAG is paused"] == f"unpause {DAG} if its figures are wanted again"
 
 
 def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: str) -> None:
