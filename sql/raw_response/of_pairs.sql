@@ -9,4 +9,5 @@ SELECT
     raw.fetched_at,
     raw.last_seen_at
 FROM {{ of_each_pair() }}
-ORDER BY raw.appid, raw.day, raw.last_seen_at, raw.fetched_at, raw.raw_response_id
+ORDER BY
+    raw.appid, raw.day, raw.last_seen_at, raw.fetched_at, raw.body_sha256, raw.raw_response_id

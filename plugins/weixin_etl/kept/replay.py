@@ -158,16 +158,17 @@ def _judge(
     """Write what the answers make of an account's days; of how many coverage said otherwise."""
     pairs = {it.pair[1]: it.pair for it in folded}
     sightings = [seen for it in folded for seen in it.sightings]
-    again = judged(merge.dataset, sightings, ready_hour)
+    again, ready = judged(merge.dataset, sightings, ready_hour)
     after = {pairs[day]: combined(known[pairs[day]].coverage, it) for day, it in again.items()}
     others = {pair: row for pair, row in after.items() if row != known[pair].coverage}
     merge.save(others)
-    newest = {seen.pair: seen.said.list_sha256 for seen in sightings if not seen.error}
+    sightings.sort(key=lambda seen: seen.said.at)
+    listed = {it.pair: it.said.list_sha256 for it in sightings if (it.day, it.said.at) in ready}
     articles = [
         {"appid": it.pair[0], "day": it.pair[1], "msgid": msgid, "at": at}
         for it in folded
-        if it.newest and after[it.pair].list_sha256 == newest.get(it.pair)
-        for msgid, at in it.unlisted_since.items()
+        if it.newest and after[it.pair].list_sha256 == listed.get(it.pair)
+        for msgid, at in it.unlisted_since(ready).items()
     ]
     merge.unlist("dim_article/unlist_again.sql", articles)
     return len(others)

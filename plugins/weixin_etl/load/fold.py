@@ -22,6 +22,8 @@ from weixin_etl.parse import Article, Parsed, parse
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import each_of
 
+Sight = tuple[date, datetime]
+"""An answer of an account: its day, and when it was seen."""
 _ATTEMPT = ("attempted_at", "error_kind", "error_code", "error", "cure")
 """What coverage says of the last attempt."""
 
@@ -72,8 +74,6 @@ class Folded:
     """By msgid and stat_date: the answer that last changed the row."""
     first_seen_at: dict[str, datetime] = field(default_factory=dict)
     """By msgid, of all that it has listed."""
-    unlisted_since: dict[str, datetime | None] = field(default_factory=dict)
-    """By msgid: since which answer none lists the article; None while the newest does."""
     newest: Staged | None = None
     """The newest answer in which articles can be made out."""
 
@@ -97,9 +97,6 @@ class Folded:
             self.articles.setdefault(msgid, Article(msgid)).merge(described)
 
     def _list(self, kept: KeptAnswer, parsed: Parsed) -> None:
-        for msgid, since in self.unlisted_since.items():
-            self.unlisted_since[msgid] = since or kept.fetched_at
-        self.unlisted_since |= dict.fromkeys(parsed.articles)
         for msgid, article in parsed.articles.items():
             first = self.first_seen_at.get(msgid, kept.fetched_at)
             self.first_seen_at[msgid] = min(first, kept.fetched_at)
@@ -109,8 +106,17 @@ class Folded:
     def _see(self, at: datetime, parsed: Parsed) -> Staged:
         appid, day = self.pair
         seen = sighting(self.dataset, Account("", appid, "", appid), day, at, parsed)
-        self.sightings.append(seen)
+        self.sightings.append(replace(seen, msgids=[*parsed.articles]))
         return seen
+
+    def unlisted_since(self, ready: Collection[Sight]) -> dict[str, datetime | None]:
+        """By msgid: since which ready answer none lists the article; None while one does."""
+        since: dict[str, datetime | None] = {}
+        for seen in sorted(self.sightings, key=lambda seen: seen.said.at):
+            if (seen.day, seen.said.at) in ready:
+                since = {msgid: gone or seen.said.at for msgid, gone in since.items()}
+            since |= dict.fromkeys(seen.msgids)
+        return since
 
     def content(self) -> Staged | None:
         """What is to be in the tables; None if nothing can be made out in any of its answers."""
@@ -147,8 +153,14 @@ def fold(connection: Connection, dataset: Dataset, pairs: Iterable[Pair]) -> lis
     return [*folded.values()]
 
 
-def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> dict[date, Coverage]:
-    """What an account's answers make of its days, morning after morning."""
+def judged(
+    dataset: Dataset, sightings: Iterable[Staged], ready_hour: int
+) -> tuple[dict[date, Coverage], set[Sight]]:
+    """
+    What an account's answers make of its days, morning after morning.
+
+    And which of them are ready and say what is listed.
+    """
     mornings: defaultdict[date, dict[date, Staged]] = defaultdict(dict)
     heard: dict[date, datetime] = {}
     most: dict[date, int] = {}
@@ -159,10 +171,13 @@ def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> di
         if seen.lists_articles:
             heard[morning] = seen.said.at
     known: dict[date, Coverage] = {}
+    ready: set[Sight] = set()
     for morning, chunk in sorted(mornings.items()):
         before = {day: known.get(day, Coverage()) for day in chunk}
         known |= judge(dataset, [*chunk.values()], before, heard.get(morning), ready_hour)
-    return {day: replace(row, article_count=most[day]) for day, row in known.items()}
+        lists = (day for day in chunk if known[day].list_sha256 is not None)
+        ready |= {(day, at) for day in lists if (at := known[day].ready_at)}
+    return {day: replace(row, article_count=most[day]) for day, row in known.items()}, ready
 
 
 def combined(stored: Coverage, again: Coverage) -> Coverage:

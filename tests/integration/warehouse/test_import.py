@@ -201,6 +201,18 @@ def test_an_archive_in_any_order_and_any_files(
     assert contents(warehouse, [*ARCHIVED, *FACTS, *BETWEEN], versions=True) == before
 
 
+def test_answers_of_one_instant_are_told_apart_by_their_bytes(warehouse: Engine, load: Load):
+    """An archive may know whole days only: in whatever order they come, one of them is newest."""
+    found = []
+    for lines in itertools.permutations(line(answer(it).decode()) for it in (1, 2)):
+        empty(warehouse)
+        for one in lines:
+            load(one)
+        found.append(facts(warehouse, "share_count"))
+
+    assert found[0] == found[1] != []
+
+
 def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
     """As of when they were fetched; the last attempt stays what it was, if it was later."""
     week = {str(day): {"share_count": day} for day in range(14, 21)}

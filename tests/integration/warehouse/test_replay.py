@@ -88,6 +88,29 @@ def load_mornings(warehouse: Engine) -> None:
             )
 
 
+def test_only_a_ready_answer_unlists_articles(warehouse: Engine):
+    """A replay keeps since when they are not listed: no early or unreadable answer says so."""
+    know(warehouse, ACCOUNT.appid)
+    first, second = (article(name, {"20": {"share_count": 1}}) for name in ("1_1", "1_2"))
+    nothing_fits = b'{"list": [{"ref_date": "2026-11-20", "details": []}]}'
+    for fetched, answer in (
+        ("21 10:00", body(first, second)),
+        ("22 10:00", nothing_fits),
+        ("23 08:30", body(first)),  # before the hour, without yesterday's row
+        ("24 10:00", body(first, told_at="24")),
+    ):
+        load_pairs(warehouse, pair(answer, fetched))
+    since = (
+        "SELECT msgid, (unlisted_since ->> 'article_total')::timestamptz FROM weixin.dim_article"
+    )
+    loaded = dict(rows(warehouse, since))
+
+    run(warehouse)
+
+    assert loaded == {"1_1": None, "1_2": at("24 10:00")}
+    assert dict(rows(warehouse, since)) == loaded
+
+
 CORRUPTED = """
     UPDATE weixin.fact_article_total SET share_count = 100, share_user = 8 WHERE msgid = '1_1';
     UPDATE weixin.fact_article_total SET share_user = NULL, extra = '{"b": 1}' WHERE msgid = '1_2';
