@@ -193,6 +193,17 @@ def test_one_accounts_trouble_stops_no_other(
     assert rows(warehouse, "SELECT sum(calls) FROM weixin.api_call") == [(len(wire.data_calls),)]
 
 
+def test_an_account_that_cannot_be_loaded_is_asked_no_more(warehouse: Engine, wire: Wire) -> None:
+    """Of its other days only those are asked that were under way when its first load failed."""
+    year = replace(TWO_DAYS, begin_date=DAYS[0] - timedelta(364))
+    with refused_by_postgres(warehouse, "23514"):
+        (problem,) = collector(warehouse, wire, ILL, commit_bytes=1).run(year).problems
+
+    assert (problem.kind, problem.appid) == (ProblemKind.PROGRAM, ILL)
+    assert len(DAYS) <= len(wire.data_calls) < 100
+    assert rows(warehouse, "SELECT sum(calls) FROM weixin.api_call") == [(len(wire.data_calls),)]
+
+
 def test_an_error_of_the_whole_warehouse_is_met_once(warehouse: Engine, wire: Wire) -> None:
     """A try of each account would not help."""
     begun: list[str] = []

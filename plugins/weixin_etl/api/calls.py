@@ -62,6 +62,11 @@ class AccountCalls:
             self._note(day, came)
         return came
 
+    def stop(self) -> None:
+        """Make no further call."""
+        with self._lock:
+            self._calls_left = 0
+
     def _client_or_refusal(self) -> WeixinClient | Refusal:
         if self._stopped:
             return replace(self._stopped, calls=0)

@@ -215,10 +215,8 @@ def _described(pair: Pair, article: Article, first_seen_at: datetime) -> dict[st
     }
 
 
-def quoted(text: str | None) -> bytes:
+def quoted(text: str) -> bytes:
     """A text for a CSV line."""
-    if text is None:
-        return b"null"
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from weixin_etl.api.calls import AccountCalls, OpenClient
 from weixin_etl.load import Load, Staged, record, staged
-from weixin_etl.model import Account, Batch, Counts, PlannedAccount
+from weixin_etl.model import Batch, Counts, PlannedAccount
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
 from weixin_etl.run import Work
 from weixin_etl.run.extract import FetchedChunk, extract
@@ -127,39 +127,37 @@ class _Try:
         return staged(self.work.run.dataset, calls.account, day, calls.ask(day))
 
     def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
-        """Load chunks, but for what was not asked for; of failed accounts, only count the calls."""
+        """Load chunks in one commit; when that fails, each in its own."""
         for chunk in fetched:
             if chunk.failure:
-                self.fail(chunk.calls.account, chunk.failure)
+                self.fail(chunk.calls, chunk.failure)
+        try:
+            return self.commit(load, fetched)
+        except Exception as error:
+            self.require_one_statement(error)
+            log.warning("loads chunk by chunk after a failed commit: %s", type(error).__name__)
+            return sum((self.commit_alone(load, chunk) for chunk in fetched), Counts())
+
+    def commit_alone(self, load: Load, chunk: FetchedChunk) -> Counts:
+        """Load a chunk; when that fails, give its account up."""
+        try:
+            return self.commit(load, [chunk])
+        except Exception as error:
+            self.fail(chunk.calls, error)
+            return self.commit(load, [chunk])
+
+    def commit(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
+        """Load chunks, but for what was not asked for; of failed accounts, only count the calls."""
         asked = [[one for one in it.staged if not _is_held_back(one)] for it in fetched]
         chunks = [chunk for chunk in asked if chunk]
-        return self.commit(load, chunks)
-
-    def commit(self, load: Load, chunks: Sequence[list[Staged]]) -> Counts:
-        """Load chunks; when that fails, one by one. Of failed accounts only calls are counted."""
-        loadable = []
-        for chunk in chunks:
-            if chunk[0].account.appid in self.failures:
-                self.record(chunk)
-            else:
-                loadable.append(chunk)
-        try:
-            counts = load.commit(loadable) if loadable else Counts()
-        except Exception as error:
-            if len(loadable) == 1:
-                self.fail(loadable[0][0].account, error)
-                self.record(loadable[0])
-                return Counts()
-            self.require_one_statement(error)
-            log.warning("%s chunks are loaded one by one: %s", len(loadable), type(error).__name__)
-            return sum((self.commit(load, [chunk]) for chunk in loadable), Counts())
+        lost = [chunk for chunk in chunks if chunk[0].account.appid in self.failures]
+        loadable = [chunk for chunk in chunks if chunk not in lost]
+        counts = load.commit(loadable) if loadable else Counts()
         self.unknown_metrics.update(*(one.unknown_metrics for chunk in loadable for one in chunk))
+        for chunk in lost:
+            with self.work.warehouse.begin() as connection:
+                record(connection, self.work.run, chunk, {})
         return counts
-
-    def record(self, staged: Sequence[Staged]) -> None:
-        """Record attempts that are not loaded: they used the quota all the same."""
-        with self.work.warehouse.begin() as connection:
-            record(connection, self.work.run, staged, {})
 
     def require_one_statement(self, error: Exception) -> Problem | None:
         """Raise what keeps the warehouse from all statements; else what it has against this one."""
@@ -168,9 +166,11 @@ class _Try:
             raise error
         return passing.problem if passing else None
 
-    def fail(self, account: Account, error: Exception) -> None:
-        """Give an account up whose answers can't be worked on or loaded."""
+    def fail(self, calls: AccountCalls, error: Exception) -> None:
+        """Give an account up whose answers can't be worked on or loaded: ask no more of it."""
         problem = self.require_one_statement(error) or program_fault(log, error)
+        account = calls.account
+        calls.stop()
         self.failures[account.appid] = replace(
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )
