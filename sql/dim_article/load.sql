@@ -1,8 +1,8 @@
 -- Articles into the dimension; one row per article that another publication day lists as well. What
 -- is as it was is not written. An attribute that the answer does not hold keeps its value. Of two
 -- publication days the later one stands: what the earlier one says only fills gaps. A title that
--- another replaces goes to the history. The dataset lists them; in a fold, or by the earlier day, it
--- need not do so any more: then only what it never listed is news.
+-- another replaces goes to the history. The dataset lists them; in a fold, or by the earlier day,
+-- it need not do so any more: then only what it never listed is news.
 {% set attributes = ["title", "url", "content_url", "publish_type"] %}
 {% set more = ["extra", "first_seen_at", "unlisted_since"] %}
 {% set listed %}'{"{{ dataset.name }}": null}'::jsonb{% endset %}
@@ -27,7 +27,8 @@ WITH merged AS (
             ELSE coalesce(article.extra || staged.extra, staged.extra, article.extra)
         END AS extra,
         CASE
-            WHEN :is_fold OR {{ is_earlier }} THEN {{ listed }} || coalesce(article.unlisted_since, '{}')
+            WHEN :is_fold OR {{ is_earlier }}
+                THEN {{ listed }} || coalesce(article.unlisted_since, '{}')
             ELSE coalesce(article.unlisted_since, '{}') || {{ listed }}
         END AS unlisted_since,
         least(staged.first_seen_at, article.first_seen_at) AS first_seen_at,
