@@ -121,7 +121,7 @@ def _answers(
     for place, line in _lines(paths):
         try:
             yield _answer_of(line, now()), len(line)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, OverflowError, RecursionError) as error:
             imported.bad_line = f"{place}: {one_line(str(error), _LONGEST_WHY)}"
             break
 

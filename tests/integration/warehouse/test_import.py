@@ -259,6 +259,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
             "with a timezone component - at `$.fetched_at`",
         ),
         (line({"list": []}, "yesterday"), "Invalid RFC3339 encoded datetime - at `$.fetched_at`"),
+        (line({"list": []}, "0001-01-01T00:00:00+14:00"), "date value out of range"),
         (line({"list": []}, "2026-11-25T10:30:00+08:00"), "+08:00 is in the future"),
         (line({"list": []}, day="2026-11-31"), "Invalid RFC3339 encoded date"),
         (line({"list": []}, day="2014-11-30"), "getarticletotal starts on 2014-12-01"),
