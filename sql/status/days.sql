@@ -5,7 +5,7 @@ SELECT
     wanted.appid,
     listed.day,
     listed.{{ coverage_columns | join(",\n    listed.") }}
-FROM unnest(cast(:appids AS text[]), cast(:since_dates AS date[])) AS wanted (appid, since_date)
+FROM unnest(cast(:appids AS text[])) AS wanted (appid)
 CROSS JOIN
     LATERAL ( -- noqa: ST05
         SELECT *
@@ -26,26 +26,35 @@ CROSS JOIN
 UNION ALL
 SELECT
     wanted.appid,
-    wanted.since_date + step AS day,
-    never.{{ coverage_columns | join(",\n    never.") }}
-FROM unnest(cast(:appids AS text[]), cast(:since_dates AS date[])) AS wanted (appid, since_date)
+    never.day,
+    NULL AS {{ coverage_columns | join(",\n    NULL AS ") }}
+FROM unnest(
+        cast(:appids AS text[]), cast(:since_dates AS date[]), cast(:first_dates AS date[])
+    ) AS wanted (appid, since_date, first_date)
+-- what daily runs no longer reach is looked at day by day only where some were never asked for
 CROSS JOIN
     LATERAL (
-        SELECT count(*) > cast(:last_date AS date) - wanted.since_date AS are_all
+        SELECT
+            CASE
+                WHEN count(*) < wanted.first_date - wanted.since_date THEN wanted.since_date
+                ELSE wanted.first_date
+            END AS begin_date
         FROM weixin.coverage
         WHERE
             coverage.appid = wanted.appid
             AND coverage.dataset = :dataset
-            AND coverage.day BETWEEN wanted.since_date AND :last_date
-    ) AS asked
--- days are looked up one by one only where some were never asked for
+            AND coverage.day >= wanted.since_date
+            AND coverage.day < wanted.first_date
+    ) AS reach
 CROSS JOIN
-    LATERAL generate_series(
-        0, CASE WHEN asked.are_all THEN -1 ELSE cast(:last_date AS date) - wanted.since_date END
-    ) AS step
-LEFT JOIN weixin.coverage AS never
-    ON
-        wanted.appid = never.appid
-        AND never.dataset = :dataset
-        AND wanted.since_date + step = never.day
-WHERE never.appid IS NULL
+    LATERAL (
+        SELECT reach.begin_date + step AS day
+        FROM generate_series(0, cast(:last_date AS date) - reach.begin_date) AS step
+        EXCEPT
+        SELECT coverage.day
+        FROM weixin.coverage
+        WHERE
+            coverage.appid = wanted.appid
+            AND coverage.dataset = :dataset
+            AND coverage.day >= reach.begin_date
+    ) AS never

@@ -180,22 +180,26 @@ def _of_dataset(
 ) -> Iterator[AccountFacts]:
     """What the warehouse has of the dataset's accounts, in their order."""
     ours = [row for row in rows if row["dataset"] == dataset.name]
+    known = [
+        AccountDays(dataset, row["since_date"], row["catch_up_days"], row["heard_at"], {})
+        for row in ours
+    ]
     wanted = {
         "dataset": dataset.name,
         "appids": [row["appid"] for row in ours],
         "since_dates": [row["since_date"] for row in ours],
+        "first_dates": [days.reach(today) for days in known],
         "last_date": today - _DAY,
     }
     found = connection.execute(statement("status/days.sql"), wanted)
     pairs = pairs_by_account(found.mappings())
-    for row in ours:
-        since = row["since_date"], row["catch_up_days"], row["heard_at"]
+    for row, days in zip(ours, known, strict=True):
         yield AccountFacts(
             dataset=dataset,
             appid=row["appid"],
             name=row["name"],
             conn_id=row["conn_id"],
-            days=AccountDays(dataset, *since, pairs[row["appid"]]),
+            days=replace(days, pairs=pairs[row["appid"]]),
             last_day_in=row["last_day_in"],
             ready_at=row["ready_at"],
             rejected_days=tuple(row["rejected_days"] or ()),
