@@ -1,5 +1,6 @@
 -- How far runs that are at work have come: one row per run and account, with how many pairs its
--- plan has and the days that it has yet to bring in. What another run brought in meanwhile is in.
+-- plan has and the days that it has yet to bring in. What another run brought in meanwhile is in;
+-- what was settled before the plan, and is planned all the same, once it was asked.
 {% from "weixin/macros.jinja" import is_in %}
 SELECT
     report.dataset,
@@ -8,7 +9,9 @@ SELECT
     count(*) AS pair_count,
     coalesce(
         array_agg(report.day) FILTER (
-            WHERE NOT {{ is_in("coverage", "report.planned_at") }}
+            WHERE NOT {{ is_in(
+                "coverage", "report.planned_at", "coverage.attempted_at < report.planned_at"
+            ) }}
         ),
         '{}'
     ) AS days_left

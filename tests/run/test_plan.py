@@ -22,6 +22,7 @@ from warehouse_loads import (
 
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
+from weixin_etl.health.at_work import progress
 from weixin_etl.model import Batch, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.run import Settings, Work
@@ -55,6 +56,19 @@ def run_on(morning: str, monkeypatch: pytest.MonkeyPatch, **of_run: object) -> R
     """The daily run of a morning of November, which is now."""
     monkeypatch.setenv("WEIXIN_NOW", f"2026-11-{morning}T10:30:00+08:00")
     return replace(SCHEDULED, run_id=f"run {morning}", today=date(2026, 11, int(morning)), **of_run)
+
+
+def test_a_refetch_has_settled_days_to_do(warehouse: Engine) -> None:
+    """Its progress begins at none of them."""
+    days = november(1, 3)
+    make_final(warehouse, *days)
+    again = replace(MANUAL, names_dates=True, begin_date=days[-1], end_date=days[0], refetch=True)
+
+    assert planned(warehouse, again).accounts[0].older == days
+
+    with warehouse.connect() as connection:
+        (account,) = progress(connection, again.dataset, [again.run_id])
+    assert sorted(account.days_left, reverse=True) == days
 
 
 def test_days_that_missed_mornings_left_open_are_caught_up(
