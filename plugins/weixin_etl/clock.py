@@ -65,20 +65,6 @@ def duration(lasted: timedelta) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def disagreement(theirs: datetime) -> str:
-    """
-    Both times, for a sentence, if WeChat's clock and this machine's disagree; else nothing.
-
-    This machine's real clock is meant, whatever `WEIXIN_NOW` says: a wrong one would ask for the
-    wrong days and date the answers wrongly.
-    """
-    ours = datetime.now(UTC)
-    if abs(theirs - ours) <= TOLERANCE:
-        return ""
-    at, their_at = (f"{it.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}" for it in (ours, theirs))
-    return f"this machine's clock says {at}, WeChat's {their_at} Beijing time"
-
-
 def days_as_ranges(days: Sequence[date]) -> str:
     """`2026-11-17 to 2026-11-19, 2026-11-23`: the days in order, neighbours joined."""
     numbered = enumerate(sorted(set(days)))

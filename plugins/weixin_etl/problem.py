@@ -256,11 +256,15 @@ class OperatorError(Exception):
 class _KindError(OperatorError):
     """`str()` is the line of its problem, made by `Problem.of_kind`."""
 
+    to_change = ""
+    """The Airflow connection that its cure is about, unless another is given."""
+
     def __init__(self, kind: ProblemKind, detail: str = "", **more: Any) -> None:
         super().__init__(detail)
         self.detail = detail
         """What was said: it is added to the cause."""
-        self.problem = Problem.of_kind(kind, detail=detail, **more)
+        whose = {"to_change": self.to_change, "subject": more.get("account") or None}
+        self.problem = Problem.of_kind(kind, detail=detail, **{**whose, **more})
 
     @property
     def kind(self) -> ProblemKind:
@@ -278,17 +282,11 @@ class WeixinError(_KindError):
     `account` is what people call it; `to_change` the Airflow connection that the cure is about.
     """
 
-    def __init__(
-        self, kind: ProblemKind, detail: str = "", *, account: str = "", **more: Any
-    ) -> None:
-        super().__init__(kind, detail, account=account, subject=account or None, **more)
-
 
 class WarehouseError(_KindError):
     """The warehouse can't be used, or not at the moment."""
 
-    def __init__(self, kind: ProblemKind, detail: str = "", **more: Any) -> None:
-        super().__init__(kind, detail, **{"to_change": "weixin_warehouse", **more})
+    to_change = "weixin_warehouse"
 
     def __str__(self) -> str:
         return f"{self.problem.cause}; {self.problem.cure}"

@@ -1,10 +1,12 @@
 """The one clock, and the day in Beijing."""
 
 from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from weixin_etl import clock
+from weixin_etl.api.http import disagreement
 
 
 @pytest.mark.parametrize(
@@ -55,8 +57,8 @@ def test_clocks_that_disagree_are_told_in_beijing_time() -> None:
     theirs = datetime.now(UTC) - timedelta(minutes=61)
     at = theirs.astimezone(clock.SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
 
-    assert f"{at} Beijing time" in clock.disagreement(theirs)
-    assert clock.disagreement(theirs + timedelta(minutes=57)) == ""
+    assert f"{at} Beijing time" in disagreement(format_datetime(theirs))
+    assert disagreement(format_datetime(theirs + timedelta(minutes=57))) == ""
     assert clock.beijing_text(datetime(2026, 11, 24, 0, 30, tzinfo=UTC)).startswith(
         "2026-11-24 08:30"
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
@@ -196,7 +196,7 @@ class Caller:
         except ValueError:
             said = f"HTTP {response.status} and no JSON object; {_NOT_WECHAT}"
             raise self._error(ProblemKind.UNREACHABLE, said) from None
-        if call.token is None and (said := _disagreement(response.date)):
+        if call.token is None and (said := disagreement(response.date)):
             raise self._error(ProblemKind.CLOCK, said)
         if errcode:
             raise self._refusal(call, errcode, errmsg)
@@ -251,13 +251,22 @@ def _retry_of(kind: ProblemKind) -> tenacity.retry_base:
     return tenacity.retry_if_exception(lambda it: isinstance(it, WeixinError) and it.kind is kind)
 
 
-def _disagreement(date_header: str) -> str:
-    """This machine's time and WeChat's, where they disagree; HTTP's dates are in UTC."""
+def disagreement(date_header: str) -> str:
+    """
+    This machine's time and that of an answer's `Date`, if they are more than five minutes apart.
+
+    This machine's real clock is meant, whatever `WEIXIN_NOW` says: a wrong one would ask for the
+    wrong days and date the answers wrongly.
+    """
     try:
         said_at = parsedate_to_datetime(date_header[:100])
-        return clock.disagreement(said_at.replace(tzinfo=said_at.tzinfo or UTC))
+        theirs, ours = said_at.replace(tzinfo=said_at.tzinfo or UTC), datetime.now(UTC)
+        if abs(theirs - ours) <= clock.TOLERANCE:
+            return ""
+        at, their_at = (f"{it.astimezone(clock.SHANGHAI):%F %T}" for it in (ours, theirs))
     except (ValueError, OverflowError):
         return ""  # none that can be compared
+    return f"this machine's clock says {at}, WeChat's {their_at} Beijing time"
 
 
 def _os_reason(error: BaseException | None) -> str:
