@@ -161,23 +161,33 @@ def judged(
 
     And which of them are ready and say what is listed.
     """
-    mornings: defaultdict[date, dict[date, Staged]] = defaultdict(dict)
+    mornings: defaultdict[date, list[Staged]] = defaultdict(list)
     heard: dict[date, datetime] = {}
     most: dict[date, int] = {}
     for seen in sorted(sightings, key=lambda seen: seen.said.at):
         morning = clock.beijing_date(seen.said.at)
-        mornings[morning][seen.day] = seen
+        mornings[morning].append(seen)
         most[seen.day] = max(seen.said.article_count, most.get(seen.day, 0))
         if seen.lists_articles:
             heard[morning] = seen.said.at
     known: dict[date, Coverage] = {}
     ready: set[Sight] = set()
-    for morning, chunk in sorted(mornings.items()):
+    for morning, its in sorted(mornings.items()):
+        chunk = {seen.day: seen for seen in its}
         before = {day: known.get(day, Coverage()) for day in chunk}
         known |= judge(dataset, [*chunk.values()], before, heard.get(morning), ready_hour)
-        lists = (day for day in chunk if known[day].list_sha256 is not None)
-        ready |= {(day, at) for day in lists if (at := known[day].ready_at)}
+        ready |= {
+            (seen.day, seen.said.at)
+            for seen in its
+            if _is_ready(seen, chunk[seen.day], known[seen.day], ready_hour)
+        }
     return {day: replace(row, article_count=most[day]) for day, row in known.items()}, ready
+
+
+def _is_ready(seen: Staged, last: Staged, known: Coverage, ready_hour: int) -> bool:
+    """Whether a morning's answer says what is listed: its last one does, if this is an earlier."""
+    is_good = known.ready_at == last.said.at and known.list_sha256 is not None and not seen.error
+    return is_good and (seen is last or clock.beijing(seen.said.at)[1].hour >= ready_hour)
 
 
 def combined(stored: Coverage, again: Coverage) -> Coverage:

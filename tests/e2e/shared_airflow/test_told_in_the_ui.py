@@ -22,7 +22,13 @@ from .running import DAG, Stack
 
 pytestmark = pytest.mark.stack
 
-CODES = {code: row.kind for row in reversed(ROWS) for code in row.errcodes}
+CODES = {
+    int(code): row.kind
+    for row in reversed(ROWS)
+    if not row.kind.is_of_warehouse
+    for code in row.codes
+    if code.lstrip("-").isdigit()
+}
 TOKEN_CODES = sorted(
     {code for code, kind in CODES.items() if kind is ProblemKind.CONFIGURATION} - {61502} | {40001}
 )
