@@ -1,12 +1,10 @@
 """The one clock, and the day in Beijing."""
 
-from datetime import UTC, date, datetime, timedelta
-from email.utils import format_datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from weixin_etl import clock
-from weixin_etl.api.http import disagreement
 
 
 @pytest.mark.parametrize(
@@ -50,15 +48,3 @@ def test_a_weixin_now_without_offset_or_sense_is_refused(
 
     with pytest.raises(ValueError, match=f"WEIXIN_NOW='{written}'"):
         clock.now()
-
-
-def test_clocks_that_disagree_are_told_in_beijing_time() -> None:
-    """As all times in sentences are. Five minutes are no disagreement."""
-    theirs = datetime.now(UTC) - timedelta(minutes=61)
-    at = theirs.astimezone(clock.SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
-
-    assert f"{at} Beijing time" in disagreement(format_datetime(theirs))
-    assert disagreement(format_datetime(theirs + timedelta(minutes=57))) == ""
-    assert clock.beijing_text(datetime(2026, 11, 24, 0, 30, tzinfo=UTC)).startswith(
-        "2026-11-24 08:30"
-    )

@@ -1,6 +1,5 @@
 """The line an operator reads of a trouble: what to change first, ids last."""
 
-import re
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -55,15 +54,6 @@ def test_a_cause_that_is_too_long_is_cut() -> None:
     assert replace(long) == long
     assert str(long).startswith("春风: correct the password (the AppSecret is wrong: invalid ")
     assert str(long).endswith(f"…) · {str(REFUSED).partition(' · ')[2]}")
-
-
-@pytest.mark.parametrize("kind", ProblemKind)
-def test_every_kind_has_a_word_and_a_title(kind: ProblemKind) -> None:
-    """Without a title a problem would be recorded and never told."""
-    title = Problem(kind, "a cause", "a cure", account="春风", subject="a metric").title
-
-    assert ProblemKind(str(kind)) is kind
-    assert re.fullmatch("[^{}]+", title)
 
 
 def test_what_differs_in_days_only_is_one_problem() -> None:

@@ -18,9 +18,6 @@ SQL = ROOT / "sql"
 MIGRATIONS = sorted((SQL / "migrations").iterdir())
 STATEMENTS = sorted(path for path in SQL.rglob("*.sql") if path not in MIGRATIONS)
 MODULES = sorted(PACKAGE.rglob("*.py"))
-KEYWORD = re.compile(
-    r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|COPY|WITH|CREATE|ALTER|DROP|TRUNCATE)\b"
-)
 ORCHESTRATION = PACKAGE / "orchestration"
 
 
@@ -58,20 +55,6 @@ def test_a_statement_opens_with_a_comment(path: Path) -> None:
     assert re.match(r"(--|\{#-?) \S", first)
 
 
-def test_a_folder_of_statements_is_a_table_a_schema_or_a_reader() -> None:
-    """And nothing else: the path of a statement says where to look for it."""
-    tables = {
-        name
-        for path in MIGRATIONS
-        for name in re.findall(r"^CREATE TABLE weixin\.(\w+)", path.read_text(), re.MULTILINE)
-    }
-    others = {path.name for path in SQL.iterdir() if path.is_dir()} - tables - {"migrations"}
-
-    assert others == {
-        *("analytics", "weixin", "fact", "status", "page", "local", "schema_migrations"),
-    }
-
-
 def test_a_file_makes_the_view_of_its_name_unless_its_first_line_says_of_which_datasets() -> None:
     """What it makes need not be looked for in its text."""
     files: dict[str, list[str]] = {}
@@ -103,32 +86,6 @@ def test_every_statement_is_used() -> None:
     assert len(STATEMENTS) > 10
     assert unused == []
     assert [path for path in named if not (SQL / path).exists()] == []
-
-
-def test_the_package_holds_no_sql_longer_than_a_line() -> None:
-    """Statements are files under sql/, whose path says their table."""
-    found = [
-        f"{name_in_project(path)}:{line}"
-        for path in MODULES
-        for line in sorted(lines_of_long_sql(path.read_text()))
-    ]
-
-    assert len(MODULES) > 20
-    assert found == []
-
-
-def lines_of_long_sql(module: str) -> set[int]:
-    """Where texts start that hold a keyword of SQL and end on another line; no docstrings."""
-    nodes = list(ast.walk(ast.parse(module)))
-    alone = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
-    lines = set()
-    for node in nodes:
-        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in alone:
-            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-            text = " ".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
-            if KEYWORD.search(text) and node.end_lineno != node.lineno:
-                lines.add(node.lineno)
-    return lines
 
 
 def test_only_orchestration_imports_airflow() -> None:

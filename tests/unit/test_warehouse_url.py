@@ -83,20 +83,6 @@ def test_migrations_insist_on_tls(url: str, sslmode: str | None) -> None:
     )
 
 
-def test_the_password_is_not_in_the_error_of_an_unreachable_warehouse() -> None:
-    """The sentence says where nobody answered, not with what."""
-    url = warehouse.url("127.0.0.1", 1, "etl", PASSWORD, "weixin", {})
-
-    with pytest.raises(WarehouseError) as error:
-        warehouse.require_migrated(warehouse.engine(url))
-
-    assert str(error.value) == (
-        "the warehouse does not answer: Connection refused, at 127.0.0.1:1/weixin; "
-        "start Postgres, or correct the connection weixin_warehouse"
-    )
-    assert not shows_password(error.value)
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1", "no such host", "a%zz"])
 def test_the_password_is_not_in_the_error_of_a_migration(host: str) -> None:
     """Nobody listens there, or it is no name at all."""

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from warehouse_loads import (
     article,
     at,
     body,
-    contents,
     coverage,
     facts,
     know,
@@ -29,7 +27,7 @@ from warehouse_loads import (
 )
 
 from weixin_etl import cli
-from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL
+from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.kept.imported import Imported, import_files
 from weixin_etl.load.merge import Merge
 from weixin_etl.model import ConfiguredAccount, Counts
@@ -100,105 +98,6 @@ def test_answers_become_facts(warehouse: Engine, load: Load):
         warehouse, "SELECT appid, name, conn_id, is_active FROM weixin.dim_account ORDER BY 1"
     ) == [("wx1", "wx1", "", False), ("wx2", "wx2", "", False)]
     assert rows(warehouse, "SELECT * FROM weixin.run_report") == []
-
-
-# ------------------------------------------------------------------ a retired endpoint's archive
-
-OF_IMPORT = ("changed_at", "replaced_at", "rejected_at", "resolved_at")
-"""Instants of the import itself."""
-BETWEEN = ("fact_history", "dim_article_title_history")
-"""What stood between two imports is kept."""
-ARCHIVED = ("dim_account", "coverage", "raw_response", "rejected_row")
-FACTS = ("fact_article_total", "fact_article_total_detail", "dim_article")
-
-
-def archive() -> list[str]:
-    """
-    Two accounts' mornings of a week, as another program kept them: every table gets rows.
-
-    Titles and figures change, one is odd, an article moves, one is not listed any more; an answer
-    is late and not ready; both datasets tell.
-    """
-    lines = []
-    for appid, dataset, morning, day in itertools.product(
-        ("wx1", "wx2"), ARTICLE_DATASETS.values(), range(17, 25), range(14, 22)
-    ):
-        if not day < morning <= day + 8:
-            continue
-        listed = {f"{day}1_1": "一" if morning < 20 else "二", f"{day}2_1": "三"}
-        if morning > day + 3:
-            del listed[f"{day}2_1"]
-        if day in (16, 17) and (morning > 18) == (day == 17):
-            listed["9_1"] = "移"
-        items = [
-            article(
-                msgid,
-                {str(it): {"share_user": it + (morning == 19)} for it in range(day, morning)},
-                title=title,
-            )
-            for msgid, title in listed.items()
-        ]
-        if morning in (20, 24):
-            items[0]["details"][0]["share_user"] = "many"
-        if morning == 18 and day == 17:
-            items = []
-        bodied = body(*items, day=date(2026, 11, day), rows_key=dataset.rows_key)
-        said = {"appid": appid, "dataset": dataset.name, "day": f"2026-11-{day}"}
-        lines.append(
-            line(bodied.decode(), on(morning, f"{8 + (day + len(appid)) % 4:02}:30"), **said)
-        )
-    return lines
-
-
-def tables_of(warehouse: Engine, imports: int) -> dict[str, list[dict[str, Any]]]:
-    """The tables that any order of lines, in so many imports, fills alike."""
-    found = contents(warehouse, [*ARCHIVED, *FACTS, *(BETWEEN if imports == 1 else ())])
-    if imports > 1:  # a part may have been open between two
-        found["rejected_row"] = [it for it in found["rejected_row"] if it["resolved_at"] is None]
-    return {
-        table: sorted(
-            ({name: it for name, it in row.items() if name not in OF_IMPORT} for row in of_table),
-            key=repr,
-        )
-        for table, of_table in found.items()
-    }
-
-
-@pytest.mark.parametrize("imports", [1, 3])
-@pytest.mark.parametrize("seed", range(3))
-def test_an_archive_in_any_order_and_any_files(
-    warehouse: Engine, tmp_path: Path, seed: int, imports: int
-):
-    """
-    The tables are the same whatever the order of the lines and however they are split into files.
-
-    Also by several imports, but for what stood between two. The same lines again change nothing.
-    """
-
-    def import_(lines: list[str], files: int) -> None:
-        paths = [tmp_path / f"{number}.jsonl" for number in range(files)]
-        for number, path in enumerate(paths):
-            path.write_text("".join(lines[number::files]))
-        imported = import_files(
-            warehouse, paths, ready_hour=10, commit_bytes=30_000, now=lambda: at("25 08:30")
-        )
-        assert imported.bad_line == ""
-
-    lines = archive()
-    import_(lines, files=1)
-    known = tables_of(warehouse, imports)
-    assert [name for name, found in known.items() if not found and name not in BETWEEN] == []
-    empty(warehouse)
-
-    Random(seed).shuffle(lines)
-    for number in range(imports):
-        import_(lines[number::imports], files=seed + 1)
-
-    for table, found in tables_of(warehouse, imports).items():
-        assert found == known[table], table
-    before = contents(warehouse, [*ARCHIVED, *FACTS, *BETWEEN], versions=True)
-    import_(lines[::-1], files=2)
-    assert contents(warehouse, [*ARCHIVED, *FACTS, *BETWEEN], versions=True) == before
 
 
 def test_answers_of_one_instant_are_told_apart_by_their_bytes(warehouse: Engine, load: Load):

@@ -188,17 +188,6 @@ class TestAttacker:
 
         assert judged.counts.inserted == 1
 
-    def test_locks_no_row(self, analyst: Engine):
-        """Of no table that it may read, nor of the locks themselves."""
-        assert_refused(
-            analyst,
-            *(
-                (f"SELECT FROM weixin.{it} FOR {strength}", f"table {it}")
-                for it in (*TestReader.READABLE, "writer_lock")
-                for strength in ("KEY SHARE", "SHARE", "NO KEY UPDATE", "UPDATE")
-            ),
-        )
-
     def test_may_not(self, analyst: Engine):
         """It writes no table, makes nothing that stays, reaches no file, becomes nobody else."""
         writes = (
