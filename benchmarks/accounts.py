@@ -41,7 +41,6 @@ from weixin_local.home import (
     Home,
     find,
 )
-from weixin_local.machine import choose_port
 from weixin_sandbox import Account, Sandbox
 
 LOCAL = [sys.executable, "-m", "weixin_local"]
@@ -133,7 +132,7 @@ def installation(count: int, latency: float) -> Iterator[Installation]:
     sandbox = Sandbox(accounts=accounts(count), latency_seconds=latency)
     log = home.logs / "up.log"
     with sandbox.serve() as base_url, log.open("w") as output:
-        command = [*LOCAL, "up", "--port", str(choose_port())]
+        command = [*LOCAL, "up", "--port", "18080"]
         up = subprocess.Popen(
             command, env={**os.environ, **NO_ACCOUNT}, stdout=output, stderr=output
         )

@@ -1,6 +1,7 @@
 """What tests share beside their fixtures."""
 
 import dataclasses
+import random
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
@@ -14,7 +15,7 @@ from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.http import CallLimits
-from weixin_local.machine import LOOPBACK, choose_port
+from weixin_local.machine import LOOPBACK, answers
 from weixin_local.postgres import SUPERUSER, Server
 
 TODAY = date(2026, 11, 24)
@@ -25,6 +26,15 @@ HASTE = CallLimits(backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
 
 
 PASSWORD = "of-the-superuser"
+PORTS = range(20_000, 32_768)
+"""Below what the kernel hands out to clients."""
+
+
+def choose_port() -> int:
+    """A port on which no server listens."""
+    while answers(port := random.choice(PORTS)):
+        pass
+    return port
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,11 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from weixin_etl import cli
-from weixin_local import home, postgres, processes
+from weixin_local import home, machine, postgres
 from weixin_local import run as the_run
 from weixin_local import up as the_up
-from weixin_local.environment import DEFAULT_PORT
-from weixin_local.home import CONNECTION_VARIABLE
+from weixin_local.home import CONNECTION_VARIABLE, DEFAULT_PORT
 from weixin_local.machine import LocalError, say
 
 TERMINALS = {"TERMINFO_DIRS": "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"}
@@ -62,7 +61,7 @@ def probe(options: argparse.Namespace) -> int:
         )
     own = {CONNECTION_VARIABLE: connection, "AIRFLOW_HOME": str(found.state / "probe")}
     command = [sys.executable, "-m", "weixin_etl.cli", "probe", *options.rest]
-    return processes.at_the_terminal(command, {**os.environ, **own})
+    return machine.at_the_terminal(command, {**os.environ, **own})
 
 
 def psql(options: argparse.Namespace) -> int:
@@ -71,7 +70,7 @@ def psql(options: argparse.Namespace) -> int:
         url = source.warehouse_url.replace("+psycopg2", "")
         schemas = {"PGOPTIONS": "-c search_path=analytics,weixin,public"}
         command = [str(postgres.embedded() / "psql"), url, *options.rest]
-        return processes.at_the_terminal(command, {**TERMINALS, **schemas, **os.environ})
+        return machine.at_the_terminal(command, {**TERMINALS, **schemas, **os.environ})
 
 
 def reset(_: argparse.Namespace) -> None:
@@ -91,7 +90,7 @@ def _beside_up(options: argparse.Namespace, module: str) -> int:
     with home.opened(found) as source:
         environment = the_up.environment_of(found, source, DEFAULT_PORT)
         command = [sys.executable, "-m", module, *options.rest]
-        return processes.at_the_terminal(command, environment)
+        return machine.at_the_terminal(command, environment)
 
 
 _PASSING_ON = (airflow, etl, probe, psql)

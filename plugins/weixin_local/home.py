@@ -1,21 +1,24 @@
-"""Where the local commands keep what, and whose figures they collect."""
+"""Where the local commands keep what, whose figures they collect, and what Airflow is told."""
 
 import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import dotenv_values
+from sqlalchemy import URL, make_url
 
 import weixin_etl
 from weixin_etl import warehouse
 from weixin_etl.model import DEFAULT_BASE_URL
 from weixin_local import postgres
-from weixin_local.machine import LocalError, say
+from weixin_local.machine import LOOPBACK, LocalError, say
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
@@ -25,6 +28,8 @@ SANDBOX_DATABASE = "weixin_sandbox"
 """Made-up figures have a warehouse of their own, so that they never mix with real ones."""
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"
+ADMIN = "admin"
+DEFAULT_PORT = 8080
 
 
 @dataclass(frozen=True)
@@ -142,3 +147,64 @@ def keep_private(env_file: Path) -> None:
     if secret and env_file.stat().st_mode & 0o077:
         env_file.chmod(0o600)
         say(f"! Others could read the secrets in {env_file}: now only its owner can.")
+
+
+def airflow_environment(
+    home: Home, source: Source, metadata_url: str, airflow_home: Path, port: int = DEFAULT_PORT
+) -> dict[str, str]:
+    """
+    The caller's environment with what makes Airflow use this home.
+
+    What the caller set stays, a connection for example, except for what ties the programs to this
+    home. `docker/airflow.env` is what docker compose has as well.
+    """
+    defaults = {
+        **{
+            it: value or ""
+            for it, value in dotenv_values(home.project / "docker/airflow.env").items()
+        },
+        CONNECTION_VARIABLE: source.connection,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home.project / "dags"),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__API__WORKERS": "1",
+        # Airflow would print it on stdout, where it spoils the output for who reads it as JSON
+        "PYTHONWARNINGS": "ignore:Could not import graphviz",
+    }
+    ties = {
+        "AIRFLOW_HOME": str(airflow_home),
+        "AIRFLOW_CONN_WEIXIN_WAREHOUSE": postgres_connection(make_url(source.warehouse_url)),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{port}/execution/",
+        "AIRFLOW__API__HOST": LOOPBACK,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": airflow_url(port),
+    }
+    return defaults | os.environ | ties
+
+
+def migrate_metadata(environment: dict[str, str]) -> None:
+    """Bring Airflow's own database to what is installed."""
+    command = [sys.executable, "-m", "airflow", "db", "migrate"]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    if done.returncode:
+        say((done.stdout + done.stderr).decode(errors="replace"))
+        raise LocalError("`airflow db migrate` failed: see the lines above.")
+    say("✓ Airflow's own database")
+
+
+def airflow_url(port: int) -> str:
+    """Where people open Airflow, and where links lead: a login is for one name of this machine."""
+    return f"http://localhost:{port}"
+
+
+def admin_password(home: Home) -> str:
+    """The password that Airflow has made for its user `admin`."""
+    made = home.airflow / "simple_auth_manager_passwords.json.generated"
+    passwords: dict[str, str] = json.loads(made.read_text())
+    return passwords[ADMIN]
+
+
+def postgres_connection(url: URL) -> str:
+    """An Airflow connection of type `postgres`, as a URI."""
+    return url.set(drivername="postgres").render_as_string(hide_password=False)

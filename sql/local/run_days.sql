@@ -63,8 +63,8 @@ pair AS (
 known AS (
     SELECT
         day,
-        string_agg(DISTINCT state, ', ') AS states,
-        string_agg(DISTINCT attempt, ', ') AS attempts
+        string_agg(DISTINCT state, ', ') AS state,
+        string_agg(DISTINCT attempt, ', ') AS last_attempt
     FROM pair
     GROUP BY day
 )
@@ -76,8 +76,8 @@ SELECT
     coalesce(report.updated, 0) AS updated,
     coalesce(report.unchanged, 0) AS unchanged,
     coalesce(report.rejected, 0) AS rejected,
-    known.states,
-    known.attempts
+    known.state,
+    known.last_attempt
 FROM days
 LEFT JOIN known ON days.day = known.day
 LEFT JOIN articles ON days.day = articles.publication_date

@@ -14,13 +14,13 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from dag_runs import set_paused
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from support import choose_port
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, FOLLOWER_TOTAL
 from weixin_etl.health.at_work import Airflow, Asleep
 from weixin_etl.orchestration.web import airflow_state
-from weixin_local import machine
-from weixin_local.environment import postgres_connection
+from weixin_local.home import postgres_connection
 from weixin_local.postgres import Server
 
 expect.set_options(timeout=30_000)  # a busy machine needs longer than Playwright's five seconds
@@ -85,7 +85,7 @@ def served() -> Iterator[str]:
     """Airflow's own web server, with the plugin as Airflow finds it."""
     from airflow.api_fastapi.app import create_app
 
-    port = machine.choose_port()
+    port = choose_port()
     config = uvicorn.Config(create_app(apps="core"), port=port, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from weixin_etl.cli import main
 from weixin_etl.health.at_work import Airflow, Asleep, DagState
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_local.environment import postgres_connection
+from weixin_local.home import postgres_connection
 from weixin_sandbox import Sandbox, Scenario
 
 NOT_KNOWN = "Airflow's own database cannot be read from here"

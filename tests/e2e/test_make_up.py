@@ -11,9 +11,9 @@ import psutil
 import pytest
 from people import Person, somebody
 from rest import Rest, until
+from support import choose_port
 
 from weixin_etl.datasets import DATASETS
-from weixin_local import machine
 
 pytestmark = pytest.mark.stack
 
@@ -23,7 +23,7 @@ DAG = "weixin_article_total"
 @pytest.fixture(scope="module")
 def port() -> int:
     """A free port for the UI."""
-    return machine.choose_port()
+    return choose_port()
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_nothing_is_reset_while_it_runs(person: Person) -> None:
 def test_ctrl_c_ends_everything_and_reset_takes_away_what_is_kept() -> None:
     """No process of it is left, no file after the reset."""
     with somebody() as person:
-        with person.up(machine.choose_port()):
+        with person.up(choose_port()):
             before = person.processes()
         after = person.processes()
         said = person.types("make", "reset", typed="yes\n")
@@ -143,7 +143,7 @@ def test_a_killed_terminal_leaves_nothing_that_the_next_command_does_not_take_ov
     person: Person,
 ) -> None:
     """Airflow ends by itself; Postgres ends with the next command that needed it."""
-    with somebody() as other, other.up(machine.choose_port()):
+    with somebody() as other, other.up(choose_port()):
         (command,) = [it for it in other.processes() if "weixin_local" in it.cmdline()]
         command.send_signal(signal.SIGKILL)
         until(lambda: {it.name() for it in other.processes()} <= {"postgres"})
@@ -170,7 +170,7 @@ def test_a_taken_port_is_a_sentence(person: Person) -> None:
 def test_a_component_that_ends_is_named_and_the_others_are_stopped() -> None:
     """Its own lines above the sentence say why."""
     with somebody() as person:
-        port = str(machine.choose_port())
+        port = str(choose_port())
         said = person.weixin("up", "--port", port, AIRFLOW__CORE__PARALLELISM="many")
 
         assert said.returncode == 1

@@ -22,9 +22,10 @@ from people import PROJECT
 from receivers import Receiver
 from rest import Rest, until
 from sqlalchemy import make_url
+from support import choose_port
 
 from weixin_etl.datasets import DATASETS
-from weixin_local import machine, processes
+from weixin_local import machine
 from weixin_local.home import connection_of
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
@@ -62,7 +63,7 @@ class OwnAirflow:
     folder: Path
     server: Server
     port: int
-    running: list[processes.Process] = field(default_factory=list)
+    running: list[machine.Process] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -93,9 +94,9 @@ class OwnAirflow:
         }
 
     def start(self) -> None:
-        """Start Airflow's processes."""
+        """Start Airflow's machine."""
         self.running = [
-            processes.start(
+            machine.start(
                 ["sh", "-c", f"cd {self.folder} && exec env/bin/airflow {part} >{part}.log 2>&1"],
                 self.environment,
             )
@@ -104,7 +105,7 @@ class OwnAirflow:
 
     def stop(self) -> None:
         """Stop them."""
-        processes.end(self.running, 10)
+        machine.end(self.running, 10)
 
     def types(self, command: str) -> str:
         """Run a line of shell beside the wheel; what it prints."""
@@ -152,7 +153,7 @@ def logged_in(own: OwnAirflow) -> Rest:
 def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAirflow]:
     """It has somebody's DAG, and the wheel as the manual says; it runs, and knows no connection."""
     folder = tmp_path_factory.mktemp("own")
-    own = OwnAirflow(folder, embedded_server, machine.choose_port())
+    own = OwnAirflow(folder, embedded_server, choose_port())
     for name in ("airflow", "dags", "dist"):
         (folder / name).mkdir()
     (folder / "passwords").write_text(json.dumps({"admin": PASSWORD}))

@@ -11,7 +11,7 @@ from people import PROJECT
 from sqlalchemy import make_url
 
 import weixin_etl
-from weixin_local.environment import postgres_connection
+from weixin_local.home import postgres_connection
 from weixin_local.postgres import Server
 
 pytestmark = pytest.mark.release

@@ -15,8 +15,7 @@ from typing import Any
 from dotenv import dotenv_values
 from people import FOREIGN, PROJECT, copy_checkout
 from rest import Rest, until
-
-from weixin_local import machine
+from support import choose_port
 
 MANUAL = "".join(page.read_text() for page in sorted((PROJECT / "docs/operating").glob("*.md")))
 DAG = "weixin_article_total"
@@ -115,7 +114,7 @@ def clone() -> Iterator[Installation]:
     """
     with tempfile.TemporaryDirectory() as parent:
         # the folder's name is the project's, and the image's
-        installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), machine.choose_port())
+        installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), choose_port())
         copy_checkout(installation.folder)
         for path in installation.folder.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)

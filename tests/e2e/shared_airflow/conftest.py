@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import sqlalchemy
 from people import somebody
 from receivers import Receiver
 from rest import Rest
+from support import choose_port
 
 from weixin_etl import clock, warehouse
 from weixin_local import machine
-from weixin_local.environment import READER_VARIABLE, admin_password
-from weixin_local.home import Source, connection_of
-from weixin_local.up import environment_of, page_connection
+from weixin_local.home import Source, admin_password, connection_of, postgres_connection
+from weixin_local.up import environment_of
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 from .running import BEARER, COMPONENT, PASSWORD, FabServer, Metrics, Stack, start_fab, until
@@ -28,7 +29,7 @@ def stack() -> Iterator[Stack]:
     """
     sandbox = Sandbox(component=COMPONENT, token_service_bearer=BEARER)
     account = DEFAULT_ACCOUNT
-    port = machine.choose_port()
+    port = choose_port()
     with (
         somebody() as person,
         sandbox.serve() as base_url,
@@ -65,13 +66,15 @@ def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabS
     home.server.create_database("weixin_page")
     url = home.server.url("weixin_page")
     warehouse.migrate(url)
+    home.server.ask("weixin_page", "CREATE ROLE weixin_page LOGIN IN ROLE weixin_reader")
+    reader = sqlalchemy.make_url(url).set(username="weixin_page")
     source = Source("weixin://", url, is_sandbox=True, who="made up")
-    environment = environment_of(home, source, machine.choose_port()) | {
+    environment = environment_of(home, source, choose_port()) | {
         "AIRFLOW__CORE__AUTH_MANAGER": (
             "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
         ),
         "FAB_PASSWORD": PASSWORD,
-        READER_VARIABLE: page_connection(home, url),
+        "AIRFLOW_CONN_WEIXIN_READER": postgres_connection(reader),
         # of the day on which Airflow's last run was due: the next one is not overdue at noon
         "WEIXIN_NOW": f"{clock.beijing_date(clock.now() - timedelta(hours=8.5))}T12:00:00+08:00",
     }

@@ -16,8 +16,7 @@ from receivers import Receiver
 from rest import PATIENCE_SECONDS, Rest, until
 
 from weixin_local import machine
-from weixin_local.environment import airflow_url
-from weixin_local.home import METADATA_DATABASE, Home
+from weixin_local.home import METADATA_DATABASE, Home, airflow_url
 from weixin_sandbox import Account, Component, Sandbox, Scenario
 
 DAG = "weixin_article_total"

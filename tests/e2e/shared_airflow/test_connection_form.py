@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from weixin_local.environment import admin_password
+from weixin_local.home import admin_password
 from weixin_sandbox import DEFAULT_ACCOUNT
 
 from .running import BEARER, COMPONENT, Stack

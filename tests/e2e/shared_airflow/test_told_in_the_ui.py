@@ -13,6 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 from rest import Rest
+from support import choose_port
 
 from weixin_etl.problem import ROWS, ProblemKind, filled
 from weixin_local import machine
@@ -115,7 +116,7 @@ def test_every_refusal_says_what_to_change(stack: Stack) -> None:
     refused |= {f"d{abs(code)}": f"errcode:{code}" for code in DATA_CODES}
     refused |= {it: it for it in ("http-500", "cut-answer", "bad-json")}
     accounts = {conn_id: stack.account(conn_id, name) for conn_id, name in refused.items()}
-    nowhere = f"http://{machine.LOOPBACK}:{machine.choose_port()}"
+    nowhere = f"http://{machine.LOOPBACK}:{choose_port()}"
     accounts["nobody_listens"] = stack.account("nobody_listens", host=nowhere)
     not_ready = stack.account("not_ready", "not-ready-code")
     stack.connect("no_login", password="x")

@@ -14,9 +14,9 @@ import requests
 import sandbox_days
 from people import FOREIGN, PROJECT
 from sqlalchemy import Engine, make_url
+from support import choose_port
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_local import machine
 from weixin_local.postgres import Server
 
 README = (PROJECT / "analytics/superset/README.md").read_text()
@@ -102,7 +102,7 @@ def superset(warehouse: Engine, tmp_path_factory: pytest.TempPathFactory) -> Ite
     shell.types(setting_up)
     shell.types(*blocks("Import it"))
     shell.types(*blocks("Bring it up to date"))
-    port = machine.choose_port()
+    port = choose_port()
     process = shell.starts(serving.replace("8088", str(port)), home / "log")
     try:
         yield _answering(f"http://127.0.0.1:{port}", process, home / "log")

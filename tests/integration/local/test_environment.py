@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weixin_local.environment import airflow_environment
-from weixin_local.home import Home, Source
+from weixin_local.home import Home, Source, airflow_environment
 
 SOURCE = Source("weixin://", "postgresql+psycopg2://me@127.0.0.1:5433/weixin", True, "made up")
 

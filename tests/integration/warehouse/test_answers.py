@@ -8,7 +8,7 @@ from weixin_etl import cli
 from weixin_etl.model import ConfiguredAccount
 from weixin_etl.run import Work
 from weixin_etl.run.plan import plan
-from weixin_local.environment import postgres_connection
+from weixin_local.home import postgres_connection
 
 OLD = b'{ "list" : [ ],\n "odd": "\x01" }'
 NEW = body(article("1_1", {"20": {"share_count": 2}}))

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from weixin_etl.orchestration.connections.warehouse import READER, reading
 from weixin_etl.problem import WarehouseError
 from weixin_etl.warehouse import CONN_ID, migrations
-from weixin_local.environment import postgres_connection
+from weixin_local.home import postgres_connection
 
 the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
 """The module, whose name in the package is a function's."""

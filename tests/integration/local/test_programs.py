@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 import psutil
 
-from weixin_local import processes
+from weixin_local import machine
 
 SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]).wait()"
 COMMAND = """
 import os, sys, time
-from weixin_local import processes
-process = processes.start([sys.executable, "-c", sys.argv[1]], os.environ)
+from weixin_local import machine
+process = machine.start([sys.executable, "-c", sys.argv[1]], os.environ)
 process.stdout.readline()
 print(process.pid, flush=True)
 time.sleep(60)
@@ -56,12 +56,12 @@ def test_a_command_that_is_killed_takes_its_programs_with_it() -> None:
 
 def test_what_ignores_sigterm_is_killed_with_all_of_its_session() -> None:
     """Patience has an end, for children of a program that has ended as well."""
-    process = processes.start([sys.executable, "-c", PARENT], os.environ)
+    process = machine.start([sys.executable, "-c", PARENT], os.environ)
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
     (child,) = psutil.Process(process.pid).children()
 
-    processes.end([process], patience_seconds=0.5)
+    machine.end([process], patience_seconds=0.5)
 
     assert process.returncode == -signal.SIGTERM
     wait_until(lambda: not is_at_work(child.pid))
