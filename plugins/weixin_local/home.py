@@ -30,6 +30,7 @@ SANDBOX_DATABASE = "weixin_sandbox"
 CONNECTION_VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"
 ADMIN = "admin"
 DEFAULT_PORT = 8080
+SHARED = "docker/airflow.env"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,10 @@ def opened(home: Home, scenario: str | None = None) -> Iterator[Source]:
     if connection and scenario:
         raise LocalError("A scenario is the sandbox's, and an account is configured: empty .env.")
     with home.server.running():
-        url = _migrated(home, WAREHOUSE_DATABASE if connection else SANDBOX_DATABASE)
+        database = WAREHOUSE_DATABASE if connection else SANDBOX_DATABASE
+        home.server.create_database(database)
+        url = home.server.url(database)
+        warehouse.migrate(url)
         if connection:
             yield Source(connection, url, False, "of weixin_default")
             return
@@ -103,14 +107,6 @@ def _scenarios(name: str | None) -> list[Scenario]:
         return [Scenario(name)] if name else []
     except ValueError as error:
         raise LocalError(str(error)) from None
-
-
-def _migrated(home: Home, database: str) -> str:
-    """The URL of a warehouse of the embedded server."""
-    home.server.create_database(database)
-    url = home.server.url(database)
-    warehouse.migrate(url)
-    return url
 
 
 def configured_connection(home: Home) -> str | None:
@@ -159,10 +155,7 @@ def airflow_environment(
     home. `docker/airflow.env` is what docker compose has as well.
     """
     defaults = {
-        **{
-            it: value or ""
-            for it, value in dotenv_values(home.project / "docker/airflow.env").items()
-        },
+        **{it: value or "" for it, value in dotenv_values(home.project / SHARED).items()},
         CONNECTION_VARIABLE: source.connection,
         "AIRFLOW__CORE__DAGS_FOLDER": str(home.project / "dags"),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -186,7 +179,9 @@ def airflow_environment(
 def migrate_metadata(environment: dict[str, str]) -> None:
     """Bring Airflow's own database to what is installed."""
     command = [sys.executable, "-m", "airflow", "db", "migrate"]
-    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
     if done.returncode:
         say((done.stdout + done.stderr).decode(errors="replace"))
         raise LocalError("`airflow db migrate` failed: see the lines above.")

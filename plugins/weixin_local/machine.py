@@ -15,7 +15,6 @@ from weixin_etl.problem import OperatorError
 
 LOOPBACK = "127.0.0.1"
 
-
 _ENDING_WITH_STARTER = ("setpriv", "--pdeathsig", "TERM", "--")
 """
 Has the kernel send SIGTERM when the starter ends, even by a kill that it can't notice.

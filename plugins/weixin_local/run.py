@@ -129,8 +129,8 @@ def show(engine: Engine, dataset: Dataset, run_id: str, console: Console | None 
     }
     with engine.connect() as connection:
         days, most_read = (
-            connection.execute(statement(f"local/{name}.sql", dataset), values).mappings().all()
-            for name in ("run_days", "most_read")
+            connection.execute(statement(name, dataset), values).mappings().all()
+            for name in ("local/run_days.sql", "local/most_read.sql")
         )
     console.print(_table(days))
     if most_read:
@@ -145,7 +145,6 @@ def _table(rows: Sequence[RowMapping]) -> Table:
         is_number = isinstance(value, int | Decimal)
         table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
     for row in rows:
-        table.add_row(
-            *(escape(one_line("" if value is None else str(value))) for value in row.values())
-        )
+        texts = ("" if value is None else str(value) for value in row.values())
+        table.add_row(*(escape(one_line(text)) for text in texts))
     return table

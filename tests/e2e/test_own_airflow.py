@@ -94,7 +94,7 @@ class OwnAirflow:
         }
 
     def start(self) -> None:
-        """Start Airflow's machine."""
+        """Start Airflow's processes."""
         self.running = [
             machine.start(
                 ["sh", "-c", f"cd {self.folder} && exec env/bin/airflow {part} >{part}.log 2>&1"],

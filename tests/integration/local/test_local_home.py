@@ -1,11 +1,18 @@
-"""Whose figures are collected: those of a connection, of the credentials, or the sandbox's."""
+"""Whose figures are collected, and what Airflow's programs are told on this machine."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from weixin_local.home import Home, configured_connection, keep_private, opened
+from weixin_local.home import (
+    Home,
+    Source,
+    airflow_environment,
+    configured_connection,
+    keep_private,
+    opened,
+)
 from weixin_local.machine import LocalError
 
 
@@ -91,3 +98,28 @@ def test_an_env_with_a_secret_becomes_its_owners_alone(
     assert env_file.stat().st_mode & 0o777 == 0o600
     said = f"! Others could read the secrets in {env_file}: now only its owner can.\n"
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("name", "is_the_callers"),
+    [
+        ("AIRFLOW_CONN_WEIXIN_DEFAULT", True),
+        ("AIRFLOW_CONN_WEIXIN_WAREHOUSE", False),
+        ("AIRFLOW__WEIXIN__CONCURRENCY", True),
+        ("AIRFLOW__CORE__PARALLELISM", True),
+        ("AIRFLOW_HOME", False),
+        ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", False),
+    ],
+)
+def test_what_the_caller_set_stays_but_what_ties_the_programs_to_this_home(
+    name: str, is_the_callers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections and settings are the caller's; another Airflow of theirs is not disturbed."""
+    monkeypatch.setenv(name, "the caller's")
+    home = Home(Path(__file__).parents[3], Path("/nowhere"))
+    source = Source("weixin://", "postgresql+psycopg2://me@127.0.0.1:5433/weixin", True, "made up")
+
+    environment = airflow_environment(home, source, "sqlite://", home.airflow)
+
+    assert (environment[name] == "the caller's") is is_the_callers
+    assert environment["AIRFLOW__API__DEFAULT_WRAP"] == "True"  # of docker/airflow.env
