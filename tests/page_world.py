@@ -63,7 +63,6 @@ def fill(connection: Connection, dataset: Dataset, accounts: int, days: int, now
         }
         connection.exec_driver_sql(_REFUSE, refused)
         connection.exec_driver_sql(_OPEN_INCIDENT, refused)
-    connection.exec_driver_sql(_CLOSED_INCIDENT, values)
     connection.exec_driver_sql(_TROUBLE, values | {"offline": OFFLINE})
 
 
@@ -197,19 +196,6 @@ _OPEN_INCIDENT = f"""
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()
     FROM weixin.dim_account AS account
     WHERE {_OF_SLOT}
-"""
-_CLOSED_INCIDENT = """
-    INSERT INTO weixin.incident (
-        dataset, identity, severity, kind, account, conn_id, cause, cure, days, opened_at,
-        news_at, told_at, closed_at, closing_told_at
-    )
-    VALUES (
-        %(dataset)s, 'unreachable', 'failure', 'unreachable', '', '', 'no usable answer came',
-        'wait; if it persists, check the Base URL and any proxy', ARRAY[%(today)s::date - 3],
-        (%(today)s::date - 2 + time '00:31') AT TIME ZONE 'UTC',
-        (%(today)s::date - 2 + time '01:31') AT TIME ZONE 'UTC', now(),
-        (%(today)s::date - 2 + time '02:07') AT TIME ZONE 'UTC', now()
-    )
 """
 _TROUBLE = f"""
     UPDATE weixin.coverage AS coverage

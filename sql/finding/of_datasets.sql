@@ -3,8 +3,7 @@
 {% from "incident/macros.jinja" import problem %}
 SELECT
     finding.dataset,
-    finding.{{ problem | join(",\n    finding.") }},
-    finding.error_code AS errcode,
+    finding.{{ problem | join(",\n    finding.") }} AS errcode,
     finding.found_at,
     finding.run_id,
     unspoken.days AS unspoken_days

@@ -1,6 +1,6 @@
 -- What a task has found: one row each, instead of what it found before. A task that has looked at
 -- some accounts only replaces what is theirs.
-{% from "incident/macros.jinja" import problem, problem_parts %}
+{% from "incident/macros.jinja" import problem %}
 WITH gone AS (
     DELETE FROM weixin.finding
     WHERE
@@ -17,7 +17,6 @@ INSERT INTO weixin.finding (
     dataset,
     source,
     {{ problem | join(",\n    ") }},
-    error_code,
     run_id,
     found_at
 )
@@ -25,9 +24,6 @@ SELECT
     :dataset,
     :source,
     {{ problem | join(",\n    ") }},
-    errcode,
     :run_id,
     :found_at
-FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS found (
-        {{ problem_parts() }}
-    )
+FROM jsonb_populate_recordset(cast(NULL AS weixin.finding), cast(:rows AS jsonb))

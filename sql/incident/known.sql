@@ -1,6 +1,6 @@
--- What is open in a dataset, and what was told of any once and for all: one row per incident.
+-- What is open in some datasets, and what was told of any once and for all: one row per incident.
 {% from "incident/macros.jinja" import columns %}
 SELECT
     {{ columns() }}
 FROM weixin.incident
-WHERE (dataset = :dataset AND closed_at IS NULL) OR identity = any(:momentary)
+WHERE (dataset = any(:datasets) AND closed_at IS NULL) OR identity = any(:momentary)

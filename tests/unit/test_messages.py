@@ -75,6 +75,7 @@ def test_people_are_told_in_their_language() -> None:
         "http://airflow.example/weixin/#problem-1",
     ]
     assert other.title == "weixin-etl production: 已恢复：号2：被拒绝"
+    assert other.body.splitlines()[-1] == HERE.page_url  # its card is gone
     assert "持续 1 小时 0 分钟，北京时间 2026-11-24 09:00 至 2026-11-24 10:00" in other.body
     assert many.title == "weixin-etl production: 号1：被拒绝, 另有 20 个"
     assert re.fullmatch("另有 [0-9]+ 个", many.body.splitlines()[-2])

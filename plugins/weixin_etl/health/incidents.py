@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.health.at_work import Airflow, progress
-from weixin_etl.health.status import read_accounts, read_findings
+from weixin_etl.health.status import read_accounts, read_findings, read_incidents
 from weixin_etl.health.troubles import Incident, Severity, Trouble, judge
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
@@ -80,7 +80,7 @@ def _replace(connection: Connection, note: Note, source: str, problems: Sequence
         "looked": None if note.looked is None else [*note.looked],
         "run_id": note.run.run_id,
         "found_at": note.at,
-        "rows": as_json([msgspec.to_builtins(problem) for problem in problems]),
+        "rows": as_json([_columns(problem) for problem in problems]),
     }
     connection.execute(statement("finding/replace.sql"), values)
 
@@ -159,12 +159,10 @@ def _write(
     """Write what the troubles of a dataset change; the caller holds its lock."""
     dataset, now = note.run.dataset.name, note.at
     momentary = [it.identity for it in found if it.problem.kind.is_momentary]
-    values = {"dataset": dataset, "momentary": momentary}
-    rows = connection.execute(statement("incident/known.sql"), values)
-    before = [Incident.of(row) for row in rows.mappings()]
+    before = read_incidents(connection, [note.run.dataset], momentary)
     begun, ended = met(before, found), over(before, found, note)
     if begun:
-        told = as_json([_row(trouble, is_news=is_news) for trouble, is_news in begun])
+        told = as_json([_row(trouble, now if is_news else None, now) for trouble, is_news in begun])
         here = {"dataset": dataset, "rows": told, "now": now}
         connection.execute(statement("incident/meet.sql"), here)
     if ended:
@@ -182,14 +180,18 @@ def _write(
         log.info("incident over after %s: %s", lasted, incident.problem.title)
 
 
-def _row(trouble: Trouble, *, is_news: bool) -> Mapping[str, object]:
+def _row(trouble: Trouble, news_at: datetime | None, now: datetime) -> Mapping[str, object]:
     return {
-        **msgspec.to_builtins(trouble.problem),
+        **_columns(trouble.problem),
         "identity": trouble.identity,
         "severity": trouble.severity,
-        "is_news": is_news,
-        "is_momentary": trouble.problem.kind.is_momentary,
+        "news_at": news_at or "-infinity",
+        "closed_at": now if trouble.problem.kind.is_momentary else None,
     }
+
+
+def _columns(problem: Problem) -> Mapping[str, object]:
+    return {**msgspec.to_builtins(problem), "error_code": problem.errcode}
 
 
 def ended_by_airflow(task_id: str) -> Problem:

@@ -136,9 +136,9 @@ def _heading(incident: Incident, here: Installation) -> str:
 
 
 def _link(incident: Incident, here: Installation) -> str:
-    """To the problem on the page."""
-    anchor = f"#problem-{incident.incident_id}" if incident.incident_id else ""
-    return f"{here.page_url}{anchor}"
+    """To the problem on the page, as long as it is there."""
+    is_shown = incident.incident_id and not incident.has_ended
+    return here.page_url + (f"#problem-{incident.incident_id}" if is_shown else "")
 
 
 def _line(incident: Incident, here: Installation, room: int) -> str:

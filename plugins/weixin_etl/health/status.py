@@ -28,21 +28,16 @@ from weixin_etl.health.troubles import (
 )
 from weixin_etl.warehouse import statement
 
-RECENTLY = timedelta(days=7)
-"""So long what is over is still listed."""
-MOST_INCIDENTS = 2000
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is wrong now, what was lately, and how each account stands."""
+    """What is wrong now, and how each account stands."""
 
     checked_at: datetime
     open: tuple[Trouble, ...]
     """The worst first."""
-    closed: tuple[Trouble, ...] = ()
-    """What ended lately, newest first."""
     accounts: tuple[AccountFacts, ...] = ()
     runs: tuple[RunAtWork, ...] = ()
     """Runs that are asking WeChat."""
@@ -79,7 +74,7 @@ def read(
             at_work += progress(connection, dataset, airflow.at_work(dataset))
     facts = read_accounts(connection, datasets, at_work, now)
     findings = read_findings(connection, datasets)
-    known = _incidents(connection, datasets, now)
+    known = read_incidents(connection, datasets)
     found = assess(facts, findings, known, airflow, now=now, datasets=datasets)
     return replace(found, runs=tuple(runs_at_work(airflow, at_work)) if airflow else ())
 
@@ -94,48 +89,34 @@ def assess(
     datasets: Sequence[Dataset],
 ) -> Status:
     """What is wrong, since when by what people were told, and how each account stands."""
-    begun = {(it.dataset, it.identity): it for it in known if not it.closed_at}
+    begun = {(it.dataset, it.identity): it for it in known}
     found = [
         _with_incident(it, begun.get((it.dataset or "", it.identity)))
         for it in judge(facts, findings, airflow, now=now, datasets=datasets)
     ]
     if not facts and not any(it.is_broken for it in found):
         found.append(nothing_collected(datasets, airflow, now))
-    over = [
-        _with_incident(Trouble(it.problem, it.dataset, it.severity), it)
-        for it in known
-        if it.closed_at
-    ]
     concerned = frozenset(
         (it.dataset, appid) for it in found if it.is_broken for appid in it.appids
     )
-    return Status(now, tuple(found), tuple(over), tuple(facts), concerned=concerned)
+    return Status(now, tuple(found), tuple(facts), concerned=concerned)
 
 
 def _with_incident(found: Trouble, known: Incident | None) -> Trouble:
     if known is None:
         return found
-    return replace(
-        found,
-        opened_at=known.opened_at,
-        closed_at=known.closed_at,
-        incident_id=known.incident_id,
-    )
+    return replace(found, opened_at=known.opened_at, incident_id=known.incident_id)
 
 
 # --------------------------------------------------------------------------------------- the facts
 
 
-def _incidents(
-    connection: Connection, datasets: Sequence[Dataset], now: datetime
+def read_incidents(
+    connection: Connection, datasets: Sequence[Dataset], momentary: Sequence[str] = ()
 ) -> list[Incident]:
-    """Open incidents, and those that have ended lately; the newest first."""
-    values = {
-        "datasets": [dataset.name for dataset in datasets],
-        "closed_since": now - RECENTLY,
-        "most": MOST_INCIDENTS,
-    }
-    rows = connection.execute(statement("incident/since.sql"), values)
+    """Open incidents, and those of momentary troubles, of any dataset."""
+    values = {"datasets": [it.name for it in datasets], "momentary": [*momentary]}
+    rows = connection.execute(statement("incident/known.sql"), values)
     return [Incident.of(row) for row in rows.mappings()]
 
 

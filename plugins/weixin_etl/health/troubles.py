@@ -44,7 +44,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What one act would end, or lately did."""
+    """What one act would end."""
 
     problem: Problem
     """With the days that are not in because of it: those without any figures, if there are some."""
@@ -56,7 +56,6 @@ class Trouble:
     names: tuple[str, ...] = ()
     """What people call them."""
     opened_at: datetime | None = None
-    closed_at: datetime | None = None
     incident_id: int | None = None
     """Its number in `weixin.incident`, if people are told of it."""
     run_id: str = ""

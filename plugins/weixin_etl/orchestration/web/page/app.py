@@ -102,7 +102,7 @@ def _refused(_: Request, error: RequestValidationError) -> Response:
 
 @app.get("/")
 def what_is_wrong(request: Request, who: AReader, dag_id: Text = "") -> Response:
-    """What is wrong now, what was lately, and the runs at work."""
+    """What is wrong now, and the runs at work."""
     dataset = next((it for it in who.datasets if it.dag_id == dag_id), who.datasets[0])
     found, place = problems.current(who.datasets), problems.place_in_airflow
     return html.page("problems.html", request, dataset=dataset, found=found, place=place)
