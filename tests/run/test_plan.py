@@ -95,20 +95,16 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
     assert account.older == november(10, 11) + november(3, 6)
 
 
-def test_days_out_of_reach_are_lost(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """People are told of all of them, with the form's dates, on the day on which one leaves."""
+def test_days_out_of_reach_are_lost(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are not asked for; the log has the form's dates."""
     planned(warehouse, run_on("10", monkeypatch))
     make_final(warehouse, date(2026, 11, 5))
-    today = run_on("24", monkeypatch)
 
-    assert planned(warehouse, today, catch_up_days=11).lost == []
-    a_day_leaves = planned(warehouse, today, catch_up_days=9)
+    (account,) = planned(warehouse, run_on("24", monkeypatch), catch_up_days=9).accounts
 
-    (problem,) = a_day_leaves.lost
-    assert problem.kind is ProblemKind.DAYS_LOST
-    assert problem.days == (*november(3, 4)[::-1], *november(6, 7)[::-1])
-    assert "begin_date 2026-11-03 and end_date 2026-11-07" in problem.cure
-    (account,) = a_day_leaves.accounts
+    assert "begin_date 2026-11-03 and end_date 2026-11-07" in caplog.text
     assert account.days == november(17, 23) + november(5, 5) + november(8, 16)
 
 

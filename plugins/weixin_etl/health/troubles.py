@@ -56,6 +56,9 @@ class Trouble:
     names: tuple[str, ...] = ()
     """What people call them."""
     opened_at: datetime | None = None
+    """Since when: by what people were told, else when it was first met."""
+    has_figures: bool = False
+    """Whether there are figures of its day, of an earlier morning."""
     incident_id: int | None = None
     """Its number in `weixin.incident`, if people are told of it."""
     run_id: str = ""
@@ -65,28 +68,25 @@ class Trouble:
 
     @property
     def identity(self) -> str:
-        """What makes it the same trouble at another time, whatever its cause is then."""
-        return identity(self.problem)
+        """
+        What makes it the same trouble at another time, whatever its cause is then.
+
+        The kind, where one act ends it for all accounts; else the account. What keeps a whole
+        account from being asked is one, whatever its kind.
+        """
+        problem, kind = self.problem, self.problem.kind
+        whose = problem.appid or problem.subject or ""
+        if kind is ProblemKind.CALL_REFUSED:
+            return f"{kind} {problem.errcode}"
+        if kind.is_common:
+            return str(kind)
+        is_whole = kind.is_of_account and not kind.is_warning
+        return whose if is_whole else f"{kind} {whose}".strip()
 
     @property
     def is_broken(self) -> bool:
         """Whether all is not well because of it."""
         return self.severity in (Severity.FAILURE, Severity.RETRYING)
-
-
-def identity(problem: Problem) -> str:
-    """
-    What is told apart: the kind, where one act ends it for all accounts; else the account.
-
-    What keeps a whole account from being asked is one, whatever its kind.
-    """
-    kind, whose = problem.kind, problem.appid or problem.subject or ""
-    if kind is ProblemKind.CALL_REFUSED:
-        return f"{kind} {problem.errcode}"
-    if kind.is_common:
-        return str(kind)
-    is_whole = kind.is_of_account and not kind.is_warning
-    return whose if is_whole else f"{kind} {whose}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,21 +176,6 @@ class AccountFacts:
         return Problem.of_kind(kind, cause, cure, **who, **more)
 
 
-@dataclass(frozen=True, slots=True)
-class _Met:
-    """What is wrong with a day, an account, or a run."""
-
-    dataset: str | None
-    problem: Problem
-    severity: Severity
-    at: datetime | None = None
-    """When it was met."""
-    has_figures: bool = False
-    """Whether there are figures of its day, of an earlier morning."""
-    appids: frozenset[str] = frozenset()
-    run_id: str = ""
-
-
 def _usual(problem: Problem) -> Severity:
     """How bad it is, as its kind says."""
     return Severity.WARNING if problem.kind.is_warning else Severity.FAILURE
@@ -270,32 +255,32 @@ def _is_answered(finding: Finding, known: Mapping[Owner, AccountFacts]) -> bool:
     return not finding.problem.days and at is not None and at > finding.found_at
 
 
-def _of_finding(finding: Finding) -> _Met:
+def _of_finding(finding: Finding) -> Trouble:
     problem = finding.problem
     ours = frozenset([problem.appid]) if problem.appid else frozenset()
-    return _Met(
-        finding.dataset,
+    return Trouble(
         problem,
+        finding.dataset,
         _usual(problem),
-        finding.found_at,
         appids=ours,
+        opened_at=finding.found_at,
         run_id=finding.run_id,
     )
 
 
-def _together(met: Iterable[_Met]) -> list[Trouble]:
+def _together(met: Iterable[Trouble]) -> list[Trouble]:
     """One trouble for what one act would end, as the newest of it is told."""
-    alike: dict[tuple[str | None, str], list[_Met]] = defaultdict(list)
+    alike: dict[tuple[str | None, str], list[Trouble]] = defaultdict(list)
     for one in met:
-        alike[one.dataset, identity(one.problem)].append(one)
+        alike[one.dataset, one.identity].append(one)
     return [_as_one(those) for those in alike.values()]
 
 
-def _as_one(met: Sequence[_Met]) -> Trouble:
+def _as_one(met: Sequence[Trouble]) -> Trouble:
     worst = min((one.severity for one in met), key=[*Severity].index)
     newest = max(
         (one for one in met if one.severity is worst),
-        key=lambda one: (one.at is not None and one.at.timestamp(), one.problem.days[-1:]),
+        key=lambda it: (it.opened_at.timestamp() if it.opened_at else 0, it.problem.days[-1:]),
     )
     names = list(dict.fromkeys(one.problem.account for one in met if one.problem.account))
     without = [one.problem for one in met if not one.has_figures]
@@ -311,7 +296,7 @@ def _as_one(met: Sequence[_Met]) -> Trouble:
         worst,
         frozenset().union(*(one.appids for one in met)),
         tuple(sorted(names)),
-        min((one.at for one in met if one.at), default=None),
+        min((one.opened_at for one in met if one.opened_at), default=None),
         run_id=newest.run_id,
     )
 
@@ -338,7 +323,9 @@ def _found_of(account: AccountFacts, owned: Mapping[Owner, Sequence[Finding]]) -
     return found
 
 
-def _of_account(account: AccountFacts, found: Sequence[Finding], now: datetime) -> Iterator[_Met]:
+def _of_account(
+    account: AccountFacts, found: Sequence[Finding], now: datetime
+) -> Iterator[Trouble]:
     """What is wrong with an account: with all of it, or with some days that are not in."""
     ours = frozenset([account.appid])
     told = {day: finding for finding in found for day in finding.problem.days}
@@ -357,16 +344,16 @@ def _of_account(account: AccountFacts, found: Sequence[Finding], now: datetime) 
             yield replace(_as_told(met, stops), appids=ours)
 
 
-def _of_facts(account: AccountFacts, now: datetime) -> Iterator[_Met]:
+def _of_facts(account: AccountFacts, now: datetime) -> Iterator[Trouble]:
     """What is wrong whatever the day: a value that does not fit, an endpoint that is retired."""
     if days := account.rejected_days:
         problem = account.problem(ProblemKind.REJECTED, account.rejected_reason, days=days)
-        yield _Met(account.dataset.name, problem, Severity.WARNING)
+        yield Trouble(problem, account.dataset.name, Severity.WARNING)
     if account.days.is_retired:
         yield _retired(account, now)
 
 
-def _as_told(met: _Met, stops: Sequence[Finding]) -> _Met:
+def _as_told(met: Trouble, stops: Sequence[Finding]) -> Trouble:
     """Why a day is not as it should be: what keeps the whole account from being asked, if so."""
     if not stops or met.severity is Severity.WARNING:
         return met
@@ -374,14 +361,14 @@ def _as_told(met: _Met, stops: Sequence[Finding]) -> _Met:
     return replace(_of_finding(stops[-1]), problem=problem, has_figures=met.has_figures)
 
 
-def _retired(account: AccountFacts, now: datetime) -> _Met:
+def _retired(account: AccountFacts, now: datetime) -> Trouble:
     """Nothing is broken, if the endpoint's successor has the account."""
     pairs = [it for it in account.days.pairs.values() if it and it.error_code == OFFLINE]
     newest = max(pairs, key=lambda it: it.attempted_at or now)
     kind, code = ProblemKind.ENDPOINT_OFFLINE, newest.error_code
     problem = account.problem(kind, newest.error, newest.cure or "", errcode=code)
     severity = Severity.WARNING if account.is_succeeded else Severity.FAILURE
-    return _Met(account.dataset.name, problem, severity, newest.attempted_at)
+    return Trouble(problem, account.dataset.name, severity, opened_at=newest.attempted_at)
 
 
 _MOMENT = timedelta(minutes=1)
@@ -394,7 +381,9 @@ _NOT_AS_IT_SHOULD_BE = {
 """What is said of days that are not as they should be, if no attempt says why."""
 
 
-def _of_day(account: AccountFacts, day: date, pair: Coverage | None, now: datetime) -> _Met | None:
+def _of_day(
+    account: AccountFacts, day: date, pair: Coverage | None, now: datetime
+) -> Trouble | None:
     """Why a day is not as it should be, by its last attempt, else by what it is called."""
     state, is_asked = account.days.state(day, now), day in account.being_asked
     failed = _failure(account, state, pair)
@@ -403,11 +392,11 @@ def _of_day(account: AccountFacts, day: date, pair: Coverage | None, now: dateti
     if failed is None and is_well:
         return None
     problem = replace(failed or _unattempted(account, state, pair, now), days=(day,))
-    return _Met(
-        account.dataset.name,
+    return Trouble(
         problem,
+        account.dataset.name,
         _how_bad(problem, state, is_asked=is_asked, has_failed=failed is not None),
-        pair.attempted_at if pair else None,
+        opened_at=pair.attempted_at if pair else None,
         has_figures=bool(pair and pair.ready_at),
     )
 

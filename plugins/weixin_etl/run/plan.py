@@ -39,8 +39,6 @@ class Plan:
 
     accounts: Batch
     """Those with days to ask for."""
-    lost: list[Problem]
-    """Days that daily runs do not reach any more, told on the day they leave the reach."""
     left: list[Problem]
     """Accounts that have left the list of those to collect since the last plan."""
 
@@ -61,13 +59,13 @@ def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
     with work.warehouse.connect() as connection:
         planning = _Planning(connection, replace(work, run=run, now=lambda: now), accounts)
         if run.dry_run:
-            return Plan(*planning.due(), left=[])
+            return Plan(planning.due(), left=[])
         left = planning.save_accounts()
-        planned, lost = planning.due()
+        planned = planning.due()
         planning.save_pairs(planned)
         connection.commit()
     analyse_grown(work.warehouse)
-    return Plan(planned, lost, left)
+    return Plan(planned, left)
 
 
 def batches(accounts: Batch) -> list[Batch]:
@@ -129,14 +127,14 @@ class _Planning:
         who = (ConfiguredAccount(it.conn_id, it.appid, it.name) for it in gone)
         return [problem_of(account, ProblemKind.NOT_COLLECTED) for account in who]
 
-    def due(self) -> tuple[Batch, list[Problem]]:
-        """What the rules say of each account's days; the log lists the calls."""
+    def due(self) -> Batch:
+        """What the rules say of each account's days; the log lists the calls, and lost days."""
         rows = self.execute("collected_since/of_accounts.sql", appids=[*self.wanted])
         since = {row.appid: row.since_date for row in rows}
         known = self.known_days(min([self.work.run.days[-1], *since.values()]))
         planned_at = _after_attempts(known.values(), self.work.now())
         reach = self.work.settings.catch_up_days
-        planned, lost = [], []
+        planned = []
         for appid, account in self.wanted.items():
             pairs, since_date = known[appid], since.get(appid, self.window_first)
             due = rules.due(self.work.run, self.work.today, pairs, since_date, reach)
@@ -145,11 +143,9 @@ class _Planning:
                 who, days = (account.conn_id, appid, account.name), (due.first, due.older)
                 planned.append(PlannedAccount(*who, planned_at, *days, due.witness, due.is_probe))
             if due.lost:
-                lost.append(_lost(self.work.run, account, due))
-                log.warning("%s", lost[-1])
+                log.warning("%s", _lost(self.work.run, account, due))
         log.info("%s", counted(sum(len(account.days) for account in planned), "call"))
-        leaving = self.window_first - rules.DAY * (reach + 1)
-        return planned, [problem for problem in lost if leaving in problem.days]
+        return planned
 
     def known_days(self, since: date) -> dict[str, dict[date, Coverage]]:
         """What decides what is due, see `rules.due`; settled days count from `since` on."""

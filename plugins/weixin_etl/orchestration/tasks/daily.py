@@ -31,7 +31,6 @@ from weixin_etl.text import one_line
 
 log = logging.getLogger(__name__)
 
-_LOST = "lost"
 _LONGEST_METRICS = 300
 
 
@@ -73,7 +72,6 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
     alerts.note(Note(run, clock.now(), {"plan": []}, once=made.left))
-    context["ti"].xcom_push(_LOST, [str(problem) for problem in made.lost])
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(made.accounts))
     return builtins
 
@@ -152,8 +150,6 @@ def check(dataset: Dataset, asset: Any) -> None:
         raise _upstream_failed(failed)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
-    for warning in context["ti"].xcom_pull(task_ids="plan", key=_LOST) or ():
-        log.warning("%s", warning)
     planned, work = _planned(context), Work(run, open_warehouse(), settings.read().pipeline)
     judgement = check_verb.check(work, configured, planned)
     days = {account.appid: account.days for account in planned}
