@@ -39,7 +39,7 @@ HOSTILE = "<b>粗</b><img src=x onerror='window.harmed = 1'>"
 """The title of each account's newest article."""
 BESIDES = """
     INSERT INTO weixin.run_report (run_id, dataset, appid, day, planned_at, calls)
-    SELECT 'manual__1', 'article_total', 'wx0003', date '2026-11-14' + n, '2026-11-24 03:59+00', 0
+    SELECT 'manual__1', 'article_total', 'wx0003', date '2026-11-14' + n, '2026-11-24 00:31+00', 0
     FROM generate_series(0, 5) AS n;
     UPDATE weixin.coverage
     SET
@@ -253,9 +253,9 @@ def test_a_run_at_work_is_no_problem(visit: Visit, monkeypatch: pytest.MonkeyPat
     at_work(monkeypatch)
     page = visit().opens("")
 
-    expect(page.locator(".work")).to_contain_text("4 of 6 days are done")
+    expect(page.locator(".work")).to_contain_text("3 of 6 days are done")
     expect(page.locator(".work")).to_contain_text("asks again at 2026-11-24 12:30, until noon")
-    assert page.locator("progress").get_attribute("value") == "4"
+    assert page.locator("progress").get_attribute("value") == "3"
     assert page.locator(".work a").get_attribute("href") == f"/dags/{DAG}/runs/manual__1"
 
 
