@@ -143,7 +143,7 @@ def check(dataset: Dataset, asset: Any) -> None:
         for problem in filter(None, said.values()):
             log_problem(log, problem)
         found = alerts.failures(run, said)
-        if rules.is_daily(run, clock.beijing_date(clock.now())):
+        if _is_of_a_morning(run):
             found[alerts.DEADLINE] = []
         alerts.note(Note(run, clock.now(), found, is_judged=True), is_last=True)
         context["ti"].xcom_push(alerts.TOLD, True)
@@ -173,17 +173,22 @@ def _of_check(
     """
     Why the run is red, but for figures that are not ready, and accounts that list nothing new.
 
-    Only a daily run has looked at all accounts; if all is in, no batch lacks its work.
+    Only a morning's run has looked at all accounts; if all is in, no batch lacks its work.
     """
     silent = [it for it in judgement.warnings if it.kind is ProblemKind.SILENT]
     missing = [it for it in judgement.not_in if it.kind is not ProblemKind.NOT_READY]
     found = {"check": [*missing, *silent], "report": [], **alerts.failures(run, failed)}
-    if not rules.is_daily(run, clock.beijing_date(clock.now())) or run.accounts:
+    if not _is_of_a_morning(run) or run.accounts:
         return Note(run, clock.now(), found, [*days], is_judged=True)
     found[alerts.DEADLINE] = []
     if not judgement.not_in:
         found["ingest"] = []
     return Note(run, clock.now(), found, is_judged=True)
+
+
+def _is_of_a_morning(run: Run) -> bool:
+    """Whether it asks for what its morning has due, even if it ends after midnight."""
+    return run.is_scheduled or rules.is_daily(run, clock.beijing_date(clock.now()))
 
 
 def _planned(context: Context) -> Batch:
