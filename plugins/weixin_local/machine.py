@@ -41,17 +41,25 @@ def answers(port: int) -> bool:
 
 
 def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
-    """Start a program in a session of its own; what it says is its `stdout`."""
-    return subprocess.Popen(
+    """
+    Start a program in a session of its own; what it says is its `stdout`.
+
+    It holds the end that is read as well: what it says while it ends after us breaks no pipe.
+    """
+    read_end, write_end = os.pipe()
+    process = subprocess.Popen(
         [*_ENDING_WITH_STARTER, *command],
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=write_end,
         stderr=subprocess.STDOUT,
+        pass_fds=[read_end],
         text=True,
-        errors="replace",
         start_new_session=True,
     )
+    os.close(write_end)
+    process.stdout = os.fdopen(read_end, errors="replace")
+    return process
 
 
 def end(processes: Iterable[Process], patience_seconds: float) -> None:

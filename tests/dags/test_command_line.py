@@ -92,9 +92,9 @@ def test_a_failing_run_leaves_no_secret_anywhere(
     assert "DagRun failed" in done.stderr
     for sentence in (
         "自1: correct the password in the connection own_1 (the AppSecret",
-        "自2: find the other program that refreshes this account's token (WeChat refuses the",
+        "自2: find the other program that refreshes this account's token; of a token service",
         "自3: wait; if it persists, check the Base URL and any proxy (no usable",
-        "have the token service mended",
+        "自4: find the other program that refreshes this account's token; of a token service",
         "61023",
         "weixin_platform_ticket",
         "[debug ",
