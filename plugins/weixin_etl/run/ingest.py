@@ -151,7 +151,7 @@ class _Try:
         asked = [[one for one in it.staged if not _is_held_back(one)] for it in fetched]
         chunks = [chunk for chunk in asked if chunk]
         lost = [chunk for chunk in chunks if chunk[0].account.appid in self.failures]
-        loadable = [chunk for chunk in chunks if chunk not in lost]
+        loadable = [chunk for chunk in chunks if chunk[0].account.appid not in self.failures]
         counts = load.commit(loadable) if loadable else Counts()
         self.unknown_metrics.update(*(one.unknown_metrics for chunk in loadable for one in chunk))
         for chunk in lost:
