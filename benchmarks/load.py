@@ -106,9 +106,10 @@ def load_answers(engine: Engine, file: int, places: list[Place]) -> int:
     return row_count
 
 
-def _ask(calls: AccountCalls, day: date) -> Staged:
+def _ask(calls: AccountCalls, day: date) -> Staged | None:
     """As an ingest makes it."""
-    return staged(DATASET, calls.account, day, calls.ask(day))
+    came = calls.ask(day)
+    return staged(DATASET, calls.account, day, came) if came else None
 
 
 class Fetched(AccountCalls):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
-from weixin_etl.model import COVERAGE
+from weixin_etl.model import Coverage
 
 
 def _short(dataset: Dataset) -> Dataset:
@@ -16,4 +16,4 @@ dataset = _short(ARTICLE_TOTAL)
 fact, item, key, place, day = dataset.fact, "msgid", dataset.key, dataset.place, "stat_date"
 metrics = [it.name for it in dataset.metrics]
 columns = [*key, *place, *metrics]
-coverage_columns = COVERAGE
+coverage_columns = Coverage.__slots__

@@ -1,7 +1,7 @@
 """The nouns: what the verbs hand to one another, and the states a pair can be in."""
 
 import hashlib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from operator import add
@@ -104,27 +104,36 @@ class ConfiguredAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """What a run asks an account for, newest first."""
+
+    first: list[date] = field(default_factory=list)
+    """The days of the present window, then the witness: merged and judged together."""
+    older: list[date] = field(default_factory=list)
+    """Merged and judged in chunks of at most 30."""
+    lost: list[date] = field(default_factory=list)
+    """Open days beyond the reach of daily runs: only a run with their dates asks for them."""
+    witness: date | None = None
+    """The last of the first days, where none of the window lists an article; settled or not."""
+    is_probe: bool = False
+    """The endpoint is retired: one day is asked, to find out when it is back."""
+
+    @property
+    def days(self) -> list[date]:
+        """Those that are asked for."""
+        return [*self.first, *self.older]
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedAccount:
-    """An account and the days to ask for, newest first: part of a plan, as Airflow keeps it."""
+    """An account and what to ask for: part of a plan, as Airflow keeps it."""
 
     conn_id: str
     appid: str
     name: str
     planned_at: datetime
     """A pair is in once it was answered since, whoever asked."""
-    first: list[date] = field(default_factory=list)
-    """The days of the present window, then the witness: merged and judged together."""
-    older: list[date] = field(default_factory=list)
-    """Merged and judged in chunks of at most 30."""
-    witness: date | None = None
-    """The day that is asked, settled or not, to find out whether WeChat lists any article."""
-    is_probe: bool = False
-    """The endpoint is retired: one day is asked, to find out when it is back."""
-
-    @property
-    def days(self) -> list[date]:
-        """All of them."""
-        return [*self.first, *self.older]
+    due: Due = Due()  # it is frozen
 
 
 Pair = tuple[str, date]
@@ -239,10 +248,6 @@ class Coverage:
     def lists_articles(self) -> bool:
         """Whether the newest ready answer lists any."""
         return self.list_sha256 not in (None, NOTHING)
-
-
-COVERAGE = tuple(column.name for column in fields(Coverage))
-"""The columns of `weixin.coverage` beside its key."""
 
 
 class Counts(msgspec.Struct, frozen=True):

@@ -7,12 +7,12 @@ Pure functions: facts in, a verdict out; no clock, no connection, no Airflow. Fo
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from weixin_etl.clock import SHANGHAI, beijing
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import NOTHING, Coverage, Run, State, days_of
+from weixin_etl.model import NOTHING, Coverage, Due, Run, State, days_of
 
 DAY = timedelta(days=1)
 OFFLINE = 47009
@@ -43,22 +43,6 @@ def reach(dataset: Dataset, today: date, since: date | None, catch_up_days: int)
     """The first day that daily runs ask for; of earlier ones only those once ready."""
     first = today - DAY * (dataset.window + catch_up_days)
     return max(first, since or first, dataset.first_day)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """What a run asks an account for."""
-
-    first: list[date] = field(default_factory=list)
-    """The days of the present window, newest first, then the witness: judged together."""
-    older: list[date] = field(default_factory=list)
-    """Newest first; judged in chunks of at most 30."""
-    lost: list[date] = field(default_factory=list)
-    """Open days beyond the reach of daily runs: only a run with their dates asks for them."""
-    witness: date | None = None
-    """The last of the first days, where none of the window lists an article."""
-    is_probe: bool = False
-    """The endpoint is retired: one day is asked, to find out when it is back."""
 
 
 def due(

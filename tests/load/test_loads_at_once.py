@@ -13,7 +13,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load import Load
 from weixin_etl.model import Counts
-from weixin_etl.warehouse.locks import ingest_locks, lock_load
+from weixin_etl.warehouse.locks import begin_load, ingest_locks
 
 pytestmark = pytest.mark.usefixtures("now")
 WAITING = "SELECT FROM pg_locks WHERE NOT granted"
@@ -25,7 +25,7 @@ def impatient(warehouse: Engine) -> Iterator[Engine]:
     """The warehouse of somebody who waits for no lock, while a load of ACCOUNT is under way."""
     engine = the_warehouse.engine(warehouse.url, {"lock_timeout": "50ms"})
     with warehouse.connect() as connection, connection.begin():
-        lock_load(connection, [ACCOUNT.appid])
+        begin_load(connection, [ACCOUNT.appid])
         yield engine
     engine.dispose()
 
@@ -64,10 +64,10 @@ def test_a_load_takes_its_locks_in_one_order(warehouse: Engine) -> None:
     chunks = [[replace(answer, account=account)] for account in accounts]
     load = Load(warehouse, SCHEDULED, ready_hour=10)
     with warehouse.begin() as connection:
-        lock_load(connection, [account.appid for account in reversed(accounts)])
+        begin_load(connection, [account.appid for account in reversed(accounts)])
     with ThreadPoolExecutor(1) as pool:
         with warehouse.begin() as connection:
-            lock_load(connection, ["wx1"])
+            begin_load(connection, ["wx1"])
             loading = pool.submit(load.commit, chunks)
             while not rows(warehouse, WAITING):
                 assert not loading.done()

@@ -18,8 +18,8 @@ from weixin_etl.datasets import (
     FOLLOWER_TOTAL,
     Dataset,
 )
-from weixin_etl.model import NOTHING, Coverage, ParameterError, Run, State
-from weixin_etl.rules import Answer, Chunk, Due
+from weixin_etl.model import NOTHING, Coverage, Due, ParameterError, Run, State
+from weixin_etl.rules import Answer, Chunk
 
 case = pytest.param
 READY_HOUR = time(10)

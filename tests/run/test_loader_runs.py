@@ -14,7 +14,7 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, PlannedAccount
 from weixin_etl.problem import ProblemKind, WeixinError
-from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.locks import begin_load
 
 pytestmark = [pytest.mark.every_postgres, pytest.mark.usefixtures("now")]
 
@@ -108,7 +108,7 @@ def test_a_load_of_a_role_with_odd_settings_waits(odd: Engine, warehouse: Engine
     later = pair(body(article("1_1", {"20": {"share_user": 6}})), "23 08:30")
     with ThreadPoolExecutor(1) as pool:
         with warehouse.begin() as other:
-            lock_load(other, [ACCOUNT.appid])
+            begin_load(other, [ACCOUNT.appid])
             waiting = pool.submit(load_pairs, odd, later)
             while not rows(warehouse, "SELECT 1 FROM pg_locks WHERE NOT granted"):
                 assert not waiting.done()

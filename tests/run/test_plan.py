@@ -23,7 +23,7 @@ from warehouse_loads import (
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.health.at_work import progress
-from weixin_etl.model import Batch, ConfiguredAccount, PlannedAccount, Run
+from weixin_etl.model import Batch, ConfiguredAccount, Due, PlannedAccount, Run
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.run import Settings, Work
 from weixin_etl.run.plan import Plan, batches, plan
@@ -64,7 +64,7 @@ def test_a_refetch_has_settled_days_to_do(warehouse: Engine) -> None:
     make_final(warehouse, *days)
     again = replace(MANUAL, names_dates=True, begin_date=days[-1], end_date=days[0], refetch=True)
 
-    assert planned(warehouse, again).accounts[0].older == days
+    assert planned(warehouse, again).accounts[0].due.older == days
 
     with warehouse.connect() as connection:
         (account,) = progress(connection, again.dataset, [again.run_id])
@@ -80,7 +80,7 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
     The window comes first, with the witness where it lists no article (0015).
     """
     (first,) = planned(warehouse, run_on("10", monkeypatch)).accounts
-    assert (first.first, first.older) == (november(3, 9), [])
+    assert (first.due.first, first.due.older) == (november(3, 9), [])
     load_pairs(
         warehouse,
         refused(WeixinError(ProblemKind.UNREACHABLE), day=date(2026, 11, 5)),
@@ -90,9 +90,9 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
 
     (account,) = planned(warehouse, run_on("24", monkeypatch)).accounts
 
-    assert account.first == november(18, 23) + november(17, 17)
-    assert account.witness == date(2026, 11, 17)
-    assert account.older == november(10, 11) + november(3, 6)
+    assert account.due.first == november(18, 23) + november(17, 17)
+    assert account.due.witness == date(2026, 11, 17)
+    assert account.due.older == november(10, 11) + november(3, 6)
 
 
 def test_days_out_of_reach_are_lost(
@@ -105,7 +105,7 @@ def test_days_out_of_reach_are_lost(
     (account,) = planned(warehouse, run_on("24", monkeypatch), catch_up_days=9).accounts
 
     assert "begin_date 2026-11-03 and end_date 2026-11-07" in caplog.text
-    assert account.days == november(17, 23) + november(5, 5) + november(8, 16)
+    assert account.due.days == november(17, 23) + november(5, 5) + november(8, 16)
 
 
 def test_each_dataset_is_collected_since_a_day_of_its_own(
@@ -133,7 +133,7 @@ def test_a_dry_run_writes_nothing(warehouse: Engine) -> None:
     """It decides as the run would, and leaves no trace in the warehouse."""
     (account,) = planned(warehouse, replace(SCHEDULED, dry_run=True)).accounts
 
-    assert account.days == november(17, 23)
+    assert account.due.days == november(17, 23)
     for table in ("run_report", "dim_account", "collected_since"):
         assert rows(warehouse, f"SELECT * FROM weixin.{table}") == []  # noqa: S608 # from above
 
@@ -201,7 +201,7 @@ def test_a_batch_in_xcom_is_the_plan_and_has_no_secret(warehouse: Engine) -> Non
 def test_batches(count: int, sizes: list[int]) -> None:
     """One account a batch up to 32; more are spread evenly over batches of 8 to 250."""
     appids = [f"wx{n:04}" for n in range(count)]
-    accounts = [PlannedAccount(it, it, it, at("24 10:30"), november(23, 23)) for it in appids]
+    accounts = [PlannedAccount(it, it, it, at("24 10:30"), Due(november(23, 23))) for it in appids]
 
     made = batches(accounts)
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from warehouse_loads import ACCOUNT, SCHEDULED, article, at, body, load_pairs, pair, refused
 
-from weixin_etl.model import ConfiguredAccount, PlannedAccount, days_of
+from weixin_etl.model import ConfiguredAccount, Due, PlannedAccount, days_of
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.run import Work
 from weixin_etl.run.check import PAIRS_IN_LOG, check, report
@@ -16,7 +16,7 @@ from weixin_etl.run.plan import plan
 
 pytestmark = pytest.mark.usefixtures("now")
 WEEK = days_of(date(2026, 11, 17), date(2026, 11, 23))
-PLANNED = PlannedAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name, at("24 08:30"), WEEK)
+PLANNED = PlannedAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name, at("24 08:30"), Due(WEEK))
 
 
 @pytest.mark.parametrize("is_few", [True, False])

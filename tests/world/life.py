@@ -16,7 +16,7 @@ from datetime import date, datetime, time
 from math import inf
 
 from weixin_etl import rules
-from weixin_etl.model import Coverage, Run
+from weixin_etl.model import Coverage, Due, Run
 from world.wechat import (
     MIDNIGHT_0,
     STOPS_ACCOUNT,
@@ -96,7 +96,7 @@ class Process:
     run: Run
     killed_after: int | None = None
     begun_at: float = inf
-    due: dict[str, rules.Due] = field(default_factory=dict)
+    due: dict[str, Due] = field(default_factory=dict)
     """Of the newest plan, by account."""
     planned_at: datetime = MIDNIGHT_0
     """The newest plan."""
@@ -118,8 +118,7 @@ class Process:
 
     def days(self, appid: str) -> list[date]:
         """The planned days of an account."""
-        due = self.due.get(appid, rules.Due())
-        return [*due.first, *due.older]
+        return self.due.get(appid, Due()).days
 
 
 @dataclass
@@ -158,7 +157,7 @@ class Engine:
                     self.since.setdefault(endpoint, max(first, run.dataset.first_day))
                 process.due[appid] = self.due(run, appid, today)
 
-    def due(self, run: Run, appid: str, today: date) -> rules.Due:
+    def due(self, run: Run, appid: str, today: date) -> Due:
         """What a run asks an account for."""
         endpoint = run.dataset.name, appid
         since = self.since.get(endpoint, today - rules.DAY * run.dataset.window)

@@ -6,12 +6,11 @@ from datetime import date, datetime
 import sqlalchemy
 from support import rows
 
-from weixin_etl import rules
 from weixin_etl.api import envelope
 from weixin_etl.api.client import Answer
 from weixin_etl.api.client import Refusal as Refused
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import COVERAGE, Account, ConfiguredAccount, Coverage, PlannedAccount
+from weixin_etl.model import Account, ConfiguredAccount, Coverage, PlannedAccount
 from weixin_etl.problem import Problem, ProblemKind, WeixinError
 from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
@@ -42,7 +41,7 @@ class Pipeline(Engine):
         """An endpoint's rows, from the warehouse."""
         found = rows(
             self.warehouse,
-            f"SELECT day, {', '.join(COVERAGE)} FROM weixin.coverage "  # noqa: S608 # its own names
+            f"SELECT day, {', '.join(Coverage.__slots__)} FROM weixin.coverage "  # noqa: S608 # its own names
             "WHERE dataset = :dataset AND appid = :appid",
             dataset=endpoint[0],
             appid=endpoint[1],
@@ -56,10 +55,7 @@ class Pipeline(Engine):
         planned = plan_verb.plan(self.work(process), accounts)
         self.plans[process], process.planned_at = planned.accounts, self.now()
         process.unplannable = [it.conn_id for it in accounts if it.is_wanted and not it.appid]
-        process.due = {
-            it.appid: rules.Due(it.first, it.older, [], it.witness, it.is_probe)
-            for it in planned.accounts
-        }
+        process.due = {it.appid: it.due for it in planned.accounts}
 
     def ingest(self, process: Process, moment: int) -> int:
         """Ask and load, batch by batch; when that ends."""

@@ -34,7 +34,7 @@ from functools import cached_property
 from math import inf
 
 from weixin_etl import rules
-from weixin_etl.model import Run, State
+from weixin_etl.model import Due, Run, State
 from world.life import (
     CATCH_UP_DAYS,
     QUICK_TRIES,
@@ -239,9 +239,9 @@ class Ending:
         """What a morning asks for, but for a settled witness; and what it names."""
         run = Run("next", self.world.dataset, date_of(today), is_scheduled=True)
         due = self.engine.due(run, self.endpoint[1], run.today)
-        return {*due.first, *due.older} - self.settled_witness(due), set(due.lost)
+        return {*due.days} - self.settled_witness(due), set(due.lost)
 
-    def settled_witness(self, due: rules.Due) -> set[date]:
+    def settled_witness(self, due: Due) -> set[date]:
         """Asked though it is settled."""
         is_settled = due.witness and self.pairs[due.witness].coverage.settled
         return {due.witness} if is_settled else set()
@@ -289,7 +289,7 @@ class Ending:
         """C2."""
         past, due = self.last - self.window, self.last_run.due[self.endpoint[1]]
         witness = due.witness and self.pairs[due.witness].final_at < at(self.last, 8.5)
-        asked = {day_number(day) for day in (*due.first, *due.older)}
+        asked = {day_number(day) for day in due.days}
         asked -= {day_number(due.witness)} if witness else set()
         for day in sorted({*range(self.reach, past - 2), *self.answered}):
             is_open = not self.has_ended(day) and not self.moved(day) and day < past - 2

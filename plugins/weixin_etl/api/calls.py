@@ -49,9 +49,11 @@ class AccountCalls:
         self._outages = Outages()
         self._lock = Lock()
 
-    def ask(self, day: date) -> Answer | Refusal:
-        """Ask for the day, unless the account is stopped or has no call left."""
+    def ask(self, day: date) -> Answer | Refusal | None:
+        """Ask for the day, unless the account is stopped; None when it has no call left."""
         with self._lock:
+            if self._calls_left <= 0 and not self._stopped:
+                return None
             client = self._client_or_refusal()
             if isinstance(client, Refusal):
                 return client
@@ -70,10 +72,6 @@ class AccountCalls:
     def _client_or_refusal(self) -> WeixinClient | Refusal:
         if self._stopped:
             return replace(self._stopped, calls=0)
-        if self._calls_left <= 0:
-            return Refusal(
-                WeixinError(ProblemKind.HELD_BACK, account=str(self.account)), self._now(), calls=0
-            )
         try:
             self._client = self._client or self._opened()
         except WeixinError as error:

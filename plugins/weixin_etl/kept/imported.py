@@ -34,7 +34,7 @@ from weixin_etl.model import ParameterError
 from weixin_etl.parse import parse
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
-from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.locks import begin_load
 
 STANDARD_INPUT = Path("-")
 _LONGEST_WHY = 300
@@ -106,7 +106,7 @@ def _keep(warehouse: Engine, answers: Sequence[_Answer], now: datetime) -> None:
     appids = sorted({answer.appid for answer in answers})
     rows = msgspec.json.encode(answers).decode()
     with warehouse.begin() as connection:
-        lock_load(connection, appids)
+        begin_load(connection, appids)
         connection.execute(statement("dim_account/import.sql"), {"appids": appids, "seen_at": now})
         connection.execute(statement("raw_response/import.sql"), {"rows": rows})
 

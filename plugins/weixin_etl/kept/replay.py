@@ -24,7 +24,7 @@ from weixin_etl.load.merge import Known, Merge
 from weixin_etl.model import Counts, Pair, ParameterError
 from weixin_etl.text import counted
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
-from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.locks import begin_load
 from weixin_etl.warehouse.statements import each_of
 
 T = TypeVar("T")
@@ -108,7 +108,7 @@ def replay(
             if not days:
                 continue
             with warehouse.connect() as connection:
-                lock_load(connection, [appid])
+                begin_load(connection, [appid])
                 merge = Merge(connection, dataset, now(), is_fold=True)
                 done += _replay(merge, [(appid, day) for day in days], ready_hour)
                 if is_applied:

@@ -24,7 +24,7 @@ from weixin_etl.load.stage import Staged, staged
 from weixin_etl.model import Counts, Coverage, Pair, Run
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.locks import begin_load
 from weixin_etl.warehouse.statements import as_json
 
 __all__ = ["Chunk", "Load", "Staged", "judge", "record", "staged"]
@@ -52,7 +52,7 @@ class Load:
         """
         staged = [one for chunk in chunks for one in chunk]
         with self.warehouse.begin() as connection:
-            lock_load(connection, {chunk[0].account.appid for chunk in chunks})
+            begin_load(connection, {chunk[0].account.appid for chunk in chunks})
             merge = Merge(connection, self.run.dataset, self.now())
             known = merge.known([one.pair for one in staged])
             counts = self._merge(merge, staged, known)

@@ -49,11 +49,10 @@ class Merge:
         *,
         is_fold: bool = False,
     ) -> None:
-        """Pin the plan; write nothing yet. A fold of kept answers replaces what is there."""
+        """After `begin_load`; write nothing yet. A fold of kept answers replaces what is there."""
         self.connection = connection
         self.dataset = dataset
         self._common = {"dataset": dataset.name, "changed_at": changed_at, "is_fold": is_fold}
-        connection.execute(statement("fact/pin_plan.sql"))
 
     def execute(self, path: str, **values: Any) -> CursorResult[Any]:
         """Execute a statement of the dataset."""

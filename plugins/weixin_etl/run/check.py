@@ -130,7 +130,7 @@ def _silent(connection: Connection, outcome: Outcome) -> list[Problem]:
     dataset = outcome.run.dataset
     if not dataset.describes_articles:
         return []
-    named = {account.appid: account for account in outcome.accounts if not account.is_probe}
+    named = {account.appid: account for account in outcome.accounts if not account.due.is_probe}
     values = {"dataset": dataset.name, "appids": [*named], "days": SILENT_DAYS}
     return [
         problem_of(

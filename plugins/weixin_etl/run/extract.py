@@ -34,7 +34,7 @@ class FetchedChunk:
 
 def extract(
     accounts: Iterable[AccountCalls],
-    ask: Callable[[AccountCalls, date], Staged],
+    ask: Callable[[AccountCalls, date], Staged | None],
     *,
     concurrency: int,
     most_bytes: int,
@@ -48,7 +48,7 @@ def extract(
     caller works, until the other half waits for it. An account's next chunk begins when the one
     before is complete.
 
-    `ask` makes a call and may work on its answer; it runs in a thread.
+    `ask` makes a call, if it may, and may work on its answer; it runs in a thread.
     """
     asked = deque(account for account in accounts if account.chunks)
     flight = _Flight(asked, ask, concurrency, max(1, most_bytes // 2))
@@ -70,7 +70,7 @@ class _Flight:
 
     accounts: deque[AccountCalls]
     """Not begun yet."""
-    ask: Callable[[AccountCalls, date], Staged]
+    ask: Callable[[AccountCalls, date], Staged | None]
     concurrency: int
     most_bytes: int
     """Bytes of complete chunks that may be taken together, and that may wait."""
@@ -137,7 +137,7 @@ class _Flight:
 
     def _make_call(self, chunk: FetchedChunk, day: date) -> None:
         try:
-            came: Staged | Exception = self.ask(chunk.calls, day)
+            came: Staged | Exception | None = self.ask(chunk.calls, day)
         except Exception as error:
             log.warning("%s %s: not worked on: %s", chunk.calls.account, day, type(error).__name__)
             came = error
@@ -145,13 +145,13 @@ class _Flight:
             self._land(chunk, came)
             self.changed.notify_all()
 
-    def _land(self, chunk: FetchedChunk, came: Staged | Exception) -> None:
+    def _land(self, chunk: FetchedChunk, came: Staged | Exception | None) -> None:
         chunk.in_flight -= 1
         if isinstance(came, Exception):
             chunk.failure = came
             chunk.days.clear()
             chunk.calls.chunks.clear()
-        else:
+        elif came:
             chunk.staged.append(came)
             chunk.size += came.size
         if not chunk.days and not chunk.in_flight:

@@ -122,9 +122,10 @@ class _Try:
         chunks, now = outcome.chunks(account), self.work.now
         return AccountCalls(dataset, account, chunks, self.open_client, left, now=now)
 
-    def ask(self, calls: AccountCalls, day: date) -> Staged:
+    def ask(self, calls: AccountCalls, day: date) -> Staged | None:
         """Ask for a day, and write down what came for its load."""
-        return staged(self.work.run.dataset, calls.account, day, calls.ask(day))
+        came = calls.ask(day)
+        return staged(self.work.run.dataset, calls.account, day, came) if came else None
 
     def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
         """Load chunks in one commit; when that fails, each in its own."""
@@ -147,9 +148,8 @@ class _Try:
             return self.commit(load, [chunk])
 
     def commit(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
-        """Load chunks, but for what was not asked for; of failed accounts, only count the calls."""
-        asked = [[one for one in it.staged if not _is_held_back(one)] for it in fetched]
-        chunks = [chunk for chunk in asked if chunk]
+        """Load chunks; of failed accounts, only count the calls."""
+        chunks = [it.staged for it in fetched if it.staged]
         lost = [chunk for chunk in chunks if chunk[0].account.appid in self.failures]
         loadable = [chunk for chunk in chunks if chunk[0].account.appid not in self.failures]
         counts = load.commit(loadable) if loadable else Counts()
@@ -174,8 +174,3 @@ class _Try:
         self.failures[account.appid] = replace(
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )
-
-
-def _is_held_back(one: Staged) -> bool:
-    """Whether it was not asked for: the account had no call left."""
-    return one.error is not None and one.error.kind is ProblemKind.HELD_BACK

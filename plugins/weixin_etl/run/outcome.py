@@ -42,7 +42,7 @@ class Outcome:
     def pairs(self) -> Iterator[tuple[PlannedAccount, date, Coverage]]:
         """Each planned pair, with what is stored of it."""
         for account in self.accounts:
-            for day in account.days:
+            for day in account.due.days:
                 yield account, day, self.pair(account, day)
 
     def chunks(self, account: PlannedAccount) -> list[list[date]]:
@@ -57,12 +57,13 @@ class Outcome:
                 self.pair(account, day),
                 account.planned_at,
                 refetch=self.run.refetch,
-                is_witness=day == account.witness,
+                is_witness=day == account.due.witness,
             )
 
         if account.appid in self.used_up:
             return []
-        first, older = ([*filter(is_asked, days)] for days in (account.first, account.older))
+        due = account.due
+        first, older = ([*filter(is_asked, days)] for days in (due.first, due.older))
         return chunks_of(first, older)
 
     def is_in(self, account: PlannedAccount, pair: Coverage) -> bool:
@@ -79,7 +80,7 @@ class Outcome:
             return rules.is_given_up_since(pair, account.planned_at)
         if not pair.is_attempted_since(account.planned_at):
             return True
-        return not (account.is_probe and pair.error_code == rules.OFFLINE)
+        return not (account.due.is_probe and pair.error_code == rules.OFFLINE)
 
     def problems(self) -> list[Problem]:
         """Why the run is red: a problem per account and cause."""
@@ -122,7 +123,7 @@ def outcome_of(connection: Connection, work: Work, accounts: Batch) -> Outcome:
     """What is stored of the accounts' planned pairs, and what may still be asked."""
     run, now = work.run, work.now()
     planned_at = {it.appid: it.planned_at for it in accounts}
-    pairs = [(account.appid, day) for account in accounts for day in account.days]
+    pairs = [(account.appid, day) for account in accounts for day in account.due.days]
     rows = connection.execute(statement("coverage/of_pairs.sql"), arrays(run.dataset, pairs))
     known = {(row.appid, row.day): coverage_of(row[2:]) for row in rows}
     used_up = {

@@ -12,9 +12,8 @@ from sqlalchemy import Connection, CursorResult
 
 from weixin_etl import clock, rules
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.model import Batch, ConfiguredAccount, Coverage, PlannedAccount, Run
+from weixin_etl.model import Batch, ConfiguredAccount, Coverage, Due, PlannedAccount, Run
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.rules import Due
 from weixin_etl.run import Work
 from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import counted, few_names
@@ -139,12 +138,12 @@ class _Planning:
             pairs, since_date = known[appid], since.get(appid, self.window_first)
             due = rules.due(self.work.run, self.work.today, pairs, since_date, reach)
             log.info("%s: %s", account.name, _in_words(due, pairs))
-            if due.first or due.older:
-                who, days = (account.conn_id, appid, account.name), (due.first, due.older)
-                planned.append(PlannedAccount(*who, planned_at, *days, due.witness, due.is_probe))
+            if due.days:
+                asked, who = replace(due, lost=[]), (account.conn_id, appid, account.name)
+                planned.append(PlannedAccount(*who, planned_at, asked))
             if due.lost:
                 log.warning("%s", _lost(self.work.run, account, due))
-        log.info("%s", counted(sum(len(account.days) for account in planned), "call"))
+        log.info("%s", counted(sum(len(account.due.days) for account in planned), "call"))
         return planned
 
     def known_days(self, since: date) -> dict[str, dict[date, Coverage]]:
@@ -166,7 +165,7 @@ class _Planning:
     def save_pairs(self, planned: Batch) -> None:
         """Write down what the run is going to ask for, in place of what an earlier plan did."""
         self.execute("run_report/forget.sql", run_id=self.work.run.run_id)
-        pairs = [(account, day) for account in planned for day in account.days]
+        pairs = [(account, day) for account in planned for day in account.due.days]
         if pairs:
             self.execute(
                 "run_report/plan.sql",
@@ -200,7 +199,7 @@ def _in_words(due: Due, known: Mapping[date, Coverage]) -> str:
         pair = known.get(day)
         ends[(pair.error_kind or "to be confirmed") if pair else "never asked"].append(day)
     said = [
-        counted(len(due.first) + len(due.older), "call"),
+        counted(len(due.days), "call"),
         days_as_ranges([day for day in due.first if day != due.witness]),
         *(f"{days_as_ranges(days)}: {end}" for end, days in ends.items()),
         f"{due.witness} to find out whether WeChat lists any article of it" if due.witness else "",

@@ -4,7 +4,7 @@ What writers do one at a time: the locks are rows of `weixin.writer_lock`, or wh
 Those who may only read can take neither. An advisory lock could be taken by anybody with its key.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
@@ -16,18 +16,19 @@ PATIENCE = "30s"
 """How long a migration waits for those who read what it changes."""
 
 
-def lock_load(connection: Connection, appids: Iterable[str]) -> None:
+def begin_load(connection: Connection, appids: Collection[str]) -> None:
     """
-    One commit of an account at a time, across datasets: they share the articles.
+    One transaction of an account at a time, across datasets: they share the articles.
 
-    Waits for the others account by account in one order: no deadlock.
+    Waits for the others account by account in one order: no deadlock. Pins the plans of the load.
     """
-    _hold(connection, [f"load:{appid}" for appid in appids])
+    connection.execute(statement("fact/begin.sql"), {"appids": [*appids]})
 
 
 def lock_incidents(connection: Connection, dataset: str) -> None:
     """One transaction at a time judges a dataset's incidents: what two runs meet is opened once."""
-    _hold(connection, [f"incident:{dataset}"])
+    names = {"lock_names": [f"incident:{dataset}"]}
+    connection.execute(statement("writer_lock/hold.sql"), names)
 
 
 def lock_migrations(connection: Connection) -> None:
@@ -61,7 +62,3 @@ def _taken(connection: Connection, names: Collection[str], *, waits: bool) -> Co
     connection.commit()  # so that no one waits for a new row
     take = statement("writer_lock/take.sql" if waits else "writer_lock/take_free.sql")
     return connection.scalars(take, {"lock_names": names}).all()
-
-
-def _hold(connection: Connection, names: Collection[str]) -> None:
-    connection.execute(statement("writer_lock/hold.sql"), {"lock_names": names})

@@ -14,7 +14,7 @@ import sqlalchemy
 from sqlalchemy import Connection, TextClause
 
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
-from weixin_etl.model import COVERAGE, Coverage
+from weixin_etl.model import Coverage
 
 
 def sql_directory() -> Path:
@@ -97,7 +97,7 @@ def _templates() -> jinja2.Environment:
     templates.globals |= {
         "datasets": ARTICLE_DATASETS.values(),
         "every_dataset": DATASETS.values(),
-        "coverage_columns": COVERAGE,
+        "coverage_columns": Coverage.__slots__,
     }
     return templates
 

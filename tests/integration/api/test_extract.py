@@ -14,7 +14,7 @@ from weixin_etl import clock
 from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import Account, Coverage, PlannedAccount, Run
+from weixin_etl.model import Account, Coverage, Due, PlannedAccount, Run
 from weixin_etl.problem import ProblemKind
 from weixin_etl.run.extract import FetchedChunk, extract
 from weixin_etl.run.outcome import Outcome
@@ -49,7 +49,7 @@ def asked(calls: AccountCalls, day: date) -> Came:
 def calls_of(account: Account, now: Callable[[], datetime] = lambda: LATER) -> AccountCalls:
     """Calls for the days, as one chunk."""
     client = WeixinClient(account, LIMITS)
-    planned = PlannedAccount(account.conn_id, account.appid, account.name, EVER, DAYS)
+    planned = PlannedAccount(account.conn_id, account.appid, account.name, EVER, Due(DAYS))
     return AccountCalls(ARTICLE_TOTAL, planned, [DAYS], lambda _: client, now=now)
 
 
@@ -264,10 +264,10 @@ def test_the_older_days_begin_after_the_window_is_complete():
 def test_chunks_are_the_window_and_at_most_thirty_older_days():
     """Of the planned days that are asked for, in the plan's order."""
     older = [date(2026, 11, 11) - timedelta(number) for number in range(70)]
-    planned = PlannedAccount("a", "wx0", "号", LATER, first=DAYS, older=older)
+    planned = PlannedAccount("a", "wx0", "号", LATER, Due(DAYS, older))
 
     def chunks_of(*wanted: date) -> list[list[date]]:
-        settled = {("wx0", day): Coverage("final") for day in {*planned.days} - {*wanted}}
+        settled = {("wx0", day): Coverage("final") for day in {*planned.due.days} - {*wanted}}
         return Outcome(RUN, [planned], settled, {}, {}).chunks(planned)
 
     assert chunks_of(*older, *DAYS) == [DAYS, older[:30], older[30:60], older[60:]]

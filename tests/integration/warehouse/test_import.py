@@ -271,7 +271,7 @@ def test_an_import_ends_no_day_by_one_answer(warehouse: Engine, load: Load):
     planned = plan(Work(SCHEDULED, warehouse), configured)
 
     assert silent == [(day, None, None) for day in days]
-    assert planned.accounts[0].days[-3:] == days[::-1]
+    assert planned.accounts[0].due.days[-3:] == days[::-1]
 
 
 def test_what_a_run_judged_stands(warehouse: Engine, load: Load):

@@ -31,7 +31,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.kept.replay import Replayed, replay, selected
 from weixin_etl.model import Counts
 from weixin_etl.problem import ProblemKind, WeixinError
-from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.locks import begin_load
 
 WITHOUT_CHANGED_AT = "to_jsonb(fact_article_total) - 'changed_at'"
 WIPE = "TRUNCATE weixin.fact_article_total"
@@ -298,7 +298,7 @@ def test_a_replay_waits_for_a_load_of_the_account(warehouse: Engine):
     alter(warehouse, WIPE)
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with ThreadPoolExecutor(1) as pool, warehouse.begin() as connection:
-        lock_load(connection, ["wx1"])
+        begin_load(connection, ["wx1"])
         replaying = pool.submit(run, warehouse)
         for _ in range(1000):
             if rows(warehouse, waiting) == [(1,)] or replaying.done():

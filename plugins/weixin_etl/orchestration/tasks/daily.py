@@ -110,7 +110,7 @@ def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_at_work:
     if came.unknown_metrics:
         names = one_line(", ".join(sorted(came.unknown_metrics)), _LONGEST_METRICS)
         log.warning("WeChat sends metrics that are not known here; kept in extra: %s", names)
-    days = {account.appid: account.days for account in batch}
+    days = {account.appid: account.due.days for account in batch}
     unsaid = [
         replace(it, days=it.days or tuple(sorted(days.get(it.appid or "", ()))))
         for it in came.problems
@@ -152,7 +152,7 @@ def check(dataset: Dataset, asset: Any) -> None:
         raise AirflowSkipException("dry run: nothing was asked for")
     planned, work = _planned(context), Work(run, open_warehouse(), settings.read().pipeline)
     judgement = check_verb.check(work, configured, planned)
-    days = {account.appid: account.days for account in planned}
+    days = {account.appid: account.due.days for account in planned}
     alerts.note(_of_check(run, judgement, days, _what_failed(context)), is_last=True)
     context["ti"].xcom_push(alerts.TOLD, True)
     if judgement.not_in:
