@@ -26,11 +26,13 @@ run: $(INSTALLED) ## Run the pipeline for today and show the result; SCENARIO=bu
 up: $(INSTALLED) ## Run Airflow until Ctrl-C; PORT=8081 sets its port, SCENARIO=busy has the sandbox fail
 	@$(LOCAL) up --port $(PORT) $(if $(SCENARIO),--scenario $(SCENARIO))
 
-reset: $(INSTALLED) ## Take away what run and up keep, after asking: .weixin, as root /var/lib/weixin-etl too
+reset: $(INSTALLED) ## Take away .weixin, which holds all that run and up keep, after asking
 	@$(LOCAL) reset
 
-airflow etl probe psql: $(INSTALLED)
+airflow psql: $(INSTALLED)
 	@$(LOCAL) $@ $(ARGS)
+etl probe: $(INSTALLED)
+	@$(LOCAL) weixin-etl $(@:etl=) $(ARGS)
 airflow: ## Run Airflow's own command beside `make up`: make airflow ARGS="dags list"
 etl: ## Run the product's own command beside `make up`: make etl ARGS="status"
 probe: ## Ask WeChat whether the pipeline will work for the account in .env

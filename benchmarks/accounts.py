@@ -130,7 +130,7 @@ def installation(count: int, latency: float) -> Iterator[Installation]:
     os.environ["WEIXIN_HOME"] = tempfile.mkdtemp(prefix="weixin-accounts-")
     home = find()
     sandbox = Sandbox(accounts=accounts(count), latency_seconds=latency)
-    log = home.logs / "up.log"
+    log = home.state / "up.log"
     with sandbox.serve() as base_url, log.open("w") as output:
         command = [*LOCAL, "up", "--port", "18080"]
         up = subprocess.Popen(
@@ -150,7 +150,7 @@ def installation(count: int, latency: float) -> Iterator[Installation]:
         finally:
             up.send_signal(signal.SIGTERM)
             up.wait()
-    home.server.destroy()
+    home.server.stop()
     shutil.rmtree(home.state)
 
 

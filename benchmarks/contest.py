@@ -55,7 +55,7 @@ def server(binaries: Path | None = None) -> Iterator[Server]:
             started.start()
             yield started
         finally:
-            started.destroy()
+            started.stop()
 
 
 def hold(runs: Iterable[tuple[str, int]], *, rounds: int, postgres: Path | None) -> None:

@@ -94,7 +94,7 @@ def _serve(binaries: Path | None) -> Iterator[Server]:
         try:
             yield server
         finally:
-            server.destroy()
+            server.stop()
 
 
 @pytest.fixture(scope="session")

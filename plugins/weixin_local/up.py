@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from weixin_local import machine
 from weixin_local.home import (
-    ADMIN,
     METADATA_DATABASE,
     Home,
     Source,
@@ -21,13 +20,13 @@ from weixin_local.home import (
 )
 from weixin_local.machine import LocalError, say
 
-COMPONENTS = {
-    "api-server": ["api-server"],
-    "dag-processor": ["dag-processor"],
-    "triggerer": ["triggerer", "--skip-serve-logs"],  # the API server reads the same disk
-    "scheduler": ["scheduler", "--skip-serve-logs"],
-}
-"""In the order in which they are started."""
+COMPONENTS = (
+    "api-server",
+    "dag-processor",
+    "triggerer --skip-serve-logs",
+    "scheduler --skip-serve-logs",
+)
+"""In the order in which they are started; the API server reads the logs from the disk."""
 
 READY = """
     SELECT count(DISTINCT job_type) = 3 AND EXISTS (SELECT FROM dag)
@@ -35,9 +34,8 @@ READY = """
 """
 """Scheduler, DAG processor and triggerer have begun since then, and there is a DAG."""
 
-STOP_SECONDS = 15
+STOP_SECONDS = 10
 POLL_SECONDS = 0.3
-Running = dict[str, machine.Process]
 
 
 @contextmanager
@@ -52,10 +50,7 @@ def alone(home: Home, port: int) -> Iterator[None]:
                 f"Airflow runs already, at {lock.read()}; Ctrl-C in its terminal ends it."
             ) from None
         if machine.answers(port):
-            raise LocalError(
-                f"Port {port} is taken by another program: stop it, or take another port "
-                f"(`make up PORT={port + 1}`)."
-            )
+            raise LocalError(f"Port {port} is taken: type `make up PORT={port + 1}`, say.")
         lock.truncate(0)
         lock.write(airflow_url(port))
         lock.flush()
@@ -64,32 +59,23 @@ def alone(home: Home, port: int) -> Iterator[None]:
 
 def up(home: Home, source: Source, port: int) -> None:
     """Run Airflow until it is interrupted, or one of its components ends."""
-    home.server.create_database(METADATA_DATABASE)
-    environment = environment_of(home, source, port)
+    environment = airflow_environment(home, source, port)
     migrate_metadata(environment)
-    running: Running = {}
+    running: dict[str, machine.Process] = {}
     try:
         ready = READY.format(since=datetime.now(UTC))
-        _start(running, environment, port)
+        for component in COMPONENTS:
+            command = component.split()
+            name = command[0]
+            running[name] = machine.start([sys.executable, "-m", "airflow", *command], environment)
+            threading.Thread(target=_relay, args=(name, running[name]), daemon=True).start()
+            # the API server first: a task that does not reach it fails without a word
+            _wait(running, lambda: machine.answers(port))
         _wait(running, lambda: home.server.ask(METADATA_DATABASE, ready))
-        _introduce(home, source, port)
+        _introduce(home, port)
         _wait(running, lambda: False)
     finally:  # the scheduler first: its tasks ask the others
-        machine.end(reversed(running.values()), STOP_SECONDS)
-
-
-def environment_of(home: Home, source: Source, port: int) -> dict[str, str]:
-    """That of Airflow's components, and of its commands beside them."""
-    return airflow_environment(home, source, home.server.url(METADATA_DATABASE), home.airflow, port)
-
-
-def _start(running: Running, environment: dict[str, str], port: int) -> None:
-    """Start the components."""
-    for name, command in COMPONENTS.items():
-        running[name] = machine.start([sys.executable, "-m", "airflow", *command], environment)
-        threading.Thread(target=_relay, args=(name, running[name]), daemon=True).start()
-        # the API server first: a task that does not reach it fails without a word
-        _wait(running, lambda: machine.answers(port))
+        machine.end([*reversed(running.values())], STOP_SECONDS)
 
 
 def _relay(name: str, process: machine.Process) -> None:
@@ -98,7 +84,7 @@ def _relay(name: str, process: machine.Process) -> None:
         sys.stdout.flush()
 
 
-def _wait(running: Running, is_over: Callable[[], object]) -> None:
+def _wait(running: dict[str, machine.Process], is_over: Callable[[], object]) -> None:
     """Wait until it is over, or a component has ended."""
     while not is_over():
         for name, process in running.items():
@@ -107,13 +93,12 @@ def _wait(running: Running, is_over: Callable[[], object]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _introduce(home: Home, source: Source, port: int) -> None:
+def _introduce(home: Home, port: int) -> None:
     say(
         f"""
   Airflow     {airflow_url(port)}
-  user        {ADMIN}
+  user        admin
   password    {admin_password(home)}
-  figures     {source.who}
 
 Trigger weixin_article_total there. In another terminal, `make psql` opens the tables and
 `make airflow ARGS="dags list"` runs Airflow's own commands. Ctrl-C ends everything.

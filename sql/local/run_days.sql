@@ -46,7 +46,7 @@ pair AS (
         days.day,
         {{
             state(
-                "pair", "days.day", "cast(:window AS integer)", "cast(:first_day AS date)",
+                "pair", "days.day", dataset.window, "date '" ~ dataset.first_day ~ "'",
                 "account", "account.heard_at", "cast(:now AS timestamptz)"
             )
         }} AS state,

@@ -4,14 +4,13 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dag_runs import WINDOW, DailyDag, november, rows, set_paused
 from receivers import Receiver
-from rich.console import Console
 from sqlalchemy import Engine
 from wire import Handler, Reply, Wire, says
 
@@ -63,6 +62,7 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
     """Not by a command, a log line, a message or the page; the warehouse has WeChat's own."""
     wire = start(answers)
     account = wire.account
+    monkeypatch.setenv("COLUMNS", "200")
     who = Account(account.appid, account.secret, f"春风{HOSTILE[-12:]}\u202e")
     daily.connect(who, account.base_url, "weixin_default")
 
@@ -132,6 +132,6 @@ def page(appid: str) -> str:
 
 def what_make_run_prints(warehouse: Engine, run_id: str) -> str:
     """The table and the answer to a question."""
-    out = io.StringIO()
-    show(warehouse, ARTICLE_TOTAL, run_id, Console(file=out, width=200))
+    with redirect_stdout(io.StringIO()) as out:
+        show(warehouse, ARTICLE_TOTAL, run_id)
     return out.getvalue()

@@ -47,7 +47,7 @@ class Person:
     def weixin(
         self, *arguments: str, typed: str = "", **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run `weixin-etl`."""
+        """Run `python -m weixin_local`."""
         command = (sys.executable, "-m", "weixin_local", *arguments)
         return self.types(*command, typed=typed, **variables)
 
@@ -59,8 +59,8 @@ class Person:
 
     def processes(self) -> list[psutil.Process]:
         """Everything that works for this state folder, Postgres included."""
-        marks = (str(self.home.state), str(self.home.server.directory))
-        return [process for process in psutil.process_iter() if _works_for(process, marks)]
+        found = psutil.process_iter()
+        return [process for process in found if _works_for(process, str(self.home.state))]
 
     @contextmanager
     def up(self, port: int, *options: str, **variables: str) -> Iterator[Path]:
@@ -113,15 +113,15 @@ def somebody() -> Iterator[Person]:
     try:
         yield person
     finally:
-        person.home.server.destroy()
+        person.home.server.stop()
         shutil.rmtree(state, ignore_errors=True)
 
 
-def _works_for(process: psutil.Process, marks: tuple[str, ...]) -> bool:
+def _works_for(process: psutil.Process, mark: str) -> bool:
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         known = [*process.cmdline(), *process.environ().values()]
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
-    return any(mark in text for text in known for mark in marks)
+    return any(mark in text for text in known)

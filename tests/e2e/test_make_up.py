@@ -39,27 +39,16 @@ def rest(up: Path, port: int) -> Rest:
     return Rest(port, re.findall(r"  password +(\S+)", up.read_text())[0])
 
 
-def test_up_says_where_airflow_is_and_whose_the_figures_are(up: Path, port: int) -> None:
-    """Beside its components' own lines, with their names."""
+def test_up_is_a_healthy_airflow_that_says_where_it_is(up: Path, port: int, rest: Rest) -> None:
+    """Beside its components' lines, with their names; its DAG is not paused, or it never ran."""
     said = up.read_text()
-
-    assert f"  Airflow     http://localhost:{port}\n  user        admin\n" in said
-    assert re.search(r"figures     made up, by the sandbox at http://127\.0\.0\.1:\d+", said)
-    assert re.search(r"^scheduler +\| .*Starting the scheduler", said, re.M)
-
-
-def test_no_task_starts_before_the_api_server_answers(up: Path) -> None:
-    """One that does not reach it fails without a word, and people are told that it was killed."""
-    said = up.read_text()
-
-    assert said.index("api-server    | ") < said.index("scheduler     | ")
-    assert said.index("Simple auth manager") < said.index("scheduler     | ")
-
-
-def test_airflow_is_healthy_with_an_unpaused_dag(rest: Rest) -> None:
-    """A paused one never runs."""
     health = rest("GET", "monitor/health")
 
+    assert f"  Airflow     http://localhost:{port}\n  user        admin\n" in said
+    assert re.search(r"The sandbox answers at http://127\.0\.0\.1:\d+: all .* made up", said)
+    assert re.search(r"^scheduler +\| .*Starting the scheduler", said, re.M)
+    # a task that does not reach the API server fails without a word
+    assert said.index("Simple auth manager") < said.index("scheduler     | ")
     assert {part["status"] for part in health.values()} == {"healthy"}
     assert rest("GET", f"dags/{DAG}")["is_paused"] is False
     assert rest("GET", "importErrors")["import_errors"] == []
@@ -105,66 +94,48 @@ def test_airflows_own_command_works_beside_it(person: Person, rest: Rest, tmp_pa
 
 
 @pytest.mark.usefixtures("up")
-def test_a_second_up_says_where_the_first_is(person: Person, port: int) -> None:
-    """It starts nothing, whatever port it was given."""
-    said = person.types("make", "up")
-
-    assert said.returncode != 0
-    assert f"Airflow runs already, at http://localhost:{port}" in said.stderr
-
-
-@pytest.mark.usefixtures("up")
-def test_nothing_is_reset_while_it_runs(person: Person) -> None:
-    """Nor without a yes."""
+def test_a_second_up_and_a_reset_say_where_the_first_is(person: Person, port: int) -> None:
+    """They change nothing, whatever port is given; nor does a reset without a yes."""
+    second = person.types("make", "up")
+    reset = person.types("make", "reset", typed="yes\n")
     refused = person.types("make", "reset", typed="no\n")
-    running = person.types("make", "reset", typed="yes\n")
 
+    assert f"Airflow runs already, at http://localhost:{port}" in second.stderr
+    assert f"Airflow runs already, at http://localhost:{port}" in reset.stderr
     assert "Nothing was deleted" in refused.stderr
-    assert "Airflow runs already" in running.stderr
+    assert 0 not in (second.returncode, reset.returncode, refused.returncode)
     assert person.home.airflow.exists()
 
 
-def test_ctrl_c_ends_everything_and_reset_takes_away_what_is_kept() -> None:
-    """No process of it is left, no file after the reset."""
+def test_nothing_outlives_a_killed_terminal_or_a_ctrl_c_or_a_reset() -> None:
+    """Airflow ends by itself; Postgres, after a kill, with the next command that needs it."""
     with somebody() as person:
+        with person.up(choose_port()):
+            (command,) = [it for it in person.processes() if "weixin_local" in it.cmdline()]
+            command.send_signal(signal.SIGKILL)
+            until(lambda: {it.name() for it in person.processes()} <= {"postgres"})
+        taken_over = person.asks("SELECT 1"), person.processes()
         with person.up(choose_port()):
             before = person.processes()
         after = person.processes()
         said = person.types("make", "reset", typed="yes\n")
 
+        assert taken_over == (["1"], [])
         assert len(before) > 4
         assert after == []
         assert said.returncode == 0, said.stderr
         assert not person.home.state.exists()
-        assert not person.home.server.directory.exists()
 
 
-def test_a_killed_terminal_leaves_nothing_that_the_next_command_does_not_take_over(
-    person: Person,
-) -> None:
-    """Airflow ends by itself; Postgres ends with the next command that needed it."""
-    with somebody() as other, other.up(choose_port()):
-        (command,) = [it for it in other.processes() if "weixin_local" in it.cmdline()]
-        command.send_signal(signal.SIGKILL)
-        until(lambda: {it.name() for it in other.processes()} <= {"postgres"})
-
-        answer = other.asks("SELECT 1")
-
-        assert answer == ["1"]
-        assert other.processes() == []
-    assert person.home.state != other.home.state
-
-
-def test_a_taken_port_is_a_sentence(person: Person) -> None:
-    """Nothing is started; the sentence says what to type."""
-    with somebody() as other, socket.create_server(("127.0.0.1", 0)) as taken:
+def test_a_taken_port_is_a_sentence() -> None:
+    """It says what to type; nothing is started."""
+    with somebody() as person, socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        said = other.types("make", "up", f"PORT={number}")
+        said = person.types("make", "up", f"PORT={number}")
 
         assert said.returncode != 0
-        assert f"Port {number} is taken by another program" in said.stderr
         assert f"make up PORT={number + 1}" in said.stderr
-        assert other.processes() == []
+        assert person.processes() == []
 
 
 def test_a_component_that_ends_is_named_and_the_others_are_stopped() -> None:

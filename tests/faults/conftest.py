@@ -69,7 +69,7 @@ def durable_warehouses() -> Iterator[Warehouses]:
         server = TcpServer(Path(folder) / "server", settings=settings)
         server.start()
         yield Warehouses.on(server)
-        server.destroy()
+        server.stop()
 
 
 @pytest.fixture(scope="session")

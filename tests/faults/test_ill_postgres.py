@@ -80,7 +80,7 @@ def test_the_tables_disk_is_full(durable_warehouses: Warehouses, disk: Path) -> 
     """Without a byte left."""
     space = disk / "space"
     space.mkdir()
-    if user := postgres.server_user():
+    if user := postgres.SERVER_USER:
         shutil.chown(space, user, user)
     durable_warehouses.execute(
         SQL("CREATE TABLESPACE small LOCATION {}").format(Literal(str(space)))

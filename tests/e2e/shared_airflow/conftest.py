@@ -12,8 +12,13 @@ from support import choose_port
 
 from weixin_etl import clock, warehouse
 from weixin_local import machine
-from weixin_local.home import Source, admin_password, connection_of, postgres_connection
-from weixin_local.up import environment_of
+from weixin_local.home import (
+    Source,
+    admin_password,
+    airflow_environment,
+    connection_of,
+    postgres_connection,
+)
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 from .running import BEARER, COMPONENT, PASSWORD, FabServer, Metrics, Stack, start_fab, until
@@ -68,8 +73,7 @@ def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabS
     warehouse.migrate(url)
     home.server.ask("weixin_page", "CREATE ROLE weixin_page LOGIN IN ROLE weixin_reader")
     reader = sqlalchemy.make_url(url).set(username="weixin_page")
-    source = Source("weixin://", url, is_sandbox=True, who="made up")
-    environment = environment_of(home, source, choose_port()) | {
+    environment = airflow_environment(home, Source("weixin://", url), choose_port()) | {
         "AIRFLOW__CORE__AUTH_MANAGER": (
             "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
         ),

@@ -1,28 +1,20 @@
-"""Whose figures are collected, and what Airflow's programs are told on this machine."""
+"""Whose figures are collected, what Airflow's programs are told, and that they end."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
+import tenacity
 
-from weixin_local.home import (
-    Home,
-    Source,
-    airflow_environment,
-    configured_connection,
-    keep_private,
-    opened,
-)
+from weixin_local import machine
+from weixin_local.home import Home, Source, airflow_environment, configured_connection, find
 from weixin_local.machine import LocalError
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A checkout without credentials."""
-    for name in ("WEIXIN_APPID", "WEIXIN_SECRET", "AIRFLOW_CONN_WEIXIN_DEFAULT"):
-        monkeypatch.delenv(name, raising=False)
-    return Home(tmp_path, tmp_path / ".weixin")
-
 
 ENV_FILE = "WEIXIN_APPID=wx1\nWEIXIN_SECRET='s3 cret'\n"
 WECHAT = {
@@ -34,70 +26,55 @@ WECHAT = {
 }
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A checkout without credentials."""
+    for name in ("WEIXIN_APPID", "WEIXIN_SECRET", "AIRFLOW_CONN_WEIXIN_DEFAULT", "WEIXIN_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return Home(tmp_path, tmp_path / ".weixin")
+
+
 @pytest.mark.parametrize(
     ("env_file", "environment", "expected"),
     [
-        (None, {}, None),
+        ("", {}, None),
         ("WEIXIN_APPID=\nWEIXIN_SECRET=\n", {}, None),
         (ENV_FILE, {}, WECHAT),
         (ENV_FILE, {"WEIXIN_APPID": "", "WEIXIN_SECRET": ""}, None),
         (ENV_FILE, {"AIRFLOW_CONN_WEIXIN_DEFAULT": '{"a": 1}'}, {"a": 1}),
+        ("WEIXIN_APPID=x\n", {}, LocalError),
+        ("WEIXIN_SECRET=x\n", {}, LocalError),
     ],
-    ids=["no .env", ".env.example as it is", ".env", "the environment first", "a connection"],
+    ids=["none", "the example", ".env", "the environment first", "a connection", "half", "half"],
 )
 def test_whose_figures_are_collected(
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
-    env_file: str | None,
+    env_file: str,
     environment: dict[str, str],
-    expected: dict[str, object] | None,
+    expected: Any,
 ) -> None:
     """Those of the caller's connection, of WeChat by two lines of .env, or the sandbox's."""
-    if env_file is not None:
-        (home.project / ".env").write_text(env_file)
+    (home.project / ".env").write_text(env_file)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
-    found = configured_connection(home)
-
-    assert (found and json.loads(found)) == expected
-
-
-@pytest.mark.parametrize(
-    ("given", "missing"),
-    [("WEIXIN_APPID", "WEIXIN_SECRET"), ("WEIXIN_SECRET", "WEIXIN_APPID")],
-)
-def test_half_the_credentials_are_refused_with_the_other_halfs_name(
-    home: Home, given: str, missing: str
-) -> None:
-    """One without the other is a mistake, not a wish for the sandbox."""
-    (home.project / ".env").write_text(f"{given}=x\n")
-
-    with pytest.raises(LocalError, match=f"{given} is set and {missing} is not: add it to .env"):
-        configured_connection(home)
+    if expected is LocalError:
+        with pytest.raises(LocalError, match="both WEIXIN_APPID and WEIXIN_SECRET"):
+            configured_connection(home)
+    else:
+        assert json.loads(configured_connection(home) or "null") == expected
 
 
-def test_a_scenario_does_not_go_to_wechat(home: Home) -> None:
-    """It is the sandbox's."""
+def test_what_a_home_keeps_is_its_owners_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The `.env` with its secret too, however it was made."""
+    monkeypatch.setattr("weixin_etl.__file__", str(home.project / "plugins/weixin_etl/x.py"))
     (home.project / ".env").write_text(ENV_FILE)
-    with pytest.raises(LocalError, match="an account is configured"), opened(home, "busy"):
-        pass
 
-
-def test_an_env_with_a_secret_becomes_its_owners_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """And it is said, once."""
-    env_file = tmp_path / ".env"
-    env_file.write_text("WEIXIN_SECRET=s3cret\n")
-    env_file.chmod(0o644)
-
-    keep_private(env_file)
-    keep_private(env_file)
-
-    assert env_file.stat().st_mode & 0o777 == 0o600
-    said = f"! Others could read the secrets in {env_file}: now only its owner can.\n"
-    assert capsys.readouterr().err == said
+    assert find() == home
+    assert (home.project / ".env").stat().st_mode & 0o777 == 0o600
+    assert home.airflow.stat().st_mode & 0o777 == 0o700
+    assert home.state.stat().st_mode & 0o067 == 0
 
 
 @pytest.mark.parametrize(
@@ -105,7 +82,6 @@ def test_an_env_with_a_secret_becomes_its_owners_alone(
     [
         ("AIRFLOW_CONN_WEIXIN_DEFAULT", True),
         ("AIRFLOW_CONN_WEIXIN_WAREHOUSE", False),
-        ("AIRFLOW__WEIXIN__CONCURRENCY", True),
         ("AIRFLOW__CORE__PARALLELISM", True),
         ("AIRFLOW_HOME", False),
         ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", False),
@@ -117,9 +93,54 @@ def test_what_the_caller_set_stays_but_what_ties_the_programs_to_this_home(
     """Connections and settings are the caller's; another Airflow of theirs is not disturbed."""
     monkeypatch.setenv(name, "the caller's")
     home = Home(Path(__file__).parents[3], Path("/nowhere"))
-    source = Source("weixin://", "postgresql+psycopg2://me@127.0.0.1:5433/weixin", True, "made up")
 
-    environment = airflow_environment(home, source, "sqlite://", home.airflow)
+    environment = airflow_environment(home, Source("weixin://", "postgresql+psycopg2://h/weixin"))
 
     assert (environment[name] == "the caller's") is is_the_callers
     assert environment["AIRFLOW__API__DEFAULT_WRAP"] == "True"  # of docker/airflow.env
+
+
+SLEEP = "import time; print('ready', flush=True); time.sleep(60)"
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
+PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]).wait()"
+COMMAND = """
+import os, sys, time
+from weixin_local import machine
+process = machine.start([sys.executable, "-c", sys.argv[1]], os.environ)
+process.stdout.readline()
+print(process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@tenacity.retry(stop=tenacity.stop_after_delay(10), wait=tenacity.wait_fixed(0.02))
+def ended(number: int) -> None:
+    """It has; a zombie only waits for its parent to look."""
+    assert not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_command_that_is_killed_takes_its_programs_with_it() -> None:
+    """Even by a signal that it can't notice."""
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, SLEEP], stdout=subprocess.PIPE, text=True
+    ) as command:
+        assert command.stdout
+        program = int(command.stdout.readline())
+        assert psutil.Process(program).is_running()
+
+        command.kill()
+
+    ended(program)
+
+
+def test_what_ignores_sigterm_is_killed_with_all_of_its_session() -> None:
+    """Patience has an end, for children of a program that has ended as well."""
+    process = machine.start([sys.executable, "-c", PARENT], os.environ)
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    (child,) = psutil.Process(process.pid).children()
+
+    machine.end([process], patience_seconds=0.5)
+
+    assert process.returncode == -signal.SIGTERM
+    ended(child.pid)
