@@ -111,8 +111,6 @@ class Due:
     """The days of the present window, then the witness: merged and judged together."""
     older: list[date] = field(default_factory=list)
     """Merged and judged in chunks of at most 30."""
-    lost: list[date] = field(default_factory=list)
-    """Open days beyond the reach of daily runs: only a run with their dates asks for them."""
     witness: date | None = None
     """The last of the first days, where none of the window lists an article; settled or not."""
     is_probe: bool = False

@@ -68,12 +68,10 @@ def due(
     first = account.open(account.days(window_first, today - DAY))
     caught_up = account.open(account.days(begin, window_first - DAY))
     older = [*caught_up, *account.unconfirmed_before(begin)]
-    beyond = {day: account.pair(day) for day in account.days(since, begin - DAY)}
-    lost = [day for day, pair in beyond.items() if not (pair.settled or pair.ready_at)]
     witness = account.witness(first) if run.dataset.describes_articles else None
     first += [] if witness is None else [witness]
     older = [day for day in older if day not in first and not account.is_left_alone(day, today)]
-    return Due(first, older, lost, witness)
+    return Due(first, older, witness)
 
 
 @dataclass(frozen=True, slots=True)

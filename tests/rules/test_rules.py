@@ -117,17 +117,15 @@ def test_a_daily_run_asks_for_every_open_day_in_reach() -> None:
     assert due(known, since=12) == Due(days(23, 22, 20, 19, 18, 17), days(15, 14, 12))
 
 
-def test_days_beyond_the_reach_are_asked_for_if_once_ready_and_else_are_lost() -> None:
+def test_days_beyond_the_reach_are_asked_for_if_once_ready() -> None:
     """Since the account's first day; older than the window and `catch_up_days`."""
     given_up = replace(REFUSED, settled="given_up")
     known = SPOKEN | {13: READY, 12: REFUSED, 11: FINAL, 8: given_up, 2: READY, 1: REFUSED}
 
-    assert due(known, since=8, catch_up=3) == Due(
-        WINDOW, days(16, 15, 14, 13, 2), lost=days(12, 10, 9)
-    )
+    assert due(known, since=8, catch_up=3) == Due(WINDOW, days(16, 15, 14, 13, 2))
 
 
-def test_no_day_before_the_datasets_first_is_asked_for_or_lost() -> None:
+def test_no_day_before_the_datasets_first_is_asked_for() -> None:
     """WeChat has none."""
     today = date(2025, 11, 4)
     run = Run("daily", ARTICLE_TOTAL_DETAIL, today).dated(today)
@@ -197,16 +195,16 @@ def test_a_witness_is_asked_where_the_window_lists_no_article(
     ],
 )
 def test_any_other_run_asks_for_its_dates(run: Run, older: list[date]) -> None:
-    """Silent ones too; it catches nothing up, has no witness and names nothing lost."""
+    """Silent ones too; it catches nothing up and has no witness."""
     assert due({3: SILENT, 2: FINAL}, run, catch_up=3) == Due(older=older)
 
 
 def test_a_refetch_without_dates_asks_for_settled_days_too() -> None:
-    """What was ever ready is not lost all the same."""
+    """What was ever ready, or can be caught up."""
     run = replace(DAILY, refetch=True)
     known = SPOKEN | {17: FINAL, 16: FINAL, 15: FINAL}
 
-    assert due(known, run, since=14, catch_up=1) == Due(WINDOW, days(16), lost=days(14))
+    assert due(known, run, since=14, catch_up=1) == Due(WINDOW, days(16))
 
 
 PROBE = Due(days(23), is_probe=True)

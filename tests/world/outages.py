@@ -6,9 +6,10 @@ Nothing is started: calendars are lived through, and `weixin_etl.rules` decides.
 
 from datetime import date
 
+from weixin_etl import clock, rules
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
-from world.life import Engine, Pair, daily, lived
-from world.wechat import at, date_of, in_time
+from world.life import CATCH_UP_DAYS, Engine, Pair, daily, lived
+from world.wechat import at, date_of, in_time, instant
 
 OUTAGES = (1, 6, 8, 20, 70)
 FIRST_MISSED = 3
@@ -47,12 +48,18 @@ def after(dataset: Dataset, missed: int, *, lies: bool) -> tuple[str, list[int]]
 
     run_of = {run.day: run for run in engine.runs}
     lost = lacking(engine, dataset)
-    is_named = run_of[engine.calendar.last_day].due["A"].lost == lost
-    named = "named by a warning" if is_named else "and no warning names them"
     return (
-        f"{len(lost)}, {named}" if lost else "0",
+        ", ".join([str(len(lost)), *sorted({named(engine, dataset, day) for day in lost})]),
         [run_of[back + n].calls.total() for n in range(3)],
     )
+
+
+def named(engine: Engine, dataset: Dataset, day: date) -> str:
+    """What a day is called on the last morning."""
+    now = instant(at(engine.calendar.last_day, 8.5))
+    reach = rules.reach(dataset, clock.beijing_date(now), None, CATCH_UP_DAYS)
+    coverage = engine.pairs[dataset.name, "A"].get(day, Pair()).coverage
+    return str(rules.state(dataset, day, coverage, reach=reach, heard=None, now=now))
 
 
 def lacking(engine: Engine, dataset: Dataset) -> list[date]:

@@ -188,6 +188,7 @@ class Ending:
         self.first = day_number(engine.since[endpoint])
         """The first day that daily runs are to bring in."""
         self.reach = max(self.first, self.calendar.mornings - self.window - CATCH_UP_DAYS)
+        self.next_reach = max(self.first, self.last + 1 - self.window - CATCH_UP_DAYS)
         self.scheduled = [
             process
             for process in engine.runs
@@ -227,7 +228,7 @@ class Ending:
 
     def state(self, day: int) -> State:
         """What a day is called on the next morning."""
-        now, reach = instant(at(self.last + 1, 8.5)), date_of(self.reach)
+        now, reach = instant(at(self.last + 1, 8.5)), date_of(self.next_reach)
         coverage, dataset = self.pair(day).coverage, self.world.dataset
         return rules.state(dataset, date_of(day), coverage, reach=reach, heard=self.heard, now=now)
 
@@ -235,11 +236,11 @@ class Ending:
         """Whether it is not asked for any more."""
         return self.state(day) in (State.FINAL, State.SILENT)
 
-    def due(self, today: int) -> tuple[set[date], set[date]]:
-        """What a morning asks for, but for a settled witness; and what it names."""
+    def due(self, today: int) -> set[date]:
+        """What a morning asks for, but for a settled witness."""
         run = Run("next", self.world.dataset, date_of(today), is_scheduled=True)
         due = self.engine.due(run, self.endpoint[1], run.today)
-        return {*due.days} - self.settled_witness(due), set(due.lost)
+        return {*due.days} - self.settled_witness(due)
 
     def settled_witness(self, due: Due) -> set[date]:
         """Asked though it is settled."""
@@ -248,9 +249,12 @@ class Ending:
 
     @cached_property
     def due_next(self) -> set[int]:
-        """What the next morning asks for or names."""
-        asked, named = self.due(self.last + 1)
-        return {day_number(day) for day in asked | named}
+        """What the next morning asks for, and what is called lost then."""
+        return {*map(day_number, self.due(self.last + 1)), *self.called_lost()}
+
+    def called_lost(self) -> list[int]:
+        """The days that only a run with their dates brings in."""
+        return [day for day in range(self.first, self.next_reach) if self.state(day) is State.LOST]
 
     def moved(self, day: int) -> bool:
         """Whether what WeChat lists of a day changed on a good morning, or always changes."""
@@ -353,24 +357,20 @@ class Ending:
 
     def lost(self) -> Iterator[str]:
         """C8."""
-        named = sorted(self.last_run.due[self.endpoint[1]].lost)
-        beyond = range(self.first, self.last - self.window - CATCH_UP_DAYS)
-        lost = [
-            date_of(day) for day in beyond if not self.has_ended(day) and not self.pair(day).ready
-        ]
-        if named != lost:
+        beyond = range(self.first, self.next_reach)
+        lost = [day for day in beyond if not self.has_ended(day) and not self.pair(day).ready]
+        if self.called_lost() != lost:
             yield "C8 not named"
         if lost:
-            dates = Run(
-                "mend", self.world.dataset, date_of(self.last), False, lost[0], lost[-1], True
-            )
+            days = date_of(lost[0]), date_of(lost[-1])
+            dates = Run("mend", self.world.dataset, date_of(self.last), False, *days, True)
             is_red = self.runs_through(dates, at(self.last, 14))
             for today in (self.last + 1, self.last + 2):
                 morning = Run(f"after {today}", self.world.dataset, date_of(today))
                 self.runs_through(morning, at(today, 8.5))
-            asked, still_named = self.due(self.last + 3)
-            stays = [day for day in lost if day in asked | still_named]
-            if is_red or any(not (self.is_quiet or self.moved(day_number(day))) for day in stays):
+            open_days = {*map(day_number, self.due(self.last + 3)), *self.called_lost()}
+            stays = open_days.intersection(lost)
+            if is_red or any(not (self.is_quiet or self.moved(day)) for day in stays):
                 yield "C8 one run with their dates does not bring them in"
 
     def runs_through(self, run: Run, moment: int) -> bool:

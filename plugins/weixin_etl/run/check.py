@@ -13,7 +13,6 @@ from weixin_etl.run import Work
 from weixin_etl.run.outcome import Outcome, outcome_of, problem_of
 from weixin_etl.text import counted
 from weixin_etl.warehouse import require_migrated, statement
-from weixin_etl.warehouse.statements import arrays
 
 log = logging.getLogger(__name__)
 
@@ -93,11 +92,7 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     unplanned = [it.problem for it in configured if it.is_wanted and not it.appid and it.problem]
     with work.warehouse.connect() as connection:
         outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
-        found = [
-            *outcome.excused(),
-            *_rejected(connection, outcome),
-            *_silent(connection, outcome),
-        ]
+        found = [*outcome.excused(), *_silent(connection, outcome)]
     for problem in found:
         log.warning("%s", problem)
     not_in = [*unplanned, *outcome.problems()]
@@ -107,22 +102,6 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     changed = {pair for pair, it in done.items() if it["inserted"] + it["updated"]}
     changed_days = sorted({day for _, day in changed - late})
     return Judgement(not_in, found, _totals(outcome, done), changed_days)
-
-
-def _rejected(connection: Connection, outcome: Outcome) -> list[Problem]:
-    """Accounts with parts of answers that do not fit, on days of the run."""
-    named = {account.appid: account for account in outcome.accounts}
-    pairs = [(account.appid, day) for account, day, _ in outcome.pairs()]
-    values = arrays(outcome.run.dataset, pairs)
-    return [
-        problem_of(
-            named[row.appid],
-            ProblemKind.REJECTED,
-            row.days,
-            f"{row.reason}{f' and {row.part_count - 1} more' if row.part_count > 1 else ''}",
-        )
-        for row in connection.execute(statement("rejected_row/of_pairs.sql"), values)
-    ]
 
 
 def _silent(connection: Connection, outcome: Outcome) -> list[Problem]:

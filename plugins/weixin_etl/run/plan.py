@@ -12,7 +12,7 @@ from sqlalchemy import Connection, CursorResult
 
 from weixin_etl import clock, rules
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.model import Batch, ConfiguredAccount, Coverage, Due, PlannedAccount, Run
+from weixin_etl.model import Batch, ConfiguredAccount, Coverage, Due, PlannedAccount
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
 from weixin_etl.run.outcome import problem_of
@@ -28,7 +28,7 @@ FEWEST_ACCOUNTS = 8
 MOST_ACCOUNTS = 250
 """Accounts of a batch: one that another run needs waits for its whole batch."""
 _SETTLED = Coverage("final")
-"""What is known of a settled day of which no more is needed: an account has thousands."""
+"""What is known of a settled day of which no more is needed."""
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -127,34 +127,34 @@ class _Planning:
         return [problem_of(account, ProblemKind.NOT_COLLECTED) for account in who]
 
     def due(self) -> Batch:
-        """What the rules say of each account's days; the log lists the calls, and lost days."""
+        """What the rules say of each account's days; the log lists the calls."""
         rows = self.execute("collected_since/of_accounts.sql", appids=[*self.wanted])
         since = {row.appid: row.since_date for row in rows}
-        known = self.known_days(min([self.work.run.days[-1], *since.values()]))
+        known = self.known_days()
         planned_at = _after_attempts(known.values(), self.work.now())
-        reach = self.work.settings.catch_up_days
+        catch_up_days = self.work.settings.catch_up_days
         planned = []
         for appid, account in self.wanted.items():
             pairs, since_date = known[appid], since.get(appid, self.window_first)
-            due = rules.due(self.work.run, self.work.today, pairs, since_date, reach)
+            due = rules.due(self.work.run, self.work.today, pairs, since_date, catch_up_days)
             log.info("%s: %s", account.name, _in_words(due, pairs))
             if due.days:
-                asked, who = replace(due, lost=[]), (account.conn_id, appid, account.name)
-                planned.append(PlannedAccount(*who, planned_at, asked))
-            if due.lost:
-                log.warning("%s", _lost(self.work.run, account, due))
+                who = account.conn_id, appid, account.name
+                planned.append(PlannedAccount(*who, planned_at, due))
         log.info("%s", counted(sum(len(account.due.days) for account in planned), "call"))
         return planned
 
-    def known_days(self, since: date) -> dict[str, dict[date, Coverage]]:
-        """What decides what is due, see `rules.due`; settled days count from `since` on."""
-        appids = [*self.wanted]
+    def known_days(self) -> dict[str, dict[date, Coverage]]:
+        """What decides what is due, see `rules.due`; settled days as far back as a run asks."""
+        run, appids = self.work.run, [*self.wanted]
+        reach = rules.reach(run.dataset, self.work.today, None, self.work.settings.catch_up_days)
+        since = min(run.days[-1], reach)
         found: dict[str, dict[date, Coverage]] = defaultdict(dict)
         for row in self.execute("coverage/settled.sql", appids=appids, since=since):
             found[row.appid] = dict.fromkeys(row.days, _SETTLED)
         rows = self.execute(
             "coverage/known.sql",
-            datasets=[self.work.run.dataset.name] * len(appids),
+            datasets=[run.dataset.name] * len(appids),
             appids=appids,
             window_first_date=self.window_first,
         )
@@ -181,13 +181,6 @@ def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> 
     attempts = (pair.attempted_at for pairs in known for pair in pairs.values())
     near = [at for at in attempts if at and now <= at < now + timedelta(milliseconds=1)]
     return max(near, default=now - _MOMENT) + _MOMENT
-
-
-def _lost(run: Run, account: ConfiguredAccount, due: Due) -> Problem:
-    """What to enter into the form for days that daily runs do not reach any more."""
-    first, last = min(due.lost), max(due.lost)
-    cure = f"trigger {run.dataset.dag_id} with begin_date {first} and end_date {last}"
-    return problem_of(account, ProblemKind.DAYS_LOST, due.lost, cure=cure)
 
 
 def _in_words(due: Due, known: Mapping[date, Coverage]) -> str:
