@@ -24,40 +24,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import psutil
-import sqlalchemy
 
-from weixin_etl import warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
-from weixin_local.home import (
-    CONNECTION_VARIABLE,
-    METADATA_DATABASE,
-    WAREHOUSE_DATABASE,
-    Home,
-    find,
-)
+from weixin_local.home import CONNECTION_VARIABLE, METADATA_DATABASE, WAREHOUSE_DATABASE, Home, find
 from weixin_sandbox import Account, Sandbox
 
 LOCAL = [sys.executable, "-m", "weixin_local"]
-NO_ACCOUNT = {CONNECTION_VARIABLE: '{"conn_type": "weixin"}'}
-"""A `weixin_default` that can't be used: the accounts come later."""
 
-HEAD = (
-    "dataset | accounts | run | other calls | data calls | rows | run s | calls/s "
-    "| run ms per account | CPU ms per account"
-)
-RUN = """
-    SELECT state, cast(extract(epoch FROM end_date - queued_at) AS float)
-    FROM dag_run WHERE run_id = :run_id
-"""
-WAKE = "UPDATE dag SET is_paused = FALSE WHERE dag_id = :dag_id"
+HEAD = "dataset | accounts | run | other calls | data calls | rows | run s | CPU ms per account"
 ENDED = "SELECT count(*) FROM dag_run WHERE state IN ('success', 'failed')"
-CALLS = "SELECT coalesce(sum(calls), 0) FROM weixin.run_report WHERE run_id = :run_id"
+STATE = "SELECT state FROM dag_run WHERE run_id = '{}'"
+SECONDS = "SELECT extract(epoch FROM end_date - queued_at)::float FROM dag_run WHERE run_id = '{}'"
+CALLS = "SELECT coalesce(sum(calls), 0) FROM weixin.run_report WHERE run_id = '{}'"
 
 
 def main() -> None:
@@ -71,7 +54,7 @@ def main() -> None:
     for count in options.accounts:
         with installation(count, options.latency) as installed:
             for dataset in map(DATASETS.__getitem__, options.datasets):
-                installed.metadata(WAKE, dag_id=dataset.dag_id)
+                installed.airflow("dags", "unpause", dataset.dag_id)
                 for number in (1, 2):
                     measure(installed, dataset, f"{number}. of the day")
 
@@ -85,28 +68,14 @@ class Installation:
     """`make up`, whose children Airflow's components are."""
     sandbox: Sandbox
 
-    @cached_property
-    def engines(self) -> dict[str, sqlalchemy.Engine]:
-        """Airflow's own database and the pipeline's."""
-        names = (METADATA_DATABASE, WAREHOUSE_DATABASE)
-        return {name: warehouse.engine(self.home.server.url(name)) for name in names}
-
-    def metadata(self, sql: str, **values: object) -> Any:
-        """Run a statement in Airflow's database; the only row it answers."""
-        with self.engines[METADATA_DATABASE].begin() as connection:
-            done = connection.execute(sqlalchemy.text(sql), values)
-            return done.one() if done.returns_rows else None
-
-    def warehouse(self, sql: str, **values: object) -> Any:
-        """The only row of the pipeline's answer."""
-        with self.engines[WAREHOUSE_DATABASE].connect() as connection:
-            return connection.execute(sqlalchemy.text(sql), values).one()
+    def ask(self, sql: str, database: str = METADATA_DATABASE) -> Any:
+        """The first value that a database answers."""
+        return self.home.server.ask(database, sql)
 
     def airflow(self, *arguments: str) -> None:
         """Run a command of Airflow's own."""
-        environment = {**os.environ, **NO_ACCOUNT}
         command = [*LOCAL, "airflow", *arguments]
-        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
     def cpu_seconds(self) -> float:
         """Of Airflow's components and their tasks, and of Postgres, since they were started."""
@@ -128,20 +97,20 @@ def cpu_seconds(process: psutil.Process) -> float:
 def installation(count: int, latency: float) -> Iterator[Installation]:
     """Everything started, as long as the block lasts; the logs stay if it fails."""
     os.environ["WEIXIN_HOME"] = tempfile.mkdtemp(prefix="weixin-accounts-")
+    # a `weixin_default` that can't be used: the accounts come later
+    os.environ[CONNECTION_VARIABLE] = '{"conn_type": "weixin"}'
     home = find()
     sandbox = Sandbox(accounts=accounts(count), latency_seconds=latency)
     log = home.state / "up.log"
     with sandbox.serve() as base_url, log.open("w") as output:
         command = [*LOCAL, "up", "--port", "18080"]
-        up = subprocess.Popen(
-            command, env={**os.environ, **NO_ACCOUNT}, stdout=output, stderr=output
-        )
+        up = subprocess.Popen(command, stdout=output, stderr=output)
         try:
             wait_until(lambda: up.poll() is not None or "  password" in log.read_text())
             installed = Installation(home, psutil.Process(up.pid), sandbox)
             # Airflow makes a run of each DAG as it starts; without an account these ask for nothing
             awake = sum(not it.is_optional for it in DATASETS.values())
-            wait_until(lambda: installed.metadata(ENDED)[0] == awake)
+            wait_until(lambda: installed.ask(ENDED) == awake)
             connect_accounts(installed, base_url)
             yield installed
         except BaseException:
@@ -192,20 +161,20 @@ def measure(installed: Installation, dataset: Dataset, title: str) -> None:
     calls_before, cpu_before = len(installed.sandbox.calls), installed.cpu_seconds()
     run_id = f"{dataset.dag_id}-{time.time_ns()}"
     installed.airflow("dags", "trigger", dataset.dag_id, "--run-id", run_id)
-    wait_until(lambda: installed.metadata(RUN, run_id=run_id)[0] in ("success", "failed"))
-    state, seconds = installed.metadata(RUN, run_id=run_id)
+    wait_until(lambda: installed.ask(STATE.format(run_id)) in ("success", "failed"))
+    seconds = installed.ask(SECONDS.format(run_id))
     cpu = installed.cpu_seconds() - cpu_before
     made = Counter(call.path for call in installed.sandbox.calls[calls_before:])
     count, data = len(installed.sandbox.accounts), made[dataset.path]
-    (rows,) = installed.warehouse(f"SELECT count(*) FROM weixin.{dataset.fact}")
+    rows = installed.ask(f"SELECT count(*) FROM weixin.{dataset.fact}", WAREHOUSE_DATABASE)
     cells = (
         *(dataset.name, f"{count:,}", title),
         *(f"{made.total() - data:,}", f"{data:,}", f"{rows:,}"),
-        *(f"{seconds:.1f}", f"{made.total() / seconds:.0f}"),
-        *(f"{seconds / count * 1000:.1f}", f"{cpu / count * 1000:.1f}"),
+        *(f"{seconds:.1f}", f"{cpu / count * 1000:.1f}"),
     )
     print(f"\n| {HEAD} |\n|{' ---: |' * len(cells)}\n| {' | '.join(cells)} |\n")
-    (told,) = installed.warehouse(CALLS, run_id=run_id)
+    state = installed.ask(STATE.format(run_id))
+    told = installed.ask(CALLS.format(run_id), WAREHOUSE_DATABASE)
     if state != "success" or told != data:
         sys.exit(f"{state}; {told} of {data} calls")
 

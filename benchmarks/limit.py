@@ -1,8 +1,6 @@
 """
 The limit of an upsert: what Postgres itself takes for rows that are ready.
 
-    python benchmarks/limit.py --answers FILE --url postgresql://…
-
 The rows are made into CSV beforehand, which is not counted. Counted is COPY into a temporary table
 and the insert of the new and changed ones, in one transaction, into a table with the fact's columns
 and primary key: no further index, no history, no bookkeeping.
@@ -10,12 +8,11 @@ and primary key: no further index, no history, no bookkeeping.
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg2
-from answers import COLUMNS, KEY, METRICS, Load, options, read, rows, tell
-
-from weixin_etl import warehouse
+from answers import COLUMNS, KEY, METRICS, places, rows
 
 TABLE = "limit_article_total"
 FURTHER = ("raw_response_id", "fetched_at", "changed_at")
@@ -44,14 +41,18 @@ MERGE = f"""
 """
 
 
-def prepare(answers: Path, url: str) -> Load:
+def prepare(answers: Path, url: str) -> Callable[[], int]:
     """Connect, create the table, write the rows as COPY takes them."""
-    warehouse.migrate(url)
     connection = psycopg2.connect(url)
     cursor = connection.cursor()
     cursor.execute(CREATE)
     connection.commit()
-    lines, count = ready_lines(answers)
+    fetched_at = next((answer.fetched_at for answer in places(answers)), None)
+    lines, count = io.StringIO(), 0
+    writer = csv.writer(lines)
+    for count, row in enumerate(rows(answers), 1):
+        writer.writerow([*row, count, fetched_at, fetched_at])
+    lines.seek(0)
 
     def load() -> int:
         cursor.execute(STAGE)
@@ -61,19 +62,3 @@ def prepare(answers: Path, url: str) -> Load:
         return count
 
     return load
-
-
-def ready_lines(answers: Path) -> tuple[io.StringIO, int]:
-    """The rows of the file as CSV, and how many."""
-    fetched_at = next((answer.fetched_at for answer in read(answers)), None)
-    lines, count = io.StringIO(), 0
-    writer = csv.writer(lines)
-    for count, row in enumerate(rows(answers), 1):
-        writer.writerow([*row, count, fetched_at, fetched_at])
-    lines.seek(0)
-    return lines, count
-
-
-if __name__ == "__main__":
-    given = options().parse_args()
-    tell(prepare(given.answers, given.url))

@@ -1,21 +1,8 @@
 """A stand-in for the WeChat API on loopback, to develop and test against without an account."""
 
-from weixin_sandbox.accounts import (
-    DEFAULT_ACCOUNT,
-    DEFAULT_COMPONENT,
-    Account,
-    Component,
-)
-from weixin_sandbox.app import Sandbox
+from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account
 from weixin_sandbox.scenarios import Scenario
+from weixin_sandbox.server import Sandbox
 from weixin_sandbox.wechat import Call
 
-__all__ = [
-    "DEFAULT_ACCOUNT",
-    "DEFAULT_COMPONENT",
-    "Account",
-    "Call",
-    "Component",
-    "Sandbox",
-    "Scenario",
-]
+__all__ = ["DEFAULT_ACCOUNT", "DEFAULT_COMPONENT", "Account", "Call", "Sandbox", "Scenario"]

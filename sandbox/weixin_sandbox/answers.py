@@ -9,7 +9,6 @@ from typing import TypeAlias
 Json: TypeAlias = "int | float | str | list[Json] | dict[str, Json]"
 Row: TypeAlias = dict[str, Json]
 
-_WITHOUT_RID = frozenset({47009})
 _ERRMSG = {
     40125: "invalid appsecret",
     40164: "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist",
@@ -44,7 +43,6 @@ class Answer:
     hold_seconds: float = 0.0
     is_cut: bool = False
     clock_ahead_seconds: float = 0.0
-    content_type: str = "text/plain"
 
 
 def to_bytes(body: Mapping[str, Json] | list[Json]) -> bytes:
@@ -52,9 +50,9 @@ def to_bytes(body: Mapping[str, Json] | list[Json]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def refusal(errcode: int, reason: str = "", *, status: int = 200) -> Answer:
-    """The answer to a call that is refused, with a fresh `rid` where the real one has it."""
-    sentence = ", ".join(filter(None, [_ERRMSG.get(errcode, "refused"), reason]))
-    if errcode not in _WITHOUT_RID:
-        sentence += " rid: " + "-".join(secrets.token_hex(4) for _ in range(3))
-    return Answer(to_bytes({"errcode": errcode, "errmsg": sentence}), errcode, status)
+def refusal(refused: RefusedError, status: int = 200) -> Answer:
+    """The answer to a call that is refused, with a fresh `rid`."""
+    said = ", ".join(filter(None, [_ERRMSG.get(refused.errcode, "refused"), refused.reason]))
+    rid = "-".join(secrets.token_hex(4) for _ in range(3))
+    body: Row = {"errcode": refused.errcode, "errmsg": f"{said} rid: {rid}"}
+    return Answer(to_bytes(body), refused.errcode, status)

@@ -3,7 +3,7 @@
 from datetime import date
 
 from weixin_sandbox.answers import Row
-from weixin_sandbox.figures import Article
+from weixin_sandbox.articles import Article
 
 _ALWAYS = [
     ("int_page_read_user", "int_page_read_count", 1.0, 1.0),
@@ -23,20 +23,20 @@ _OFTEN_ABSENT = [
     ("int_page_from_kanyikan_read_user", "int_page_from_kanyikan_read_count", 0.01, 0.1),
     ("int_page_from_souyisou_read_user", "int_page_from_souyisou_read_count", 0.005, 0.05),
 ]
-_UNKNOWN = [("int_page_from_finder_read_user", "int_page_from_finder_read_count", 0.001, 0.02)]
+UNDECLARED = [("int_page_from_finder_read_user", "int_page_from_finder_read_count", 0.001, 0.02)]
 """What WeChat may add without telling anyone."""
 
 
-def rows(article: Article, dates: list[date]) -> list[Row]:
+def rows(article: Article, days: list[date]) -> list[Row]:
     """One row per day, each the total from publication to 24:00 of its `stat_date`."""
     totals = _totals(article)
     return [
         {
-            "stat_date": stat_date.isoformat(),
+            "stat_date": day.isoformat(),
             "target_user": article.target_user,
-            **{name: int(total * article.reached(stat_date)) for name, total in totals.items()},
+            **{name: int(total * article.reached(day)) for name, total in totals.items()},
         }
-        for stat_date in dates
+        for day in days
     ]
 
 
@@ -47,7 +47,7 @@ def _totals(article: Article) -> dict[str, float]:
     if random.random() < 0.3:
         pairs += _OFTEN_ABSENT
     if random.random() < 0.1:
-        pairs += _UNKNOWN
+        pairs += UNDECLARED
     totals = {}
     for user, count, low, high in pairs:
         totals[user] = article.readers * random.uniform(low, high)

@@ -1,26 +1,25 @@
 """How WeChat decides each call, without HTTP."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
-from weixin_sandbox.accounts import Account
-from weixin_sandbox.answers import Answer, Json, RefusedError, Row, to_bytes
-from weixin_sandbox.component import Authorization
-from weixin_sandbox.endpoints import ENDPOINTS, Endpoint
-from weixin_sandbox.scenarios import Effect
+from weixin_sandbox.answers import Answer, Json, RefusedError, Row, refusal, to_bytes
+from weixin_sandbox.endpoints import ENDPOINTS
+from weixin_sandbox.tokens import EXPIRED, REPLACED, Token
 from weixin_sandbox.wechat import WeChat
 
-_LONGEST_PAGE = 500
+_DAILY_LIMIT = 1000
+"""Calls of an account to an endpoint on a day in Beijing."""
 
 
 @dataclass
 class Asked:
     """One call as it came in; the account and day are filled in once they are understood."""
 
+    method: str
     path: str
     query: Mapping[str, str]
     body: bytes
@@ -28,161 +27,159 @@ class Asked:
     appid: str | None = None
     publication_date: date | None = None
 
+    @property
+    def token(self) -> str | None:
+        """The token it comes with."""
+        return self.query.get("access_token") or self.query.get("component_access_token")
 
-Decide = Callable[[WeChat, Asked], Answer]
-"""Raises RefusedError where WeChat refuses."""
+    def field(self, key: str) -> Any:
+        """A field of its body, which must be there."""
+        try:
+            return json.loads(self.body)[key]
+        except (ValueError, TypeError):
+            raise RefusedError(47001) from None
+        except KeyError:
+            raise RefusedError(40097, f"{key} is missing") from None
 
 
-def stable_token(wechat: WeChat, asked: Asked) -> Answer:
-    """`POST /cgi-bin/stable_token`."""
-    fields = _json_object(asked.body)
-    asked.appid, secret = _text(fields, "appid"), fields.get("secret")
-    if fields.get("grant_type") != "client_credential":
-        raise RefusedError(40002)
-    if asked.appid is None:
-        raise RefusedError(41002)
-    if not secret:
-        raise RefusedError(41004)
-    account = wechat.accounts.get(asked.appid)
+def decided(wechat: WeChat, asked: Asked) -> Answer:
+    """The answer to a call; unknown paths are a 404."""
+    decide = ROUTES.get((asked.method, asked.path))
+    if decide is None:
+        return refusal(RefusedError(40066), status=404)
+    try:
+        return decide(wechat, asked)
+    except RefusedError as refused:
+        if refused.errcode == EXPIRED and (token := wechat.tokens.find(asked.token)):
+            token.end(EXPIRED)
+        return refusal(refused)
+
+
+def _stable_token(wechat: WeChat, asked: Asked) -> Answer:
+    asked.appid = asked.field("appid")
+    account = wechat.accounts.get(asked.field("appid"))
     if account is None:
         raise RefusedError(40013)
-    if secret != account.secret:
+    if asked.field("secret") != account.secret:
         raise RefusedError(40125)
+    if asked.field("grant_type") != "client_credential":
+        raise RefusedError(40002)
     return _issued(wechat, account.appid, wechat.tokens.stable)
 
 
-def quota(wechat: WeChat, asked: Asked) -> Answer:
-    """`POST /cgi-bin/openapi/quota/get`: how much of an endpoint's day is used."""
-    appid = _authorised(wechat, asked)
-    path = _json_object(asked.body).get("cgi_path")
-    if not isinstance(path, str) or path not in ENDPOINTS:
+def _token_service(wechat: WeChat, asked: Asked) -> Answer:
+    """A company's own server, which answers with HTTP statuses."""
+    bearer = wechat.token_service_bearer
+    asked.appid = asked.query.get("appid")
+    if bearer is not None and asked.authorization != f"Bearer {bearer}":
+        return Answer(to_bytes({"error": "the bearer token is wrong"}), errcode=None, status=401)
+    if asked.appid is None:
+        accounts = wechat.accounts.values()
+        return Answer(to_bytes([{"appid": it.appid, "name": it.name} for it in accounts]))
+    if asked.appid not in wechat.accounts:
+        return Answer(to_bytes({"error": "there is no such appid"}), errcode=None, status=404)
+    return _issued(wechat, asked.appid, wechat.service_token)
+
+
+def _quota(wechat: WeChat, asked: Asked) -> Answer:
+    """How much of an endpoint's day is used."""
+    appid, path = _authorised(wechat, asked), asked.field("cgi_path")
+    if path not in ENDPOINTS:
         raise RefusedError(76021)
-    limit, used = wechat.daily_limit, wechat.counted[appid, path, wechat.beijing_today]
-    numbers: Row = {"daily_limit": limit, "used": used, "remain": max(0, limit - used)}
-    fields: Row = {"errcode": 0, "errmsg": "ok", "quota": numbers}
-    return _answered(wechat, "quota", appid, lambda: fields)
+    used = wechat.counted[appid, path, wechat.beijing_today]
+    numbers: Row = {"daily_limit": _DAILY_LIMIT, "used": used, "remain": _DAILY_LIMIT - used}
+    return _answered(
+        wechat, "quota", appid, lambda: {"errcode": 0, "errmsg": "ok", "quota": numbers}
+    )
 
 
-def data(wechat: WeChat, asked: Asked) -> Answer:
+def _data(wechat: WeChat, asked: Asked) -> Answer:
     """A statistics endpoint: one account, one day."""
-    endpoint = ENDPOINTS[asked.path]
-    appid, today = _authorised(wechat, asked), wechat.beijing_today
-    _check_permission(wechat, asked, endpoint)
-    day = _day(asked, endpoint, today)
-    if wechat.counted[appid, asked.path, today] >= wechat.daily_limit:
+    endpoint, today = ENDPOINTS[asked.path], wechat.beijing_today
+    appid = _authorised(wechat, asked)
+    day = _day(asked, endpoint.dataset.first_day, today)
+    if wechat.counted[appid, asked.path, today] >= _DAILY_LIMIT:
         raise RefusedError(45009)
     wechat.counted[appid, asked.path, today] += 1
-    effect = wechat.effect("data", appid, day, endpoint.name)
-    if effect and effect.expires_token:
-        wechat.tokens.expire(asked.query["access_token"])
-    _refuse(effect)
-    is_delay: bool | str = False
-    items = endpoint.items(wechat.seed, appid, day, today)
-    if effect and effect.edit:
-        yesterday = today - timedelta(days=1)
-        items = effect.edit(items, yesterday)
-        is_delay = endpoint.is_counting(day, yesterday) and effect.is_delay
-    return _delivered(wechat, effect, Answer(endpoint.body(items, is_delay=is_delay)))
+    effect = wechat.effect("data", appid, day, endpoint.dataset.endpoint)
+    known = endpoint.known(wechat.seed, appid, day, today)
+    items = effect.edit(known, today - timedelta(days=1))
+    is_delay = effect.is_delay and items != known
+    return replace(Answer(endpoint.body(items, is_delay=is_delay)), **effect.answer)
 
 
-def component_token(wechat: WeChat, asked: Asked) -> Answer:
-    """`POST /cgi-bin/component/api_component_token`: a ticket for a platform's token."""
-    fields = _json_object(asked.body)
-    asked.appid = _text(fields, "component_appid")
-    _check_component(wechat, asked, fields)
-    if fields.get("component_appsecret") != wechat.component.secret:
+def _component_token(wechat: WeChat, asked: Asked) -> Answer:
+    """A ticket for a platform's own token."""
+    component = wechat.component
+    asked.appid = asked.field("component_appid")
+    if asked.appid != component.appid:
+        raise RefusedError(40013)
+    if asked.field("component_appsecret") != component.secret:
         raise RefusedError(40125)
 
     def issue() -> Row:
-        token, seconds = wechat.component.issue_token(fields.get("component_verify_ticket"))
-        return {"component_access_token": token, "expires_in": seconds}
+        token = component.issue_token(asked.field("component_verify_ticket"))
+        return {"component_access_token": token.value, "expires_in": token.seconds}
 
-    return _answered(wechat, "token", wechat.component.appid, issue)
+    return _answered(wechat, "token", component.appid, issue)
 
 
-def authorizer_token(wechat: WeChat, asked: Asked) -> Answer:
-    """`POST /cgi-bin/component/api_authorizer_token`: a new token to call for an account."""
-    fields, appid = _of_authorizer(wechat, asked)
+def _authorizer_token(wechat: WeChat, asked: Asked) -> Answer:
+    """A new token to call for an account."""
+    appid = _of_component(wechat, asked, "authorizer_appid")
 
     def issue() -> Row:
-        given = fields.get("authorizer_refresh_token")
-        token, seconds, refresh_token = wechat.component.refresh(appid, given)
+        given = asked.field("authorizer_refresh_token")
+        token, refresh_token = wechat.component.refresh(appid, given)
         return {
-            "authorizer_access_token": token,
-            "expires_in": seconds,
+            "authorizer_access_token": token.value,
+            "expires_in": token.seconds,
             "authorizer_refresh_token": refresh_token,
         }
 
     return _answered(wechat, "token", appid, issue)
 
 
-def authorizer_list(wechat: WeChat, asked: Asked) -> Answer:
-    """`POST /cgi-bin/component/api_get_authorizer_list`: a page of who authorised it."""
-    fields = _json_object(asked.body)
-    asked.appid = _text(fields, "component_appid")
-    _check_component(wechat, asked, fields)
-    offset, count = fields.get("offset"), fields.get("count")
-    if not isinstance(offset, int) or not isinstance(count, int):
-        raise RefusedError(40097)
-    if offset < 0 or not 1 <= count <= _LONGEST_PAGE:
-        raise RefusedError(40097)
-    total, authorizations = wechat.component.page(offset, count)
-    listed: list[Json] = [
-        {
-            "authorizer_appid": it.appid,
-            "refresh_token": it.refresh_token,
-            "auth_time": it.auth_time,
-        }
-        for it in authorizations
-    ]
-    page: Row = {"total_count": total, "list": listed}
-    return _answered(wechat, "list", wechat.component.appid, lambda: page)
+def _authorizer_list(wechat: WeChat, asked: Asked) -> Answer:
+    """A page of who authorised a platform."""
+    appid = _of_component(wechat, asked, "component_appid")
+    total, authorizations = wechat.component.page(asked.field("offset"), asked.field("count"))
+    listed: list[Json] = [asdict(it) for it in authorizations]
+    return _answered(wechat, "list", appid, lambda: {"total_count": total, "list": listed})
 
 
-def authorizer_info(wechat: WeChat, asked: Asked) -> Answer:
-    """`POST /cgi-bin/component/api_get_authorizer_info`: who an account is, what it granted."""
-    _, appid = _of_authorizer(wechat, asked)
+def _authorizer_info(wechat: WeChat, asked: Asked) -> Answer:
+    """Who an account is, and its refresh token."""
+    appid = _of_component(wechat, asked, "authorizer_appid")
 
     def info() -> Row:
-        return _info(wechat.component.authorization(appid), wechat.accounts[appid])
+        account, granted = wechat.accounts[appid], wechat.component.authorization(appid)
+        mini: Row = {"MiniProgramInfo": {"visit_status": 0}} if account.is_mini_program else {}
+        return {
+            "authorizer_info": {"nick_name": account.name, **mini},
+            "authorization_info": {"authorizer_refresh_token": granted.refresh_token},
+        }
 
     return _answered(wechat, "info", appid, info)
 
 
-def token_service(wechat: WeChat, asked: Asked) -> Answer:
-    """`GET /token-service`: a company's own server, which answers with HTTP statuses."""
-    service = wechat.token_service
-    asked.appid = asked.query.get("appid")
-    if service.bearer is not None and asked.authorization != f"Bearer {service.bearer}":
-        answer = Answer(to_bytes({"error": "the bearer token is wrong"}), errcode=None, status=401)
-    elif asked.appid is None:
-        accounts = wechat.accounts.values()
-        listed: list[Json] = [{"appid": it.appid, "name": it.name} for it in accounts]
-        answer = Answer(to_bytes(listed))
-    elif asked.appid not in wechat.accounts:
-        answer = Answer(to_bytes({"error": "there is no such appid"}), errcode=None, status=404)
-    else:
-        answer = _issued(wechat, asked.appid, service.token)
-    return replace(answer, content_type="application/json")
+ROUTES: dict[tuple[str, str], Callable[[WeChat, Asked], Answer]] = {
+    ("POST", "/cgi-bin/stable_token"): _stable_token,
+    ("POST", "/cgi-bin/openapi/quota/get"): _quota,
+    ("POST", "/cgi-bin/component/api_component_token"): _component_token,
+    ("POST", "/cgi-bin/component/api_authorizer_token"): _authorizer_token,
+    ("POST", "/cgi-bin/component/api_get_authorizer_list"): _authorizer_list,
+    ("POST", "/cgi-bin/component/api_get_authorizer_info"): _authorizer_info,
+    ("GET", "/token-service"): _token_service,
+    **{("POST", path): _data for path in ENDPOINTS},
+}
+"""By method and path; each raises RefusedError where WeChat refuses."""
 
 
-def _info(authorization: Authorization, account: Account) -> Row:
-    granted: list[Json] = [{"funcscope_category": {"id": it}} for it in account.permission_sets]
-    of_account: Row = {
-        "authorizer_appid": authorization.appid,
-        "authorizer_refresh_token": authorization.refresh_token,
-        "func_info": granted,
-    }
-    names: Row = {"nick_name": account.name, "alias": ""}
-    if account.is_mini_program:
-        names["MiniProgramInfo"] = {"visit_status": 0}
-    return {"authorizer_info": names, "authorization_info": of_account}
-
-
-def _issued(wechat: WeChat, appid: str, issue: Callable[[str], tuple[str, int]]) -> Answer:
+def _issued(wechat: WeChat, appid: str, issue: Callable[[str], Token]) -> Answer:
     def fields() -> Row:
-        token, seconds = issue(appid)
-        return {"access_token": token, "expires_in": seconds}
+        token = issue(appid)
+        return {"access_token": token.value, "expires_in": token.seconds}
 
     return _answered(wechat, "token", appid, fields)
 
@@ -190,105 +187,34 @@ def _issued(wechat: WeChat, appid: str, issue: Callable[[str], tuple[str, int]])
 def _answered(wechat: WeChat, call: str, appid: str, fields: Callable[[], Row]) -> Answer:
     """The answer with these fields, which are made unless a scenario refuses the call."""
     effect = wechat.effect(call, appid)
-    _refuse(effect)
-    return _delivered(wechat, effect, Answer(to_bytes(fields())))
-
-
-def _refuse(effect: Effect | None) -> None:
-    if effect and effect.errcode is not None:
-        raise RefusedError(effect.errcode)
-
-
-def _delivered(wechat: WeChat, effect: Effect | None, answer: Answer) -> Answer:
-    if effect is None:
-        return answer
-    hold_seconds = wechat.slow_seconds if effect.is_slow else 0
-    return replace(answer, hold_seconds=hold_seconds, **effect.answer)
-
-
-def _json_object(body: bytes) -> dict[str, object]:
-    if not body:
-        raise RefusedError(44002)
-    with suppress(ValueError):
-        fields = json.loads(body)
-        if isinstance(fields, dict):
-            return fields
-    raise RefusedError(47001)
-
-
-def _check_component(wechat: WeChat, asked: Asked, fields: Mapping[str, object]) -> None:
-    """Let a call with the component's appid pass, and with its token where it asks with one."""
-    if not asked.path.endswith("/api_component_token"):
-        wechat.component.tokens.check(_token(asked, "component_access_token"))
-    if not fields.get("component_appid"):
-        raise RefusedError(41002)
-    if fields["component_appid"] != wechat.component.appid:
-        raise RefusedError(40013)
-
-
-def _of_authorizer(wechat: WeChat, asked: Asked) -> tuple[dict[str, object], str]:
-    """The fields and the account's appid of a component's call about one account."""
-    fields = _json_object(asked.body)
-    asked.appid = _text(fields, "authorizer_appid")
-    _check_component(wechat, asked, fields)
-    if asked.appid is None:
-        raise RefusedError(41002)
-    return fields, asked.appid
-
-
-def _token(asked: Asked, name: str) -> str:
-    if not asked.query.get(name):
-        raise RefusedError(41001)
-    return asked.query[name]
+    return replace(Answer(to_bytes(fields())), **effect.answer)
 
 
 def _authorised(wechat: WeChat, asked: Asked) -> str:
-    """The appid of a call with a token in force."""
-    token = _token(asked, "access_token")
-    asked.appid = wechat.tokens.owner(token)
-    if asked.appid is not None and wechat.tokens.is_of_component(token):
-        wechat.component.authorization(asked.appid)
-    return wechat.tokens.check(token)
+    """The appid of a call with an account's token in force."""
+    if token := wechat.tokens.find(asked.token):
+        asked.appid = token.appid
+        if token.is_of_component:
+            wechat.component.authorization(token.appid)
+    return wechat.tokens.check(asked.token)
 
 
-def _text(fields: Mapping[str, object], key: str) -> str | None:
-    value = fields.get(key)
-    return value if isinstance(value, str) and value else None
+def _of_component(wechat: WeChat, asked: Asked, key: str) -> str:
+    """The appid that a call of the platform is about, by this field."""
+    asked.appid = asked.field(key)
+    if wechat.tokens.check(asked.token) != wechat.component.appid:
+        raise RefusedError(REPLACED)
+    return str(asked.appid)
 
 
-def _check_permission(wechat: WeChat, asked: Asked, endpoint: Endpoint) -> None:
-    """Let an Official Account pass; with a platform's token, one that has granted the endpoint."""
-    account = wechat.accounts[asked.appid or ""]
-    if account.is_mini_program:
-        raise RefusedError(61502)
-    is_of_component = wechat.tokens.is_of_component(asked.query["access_token"])
-    if is_of_component and endpoint.dataset.permission_set not in account.permission_sets:
-        raise RefusedError(61007)
-
-
-def _day(asked: Asked, endpoint: Endpoint, today: date) -> date:
+def _day(asked: Asked, first: date, today: date) -> date:
     """The one day that is asked for."""
-    fields, first = _json_object(asked.body), endpoint.dataset.first_day
-    begin, end = _date(fields, "begin_date"), _date(fields, "end_date")
+    try:
+        begin, end = (date.fromisoformat(asked.field(it)) for it in ("begin_date", "end_date"))
+    except ValueError:
+        raise RefusedError(61500) from None
     asked.publication_date = begin
     yesterday = today - timedelta(days=1)
-    wrong = {
-        "end_date is before begin_date": end < begin,
-        "begin_date and end_date may span 1 day": begin != end,
-        f"end_date may be {yesterday} at the latest": end > yesterday,
-        f"begin_date may be {first} at the earliest": begin < first,
-    }
-    for reason, is_so in wrong.items():
-        if is_so:
-            raise RefusedError(61501, reason)
+    if not first <= begin == end <= yesterday:
+        raise RefusedError(61501, f"one day from {first} to {yesterday}")
     return begin
-
-
-def _date(fields: Mapping[str, object], key: str) -> date:
-    text = fields.get(key)
-    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise RefusedError(61500, f"{key} is not YYYY-MM-DD")
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise RefusedError(61500, f"{key} is no day of the calendar") from None

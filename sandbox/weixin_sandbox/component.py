@@ -1,24 +1,24 @@
 """WeChat's side of a third-party platform: tickets, its token, and who authorised it."""
 
+import itertools
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from weixin_sandbox.accounts import Account, Component
+from weixin_sandbox.accounts import Account
 from weixin_sandbox.answers import RefusedError
-from weixin_sandbox.tokens import Tokens
+from weixin_sandbox.tokens import EXPIRED, Token, Tokens
 
 
 @dataclass(frozen=True)
 class Authorization:
-    """What an account granted, since when (Unix seconds)."""
+    """Which account authorises it, since when (Unix seconds): as WeChat lists it."""
 
-    appid: str
+    authorizer_appid: str
     auth_time: int
     refresh_token: str = field(repr=False)
 
 
-class RegisteredComponent:
+class Component:
     """
     One platform as WeChat knows it; who authorises it joins the accounts.
 
@@ -26,34 +26,22 @@ class RegisteredComponent:
     the old one at once. WeChat usually returns the same one.
     """
 
-    def __init__(
-        self,
-        component: Component,
-        accounts: dict[str, Account],
-        tokens: Tokens,
-        auth_time: Callable[[], int],
-    ) -> None:
-        self.appid = component.appid
-        self.secret = component.secret
+    def __init__(self, known: Account, accounts: dict[str, Account], tokens: Tokens) -> None:
+        self.appid = known.appid
+        self.secret = known.secret
         self.rotates_refresh_tokens = False
-        self.tokens = Tokens()
-        """Its own; those with which it calls for accounts are among the accounts'."""
+        self.issued_secrets: set[str] = set()
+        """Every ticket and refresh token ever issued; its tokens are among the accounts'."""
         self._accounts = accounts
-        self._account_tokens = tokens
-        self._auth_time = auth_time
+        self._tokens = tokens
         self._tickets: list[str] = []
         self._expired_tickets: list[str] = []
         self._authorizations: dict[str, Authorization] = {}
-        self._issued: set[str] = set()
-
-    @property
-    def issued_secrets(self) -> set[str]:
-        """Every ticket, component token, authorizer token and refresh token ever issued."""
-        return set(self._issued)
+        self._seconds = itertools.count(1_750_000_000)
 
     def push_ticket(self) -> str:
         """Make a new ticket; those before stay good until `expire_tickets`."""
-        self._tickets.append(self._remembered(f"ticket@@@{secrets.token_urlsafe(64)}"))
+        self._tickets.append(self._new_secret("ticket"))
         return self._tickets[-1]
 
     def ticket(self) -> str:
@@ -66,41 +54,39 @@ class RegisteredComponent:
         self._tickets = []
 
     def expire_tokens(self) -> None:
-        """Refuse every component token now in force with 42001 from now on."""
-        self.tokens.expire_all()
+        """Refuse its own token, with which it asks for those of accounts, from now on."""
+        self._tokens.end(self.appid, EXPIRED, is_of_component=True)
 
-    def authorize(self, account: Account | str) -> None:
-        """Let an account, or a known appid's, authorise it, perhaps anew: a new refresh token."""
-        new = Account(account) if isinstance(account, str) else account
-        appid = self._accounts.setdefault(new.appid, new).appid
-        self._authorizations[appid] = Authorization(
-            appid, self._auth_time(), self._new_refresh_token()
-        )
+    def authorize(self, account: Account) -> None:
+        """Let an account authorise it, perhaps anew: a new refresh token."""
+        self._accounts.setdefault(account.appid, account)
+        self._authorizations.pop(account.appid, None)
+        new = Authorization(account.appid, next(self._seconds), self._new_secret("refreshtoken"))
+        self._authorizations[account.appid] = new
 
     def withdraw(self, appid: str) -> None:
         """Let an account withdraw its authorisation: its refresh token and tokens are invalid."""
         del self._authorizations[appid]
-        self._account_tokens.end(appid, is_of_component=True)
+        self._tokens.end(appid, is_of_component=True)
 
-    def issue_token(self, ticket: object) -> tuple[str, int]:
-        """Issue a token for a ticket; 61005 for an expired, 61006 for an unknown one."""
+    def issue_token(self, ticket: object) -> Token:
+        """Issue its own token for a ticket; 61005 for an expired, 61006 for an unknown one."""
         if ticket in self._expired_tickets:
             raise RefusedError(61005)
         if ticket not in self._tickets:
             raise RefusedError(61006)
-        token, seconds = self.tokens.of_component(self.appid)
-        return self._remembered(token), seconds
+        return self._tokens.of_component(self.appid)
 
-    def refresh(self, appid: str, refresh_token: object) -> tuple[str, int, str]:
-        """Issue an account's token: its value, its seconds, and the refresh token from now on."""
+    def refresh(self, appid: str, refresh_token: object) -> tuple[Token, str]:
+        """Issue an account's token; with it the refresh token from now on."""
         authorization = self.authorization(appid)
         if refresh_token != authorization.refresh_token:
             raise RefusedError(61023)
         if self.rotates_refresh_tokens:
-            authorization = replace(authorization, refresh_token=self._new_refresh_token())
+            new = self._new_secret("refreshtoken")
+            authorization = replace(authorization, refresh_token=new)
             self._authorizations[appid] = authorization
-        token, seconds = self._account_tokens.of_component(appid)
-        return self._remembered(token), seconds, authorization.refresh_token
+        return self._tokens.of_component(appid), authorization.refresh_token
 
     def authorization(self, appid: str) -> Authorization:
         """What an account granted; 61003 when it has not authorised the platform."""
@@ -109,13 +95,10 @@ class RegisteredComponent:
         return self._authorizations[appid]
 
     def page(self, offset: int, count: int) -> tuple[int, list[Authorization]]:
-        """How many accounts have authorised it, and a page of them by (auth_time, appid)."""
-        granted = sorted(self._authorizations.values(), key=lambda it: (it.auth_time, it.appid))
+        """How many accounts have authorised it, and a page of them, the earliest first."""
+        granted = [*self._authorizations.values()]
         return len(granted), granted[offset : offset + count]
 
-    def _new_refresh_token(self) -> str:
-        return self._remembered(f"refreshtoken@@@{secrets.token_urlsafe(32)}")
-
-    def _remembered(self, secret: str) -> str:
-        self._issued.add(secret)
+    def _new_secret(self, kind: str) -> str:
+        self.issued_secrets.add(secret := f"{kind}@@@{secrets.token_urlsafe(48)}")
         return secret

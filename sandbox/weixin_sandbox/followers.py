@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from functools import cache
 
 from weixin_sandbox.answers import Json, Row
-from weixin_sandbox.figures import followers_once, random_of_day
+from weixin_sandbox.articles import followers_once, random_of
 
 _SINCE = date(2025, 1, 1)
 """A day on which the stock is known; others are counted from there."""
@@ -15,11 +15,7 @@ _CHANNELS = {0: 4, 1: 11, 17: 3, 30: 6, 57: 14, 100: 1, 149: 1, 161: 2, 200: 2, 
 
 def change(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
     """A row for each channel that won or lost somebody."""
-    random = random_of_day(seed, appid, day, "followers")
-    size = followers_once(seed, appid) / 70_000
-    for channel, usual in _CHANNELS.items():
-        new_user = int(random.expovariate(1) * usual * size)
-        cancel_user = int(random.expovariate(1) * usual * size * (2 if channel == 0 else 0.75))
+    for channel, (new_user, cancel_user) in _by_channel(seed, appid, day).items():
         if new_user or cancel_user:
             yield channel, {"new_user": new_user, "cancel_user": cancel_user}
 
@@ -28,25 +24,31 @@ def total(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
     """The followers at the end of a day: what every day won and lost adds up to it."""
     months = (day.year - _SINCE.year) * 12 + day.month - _SINCE.month
     until = sum(_of_month(seed, appid, number) for number in range(min(0, months), max(0, months)))
-    first = day.replace(day=1)
-    since = sum(_net(seed, appid, first + timedelta(days=age)) for age in range(day.day))
+    since = sum(_net(seed, appid, day.replace(day=it)) for it in range(1, day.day + 1))
     stock = followers_once(seed, appid) + (until if months > 0 else -until) + since
     yield "", {"cumulate_user": stock}
+
+
+def _by_channel(seed: int, appid: str, day: date) -> dict[int, tuple[int, int]]:
+    """How many each channel won and lost."""
+    random = random_of(seed, appid, day, "followers")
+    size = followers_once(seed, appid) / 70_000
+    return {
+        channel: (
+            int(random.expovariate(1) * usual * size),
+            int(random.expovariate(1) * usual * size * (2 if channel == 0 else 0.75)),
+        )
+        for channel, usual in _CHANNELS.items()
+    }
 
 
 @cache
 def _of_month(seed: int, appid: str, number: int) -> int:
     """What a month won and lost, by its number since `_SINCE`."""
     years, month = divmod(_SINCE.month - 1 + number, 12)
-    day, net = date(_SINCE.year + years, month + 1, 1), 0
-    while day.month == month + 1:
-        net += _net(seed, appid, day)
-        day += timedelta(days=1)
-    return net
+    days = (date(_SINCE.year + years, month + 1, 1) + timedelta(days=age) for age in range(31))
+    return sum(_net(seed, appid, day) for day in days if day.month == month + 1)
 
 
 def _net(seed: int, appid: str, day: date) -> int:
-    return sum(
-        int(str(row["new_user"])) - int(str(row["cancel_user"]))
-        for _, row in change(seed, appid, day)
-    )
+    return sum(won - lost for won, lost in _by_channel(seed, appid, day).values())

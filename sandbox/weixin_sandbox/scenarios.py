@@ -4,7 +4,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
@@ -15,38 +15,46 @@ Edit = Callable[[list[Item], date], list[Item]]
 """Changes the items of an answer; the day is yesterday."""
 
 
+def _as_it_is(items: list[Item], _yesterday: date) -> list[Item]:
+    return items
+
+
 @dataclass(frozen=True)
 class Effect:
     """
     One way a call goes wrong.
 
     It is refused with `errcode`, or its items are changed by `edit`, or the finished answer has
-    other fields, those in `answer`; one that `is_slow` is held back. `is_delay` is what the answer
-    then says of a day that still counts. `call` and `endpoint` are what it hits by default.
+    other fields, those in `answer`. `is_delay` is what an edited answer says. `call` and `endpoint`
+    are what it hits by default.
     """
 
     sentence: str
     errcode: int | None = None
     call: str = "data"
-    expires_token: bool = False
-    edit: Edit | None = None
+    edit: Edit = _as_it_is
     answer: Mapping[str, Any] = field(default_factory=dict)
-    is_slow: bool = False
     is_delay: bool | str = False
     endpoint: str | None = None
 
 
-def _without_yesterday(items: list[Item], yesterday: date) -> list[Item]:
-    earlier = [item.until(yesterday - timedelta(days=1)) for item in items]
-    return [item for item in earlier if item.rows]
+NOTHING = Effect("All is well.")
+
+
+def _each(change: Callable[[Item], Item]) -> Edit:
+    return lambda items, _yesterday: [*map(change, items)]
 
 
 def _first(change: Callable[[Item], Item]) -> Edit:
     return lambda items, _yesterday: [*map(change, items[:1]), *items[1:]]
 
 
-def _each(change: Callable[[Item], Item]) -> Edit:
-    return lambda items, _yesterday: [*map(change, items)]
+def _without_yesterday(items: list[Item], yesterday: date) -> list[Item]:
+    kept = [
+        replace(item, rows=[it for it in item.rows if it["stat_date"] != yesterday.isoformat()])
+        for item in items
+    ]
+    return [item for item in kept if item.rows]
 
 
 def _retitled(item: Item) -> Item:
@@ -93,37 +101,38 @@ def _in_words(item: Item) -> Item:
 
 
 _HTML = {"body": b"<html><body><h1>502 Bad Gateway</h1>nginx</body></html>", "errcode": None}
-_TOTAL, _DETAIL = ARTICLE_TOTAL.endpoint, ARTICLE_TOTAL_DETAIL.endpoint
 EFFECTS = {
     "busy": Effect("-1: the system is busy.", -1),
     "http-500": Effect("HTTP status 500 with a page of HTML.", answer={**_HTML, "status": 500}),
     "cut-answer": Effect(
         "The connection closes after half of the body.", answer={"errcode": None, "is_cut": True}
     ),
-    "slow": Effect("The answer is held back longer than a client waits.", is_slow=True),
+    "slow": Effect(
+        "The answer is held back longer than a client waits.", answer={"hold_seconds": 35.0}
+    ),
     "bad-json": Effect("HTTP status 200 with a page of HTML.", answer=_HTML),
     "clock-skew": Effect(
         "The Date header is an hour old: a token's is looked at (token-call:clock-skew).",
         answer={"clock_ahead_seconds": -3600},
     ),
-    "token-expired": Effect("42001: the token has expired.", 42001, expires_token=True),
-    "minute-quota": Effect("45011: too many calls in this minute.", 45011),
+    "token-expired": Effect("42001: the token has expired.", 42001),
     "daily-quota": Effect("45009: the day's calls are used up.", 45009),
-    "offline": Effect("47009: getarticletotal, or another, is gone.", 47009, endpoint=_TOTAL),
+    "offline": Effect(
+        "47009: getarticletotal, or another, is gone.", 47009, endpoint=ARTICLE_TOTAL.endpoint
+    ),
     "unauthorized": Effect("48001: the account may not use this endpoint.", 48001),
+    "ip": Effect("40164 on the token call: the IP is not on the whitelist.", 40164, "token"),
     "not-ready": Effect("No answer has yesterday's row.", edit=_without_yesterday),
     "not-ready-code": Effect("61503: the figures are not ready yet.", 61503),
     "delayed-text": Effect(
         'As not-ready, and is_delay is the text "true".',
         edit=_without_yesterday,
         is_delay="true",
-        endpoint=_DETAIL,
+        endpoint=ARTICLE_TOTAL_DETAIL.endpoint,
     ),
+    "empty": Effect("The list is empty, whatever there is.", edit=lambda *_: []),
     "fewer-articles": Effect(
         "The last article of an answer has vanished.", edit=lambda items, _yesterday: items[:-1]
-    ),
-    "empty": Effect(
-        "The list is empty, whatever there is.", edit=lambda _items, _yesterday: list[Item]()
     ),
     "new-title": Effect("An answer's first article has another title.", edit=_first(_retitled)),
     "missing-row": Effect(
@@ -135,28 +144,16 @@ EFFECTS = {
         edit=_first(_taking_off_late),
     ),
     "late-figures": Effect(
-        "The figures of kanyikan are missing, as they often are.",
-        edit=_each(_without_kanyikan),
-        endpoint=_TOTAL,
+        "The figures of kanyikan are missing, as they often are.", edit=_each(_without_kanyikan)
     ),
     "falling-total": Effect(
         "The newest row's totals are below its day before's.", edit=_each(_falling)
-    ),
-    "repeated-article": Effect(
-        "The first article of an answer is there twice, the second time without its newest row.",
-        edit=lambda items, _yesterday: (
-            items + [replace(item, rows=item.rows[:-1]) for item in items[:1]]
-        ),
     ),
     "odd-row": Effect(
         "The newest row of an answer's first article has texts in place of whole numbers.",
         edit=_first(_in_words),
     ),
-    "ip": Effect("40164 on the token call: the IP is not on the whitelist.", 40164, "token"),
-    "secret-frozen": Effect("40243 on the token call: the secret is frozen.", 40243, "token"),
 }
-CALLS = ("data", "token", "quota", "list", "info")
-"""The calls that scenarios tell apart; all but data calls by a prefix, like `token-call:busy`."""
 
 
 @dataclass(frozen=True)
@@ -164,10 +161,10 @@ class Scenario:
     """
     One thing that goes wrong for the calls it matches, so many `times` (None: always).
 
-    `name` is one of `EFFECTS` or `errcode:N`; with `token-call:` (or another of `CALLS`) in front
-    it hits such calls. Without `account` it hits every AppID's, on a platform's own calls the
-    platform's; without `day` every day, with `last_day` those from one to the other; without
-    `endpoint` every one that the effect is meant for.
+    `name` is one of `EFFECTS` or `errcode:N`, for data calls; with `token-call:`, `quota-call:`,
+    `list-call:` or `info-call:` in front it hits such calls. Without `account` it hits every
+    AppID's, on a platform's own calls the platform's; without `day` every day, with `last_day`
+    those from one to the other; without `endpoint` every one that the effect is meant for.
     """
 
     name: str
@@ -187,27 +184,22 @@ class Scenario:
     @property
     def effect(self) -> Effect:
         """What it does to a call."""
-        name = self.name.rpartition("-call:")[2]
-        if match := re.fullmatch(r"errcode:(-?\d+)", name):
-            return Effect(f"{match[1]}.", int(match[1]))
-        if name not in EFFECTS:
-            known = ", ".join([*EFFECTS, "errcode:N", *(f"{it}-call:NAME" for it in CALLS[1:])])
+        match = re.fullmatch(r"(?:(token|quota|list|info)-call:)?(errcode:(-?\d+)|.*)", self.name)
+        call, name, errcode = match.groups() if match else (None, "", None)
+        effect = Effect(f"{errcode}.", int(errcode)) if errcode else EFFECTS.get(name)
+        if effect is None:
+            known = ", ".join([*EFFECTS, "errcode:N", "token-call:NAME"])
             raise ValueError(f"There is no scenario {self.name!r}; there are {known}.")
-        return EFFECTS[name]
-
-    @property
-    def call(self) -> str:
-        """The calls it waits for, one of `CALLS`."""
-        return self.name.partition("-call:")[0] if "-call:" in self.name else self.effect.call
+        return replace(effect, call=call or effect.call)
 
     def hits(
         self, call: str, appid: str, day: date | None = None, endpoint: str | None = None
     ) -> bool:
         """Whether it hits a call, which then counts; only a data call has a day and an endpoint."""
-        if call != self.call or self.account not in (None, appid):
+        effect = self.effect
+        if call != effect.call or self.account not in (None, appid):
             return False
-        meant = self.endpoint or self.effect.endpoint
-        if call == "data" and meant not in (None, endpoint):
+        if call == "data" and (self.endpoint or effect.endpoint) not in (None, endpoint):
             return False
         if self.day and not (day and self.day <= day <= (self.last_day or self.day)):
             return False

@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_sandbox import endpoints
-from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
-from weixin_sandbox.component import RegisteredComponent
-from weixin_sandbox.scenarios import Effect, Scenario
-from weixin_sandbox.tokens import Tokens, TokenService
+from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account
+from weixin_sandbox.answers import RefusedError
+from weixin_sandbox.component import Component
+from weixin_sandbox.endpoints import ENDPOINTS
+from weixin_sandbox.scenarios import NOTHING, Effect, Scenario
+from weixin_sandbox.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Call:
 
     `appid` is the account's, or the platform's on its own calls. It, `publication_date` and
     `access_token` are None where the call did not say them, `errcode` where the answer has none
-    that can be read; a success is 0.
+    that can be read; a success is 0. `caller` is an IP address, `began_at` Unix time.
     """
 
     path: str
@@ -29,6 +30,8 @@ class Call:
     publication_date: date | None
     errcode: int | None
     access_token: str | None = field(repr=False)
+    caller: str
+    began_at: float
 
 
 class WeChat:
@@ -43,11 +46,10 @@ class WeChat:
         scenarios: what goes wrong, first match first.
         component: the third-party platform that accounts may authorise.
         token_service_bearer: what a caller of the token service must send, or None.
-        slow_seconds: how long the scenario `slow` holds an answer back.
-        daily_limit: calls per endpoint, account and Beijing day.
 
-    Each may be changed at any time. `before_delivery` is called with each call once it has been
-    decided and remembered, before the first byte of its answer, in a thread of its own.
+    Each may be changed at any time, as may `service_token`, which finds the token that the token
+    service gives for an AppID. `before_delivery` is called with each call once it has been
+    decided and remembered, before the first byte of its answer.
     """
 
     def __init__(
@@ -58,24 +60,21 @@ class WeChat:
         latency_seconds: float = 0.0,
         scenarios: Iterable[Scenario] = (),
         *,
-        component: Component = DEFAULT_COMPONENT,
+        component: Account = DEFAULT_COMPONENT,
         token_service_bearer: str | None = None,
-        slow_seconds: float = 35.0,
-        daily_limit: int = 1000,
     ) -> None:
         self.accounts = {account.appid: account for account in accounts}
         self.seed = seed
         self.today = today
         self.latency_seconds = latency_seconds
         self.scenarios = list(scenarios)
-        self.slow_seconds = slow_seconds
-        self.daily_limit = daily_limit
         self.calls: list[Call] = []
         self.counted: Counter[tuple[str, str, date]] = Counter()
         """The calls that were let through: by AppID, path and Beijing day."""
         self.tokens = Tokens()
-        self.token_service = TokenService(self.tokens, token_service_bearer)
-        self.component = RegisteredComponent(component, self.accounts, self.tokens, self._now)
+        self.token_service_bearer = token_service_bearer
+        self.service_token = self.tokens.stable
+        self.component = Component(component, self.accounts, self.tokens)
         self.before_delivery: Callable[[Call], None] | None = None
 
     @property
@@ -85,15 +84,18 @@ class WeChat:
 
     @property
     def issued_tokens(self) -> set[str]:
-        """Every token value of an account ever issued."""
+        """Every token ever issued."""
         return self.tokens.issued()
 
     def effect(
         self, call: str, appid: str, day: date | None = None, endpoint: str | None = None
-    ) -> Effect | None:
+    ) -> Effect:
         """What the first scenario does to a call that it hits; no other hits the same call."""
-        hits = (it for it in list(self.scenarios) if it.hits(call, appid, day, endpoint))
-        return next((scenario.effect for scenario in hits), None)
+        hits = (it.effect for it in list(self.scenarios) if it.hits(call, appid, day, endpoint))
+        effect = next(hits, NOTHING)
+        if effect.errcode is not None:
+            raise RefusedError(effect.errcode)
+        return effect
 
     def remember(self, call: Call, body: bytes) -> None:  # noqa: ARG002 # for who keeps the bytes
         """Keep a call as it was answered, but not what the answer said: a subclass may."""
@@ -103,20 +105,9 @@ class WeChat:
         """Refuse every token now in force with 42001 from now on."""
         self.tokens.expire_all()
 
-    def replace_token(self, appid: str) -> None:
-        """Do what another process's `force_refresh` does: the old token gets 40001 at once."""
-        self.tokens.replace(self.accounts[appid].appid)
-
     def answer(
         self, appid: str, day: date, asked_on: date, endpoint: str = ARTICLE_TOTAL.endpoint
     ) -> bytes:
         """The exact body of a day, asked for on a later Beijing day, scenarios apart."""
-        asked = endpoints.named(endpoint)
-        if not asked.dataset.first_day <= day < asked_on:
-            raise ValueError(f"{day} cannot be asked for on {asked_on}")
-        return asked.body(asked.items(self.seed, self.accounts[appid].appid, day, asked_on))
-
-    def _now(self) -> int:
-        """The clock's time of day on the day it lives in."""
-        time_of_day = clock.now().astimezone(clock.SHANGHAI).time()
-        return int(datetime.combine(self.beijing_today, time_of_day, clock.SHANGHAI).timestamp())
+        asked = ENDPOINTS[f"/datacube/{endpoint}"]
+        return asked.body(asked.known(self.seed, self.accounts[appid].appid, day, asked_on))

@@ -61,8 +61,9 @@ def test_a_failing_run_leaves_no_secret_anywhere(
     dag.connect(fine, "http://127.0.0.1:1", "nobody_there", login="wx9", password="s3cr3t-9d7a")
     extra = {"name": serviced.name, "token_url": f"{sandbox_url}/token-service"}
     dag.connect(serviced, sandbox_url, "own_4", password=BEARER, extra=extra)
-    sandbox.token_service.bearer = BEARER
-    sandbox.token_service.is_stale = True
+    sandbox.token_service_bearer = BEARER
+    stale = sandbox.tokens.stable(serviced.appid)
+    sandbox.service_token = lambda _appid: stale
     own = [f"own_{n}" for n in range(5)]
     dag.collect([*own, "nobody_there", "weixin_platform"])
     dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")

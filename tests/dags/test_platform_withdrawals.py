@@ -44,7 +44,7 @@ def test_an_account_that_withdrew_is_no_longer_collected(
         "weixin-etl: 号2: no longer collected"
     ]
 
-    sandbox.component.authorize(gone.appid)
+    sandbox.component.authorize(gone)
     again = platform.dag.on(3)
 
     assert again.state == "success"

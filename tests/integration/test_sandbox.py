@@ -19,7 +19,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.model import Account
 from weixin_sandbox import DEFAULT_ACCOUNT
 from weixin_sandbox import Account as Known
-from weixin_sandbox.endpoints import named
+from weixin_sandbox.endpoints import ENDPOINTS
 
 TODAY, YESTERDAY, OLD_DAY = date(2026, 11, 24), date(2026, 11, 23), date(2026, 11, 9)
 DETAIL = ARTICLE_TOTAL_DETAIL.endpoint
@@ -79,7 +79,7 @@ def test_it_listens_on_loopback_only(sandbox_url: str) -> None:
 
 def figures(endpoint: str, day: date) -> dict[str, dict[str, int]]:
     """What an endpoint answers of wx1's day: by article or channel, the newest figures."""
-    items = named(endpoint).items(1, "wx1", day, TODAY)
+    items = ENDPOINTS[f"/datacube/{endpoint}"].known(1, "wx1", day, TODAY)
     return {
         str(item.keys.get("msgid", item.keys.get("user_source", ""))): item.rows[-1]
         for item in items
@@ -99,7 +99,9 @@ def test_the_endpoints_tell_of_one_world() -> None:
     for msgid, row in total.items():
         of_days = [read[day].get(msgid, {"read_user": 0})["read_user"] for day in days]
         assert max(of_days) <= row["read_user"] <= sum(of_days)
-        first = named(DETAIL).items(1, "wx1", OLD_DAY, OLD_DAY + timedelta(days=1))
+        first = ENDPOINTS[ARTICLE_TOTAL_DETAIL.path].known(
+            1, "wx1", OLD_DAY, OLD_DAY + timedelta(days=1)
+        )
         assert of_days[0] in [item.rows[0]["read_user"] for item in first]
     assert max(readers) <= account["read_user"] < sum(readers)
     assert account["send_page_count"] == len(figures(DETAIL, YESTERDAY))

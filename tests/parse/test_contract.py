@@ -9,11 +9,11 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.parse import parse, row_type
 from weixin_etl.probe.keys import OPTIONAL, before_row, declared, keys
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
-from weixin_sandbox.article_total import _UNKNOWN
+from weixin_sandbox.article_total import UNDECLARED
 
 TODAY = date(2026, 11, 24)
 NOW = datetime.fromisoformat("2026-11-24T10:30:00+08:00")
-ON_PURPOSE = {f"details.{name}" for user, count, *_ in _UNKNOWN for name in (user, count)}
+ON_PURPOSE = {f"details.{name}" for user, count, *_ in UNDECLARED for name in (user, count)}
 """What WeChat may add without telling anyone."""
 
 

@@ -17,12 +17,12 @@ from rest import PATIENCE_SECONDS, Rest, until
 
 from weixin_local import machine
 from weixin_local.home import METADATA_DATABASE, Home, airflow_url
-from weixin_sandbox import Account, Component, Sandbox, Scenario
+from weixin_sandbox import Account, Sandbox, Scenario
 
 DAG = "weixin_article_total"
 PASSWORD = "of-the-test"
 """Of everybody who logs in to the server with FAB."""
-COMPONENT = Component("wxc0mp0nent", "5ecret-of-the-component")
+COMPONENT = Account("wxc0mp0nent", "5ecret-of-the-component")
 BEARER = "b3arer-of-the-service"
 """What the sandbox's token service wants."""
 

@@ -78,7 +78,7 @@ def test_four_calls_in_flight_survive_another_process_replacing_the_token(
 
     A gate before the sandbox lets the first four data calls through together.
     """
-    replaced = threading.Barrier(4, lambda: sandbox.replace_token(account.appid), timeout=20)
+    replaced = threading.Barrier(4, lambda: sandbox.tokens.end(account.appid), timeout=20)
     arrived = itertools.count(1)
 
     def forward(handler: Handler) -> None:
@@ -118,7 +118,7 @@ def test_an_account_refused_while_its_token_is_renewed_says_why(
     """The token call's own refusal is told, not that of the token; the data call counts."""
     client.check_token()
     sandbox.expire_tokens()
-    sandbox.scenarios[:] = [Scenario("secret-frozen")]
+    sandbox.scenarios[:] = [Scenario("token-call:errcode:40243")]
 
     refusal = refused(client.datacube(DATASET, DAY))
 

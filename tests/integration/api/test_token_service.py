@@ -69,13 +69,13 @@ def test_a_service_with_stale_tokens_is_named(
     gives_another: bool,
 ) -> None:
     """Whether it gives the same one again or another one that WeChat refuses as well."""
-    client = make()
+    client, stale = make(), sandbox.tokens.stable(DEFAULT_ACCOUNT.appid)
     client.check_token()
     sandbox.expire_tokens()
     if gives_another:
         sandbox.scenarios.append(Scenario("token-expired"))
     else:
-        sandbox.token_service.is_stale = True
+        sandbox.service_token = lambda _appid: stale
     came = client.datacube(ARTICLE_TOTAL, DAY)
     assert isinstance(came, Refusal)
     assert came.error.kind is ProblemKind.TOKEN_REFUSED

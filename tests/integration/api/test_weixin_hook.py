@@ -165,7 +165,7 @@ def test_the_button_asks_wechat_each_time(
     assert (first[0], second[0]) == (True, False)
 
 
-@pytest.mark.parametrize("trouble", ["http-500", "minute-quota"])
+@pytest.mark.parametrize("trouble", ["http-500", "errcode:45011"])
 def test_the_button_does_not_keep_a_person_waiting(
     sandbox: Sandbox, account: Account, tested: str, monkeypatch: pytest.MonkeyPatch, trouble: str
 ):

@@ -17,9 +17,9 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.model import Account
 from weixin_etl.problem import WeixinError
-from weixin_sandbox import Component
+from weixin_sandbox import Account as Known
 
-COMPONENT = Component("wxcomponent0000001", "c0ffee00c0ffee00c0ffee00c0ffee00")
+COMPONENT = Known("wxcomponent0000001", "c0ffee00c0ffee00c0ffee00c0ffee00")
 PATIENCE_SECONDS = 60
 OpenPlatform = Callable[..., Platform]
 """Opens the platform as a new process does; other keys, or another ticket, may be given."""

@@ -73,7 +73,7 @@ def test_accounts_are_those_that_the_list_has_now(
     sandbox.component.withdraw(gone)
     without = open_platform().accounts(4)
     asked_before = asked(INFO)
-    sandbox.component.authorize(gone)
+    sandbox.component.authorize(Account(gone))
     again = open_platform().accounts(4)
 
     assert (appids(without), appids(again)) == ([stays], [gone, stays])

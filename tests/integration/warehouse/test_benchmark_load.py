@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from answers import COLUMNS, rows
-from shapes import write
+from answers import COLUMNS, rows, write
 
 LOAD = Path(__file__).parents[3] / "benchmarks/load.py"
 

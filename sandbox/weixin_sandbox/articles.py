@@ -8,15 +8,23 @@ from random import Random
 
 from weixin_sandbox.titles import title
 
-FIRST_MESSAGE_ID = 2_247_483_647
+_FIRST_MESSAGE_ID = 2_247_483_647
 """Message ids count up from here in every account, so two accounts share them."""
-
-FIRST_PUBLICATION_DATE = date(2014, 12, 1)
-
+_FIRST_DAY = date(2014, 12, 1)
 _SILENT_DAYS = 2 / 7
 _NOTIFIED = 4 / 5
 _MOST_MESSAGES = 2
 _MOST_ARTICLES = 8
+
+
+def random_of(*parts: object) -> Random:
+    """A generator of its own for whatever the parts name."""
+    return Random("|".join(map(str, parts)))  # noqa: S311 - made-up figures, not keys
+
+
+def followers_once(seed: int, appid: str) -> int:
+    """About how many people follow an account."""
+    return random_of(seed, appid).randint(20_000, 300_000)
 
 
 @dataclass(frozen=True)
@@ -50,51 +58,29 @@ class Article:
     @property
     def is_notified(self) -> bool:
         """Whether followers were told of its message; about one of five goes out silently."""
-        return _random(self.seed, self.appid, self.message_id, "notified").random() < _NOTIFIED
+        return random_of(self.seed, self.appid, self.message_id, "notified").random() < _NOTIFIED
 
-    def reached(self, stat_date: date) -> float:
+    def reached(self, day: date) -> float:
         """The share of the final totals reached by 24:00 of a day, in (0, 1), rising with it."""
-        age_days = (stat_date - self.publication_date).days
-        return float(1 - self.decay ** (age_days + 1))
+        return float(1 - self.decay ** ((day - self.publication_date).days + 1))
 
     def random(self, purpose: str) -> Random:
         """A generator of this article's own, one per purpose."""
-        return _random(self.seed, self.appid, self.msgid, purpose)
+        return random_of(self.seed, self.appid, self.msgid, purpose)
 
 
-def publications(seed: int, appid: str, publication_date: date) -> Iterator[Article]:
+def publications(seed: int, appid: str, day: date) -> Iterator[Article]:
     """The articles an account published on a day: none on about two days of seven."""
-    random = _random(seed, appid, publication_date)
+    random = random_of(seed, appid, day)
     if random.random() < _SILENT_DAYS:
         return
     followers = followers_once(seed, appid)
-    day_number = (publication_date - FIRST_PUBLICATION_DATE).days
-    for message in range(random.randint(1, _MOST_MESSAGES)):
+    first_message = _FIRST_MESSAGE_ID + (day - _FIRST_DAY).days * _MOST_MESSAGES
+    for message_id in range(first_message, first_message + random.randint(1, _MOST_MESSAGES)):
         target_user = int(followers * random.uniform(0.9, 1.1))
         for position in range(1, random.randint(1, _MOST_ARTICLES) + 1):
-            appeal = random.uniform(0.03, 0.15) / position
+            readers = target_user * (random.uniform(0.03, 0.15) / position)
+            headline, decay = title(random), random.uniform(0.2, 0.5)
             yield Article(
-                seed=seed,
-                appid=appid,
-                publication_date=publication_date,
-                message_id=FIRST_MESSAGE_ID + day_number * _MOST_MESSAGES + message,
-                position=position,
-                title=title(random),
-                target_user=target_user,
-                readers=target_user * appeal,
-                decay=random.uniform(0.2, 0.5),
+                *(seed, appid, day, message_id, position, headline, target_user, readers, decay)
             )
-
-
-def _random(*parts: object) -> Random:
-    return Random("|".join(map(str, parts)))  # noqa: S311 - made-up figures, not keys
-
-
-def followers_once(seed: int, appid: str) -> int:
-    """About how many people follow an account."""
-    return _random(seed, appid).randint(20_000, 300_000)
-
-
-def random_of_day(seed: int, appid: str, day: date, purpose: str) -> Random:
-    """A generator of an account's day, one per purpose."""
-    return _random(seed, appid, day, purpose)
