@@ -11,10 +11,7 @@ RUN uv venv --no-cache /opt/weixin-etl \
     && uv pip install --no-cache --python /opt/weixin-etl --compile-bytecode \
         --require-hashes -r requirements.txt
 
-COPY pyproject.toml README.md LICENSE ./
-COPY plugins/weixin_etl plugins/weixin_etl
-COPY sql sql
-COPY dags dags
+COPY . .
 RUN uv build --no-cache --wheel --build-constraints requirements-dev.txt --require-hashes \
     && uv pip install --no-cache --python /opt/weixin-etl --compile-bytecode \
         --no-deps dist/*.whl
@@ -31,4 +28,3 @@ ENV PATH=/opt/weixin-etl/bin:$PATH \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/weixin-etl/dags
 WORKDIR /opt/airflow
 USER weixin
-CMD ["airflow", "version"]

@@ -18,20 +18,3 @@ CREATE DATABASE weixin OWNER weixin;
 REVOKE ALL ON DATABASE postgres, template1, airflow, weixin FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE weixin TO weixin_loader;
 GRANT CONNECT ON DATABASE weixin TO weixin_reader;
-
-\connect weixin
--- by default everybody may also make large objects and write messages into the log of changes, as
--- many as the disk holds, and take advisory locks, so many that the server has no room for others
-DO $$
-DECLARE
-    functions text;
-BEGIN
-    SELECT string_agg(oid::regprocedure::text, ', ') INTO functions
-    FROM pg_proc
-    WHERE
-        pronamespace = 'pg_catalog'::regnamespace
-        AND proname ~ '^(lo_(creat|create|from_bytea|put)|lowrite|pg_logical_emit_message|pg_(try_)?advisory_(xact_)?lock(_shared)?)$';
-    EXECUTE 'REVOKE EXECUTE ON FUNCTION ' || functions || ' FROM PUBLIC';
-    EXECUTE 'GRANT EXECUTE ON FUNCTION ' || functions || ' TO weixin';
-END
-$$;

@@ -7,11 +7,9 @@ umask 077
 chmod a+r docker/databases.sql
 
 [ -e .env ] || cp .env.example .env
-[ -w .env ] || { echo ".env is another user's: work as that user, or take it over." >&2; exit 1; }
 chmod 600 .env
 [ -z "$(tail -c 1 .env)" ] || echo >> .env
 
-nothing="[[:space:]]*((\"\"|'')([[:space:]]+#.*)?)?[[:space:]]*\$"
 for key in $(sed -n 's/^\([A-Z_]*\)=$/\1/p' .env.example); do
     case $key in
         WEIXIN_APPID | WEIXIN_SECRET) continue ;;
@@ -19,9 +17,9 @@ for key in $(sed -n 's/^\([A-Z_]*\)=$/\1/p' .env.example); do
         AIRFLOW_ADMIN_PASSWORD) bytes=18 ;;
         *) bytes=48 ;;
     esac
-    # docker compose accepts a prefix such as export, and a colon; of two lines the last one holds
-    sed '/^[[:space:]]*#/d' .env | grep -E "(^|[^A-Z_])$key[[:space:]]*[=:]" |
-        grep -qvE "$key[[:space:]]*[=:]$nothing" && continue
+    # docker compose accepts a prefix such as export, and a colon; a value may be quoted
+    grep -v '^[[:space:]]*#' .env |
+        grep -qE "(^|[^A-Z_])$key[[:space:]]*[=:][[:space:]]*[\"']?[^[:space:]\"']" && continue
     printf '%s=%s\n' "$key" "$(head -c "$bytes" /dev/urandom | base64 | tr '+/' '-_')" >> .env
     echo "$key: generated" >&2
 done

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,23 +33,28 @@ TESTS = Path(__file__).parent
 ROOMS = ("unit", "rules", "parse", "load", "run", "integration", "sql", "dags/test_whole_run.py")
 NEWCOMERS = [TESTS / room for room in ROOMS]
 """What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""
+OUTSIDE = ("compose", "superset", "test_newcomer.py", "test_release.py")
+"""Of tests/e2e: what needs Docker, Superset or a built release, and has targets of its own."""
 
 SHARED_AIRFLOW = "tests/e2e/shared_airflow/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the Makefile run the suite in two parts."""
+    """Let the Makefile run the suite in parts."""
     parser.addoption(
         "--part",
-        choices=["newcomers", "rest"],
-        help="tests of `make test`, or those that `make test-all` runs besides; without it all",
+        choices=["newcomers", "rest", "outside"],
+        help="of `make test`; what `make test-all` runs besides (without it both); what needs more",
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each test is in exactly one of the two parts, and on one Postgres unless it is marked."""
+    """Each test is in exactly one of the parts, and on one Postgres unless it is marked."""
     keep(config, items, lambda item: is_embedded(item) or item.get_closest_marker("every_postgres"))
-    if part := config.getoption("part"):
+    part = config.getoption("part")
+    outside = [TESTS / "e2e" / it for it in OUTSIDE]
+    keep(config, items, lambda item: is_in(item, outside) == (part == "outside"))
+    if part in ("newcomers", "rest"):
         keep(config, items, lambda item: is_newcomers(item) == (part == "newcomers"))
 
 
@@ -68,7 +73,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def is_newcomers(item: pytest.Item) -> bool:
     """Whether `make test` runs it."""
-    return is_embedded(item) and any(item.path.is_relative_to(it) for it in NEWCOMERS)
+    return is_embedded(item) and is_in(item, NEWCOMERS)
+
+
+def is_in(item: pytest.Item, places: Iterable[Path]) -> bool:
+    """Whether its file is there."""
+    return any(item.path.is_relative_to(it) for it in places)
 
 
 def is_embedded(item: pytest.Item) -> bool:

@@ -15,8 +15,6 @@ from support import choose_port
 
 from weixin_etl.datasets import DATASETS
 
-pytestmark = pytest.mark.stack
-
 DAG = "weixin_article_total"
 
 

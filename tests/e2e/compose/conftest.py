@@ -5,19 +5,10 @@ Backups and workers have one of their own. The base images may be stand-ins.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import stand_ins
 from installation import Installation, clone
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs Docker."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.compose)
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,10 @@ import signal
 from contextlib import suppress
 
 import psutil
-import pytest
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Scenario
 
 from .running import DAG, Stack, until
-
-pytestmark = pytest.mark.stack
 
 
 def test_a_run_that_misses_its_deadline_is_told_and_so_is_its_end(stack: Stack) -> None:

@@ -11,8 +11,6 @@ from weixin_sandbox import DEFAULT_ACCOUNT
 
 from .running import BEARER, COMPONENT, Stack
 
-pytestmark = pytest.mark.stack
-
 PATIENCE_MILLISECONDS = 30_000
 
 

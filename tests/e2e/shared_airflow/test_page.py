@@ -14,7 +14,6 @@ from weixin_etl.datasets import ARTICLE_TOTAL
 
 from .running import DAG, PASSWORD, FabServer, log_in
 
-pytestmark = pytest.mark.stack
 expect.set_options(timeout=30_000)  # a busy machine needs longer than Playwright's five seconds
 
 PATHS = (

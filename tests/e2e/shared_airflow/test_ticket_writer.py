@@ -9,8 +9,6 @@ import requests
 
 from .running import DAG, PASSWORD, FabServer, log_in
 
-pytestmark = pytest.mark.stack
-
 ROLE = "Ticket writer"
 TICKET = "weixin_platform_ticket"
 OTHER = "anything_else"

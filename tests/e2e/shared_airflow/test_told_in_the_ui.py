@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
-import pytest
 from rest import Rest
 from support import choose_port
 
@@ -20,8 +19,6 @@ from weixin_local import machine
 from weixin_local.home import WAREHOUSE_DATABASE
 
 from .running import DAG, Stack
-
-pytestmark = pytest.mark.stack
 
 CODES = {
     int(code): row.kind

@@ -23,14 +23,6 @@ README = (PROJECT / "analytics/superset/README.md").read_text()
 PATIENCE_SECONDS = 120
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs Superset."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.superset)
-
-
 def blocks(section: str, language: str = "sh") -> list[str]:
     """The blocks of a section of the README."""
     text = re.split(rf"^## {section}$", README, flags=re.M)[1].split("\n## ")[0]

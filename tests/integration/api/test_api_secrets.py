@@ -52,8 +52,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """Every logger of the pipeline at DEBUG, as an operator may set it to find a fault."""
     caplog.set_level(logging.DEBUG)
     for name in list(logging.root.manager.loggerDict):
-        if not name.startswith("uvicorn"):  # the sandbox's server: WeChat's own log
-            caplog.set_level(logging.DEBUG, logger=name)
+        caplog.set_level(logging.DEBUG, logger=name)
     return caplog
 
 
