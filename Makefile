@@ -1,7 +1,6 @@
 # Every command of the project. `make` or `make help` lists them.
 
 PYTHON ?= python3
-PORT ?= 8080
 
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -22,7 +21,7 @@ run up reset airflow psql: $(INSTALLED)
 etl probe: $(INSTALLED)
 	@$(LOCAL) weixin-etl $(@:etl=) $(ARGS)
 run up: OPTIONS = $(if $(SCENARIO),--scenario $(SCENARIO))
-up: OPTIONS += --port $(PORT)
+up: OPTIONS += --port $(or $(PORT),8080)
 run: ## Run the pipeline for today and show the result; SCENARIO=busy has the sandbox fail
 up: ## Run Airflow until Ctrl-C; PORT=8081 sets its port, SCENARIO=busy has the sandbox fail
 reset: ## Take away .weixin, which holds all that run and up keep, after asking

@@ -16,12 +16,6 @@ from people import Person
 from weixin_local.home import connection_of
 from weixin_sandbox import Account, Sandbox, Scenario
 
-<<<<<<< HEAD
-pytestmark = pytest.mark.stack
-
-=======
-MORNING = "2026-11-24T06:30:00+08:00"
->>>>>>> 8e8082ff (Packaging without what nobody needs: sdist, Airflow's pre-release, health of Celery by its own command)
 NEWCOMERS_DAY = {"WEIXIN_NOW": "2026-11-25T10:30:00+08:00"}
 """One before which the sandbox published on each of seven days: on some it does not."""
 OFFLINE = Scenario("offline")
