@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from hostile_answers import no_deadline
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from world.drawn import Trouble, draw_calendar
 from world.life import Calendar, Start, daily
@@ -20,6 +20,7 @@ ANY_TROUBLES = st.sets(st.sampled_from(Trouble)) | st.just(frozenset(Trouble))
 
 @no_deadline
 @given(st.integers(0, 2**32), st.integers(1, 90), ANY_TROUBLES)
+@example(471588, 5, frozenset(Trouble))  # two lies empty a day's list, the second of a silence
 def test_every_promise_holds_after_any_calendar(
     seed: int, mornings: int, troubles: frozenset[Trouble]
 ) -> None:
