@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
+import zstandard
 from sqlalchemy import Engine
 from support import rows
 
@@ -15,7 +16,6 @@ from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
 from weixin_etl.load import Load, Staged
-from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, Counts, Coverage, Pair, Run
 from weixin_etl.problem import WeixinError
 from weixin_etl.warehouse import statement
@@ -152,7 +152,10 @@ def history(warehouse: Engine, *columns: str) -> list[tuple[Any, ...]]:
 def raw_answers(warehouse: Engine) -> list[tuple[bytes, datetime]]:
     """The bytes of the answers that are kept and when each was last seen, in order of arrival."""
     kept = "SELECT body, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
-    return [(unpacked(bytes(body)), last_seen_at) for body, last_seen_at in rows(warehouse, kept)]
+    return [
+        (zstandard.decompress(bytes(body)), last_seen_at)
+        for body, last_seen_at in rows(warehouse, kept)
+    ]
 
 
 HISTORY = ("dataset", "appid", "item", "stat_date", "changed_at", "replaced_at", "cause")

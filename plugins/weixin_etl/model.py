@@ -12,6 +12,7 @@ from msgspec.structs import asdict, astuple
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.problem import OperatorError, Problem
+from weixin_etl.text import counted
 
 DEFAULT_BASE_URL = "https://api.weixin.qq.com"
 
@@ -249,8 +250,9 @@ class Coverage:
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """What a load did, in rows; `rejected` in parts of answers."""
+    """What calls and loads did, in rows; `rejected` in parts of answers."""
 
+    calls: int = 0
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -261,5 +263,6 @@ class Counts(msgspec.Struct, frozen=True):
         return Counts(*map(add, astuple(self), astuple(other)))
 
     def __str__(self) -> str:
-        """`2 inserted, 0 updated, 5 unchanged, 0 rejected`."""
-        return ", ".join(f"{count} {name}" for name, count in asdict(self).items())
+        """`3 calls, 2 inserted, 0 updated, 5 unchanged, 0 rejected`."""
+        _, *rows = (f"{count} {name}" for name, count in asdict(self).items())
+        return ", ".join([counted(self.calls, "call"), *rows])

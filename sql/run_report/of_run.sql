@@ -1,4 +1,4 @@
--- What a run has done for some pairs: one row per pair, with what people call the account.
+-- What a run has done for some pairs: one row per pair, in the order of `Counts`.
 SELECT
     report.appid,
     report.day,

@@ -5,9 +5,8 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import zstandard
 from sqlalchemy import Engine
-
-from weixin_etl.load.stage import unpacked
 
 TABLES = """
     SELECT table_schema, table_name FROM information_schema.tables
@@ -68,5 +67,5 @@ def _cells(name: str, engine: Engine) -> Iterator[tuple[str, bytes]]:
                 for (column, _), value in zip(columns, row, strict=True):
                     content = value.encode() if isinstance(value, str) else bytes(value or b"")
                     if column == "body":
-                        content = unpacked(content)
+                        content = zstandard.decompress(content)
                     yield f"{name}.{table}.{column}", content

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+import zstandard
 from hostile_answers import ANY_TEXT, DAY, ODD_NUMBERS, answers, held_rows, written
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,6 @@ from weixin_etl.api.client import Answer, WeixinClient
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, Dataset
 from weixin_etl.load import Load, Staged
-from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, Counts, Run, days_of
 from weixin_etl.parse import parse
 from weixin_etl.rules import DAY as A_DAY
@@ -74,11 +74,15 @@ def test_any_answer_is_in_the_warehouse_once(
                 return rows(engine, sql, appid=account.appid)
 
             parts = {(it.msgid, it.stat_date, it.reason, it.payload) for it in parsed.rejected}
-            assert [unpacked(bytes(kept)) for (kept,) in held("body", "raw_response")] == [body]
+            assert [
+                zstandard.decompress(bytes(kept)) for (kept,) in held("body", "raw_response")
+            ] == [body]
             assert len(held("1", dataset.fact)) == parsed.row_count
             assert len(held("1", "rejected_row")) == len(parts)
             assert bool(parsed.row_count or parts) == bool(held_rows(dataset, answer))
-            assert again == Counts(unchanged=parsed.row_count, rejected=len(parsed.rejected))
+            assert again == Counts(
+                calls=1, unchanged=parsed.row_count, rejected=len(parsed.rejected)
+            )
 
         load_twice()
 

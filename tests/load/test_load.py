@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import zstandard
 from sqlalchemy import Engine
 from warehouse_loads import (
     ACCOUNT,
@@ -24,7 +25,6 @@ from warehouse_loads import (
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.load import Staged
-from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Counts
 from weixin_etl.problem import ProblemKind, WeixinError
 
@@ -57,7 +57,7 @@ def test_a_first_load(warehouse: Engine) -> None:
             ("2247483647_2", "20", None, 4),
         ]
     ]
-    assert loaded.counts == Counts(inserted=3)
+    assert loaded.counts == Counts(calls=1, inserted=3)
     first, second = contents(warehouse, ["dim_article"])["dim_article"]
     assert first == {
         "appid": ACCOUNT.appid,
@@ -97,7 +97,7 @@ def test_a_row_names_its_answer_and_the_instant(
     assert history(warehouse, *of_row) == [
         ("2247483647_1", "wechat", at("24 10:30"), at("25 08:30"), 1, 1)
     ]
-    assert loaded.counts == Counts(inserted=1, updated=1, unchanged=1)
+    assert loaded.counts == Counts(calls=1, inserted=1, updated=1, unchanged=1)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,9 @@ def test_every_distinct_answer_is_kept(warehouse: Engine) -> None:
         "SELECT body, body_sha256, fetched_at, last_seen_at "
         "FROM weixin.raw_response ORDER BY raw_response_id",
     )
-    assert [(unpacked(bytes(body)), bytes(sha256), *times) for body, sha256, *times in kept] == [
+    assert [
+        (zstandard.decompress(bytes(body)), bytes(sha256), *times) for body, sha256, *times in kept
+    ] == [
         (first, hashlib.sha256(first).digest(), at("22 08:30"), at("22 09:00")),
         (other, hashlib.sha256(other).digest(), at("22 09:30"), at("22 09:30")),
         (first, hashlib.sha256(first).digest(), at("22 10:30"), at("22 10:30")),
@@ -236,7 +238,7 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine) -> None:
         (*of_answer, "21", -1, *at_once, "share_count"),
         (*of_answer, None, no_day, *at_once, "stat_date"),
     ]
-    assert loaded.counts == Counts(inserted=2, rejected=2)
+    assert loaded.counts == Counts(calls=1, inserted=2, rejected=2)
 
 
 def test_an_article_that_only_an_answer_that_was_not_ready_listed(warehouse: Engine) -> None:
@@ -307,7 +309,7 @@ def test_texts_are_kept_as_written(warehouse: Engine) -> None:
 
     found = {msgid: it for msgid, *it in facts(warehouse, "msgid, share_count, extra")}
     assert found == {text: [3, {f"new {text}": [text]}] for text in TEXTS}
-    assert loaded.counts == Counts(updated=len(TEXTS))
+    assert loaded.counts == Counts(calls=1, updated=len(TEXTS))
     described = rows(warehouse, "SELECT msgid, title, extra FROM weixin.dim_article")
     assert {*map(repr, described)} == {repr((text, text, {"tag": text})) for text in TEXTS}
 

@@ -14,12 +14,12 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+import zstandard
 from figures import loaded, rows_of
 from sqlalchemy import Engine
 from support import rows
 
 from weixin_etl.datasets import DATASETS, Dataset, Kind
-from weixin_etl.load.stage import unpacked
 from world.wechat import figure
 
 Key = tuple[Any, ...]
@@ -183,7 +183,7 @@ def kept(warehouse: Engine) -> list[Told]:
         "ORDER BY raw_response_id",
     )
     return [
-        Told(appid, DATASETS[dataset], day, at, unpacked(bytes(body)), first_at)
+        Told(appid, DATASETS[dataset], day, at, zstandard.decompress(bytes(body)), first_at)
         for appid, dataset, day, at, body, first_at in found
     ]
 

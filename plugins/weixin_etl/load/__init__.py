@@ -61,7 +61,7 @@ class Load:
             merge.unlist("dim_article/unlist.sql", _unlisted(staged, known, after))
             record(connection, self.run, staged, counts)
         _hear(self.heard, staged)
-        return sum(counts.values(), Counts())
+        return sum(counts.values(), Counts(sum(one.calls for one in staged)))
 
     def _merge(
         self, merge: Merge, staged: Sequence[Staged], known: Mapping[Pair, Known]
@@ -116,9 +116,8 @@ def record(
         {
             "appid": one.account.appid,
             "day": one.day,
-            "calls": one.calls,
             "attempted_at": one.said.at,
-            **asdict(counts.get(one.pair, Counts())),
+            **asdict(counts.get(one.pair, Counts()) + Counts(one.calls)),
         }
         for one in staged
     ]
@@ -183,12 +182,8 @@ def _is_late(one: Staged, known: Known) -> bool:
 
 def _is_quiet(chunk: Chunk) -> bool:
     """Whether it lists nothing on a day in Beijing of its answers: midnight may have come."""
-    speaking = {_asked_on(one) for one in chunk if one.lists_articles}
-    return not {_asked_on(one) for one in chunk} <= speaking
-
-
-def _asked_on(one: Staged) -> date:
-    return clock.beijing_date(one.said.at)
+    speaking = {clock.beijing_date(one.said.at) for one in chunk if one.lists_articles}
+    return any(clock.beijing_date(one.said.at) not in speaking for one in chunk)
 
 
 def _hear(heard: dict[str, datetime], staged: Iterable[Staged]) -> None:

@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
+import zstandard
 from sqlalchemy import Connection
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.load import judge
-from weixin_etl.load.stage import Staged, articles_json, row_end, row_lines, sighting, unpacked
+from weixin_etl.load.stage import Staged, articles_json, row_end, row_lines, sighting
 from weixin_etl.model import Account, Coverage, Pair
 from weixin_etl.parse import Article, Parsed, parse
 from weixin_etl.warehouse import statement
@@ -42,7 +43,7 @@ class KeptAnswer:
     @property
     def body(self) -> bytes:
         """The exact bytes."""
-        return unpacked(self.body_zstd)
+        return zstandard.decompress(self.body_zstd)
 
     def parsed(self, at: datetime) -> Parsed:
         """What it said at that instant."""

@@ -103,7 +103,7 @@ class Merge:
     def _merge_round(self, answers: Sequence[Staged], *, are_new: bool) -> dict[Pair, Counts]:
         """The same of answers none of which lists an article of another."""
         repeated = self._merge_articles(answers) if self.dataset.describes_articles else set()
-        lines = (it.row_lines for it in answers)
+        lines = (it.row_end.join([*it.rows, b""]) for it in answers)  # not kept: they are many
         copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
         counts = {it.pair: Counts(unchanged=len(it.rows)) for it in answers}
         if are_new:
@@ -116,7 +116,7 @@ class Merge:
     def _written(self, counts: Mapping[Pair, Counts], path: str) -> dict[Pair, Counts]:
         """The counts after a statement: what it writes was counted as unchanged before."""
         did = {
-            (row.appid, row.day): Counts(row.inserted, row.updated, -row.inserted - row.updated)
+            (row.appid, row.day): Counts(0, row.inserted, row.updated, -row.inserted - row.updated)
             for row in self.execute(path)
         }
         return {pair: known + did.get(pair, Counts()) for pair, known in counts.items()}

@@ -28,7 +28,6 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Postgres counts instants and days from it."""
 _one_at_a_time = Lock()
 """Answers are parsed one at a time: parsing takes several times an answer's bytes."""
-_compressor = zstandard.ZstdCompressor(level=1)
 
 _RAW_RESPONSE_COLUMNS = (
     "raw_response_id, dataset, appid, day, body, body_sha256, fetched_at, last_seen_at"
@@ -82,11 +81,6 @@ class Staged:
     def lists_articles(self) -> bool:
         """Whether it could be read, and lists any."""
         return bool(self.said.article_count) and self.error is None
-
-    @property
-    def row_lines(self) -> bytes:
-        """The rows' lines; not kept, as they are many."""
-        return self.row_end.join([*self.rows, b""])
 
 
 def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal) -> Staged:
@@ -146,13 +140,8 @@ def _unreadable(parsed: Parsed, account: Account) -> WeixinError:
 
 
 def packed(body: bytes) -> bytes:
-    """An answer's bytes as they are kept; for one thread at a time."""
-    return _compressor.compress(body)
-
-
-def unpacked(body_zstd: bytes) -> bytes:
-    """The exact bytes of an answer that is kept."""
-    return zstandard.decompress(body_zstd)
+    """An answer's bytes as they are kept."""
+    return zstandard.compress(body, level=1)
 
 
 # ------------------------------------------------------------------------------------------ lines

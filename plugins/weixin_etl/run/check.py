@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from msgspec.structs import asdict
 from sqlalchemy import Connection
 
-from weixin_etl.model import Batch, ConfiguredAccount, Pair, Run
+from weixin_etl.model import Batch, ConfiguredAccount, Counts, Pair, Run
 from weixin_etl.problem import Problem, ProblemKind, log_problem
 from weixin_etl.run import Work
 from weixin_etl.run.outcome import Outcome, outcome_of, problem_of
@@ -16,7 +17,6 @@ from weixin_etl.warehouse import require_migrated, statement
 
 log = logging.getLogger(__name__)
 
-COUNTS = ("calls", "inserted", "updated", "unchanged", "rejected")
 PAIRS_IN_LOG = 700
 """Up to so many pairs have a line each; of a longer run `weixin.run_report` has them."""
 SILENT_DAYS = 30
@@ -38,31 +38,26 @@ def report(work: Work, planned: Batch) -> dict[str, int]:
     pairs = [*outcome.pairs()]
     for account, day, pair in pairs if len(pairs) <= PAIRS_IN_LOG else ():
         is_in = outcome.is_in(account, pair)
-        counts = _in_words(done.get((account.appid, day), dict.fromkeys(COUNTS, 0)))
+        counts = done.get((account.appid, day), Counts())
         level, end = (logging.INFO, "in") if is_in else (logging.WARNING, "not in")
         log.log(level, "%s %s: %s; %s", account.name, day, end, counts)
     totals = _totals(outcome, done)
-    log.info("%s", _in_words(totals))
+    log.info("%s, %s in, %s not in", sum(done.values(), Counts()), totals["in"], totals["not_in"])
     return totals
 
 
-def _counts(connection: Connection, run: Run) -> dict[Pair, dict[str, int]]:
+def _counts(connection: Connection, run: Run) -> dict[Pair, Counts]:
     """What a run did for each pair."""
     keys = {"run_id": run.run_id, "dataset": run.dataset.name}
     rows = connection.execute(statement("run_report/of_run.sql"), keys)
-    return {(row.appid, row.day): {name: getattr(row, name) for name in COUNTS} for row in rows}
+    return {(row.appid, row.day): Counts(*row[2:]) for row in rows}
 
 
-def _totals(outcome: Outcome, done: Mapping[Pair, Mapping[str, int]]) -> dict[str, int]:
+def _totals(outcome: Outcome, done: Mapping[Pair, Counts]) -> dict[str, int]:
     """What a run did for all its pairs."""
     are_in = [outcome.is_in(account, pair) for account, _, pair in outcome.pairs()]
-    totals = {name: sum(counts[name] for counts in done.values()) for name in COUNTS}
+    totals = asdict(sum(done.values(), Counts()))
     return {**totals, "in": sum(are_in), "not_in": len(are_in) - sum(are_in)}
-
-
-def _in_words(counts: Mapping[str, int]) -> str:
-    _, *rows = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items()]
-    return ", ".join([counted(counts["calls"], "call"), *rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +94,7 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     for problem in not_in:
         log_problem(log, problem)
     late = {(it.appid, day) for it, day, pair in outcome.pairs() if not outcome.is_in(it, pair)}
-    changed = {pair for pair, it in done.items() if it["inserted"] + it["updated"]}
+    changed = {pair for pair, it in done.items() if it.inserted + it.updated}
     changed_days = sorted({day for _, day in changed - late})
     return Judgement(not_in, found, _totals(outcome, done), changed_days)
 

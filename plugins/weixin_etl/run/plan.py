@@ -27,8 +27,6 @@ FEWEST_ACCOUNTS = 8
 """Accounts of a batch, when there are more than batches: a task costs as much as their calls."""
 MOST_ACCOUNTS = 250
 """Accounts of a batch: one that another run needs waits for its whole batch."""
-_SETTLED = Coverage("final")
-"""What is known of a settled day of which no more is needed."""
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -151,7 +149,7 @@ class _Planning:
         since = min(run.days[-1], reach)
         found: dict[str, dict[date, Coverage]] = defaultdict(dict)
         for row in self.execute("coverage/settled.sql", appids=appids, since=since):
-            found[row.appid] = dict.fromkeys(row.days, _SETTLED)
+            found[row.appid] = dict.fromkeys(row.days, Coverage("final"))
         rows = self.execute(
             "coverage/known.sql",
             datasets=[run.dataset.name] * len(appids),

@@ -102,9 +102,9 @@ def test_a_day_is_loaded_corrected_and_final(
         seen.append(rows(warehouse, fact))
 
     assert counts == [
-        Counts(inserted=count),
+        Counts(calls=1, inserted=count),
         Counts(unchanged=count),
-        Counts(updated=1, unchanged=count - 1),
+        Counts(calls=1, updated=1, unchanged=count - 1),
     ]
     assert coverage(warehouse, "day, settled, row_count, ready_at") == [
         (DAY, "final", count, at("27 08:30"))
