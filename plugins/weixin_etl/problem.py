@@ -88,8 +88,6 @@ class Row(NamedTuple):
     codes: list[str]
     """Errcodes, beginnings of SQLSTATEs, or a name that the code gives; none in a kind's first."""
     marks: list[str]
-    asked_again: str
-    """When the account is asked again without anybody's doing."""
     title: str
     """Empty where it is the kind's."""
     cause: str
@@ -99,12 +97,11 @@ class Row(NamedTuple):
     cure_zh: str
 
 
-def _row(kind: str, codes: str, marks: str, *texts: str) -> Row:
-    return Row(ProblemKind(kind), codes.split(), marks.split(), *texts)
-
-
 with Path(__file__).with_name("problems.csv").open(encoding="utf-8", newline="") as _file:
-    ROWS = [_row(*line) for line in list(csv.reader(_file))[1:]]
+    ROWS = [
+        Row(ProblemKind(kind), codes.split(), marks.split(), *texts)
+        for kind, codes, marks, *texts in list(csv.reader(_file))[1:]
+    ]
 _FIRST = {row.kind: row for row in reversed(ROWS)}
 _OF_CODE = {(row.kind, code): row for row in ROWS for code in row.codes}
 _OF_CAUSE = {row.cause: row for row in ROWS}
@@ -176,8 +173,7 @@ class Problem:
         cause = ": ".join(filter(None, [row.cause if cause is None else cause, detail]))
         conn_id = more.get("to_change") or more.get("conn_id", "")
         if cure is None:
-            about = more.get("subject"), more.get("days", ())
-            cure = filled(row.cure, conn_id, cause, *about)
+            cure = filled(row.cure, conn_id, cause, more.get("subject"), more.get("days", ()))
         return cls(kind, cause, cure, **more)
 
     def __post_init__(self) -> None:
@@ -236,14 +232,11 @@ def log_problem(log: logging.Logger, problem: Problem) -> None:
 
 
 def program_fault(log: logging.Logger, error: BaseException) -> Problem:
-    """
-    Log the frames of an unexpected error, collapsed in Airflow's UI; the problem that it is.
-
-    The cause has the error's first line, the driver's where SQLAlchemy wraps its error.
-    """
+    """Log the frames of an unexpected error, collapsed in Airflow's UI; the problem that it is."""
     log.info("::group::Where it was raised")
     log.info("%s", shown("".join(traceback.format_exception(error))))
     log.info("::endgroup::")
+    # the driver's own words where SQLAlchemy wraps its error
     first_line, *_ = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
     cause = ": ".join(filter(None, [type(error).__name__, one_line(first_line)]))
     return Problem.of_kind(ProblemKind.PROGRAM, cause)
@@ -276,17 +269,10 @@ class _KindError(OperatorError):
 
 
 class WeixinError(_KindError):
-    """
-    A call that brought no figures.
-
-    `account` is what people call it; `to_change` the Airflow connection that the cure is about.
-    """
+    """A call that brought no figures; `account` is what people call whoever made it."""
 
 
 class WarehouseError(_KindError):
     """The warehouse can't be used, or not at the moment."""
 
     to_change = "weixin_warehouse"
-
-    def __str__(self) -> str:
-        return f"{self.problem.cause}; {self.problem.cure}"

@@ -138,7 +138,7 @@ def test_a_refused_entry_ends_no_other(
 
     assert code == 1
     assert "create weixin_none with type weixin" in said
-    assert "correct login or token_url in the connection weixin_service" in said
+    assert "password and token_url of the connection weixin_service" in said
     assert f"{WORKS}." in said
     assert (alone, of_one.count(" token ")) == (0, 1)
 

@@ -14,14 +14,10 @@ BEGIN, END = "<!-- errors: UPDATE_DOCS=1 writes them -->\n", "\n<!-- end of erro
 PLACES = re.compile(r"{(\w+)}")
 ERRCODE = re.compile(r"-?\d+")
 HEADS = {
-    "by Airflow": ("Asked again by Airflow:", "由 Airflow 重试："),
-    "by the next daily run": (
-        "Asked again by the next daily run:",
-        "由下一次每日运行请求：",
-    ),
-    "no": ("Not asked again in this run:", "本次运行不再请求："),
+    True: ("Asked again by Airflow:", "由 Airflow 重试："),
+    False: ("Not asked again in this run:", "本次运行不再请求："),
 }
-"""Who asks again without anybody's doing, as `problems.csv` and as both pages have it."""
+"""Whether Airflow tries again."""
 TURN_NO_RUN_RED = {
     ProblemKind.UNKNOWN,
     ProblemKind.NOTHING_COLLECTED,
@@ -36,11 +32,11 @@ COLUMNS = (
 
 
 def table(*, is_chinese: bool) -> str:
-    """What turns a run red, a row per cause, by who asks again."""
+    """What turns a run red, a row per cause, by whether Airflow tries again."""
     return "\n\n".join(
         "\n".join([head[is_chinese], "", COLUMNS[is_chinese], "| --- | --- |", *rows])
         for again, head in HEADS.items()
-        if (rows := [_row(it, is_chinese=is_chinese) for it in _told() if it.asked_again == again])
+        if (rows := [_row(it, is_chinese) for it in _told() if it.kind.is_retried is again])
     )
 
 
@@ -50,7 +46,7 @@ def _told() -> Iterator[Row]:
             yield row
 
 
-def _row(row: Row, *, is_chinese: bool) -> str:
+def _row(row: Row, is_chinese: bool) -> str:
     cause, cure = (row.cause_zh, row.cure_zh) if is_chinese else (row.cause, row.cure)
     conn_id = "weixin_warehouse" if row.kind.is_of_warehouse else "…"
     codes = "" if row.kind.is_of_warehouse else ", ".join(filter(ERRCODE.fullmatch, row.codes))
@@ -77,7 +73,7 @@ def test_every_row_has_its_texts_in_both_languages() -> None:
     assert {row.kind for row in ROWS if row.title and row.title_zh} == {*ProblemKind}
     assert len({row.cause for row in ROWS}) == len(ROWS)
     for row in ROWS:
-        both = zip(row[4:7], row[7:10], strict=True)
+        both = zip(row[3:6], row[6:9], strict=True)
         for english, chinese in both:
             assert sorted(PLACES.findall(english)) == sorted(PLACES.findall(chinese))
             assert bool(english) == bool(re.search("[\u4e00-\u9fff]", chinese))

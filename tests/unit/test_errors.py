@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from weixin_etl.api.envelope import refusal
+from weixin_etl.api.http import refusal
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind
 
@@ -48,15 +48,6 @@ def test_every_kind_carries_its_reaction() -> None:
     assert {kind for kind in FROM_CALLS if not kind.stops_account} == {
         *(*outages, ProblemKind.NOT_READY, ProblemKind.ENDPOINT_OFFLINE, ProblemKind.UNREADABLE)
     }
-
-
-@pytest.mark.parametrize("errcode", [2**31, -(2**31) - 1, 10**30])
-def test_a_number_that_can_be_no_errcode_is_unreadable(errcode: int) -> None:
-    """It has no place in the column of errcodes, but the sentence shows it."""
-    error = refusal(errcode, "odd", ACCOUNT)
-
-    assert (error.kind, error.problem.errcode) == (ProblemKind.UNREADABLE, None)
-    assert f"errcode {errcode}: odd" in str(error)
 
 
 @pytest.mark.parametrize(

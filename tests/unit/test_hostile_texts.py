@@ -1,6 +1,6 @@
 """Texts of strangers are cut first, and what is shown of them is harmless."""
 
-from weixin_etl.api import envelope
+from weixin_etl.api.http import refusal
 from weixin_etl.model import Account
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.text import one_line, shown
@@ -12,20 +12,25 @@ HOSTILE = "\x1b[2J\x07a\x7fb\x9bc\u202ed\u2066e\u200ff\u2028g\rh"
 
 def test_a_text_is_cut_before_anything_looks_at_it() -> None:
     """Sixteen megabytes are the longest that an answer may hold."""
-    said = envelope.refusal(61500, "\u202e" * 1000 + "x" * (16 << 20) + " rid: 5fc8a1b2", ACCOUNT)
+    said = refusal(61500, "\u202e" * 1000 + "x" * (16 << 20) + " rid: 5fc8a1b2", ACCOUNT)
 
-    assert said.detail == "x" * 500 + "…"
+    assert said.detail == "an errmsg of 16778230 characters"
+    assert refusal(61500, "x" * 2000, ACCOUNT).detail == "x" * 500 + "…"
     assert one_line("春" * (16 << 20)) == "春" * 2000 + "…"
 
 
 def test_no_part_of_a_secret_is_left_where_a_text_is_cut() -> None:
     """Wherever it begins; nor what a character that is not shown held apart."""
     secret = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
-    left = {envelope._harmless("x" * before + secret * 1000, [secret]) for before in range(2040)}
+    whole = [
+        "x" * 400 + secret * 9,
+        *("x" * before + secret * 3 for before in range(460, 510)),
+        *(f"{secret[:9]}{unseen}{secret[9:]}" for unseen in "\u200e\u200b\ufeff\xad\x1b"),
+    ]
 
-    assert set("".join(left)) == set("x*")
-    for unseen in "\u200e\u200b\ufeff\xad\x1b":
-        assert envelope._harmless(f"{secret[:9]}{unseen}{secret[9:]}", [secret]) == "***"
+    left = [refusal(61500, said, ACCOUNT, [secret]).detail for said in whole]
+
+    assert {*"".join(left)} == {*"x*…"}
 
 
 def test_what_is_shown_has_no_control_and_no_direction_character() -> None:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 import sqlalchemy
 from support import rows
 
-from weixin_etl.api import envelope
+from weixin_etl.api import http
 from weixin_etl.api.client import Answer
 from weixin_etl.api.client import Refusal as Refused
 from weixin_etl.datasets import Dataset
@@ -117,4 +117,4 @@ class Client:
             return Answer(said, now, 1)
         if refusal is Refusal.UNREACHABLE:
             return Refused(WeixinError(ProblemKind.UNREACHABLE, "no answer", account=appid), now, 1)
-        return Refused(envelope.refusal(int(refusal), "no", self.account), now, 1)
+        return Refused(http.refusal(int(refusal), "no", self.account), now, 1)

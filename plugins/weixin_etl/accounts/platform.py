@@ -17,10 +17,10 @@ from cryptography.fernet import MultiFernet
 from sqlalchemy import Engine
 
 from weixin_etl.accounts.tokens import StoredTokens
+from weixin_etl.api.calls import Outages
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.component import AccountInfo, Component
 from weixin_etl.api.http import CallLimits
-from weixin_etl.api.outages import Outages
 from weixin_etl.api.threads import thread_pool
 from weixin_etl.api.token import Token
 from weixin_etl.model import Account

@@ -1,15 +1,15 @@
 """An account's calls: by its client, as many as are left, until a refusal stops them."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import InitVar, dataclass, field, replace
 from datetime import date, datetime
 from math import inf
 from threading import Lock
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
-from weixin_etl.api.outages import Outages
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, PlannedAccount
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -18,6 +18,39 @@ OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
 
 
+class Outages:
+    """
+    Outages in a row, of calls to one place; may be used by several threads at once.
+
+    Each costs minutes, as long as a call is patient: thousands of them a whole morning.
+    """
+
+    def __init__(self) -> None:
+        self._row: list[WeixinError] = []
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether further calls would be in vain."""
+        return len(self._row) >= rules.REFUSALS_THAT_STOP
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Make a call in it; where that would be in vain, the last outage is raised instead."""
+        if self.are_enough:
+            raise self._row[-1].with_traceback(None)
+        try:
+            yield
+        except WeixinError as error:
+            self.note(error if error.kind.is_outage else None)
+            raise
+        self.note(None)
+
+    def note(self, outage: WeixinError | None) -> None:
+        """Take a call's end into account; None when it was no outage, which ends the row."""
+        self._row = [*self._row, outage] if outage else []
+
+
+@dataclass(eq=False)
 class AccountCalls:
     """
     One account's calls of a try; several threads may make them at once.
@@ -25,49 +58,46 @@ class AccountCalls:
     Once a refusal stops the account, the days not yet asked get it without a call, with its time.
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        planned: PlannedAccount,
-        chunks: Iterable[list[date]],
-        open_client: OpenClient,
-        calls_left: float = inf,
-        *,
-        now: Callable[[], datetime] = clock.now,
-    ) -> None:
-        """Ask for these of the planned days."""
-        self.account = Account(planned.conn_id, planned.appid, "", planned.name)
-        self.chunks = deque(chunks)
-        """Days that are judged together, not begun yet."""
-        self._planned = planned
-        self._dataset = dataset
-        self._now: Callable[[], datetime] = lambda: max(now(), planned.planned_at)
-        self._open_client = open_client
-        self._calls_left = calls_left
-        self._client: WeixinClient | None = None
-        self._stopped: Refusal | None = None
-        self._outages = Outages()
-        self._lock = Lock()
+    dataset: Dataset
+    planned: PlannedAccount
+    planned_chunks: InitVar[Iterable[list[date]]]
+    """Days that are judged together."""
+    open_client: OpenClient
+    calls_left: float = inf
+    now: Callable[[], datetime] = clock.now
+    _client: WeixinClient | None = field(default=None, init=False)
+    _stopped: Refusal | None = field(default=None, init=False)
+    _outages: Outages = field(default_factory=Outages, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
+
+    def __post_init__(self, planned_chunks: Iterable[list[date]]) -> None:
+        """Begin with the first chunk."""
+        self.account = Account(self.planned.conn_id, self.planned.appid, "", self.planned.name)
+        self.chunks = deque(planned_chunks)
 
     def ask(self, day: date) -> Answer | Refusal | None:
         """Ask for the day, unless the account is stopped; None when it has no call left."""
         with self._lock:
-            if self._calls_left <= 0 and not self._stopped:
+            if self.calls_left <= 0 and not self._stopped:
                 return None
             client = self._client_or_refusal()
             if isinstance(client, Refusal):
                 return client
-            self._calls_left -= 1
-        came = _not_before(client.datacube(self._dataset, day), self._planned.planned_at)
+            self.calls_left -= 1
+        came = client.datacube(self.dataset, day, self._now)
         with self._lock:
-            self._calls_left -= came.calls - 1  # a call that was given up is not taken off
+            self.calls_left -= came.calls - 1  # a call that was given up is not taken off
             self._note(day, came)
         return came
 
     def stop(self) -> None:
         """Make no further call."""
         with self._lock:
-            self._calls_left = 0
+            self.calls_left = 0
+
+    def _now(self) -> datetime:
+        """Never before the plan: a clock may stand still, or go back."""
+        return max(self.now(), self.planned.planned_at)
 
     def _client_or_refusal(self) -> WeixinClient | Refusal:
         if self._stopped:
@@ -80,20 +110,11 @@ class AccountCalls:
         return self._client
 
     def _opened(self) -> WeixinClient:
-        """
-        The account's client, with a token.
-
-        Raises:
-            WeixinError: it gets none, or the connection's login has changed since the plan.
-        """
-        client, planned = self._open_client(self._planned), self._planned
+        """The account's client, with a token, unless the connection's login is another by now."""
+        client, planned = self.open_client(self.planned), self.planned
         if client.account.appid != planned.appid:
-            raise WeixinError(
-                ProblemKind.CONFIGURATION,
-                f"{planned.appid} then, {client.account.appid} now",
-                account=planned.name,
-                code="appid_changed",
-            )
+            kind, both = ProblemKind.CONFIGURATION, f"{planned.appid} → {client.account.appid}"
+            raise WeixinError(kind, both, account=planned.name, code="appid_changed")
         client.check_token()
         return client
 
@@ -104,19 +125,12 @@ class AccountCalls:
         Several outages in a row stop the account. So does an endpoint that is offline, but not
         within the present window: WeChat may give older days that newer ones lack.
         """
-        error = came.error if isinstance(came, Refusal) else None
-        window_first = clock.beijing_date(self._now()) - rules.DAY * self._dataset.window
-        is_retired = error and error.kind is ProblemKind.ENDPOINT_OFFLINE
-        is_offline = is_retired and day < window_first
-        self._outages.note(error if error and (error.kind.is_outage or is_offline) else None)
-        if isinstance(came, Refusal) and (
-            came.error.kind.stops_account or self._outages.are_enough
-        ):
+        if isinstance(came, Answer):
+            self._outages.note(None)
+            return
+        error, kind = came.error, came.error.kind
+        window_first = clock.beijing_date(self._now()) - rules.DAY * self.dataset.window
+        is_offline = kind is ProblemKind.ENDPOINT_OFFLINE and day < window_first
+        self._outages.note(error if kind.is_outage or is_offline else None)
+        if kind.stops_account or self._outages.are_enough:
             self._stopped = came
-
-
-def _not_before(came: Answer | Refusal, instant: datetime) -> Answer | Refusal:
-    """The same, of no earlier instant: a clock may stand still, or go back."""
-    if isinstance(came, Answer):
-        return came if came.fetched_at >= instant else replace(came, fetched_at=instant)
-    return replace(came, refused_at=max(came.refused_at, instant))

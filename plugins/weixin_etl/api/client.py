@@ -1,7 +1,7 @@
 """The WeChat API for one account: the answer of a publication day, or why there is none."""
 
-import threading
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated
@@ -9,15 +9,11 @@ from typing import Annotated
 import msgspec
 
 from weixin_etl import clock
-from weixin_etl.api import token_service
-from weixin_etl.api.envelope import read
-from weixin_etl.api.http import Call, Caller, CallLimits
-from weixin_etl.api.token import AskForToken, Token, TokenKeeper, read_token
+from weixin_etl.api.http import Caller, CallLimits, read
+from weixin_etl.api.token import AskForToken, TokenKeeper, ask_for_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
-
-TOKENS_A_CALL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,128 +55,60 @@ class WeixinClient:
         self,
         account: Account,
         limits: CallLimits | None = None,
-        ask_for_token: AskForToken | None = None,
+        ask: AskForToken | None = None,
     ) -> None:
-        """Without `ask_for_token` its own token is asked for, of its token service if any."""
+        """Without `ask` its own token is asked for, of its token service if any."""
         self.account = account
         limits = limits or CallLimits()
         self._caller = Caller(account, limits)
-        self._keeper = _keeper(account, ask_for_token or _own_token(account, self._caller))
+        keeper = TokenKeeper(ask or (lambda _: ask_for_token(account, limits)))
+        self._keeper = _keepers.setdefault(account, keeper)
 
     def check_token(self) -> None:
-        """
-        Make sure that WeChat gives a token for the account.
-
-        Raises:
-            WeixinError: it does not; says why.
-        """
+        """Make sure that WeChat gives a token for the account; a `WeixinError` says why not."""
         self._keeper.token()
 
-    def datacube(self, dataset: Dataset, publication_date: date) -> Answer | Refusal:
+    def datacube(
+        self, dataset: Dataset, publication_date: date, now: Callable[[], datetime] = clock.now
+    ) -> Answer | Refusal:
         """Ask for the dataset's figures of one publication day (`begin_date` = `end_date`)."""
         day = publication_date.isoformat()
-        calls = 0
-
-        def count() -> None:
-            nonlocal calls
-            calls += 1
-
+        tries = itertools.count()
         try:
-            payload = {"begin_date": day, "end_date": day}
-            body = self._with_token(
-                lambda token: self._caller.post(Call(dataset.path, payload, token), count)
-            )
+            body = self._posted(dataset.path, {"begin_date": day, "end_date": day}, tries)
         except WeixinError as error:
             # its frames hold what was read of the answer, for as long as somebody holds the error
             error.__traceback__ = error.__context__ = None
-            return Refusal(error, clock.now(), calls)
-        return Answer(body, clock.now(), calls)
+            return Refusal(error, now(), next(tries))
+        return Answer(body, now(), next(tries))
 
     def quota(self, dataset: Dataset) -> Quota:
         """
-        Ask what is left of the day's calls of the dataset's endpoint.
+        Ask what is left of the day's calls of the dataset's endpoint; a `WeixinError` says why not.
 
         https://developers.weixin.qq.com/doc/offiaccount/openApi/get_api_quota.html
-
-        Raises:
-            WeixinError: WeChat does not say.
         """
-        payload = {"cgi_path": dataset.path}
-        path = "/cgi-bin/openapi/quota/get"
-        body = self._with_token(lambda token: self._caller.post(Call(path, payload, token)))
+        body = self._posted(
+            "/cgi-bin/openapi/quota/get", {"cgi_path": dataset.path}, itertools.count()
+        )
         if answer := read(body, _QuotaAnswer):
             return answer.quota
-        raise WeixinError(
-            ProblemKind.UNREADABLE,
-            "the quota call was answered without a quota",
-            account=str(self.account),
-        )
+        said = "the quota call was answered without a quota"
+        raise WeixinError(ProblemKind.UNREADABLE, said, account=str(self.account))
 
-    def _with_token(self, post: Callable[[str], bytes]) -> bytes:
-        """
-        Post; a refused token is replaced, but none is used twice nor more than three.
-
-        A token service is asked once more only: it, not WeChat, has a stale token then.
-        """
+    def _posted(self, path: str, payload: dict[str, str], tries: Iterator[int]) -> bytes:
+        """The answer of a call; a token that WeChat refuses is replaced once."""
         token = self._keeper.token()
-        most = 2 if self.account.token_url else TOKENS_A_CALL
-        refused: set[str] = set()
-        while True:
-            try:
-                return post(token)
-            except WeixinError as error:
-                if error.kind is not ProblemKind.TOKEN_REFUSED:
-                    raise
-                refused.add(token)
-                if len(refused) < most:
-                    token = self._keeper.token(token)
-                if token in refused:
-                    raise
+        try:
+            return self._caller.post(path, payload, token, tries=tries)
+        except WeixinError as error:
+            renewed = token
+            if error.kind is ProblemKind.TOKEN_REFUSED:
+                renewed = self._keeper.token(token)
+            if renewed == token:
+                raise
+        return self._caller.post(path, payload, renewed, tries=tries)
 
 
 _keepers: dict[Account, TokenKeeper] = {}
-_keepers_lock = threading.Lock()
-
-
-def _keeper(account: Account, ask: AskForToken) -> TokenKeeper:
-    """The process's one keeper of the account's token."""
-    with _keepers_lock:
-        return _keepers.setdefault(account, TokenKeeper(ask))
-
-
-def ask_for_token(account: Account, limits: CallLimits) -> None:
-    """
-    Make sure that the account gets a token now, whatever token this process keeps.
-
-    Raises:
-        WeixinError: it does not; says why.
-    """
-    _own_token(account, Caller(account, limits))("")
-
-
-def _own_token(account: Account, caller: Caller) -> AskForToken:
-    """Where an account's token is from that has authorised no platform."""
-    ask = token_service.ask if account.token_url else _stable_token
-    return lambda _: ask(account, caller)
-
-
-def _stable_token(account: Account, caller: Caller) -> Token:
-    """
-    WeChat's current token: everyone who asks gets the same, so asking harms nobody.
-
-    https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html
-    """
-    payload = {
-        "grant_type": "client_credential",
-        "appid": account.appid,
-        "secret": account.secret,
-        "force_refresh": False,
-    }
-    token = read_token(caller.post(Call("/cgi-bin/stable_token", payload)))
-    if token is None:
-        raise WeixinError(
-            ProblemKind.UNREACHABLE,
-            "the token call was answered without a token",
-            account=str(account),
-        )
-    return token
+"""The process's tokens."""

@@ -11,8 +11,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-from weixin_etl.api.envelope import read
-from weixin_etl.api.http import Call, Caller, CallLimits
+from weixin_etl.api.http import Caller, CallLimits, read
 from weixin_etl.api.token import Seconds, Token, TokenText
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -58,8 +57,7 @@ class Component:
     def component_token(self, ticket: str) -> Token:
         """A new token of the platform, for its newest `component_verify_ticket`."""
         payload = {"component_appsecret": self.account.secret, "component_verify_ticket": ticket}
-        call = self._call("api_component_token", payload, None, ticket)
-        answer = self._post(self.account, call, _ComponentToken)
+        answer = self._post(self.account, "component_token", payload, None, _ComponentToken, ticket)
         return Token(answer.component_access_token, answer.expires_in)
 
     def renewed(
@@ -67,8 +65,8 @@ class Component:
     ) -> tuple[Token, str]:
         """A new token of an account, and the refresh token that the next one is asked for with."""
         payload = {"authorizer_appid": account.appid, "authorizer_refresh_token": refresh_token}
-        call = self._call("api_authorizer_token", payload, component_token, refresh_token)
-        answer = self._post(account, call, _AuthorizerToken)
+        call = "authorizer_token", payload, component_token, _AuthorizerToken
+        answer = self._post(account, *call, refresh_token)
         token = Token(answer.authorizer_access_token, answer.expires_in)
         return token, answer.authorizer_refresh_token or refresh_token
 
@@ -79,8 +77,7 @@ class Component:
         while known < len(found) < total:  # a page without news is the last
             known = len(found)
             payload = {"offset": known, "count": ACCOUNTS_A_PAGE}
-            call = self._call("api_get_authorizer_list", payload, component_token)
-            page = self._post(self.account, call, _List)
+            page = self._post(self.account, "get_authorizer_list", payload, component_token, _List)
             found |= {it.authorizer_appid: it for it in page.entries}
             total = page.total_count
         if len(found) < total:
@@ -96,8 +93,7 @@ class Component:
     def info(self, component_token: str, account: Account) -> tuple[AccountInfo, str]:
         """What an account is, and its refresh token now in force, which may be empty."""
         payload = {"authorizer_appid": account.appid}
-        call = self._call("api_get_authorizer_info", payload, component_token)
-        answer = self._post(account, call, _Info)
+        answer = self._post(account, "get_authorizer_info", payload, component_token, _Info)
         info = answer.authorizer_info
         is_official_account = not (info.mini_program_info or info.channels_info)
         return (
@@ -105,23 +101,26 @@ class Component:
             answer.authorization_info.authorizer_refresh_token or "",
         )
 
-    def _call(self, name: str, payload: dict[str, Any], token: str | None, *secrets: str) -> Call:
-        return Call(
-            f"/cgi-bin/component/{name}",
+    def _post(
+        self,
+        account: Account,
+        name: str,
+        payload: dict[str, Any],
+        token: str | None,
+        form: type[T],
+        *secrets: str,
+    ) -> T:
+        """The answer of a call about an account, in the form the documentation shows."""
+        body = Caller(account, self._limits).post(
+            f"/cgi-bin/component/api_{name}",
             {"component_appid": self.account.appid, **payload},
             token,
-            token_name="component_access_token",  # noqa: S106 # a parameter's name
             secrets=secrets,
         )
-
-    def _post(self, account: Account, call: Call, form: type[T]) -> T:
-        """The answer of a call about an account, in the form the documentation shows."""
-        name = call.path.rpartition("/")[2]
-        answer = read(Caller(account, self._limits).post(call), form)
-        if answer is None:
-            said = f"{name} was answered in an unknown form"
-            raise WeixinError(ProblemKind.UNREACHABLE, said, account=str(account))
-        return answer
+        if answer := read(body, form):
+            return answer
+        said = f"api_{name} was answered in an unknown form"
+        raise WeixinError(ProblemKind.UNREACHABLE, said, account=str(account))
 
 
 class _ComponentToken(msgspec.Struct):

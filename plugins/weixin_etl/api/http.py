@@ -1,40 +1,41 @@
-"""One call, bounded in time, size and tries; of an answer of WeChat only the errcode counts."""
+"""One call, bounded in time, size and tries, and what its answer says: its errcode and errmsg."""
 
 import logging
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
+from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
+from itertools import repeat
 from typing import Any, TypeVar
+from unicodedata import category
 
 import msgspec
 import requests
 import tenacity
 import urllib3
-from requests.adapters import HTTPAdapter
 
-from weixin_etl import clock
-from weixin_etl.api.envelope import errcode_and_errmsg, refusal
+from weixin_etl import clock, json_text
+from weixin_etl.api.threads import convert
 from weixin_etl.model import Account
-from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.problem import ROWS, ProblemKind, WeixinError
+from weixin_etl.text import one_line
 
 log = logging.getLogger(__name__)
 
-_CHUNK_BYTES = 1 << 16
-_POOL_SIZE = 16
-_NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
-_NOT_WECHAT = "the connection's host may be wrong, or a proxy answered"
-_NO_ANSWER = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    TimeoutError,
-    ValueError,
-)
+_UNCOUNTED = repeat(0)
+_NO_ANSWER = (OSError, urllib3.exceptions.HTTPError, ValueError)
+"""What requests, too, raises instead of an answer."""
+_LONGEST_SHOWN = 500
+_LONGEST_ERRMSG = 2000
+_RID = re.compile(r"(?<![\s,;])[\s,;]*\brid: *([\w-]{1,100})")
+"""WeChat's id of the call, for who asks WeChat about it."""
 T = TypeVar("T")
 
 
@@ -54,27 +55,13 @@ class CallLimits:
     """Unpacked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What is asked of WeChat."""
-
-    path: str
-    payload: dict[str, Any] = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-    """None on the call that gives an account's or a platform's own token."""
-    token_name: str = "access_token"  # noqa: S105 # a parameter's name
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    """What the payload holds that nobody may read, should WeChat repeat it."""
+Came = tuple[int, bytes, str]
+"""An answer's status, its whole body, and the time by its header `Date`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back, whole."""
-
-    status: int
-    body: bytes = field(repr=False)
-    date: str = ""
-    """The header: what time it is by WeChat."""
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: the whole answer to a redirect would be read, though none is followed."""
 
 
 @cache
@@ -83,10 +70,10 @@ def _session() -> requests.Session:
     # its lines quote URLs, and so tokens; a filter does not hold for the loggers below it
     for module in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
         logging.getLogger(f"urllib3.{module}").addFilter(lambda _: False)
-    session = requests.Session()
+    session = _Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.auth = lambda request: request  # else ~/.netrc would say who we are
     session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=_POOL_SIZE))
     return session
 
 
@@ -97,50 +84,54 @@ class Caller:
         self._account = account
         self._limits = limits
 
-    def post(self, call: Call, on_try: Callable[[], None] = lambda: None) -> bytes:
+    def post(
+        self,
+        path: str,
+        payload: dict[str, Any],
+        token: str | None = None,
+        *,
+        secrets: Sequence[str] = (),
+        tries: Iterator[int] = _UNCOUNTED,
+    ) -> bytes:
         """
-        The bytes of a successful answer; transport errors are retried, 45011 once after a wait.
+        The bytes of a successful answer, or a `WeixinError` that says what came instead.
 
-        Raises:
-            WeixinError: what WeChat or the way to it answered instead.
+        Transport errors are retried, each of the `tries` is counted; 45011 is retried once after a
+        wait. Without a token it is a call for one. `secrets` are those in the payload.
         """
-
-        def once(deadline: float) -> bytes:
-            on_try()
-            return self._judged(call, self._exchange(self._request(call), deadline))
-
-        minute = tenacity.Retrying(
-            retry=_retry_of(ProblemKind.MINUTE_QUOTA),
-            stop=tenacity.stop_after_attempt(2),
-            wait=tenacity.wait_fixed(self._limits.minute_quota_wait_seconds),
-            reraise=True,
-        )
-        body: bytes = minute(self._patiently, once)
-        return body
-
-    def send(self, request: requests.Request) -> Response:
-        """
-        Another server's answer; transport errors are retried.
-
-        Raises:
-            WeixinError: no answer came, a status of 500 or more, or too large an answer.
-        """
-        return self._patiently(lambda deadline: self._exchange(request, deadline))
-
-    def _request(self, call: Call) -> requests.Request:
-        return requests.Request(
+        name = "component_access_token" if "/component/" in path else "access_token"
+        request = requests.Request(
             "POST",
-            self._account.base_url.rstrip("/") + call.path,
-            params={call.token_name: call.token} if call.token else None,
-            data=msgspec.json.encode(call.payload),
+            self._account.base_url.rstrip("/") + path,
+            params={name: token} if token else None,
+            data=msgspec.json.encode(payload),
             headers={"Content-Type": "application/json"},
         )
+        secret = [it for it in (token, self._account.secret, *secrets) if it]
+
+        def once(deadline: float) -> bytes:
+            next(tries)
+            return self._judged(self._exchange(request, deadline), secret, is_token_call=not token)
+
+        try:
+            return self._patiently(once)
+        except WeixinError as error:
+            if error.kind is not ProblemKind.MINUTE_QUOTA:
+                raise
+        time.sleep(self._limits.minute_quota_wait_seconds)
+        return self._patiently(once)
+
+    def send(self, request: requests.Request) -> Came:
+        """Another server's answer, of a status below 500; else a `WeixinError`, after retries."""
+        return self._patiently(lambda deadline: self._exchange(request, deadline))
 
     def _patiently(self, once: Callable[[float], T]) -> T:
         """Try until something usable comes, tries or time are used up; hands in the deadline."""
         deadline = time.monotonic() + self._limits.total_seconds
         patiently = tenacity.Retrying(
-            retry=_retry_of(ProblemKind.UNREACHABLE),
+            retry=tenacity.retry_if_exception(
+                lambda it: isinstance(it, WeixinError) and it.kind is ProblemKind.UNREACHABLE
+            ),
             stop=tenacity.stop_after_attempt(self._limits.tries)
             | tenacity.stop_before_delay(self._limits.total_seconds),
             wait=tenacity.wait_exponential(self._limits.backoff_seconds)
@@ -149,38 +140,34 @@ class Caller:
         )
         return patiently(once, deadline)
 
-    def _exchange(self, request: requests.Request, deadline: float) -> Response:
+    def _exchange(self, request: requests.Request, deadline: float) -> Came:
         """One request and its answer; what comes instead is said in our own words."""
         try:
             seconds = max(0.1, deadline - time.monotonic())
-            response = _within(seconds, lambda: self._send(request, deadline))
+            came = _within(seconds, lambda: self._send(request, deadline))
         except _NO_ANSWER as error:
-            said = self._described(error)
+            said = _described(error)
         else:
-            if response.status < requests.codes.server_error:
-                return response
-            said = f"HTTP {response.status}"
+            if came[0] < requests.codes.server_error:
+                return came
+            said = f"HTTP {came[0]}"
         # raised out here: an exception of requests carries the URL, and so the token
         raise self._error(ProblemKind.UNREACHABLE, said)
 
-    def _send(self, request: requests.Request, deadline: float) -> Response:
-        prepared = _session().prepare_request(request)
-        url = str(prepared.url)
-        settings: Any = _session().merge_environment_settings(url, {}, True, None, None)
-        timeout = (self._limits.connect_seconds, self._limits.read_seconds)
-        # by the adapter: the session would keep cookies, and read the whole answer to a redirect
-        adapter = _session().get_adapter(url)
-        with adapter.send(prepared, timeout=timeout, **settings) as response:
-            return Response(
-                response.status_code,
-                self._read(response, deadline),
-                response.headers.get("Date", ""),
-            )
+    def _send(self, request: requests.Request, deadline: float) -> Came:
+        session = _session()
+        with session.send(
+            session.prepare_request(request),
+            **session.merge_environment_settings(request.url, {}, True, None, None),
+            timeout=(self._limits.connect_seconds, self._limits.read_seconds),
+        ) as response:
+            body = self._read(response, deadline)
+            return response.status_code, body, response.headers.get("Date", "")
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
         body = bytearray()
         # read1 gives what has come: its size is known before more is read
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+        while chunk := response.raw.read1(1 << 16, decode_content=True):
             body += chunk
             if time.monotonic() > deadline:
                 raise TimeoutError
@@ -189,51 +176,33 @@ class Caller:
                 raise self._error(ProblemKind.UNREADABLE, said)
         return bytes(body)
 
-    def _judged(self, call: Call, response: Response) -> bytes:
+    def _judged(self, came: Came, secrets: Sequence[str], *, is_token_call: bool) -> bytes:
         """The body of a success; the time is compared in an answer to a token call."""
+        status, body, date = came
         try:
-            errcode, errmsg = errcode_and_errmsg(response.body)
+            errcode, errmsg = errcode_and_errmsg(body)
+            is_wechats = errcode or status == requests.codes.ok
         except ValueError:
-            said = f"HTTP {response.status} and no JSON object; {_NOT_WECHAT}"
-            raise self._error(ProblemKind.UNREACHABLE, said) from None
-        if call.token is None and (said := disagreement(response.date)):
+            is_wechats = False
+        if not is_wechats:
+            said = f"HTTP {status}, not WeChat's JSON: the host may be wrong, or a proxy answers"
+            raise self._error(ProblemKind.UNREACHABLE, said)
+        if is_token_call and (said := disagreement(date)):
             raise self._error(ProblemKind.CLOCK, said)
         if errcode:
-            raise self._refusal(call, errcode, errmsg)
-        if response.status != requests.codes.ok:
-            said = f"HTTP {response.status} without an errcode; {_NOT_WECHAT}"
-            raise self._error(ProblemKind.UNREACHABLE, said)
-        return response.body
-
-    def _refusal(self, call: Call, errcode: int, errmsg: str) -> WeixinError:
-        secrets = [it for it in (call.token, self._account.secret, *call.secrets) if it]
-        return refusal(
-            errcode, errmsg, self._account, is_token_call=call.token is None, secrets=secrets
-        )
+            raise refusal(errcode, errmsg, self._account, secrets, is_token_call=is_token_call)
+        return body
 
     def _error(self, kind: ProblemKind, said: str) -> WeixinError:
         return WeixinError(kind, said, account=str(self._account))
 
-    def _described(self, error: Exception) -> str:
-        if isinstance(error, requests.exceptions.SSLError):
-            is_untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
-            return "the TLS certificate could not be verified" if is_untrusted else _NO_TLS
-        if isinstance(error, requests.ConnectTimeout):
-            return f"no connection within {self._limits.connect_seconds:g} s"
-        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
-            return "no complete answer in time"
-        return _os_reason(error) or f"the connection broke: {type(error).__name__}"
-
 
 def _within(seconds: float, call: Callable[[], T]) -> T:
     """
-    What the call returns, if that is in time; else it is left alone.
+    What the call returns; a `TimeoutError` if it is not in time: then it is left alone.
 
     Timeouts of sockets are for each read: a server that sends a byte now and then keeps every
     parser reading. So the call has a thread of its own, which does not keep the process alive.
-
-    Raises:
-        TimeoutError: it is not.
     """
     came: Future[T] = Future()
 
@@ -247,32 +216,98 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
     return came.result(seconds)
 
 
-def _retry_of(kind: ProblemKind) -> tenacity.retry_base:
-    return tenacity.retry_if_exception(lambda it: isinstance(it, WeixinError) and it.kind is kind)
-
-
 def disagreement(date_header: str) -> str:
-    """
-    This machine's time and that of an answer's `Date`, if they are more than five minutes apart.
-
-    This machine's real clock is meant, whatever `WEIXIN_NOW` says: a wrong one would ask for the
-    wrong days and date the answers wrongly.
-    """
+    """What this machine's real clock and an answer's `Date` say, if they differ too much."""
+    ours = datetime.now(clock.SHANGHAI)
     try:
-        said_at = parsedate_to_datetime(date_header[:100])
-        theirs, ours = said_at.replace(tzinfo=said_at.tzinfo or UTC), datetime.now(UTC)
-        if abs(theirs - ours) <= clock.TOLERANCE:
-            return ""
-        at, their_at = (f"{it.astimezone(clock.SHANGHAI):%F %T}" for it in (ours, theirs))
+        theirs = parsedate_to_datetime(date_header[:100]).astimezone(clock.SHANGHAI)
     except (ValueError, OverflowError):
         return ""  # none that can be compared
-    return f"this machine's clock says {at}, WeChat's {their_at} Beijing time"
+    if abs(theirs - ours) <= clock.TOLERANCE:
+        return ""
+    return f"this machine's clock says {ours:%F %T}, WeChat's {theirs:%F %T} Beijing time"
 
 
-def _os_reason(error: BaseException | None) -> str:
-    """What the operating system said, without an address: "Connection refused"."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno and error.strerror:
-            return error.strerror
-        error = error.__cause__ or error.__context__
-    return ""
+def _described(error: BaseException) -> str:
+    """What came instead of an answer; not in the words of requests, which quote the URL."""
+    if isinstance(error, requests.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+        return "no complete answer in time"
+    cause: BaseException | None = error
+    while cause is not None:  # the operating system's words have no address
+        if isinstance(cause, OSError) and cause.errno and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return f"the connection broke: {type(error).__name__}"
+
+
+class _Envelope(msgspec.Struct):
+    """What every answer may say beside figures, as loosely as WeChat may write it."""
+
+    errcode: int | str | None = 0
+    errmsg: Any = ""
+
+
+_decoder = msgspec.json.Decoder(_Envelope)
+
+
+def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
+    """What an answer says of itself: 0 and "" in a success; `ValueError` if it is no JSON."""
+    try:
+        try:
+            envelope = _decoder.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            envelope = convert(json_text.decode(body), _Envelope)
+    except RecursionError:
+        return 0, ""  # no refusal is nested so deeply; parsing will report it
+    errcode = int(envelope.errcode or 0)
+    if errcode.bit_length() > 31:  # what the column of errcodes holds
+        raise ValueError
+    return errcode, str(envelope.errmsg or "")
+
+
+def read(body: bytes, form: type[T]) -> T | None:
+    """An answer in the form that its documentation shows; None if it has another."""
+    try:
+        return convert(json_text.decode(body), form)
+    except (ValueError, RecursionError):
+        return None
+
+
+def refusal(
+    errcode: int,
+    errmsg: str,
+    account: Account,
+    secrets: Sequence[str] = (),
+    *,
+    is_token_call: bool = False,
+) -> WeixinError:
+    """
+    The error an errcode stands for: on a token call 40001 means the secret, not the token.
+
+    `secrets` nobody may read, should WeChat repeat them.
+    """
+    kinds = [row.kind for row in ROWS if str(errcode) in row.codes and not row.kind.is_of_warehouse]
+    if is_token_call and ProblemKind.TOKEN_REFUSED in kinds:
+        kinds.remove(ProblemKind.TOKEN_REFUSED)
+    said = _harmless(errmsg, secrets)
+    if rid := _RID.search(said):
+        log.info("%s: errcode %s, rid %s", account, errcode, rid[1])
+    return WeixinError(
+        next(iter(kinds), ProblemKind.CALL_REFUSED),
+        one_line(_RID.sub("", said), _LONGEST_SHOWN),
+        account=str(account),
+        to_change=account.airflow_connection,
+        errcode=errcode,
+    )
+
+
+def _harmless(said: str, secrets: Sequence[str]) -> str:
+    """What WeChat said without secrets, nor characters that hold a secret's parts apart unseen."""
+    if len(said) > _LONGEST_ERRMSG:
+        return f"an errmsg of {len(said)} characters"
+    seen = "".join(it for it in said if it in "\n\t" or category(it) not in ("Cc", "Cf"))
+    for secret in secrets:
+        seen = seen.replace(secret, "***")
+    return one_line(seen)

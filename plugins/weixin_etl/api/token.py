@@ -1,15 +1,19 @@
-"""Access tokens: asked for once per process and account, kept in its memory."""
+"""Access tokens: asked for once per process and account, of WeChat or of a token service."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
+import requests
 from msgspec import Meta
 
-from weixin_etl.api.envelope import read
+from weixin_etl.api.http import Caller, CallLimits, read
+from weixin_etl.model import Account
+from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.text import one_line
 
 RENEW_BEFORE_SECONDS = 300
 """WeChat itself renews a token in its last five minutes, when old and new are both good."""
@@ -34,10 +38,9 @@ class _TokenAnswer(msgspec.Struct):
     expires_in: Seconds
 
 
-def read_token(body: bytes) -> Token | None:
-    """The token of an answer `{"access_token", "expires_in"}`; None when it holds none."""
-    answer = read(body, _TokenAnswer)
-    return Token(answer.access_token, answer.expires_in) if answer else None
+class _Listed(msgspec.Struct):
+    appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
+    name: str = ""
 
 
 AskForToken = Callable[[str], Token]
@@ -47,27 +50,71 @@ AskForToken = Callable[[str], Token]
 class TokenKeeper:
     """Gives one account's token to every thread of the process."""
 
-    def __init__(self, ask: AskForToken, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ask: AskForToken) -> None:
         self._ask = ask
-        self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._token: Token | None = None
+        self._known = ""
         self._renew_at = 0.0
 
     def token(self, refused: str = "") -> str:
-        """Not the `refused` one; it has more than five minutes left, as far as WeChat gives one."""
+        """Not the `refused` one; it has five minutes left, or half of what it was answered with."""
         with self._lock:
-            known = self._token
-            if known and known.value != refused and self._monotonic() < self._renew_at:
-                return known.value
-            return self._renew(refused)
+            if self._known != refused and time.monotonic() < self._renew_at:
+                return self._known
+            token = self._ask(refused)
+            # a token answered in its last minutes is used, not asked for again at every call
+            left = token.expires_in_seconds
+            self._renew_at = time.monotonic() + max(left - RENEW_BEFORE_SECONDS, left / 2)
+            self._known = token.value
+            return self._known
 
-    def _renew(self, refused: str) -> str:
-        self._token = None
-        token = self._ask(refused)
-        seconds = token.expires_in_seconds
-        # a token answered in its last minutes is used, not asked for again at every call
-        good_for = seconds - RENEW_BEFORE_SECONDS
-        self._renew_at = self._monotonic() + (good_for if good_for > 0 else seconds / 2)
-        self._token = token
-        return token.value
+
+def ask_for_token(account: Account, limits: CallLimits) -> Token:
+    """
+    A token of WeChat's or of the account's token service; a `WeixinError` says why there is none.
+
+    Everyone who asks WeChat gets the same, so asking harms nobody. A token service is asked by
+    `GET <token_url>?appid=…`, which it answers `{"access_token", "expires_in"}`.
+    https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html
+    """
+    if account.token_url:
+        kind, body = ProblemKind.TOKEN_SERVICE, _asked(account, limits, {"appid": account.appid})
+    else:
+        payload = {
+            "grant_type": "client_credential",
+            "appid": account.appid,
+            "secret": account.secret,
+            "force_refresh": False,
+        }
+        kind = ProblemKind.UNREACHABLE
+        body = Caller(account, limits).post("/cgi-bin/stable_token", payload)
+    answer = read(body, _TokenAnswer)
+    if answer is None:
+        raise _error(kind, account, "it was answered without access_token and expires_in")
+    return Token(answer.access_token, answer.expires_in)
+
+
+def listed_accounts(service: Account, limits: CallLimits) -> list[Account]:
+    """The accounts of a token service: `GET <token_url>`, answered `[{"appid", "name"}]`."""
+    listed = read(_asked(service, limits, {}), list[_Listed])
+    if listed is None:
+        said = "it was answered without a list of accounts with appid and name"
+        raise _error(ProblemKind.TOKEN_SERVICE, service, said)
+    return [service.member(it.appid, one_line(it.name)) for it in listed]
+
+
+def _asked(account: Account, limits: CallLimits, parameters: Mapping[str, str]) -> bytes:
+    """What the service answers with HTTP 200; the connection's password is the bearer token."""
+    proof = {"Authorization": f"Bearer {account.secret}"} if account.secret else {}
+    request = requests.Request("GET", account.token_url, proof, params=dict(parameters))
+    try:
+        status, body, _ = Caller(account, limits).send(request)
+    except WeixinError as error:
+        raise _error(ProblemKind.TOKEN_SERVICE, account, error.detail) from None
+    if status != requests.codes.ok:
+        raise _error(ProblemKind.TOKEN_SERVICE, account, f"HTTP {status}")
+    return body
+
+
+def _error(kind: ProblemKind, account: Account, said: str) -> WeixinError:
+    return WeixinError(kind, said, account=str(account), to_change=account.airflow_connection)

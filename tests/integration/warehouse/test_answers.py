@@ -78,4 +78,4 @@ def test_a_user_who_lacks_the_right(
 
     assert cli.main(["answers", "wx1", "2026-11-20"]) == 1
 
-    assert capsys.readouterr().err.startswith("weixin-etl: the warehouse's user lacks a right: ")
+    assert capsys.readouterr().err.startswith("weixin-etl: make the user of")

@@ -94,7 +94,7 @@ def test_a_metric_is_a_line(database: str, fresh: Engine, ask: Ask, dataset: Dat
         again = migrate(database)
 
     assert str(refused.value) == (
-        f"the warehouse lacks migrations: {dataset.fact}.next_user; run `weixin-etl migrate`"
+        f"run `weixin-etl migrate` (the warehouse lacks migrations: {dataset.fact}.next_user)"
     )
     assert after == [[], [(1, None, None)], [(2, 7, None)]]
     assert ask(f"SELECT next_user FROM analytics.article_day{dataset.suffix}") == [(7,)]  # noqa: S608 # ours

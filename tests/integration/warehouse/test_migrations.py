@@ -126,7 +126,7 @@ def test_a_reader_of_what_it_changes_is_waited_for_half_a_minute(
 
     with fresh.connect() as reader:
         reader.exec_driver_sql("SELECT FROM weixin.fact_article_total")
-        with pytest.raises(WarehouseError, match=r"fact/table\.sql: .*lock timeout; .*pg_locks"):
+        with pytest.raises(WarehouseError, match=r"pg_locks.*fact/table\.sql: .*lock timeout"):
             migrate(database)
 
     assert ask(CATALOGUE_SQL) == before
@@ -153,7 +153,9 @@ def test_over_a_unix_socket_and_over_tcp(server: Server, database: str):
 
 def test_a_run_names_what_is_missing(fresh: Engine, later: Path):
     """Only that; with all of it there is nothing to say."""
-    with pytest.raises(WarehouseError, match=r"lacks migrations: 0002_next; run `weixin-etl"):
+    with pytest.raises(
+        WarehouseError, match=r"run `weixin-etl migrate.*lacks migrations: 0002_next"
+    ):
         require_migrated(fresh)
 
     migrate(fresh.url)
@@ -172,7 +174,7 @@ def test_a_run_is_tried_again_where_nobody_answers(server: Server, parts: dict[s
         require_migrated(the_warehouse.engine(url))
 
     assert nobody.value.kind.is_retried
-    assert f", at {url.host}:{url.port}/{url.database}; start Postgres" in str(nobody.value)
+    assert f", at {url.host}:{url.port}/{url.database})" in str(nobody.value)
     assert (url.password or "") not in str(nobody.value)
 
 
@@ -191,7 +193,7 @@ def test_a_schema_of_others_is_refused(fresh: Engine, ask: Ask, theirs: str, the
 
     said = refused(fresh)
 
-    assert f"database fresh is not of this release: it holds {there}; undo an edit" in said
+    assert f"database fresh is not of this release: it holds {there})" in said
     assert "`weixin-etl answers` of an earlier commit prints" in said
     assert ask(TABLES_SQL) == [(there,)]
 
@@ -201,4 +203,4 @@ def test_an_edited_migration_is_refused(fresh: Engine, later: Path):
     migrate(fresh.url)
     later.write_text("ALTER TABLE weixin.dim_account ADD another text")
 
-    assert "not of this release: migration 0002 was another; undo an edit" in refused(fresh)
+    assert "not of this release: migration 0002 was another)" in refused(fresh)

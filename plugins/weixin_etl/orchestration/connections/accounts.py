@@ -18,9 +18,9 @@ from weixin_etl.accounts.entries import (
     wanted_of,
 )
 from weixin_etl.accounts.platform import Platform
-from weixin_etl.api import token_service
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.threads import thread_pool
+from weixin_etl.api.token import listed_accounts
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run, connection_of
 from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
@@ -127,7 +127,7 @@ class Clients:
         if account.is_platform:
             return self._platform(account).accounts(concurrency)
         if account.stands_for_many:
-            return token_service.accounts(account, self._limits)
+            return listed_accounts(account, self._limits)
         return [account]
 
     def open(self, planned: PlannedAccount) -> WeixinClient:

@@ -11,10 +11,10 @@ from airflow.sdk.log import mask_secret
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
-from weixin_etl.api import token_service
-from weixin_etl.api.client import WeixinClient, ask_for_token
+from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.component import Component
 from weixin_etl.api.http import CallLimits
+from weixin_etl.api.token import ask_for_token, listed_accounts
 from weixin_etl.model import DEFAULT_BASE_URL, Account
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.text import counted, one_line
@@ -121,7 +121,7 @@ class WeixinHook(BaseHook):
             if account.is_platform:
                 Component(account, limits).component_token(ticket(account))
             elif not account.appid:
-                listed = token_service.accounts(account, limits)
+                listed = listed_accounts(account, limits)
                 return True, f"The token service lists {counted(len(listed), 'account')}"
             else:
                 ask_for_token(account, limits)
