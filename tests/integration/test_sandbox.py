@@ -1,69 +1,56 @@
 """The stand-in for WeChat: its command, and that its endpoints tell of one world."""
 
 import os
-import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from wire import LIMITS
+import requests
 
-from weixin_etl.api.client import Refusal, WeixinClient
-from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
-from weixin_etl.model import Account
 from weixin_sandbox import DEFAULT_ACCOUNT
-from weixin_sandbox import Account as Known
-from weixin_sandbox.endpoints import ENDPOINTS
+from weixin_sandbox.endpoints import ENDPOINTS, Item
 
 TODAY, YESTERDAY, OLD_DAY = date(2026, 11, 24), date(2026, 11, 23), date(2026, 11, 9)
-DETAIL = ARTICLE_TOTAL_DETAIL.endpoint
-ONE_TRY = {"tries": 1, "minute_quota_wait_seconds": 0}
+TOTALS = "getarticletotaldetail"
 
 
-def errcode(
-    url: str, account: Known, day: date = YESTERDAY, dataset: Dataset = ARTICLE_TOTAL
-) -> int:
-    """How a call for a publication day is answered; 0 is a success."""
-    caller = Account("sandbox", account.appid, account.secret, account.name, url)
-    came = WeixinClient(caller, replace(LIMITS, **ONE_TRY)).datacube(dataset, day)
-    return (came.error.problem.errcode or 0) if isinstance(came, Refusal) else 0
-
-
-@contextmanager
-def running(*arguments: str) -> Iterator[tuple[list[str], str]]:
-    """The greeting of a sandbox in a process of its own, and where it listens."""
+def test_the_command_says_whom_to_ask_for_and_heeds_its_options() -> None:
+    """Its greeting has URL, AppID and secret; day and scenarios are what was asked for."""
+    options = ["--port", "0", "--today", str(TODAY), "--scenario", "offline"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "weixin_sandbox", "--port", "0", *arguments],
+        [sys.executable, "-m", "weixin_sandbox", *options],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUTF8": "1"},
     )
     try:
         assert process.stdout is not None
-        greeting = [process.stdout.readline() for _ in range(4)]
-        yield greeting, greeting[1].split()[-1]
+        greeting = "".join(process.stdout.readline() for _ in range(4)).split()
+        url = next(it for it in greeting if it.startswith("http://127.0.0.1:"))
+
+        def asked(path: str, token: str = "", **fields: str) -> dict[str, object]:
+            query = {"access_token": token}
+            return requests.post(url + path, params=query, json=fields, timeout=20).json()
+
+        known = {"appid": DEFAULT_ACCOUNT.appid, "secret": DEFAULT_ACCOUNT.secret}
+        given = asked("/cgi-bin/stable_token", grant_type="client_credential", **known)
+        codes = [
+            asked(path, str(given["access_token"]), begin_date=str(day), end_date=str(day))
+            for path, day in (
+                ("/datacube/getarticletotal", TODAY),
+                ("/datacube/getarticletotal", YESTERDAY),
+                (f"/datacube/{TOTALS}", YESTERDAY),
+            )
+        ]
     finally:
         process.kill()
         process.communicate()
 
-
-def test_the_command_says_that_it_is_not_wechat_and_heeds_its_options() -> None:
-    """Then come the URL and the account to use; day and scenarios are what was asked for."""
-    with running("--today", "2026-11-24", "--scenario", "offline") as (greeting, url):
-        codes = [errcode(url, DEFAULT_ACCOUNT, day) for day in (TODAY, YESTERDAY)]
-        codes.append(errcode(url, DEFAULT_ACCOUNT, dataset=ARTICLE_TOTAL_DETAIL))
-
-    assert greeting[0].startswith("This is a sandbox, not WeChat: ")
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
-    assert DEFAULT_ACCOUNT.appid in greeting[2]
-    assert DEFAULT_ACCOUNT.secret in greeting[3]
-    assert codes == [61501, 47009, 0]
+    assert {*known.values()} <= {*greeting}
+    assert [it.get("errcode", 0) for it in codes] == [61501, 47009, 0]
 
 
 def test_it_listens_on_loopback_only(sandbox_url: str) -> None:
@@ -77,37 +64,35 @@ def test_it_listens_on_loopback_only(sandbox_url: str) -> None:
         pass
 
 
-def figures(endpoint: str, day: date) -> dict[str, dict[str, int]]:
-    """What an endpoint answers of wx1's day: by article or channel, the newest figures."""
-    items = ENDPOINTS[f"/datacube/{endpoint}"].known(1, "wx1", day, TODAY)
-    return {
-        str(item.keys.get("msgid", item.keys.get("user_source", ""))): item.rows[-1]
-        for item in items
-    }
+def items(endpoint: str, day: date, asked_on: date = TODAY) -> list[Item]:
+    """What an endpoint answers of wx1's day."""
+    return ENDPOINTS[f"/datacube/{endpoint}"].known(1, "wx1", day, asked_on)
+
+
+def readers(found: list[Item]) -> dict[object, int]:
+    """By article the readers of the newest row."""
+    return {item.keys.get("msgid"): item.rows[-1]["read_user"] for item in found}
 
 
 def test_the_endpoints_tell_of_one_world() -> None:
     """Figures of a day agree with the totals as far as anybody knows, and followers add up."""
     days = [OLD_DAY + timedelta(days=age) for age in range((TODAY - OLD_DAY).days)]
-    read = {day: figures("getarticleread", day) for day in days}
-    total = figures(DETAIL, OLD_DAY)
-    account = figures("getbizsummary", YESTERDAY)[""]
-    stock = {day: figures("getusercumulate", day)["0"]["cumulate_user"] for day in days}
-    readers = [row["read_user"] for row in read[YESTERDAY].values()]
+    read = {day: readers(items("getarticleread", day)) for day in days}
+    (summary,) = items("getbizsummary", YESTERDAY)
+    of_account, of_articles = summary.rows[0], read[YESTERDAY].values()
+    published = len(items(TOTALS, YESTERDAY))
+    totals = readers(items(TOTALS, OLD_DAY))
+    first_totals = readers(items(TOTALS, OLD_DAY, OLD_DAY + timedelta(days=1)))
 
-    assert len(total) > 3
-    for msgid, row in total.items():
-        of_days = [read[day].get(msgid, {"read_user": 0})["read_user"] for day in days]
-        assert max(of_days) <= row["read_user"] <= sum(of_days)
-        first = ENDPOINTS[ARTICLE_TOTAL_DETAIL.path].known(
-            1, "wx1", OLD_DAY, OLD_DAY + timedelta(days=1)
-        )
-        assert of_days[0] in [item.rows[0]["read_user"] for item in first]
-    assert max(readers) <= account["read_user"] < sum(readers)
-    assert account["send_page_count"] == len(figures(DETAIL, YESTERDAY))
-    assert len(read[YESTERDAY]) > 4 * len(figures(DETAIL, YESTERDAY))  # most are old
+    assert len(totals) > 3
+    for msgid, total in totals.items():
+        of_days = [read[day].get(msgid, 0) for day in days]
+        assert max(of_days) <= total <= sum(of_days)
+        assert of_days[0] == first_totals[msgid]
+    assert max(of_articles) <= of_account["read_user"] < sum(of_articles)
+    assert of_account["send_page_count"] == published
+    assert len(of_articles) > 4 * published  # most are old
     for before, day in pairwise(days):
-        won = [
-            row["new_user"] - row["cancel_user"] for row in figures("getusersummary", day).values()
-        ]
-        assert stock[day] - stock[before] == sum(won)
+        stock = [items("getusercumulate", it)[0].rows[0]["cumulate_user"] for it in (before, day)]
+        won = [item.rows[0] for item in items("getusersummary", day)]
+        assert stock[1] - stock[0] == sum(it["new_user"] - it["cancel_user"] for it in won)
