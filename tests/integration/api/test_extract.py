@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from time import sleep
@@ -110,12 +110,13 @@ def test_one_refused_day_holds_back_no_other(sandbox: Sandbox, account: Account)
 def test_an_error_that_stops_the_account_is_given_to_the_days_not_asked_yet(
     sandbox: Sandbox, account: Account, scenario: str, kind: type[Exception]
 ):
-    """Without a call: neither the quota nor WeChat's patience is spent in vain."""
+    """Without a call, and with its time: those of 23:59 wait for the same midnight."""
     sandbox.scenarios[:] = [Scenario(scenario, day=DAYS[2])]
 
-    came = extracted(calls_of(account))
+    came = extracted(calls_of(account, clock.now))
 
     assert refusals(came) == [(2, kind, 1), *((place, kind, 0) for place in range(3, 12))]
+    assert len({one.what.refused_at for one in came if isinstance(one.what, Refusal)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -154,16 +155,23 @@ def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire
     assert len(wire.data_calls) == 2
 
 
-def test_days_that_are_not_asked_have_the_time_of_the_refusal(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
-):
-    """Answered 45009 just before midnight: they wait for the same midnight."""
-    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T23:59:59+08:00")
-    wire.on_data = refuses(45009)
+def test_no_answer_is_of_a_time_before_the_plan(wire: Wire):
+    """A clock may stand still or go back: the day would never be in."""
+    calls = calls_of(wire.account, now=lambda: LATER - timedelta(seconds=1))
+    calls.planned = replace(calls.planned, planned_at=LATER)
 
-    came = extracted(calls_of(wire.account, clock.now))
+    came = [calls.ask(day) for day in DAYS]
 
-    assert {one.what.refused_at for one in came if isinstance(one.what, Refusal)} == {clock.now()}
+    assert {it.fetched_at for it in came if isinstance(it, Answer)} == {LATER}
+
+
+def test_a_connection_that_leads_to_another_account_by_now_is_not_asked(wire: Wire):
+    """Its figures would be kept as the planned account's."""
+    calls = calls_of(wire.account)
+    calls.planned = replace(calls.planned, appid="wx-planned")
+
+    assert {place for place, *_ in refusals(extracted(calls))} == {*range(12)}
+    assert wire.asked == []
 
 
 # ------------------------------------------------------------------------ the calls of all accounts
@@ -326,38 +334,11 @@ def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
     assert [caller.is_alive() for caller in callers] == [False, False]
 
 
-Chunks = Generator[list[FetchedChunk]]
-
-
 class TimeIsUpError(BaseException):
     """As Airflow's timeout of a task, which no handler of errors takes."""
 
 
-def is_interrupted(came: Chunks) -> None:
-    """Airflow's signal comes while the task waits for what is in flight."""
-
-    def time_is_up(*_: object) -> None:
-        raise TimeIsUpError
-
-    handler = signal.signal(signal.SIGALRM, time_is_up)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    try:
-        with pytest.raises(TimeIsUpError):
-            list(came)
-    finally:
-        signal.signal(signal.SIGALRM, handler)
-
-
-def is_left(came: Chunks) -> None:
-    """It comes while the task loads what has come."""
-    next(came)
-    came.close()
-
-
-@pytest.mark.parametrize("ends", [is_interrupted, is_left])
-def test_a_task_whose_time_is_up_waits_for_no_call(
-    ends: Callable[[Generator[list[FetchedChunk]]], None],
-):
+def test_a_task_whose_time_is_up_waits_for_no_call():
     """The call in flight is left to end by its deadline; no other is made."""
     slow, quick = several(2, days=4, in_chunk=1)
     goes_on = threading.Event()
@@ -370,7 +351,16 @@ def test_a_task_whose_time_is_up_waits_for_no_call(
             goes_on.wait(PATIENCE_SECONDS)
         return replace(at_once(calls, day), size=100)
 
-    ends(extract([slow, quick], ask, concurrency=2, most_bytes=400, most_seconds=60))
+    def time_is_up(*_: object) -> None:
+        raise TimeIsUpError
+
+    handler = signal.signal(signal.SIGALRM, time_is_up)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(TimeIsUpError):
+            list(extract([slow, quick], ask, concurrency=2, most_bytes=400, most_seconds=60))
+    finally:
+        signal.signal(signal.SIGALRM, handler)
     in_flight = [it for it in {*threading.enumerate()} - before if it.is_alive()]
     goes_on.set()
     for caller in in_flight:

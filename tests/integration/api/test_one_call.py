@@ -263,6 +263,7 @@ def test_an_answer_over_the_size_limit_is_not_read_on_and_not_asked_again(
     assert refusal.error.kind is ProblemKind.UNREADABLE
     assert "larger than 1000 bytes" in str(refusal.error)
     assert refusal.calls == len(wire.data_calls) == 1
+    assert refusal.error.__traceback__ is None  # its frames would hold what was read
 
 
 # ----------------------------------------------------------------------------- accounts and secrets
