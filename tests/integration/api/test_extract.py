@@ -1,5 +1,6 @@
 """Extract: one call per pair, a few at once over all accounts; none holds up the others."""
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable
@@ -113,7 +114,9 @@ def test_an_error_that_stops_the_account_is_given_to_the_days_not_asked_yet(
     """Without a call, and with its time: those of 23:59 wait for the same midnight."""
     sandbox.scenarios[:] = [Scenario(scenario, day=DAYS[2])]
 
-    came = extracted(calls_of(account, clock.now))
+    ticks = map(timedelta, itertools.count())
+
+    came = extracted(calls_of(account, lambda: LATER + next(ticks)))
 
     assert refusals(came) == [(2, kind, 1), *((place, kind, 0) for place in range(3, 12))]
     assert len({one.what.refused_at for one in came if isinstance(one.what, Refusal)}) == 1
