@@ -20,30 +20,30 @@ REFUSED = Problem(
 )
 
 
-def test_a_line_says_what_to_change_then_what_happened_then_ids() -> None:
-    """The days are ranges; the ids are last."""
-    assert str(REFUSED) == (
-        "春风: correct the password (the AppSecret is wrong) · 2026-11-17 to 2026-11-23 · spring, "
-        "errcode 40125"
-    )
-
-
-@pytest.mark.parametrize(("cause", "cure"), [("begin_dat is no parameter", ""), ("", "wait")])
-def test_what_is_said_alone_has_no_brackets(cause: str, cure: str) -> None:
-    """In the log and in a message."""
-    problem = Problem(ProblemKind.PARAMETER, cause, cure)
-
-    assert str(problem) == cause + cure
-
-
-def test_an_entry_that_stands_for_no_account_is_named_whole() -> None:
-    """Nothing else in its line tells it from others of the same platform."""
-    entry = "weixin_platform/wx5a4d80c70b1e2f3a"
-    refusal = WeixinError(
-        ProblemKind.CONFIGURATION, account=entry, cause="no account", cure="remove it"
-    )
-
-    assert str(refusal) == f"{entry}: remove it (no account)"
+@pytest.mark.parametrize(
+    ("problem", "line"),
+    [
+        (
+            REFUSED,
+            "春风: correct the password (the AppSecret is wrong) · 2026-11-17 to 2026-11-23 · "
+            "spring, errcode 40125",
+        ),
+        (
+            Problem(ProblemKind.PARAMETER, "begin_dat is no parameter", ""),
+            "begin_dat is no parameter",
+        ),
+        (Problem(ProblemKind.PARAMETER, "", "wait"), "wait"),
+        (
+            WeixinError(ProblemKind.PARAMETER, account="p/wx1", cause="none", cure="remove it"),
+            "p/wx1: remove it (none)",
+        ),
+    ],
+)
+def test_a_line_says_what_to_change_then_what_happened_then_ids(
+    problem: Problem | WeixinError, line: str
+) -> None:
+    """The days are ranges; an entry that stands for no account is named whole."""
+    assert str(problem) == line
 
 
 def test_a_cause_that_is_too_long_is_cut() -> None:
