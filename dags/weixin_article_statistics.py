@@ -50,9 +50,7 @@ def create_dag(dataset: Dataset) -> None:
         dataset.dag_id,
         description=f"{dataset.description.capitalize()}, from datacube/{dataset.endpoint}",
         doc_md=__doc__,
-        schedule=CronTriggerTimetable(
-            f"{CONFIG.run_at.minute} {CONFIG.run_at.hour} * * *", timezone="Asia/Shanghai"
-        ),
+        schedule=CronTriggerTimetable(CONFIG.schedule, timezone="Asia/Shanghai"),
         # a run of an earlier morning would have no tasks, and be green
         start_date=datetime.combine(dataset.first_day, time.min),
         catchup=False,

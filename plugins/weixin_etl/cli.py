@@ -42,8 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"weixin-etl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add = add_command(commands, migrate).add_argument
-    add("--print", metavar="VIEW", help="only print what Postgres gets for a view or function")
+    add_command(commands, migrate)
     add = add_command(commands, probe).add_argument
     usual = [dataset.name for dataset in DATASETS.values() if not dataset.is_optional]
     what = f"of {', '.join(DATASETS)} (default: {' '.join(usual)})"
@@ -75,14 +74,11 @@ def _add_kept(commands: Any) -> None:
     add_command(commands, dag)
 
 
-def migrate(options: argparse.Namespace) -> None:
+def migrate(_: argparse.Namespace) -> None:
     """Bring the warehouse's tables, roles and views to this release."""
     from weixin_etl import warehouse
     from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
-    if options.print:
-        sys.stdout.write(warehouse.sql_of(options.print))
-        return
     done = warehouse.migrate(open_warehouse().url)
     sys.stdout.write(f"{done or 'The warehouse is up to date.'}\n")
 
@@ -104,28 +100,23 @@ def status(options: argparse.Namespace) -> int:
 
 def answers(options: argparse.Namespace) -> None:
     """Print WeChat's exact answer for an account and a day; on a terminal, printable text only."""
-    from weixin_etl.kept.answers import answers_of_pair
-    from weixin_etl.orchestration.commands.kept import list_answers, show_answer
-    from weixin_etl.orchestration.connections.warehouse import open_warehouse
+    from weixin_etl.orchestration.commands import kept
 
-    dataset, day = DATASETS[options.dataset], options.publication_day
-    kept = answers_of_pair(open_warehouse(), dataset, options.account, day)
-    list_answers(kept) if options.list else show_answer(kept, options.id)
+    kept.answers(options)
 
 
 def replay(options: argparse.Namespace) -> None:
     """Rebuild facts from the kept answers, without a call; shows the difference unless --apply."""
-    from weixin_etl.orchestration.commands.kept import show_replay
+    from weixin_etl.orchestration.commands import kept
 
-    which = options.accounts, options.begin, options.end
-    show_replay(DATASETS[options.dataset], *which, is_applied=options.apply)
+    kept.replay(options)
 
 
 def import_(options: argparse.Namespace) -> int:
     """Load answers that another program kept: files of JSON lines, or - for standard input."""
-    from weixin_etl.orchestration.commands.kept import show_import
+    from weixin_etl.orchestration.commands import kept
 
-    return show_import(options.file)
+    return kept.import_(options)
 
 
 def dag(_: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ import csv
 import logging
 import re
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum, auto
@@ -60,7 +60,6 @@ class ProblemKind(StrEnum):
     NOTHING_COLLECTED = auto()
     FIRST_RUN = auto()
     RUN_LATE = auto()
-    RUN_MISSING = auto()
     RUN_ENDED = auto()
     SCHEDULER_DOWN = auto()
     NO_RUNS = auto()
@@ -80,8 +79,7 @@ class Row(NamedTuple):
     A row of `problems.csv`.
 
     Places in a title: `{who}` an account, task or subject, `{subject}`; in a cure `{connection}`
-    the Airflow connection to change, `{role}` of its user, `{address}` the IP that WeChat names,
-    `{first}` and `{last}` of its days.
+    the Airflow connection to change, `{role}` of its user, `{address}` the IP that WeChat names.
     """
 
     kind: ProblemKind
@@ -115,9 +113,7 @@ def row_of(kind: ProblemKind, code: object = "") -> Row:
     return _OF_CODE.get((kind, str(code)), _FIRST[kind])
 
 
-def filled(
-    text: str, conn_id: str, cause: str, subject: str | None = None, days: Sequence[date] = ()
-) -> str:
+def filled(text: str, conn_id: str, cause: str, subject: str | None = None) -> str:
     """A cure with its places filled in; what is not known is left out."""
     address = _ADDRESS.search(cause)
     places = {
@@ -125,8 +121,6 @@ def filled(
         "role": "weixin_reader" if conn_id == "weixin_reader" else "weixin_loader",
         "address": address[0] if address else "",
         "subject": subject,
-        "first": days[0] if days else "",
-        "last": days[-1] if days else "",
     }
     return " ".join(text.format(**places).split())
 
@@ -173,7 +167,7 @@ class Problem:
         cause = ": ".join(filter(None, [row.cause if cause is None else cause, detail]))
         conn_id = more.get("to_change") or more.get("conn_id", "")
         if cure is None:
-            cure = filled(row.cure, conn_id, cause, more.get("subject"), more.get("days", ()))
+            cure = filled(row.cure, conn_id, cause, more.get("subject"))
         return cls(kind, cause, cure, **more)
 
     def __post_init__(self) -> None:

@@ -3,10 +3,10 @@
 {% from "incident/macros.jinja" import problem %}
 SELECT
     finding.dataset,
-    finding.{{ problem | join(",\n    finding.") }} AS errcode,
-    finding.found_at,
-    finding.run_id,
-    unspoken.days AS unspoken_days
+    finding.{{ problem | reject("equalto", "days") | join(",\n    finding.") }} AS errcode,
+    unspoken.days,
+    finding.found_at AS opened_at,
+    finding.run_id
 FROM weixin.finding
 CROSS JOIN
     LATERAL (

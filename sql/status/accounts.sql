@@ -1,5 +1,5 @@
 -- The accounts that daily runs collect, or some of them: one row per dataset and account, with what
--- its days' states are judged by, its newest day that is in, and the days with rejected parts.
+-- its days' states are judged by, when it was ready last, and the days with rejected parts.
 {% from "status/macros.jinja" import heard_at %}
 SELECT
     since.dataset,
@@ -9,7 +9,6 @@ SELECT
     since.since_date,
     since.catch_up_days,
     {{ heard_at("since.dataset", "since.appid") }} AS heard_at,
-    newest.day AS last_day_in,
     newest.ready_at,
     rejected.days AS rejected_days,
     rejected.reason AS rejected_reason
@@ -20,9 +19,7 @@ INNER JOIN weixin.dim_account AS account
         AND account.is_active
         AND (cast(:appids AS text[]) IS NULL OR since.appid = any(:appids))
 LEFT JOIN LATERAL (
-    SELECT
-        coverage.day,
-        coverage.ready_at
+    SELECT coverage.ready_at
     FROM weixin.coverage
     WHERE
         coverage.appid = since.appid

@@ -129,11 +129,10 @@ def on_the_page() -> dict[str, str]:
     """Everything that the page's server answers."""
     from fastapi.testclient import TestClient
 
-    from weixin_etl.orchestration.web.page.app import app
-    from weixin_etl.orchestration.web.page.reader import Reader, reader
+    from weixin_etl.orchestration.web.page.app import app, readable
 
     dataset = "dataset=article_total"
-    app.dependency_overrides[reader] = lambda: Reader(tuple(DATASETS.values()))
+    app.dependency_overrides[readable] = lambda: tuple(DATASETS.values())
     try:
         client = TestClient(app)
         answers = {

@@ -12,11 +12,11 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.module_loading import import_string
-from dag_runs import REPOSITORY, parsed
+from dag_runs import DAG_ID, REPOSITORY, parsed
 
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import ParameterError
-from weixin_etl.orchestration.tasks import alerts, ending
+from weixin_etl.orchestration.tasks import alerts, daily
 from weixin_etl.orchestration.tasks.declared import EndOfTask
 from weixin_etl.problem import ProblemKind, WarehouseError, WeixinError
 
@@ -143,9 +143,8 @@ def test_a_task_is_tried_again_unless_that_cannot_help(
     dag: Any, error: Exception, action: RetryAction, monkeypatch: pytest.MonkeyPatch
 ):
     """What somebody has to change first fails at once; what nobody thought of is tried again."""
-    monkeypatch.setattr(alerts, "task_failed", lambda _: None)
-    monkeypatch.setattr(ending, "get_current_context", lambda: {"ti": Mock()})
-    with pytest.raises(EndOfTask) as ended, ending.readable_ending():
+    monkeypatch.setattr(daily, "get_current_context", lambda: {"ti": Mock()})
+    with pytest.raises(EndOfTask) as ended, daily.readable_ending():
         raise error
 
     assert {it.retry_policy.evaluate(ended.value, 1, 3).action for it in dag.tasks} == {action}
@@ -160,7 +159,8 @@ def test_only_a_scheduled_run_can_be_late(
     monkeypatch.setattr(alerts, "run_is_late", late)
     (deadline,) = dag.deadline
 
-    import_string(deadline.callback.path)({"dag_run": {"run_type": run_type}})
+    run = {"dag_id": DAG_ID, "dag_run_id": "r", "state": "running", "run_type": run_type}
+    import_string(deadline.callback.path)({"dag_run": run})
 
     assert late.call_count == told
     assert deadline.reference.reference_name == "DagRunQueuedAtDeadline"

@@ -43,9 +43,9 @@ def let(session: Any, run_id: str, task_id: str, **be: Any) -> Any:
 
 
 def test_a_run_that_a_person_marks_failed_is_told(
-    receiver: Receiver, run_id: str, session: Any
+    daily: DailyDag, receiver: Receiver, run_id: str, session: Any
 ) -> None:
-    """As Airflow's API server does; its check had not begun."""
+    """As Airflow's API server does; its check had not begun. The morning's next run ends it."""
     from airflow.api_fastapi.core_api.services.public import dag_run as service
     from airflow.models import DagRun
     from airflow.models.serialized_dag import SerializedDagModel
@@ -65,31 +65,35 @@ def test_a_run_that_a_person_marks_failed_is_told(
     deadline = time.monotonic() + 60
     while not receiver.messages and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert receiver.titles == ["weixin-etl: a run ended early"]
+    daily.run()
+    ended = "a run ended early"
+    assert receiver.titles == [f"weixin-etl: {ended}", f"weixin-etl: over: {ended}"]
 
 
 def test_a_failed_try_and_a_wait_are_read_of_airflow(run_id: str, session: Any) -> None:
     """When the next is, by our own clock, and when the first failed; the next one is at work."""
+    from airflow.models.serialized_dag import SerializedDagModel
     from airflow.models.taskreschedule import TaskReschedule
     from airflow.models.xcom import XComModel
 
-    from weixin_etl.orchestration.tasks.ending import PROBLEM
+    from weixin_etl.orchestration.tasks.declared import PROBLEM
     from weixin_etl.orchestration.web import airflow_state
 
     now = datetime.now(UTC)
     said = {"kind": "warehouse", "cause": "refused", "cure": "start it"}
-    task = let(session, run_id, "plan", state="up_for_retry", max_tries=0, end_date=now)
+    retries = SerializedDagModel.get_dag(DAG_ID, session=session).get_task("plan").retries
+    task = let(session, run_id, "plan", state="up_for_retry", max_tries=retries, end_date=now)
     XComModel.set(PROBLEM, said, dag_id=DAG_ID, task_id="plan", run_id=run_id, session=session)
     waits = let(session, run_id, "ingest", state="up_for_reschedule")
     later = now + timedelta(minutes=30)
     session.add(TaskReschedule(waits.id, now, now, later))
     session.commit()
-    first, second = airflow_state.read().asleep
+    found = airflow_state.read()
+    (first,), wait = found.tried, found.waits["article_total", run_id]
     let(session, run_id, "plan", state="running", try_number=task.try_number + 1)
-    again, _ = airflow_state.read().asleep
+    (again,) = airflow_state.read().tried
 
-    assert (first.failed_tries, first.tries, first.problem.cause) == (1, 1, "refused")
+    assert (first.failed_tries, first.tries, first.problem.cause) == (1, retries + 1, "refused")
     assert (again.failed_tries, again.next_at) == (1, None)
-    assert second.failed_tries == 0
-    off = datetime.fromisoformat(NOON) + timedelta(minutes=30) - second.next_at
+    off = datetime.fromisoformat(NOON) + timedelta(minutes=30) - wait
     assert abs(off) < timedelta(minutes=1)

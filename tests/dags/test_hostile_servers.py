@@ -119,11 +119,10 @@ def page(appid: str) -> str:
     """What the page serves."""
     from fastapi.testclient import TestClient
 
-    from weixin_etl.orchestration.web.page.app import app
-    from weixin_etl.orchestration.web.page.reader import Reader, reader
+    from weixin_etl.orchestration.web.page.app import app, readable
 
     paths = ("/", f"/day?appid={appid}&day={november(20)[0]}", "/articles", "/health")
-    app.dependency_overrides[reader] = lambda: Reader(tuple(DATASETS.values()))
+    app.dependency_overrides[readable] = lambda: tuple(DATASETS.values())
     try:
         return "".join(TestClient(app).get(path).text for path in paths)
     finally:

@@ -8,7 +8,7 @@ from dag_runs import DailyDag, set_paused
 from sqlalchemy import Engine
 
 from weixin_etl.cli import main
-from weixin_etl.health.at_work import Airflow, Asleep, DagState
+from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_local.home import postgres_connection
 from weixin_sandbox import Sandbox, Scenario
@@ -35,7 +35,7 @@ def scheduler(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("scheduler")
 def test_exit_code_0_and_1(daily: DailyDag, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]):
     """
-    0 with a line that says up to which day figures are in; 1 when something is wrong.
+    0 with a line that says how many accounts are in; 1 when something is wrong.
 
     From noon on, yesterday's figures must be in. A problem's line is that of the log, in full,
     with since when. One dataset can be asked for: of the successor nothing is collected.
@@ -58,14 +58,16 @@ def test_exit_code_0_and_1(daily: DailyDag, sandbox: Sandbox, capsys: pytest.Cap
 
     assert (well[0], well[1][-1]) == (
         0,
-        "1 of 1 accounts and datasets are in, the oldest up to 2026-11-23",
+        "1 of 1 accounts and datasets are in",
     )
     assert (collected[0], uncollected[0]) == (0, 1)
     assert "trigger a DAG" in "".join(uncollected[1])
     assert (before_noon, after_noon[0]) == (0, 1)
     assert "2026-11-24" in "".join(after_noon[1])
     assert refused[0] == 1
-    (line,) = [it for it in refused[1] if it.startswith("article_total · 沙箱公众号: verify")]
+    (line,) = [
+        it for it in refused[1] if it.startswith("failure: article_total · 沙箱公众号: verify")
+    ]
     assert "2026-11-17 to 2026-11-23" in line
     assert line.endswith("since 2026-11-24 10:40 Beijing time")
     assert refused[1][-1].startswith("0 of 1 accounts")
@@ -82,15 +84,19 @@ def test_a_pause_and_what_is_tried_again_are_told_in_the_language_that_is_set(
     paused = main(["status"]), capsys.readouterr().out
     set_paused(is_paused=False)  # others look at the same Airflow
     fault = Problem.of_kind(ProblemKind.PROGRAM, "KeyError", subject="plan")
-    tried = Asleep("article_total", "r", datetime(2026, 11, 24, 3, tzinfo=UTC), 2, 4, fault)
-    airflow = Airflow({"article_total": DagState()}, asleep=(tried,))
+    tries = {"failed_tries": 2, "tries": 4, "next_at": datetime(2026, 11, 24, 3, tzinfo=UTC)}
+    tried = Trouble(fault, "article_total", Severity.RETRYING, **tries)
+    airflow = Airflow({"article_total": DagState()}, tried=[tried])
     monkeypatch.setattr(airflow_state, "read", lambda: airflow)
     daily.set("AIRFLOW__WEIXIN__LANGUAGE", "zh-CN")
     retried = main(["status", "--dataset", "article_total"]), capsys.readouterr().out
 
     assert (paused[0], retried[0]) == (0, 3)
     assert "note: article_total · unpause weixin_article_total if" in paused[1]
-    assert "正在重试：article_total · 无需处理：4 次尝试中第 2 次失败；下一次在 11:00" in retried[1]
+    assert (
+        "retrying: article_total · 无需处理：4 次尝试中第 2 次失败；下一次在 2026-11-24 11:00"
+        in retried[1]
+    )
 
 
 @pytest.mark.usefixtures("scheduler")

@@ -79,9 +79,7 @@ TEXTS = ["", "%FF%FE", "%ED%A0%80", "0001-01-01", "9999-12-31", "-1", str(2**70)
     "route", [it for it in page.routes if isinstance(it, APIRoute)], ids=lambda it: it.path
 )
 @pytest.mark.usefixtures("airflow")
-def test_an_odd_value_is_refused_with_a_sentence(
-    web: TestClient, warehouse: Engine, route: APIRoute
-) -> None:
+def test_an_odd_value_is_refused(web: TestClient, warehouse: Engine, route: APIRoute) -> None:
     """In each parameter of each route: never 500, and never that the warehouse can't be read."""
     with warehouse.begin() as connection:
         page_world.fill(connection, ARTICLE_TOTAL, 1, 8, clock.now())
@@ -89,19 +87,15 @@ def test_an_odd_value_is_refused_with_a_sentence(
     fields = get_flat_dependant(route.dependant).query_params
     good = {it.alias: GOOD[it.alias] for it in fields if it.field_info.is_required()}
 
-    def said(**odd: str) -> tuple[int, object]:
+    def said(**odd: str) -> int:
         query = "&".join(f"{name}={value}" for name, value in (good | odd).items())
-        path = route.path.format(name="page.css")
-        answer = web.get(f"/weixin{path}?{query}", headers=headers)
-        detail = answer.json().get("detail") if answer.status_code in (404, 422) else None
-        return answer.status_code, detail
+        return web.get(f"/weixin{route.path}?{query}", headers=headers).status_code
 
-    status, _ = said()
+    status = said()
     assert status in (200, 503)
     for field in fields:
         is_text = field.field_info.annotation is str
         for value in [*NEVER, *TEXTS]:
             fits = is_text and value in TEXTS
-            answered, detail = said(**{field.alias: value})
-            assert answered in ({status, 404} if fits else {422}), (field.alias, value, detail)
-            assert isinstance(detail, str) or answered == status
+            answered = said(**{field.alias: value})
+            assert answered in ({status, 404} if fits else {422}), (field.alias, value)

@@ -20,13 +20,13 @@ from world.pipeline import Pipeline
 from world.truth import facts, readers
 from world.wechat import day_number, figures
 
-from weixin_etl import rules
+from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS
 from weixin_etl.health import status
-from weixin_etl.health.days import AccountDays
+from weixin_etl.health.troubles import AccountDays
 from weixin_etl.model import Coverage, State
 from weixin_etl.orchestration.web.page import calendar as page
-from weixin_etl.orchestration.web.page.reader import Figures
+from weixin_etl.orchestration.web.page.calendar import Figures
 
 TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
 """Kills have tests of their own, at every commit (tests/faults)."""
@@ -71,7 +71,33 @@ def told(days: AccountDays, day: date, now: datetime) -> tuple[Any, ...]:
     """What is told of a day."""
     pair = days.pairs.get(day) or Coverage()
     reason = "; ".join(filter(None, [pair.error, pair.cure])) or None
-    return days.state(day, now), reason, days.next_date(day, now), days.final_date(day, now)
+    return days.state(day, now), reason
+
+
+def next_date(days: AccountDays, day: date, now: datetime) -> date | None:
+    """The morning whose daily run asks for it again; None when none does."""
+    pair, today = days.pairs.get(day) or Coverage(), clock.beijing_date(now)
+    if pair.settled or days.since_date is None or days.is_retired:
+        return None
+    at = pair.attempted_at if pair.error_kind != "not_ready" else None
+    is_of_today = at is not None and clock.beijing_date(at) == today
+    is_asked = is_of_today or rules.due_morning(now) == today
+    morning = max(today + rules.DAY * is_asked, day + rules.DAY)
+    over = day + rules.DAY * days.dataset.window
+    if over < morning and rules.is_silent(pair, over, days.heard_at):
+        return None
+    return morning if pair.ready_at or day >= days.reach(morning) else None
+
+
+def final_date(days: AccountDays, day: date, asked: date | None) -> date | None:
+    """The first morning on which it can be final; None when daily runs ask no more."""
+    over = day + rules.DAY * days.dataset.window
+    if asked is None or not days.dataset.describes_articles:
+        return asked and max(asked, over)
+    pair, since = days.pairs.get(day) or Coverage(), over - rules.DAY
+    if pair.ready_date and pair.list_sha256 is not None and since <= pair.ready_date < asked:
+        return max(asked, over)
+    return max(asked, since) + rules.DAY
 
 
 def states(engine: Pipeline, now: datetime, others: Iterable[Named]) -> States:
@@ -89,9 +115,10 @@ def states(engine: Pipeline, now: datetime, others: Iterable[Named]) -> States:
         )
         first, is_active = since[0] if since else (None, False)
         heard = rules.heard_at(pairs.values())
-        days = AccountDays(dataset, first, CATCH_UP_DAYS, heard, pairs, is_active)
+        days = AccountDays(dataset, endpoint[1], "", first, CATCH_UP_DAYS, heard, pairs)
         for day in {*pairs, *(day for *of, day in others if (*of,) == endpoint)}:
-            found[*endpoint, day] = told(days, day, now)
+            asked = next_date(days, day, now) if is_active else None
+            found[*endpoint, day] = *told(days, day, now), asked, final_date(days, day, asked)
     return found
 
 
@@ -100,9 +127,9 @@ def states_of_status(engine: Pipeline, now: datetime) -> States:
     with engine.warehouse.connect() as connection:
         read = status.read(connection, None, now=now)
     return {
-        (it.dataset.name, it.appid, day): told(it.days, day, now)
+        (it.dataset.name, it.appid, day): told(it, day, now)
         for it in read.accounts
-        for day in it.days.pairs
+        for day in it.pairs
     }
 
 
@@ -111,8 +138,9 @@ def state_on_page(engine: Pipeline, now: datetime, pair: Named) -> tuple[Any, ..
     dataset, appid, day = pair
     with engine.warehouse.connect() as connection:
         story = page.story(Figures(connection, DATASETS[dataset], now), appid, day)
-    reason = "; ".join(filter(None, [story.why.cause, story.why.cure])) or None
-    return story.cell.state, reason, story.next_date, story.final_date
+    cell, why = story["cell"], story["why"]
+    reason = "; ".join(filter(None, [why.cause, why.cure])) or None
+    return cell["state"], reason, cell["next_date"], cell["final_date"]
 
 
 def states_of_analysts(engine: Pipeline, now: datetime) -> States:
@@ -161,7 +189,7 @@ def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) ->
         now = real.now()
         words = states_of_analysts(real, now)
         assert words == states(real, now, words)
-        assert {(pair, words[pair]) for pair in words} >= {
+        assert {(pair, words[pair][:2]) for pair in words} >= {
             it for it in states_of_status(real, now).items() if it[0] in words
         }
         if words:

@@ -22,7 +22,7 @@ from warehouse_loads import (
 
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
-from weixin_etl.health.at_work import progress
+from weixin_etl.health.status import progress
 from weixin_etl.model import Batch, ConfiguredAccount, Due, PlannedAccount, Run
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.run import Settings, Work

@@ -1,43 +1,96 @@
-"""What a message says to people and to programs, by the incidents it tells of."""
+"""What people read of a trouble in their language, and what a message says of several."""
 
 import re
+import tomllib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from weixin_etl.health.messages import Installation, compose, direct
-from weixin_etl.health.troubles import Incident, Severity
-from weixin_etl.health.words import Words
+from weixin_etl.health import messages
+from weixin_etl.health.messages import Installation, Words, compose
+from weixin_etl.health.troubles import Trouble, usual
 from weixin_etl.problem import Problem, ProblemKind
 
-HERE = Installation("http://airflow.example/weixin/", "production")
+FRAMES: dict[str, str] = tomllib.loads(Path(messages.__file__).with_name("words.toml").read_text())
+PLACES = re.compile(r"{(\w+)}")
+CHINESE = Words("zh-CN", {"ready_hour": 9})
+HERE = Installation("http://airflow.example/weixin/")
 OPENED = datetime(2026, 11, 24, 1, tzinfo=UTC)
+DAYS = (date(2026, 11, 17), date(2026, 11, 18))
+SECRET = {"cause": "the AppSecret is wrong", "conn_id": "spring", "errcode": 40125}
 
 
-def incident(number: int, kind: ProblemKind, *, has_ended: bool = False, **of: object) -> Incident:
+def trouble(number: int, kind: ProblemKind, *, has_ended: bool = False, **of: Any) -> Trouble:
     """One that began on 24 November at 09:00 in Beijing, and lasted an hour if it has ended."""
     values = {"cause": "it broke", "cure": "mend it", "account": f"号{number}", **of}
-    problem = Problem(kind, appid=f"wx{number}", **values)  # type: ignore[arg-type]
-    severity = Severity.WARNING if kind.is_warning else Severity.FAILURE
+    problem = Problem(kind, appid=f"wx{number}", **values)
     ended = {"told_at": OPENED, "closed_at": OPENED + timedelta(hours=1)} if has_ended else {}
-    return Incident(number, "article_total", str(number), problem, severity, OPENED, **ended)
+    began = {"opened_at": OPENED, "incident_id": number, **ended}
+    return Trouble(problem, "article_total", usual(kind), **began)
+
+
+@pytest.mark.parametrize("english", FRAMES)
+def test_every_frame_is_used_with_the_same_places_in_both_languages(english: str) -> None:
+    """A place that one lacks would stop the message there."""
+    source = Path(messages.__file__).read_text()
+
+    assert sorted(PLACES.findall(english)) == sorted(PLACES.findall(FRAMES[english]))
+    assert f'"{english}"' in source
+
+
+@pytest.mark.parametrize(
+    ("problem", "title", "line"),
+    [
+        (
+            trouble(1, ProblemKind.CONFIGURATION, **SECRET, days=DAYS).problem,
+            "号1：被拒绝",
+            "号1: 改正连接 spring 中的 password (the AppSecret is wrong) · "
+            "spring, errcode 40125 · 2026-11-17 至 2026-11-18",
+        ),
+        (
+            trouble(1, ProblemKind.DAYS_LOST, cause="too old for daily runs", days=DAYS).problem,
+            "号1：有日期已错过",
+            "号1: 以其中首日和末日为 begin_date 和 end_date 触发该 DAG (too old for daily runs)"
+            " · 2026-11-17 至 2026-11-18",
+        ),
+        (
+            Problem.of_kind(ProblemKind.NO_RUNS, code="paused", subject="weixin_x"),
+            "没有每日运行",
+            "如果又需要它的数据，请启用 weixin_x (the DAG is paused)",
+        ),
+        (Problem(ProblemKind.UNREACHABLE, "", ""), "微信：无法访问", ""),
+    ],
+)
+def test_a_problem_is_told_in_chinese(problem: Problem, title: str, line: str) -> None:
+    """Title and cure, with their places; ids, and the cause, stay as they are."""
+    assert CHINESE.title(problem) == title
+    assert CHINESE.line(CHINESE.cured(problem)) == line
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_a_cure_names_a_setting_as_it_is_set(language: str) -> None:
+    """Whoever reads it need not look it up."""
+    problem = Problem.of_kind(ProblemKind.NOT_READY)
+
+    assert "[weixin] ready_hour = 9" in Words(language, {"ready_hour": 9}).cured(problem).cure
 
 
 def test_many_are_one_message_of_the_worst_ones_type_which_come_first() -> None:
-    """What there is no room for are warnings; to programs all are named."""
+    """What there is no room for are warnings."""
     long = "figures that WeChat has sent and nobody expected, " * 8
-    warnings = [incident(n, ProblemKind.REJECTED, cause=long) for n in range(6)]
-    broken = incident(7, ProblemKind.CONFIGURATION, days=(date(2026, 11, 23),), errcode=48001)
-    over = incident(8, ProblemKind.NOT_ASKED, has_ended=True)
+    warnings = [trouble(n, ProblemKind.REJECTED, cause=long) for n in range(6)]
+    broken = trouble(7, ProblemKind.CONFIGURATION)
+    over = trouble(8, ProblemKind.NOT_ASKED, has_ended=True)
 
     message = compose([*warnings, over, broken], HERE)
 
     first, *_, more, link = message.body.splitlines()
-    assert message.title == "weixin-etl production: 号7 refused, and 7 more"
-    assert first.startswith("article_total: 号7: mend it (it broke) · 2026-11-23")
+    assert message.title == "weixin-etl: 号7 refused, and 7 more"
+    assert first == "article_total: 号7: mend it (it broke) · since 2026-11-24 09:00 Beijing time"
     assert (more, link) == ("and 4 more", "http://airflow.example/weixin/")
-    assert [it["account"] for it in message.facts["problems"]][:2] == ["号7", "号0"]
     types = [compose(those, HERE).notify_type for those in ([broken, over], warnings, [over] * 6)]
     assert types == ["failure", "warning", "success"]
 
@@ -45,38 +98,31 @@ def test_many_are_one_message_of_the_worst_ones_type_which_come_first() -> None:
 @pytest.mark.parametrize("text", ["never ending " * 200, "没有尽头，" * 400])
 def test_a_message_holds_as_many_bytes_as_a_receiver_takes(text: str) -> None:
     """Days and a cure that is too long are cut, between Chinese characters as well: no cause."""
-    days = (date(2026, 11, 23),)
-    one = incident(1, ProblemKind.PROGRAM, cure=text, cause="the cause", days=days)
+    one = trouble(1, ProblemKind.PROGRAM, cure=text, cause="the cause", days=DAYS)
 
     for many in ([one], [one] * 9):
         message = compose(many, HERE)
         line = message.body.splitlines()[0]
-        assert "… (the cause)" in line
-        assert "2026-11-23" not in line
-        assert line.endswith("since 2026-11-24 09:00 Beijing time")
+        assert line.endswith("… (the cause) · since 2026-11-24 09:00 Beijing time")
         assert len(message.body.encode()) <= 1800
 
 
-def test_people_are_told_in_their_language() -> None:
-    """What begins, what is over, many at once, and what can't be recorded."""
-    here = replace(HERE, words=Words("zh-CN", {"ready_hour": 9}))
-    known = {"cause": "the AppSecret is wrong", "conn_id": "spring", "errcode": 40125}
-    begun = incident(1, ProblemKind.CONFIGURATION, **known)
-    over = incident(2, ProblemKind.CONFIGURATION, has_ended=True, **known)
+def test_a_message_is_in_the_language_that_is_set() -> None:
+    """What begins, what is over, and many at once."""
+    here = replace(HERE, words=CHINESE)
+    begun = trouble(1, ProblemKind.CONFIGURATION, **SECRET)
+    over = trouble(2, ProblemKind.CONFIGURATION, has_ended=True, **SECRET)
 
     one, other = compose([begun], here), compose([over], here)
     many = compose([over, *[begun] * 20], here)
-    unrecorded = direct(Problem(ProblemKind.WAREHOUSE, "it broke", "mend it"), here, OPENED)
 
-    assert one.title == "weixin-etl production: 号1：被拒绝"
-    assert one.body.splitlines() == [
-        "article_total: 号1：改正连接 spring 中的 password（the AppSecret is wrong）"
-        " · spring，错误码 40125 · 自北京时间 2026-11-24 09:00 起",
-        "http://airflow.example/weixin/#problem-1",
+    assert one.title == "weixin-etl: 号1：被拒绝"
+    assert one.body.endswith(
+        " · 自北京时间 2026-11-24 09:00 起\nhttp://airflow.example/weixin/#problem-1"
+    )
+    assert other.body.splitlines() == [
+        "article_total: 已恢复：号2：被拒绝 · 北京时间 2026-11-24 09:00 至 2026-11-24 10:00",
+        HERE.page_url,  # its card is gone
     ]
-    assert other.title == "weixin-etl production: 已恢复：号2：被拒绝"
-    assert other.body.splitlines()[-1] == HERE.page_url  # its card is gone
-    assert "持续 1 小时 0 分钟，北京时间 2026-11-24 09:00 至 2026-11-24 10:00" in other.body
-    assert many.title == "weixin-etl production: 号1：被拒绝, 另有 20 个"
+    assert many.title == "weixin-etl: 号1：被拒绝, 另有 20 个"
     assert re.fullmatch("另有 [0-9]+ 个", many.body.splitlines()[-2])
-    assert unrecorded.title == "weixin-etl production: 数据仓库不能工作"

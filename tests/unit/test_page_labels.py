@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from weixin_etl.health.days import ending
-from weixin_etl.model import Coverage, State
-from weixin_etl.orchestration.web.page import html
-from weixin_etl.orchestration.web.page.calendar import Sign, sign
-from weixin_etl.orchestration.web.page.reader import LANGUAGES, preferred_language
+from weixin_etl.model import State
+from weixin_etl.orchestration.web.page import app as html
+from weixin_etl.orchestration.web.page.calendar import sign
 
 PAGE = Path(html.__file__).parent
 TEMPLATES = "".join(path.read_text() for path in (PAGE / "templates").iterdir())
@@ -27,7 +25,7 @@ def test_both_languages_have_each_label_with_the_same_places() -> None:
     labels = html.labels()
 
     assert len(labels) > 90
-    assert [it for it, texts in labels.items() if len(texts) != len(LANGUAGES)] == []
+    assert [it for it, texts in labels.items() if len(texts) != len(html.LANGUAGES)] == []
     assert [it for it, (en, zh) in labels.items() if places(en) != places(zh)] == []
     assert [zh for _, zh in labels.values() if not re.search(r"[\u4e00-\u9fff{]", zh)] == []
 
@@ -51,7 +49,7 @@ def test_every_label_that_is_named_is_there_and_every_label_is_named() -> None:
 @pytest.mark.parametrize("state", State)
 def test_every_state_and_sign_of_a_day_has_its_name_meaning_and_colour(state: State) -> None:
     """In the legend, and in a day's story."""
-    shown = sign(state, None)
+    shown = sign({"state": state, "last_attempt": None, "error_code": None})
 
     names = {f"state_{state}", f"means_{state}", f"sign_{shown}", f"sign_means_{shown}"}
     assert names <= html.labels().keys()
@@ -59,52 +57,28 @@ def test_every_state_and_sign_of_a_day_has_its_name_meaning_and_colour(state: St
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"), [(None, "ok"), ("not_ready", "not_ready"), ("offline", "failed")]
-)
-def test_every_ending_of_an_attempt_has_its_name(kind: str | None, expected: str) -> None:
-    """Beside the state, and never in place of it."""
-    assert ending(Coverage(error_kind=kind)) == expected
-    assert f"ending_{expected}" in html.labels()
-
-
-REFUSED = Coverage(error_kind="configuration", error_code=40125)
-
-
-@pytest.mark.parametrize(
-    ("state", "pair", "expected"),
+    ("state", "last_attempt", "error_code", "expected"),
     [
-        (State.FINAL, REFUSED, Sign.FINAL),
-        (State.IN, REFUSED, Sign.IN),
-        (State.UNCONFIRMED, None, Sign.IN),
-        (State.OPEN, REFUSED, Sign.NOT_YET),
-        (State.LATE, None, Sign.NOT_YET),
-        (State.LATE, Coverage(error_kind="not_ready"), Sign.NOT_YET),
-        (State.LATE, REFUSED, Sign.NEEDS_YOU),
-        (State.LATE, Coverage(error_kind="endpoint_offline", error_code=47009), Sign.NOT_YET),
-        (State.SILENT, None, Sign.NOT_YET),
-        (State.LOST, None, Sign.NEEDS_YOU),
-        (State.GIVEN_UP, None, Sign.NEEDS_YOU),
+        ("final", "failed", 40125, "final"),
+        ("in", "failed", 40125, "in"),
+        ("unconfirmed", None, None, "in"),
+        ("open", "failed", 40125, "not_yet"),
+        ("late", None, None, "not_yet"),
+        ("late", "not_ready", None, "not_yet"),
+        ("late", "failed", 40125, "needs_you"),
+        ("late", "failed", 47009, "not_yet"),
+        ("silent", None, None, "not_yet"),
+        ("lost", None, None, "needs_you"),
+        ("given_up", "failed", None, "needs_you"),
     ],
 )
 def test_a_day_needs_somebody_only_if_it_does_not_come_by_itself(
-    state: State, pair: Coverage | None, expected: Sign
+    state: str, last_attempt: str | None, error_code: int | None, expected: str
 ) -> None:
     """What we have comes first; WeChat's lateness and a retired endpoint need nobody."""
-    assert sign(state, pair) is expected
+    day = {"state": state, "last_attempt": last_attempt, "error_code": error_code}
 
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [
-        ("", "en"),
-        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"),
-        ("de, en;q=0.5, zh;q=0.7", "zh-CN"),
-        ("zh;q=odd, en-GB", "en"),
-    ],
-)
-def test_the_language_is_the_first_that_the_page_speaks(header: str, language: str) -> None:
-    """By the browser's preferences; English for others."""
-    assert preferred_language(header) == language
+    assert sign(day) == expected
 
 
 @pytest.mark.parametrize(

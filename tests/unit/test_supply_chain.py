@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HTMX = ROOT / "plugins/weixin_etl/orchestration/web/page/htmx"
+HTMX = ROOT / "plugins/weixin_etl/orchestration/web/page/static"
 WORKFLOWS = sorted((ROOT / ".github/workflows").iterdir())
 
 
@@ -34,4 +34,4 @@ def test_htmx_is_npms() -> None:
     assert hashlib.sha256(script).hexdigest() == (
         "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
     )
-    assert (HTMX / "LICENSE").read_text().startswith("Zero-Clause BSD\n")
+    assert (HTMX / "htmx.LICENSE").read_text().startswith("Zero-Clause BSD\n")

@@ -5,7 +5,6 @@ A task writes down what it has found. A trouble that is there by then and not op
 incident; one whose trouble is gone is over. What is retried opens none and ends none.
 """
 
-import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,19 +12,14 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from weixin_etl import clock
-from weixin_etl.health.at_work import Airflow, progress
-from weixin_etl.health.status import read_accounts, read_findings, read_incidents
-from weixin_etl.health.troubles import Incident, Severity, Trouble, judge
+from weixin_etl.health.status import progress, read_accounts, read_findings, read_incidents
+from weixin_etl.health.troubles import Severity, Trouble, judge, usual
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_incidents
 from weixin_etl.warehouse.statements import as_json
 
-log = logging.getLogger(__name__)
-
-_MOST_LINES = 20
 _LOCK_WAIT = "SET LOCAL lock_timeout = '60s'"
 
 
@@ -45,10 +39,8 @@ class Note:
     """Whether the run goes on asking: what it tries again, or waits for, is nothing to tell."""
     once: Sequence[Problem] = ()
     """What is told once and never again."""
-    airflow: Airflow | None = None
-    """What only Airflow knows of it, if that was asked."""
 
-    def ends(self, incident: Incident) -> bool:
+    def ends(self, incident: Trouble) -> bool:
         """Whether it shows that an incident is over, if its trouble was not found."""
         problem, looked = incident.problem, self.looked
         is_ours = looked is None or (not problem.kind.is_common and problem.appid in looked)
@@ -63,14 +55,14 @@ def record(warehouse: Engine, note: Note) -> None:
         lock_incidents(connection, dataset.name)
         for source, problems in note.found.items():
             _replace(connection, note, source, problems)
-        facts = []
+        accounts = []
         if note.is_judged:
             at_work = progress(connection, dataset, [note.run.run_id] if note.is_at_work else [])
-            facts = read_accounts(connection, [dataset], at_work, note.at, note.looked)
+            accounts = read_accounts(connection, [dataset], at_work, note.at, note.looked)
         findings = read_findings(connection, [dataset])
-        found = judge(facts, findings, note.airflow, now=note.at, datasets=[dataset])
-        found += [Trouble(problem, dataset.name, Severity.WARNING) for problem in note.once]
-        _write(connection, note, found, collected={it.appid for it in facts})
+        found = judge(accounts, findings, None, now=note.at, datasets=[dataset])
+        found += [Trouble(it, dataset.name, usual(it.kind)) for it in note.once]
+        _write(connection, note, found, collected={None, *(it.appid for it in accounts)})
 
 
 def _replace(connection: Connection, note: Note, source: str, problems: Sequence[Problem]) -> None:
@@ -88,7 +80,7 @@ def _replace(connection: Connection, note: Note, source: str, problems: Sequence
 # ----------------------------------------------------------------------------------- what changes
 
 
-def met(known: Iterable[Incident], found: Iterable[Trouble]) -> list[tuple[Trouble, bool]]:
+def met(known: Iterable[Trouble], found: Iterable[Trouble]) -> list[tuple[Trouble, bool]]:
     """
     The troubles that are open from now on, or still are, each with whether that is news.
 
@@ -104,7 +96,7 @@ def met(known: Iterable[Incident], found: Iterable[Trouble]) -> list[tuple[Troub
     ]
 
 
-def over(known: Iterable[Incident], found: Sequence[Trouble], note: Note) -> list[Incident]:
+def over(known: Iterable[Trouble], found: Sequence[Trouble], note: Note) -> list[Trouble]:
     """The incidents that the note shows to be over, as their troubles are gone."""
     here = {it.identity for it in found}
     unanswered = [it.appids for it in found if _is_no_answer(it)]
@@ -117,7 +109,7 @@ def over(known: Iterable[Incident], found: Sequence[Trouble], note: Note) -> lis
     ]
 
 
-def _says_less(trouble: Trouble, incident: Incident) -> bool:
+def _says_less(trouble: Trouble, incident: Trouble) -> bool:
     """Whether it is no answer, and the incident is: what is to be mended is still known."""
     return trouble.problem.kind.is_no_answer and not incident.problem.kind.is_no_answer
 
@@ -128,72 +120,50 @@ def _is_no_answer(trouble: Trouble) -> bool:
     return trouble.is_broken and kind.is_no_answer and kind is not ProblemKind.NOT_ASKED
 
 
-def _may_be_there(incident: Incident, unanswered: Iterable[Collection[str]]) -> bool:
+def _may_be_there(incident: Trouble, unanswered: Iterable[Collection[str]]) -> bool:
     """Whether it is only unknown, as its account was asked in vain."""
     appid, kind = incident.problem.appid, incident.problem.kind
     return not kind.is_no_answer and any(appid is None or appid in them for them in unanswered)
 
 
-def _is_news(trouble: Trouble, incident: Incident | None) -> bool:
+def _is_news(trouble: Trouble, incident: Trouble | None) -> bool:
     """Whether it begins, or something else is to be mended: no answer says nothing of that."""
     if incident is None:
         return True
     now, before = trouble.problem, incident.problem
     if incident.severity is Severity.WARNING and trouble.is_broken:
         return True
-    is_other = now.errcode and before.errcode and now.errcode != before.errcode
-    is_mended_else = now.kind is not before.kind or now.row is not before.row or bool(is_other)
+    is_mended_else = now.kind is not before.kind or now.row is not before.row
     return is_mended_else and not now.kind.is_no_answer
 
 
-def _is_end_told(incident: Incident, collected: Collection[str]) -> bool:
-    """Whether it is news: not of what was only to know, nor of who is not collected any more."""
-    appid = incident.problem.appid
-    is_only_to_know = incident.severity is Severity.WARNING
-    return not is_only_to_know and (appid is None or appid in collected)
-
-
 def _write(
-    connection: Connection, note: Note, found: Sequence[Trouble], collected: Collection[str]
+    connection: Connection, note: Note, found: Sequence[Trouble], collected: Collection[str | None]
 ) -> None:
     """Write what the troubles of a dataset change; the caller holds its lock."""
-    dataset, now = note.run.dataset.name, note.at
     momentary = [it.identity for it in found if it.problem.kind.is_momentary]
     before = read_incidents(connection, [note.run.dataset], momentary)
     begun, ended = met(before, found), over(before, found, note)
     if begun:
-        told = as_json([_row(trouble, now if is_news else None, now) for trouble, is_news in begun])
-        here = {"dataset": dataset, "rows": told, "now": now}
+        told = as_json([_row(trouble, note.at, is_news=is_news) for trouble, is_news in begun])
+        here = {"dataset": note.run.dataset.name, "rows": told, "now": note.at}
         connection.execute(statement("incident/meet.sql"), here)
     if ended:
-        gone = {
-            "incident_ids": [it.incident_id for it in ended],
-            "are_told": [_is_end_told(it, collected) for it in ended],
-            "now": now,
-        }
-        connection.execute(statement("incident/close.sql"), gone)
-    for trouble, is_news in begun[:_MOST_LINES]:
-        if is_news:
-            log.info("incident opened: %s", trouble.problem.title)
-    for incident in ended[:_MOST_LINES]:
-        lasted = clock.duration(now - incident.opened_at)
-        log.info("incident over after %s: %s", lasted, incident.problem.title)
+        # no news is the end of what was only to know, or of who is not collected any more
+        are_told = [it.is_broken and it.problem.appid in collected for it in ended]
+        gone = {"incident_ids": [it.incident_id for it in ended], "are_told": are_told}
+        connection.execute(statement("incident/close.sql"), {**gone, "now": note.at})
 
 
-def _row(trouble: Trouble, news_at: datetime | None, now: datetime) -> Mapping[str, object]:
+def _row(trouble: Trouble, now: datetime, *, is_news: bool) -> Mapping[str, object]:
     return {
         **_columns(trouble.problem),
         "identity": trouble.identity,
         "severity": trouble.severity,
-        "news_at": news_at or "-infinity",
+        "news_at": now if is_news else "-infinity",
         "closed_at": now if trouble.problem.kind.is_momentary else None,
     }
 
 
 def _columns(problem: Problem) -> Mapping[str, object]:
     return {**msgspec.to_builtins(problem), "error_code": problem.errcode}
-
-
-def ended_by_airflow(task_id: str) -> Problem:
-    """A failed task that left no word: it was killed, or ran longer than Airflow lets it."""
-    return Problem.of_kind(ProblemKind.TASK_KILLED, subject=task_id)

@@ -1,27 +1,32 @@
 """
-Messages: people are told of incidents, once when one opens and once when it is over.
+What people read: of a trouble in their language, and messages of what begins and what is over.
+
+It is kept in English, see decision 0036. Title and cure are the kind's or the errcode's, the cause
+is in the words of WeChat or Postgres.
 
 What nobody was told of yet is one message with a line each. A process that is killed between
 `incidents.record` and `tell` leaves rows that the next look tells of. One that is killed between
 the delivery and the commit that remembers it causes a second delivery.
 """
 
-import logging
+import re
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
-from weixin_etl.health.troubles import Incident, Severity
-from weixin_etl.health.words import Words
-from weixin_etl.problem import Problem
+from weixin_etl.health.troubles import Trouble
+from weixin_etl.model import connection_of
+from weixin_etl.problem import Problem, filled, row_of
 from weixin_etl.warehouse import statement
 
-log = logging.getLogger(__name__)
-
+ENGLISH, CHINESE = "en", "zh-CN"
+_SETTING = re.compile(r"\[weixin\] (\w+)")
 QUIET = timedelta(minutes=10)
 """So long after a message the next one waits, but for the run's `check`, which bundles the rest."""
 _MOST_BYTES = 1800
@@ -30,17 +35,80 @@ _MOST_BYTES_SAID = 600
 """Bytes of an incident among others, so that two fit at least."""
 _LONGEST_REST = 32
 """Bytes of the line that says how many more there are."""
+_OVER = "success"
+_TYPES = ("failure", "warning", _OVER)
+"""How serious a message is, the worst first: Apprise's words, which receivers show."""
 
 
-class NotifyType(StrEnum):
-    """How serious a message is, the worst first: Apprise's words, which receivers show."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A language, and the settings that cures name."""
 
-    FAILURE = "failure"
-    """Something is broken."""
-    WARNING = "warning"
-    """Something to know."""
-    SUCCESS = "success"
-    """Something is over."""
+    language: str = ENGLISH
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    def title(self, problem: Problem) -> str:
+        """The problem in a few words."""
+        row, who = row_of(problem.kind), problem.who or self.says("WeChat")
+        title = row.title if self.language == ENGLISH else row.title_zh
+        return title.format(who=who, subject=problem.subject)
+
+    def told(self, trouble: Trouble) -> Problem:
+        """Its problem, with the cure in the language; what is tried again needs none."""
+        if trouble.failed_tries:
+            return replace(trouble.problem, cure=self._tries(trouble))
+        return self.cured(trouble.problem)
+
+    def cured(self, problem: Problem) -> Problem:
+        """The problem with its cure in the language, and with the values of settings in it."""
+        cure = problem.cure
+        if cure and self.language != ENGLISH:
+            conn_id = problem.to_change or connection_of(problem.conn_id)
+            cure = filled(problem.row.cure_zh, conn_id, problem.cause, problem.subject)
+        return replace(problem, cure=_SETTING.sub(self._with_value, cure))
+
+    def _with_value(self, named: re.Match[str]) -> str:
+        value = self.settings.get(named[1])
+        return named[0] if value is None else f"{named[0]} = {value}"
+
+    def _tries(self, tried: Trouble) -> str:
+        """How far it is with the tries."""
+        counts = {"failed": tried.failed_tries, "tries": tried.tries}
+        if tried.next_at is None:
+            text = "nothing to do: try {failed} of {tries} failed, the next is at work"
+            return self.says(text, **counts)
+        text = "nothing to do: try {failed} of {tries} failed; next at {time}"
+        return self.says(text, **counts, time=time_text(tried.next_at))
+
+    def line(self, problem: Problem) -> str:
+        """The line of a problem that is `told`."""
+        return " · ".join(filter(None, [str(replace(problem, days=())), self.days(problem.days)]))
+
+    def since(self, begin: datetime, end: datetime | None = None) -> str:
+        """Since when, or from when to when."""
+        if end is None:
+            return self.says("since {time} Beijing time", time=time_text(begin))
+        text = "from {begin} to {end} Beijing time"
+        return self.says(text, begin=time_text(begin), end=time_text(end))
+
+    def says(self, text: str, **values: object) -> str:
+        """A text of ours; what comes into its places stays as it is."""
+        return (text if self.language == ENGLISH else _frames()[text]).format(**values)
+
+    def days(self, days: tuple[date, ...]) -> str:
+        """Days as ranges."""
+        text = clock.days_as_ranges(days)
+        return text if self.language == ENGLISH else text.replace(" to ", " 至 ")
+
+
+def time_text(instant: datetime) -> str:
+    """`2026-11-24 08:30`, in Beijing."""
+    return f"{instant.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+@cache
+def _frames() -> Mapping[str, str]:
+    return tomllib.loads(Path(__file__).with_name("words.toml").read_text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +117,17 @@ class Installation:
 
     page_url: str
     """Where people find its page."""
-    name: str = ""
-    """What people call it; empty where there is only one."""
     words: Words = field(default_factory=Words)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A text for people, and the same as facts for programs."""
+    """A text for people."""
 
     title: str
     body: str
-    notify_type: NotifyType
-    facts: Mapping[str, object]
+    notify_type: str
+    """One of `_TYPES`."""
 
 
 Send = Callable[[Message], bool]
@@ -81,7 +147,7 @@ def tell(
     """
     with warehouse.begin() as connection:
         rows = connection.execute(statement("incident/untold.sql"))
-        untold = [Incident.of(row) for row in rows.mappings()]
+        untold = [*map(Trouble.of, rows.mappings())]
         if not untold or (may_wait and _is_soon(connection, now)) or not (send := sender()):
             return
         if send(compose(untold, here)):
@@ -91,91 +157,55 @@ def tell(
 
 def _is_soon(connection: Connection, now: datetime) -> bool:
     told_at = connection.scalar(statement("incident/last_told.sql"))
-    is_soon = told_at is not None and now - told_at < QUIET
-    if is_soon:
-        log.info("people were told something lately: the rest waits for a later task")
-    return is_soon
+    return told_at is not None and now - told_at < QUIET
 
 
-def direct(problem: Problem, here: Installation, now: datetime) -> Message:
-    """The message about a problem that can't be recorded, as it is the warehouse's."""
-    return compose([Incident(0, "", "", problem, Severity.FAILURE, now)], here)
-
-
-def compose(incidents: Sequence[Incident], here: Installation) -> Message:
-    """The message about incidents, the worst first."""
-    ranked = sorted(incidents, key=lambda it: [*NotifyType].index(_notify_type(it)))
+def compose(troubles: Sequence[Trouble], here: Installation) -> Message:
+    """The message about what has begun or is over, the worst first."""
+    ranked = sorted(troubles, key=lambda it: _TYPES.index(_type(it)))
     link = here.page_url if len(ranked) > 1 else _link(ranked[0], here)
     room = _MOST_BYTES - len(link.encode()) - 1
     longest = room if len(ranked) == 1 else _MOST_BYTES_SAID
     lines = _as_many_as_fit([_line(it, here, longest) for it in ranked], room, here)
-    title = f"{' '.join(filter(None, ['weixin-etl', here.name]))}: {_heading(ranked[0], here)}"
+    title = f"weixin-etl: {_heading(ranked[0], here)}"
     if more := len(ranked) - 1:
         title += f", {here.words.says('and {count} more', count=more)}"
-    facts = {
-        "installation": here.name,
-        "link": link,
-        "problems": [_facts(it, here) for it in ranked],
-    }
-    return Message(title, "\n".join([*lines, link]), _notify_type(ranked[0]), facts)
+    return Message(title, "\n".join([*lines, link]), _type(ranked[0]))
 
 
-def _notify_type(incident: Incident) -> NotifyType:
-    if incident.has_ended:
-        return NotifyType.SUCCESS
-    is_warning = incident.severity is Severity.WARNING
-    return NotifyType.WARNING if is_warning else NotifyType.FAILURE
+def _type(trouble: Trouble) -> str:
+    return _OVER if trouble.has_ended else str(trouble.severity)
 
 
-# ------------------------------------------------------------------------------------- for people
+def _heading(trouble: Trouble, here: Installation) -> str:
+    title = here.words.title(trouble.problem)
+    return here.words.says("over: {problem}", problem=title) if trouble.has_ended else title
 
 
-def _heading(incident: Incident, here: Installation) -> str:
-    title = here.words.title(incident.problem)
-    return here.words.says("over: {problem}", problem=title) if incident.has_ended else title
+def _link(trouble: Trouble, here: Installation) -> str:
+    """To the trouble on the page, as long as it is there."""
+    is_shown = trouble.incident_id and not trouble.has_ended
+    return here.page_url + (f"#problem-{trouble.incident_id}" if is_shown else "")
 
 
-def _link(incident: Incident, here: Installation) -> str:
-    """To the problem on the page, as long as it is there."""
-    is_shown = incident.incident_id and not incident.has_ended
-    return here.page_url + (f"#problem-{incident.incident_id}" if is_shown else "")
-
-
-def _line(incident: Incident, here: Installation, room: int) -> str:
+def _line(trouble: Trouble, here: Installation, room: int) -> str:
     """What is to be done and why, or that it is over; and since when, or how long it lasted."""
-    of, when = f"{incident.dataset}: " if incident.dataset else "", f" · {_when(incident, here)}"
-    if incident.has_ended:
-        return f"{of}{_heading(incident, here)}{when}"
+    of = f"{trouble.dataset}: " if trouble.dataset else ""
+    begin, end = trouble.opened_at, trouble.closed_at if trouble.has_ended else None
+    when = f" · {here.words.since(begin, end)}" if begin else ""
+    if trouble.has_ended:
+        return f"{of}{_heading(trouble, here)}{when}"
     left = room - len(f"{of}{when}".encode())
-    return f"{of}{_shortened(here.words.told(incident.problem), here.words, left)}{when}"
+    return f"{of}{_shortened(here.words.told(trouble), here.words, left)}{when}"
 
 
 def _shortened(problem: Problem, words: Words, room: int) -> str:
     """The problem's line; without room for all, its days go first, then the end of its cure."""
-    line = words.line(problem)
+    line, undated = words.line(problem), replace(problem, days=())
     if len(line.encode()) <= room:
         return line
-    line = words.line(replace(problem, days=()))
-    left = len(problem.cure.encode()) + room - len(line.encode())
-    line = words.line(replace(problem, days=(), cure=_within(problem.cure, max(left, 3))))
-    return _within(line, room)
-
-
-def _when(incident: Incident, here: Installation) -> str:
-    """Since when; of one that is over, how long it lasted."""
-    begin, end = incident.opened_at, incident.closed_at
-    if end is None or not incident.has_ended:
-        return here.words.says("since {time} Beijing time", time=_time(begin))
-    return here.words.says(
-        "lasted {how_long}, from {begin} to {end} Beijing time",
-        how_long=here.words.lasted(end - begin),
-        begin=_time(begin),
-        end=_time(end),
-    )
-
-
-def _time(instant: datetime) -> str:
-    return f"{instant.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
+    left = len(problem.cure.encode()) + room - len(str(undated).encode())
+    return _within(str(replace(undated, cure=_within(problem.cure, max(left, 3)))), room)
 
 
 def _as_many_as_fit(lines: Sequence[str], room: int, here: Installation) -> list[str]:
@@ -195,23 +225,3 @@ def _within(text: str, most_bytes: int) -> str:
     if len(encoded) <= most_bytes:
         return text
     return f"{encoded[: most_bytes - len('…'.encode())].decode(errors='ignore')}…"
-
-
-# ----------------------------------------------------------------------------------- for programs
-
-
-def _facts(incident: Incident, here: Installation) -> dict[str, object]:
-    """What programs get of an incident, whether a message is about one or many."""
-    problem, has_ended = incident.problem, incident.has_ended
-    return {
-        "kind": str(problem.kind),
-        "state": "over" if has_ended else "open",
-        "dataset": incident.dataset or None,
-        "account": problem.account,
-        "appid": problem.appid,
-        "days": [day.isoformat() for day in problem.days],
-        "errcode": problem.errcode,
-        "since": incident.opened_at.isoformat(),
-        "until": incident.closed_at.isoformat() if has_ended and incident.closed_at else None,
-        "link": _link(incident, here),
-    }

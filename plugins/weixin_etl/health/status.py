@@ -7,7 +7,7 @@ can only read is enough. What only Airflow knows is handed in.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping
@@ -15,20 +15,38 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.health.at_work import Airflow, Progress, RunAtWork, progress, runs_at_work
-from weixin_etl.health.days import AccountDays, pairs_by_account
 from weixin_etl.health.troubles import (
-    AccountFacts,
-    Finding,
-    Incident,
+    AccountDays,
+    Airflow,
     Severity,
     Trouble,
     judge,
     nothing_collected,
+    with_days,
 )
 from weixin_etl.warehouse import statement
 
 _DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run at work has come, with an account or with all of its accounts."""
+
+    dataset: str
+    run_id: str
+    pair_count: int
+    """The pairs of its plan."""
+    days_left: Sequence[date]
+    """The days that it has yet to bring in, each as often as there are accounts."""
+    appid: str = ""
+    again_at: datetime | None = None
+    """When it asks again for what WeChat has not computed yet, if it waits for that."""
+
+    @property
+    def done(self) -> int:
+        """The pairs that are in."""
+        return self.pair_count - len(self.days_left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +56,9 @@ class Status:
     checked_at: datetime
     open: tuple[Trouble, ...]
     """The worst first."""
-    accounts: tuple[AccountFacts, ...] = ()
-    runs: tuple[RunAtWork, ...] = ()
+    accounts: tuple[AccountDays, ...] = ()
+    runs: tuple[Progress, ...] = ()
     """Runs that are asking WeChat."""
-    concerned: frozenset[tuple[str | None, str]] = field(default_factory=frozenset)
-    """The datasets and accounts that something broken concerns."""
 
     @property
     def is_healthy(self) -> bool:
@@ -52,12 +68,7 @@ class Status:
     @property
     def is_retrying(self) -> bool:
         """Whether all that is broken is being tried again."""
-        broken = [it.severity for it in self.open if it.is_broken]
-        return bool(broken) and Severity.FAILURE not in broken
-
-    def is_well(self, account: AccountFacts) -> bool:
-        """Whether nothing that is broken concerns the account."""
-        return (account.dataset.name, account.appid) not in self.concerned
+        return {it.severity for it in self.open if it.is_broken} == {Severity.RETRYING}
 
 
 def read(
@@ -69,43 +80,34 @@ def read(
 ) -> Status:
     """How the warehouse stands."""
     at_work: list[Progress] = []
-    if airflow:
-        for dataset in datasets:
-            at_work += progress(connection, dataset, airflow.at_work(dataset))
-    facts = read_accounts(connection, datasets, at_work, now)
+    for dataset in datasets if airflow else ():
+        at_work += progress(connection, dataset, airflow.at_work(dataset)) if airflow else ()
+    accounts = read_accounts(connection, datasets, at_work, now)
     findings = read_findings(connection, datasets)
-    known = read_incidents(connection, datasets)
-    found = assess(facts, findings, known, airflow, now=now, datasets=datasets)
-    return replace(found, runs=tuple(runs_at_work(airflow, at_work)) if airflow else ())
+    begun = {(it.dataset, it.identity): it for it in read_incidents(connection, datasets)}
+    found = assess(accounts, findings, airflow, now=now, datasets=datasets)
+    open_now = tuple(
+        replace(it, opened_at=told.opened_at, incident_id=told.incident_id) if told else it
+        for it in found.open
+        for told in [begun.get((it.dataset, it.identity))]
+    )
+    runs = tuple(runs_at_work(airflow, at_work)) if airflow else ()
+    return replace(found, open=open_now, runs=runs)
 
 
 def assess(
-    facts: Sequence[AccountFacts],
-    findings: Sequence[Finding],
-    known: Sequence[Incident],
+    accounts: Sequence[AccountDays],
+    findings: Sequence[Trouble],
     airflow: Airflow | None,
     *,
     now: datetime,
     datasets: Sequence[Dataset],
 ) -> Status:
-    """What is wrong, since when by what people were told, and how each account stands."""
-    begun = {(it.dataset, it.identity): it for it in known}
-    found = [
-        _with_incident(it, begun.get((it.dataset or "", it.identity)))
-        for it in judge(facts, findings, airflow, now=now, datasets=datasets)
-    ]
-    if not facts and not any(it.is_broken for it in found):
+    """What is wrong, and what to do first where nothing is collected."""
+    found = judge(accounts, findings, airflow, now=now, datasets=datasets)
+    if not accounts and not any(it.is_broken for it in found):
         found.append(nothing_collected(datasets, airflow, now))
-    concerned = frozenset(
-        (it.dataset, appid) for it in found if it.is_broken for appid in it.appids
-    )
-    return Status(now, tuple(found), tuple(facts), concerned=concerned)
-
-
-def _with_incident(found: Trouble, known: Incident | None) -> Trouble:
-    if known is None:
-        return found
-    return replace(found, opened_at=known.opened_at, incident_id=known.incident_id)
+    return Status(now, tuple(found), tuple(accounts))
 
 
 # --------------------------------------------------------------------------------------- the facts
@@ -113,21 +115,18 @@ def _with_incident(found: Trouble, known: Incident | None) -> Trouble:
 
 def read_incidents(
     connection: Connection, datasets: Sequence[Dataset], momentary: Sequence[str] = ()
-) -> list[Incident]:
-    """Open incidents, and those of momentary troubles, of any dataset."""
+) -> list[Trouble]:
+    """What people are told of and is not over, and momentary troubles, of any dataset."""
     values = {"datasets": [it.name for it in datasets], "momentary": [*momentary]}
     rows = connection.execute(statement("incident/known.sql"), values)
-    return [Incident.of(row) for row in rows.mappings()]
+    return [*map(Trouble.of, rows.mappings())]
 
 
-def read_findings(connection: Connection, datasets: Sequence[Dataset]) -> list[Finding]:
+def read_findings(connection: Connection, datasets: Sequence[Dataset]) -> list[Trouble]:
     """What tasks have found."""
     names = [dataset.name for dataset in datasets]
     found = connection.execute(statement("finding/of_datasets.sql"), {"datasets": names})
-    return [
-        convert({**row, "problem": {**row, "days": row["unspoken_days"]}}, Finding)
-        for row in found.mappings()
-    ]
+    return [*map(Trouble.of, found.mappings())]
 
 
 def read_accounts(
@@ -136,9 +135,8 @@ def read_accounts(
     at_work: Iterable[Progress],
     now: datetime,
     appids: Collection[str] | None = None,
-) -> list[AccountFacts]:
+) -> list[AccountDays]:
     """What is judged of all accounts, or of some: a statement, and one per dataset."""
-    today = clock.beijing_date(now)
     wanted = {"appids": None if appids is None else [*appids]}
     rows = connection.execute(statement("status/accounts.sql"), wanted).mappings().all()
     asking: dict[tuple[str, str], set[date]] = defaultdict(set)
@@ -148,41 +146,43 @@ def read_accounts(
     return [
         replace(
             account,
-            being_asked=frozenset(asking[dataset.name, account.appid]),
+            being_asked=asking[dataset.name, account.appid],
             is_succeeded=(dataset.successor, account.appid) in collected,
         )
         for dataset in datasets
-        for account in _of_dataset(connection, dataset, rows, today)
+        for account in _of_dataset(connection, dataset, rows, clock.beijing_date(now))
     ]
 
 
 def _of_dataset(
-    connection: Connection, dataset: Dataset, rows: Sequence[RowMapping], today: date
-) -> Iterator[AccountFacts]:
+    connection: Connection, dataset: Dataset, rows: Iterable[RowMapping], today: date
+) -> list[AccountDays]:
     """What the warehouse has of the dataset's accounts, in their order."""
-    ours = [row for row in rows if row["dataset"] == dataset.name]
-    known = [
-        AccountDays(dataset, row["since_date"], row["catch_up_days"], row["heard_at"], {})
-        for row in ours
-    ]
+    ours = [AccountDays.of(dataset, row) for row in rows if row["dataset"] == dataset.name]
     wanted = {
         "dataset": dataset.name,
-        "appids": [row["appid"] for row in ours],
-        "since_dates": [row["since_date"] for row in ours],
-        "first_dates": [days.reach(today) for days in known],
+        "appids": [it.appid for it in ours],
+        "since_dates": [it.since_date for it in ours],
+        "first_dates": [it.reach(today) for it in ours],
         "last_date": today - _DAY,
     }
-    found = connection.execute(statement("status/days.sql"), wanted)
-    pairs = pairs_by_account(found.mappings())
-    for row, days in zip(ours, known, strict=True):
-        yield AccountFacts(
-            dataset=dataset,
-            appid=row["appid"],
-            name=row["name"],
-            conn_id=row["conn_id"],
-            days=replace(days, pairs=pairs[row["appid"]]),
-            last_day_in=row["last_day_in"],
-            ready_at=row["ready_at"],
-            rejected_days=tuple(row["rejected_days"] or ()),
-            rejected_reason=row["rejected_reason"] or "",
-        )
+    days = connection.execute(statement("status/days.sql"), wanted)
+    return with_days(ours, days.mappings())
+
+
+def progress(connection: Connection, dataset: Dataset, run_ids: Collection[str]) -> list[Progress]:
+    """How far some runs of the dataset have come, account by account."""
+    if not run_ids:
+        return []
+    wanted = {"dataset": dataset.name, "run_ids": [*run_ids]}
+    rows = connection.execute(statement("status/at_work.sql"), wanted)
+    return [convert(dict(row), Progress) for row in rows.mappings()]
+
+
+def runs_at_work(airflow: Airflow, at_work: Sequence[Progress]) -> Iterator[Progress]:
+    """The runs, each with all its accounts."""
+    for run in dict.fromkeys((it.dataset, it.run_id) for it in at_work):
+        ours = [it for it in at_work if (it.dataset, it.run_id) == run]
+        count = sum(it.pair_count for it in ours)
+        left = [day for it in ours for day in it.days_left]
+        yield Progress(*run, count, left, again_at=airflow.waits.get(run))

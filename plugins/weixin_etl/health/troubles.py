@@ -1,13 +1,13 @@
 """
 What is wrong now: one trouble per act that would end it.
 
-`judge` (pure) reads the coverage of accounts, the findings of tasks, and what Airflow knows. The
-page, its `/health`, `weixin-etl status` and the messages all have its list.
+`judge` (pure) reads the days of accounts, the findings of tasks, and what Airflow knows. The page,
+its `/health`, `weixin-etl status` and the messages all have its list.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -15,18 +15,87 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from weixin_etl import clock
+from weixin_etl import clock, rules
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
-from weixin_etl.health.at_work import Airflow, Asleep, DagState
-from weixin_etl.health.days import AccountDays
 from weixin_etl.model import Coverage, State, connection_of
-from weixin_etl.problem import Problem, ProblemKind, days_of, filled
-from weixin_etl.rules import OFFLINE, due_morning
-from weixin_etl.text import few_names
+from weixin_etl.problem import Problem, ProblemKind, days_of
 
-OVERDUE = timedelta(minutes=30)
-"""So long after its time a run that does not exist is missing."""
+CATCH_UP_DAYS = 60
+"""What holds for an account that no daily run has planned; analytics.coverage has it too."""
+LACKING = (State.LATE, State.LOST, State.GIVEN_UP)
+"""The states of days that are not as they should be."""
+
+
+@dataclass(frozen=True)
+class AccountDays:
+    """What the warehouse has of an account in a dataset: days, and what they are judged by."""
+
+    dataset: Dataset
+    appid: str
+    name: str
+    since_date: date | None
+    """The first day that daily runs are to bring in; None where none has planned the account."""
+    catch_up_days: int | None
+    heard_at: datetime | None
+    """As `rules.heard_at` has it; None as well where no day's state depends on it."""
+    pairs: Mapping[date, Coverage | None] = field(default_factory=dict)
+    """Those that were looked up; None for a day that nobody has asked for."""
+    conn_id: str = ""
+    ready_at: datetime | None = None
+    """When the answer of the newest day that is in was fetched."""
+    rejected_days: Sequence[date] | None = None
+    """Days with parts of answers that do not fit, and why the first of them does not."""
+    rejected_reason: str | None = None
+    being_asked: Collection[date] = ()
+    """The days that runs at work have yet to bring in."""
+    is_succeeded: bool = False
+    """Whether daily runs collect it by the endpoint's successor as well."""
+
+    @classmethod
+    def of(cls, dataset: Dataset, row: RowMapping) -> "AccountDays":
+        """An account without its days."""
+        known = {name: row[name] for name in row.keys() & _FIELDS}
+        return cls(**{**known, "dataset": dataset})
+
+    @cached_property
+    def answered_at(self) -> datetime | None:
+        """When WeChat last answered it, of the days that are known."""
+        pairs = [*self.pairs.values(), self]
+        return max((it.ready_at for it in pairs if it and it.ready_at), default=None)
+
+    @cached_property
+    def is_retired(self) -> bool:
+        """Whether WeChat has taken the endpoint offline for it."""
+        return rules.is_retired({day: pair for day, pair in self.pairs.items() if pair})
+
+    def reach(self, today: date) -> date:
+        """The first day that a daily run of today asks for."""
+        days = CATCH_UP_DAYS if self.catch_up_days is None else self.catch_up_days
+        return rules.reach(self.dataset, today, self.since_date, days)
+
+    def state(self, day: date, now: datetime) -> State:
+        """What the day is called."""
+        return rules.state(
+            self.dataset,
+            day,
+            self.pairs.get(day),
+            reach=self.reach(clock.beijing_date(now)),
+            heard=self.heard_at,
+            now=now,
+        )
+
+
+_FIELDS = {it.name for it in fields(AccountDays)}
+
+
+def with_days(accounts: Iterable[AccountDays], rows: Iterable[RowMapping]) -> list[AccountDays]:
+    """The accounts, with what rows of `weixin.coverage` say of their days."""
+    found: dict[str, dict[date, Coverage | None]] = defaultdict(dict)
+    for row in rows:
+        known = {name: row[name] for name in Coverage.__slots__}
+        found[row["appid"]][row["day"]] = Coverage(**known) if row["attempted_at"] else None
+    return [replace(it, pairs=found[it.appid]) for it in accounts]
 
 
 class Severity(StrEnum):
@@ -42,9 +111,18 @@ class Severity(StrEnum):
     """What a person has decided."""
 
 
+def usual(kind: ProblemKind) -> Severity:
+    """How bad a problem of the kind is."""
+    return Severity.WARNING if kind.is_warning else Severity.FAILURE
+
+
+Owner = tuple[str | None, str]
+"""A dataset, and an account or a connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What one act would end."""
+    """What one act would end: as it is judged now, was found by a task, or was told of."""
 
     problem: Problem
     """With the days that are not in because of it: those without any figures, if there are some."""
@@ -59,12 +137,30 @@ class Trouble:
     """Since when: by what people were told, else when it was first met."""
     has_figures: bool = False
     """Whether there are figures of its day, of an earlier morning."""
-    incident_id: int | None = None
-    """Its number in `weixin.incident`, if people are told of it."""
     run_id: str = ""
     """The run whose task has found it, if a task has."""
-    tried: Asleep | None = None
-    """How far it is with the tries, of what is tried again."""
+    failed_tries: int = 0
+    """How many of its tries have failed, of what is tried again."""
+    tries: int = 0
+    next_at: datetime | None = None
+    """When it is tried next; None when it is at it again."""
+    incident_id: int | None = None
+    """Its number in `weixin.incident`, if people are told of it."""
+    told_at: datetime | None = None
+    closed_at: datetime | None = None
+    """When it was found to be over."""
+
+    @classmethod
+    def of(cls, row: RowMapping) -> "Trouble":
+        """The one of a row of `weixin.finding` or `weixin.incident`."""
+        ours = [row["appid"]] if row["appid"] else []
+        severity = usual(ProblemKind(row["kind"]))
+        return convert({"severity": severity, "appids": ours, **row, "problem": dict(row)}, cls)
+
+    @property
+    def owner(self) -> Owner:
+        """Whose it is."""
+        return self.dataset, self.problem.appid or self.problem.conn_id
 
     @property
     def identity(self) -> str:
@@ -88,130 +184,84 @@ class Trouble:
         """Whether all is not well because of it."""
         return self.severity in (Severity.FAILURE, Severity.RETRYING)
 
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """A row of `weixin.incident`: a trouble, as it was last met."""
-
-    incident_id: int
-    dataset: str
-    identity: str
-    problem: Problem
-    severity: Severity
-    opened_at: datetime
-    told_at: datetime | None = None
-    closed_at: datetime | None = None
-
-    @classmethod
-    def of(cls, row: RowMapping) -> "Incident":
-        """The incident of a row."""
-        return convert({**row, "problem": dict(row)}, cls)
-
     @property
     def has_ended(self) -> bool:
         """Whether its end is what is to be told, or was."""
         return self.told_at is not None and self.closed_at is not None
 
 
-Owner = tuple[str | None, str]
-"""A dataset, and an account or a connection."""
+@dataclass(frozen=True, slots=True)
+class DagState:
+    """What Airflow knows of a dataset's DAG."""
+
+    is_paused: bool = False
+    next_run_at: datetime | None = None
+    """When the next scheduled run is created."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What a task has found that coverage does not say: a row of `weixin.finding`."""
+class Airflow:
+    """What Airflow knows."""
 
-    dataset: str | None
-    problem: Problem
-    found_at: datetime
-    run_id: str = ""
+    dags: Mapping[str, DagState]
+    """The DAGs by dataset, as far as Airflow has read their files."""
+    is_scheduler_alive: bool = True
+    runs: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """The runs that are queued or running, by dataset."""
+    tried: Sequence[Trouble] = ()
+    """Tasks of theirs that a try of has failed."""
+    waits: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    """When runs, by dataset and id, ask again for what WeChat has not computed yet."""
 
-    @property
-    def owner(self) -> Owner:
-        """Whose it is."""
-        return self.dataset, self.problem.appid or self.problem.conn_id
+    def at_work(self, dataset: Dataset) -> list[str]:
+        """The runs that ask WeChat: none while no scheduler starts their tasks."""
+        return sorted(self.runs.get(dataset.name, ())) if self.is_scheduler_alive else []
 
-
-@dataclass(frozen=True)
-class AccountFacts:
-    """What the warehouse has of an account in a dataset that daily runs collect."""
-
-    dataset: Dataset
-    appid: str
-    name: str
-    conn_id: str
-    days: AccountDays
-    """Those that are not final, since the account's first day or as far as it was asked."""
-    last_day_in: date | None
-    """The newest day with a ready answer."""
-    ready_at: datetime | None
-    """When its newest ready answer was fetched: the last success."""
-    rejected_days: tuple[date, ...] = ()
-    """Days with parts of answers that do not fit."""
-    rejected_reason: str = ""
-    """Why the first of them does not."""
-    being_asked: frozenset[date] = frozenset()
-    """The days that runs at work have yet to bring in."""
-    is_succeeded: bool = False
-    """Whether daily runs collect it by the endpoint's successor as well."""
-
-    @cached_property
-    def answered_at(self) -> datetime | None:
-        """When WeChat last answered it, of the days that are known."""
-        answered = [pair.ready_at for pair in self.days.pairs.values() if pair and pair.ready_at]
-        return max([*answered, *([self.ready_at] if self.ready_at else [])], default=None)
-
-    def days_not_in(self, now: datetime) -> tuple[date, ...]:
-        """The days that are late, lost or given up, oldest first: not while a run asks for them."""
-        if self.days.is_retired:
-            return ()
-        days = sorted(self.days.pairs.keys() - self.being_asked)
-        return tuple(day for day in days if self.days.state(day, now) in _NOT_AS_IT_SHOULD_BE)
-
-    def problem(
-        self, kind: ProblemKind, cause: str | None = None, cure: str | None = None, **more: Any
-    ) -> Problem:
-        """A problem of the account; its cause and cure are the kind's, unless others are given."""
-        who = {"account": self.name, "appid": self.appid, "conn_id": self.conn_id}
-        return Problem.of_kind(kind, cause, cure, **who, **more)
-
-
-def _usual(problem: Problem) -> Severity:
-    """How bad it is, as its kind says."""
-    return Severity.WARNING if problem.kind.is_warning else Severity.FAILURE
+    def is_idle(self, dataset: str | None) -> bool:
+        """Whether a person has paused its DAG, or left it out of the DAG file."""
+        dag = self.dags.get(dataset or "")
+        return dag.is_paused if dag else bool(dataset and self.dags)
 
 
 # ------------------------------------------------------------------------------------------- judge
 
 
 def judge(
-    accounts: Sequence[AccountFacts],
-    findings: Sequence[Finding],
+    accounts: Sequence[AccountDays],
+    findings: Sequence[Trouble],
     airflow: Airflow | None,
     *,
     now: datetime,
     datasets: Sequence[Dataset],
 ) -> list[Trouble]:
     """
-    What is wrong now, what keeps the most from working first.
+    What is wrong now: the worst first, then what concerns more than one account.
 
     Nothing of a DAG that a person has paused. Days that nobody asked for follow from what keeps
     runs from asking, where that is known. `airflow` is None when it can't be asked.
     """
-    known: dict[Owner, AccountFacts] = {(it.dataset.name, it.appid): it for it in accounts}
-    left = [it for it in findings if not _is_answered(it, known)]
-    met = [_of_finding(it) for it in left if not (it.problem.days and it.owner in known)]
-    owned: dict[Owner, list[Finding]] = defaultdict(list)
-    for finding in left:
-        owned[finding.owner].append(finding)
+    known: dict[Owner, AccountDays] = {(it.dataset.name, it.appid): it for it in accounts}
+    owned: dict[Owner, list[Trouble]] = defaultdict(list)
+    for finding in findings:
+        if not _is_answered(finding, known.get(finding.owner)):
+            owned[finding.owner].append(finding)
+    left = [it for those in owned.values() for it in those]
+    met = [it for it in left if not (it.problem.days and it.owner in known)]
     for account in accounts:
         met += _of_account(account, _found_of(account, owned), now)
     found = _together(met)
     if airflow:
-        found = [it for it in found if it.dataset is None or not airflow.is_idle(it.dataset)]
-        found = [*_tried(found, airflow), *_of_airflow(airflow, accounts, now, datasets)]
+        found = [it for it in found if not airflow.is_idle(it.dataset)]
+        found = [*_tried(found, airflow), *_of_airflow(airflow, accounts, datasets)]
     stopped = {it.dataset for it in found if it.is_broken and _is_of_all(it.problem)}
-    return sorted((it for it in found if not _follows(it, stopped)), key=_rank)
+    own = [it for it in found if not _follows(it, stopped)]
+    return sorted(own, key=lambda it: ([*Severity].index(it.severity), bool(it.problem.appid)))
+
+
+def _is_answered(finding: Trouble, account: AccountDays | None) -> bool:
+    """Whether an account of which no day is named has been answered since."""
+    at, found_at = account and account.answered_at, finding.opened_at
+    return not finding.problem.days and bool(at and found_at and at > found_at)
 
 
 def _follows(trouble: Trouble, stopped: Collection[str | None]) -> bool:
@@ -225,47 +275,17 @@ def _is_of_all(problem: Problem) -> bool:
     return not problem.account and problem.subject not in ("report", "check")
 
 
-def _rank(found: Trouble) -> tuple[int | bool, ...]:
-    """The worst first, then what keeps the most from working."""
-    kind = found.problem.kind
-    is_of_one = found.problem.appid is not None
-    of_all = not kind.is_of_warehouse, not kind.is_of_run, is_of_one, not kind.is_of_account
-    return [*Severity].index(found.severity), *of_all
-
-
 def _tried(found: Sequence[Trouble], airflow: Airflow) -> Iterator[Trouble]:
     """What is tried again with its tries, and tasks of which nothing else says that they are."""
-    tried = {it.dataset: it for it in airflow.asleep if it.failed_tries}
+    tried = {it.dataset: it for it in airflow.tried}
+    retrying = {it.dataset for it in found if it.severity is Severity.RETRYING}
     for trouble in found:
-        one = tried.get(trouble.dataset or "")
-        if trouble.severity is not Severity.RETRYING or one is None:
-            yield trouble
+        if trouble.severity is Severity.RETRYING and (task := tried.get(trouble.dataset)):
+            tries = {name: getattr(task, name) for name in ("failed_tries", "tries", "next_at")}
+            yield replace(trouble, **tries)
         else:
-            yield replace(trouble, tried=one)
-    shown = {it.dataset for it in found if it.severity is Severity.RETRYING}
-    for dataset, one in tried.items():
-        if dataset not in shown and one.problem:
-            yield Trouble(one.problem, dataset, Severity.RETRYING, tried=one)
-
-
-def _is_answered(finding: Finding, known: Mapping[Owner, AccountFacts]) -> bool:
-    """Whether an account of which no day is named has been answered since."""
-    account = known.get(finding.owner)
-    at = account.answered_at if account else None
-    return not finding.problem.days and at is not None and at > finding.found_at
-
-
-def _of_finding(finding: Finding) -> Trouble:
-    problem = finding.problem
-    ours = frozenset([problem.appid]) if problem.appid else frozenset()
-    return Trouble(
-        problem,
-        finding.dataset,
-        _usual(problem),
-        appids=ours,
-        opened_at=finding.found_at,
-        run_id=finding.run_id,
-    )
+            yield trouble
+    yield from (task for dataset, task in tried.items() if dataset not in retrying)
 
 
 def _together(met: Iterable[Trouble]) -> list[Trouble]:
@@ -282,201 +302,174 @@ def _as_one(met: Sequence[Trouble]) -> Trouble:
         (one for one in met if one.severity is worst),
         key=lambda it: (it.opened_at.timestamp() if it.opened_at else 0, it.problem.days[-1:]),
     )
-    names = list(dict.fromkeys(one.problem.account for one in met if one.problem.account))
-    without = [one.problem for one in met if not one.has_figures]
-    days = days_of(without) or days_of(one.problem for one in met)
-    problem = _of_days(newest.problem, days)
+    names = sorted({one.problem.account for one in met if one.problem.account})
+    days = days_of(one.problem for one in met if not one.has_figures)
+    problem = replace(newest.problem, days=days or days_of(one.problem for one in met))
     if len(names) > 1:
-        problem = replace(
-            problem, account=few_names(names, 1), appid=None, conn_id="", subject=None
-        )
+        account = f"{names[0]} +{len(names) - 1}"
+        problem = replace(problem, account=account, appid=None, conn_id="", subject=None)
     return Trouble(
         problem,
         newest.dataset,
         worst,
         frozenset().union(*(one.appids for one in met)),
-        tuple(sorted(names)),
+        tuple(names),
         min((one.opened_at for one in met if one.opened_at), default=None),
         run_id=newest.run_id,
     )
 
 
-def _of_days(problem: Problem, days: tuple[date, ...]) -> Problem:
-    """The problem with these days, which its cure may name."""
-    cure = problem.row.cure
-    if "{first}" not in cure:
-        return replace(problem, days=days)
-    return replace(problem, days=days, cure=filled(cure, "", "", problem.subject, days))
-
-
 # ------------------------------------------------------------------------------------- of accounts
 
 
-def _found_of(account: AccountFacts, owned: Mapping[Owner, Sequence[Finding]]) -> list[Finding]:
+def _found_of(account: AccountDays, owned: Mapping[Owner, Sequence[Trouble]]) -> list[Trouble]:
     """What is found of the account, or keeps its connection or platform from being asked."""
     dataset, platform = account.dataset.name, connection_of(account.conn_id)
-    ours = dict.fromkeys([account.appid, account.conn_id])
-    found = [it for owner in ours for it in owned.get((dataset, owner), ())]
-    if platform not in ours:
-        of_platform = owned.get((dataset, platform), ())
-        found += [it for it in of_platform if it.problem.kind.is_of_connection]
-    return found
+    owners = dict.fromkeys([account.appid, account.conn_id, platform])
+    return [
+        it
+        for owner in owners
+        for it in owned.get((dataset, owner), ())
+        if owner in (account.appid, account.conn_id) or it.problem.kind.is_of_connection
+    ]
 
 
-def _of_account(
-    account: AccountFacts, found: Sequence[Finding], now: datetime
-) -> Iterator[Trouble]:
+def _of_account(account: AccountDays, found: Sequence[Trouble], now: datetime) -> Iterator[Trouble]:
     """What is wrong with an account: with all of it, or with some days that are not in."""
     ours = frozenset([account.appid])
-    told = {day: finding for finding in found for day in finding.problem.days}
+    told = {day: it for it in found for day in it.problem.days}
     stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
-    for whole in _of_facts(account, now):
+    for whole in _of_facts(account):
         yield replace(whole, appids=ours)
-    for day, finding in sorted(told.items()):
-        problem, pair = replace(finding.problem, days=(day,)), account.days.pairs.get(day)
-        has_figures = bool(pair and pair.ready_at)
-        yield replace(_of_finding(finding), problem=problem, has_figures=has_figures, appids=ours)
-    for day, pair in sorted(account.days.pairs.items()):
-        is_offline = pair is None or pair.error_code == OFFLINE
-        if day in told or (account.days.is_retired and is_offline):
+    for day, pair in sorted({**dict.fromkeys(told), **account.pairs}.items()):
+        met = told.get(day) or _of_day(account, day, pair or Coverage(), now)
+        if met is None:
             continue
-        if met := _of_day(account, day, pair, now):
-            yield replace(_as_told(met, stops), appids=ours)
+        if stops and day not in told and met.is_broken:  # that is why the day was not asked for
+            met = stops[-1]
+        has_figures = bool(pair and pair.ready_at)
+        problem = replace(met.problem, days=(day,))
+        yield replace(met, problem=problem, has_figures=has_figures, appids=ours)
 
 
-def _of_facts(account: AccountFacts, now: datetime) -> Iterator[Trouble]:
-    """What is wrong whatever the day: a value that does not fit, an endpoint that is retired."""
-    if days := account.rejected_days:
-        problem = account.problem(ProblemKind.REJECTED, account.rejected_reason, days=days)
-        yield Trouble(problem, account.dataset.name, Severity.WARNING)
-    if account.days.is_retired:
-        yield _retired(account, now)
+def _of_facts(account: AccountDays) -> Iterator[Trouble]:
+    """
+    What is wrong whatever the day: a value that does not fit, an endpoint that is retired.
+
+    Nothing is broken by the latter, if the endpoint's successor has the account.
+    """
+    if account.rejected_days:
+        days = tuple(account.rejected_days)
+        yield _met(account, ProblemKind.REJECTED, account.rejected_reason, days=days)
+    if account.is_retired:
+        pairs = [it for it in account.pairs.values() if it and it.error_code == rules.OFFLINE]
+        newest = max(pairs, key=lambda it: it.attempted_at.timestamp() if it.attempted_at else 0)
+        retired = _of_attempt(account, newest)
+        is_known = account.is_succeeded
+        yield replace(retired, severity=Severity.WARNING) if is_known else retired
 
 
-def _as_told(met: Trouble, stops: Sequence[Finding]) -> Trouble:
-    """Why a day is not as it should be: what keeps the whole account from being asked, if so."""
-    if not stops or met.severity is Severity.WARNING:
-        return met
-    problem = replace(stops[-1].problem, days=met.problem.days)
-    return replace(_of_finding(stops[-1]), problem=problem, has_figures=met.has_figures)
-
-
-def _retired(account: AccountFacts, now: datetime) -> Trouble:
-    """Nothing is broken, if the endpoint's successor has the account."""
-    pairs = [it for it in account.days.pairs.values() if it and it.error_code == OFFLINE]
-    newest = max(pairs, key=lambda it: it.attempted_at or now)
-    kind, code = ProblemKind.ENDPOINT_OFFLINE, newest.error_code
-    problem = account.problem(kind, newest.error, newest.cure or "", errcode=code)
-    severity = Severity.WARNING if account.is_succeeded else Severity.FAILURE
-    return Trouble(problem, account.dataset.name, severity, opened_at=newest.attempted_at)
+def _of_day(account: AccountDays, day: date, pair: Coverage, now: datetime) -> Trouble | None:
+    """Why a day is not as it should be, by its last attempt, else by what it is called."""
+    state, is_asked = account.state(day, now), day in account.being_asked
+    if account.is_retired and pair.error_code in (None, rules.OFFLINE):
+        return None
+    is_late = pair.error_kind == ProblemKind.NOT_READY
+    if _is_refused(account, pair, state):
+        met = _of_attempt(account, pair)
+    elif state in LACKING and (is_late or not is_asked):
+        met = _of_state(account, state, pair, now)
+    else:
+        return None
+    kind = met.problem.kind
+    is_tried = is_asked and (kind.is_retried or kind is ProblemKind.NOT_READY)
+    return replace(met, severity=Severity.RETRYING) if is_tried else met
 
 
 _MOMENT = timedelta(minutes=1)
 """Answers of calls that were in flight when another was refused come within it."""
-_NOT_AS_IT_SHOULD_BE = {
-    State.LATE: ProblemKind.NOT_READY,
-    State.LOST: ProblemKind.DAYS_LOST,
-    State.GIVEN_UP: ProblemKind.UNREADABLE,
-}
-"""What is said of days that are not as they should be, if no attempt says why."""
 
 
-def _of_day(
-    account: AccountFacts, day: date, pair: Coverage | None, now: datetime
-) -> Trouble | None:
-    """Why a day is not as it should be, by its last attempt, else by what it is called."""
-    state, is_asked = account.days.state(day, now), day in account.being_asked
-    failed = _failure(account, state, pair)
-    is_waiting = is_asked and bool(pair and pair.error_kind == ProblemKind.NOT_READY)
-    is_well = state not in _NOT_AS_IT_SHOULD_BE or (is_asked and not is_waiting)
-    if failed is None and is_well:
-        return None
-    problem = replace(failed or _unattempted(account, state, pair, now), days=(day,))
-    return Trouble(
-        problem,
-        account.dataset.name,
-        _how_bad(problem, state, is_asked=is_asked, has_failed=failed is not None),
-        opened_at=pair.attempted_at if pair else None,
-        has_figures=bool(pair and pair.ready_at),
-    )
-
-
-def _how_bad(problem: Problem, state: State, *, is_asked: bool, has_failed: bool) -> Severity:
-    if not has_failed and state in (State.LOST, State.GIVEN_UP):
-        return Severity.WARNING
-    is_mended = has_failed and problem.kind is ProblemKind.NOT_ASKED
-    is_tried = is_asked and (problem.kind.is_retried or problem.kind is ProblemKind.NOT_READY)
-    return Severity.RETRYING if is_mended or is_tried else _usual(problem)
-
-
-def _failure(account: AccountFacts, state: State, pair: Coverage | None) -> Problem | None:
+def _is_refused(account: AccountDays, pair: Coverage, state: State) -> bool:
     """
-    Why the last attempt for a day failed, if that still matters.
+    Whether the last attempt failed, and that still matters.
 
-    What concerns a whole account does until the account is answered. What was mended since is only
-    asked for again.
+    What concerns a whole account does until the account is answered; but a day that is due still
+    lacks what could be tried again.
     """
-    if pair is None or pair.error_kind in (None, ProblemKind.NOT_READY) or state is State.FINAL:
-        return None
+    is_settled = state in (State.FINAL, State.GIVEN_UP)
+    if pair.error_kind in (None, ProblemKind.NOT_READY) or is_settled:
+        return False
     kind, at, answered_at = ProblemKind(pair.error_kind), pair.attempted_at, account.answered_at
     is_whole = kind.is_of_account or kind is ProblemKind.ENDPOINT_OFFLINE
     is_over = is_whole and bool(at and answered_at and answered_at > at + _MOMENT)
-    if state is State.GIVEN_UP or (is_over and state not in (State.OPEN, State.LATE)):
-        return None
-    if is_over and not kind.is_retried:
-        return account.problem(ProblemKind.NOT_ASKED, "what stopped it is over")
-    problem = account.problem(kind, pair.error, pair.cure or "", errcode=pair.error_code)
+    return not is_over or (kind.is_retried and state in (State.OPEN, State.LATE))
+
+
+def _of_attempt(account: AccountDays, pair: Coverage) -> Trouble:
+    """What the last attempt met."""
+    kind, cure = ProblemKind(pair.error_kind or ""), pair.cure or ""
+    met = _met(account, kind, pair.error, cure, errcode=pair.error_code)
     if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
-        problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
-    return problem
+        conn_id = connection_of(account.conn_id)
+        met = replace(met, problem=replace(met.problem, appid=None, conn_id=conn_id))
+    return replace(met, opened_at=pair.attempted_at)
 
 
-def _unattempted(
-    account: AccountFacts, state: State, pair: Coverage | None, now: datetime
-) -> Problem:
+def _of_state(account: AccountDays, state: State, pair: Coverage, now: datetime) -> Trouble:
     """What is said of a day of which no failed attempt says why it is not in."""
-    attempted_at = pair.attempted_at if pair else None
-    is_asked = attempted_at and clock.beijing_date(attempted_at) >= due_morning(now)
-    if state is State.LATE and not is_asked:
-        return account.problem(ProblemKind.NOT_ASKED)
-    if state is State.LATE and pair and pair.error:
-        return account.problem(ProblemKind.NOT_READY, pair.error)
-    return account.problem(_NOT_AS_IT_SHOULD_BE[state], subject=account.dataset.dag_id)
+    if state is State.GIVEN_UP:
+        met = _met(account, ProblemKind.REJECTED, pair.error)
+    elif state is State.LOST:
+        met = _met(account, ProblemKind.DAYS_LOST)
+    elif _is_late(pair, now):
+        met = _met(account, ProblemKind.NOT_READY, pair.error)
+    else:
+        met = _met(account, ProblemKind.NOT_ASKED)
+    return replace(met, opened_at=pair.attempted_at)
+
+
+def _is_late(pair: Coverage, now: datetime) -> bool:
+    """Whether WeChat was asked this morning, and had not computed the figures."""
+    at, is_answer = pair.attempted_at, pair.error_kind in (None, ProblemKind.NOT_READY)
+    return is_answer and at is not None and clock.beijing_date(at) >= rules.due_morning(now)
+
+
+def _met(
+    account: AccountDays,
+    kind: ProblemKind,
+    cause: str | None = None,
+    cure: str | None = None,
+    **more: Any,
+) -> Trouble:
+    """A trouble of the account; its cause and cure are the kind's, unless others are given."""
+    who = {"account": account.name, "appid": account.appid, "conn_id": account.conn_id}
+    problem = Problem.of_kind(kind, cause, cure, **who, **more)
+    return Trouble(problem, account.dataset.name, usual(kind))
 
 
 # -------------------------------------------------------------------------------------- of Airflow
 
 
 def _of_airflow(
-    airflow: Airflow, accounts: Sequence[AccountFacts], now: datetime, datasets: Sequence[Dataset]
+    airflow: Airflow, accounts: Sequence[AccountDays], datasets: Sequence[Dataset]
 ) -> Iterator[Trouble]:
     """What keeps Airflow from making runs, or tasks from starting."""
     if not airflow.is_scheduler_alive:
         yield Trouble(Problem.of_kind(ProblemKind.SCHEDULER_DOWN))
-    collected = {it.dataset.name for it in accounts if not it.days.is_retired}
+    collected = {it.dataset.name for it in accounts if not it.is_retired}
     for dataset in datasets:
         dag = airflow.dags.get(dataset.name)
-        if dag and dag.ended:
-            problem = Problem.of_kind(ProblemKind.RUN_ENDED, subject=dag.ended.run_id)
-            yield Trouble(problem, dataset.name, opened_at=dag.ended.ended_at)
-        if dataset.name in collected:
-            yield from _of_dag(airflow, dataset, dag, now)
+        if dataset.name in collected and (dag is None or dag.is_paused):
+            yield _without_runs(airflow, dataset, dag)
 
 
-def _of_dag(
-    airflow: Airflow, dataset: Dataset, dag: DagState | None, now: datetime
-) -> Iterator[Trouble]:
-    """Why a dataset gets no run."""
-    if airflow.is_idle(dataset.name):
-        code, dag_id = "paused" if dag else "left_out", dataset.dag_id
-        problem = Problem.of_kind(ProblemKind.NO_RUNS, code=code, subject=dag_id)
-        yield Trouble(problem, dataset.name, Severity.NOTE)
-    elif dag is None:
-        yield Trouble(Problem.of_kind(ProblemKind.NO_RUNS), dataset.name)
-    elif dag.next_run_at and now - dag.next_run_at > OVERDUE:
-        cause = f"the run of {clock.beijing_text(dag.next_run_at)} was not made"
-        problem = Problem.of_kind(ProblemKind.RUN_MISSING, cause)
-        yield Trouble(problem, dataset.name, opened_at=dag.next_run_at)
+def _without_runs(airflow: Airflow, dataset: Dataset, dag: DagState | None) -> Trouble:
+    """That a dataset gets no run: a decision, unless Airflow knows no DAG at all."""
+    is_idle = airflow.is_idle(dataset.name)
+    code = "" if not is_idle else "paused" if dag else "left_out"
+    problem = Problem.of_kind(ProblemKind.NO_RUNS, code=code, subject=dataset.dag_id)
+    return Trouble(problem, dataset.name, Severity.NOTE if is_idle else Severity.FAILURE)
 
 
 def nothing_collected(

@@ -11,7 +11,6 @@ from rest import Rest
 from support import choose_port
 
 from weixin_etl import clock, warehouse
-from weixin_local import machine
 from weixin_local.home import (
     Source,
     admin_password,
@@ -21,7 +20,7 @@ from weixin_local.home import (
 )
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
-from .running import BEARER, COMPONENT, PASSWORD, FabServer, Metrics, Stack, start_fab, until
+from .running import BEARER, COMPONENT, PASSWORD, FabServer, Stack, start_fab, until
 
 
 @pytest.fixture(scope="package")
@@ -39,7 +38,6 @@ def stack() -> Iterator[Stack]:
         somebody() as person,
         sandbox.serve() as base_url,
         Receiver().listening() as receiver,
-        Metrics().listening() as metrics,
         person.up(
             port,
             AIRFLOW_CONN_WEIXIN_DEFAULT=connection_of(
@@ -49,14 +47,11 @@ def stack() -> Iterator[Stack]:
             AIRFLOW__WEIXIN__DEADLINE_HOUR="08:31",
             AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS="0",
             WEIXIN_IN_HASTE="1",
-            AIRFLOW__METRICS__STATSD_ON="True",
-            AIRFLOW__METRICS__STATSD_HOST=machine.LOOPBACK,
-            AIRFLOW__METRICS__STATSD_PORT=str(metrics.socket.getsockname()[1]),
         ),
     ):
         rest = Rest(port, admin_password(person.home))
         rest("POST", "variables", {"key": "weixin_accounts", "value": '["weixin_default"]'})
-        stack = Stack(person.home, rest, sandbox, base_url, receiver, metrics)
+        stack = Stack(person.home, rest, sandbox, base_url, receiver)
         until(lambda: stack.scheduled()["state"] != "")
         stack.metadata("UPDATE deadline SET deadline_time = deadline_time - interval '1 minute'")
         # it would ask the accounts of the tests as well

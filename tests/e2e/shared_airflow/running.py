@@ -3,12 +3,9 @@
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from socket import AF_INET, SOCK_DGRAM, socket
 from typing import Any
 
 import requests
@@ -27,53 +24,23 @@ BEARER = "b3arer-of-the-service"
 """What the sandbox's token service wants."""
 
 
-@dataclass
-class Metrics:
-    """A StatsD receiver and what it was sent, as `name:value`."""
-
-    socket: socket = field(default_factory=lambda: socket(AF_INET, SOCK_DGRAM))
-    seen: set[str] = field(default_factory=set)
-
-    @contextmanager
-    def listening(self) -> Iterator["Metrics"]:
-        """Listen for as long as the block lasts."""
-        has_ended = threading.Event()
-        self.socket.bind((machine.LOOPBACK, 0))
-        self.socket.settimeout(0.5)
-
-        def listen() -> None:
-            while not has_ended.is_set():
-                with suppress(TimeoutError):
-                    self.seen.update(self.socket.recv(65536).decode().splitlines())
-
-        thread = threading.Thread(target=listen)
-        thread.start()
-        try:
-            yield self
-        finally:
-            has_ended.set()
-            thread.join()
-            self.socket.close()
-
-
 @dataclass(frozen=True)
 class Stack:
-    """A running Airflow, the WeChat it asks, who is told, and where its metrics go."""
+    """A running Airflow, the WeChat it asks, and who is told."""
 
     home: Home
     rest: Rest
     sandbox: Sandbox
     base_url: str
     receiver: Receiver
-    metrics: Metrics
 
-    def about(self, kind: str) -> list[dict[str, Any]]:
-        """The messages with a problem of this kind of the DAG's dataset."""
+    def about(self, text: str) -> list[dict[str, Any]]:
+        """The messages with a line about the DAG's dataset that says so."""
         return [
             message
             for message in self.receiver.messages
-            if (kind, "article_total")
-            in {(it["kind"], it["dataset"]) for it in message["problems"]}
+            for line in message["message"].splitlines()
+            if line.startswith("article_total: ") and text in line
         ]
 
     def metadata(self, statement: str) -> Any:

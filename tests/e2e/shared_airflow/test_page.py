@@ -22,9 +22,6 @@ PATHS = (
     f"/day?dataset={ARTICLE_TOTAL.name}&appid=wx0003&day=2026-11-01",
     f"/articles?dataset={ARTICLE_TOTAL.name}",
     "/health",
-    "/static/page.css",
-    "/static/page.js",
-    "/static/htmx.min.js",
 )
 Headers = dict[str, str]
 
@@ -57,7 +54,7 @@ def statuses(origin: str, headers: Headers | None = None, method: str = "GET") -
 
 
 def test_who_may_read_a_dag_reads_and_nobody_writes(origin: str, admin: Headers) -> None:
-    """Without a login nothing is said, neither figures nor files; nor is there another file."""
+    """Without a login nothing of the warehouse is said; nor is there another file."""
     readable = {200, 503}  # what is wrong makes /health 503
 
     assert statuses(origin) == {401, 307}  # the views lead to the login
@@ -75,24 +72,18 @@ def test_who_may_read_a_dag_reads_and_nobody_writes(origin: str, admin: Headers)
 class TestHealth:
     """`/health` is for monitors."""
 
-    def test_it_names_what_is_wrong_and_how_fresh_each_account_is(
-        self, origin: str, admin: Headers
-    ) -> None:
+    def test_it_names_what_is_wrong(self, origin: str, admin: Headers) -> None:
         """503 as long as something is, with the cure."""
         answer = requests.get(f"{origin}/weixin/health", headers=admin, timeout=30)
         said = answer.json()
 
         assert (answer.status_code, said["is_healthy"]) == (503, False)
-        (blocked,) = [it for it in said["problems"] if it["error_code"] == 40164]
+        problems = [it["problem"] for it in said["problems"]]
+        (blocked,) = [it for it in problems if it["errcode"] == 40164]
         assert blocked["account"] == "江湖"
         assert blocked["cure"] == (
             "add this machine's IP 203.0.113.7 to the IP whitelist in WeChat's console"
         )
-        fresh = {it["name"]: it for it in said["accounts"] if it["dataset"] == ARTICLE_TOTAL.name}
-        assert fresh["星辰"]["days_not_in_count"] == 10
-        assert not fresh["星辰"]["is_healthy"]
-        assert fresh["茶馆"]["is_retired"]
-        assert "灯塔" not in fresh  # no longer collected
 
     def test_a_paused_dag_is_named(self, fab: FabServer, origin: str, admin: Headers) -> None:
         """Its runs would wait for ever."""
@@ -103,11 +94,12 @@ class TestHealth:
         finally:
             rest("PATCH", f"dags/{DAG}", {"is_paused": False})
 
-        causes = {it["cause"]: it["cure"] for it in said["problems"]}
+        problems = [it["problem"] for it in said["problems"]]
+        causes = {it["cause"]: it["cure"] for it in problems}
         assert causes["the DAG is paused"] == f"unpause {DAG} if its figures are wanted again"
 
 
-def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: str) -> None:
+def test_it_works_inside_airflow(browser: Browser, origin: str) -> None:
     """
     Logged in by Airflow's own form, in Airflow's theme and language.
 
@@ -127,16 +119,10 @@ def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: s
         # Airflow adds what the frame shows to its own address: the DAG must not be in the frame
         page.wait_for_url(re.compile(rf"^{origin}/dags/{DAG}"), wait_until="commit")
 
-        page.goto(f"{origin}/dags/{DAG}_detail")
-        links = page.get_by_role("link", name="WeChat articles")
-        expect(links).to_have_count(2)  # the entry is there before the tab
-        links.last.click()
-        tab = inside(page)
-        tab.get_by_role("link", name="Coverage").click()
-        expect(tab.get_by_label("Dataset")).to_have_value("article_total_detail")
-        expect(tab.locator(".empty")).to_contain_text("Days appear after the first run")
+        page.goto(f"{origin}/")
+        page.get_by_role("link", name="WeChat articles").click()
         page.evaluate("localStorage.setItem('i18nextLng', 'zh-CN')")
-        expect(tab.locator("h1")).to_have_text("公众号文章")
+        expect(inside(page).locator("h1")).to_have_text("公众号文章")
 
 
 def inside(page: Page) -> FrameLocator:

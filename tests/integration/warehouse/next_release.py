@@ -13,7 +13,7 @@ from weixin_etl import clock, warehouse
 from weixin_etl.datasets import DATASETS
 from weixin_etl.kept.imported import import_files
 from weixin_etl.orchestration.web.page import calendar
-from weixin_etl.orchestration.web.page.reader import Figures
+from weixin_etl.orchestration.web.page.calendar import Figures
 
 URL, FOLDER, *NAMES = sys.argv[1:]
 TODAY = date(2026, 11, 24)
@@ -36,8 +36,8 @@ def shown(engine: sqlalchemy.Engine, name: str) -> str | None:
     """The day's word in the page's calendar."""
     with engine.connect() as connection:
         figures = Figures(connection, DATASETS[name], clock.now())
-        ((_, cells),) = calendar.view(figures, last=DAY, search="", offset=0).rows
-    return cells[-1] and cells[-1].state
+        ((_, cells),) = calendar.view(figures, last=DAY, search="", offset=0)["rows"]
+    return cells[-1] and cells[-1]["state"]
 
 
 assert all(it.__file__.startswith(FOLDER) for it in (weixin_etl, weixin_sandbox))

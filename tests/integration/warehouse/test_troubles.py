@@ -15,16 +15,16 @@ from support import rows
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
 from weixin_etl.health import status
-from weixin_etl.health.at_work import Airflow, Asleep, DagState, EndedRun
 from weixin_etl.health.incidents import Note, record
 from weixin_etl.health.messages import Installation, Message, tell
 from weixin_etl.health.status import Status
+from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 
 DATASET, DETAIL = DATASETS["article_total"], DATASETS["article_total_detail"]
 DAY, FIRST = timedelta(days=1), date(2026, 11, 9)
-HERE = Installation("http://airflow.example/weixin/", "production")
+HERE = Installation("http://airflow.example/weixin/")
 COLLECT = """
     INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at)
     VALUES (:appid, :name, :appid, now()) ON CONFLICT DO NOTHING;
@@ -68,6 +68,7 @@ OFFLINE = {"kind": "endpoint_offline", "error_code": 47009, "error": "offline"}
 LATE = {"kind": "not_ready", "error": "no article has yesterday's row"}
 UNREADABLE = {"kind": "unreadable", "error": "no JSON"}
 AWAKE = Airflow({DATASET.name: DagState()})
+ENDED = Problem.of_kind(ProblemKind.RUN_ENDED, subject="r")
 Came = Mapping[str, Any]
 
 
@@ -104,7 +105,7 @@ class People:
     @property
     def titles(self) -> list[str]:
         """What they were told."""
-        return [message.title.removeprefix("weixin-etl production: ") for message in self.got]
+        return [message.title.removeprefix("weixin-etl: ") for message in self.got]
 
     def send(self, message: Message) -> bool:
         """Deliver it, if anything takes it."""
@@ -148,7 +149,7 @@ class People:
     def check(self, day: int, hour: float = 9.5, **found: Sequence[Problem]) -> None:
         """The run ends."""
         when = at(day) + timedelta(hours=hour - 9)
-        found = {"check": [], "report": [], "deadline": [], **found}
+        found = {"check": [], "report": [], "deadline": [], "run": [], **found}
         self.note(Note(run(day), when, found, is_judged=True), is_last=True)
 
     def morning(self, day: int, **came: Any) -> None:
@@ -201,13 +202,13 @@ def people(warehouse: Engine) -> People:
         pytest.param(
             [{"a": OFF, "b": OFF}, {}],
             [],
-            ["号a and 1 more unreachable", "over: 号a and 1 more unreachable"],
+            ["号a +1 unreachable", "over: 号a +1 unreachable"],
             id="one cause is one message",
         ),
         pytest.param(
             [{"b": UNREADABLE}],
-            [("unreadable", "failure", 1), ("unreadable", "warning", 1)],
-            ["号a: unreadable answer", "号b: unreadable answer"],
+            [("unreadable", "failure", 1), ("rejected", "warning", 1)],
+            ["号a: a value does not fit", "号b: unreadable answer"],
             id="a warning hides no failure",
         ),
     ],
@@ -216,7 +217,7 @@ def test_people_are_told_when_it_begins_and_when_it_is_over(
     people: People, mornings: list[Came], wrong: object, told: list[str]
 ) -> None:
     """Whatever the number of runs and days; it is listed as long as it lasts."""
-    if "号a: unreadable answer" in told:
+    if "号a: a value does not fit" in told:
         people.attempt(["a"], asked(0)[:1], at(0), settled="given_up", **UNREADABLE)
         people.check(0, 10)
     for day, came in enumerate(mornings, start=1):
@@ -250,7 +251,7 @@ def test_nothing_is_told_while_it_is_tried_again(people: People) -> None:
 
 def test_figures_that_are_not_ready_are_told_at_noon_only(people: People) -> None:
     """They are not over when the next morning's first try finds them late still."""
-    both, what = {"a": LATE, "b": LATE}, "号a and 1 more: figures not ready"
+    both, what = {"a": LATE, "b": LATE}, "号a +1: figures not ready"
     people.ingest(1, both, is_at_work=True)
     people.check(1)
     before_noon = people.titles, people.wrong(1)
@@ -297,7 +298,7 @@ def test_a_batch_says_nothing_about_what_others_have_in_common(people: People) -
     people.ingest(1, {"a": OFF, "b": OFF})
     people.ingest(1, {"b": None}, hour=10)
 
-    assert people.titles == ["号a and 1 more unreachable"]
+    assert people.titles == ["号a +1 unreachable"]
 
 
 def test_an_account_that_left_is_told_once_ever(people: People) -> None:
@@ -373,16 +374,6 @@ def test_what_a_red_run_lacks_is_told_whatever_the_day(people: People) -> None:
         (Airflow({DETAIL.name: DagState()}), 13, [("no_runs", "note", 0)]),
         (Airflow({}), 10, [("no_runs", "failure", 0)]),
         (replace(AWAKE, is_scheduler_alive=False), 13, [("scheduler_down", "failure", 0)]),
-        (
-            Airflow({DATASET.name: DagState(next_run_at=at(1, 8, 30))}),
-            10,
-            [("run_missing", "failure", 0)],
-        ),
-        (
-            Airflow({DATASET.name: DagState(ended=EndedRun("r", at(1)))}),
-            10,
-            [("run_ended", "failure", 0)],
-        ),
     ],
 )
 def test_why_nobody_has_asked(
@@ -407,17 +398,18 @@ def test_that_no_account_is_collected_is_said(warehouse: Engine) -> None:
 def test_what_is_tried_again_or_waits_says_when_it_goes_on(people: People) -> None:
     """Whether WeChat fails or a task's own work; that WeChat is late is no trouble before noon."""
     fault = Problem(ProblemKind.PROGRAM, "KeyError", "report it", subject="plan")
-    tried = Asleep(DATASET.name, run(1).run_id, at(1, 9, 5), 2, 4, fault)
-    waits = Asleep(DATASET.name, run(1).run_id, at(1, 9))
-    of_task = people.now(1, 9, working(asleep=(tried,)))
+    tries = {"failed_tries": 2, "tries": 4, "next_at": at(1, 9, 5)}
+    tried = Trouble(fault, DATASET.name, Severity.RETRYING, **tries)
+    of_task = people.now(1, 9, working(tried=[tried]))
     people.ingest(1, {"a": OFF, "b": OFF}, is_at_work=True)
-    of_accounts = people.now(1, 9, working(asleep=(tried,)))
+    of_accounts = people.now(1, 9, working(tried=[tried]))
     people.ingest(1, {"a": LATE, "b": LATE}, is_at_work=True)
-    waiting = people.now(1, 9, working(asleep=(waits,)))
+    waiting = people.now(1, 9, working(waits={(DATASET.name, run(1).run_id): at(1, 9)}))
 
     for found, kind in ((of_task, "program"), (of_accounts, "unreachable")):
         (trouble,) = found.open
-        assert (trouble.problem.kind, trouble.severity, trouble.tried) == (kind, "retrying", tried)
+        assert (trouble.problem.kind, trouble.severity) == (kind, "retrying")
+        assert (trouble.failed_tries, trouble.tries, trouble.next_at) == (2, 4, at(1, 9, 5))
         assert (found.is_healthy, found.is_retrying) == (False, True)
     assert (waiting.is_healthy, [it.again_at for it in waiting.runs]) == (True, [at(1, 9)])
     assert people.wrong(1, 13, working()) == [("not_ready", "retrying", 1)]
@@ -425,9 +417,8 @@ def test_what_is_tried_again_or_waits_says_when_it_goes_on(people: People) -> No
 
 def test_a_run_without_its_check_is_told_and_so_is_its_end(people: People) -> None:
     """Whoever ended it."""
-    airflow = Airflow({DATASET.name: DagState(ended=EndedRun("r", at(1)))})
     for _ in range(2):
-        people.note(Note(run(1), at(1, 9), is_judged=True, airflow=airflow), is_last=True)
+        people.note(Note(run(1), at(1, 9), {"run": [ENDED]}, is_judged=True), is_last=True)
     people.morning(2)
 
     assert people.titles == ["a run ended early", "over: a run ended early"]
@@ -438,7 +429,7 @@ def test_what_was_mended_is_only_asked_for_again(people: People) -> None:
     people.morning(1, a=SECRET, b=OFFLINE)
     people.attempt(["a", "b"], [FIRST + DAY], at(2))
 
-    assert people.wrong(2) == [("not_asked", "retrying", 1)]
+    assert people.wrong(2) == [("not_asked", "failure", 1)]
 
 
 def test_a_retired_endpoint_is_a_warning_where_its_successor_collects(people: People) -> None:
@@ -449,7 +440,7 @@ def test_a_retired_endpoint_is_a_warning_where_its_successor_collects(people: Pe
 
     assert alone == [("endpoint_offline", "failure", 0)]
     assert people.wrong(1, 13) == [("endpoint_offline", "warning", 0)]
-    assert people.titles == ["号a and 1 more: endpoint retired"]
+    assert people.titles == ["号a +1: endpoint retired"]
 
 
 def test_a_rejected_value_is_listed_until_it_is_resolved(people: People) -> None:
@@ -475,10 +466,10 @@ def test_days_that_are_lost_are_listed_until_somebody_brings_them_in(people: Peo
     people.attempt("a", [FIRST + DAY], at(9, 11), settled="given_up", **UNREADABLE)
 
     assert listed.is_healthy
-    assert [it.problem.cure for it in listed.open] == [
-        "trigger weixin_article_total with begin_date 2026-11-09 and end_date 2026-11-10"
-    ] * 2
-    assert people.wrong(9) == [("unreadable", "warning", 1)]
+    (one, other) = listed.open
+    assert (one.problem.kind, one.problem.days) == ("days_lost", (FIRST, FIRST + DAY))
+    assert other.problem.days == one.problem.days
+    assert people.wrong(9) == [("rejected", "warning", 1)]
 
 
 @pytest.mark.parametrize("kind", ["configuration", "call_refused"])

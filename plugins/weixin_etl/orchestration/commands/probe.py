@@ -1,14 +1,9 @@
-"""`weixin-etl probe`: with the settings and accounts of Airflow, and a table for each account."""
+"""`weixin-etl probe`: with the settings and accounts of Airflow."""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from weixin_etl.accounts.entries import ListedAccount, wanted_of
 from weixin_etl.api.threads import thread_pool
@@ -19,10 +14,11 @@ from weixin_etl.orchestration.connections.accounts import Clients, discover
 from weixin_etl.probe.asking import probe
 from weixin_etl.probe.judging import Findings, Grade, refused, verdict
 from weixin_etl.problem import OperatorError
+from weixin_etl.text import shown
 
 WORKS, TO_CHANGE, NOT_KNOWN = 0, 1, 2
 """Exit codes; not known: WeChat could not be asked."""
-_MARKS = ("[green]✓", "[yellow]!", "[yellow]?", "[red]✗", "[red]✗")
+_MARKS = "✓!?✗✗"
 """By grade."""
 
 
@@ -33,7 +29,7 @@ def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
     except OperatorError as error:
         sys.stderr.write(f"weixin-etl: {error}\n")
         return NOT_KNOWN
-    worst = max(_show(Console(), name, those) for name, those in found.items())
+    worst = max(_show(name, those) for name, those in found.items())
     if worst > Grade.UNKNOWN:
         return TO_CHANGE
     return NOT_KNOWN if worst is Grade.UNKNOWN else WORKS
@@ -41,11 +37,9 @@ def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
 
 def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str, Findings]:
     """Ask about every account that is wanted, a few at once."""
-    in_force = settings.read()
-    once = replace(in_force.call_limits, tries=1, minute_quota_wait_seconds=0)
-    concurrency = in_force.pipeline.concurrency
-    clients = Clients(replace(in_force, call_limits=once))
-    with Console(stderr=True).status("asking WeChat"), thread_pool(concurrency) as pool:
+    once = replace(settings.call_limits(), tries=1, minute_quota_wait_seconds=0)
+    concurrency, clients = settings.read().concurrency, Clients(once)
+    with thread_pool(concurrency) as pool:
         wanted = wanted_of(discover(clients, concurrency), accounts)
         if not any(it.described for it in wanted):
             raise ParameterError("\n".join(str(it.error) for it in wanted if it.error))
@@ -60,23 +54,14 @@ def _probe(clients: Clients, datasets: Sequence[Dataset], listed: ListedAccount)
     return probe(clients.of(listed.described[0]), datasets)
 
 
-def _show(console: Console, name: str, found: Findings) -> Grade:
+def _show(name: str, found: Findings) -> Grade:
     """Print what came of an account; the grade."""
     worst, sentence = verdict(found)
-    console.print(f"\n{name}", style="bold", highlight=False, markup=False)
-    console.print(_table(found))
-    console.print(sentence, style="bold", highlight=False, markup=False)
-    return worst
-
-
-def _table(found: Findings) -> Table:
-    headings = ("", "asked", "what came → what to change")
-    table = Table(*headings, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    lines = [f"\n{name}"]
     for dataset, those in found.items():
-        if dataset:
-            table.add_section()
-            table.add_row("", "", dataset)
+        lines += [f"  {dataset}"] if dataset else []
         for it in those:
-            said = f"{it.came}\n→ {it.change}" if it.change else it.came
-            table.add_row(_MARKS[it.grade], it.asked, escape(said))
-    return table
+            lines += [f"  {_MARKS[it.grade]} {it.asked}: {it.came}"]
+            lines += [f"    → {it.change}"] if it.change else []
+    sys.stdout.write(shown("".join(f"{line}\n" for line in [*lines, sentence])))
+    return worst

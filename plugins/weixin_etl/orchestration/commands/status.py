@@ -2,17 +2,16 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.health import status
-from weixin_etl.health.at_work import Airflow, Asleep
+from weixin_etl.health.messages import Words
 from weixin_etl.health.status import Status
-from weixin_etl.health.troubles import Severity, Trouble
-from weixin_etl.health.words import Words
+from weixin_etl.health.troubles import Trouble
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.commands import outside
 from weixin_etl.orchestration.connections.warehouse import reading
@@ -21,14 +20,7 @@ from weixin_etl.problem import WarehouseError
 from weixin_etl.text import counted
 
 HEALTHY, UNHEALTHY, UNKNOWN, RETRYING = 0, 1, 2, 3
-"""
-Exit codes. Unknown: the warehouse can't be read. Retrying: what failed is being tried again.
-"""
-_BEFORE = {
-    Severity.RETRYING: "being tried again: ",
-    Severity.WARNING: "warning: ",
-    Severity.NOTE: "note: ",
-}
+"""Exit codes; unknown: the warehouse can't be read; retrying: what failed is tried again."""
 _NO_AIRFLOW = (
     "Airflow's own database cannot be read from here, so it is not known whether the DAGs are "
     "paused and the scheduler runs"
@@ -41,7 +33,9 @@ def show_status(datasets: Sequence[Dataset]) -> int:
 
     Where Airflow's own database can't be read, a sentence says what is not known for it.
     """
-    airflow, words = _airflow(), settings.words()
+    words, airflow = settings.words(), None
+    with suppress(SQLAlchemyError):
+        airflow = airflow_state.read() if outside.has_database() else None
     try:
         with reading() as connection:
             found = status.read(connection, airflow, now=clock.now(), datasets=datasets)
@@ -56,44 +50,19 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     return RETRYING if found.is_retrying else UNHEALTHY
 
 
-def _airflow() -> Airflow | None:
-    if not outside.has_database():
-        return None
-    try:
-        return airflow_state.read()
-    except SQLAlchemyError:
-        return None
-
-
 def _line(listed: Trouble, words: Words) -> str:
-    problem = words.told(listed.problem)
-    if listed.tried:
-        problem = replace(problem, cure=_tried(listed.tried, words))
-    before = _BEFORE.get(listed.severity)
-    parts = [listed.dataset or "", words.line(problem)]
-    if listed.opened_at:
-        time = clock.beijing_text(listed.opened_at).removesuffix(" Beijing time")
-        parts.append(words.says("since {time} Beijing time", time=time))
-    return (words.says(before) if before else "") + " · ".join(filter(None, parts))
-
-
-def _tried(tried: Asleep, words: Words) -> str:
-    counts = {"failed": tried.failed_tries, "tries": tried.tries}
-    if tried.next_at is None:
-        text = "nothing to do: try {failed} of {tries} failed, the next is at work"
-        return words.says(text, **counts)
-    time = f"{tried.next_at.astimezone(clock.SHANGHAI):%H:%M}"
-    text = "nothing to do: try {failed} of {tries} failed; next at {time}"
-    return words.says(text, **counts, time=time)
+    """How bad it is, where, what to do and why, and since when."""
+    since = words.since(listed.opened_at) if listed.opened_at else ""
+    parts = [listed.dataset or "", words.line(words.told(listed)), since]
+    return f"{listed.severity}: " + " · ".join(filter(None, parts))
 
 
 def _summary(found: Status) -> str:
-    """How many accounts are in, up to which day, and how far the runs at work are."""
-    collected = [it for it in found.accounts if not (it.days.is_retired and found.is_well(it))]
-    are_in = sum(found.is_well(it) and not it.being_asked for it in collected)
-    newest = [it.last_day_in for it in collected if it.last_day_in]
-    upto = f", the oldest up to {min(newest)}" if newest else ""
-    said = [f"{are_in} of {len(collected)} accounts and datasets are in{upto}"]
+    """How many accounts are in, and how far the runs at work are."""
+    broken = {(it.dataset, appid) for it in found.open if it.is_broken for appid in it.appids}
+    every = {(it.dataset.name, it.appid): it for it in found.accounts if not it.is_retired}
+    are_in = sum(not it.being_asked for it in (every[key] for key in every.keys() - broken))
+    said = [f"{are_in} of {len(every)} accounts and datasets are in"]
     for run in found.runs:
         done = f"{run.done} of {counted(run.pair_count, 'day')} done"
         said.append(f"{run.dataset} is being asked: {done}")

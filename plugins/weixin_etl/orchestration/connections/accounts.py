@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import partial
-from threading import Lock
+from functools import cache, partial
+from typing import TYPE_CHECKING, cast
 
-from airflow.configuration import conf
 from airflow.sdk import Variable
-from cryptography.fernet import Fernet, MultiFernet
+from airflow.sdk.crypto import get_fernet
 
 from weixin_etl.accounts.entries import (
     ACCOUNTS_VARIABLE,
@@ -19,15 +18,19 @@ from weixin_etl.accounts.entries import (
 )
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.http import CallLimits
 from weixin_etl.api.threads import thread_pool
 from weixin_etl.api.token import listed_accounts
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run, connection_of
+from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
-from weixin_etl.orchestration.settings import TaskSettings
 from weixin_etl.problem import Problem, ProblemKind, WeixinError, log_problem
 from weixin_etl.text import few_names
 from weixin_etl.warehouse import require_migrated
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ _IF_UNSET = '["weixin_default"]'
 
 
 def refresh_access_tokens(
-    run: Run, settings: TaskSettings, *, is_last_try: bool
+    run: Run, concurrency: int, *, is_last_try: bool
 ) -> list[ConfiguredAccount]:
     """
     Ask for the token of each account of the run, a few at once.
@@ -48,8 +51,7 @@ def refresh_access_tokens(
         WeixinError: of the kind CLOCK, nothing may be asked; or, but on the last try, a
             connection's accounts may be found by another one.
     """
-    concurrency = settings.pipeline.concurrency
-    clients = Clients(settings)
+    clients = Clients(settings.call_limits())
     every = discover(clients, concurrency)
     wanted = wanted_of(every, run.accounts)
     passing = [it.error for it in wanted if it.error and it.error.kind.is_retried]
@@ -109,11 +111,10 @@ class Clients:
     A connection that stands for many accounts is looked up once, not once for each of them.
     """
 
-    def __init__(self, settings: TaskSettings) -> None:
-        self._limits = settings.call_limits
-        self._of_many: dict[str, Account] = {}
-        self._platforms: dict[str, Platform] = {}
-        self._opening = Lock()
+    def __init__(self, limits: CallLimits) -> None:
+        self._limits = limits
+        self._described = cache(lambda conn_id: WeixinHook(conn_id).account())
+        self._platform = cache(self._open_platform)
 
     def accounts(self, conn_id: str, concurrency: int) -> Sequence[Account]:
         """
@@ -123,12 +124,10 @@ class Clients:
             WeixinError: it can't be used, or there is no list.
             WarehouseError: it is a platform, and the warehouse does not answer.
         """
-        account = WeixinHook(conn_id).account()
+        account = self._described(conn_id)
         if account.is_platform:
             return self._platform(account).accounts(concurrency)
-        if account.stands_for_many:
-            return listed_accounts(account, self._limits)
-        return [account]
+        return listed_accounts(account, self._limits) if not account.appid else [account]
 
     def open(self, planned: PlannedAccount) -> WeixinClient:
         """
@@ -137,45 +136,35 @@ class Clients:
         Raises:
             WeixinError: its connection can't be used.
         """
-        conn_id = connection_of(planned.conn_id)
-        if conn_id == planned.conn_id:
-            return WeixinHook(conn_id, self._limits).get_conn()
-        with self._opening:
-            many = self._of_many.get(conn_id) or WeixinHook(conn_id).account()
-            self._of_many[conn_id] = many
-            if many.is_platform:
-                self._platform(many)
-        return self.of(many.member(planned.appid, planned.name))
+        account = self._described(connection_of(planned.conn_id))
+        is_one = not account.stands_for_many
+        return self.of(account if is_one else account.member(planned.appid, planned.name))
 
     def of(self, account: Account) -> WeixinClient:
-        """The client of an account that has been looked up."""
-        if platform := self._platforms.get(connection_of(account.conn_id)):
-            return platform.client(account)
+        """The client of an account."""
+        described = self._described(connection_of(account.conn_id))
+        if described.is_platform:
+            return self._platform(described).client(account)
         return WeixinClient(account, self._limits)
 
-    def _platform(self, account: Account) -> Platform:
+    def _open_platform(self, account: Account) -> Platform:
         """The platform that a connection describes, with its tokens in the warehouse."""
-        if account.conn_id not in self._platforms:
-            keys, warehouse = _keys(account), open_warehouse()
-            require_migrated(warehouse)
-            self._platforms[account.conn_id] = Platform(
-                account, warehouse, keys, partial(ticket, account), self._limits
-            )
-        return self._platforms[account.conn_id]
+        keys, warehouse = _keys(account), open_warehouse()
+        require_migrated(warehouse)
+        return Platform(account, warehouse, keys, partial(ticket, account), self._limits)
 
 
-def _keys(account: Account) -> MultiFernet:
-    """The keys of Airflow's `[core] fernet_key`, newest first."""
-    keys = [key.strip() for key in conf.get("core", "fernet_key", fallback="").split(",")]
-    try:
-        return MultiFernet([Fernet(key) for key in keys if key])
-    except ValueError:
-        raise WeixinError(
-            ProblemKind.CONFIGURATION,
-            account=str(account),
-            cause="Airflow has no Fernet key, so its tokens can't be encrypted",
-            cure="set [core] fernet_key, the same on every machine",
-        ) from None
+def _keys(account: Account) -> "MultiFernet":
+    """Airflow's own keys, by which it encrypts its connections."""
+    keys = get_fernet()
+    if keys.is_encrypted:
+        return cast("MultiFernet", keys)
+    raise WeixinError(
+        ProblemKind.CONFIGURATION,
+        account=str(account),
+        cause="Airflow has no Fernet key, so its tokens can't be encrypted",
+        cure="set [core] fernet_key, the same on every machine",
+    )
 
 
 def _first_with_token(

@@ -8,7 +8,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL, Connection, Engine
 
-from weixin_etl.problem import ProblemKind, WarehouseError
+from weixin_etl.problem import ProblemKind, WarehouseError, filled
 from weixin_etl.warehouse import CONN_ID, diagnosed, engine, require_migrated, url
 
 READER = "weixin_reader"
@@ -50,22 +50,16 @@ def reading() -> Iterator[Connection]:
     of_reader = _url(READER)
     found = of_reader or _url(CONN_ID)
     if found is None:
-        said = f"Airflow's API server finds neither {READER} nor {CONN_ID}"
-        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, said, code="missing", to_change=READER)
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, code="missing", to_change=READER)
     warehouse = _reading_engine(found)
     try:
         require_migrated(warehouse)
         with diagnosed(warehouse), warehouse.connect() as connection:
             yield connection
     except WarehouseError as error:
-        raise (_of_reader(error) if of_reader else error) from None
-
-
-def _of_reader(error: WarehouseError) -> WarehouseError:
-    """What is wrong with the warehouse, naming the reader's connection and role."""
-    said = (error.problem.cause, error.problem.cure)
-    cause, cure = (it.replace(CONN_ID, READER).replace("weixin_loader", READER) for it in said)
-    return WarehouseError(error.kind, cause=cause, cure=cure, to_change=READER)
+        conn_id, cause = READER if of_reader else CONN_ID, error.problem.cause
+        cure = filled(error.problem.row.cure, conn_id, cause)
+        raise WarehouseError(error.kind, cause=cause, cure=cure, to_change=conn_id) from None
 
 
 @lru_cache(maxsize=4)

@@ -11,6 +11,10 @@ ACCOUNTS_OF_BATCH = (
 """The UI's name of a mapped task: its first account, and how many others."""
 
 
+PROBLEM = "problem"
+"""Key of the XCom that tells why a task ended, for the tasks after it."""
+
+
 class DagWithDeadline(DAG):
     """
     A DAG whose scheduled runs must end in time; otherwise people are told.
@@ -39,4 +43,5 @@ def run_is_late(context: Context) -> None:
 
     late: Any = context["dag_run"]  # as the REST API gives it out
     if late["run_type"] == "scheduled":  # nobody waits for another one
-        alerts.run_is_late(context)
+        run = alerts.run_named(late["dag_id"], late["dag_run_id"])
+        alerts.run_is_late(run, is_at_work=late["state"] in ("queued", "running"))

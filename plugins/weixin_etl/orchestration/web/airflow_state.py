@@ -1,7 +1,7 @@
 """What only Airflow knows, read from its own database: for servers and commands, no task."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,97 +19,71 @@ from sqlalchemy.orm import Session
 from weixin_etl import clock
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS
-from weixin_etl.health.at_work import Airflow, Asleep, DagState, EndedRun
-from weixin_etl.orchestration.tasks.alerts import TOLD
-from weixin_etl.orchestration.tasks.ending import PROBLEM
+from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
+from weixin_etl.orchestration.tasks.declared import PROBLEM
 from weixin_etl.problem import Problem, ProblemKind
 
-AT_WORK = (DagRunState.QUEUED, DagRunState.RUNNING)
-ENDED = (DagRunState.SUCCESS, DagRunState.FAILED)
+_AT_WORK = DagRun.state.in_((DagRunState.QUEUED, DagRunState.RUNNING))
 _NAMES = {dataset.dag_id: dataset.name for dataset in DATASETS.values()}
 
 
 def read() -> Airflow:
-    """Whether runs of the DAGs can be made, how those at work stand, and how the last ended."""
+    """Whether runs of the DAGs can be made, and how those at work stand."""
     with create_session(scoped=False) as session:
         found = session.scalars(select(DagModel).where(DagModel.dag_id.in_(_NAMES)))
-        dags = {_NAMES[dag.dag_id]: _state(session, dag) for dag in found if not dag.is_stale}
-        at_work = select(DagRun.dag_id, DagRun.run_id).where(
-            DagRun.dag_id.in_(_NAMES), DagRun.state.in_(AT_WORK)
-        )
-        runs = defaultdict(set)
-        for dag_id, run_id in session.execute(at_work):
-            runs[_NAMES[dag_id]].add(run_id)
+        dags = {_NAMES[dag.dag_id]: dag for dag in found if not dag.is_stale}
+        runs: dict[str, set[str]] = defaultdict(set)
+        tasks: list[TaskInstance] = []
+        for run in session.scalars(select(DagRun).where(DagRun.dag_id.in_(_NAMES), _AT_WORK)):
+            runs[_NAMES[run.dag_id]].add(run.run_id)
+            tasks += run.get_task_instances(state=State.unfinished, session=session)
         return Airflow(
-            dags=dags,
+            dags={
+                name: DagState(bool(dag.is_paused), dag.next_dagrun_create_after)
+                for name, dag in dags.items()
+            },
             is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == HEALTHY,
             runs=runs,
-            asleep=tuple(_asleep(session)),
+            tried=[*filter(None, (_tried_again(session, task) for task in tasks))],
+            waits=_waits(session, tasks),
         )
 
 
-def _state(session: Session, dag: DagModel) -> DagState:
-    newest = (
-        select(DagRun)
-        .where(DagRun.dag_id == dag.dag_id, DagRun.state.in_(ENDED))
-        .order_by(DagRun.end_date.desc())
-        .limit(1)
-    )
-    last = session.scalar(newest)
-    ended = ended_untold(last, session) if last else None
-    return DagState(bool(dag.is_paused), dag.next_dagrun_create_after, ended)
-
-
-def ended_untold(run: DagRun, session: Session) -> EndedRun | None:
-    """A run, if it failed and its `check` could not tell people of it."""
-    told = XComModel.get_many(run_id=run.run_id, dag_ids=run.dag_id, key=TOLD).limit(1)
-    if run.state != DagRunState.FAILED or session.scalar(told) is not None:
-        return None
-    return EndedRun(run.run_id, _by_our_clock(run.end_date or timezone.utcnow()))
-
-
-# ------------------------------------------------------------------------- tasks between two tries
-
-
-def _asleep(session: Session) -> Iterator[Asleep]:
-    """The tasks of runs at work that a try of has failed, or that wait."""
-    unfinished = (
-        select(TaskInstance)
-        .join(TaskInstance.dag_run)
-        .where(
-            TaskInstance.dag_id.in_(_NAMES),
-            TaskInstance.state.in_(State.unfinished),
-            DagRun.state.in_(AT_WORK),
-        )
-        .order_by(TaskInstance.task_id.desc(), TaskInstance.map_index)
-    )
-    for task in session.scalars(unfinished):
+def _waits(session: Session, tasks: Iterable[TaskInstance]) -> dict[tuple[str, str], datetime]:
+    """When each run that waits for WeChat's figures asks again."""
+    found: dict[tuple[str, str], datetime] = {}
+    for task in tasks:
         if task.state == TaskInstanceState.UP_FOR_RESCHEDULE:
             newest = TaskReschedule.stmt_for_task_instance(task, descending=True).limit(1)
-            until = session.scalars(newest).one().reschedule_date
-            yield Asleep(_NAMES[task.dag_id], task.run_id, _by_our_clock(until))
-        elif task.try_number > 1 or task.state == TaskInstanceState.UP_FOR_RETRY:
-            yield from _tried_again(session, task)
+            at = _by_our_clock(session.scalars(newest).one().reschedule_date)
+            run = _NAMES[task.dag_id], task.run_id
+            found[run] = min(at, found.get(run, at))
+    return found
 
 
-def _tried_again(session: Session, task: TaskInstance) -> Iterator[Asleep]:
-    """The task, if a try of it has failed since it was cleared last."""
-    dag = SerializedDagModel.get_dag(task.dag_id, session=session)
-    if dag is None or not dag.has_task(task.task_id):
-        return
-    task.task = dag.get_task(task.task_id)
+def _tried_again(session: Session, task: TaskInstance) -> Trouble | None:
+    """The task, if a try of it has failed since it was cleared last, and another is made."""
     is_asleep = task.state == TaskInstanceState.UP_FOR_RETRY
+    is_at_it = task.try_number > 1 and task.state != TaskInstanceState.UP_FOR_RESCHEDULE
+    is_tried = is_asleep or is_at_it
+    dag = SerializedDagModel.get_dag(task.dag_id, session=session) if is_tried else None
+    if dag is None or not dag.has_task(task.task_id):
+        return None
+    task.task = dag.get_task(task.task_id)
     tries, before = task.task.retries + 1, task.max_tries - task.task.retries
     failed = task.try_number - before - (not is_asleep)
-    if failed > 0:
-        next_at = _by_our_clock(_next_try(task)) if is_asleep else None
-        problem = _problem(session, task)
-        yield Asleep(_NAMES[task.dag_id], task.run_id, next_at, failed, tries, problem)
-
-
-def _next_try(task: TaskInstance) -> datetime:
-    at: datetime = task.next_retry_datetime()  # type: ignore[no-untyped-call]
-    return at
+    if failed <= 0:
+        return None
+    next_at: datetime | None = task.next_retry_datetime() if is_asleep else None  # type: ignore[no-untyped-call] # Airflow's
+    return Trouble(
+        _problem(session, task),
+        _NAMES[task.dag_id],
+        Severity.RETRYING,
+        run_id=task.run_id,
+        failed_tries=failed,
+        tries=tries,
+        next_at=next_at and _by_our_clock(next_at),
+    )
 
 
 def _problem(session: Session, task: TaskInstance) -> Problem:
@@ -122,10 +96,8 @@ def _problem(session: Session, task: TaskInstance) -> Problem:
         map_indexes=task.map_index,
     )
     found = session.scalars(said.limit(1)).first()
-    if found is None:
-        cause = f"a try of {task.task_id} failed"
-        return Problem(ProblemKind.PROGRAM, cause, "", subject=task.task_id)
-    problem = convert(XComModel.deserialize_value(found), Problem)
+    killed = Problem.of_kind(ProblemKind.TASK_KILLED)
+    problem = convert(XComModel.deserialize_value(found), Problem) if found else killed
     return replace(problem, subject=task.task_id)
 
 

@@ -19,13 +19,16 @@ def on_dag_run_failed(dag_run: "DagRun") -> None:
     """People are told of a run that a person marked failed, or whose `check` was killed."""
     if not dag_run.dag_id.startswith("weixin_"):
         return
+    from airflow.models.xcom import XComModel
     from sqlalchemy.orm import object_session
 
+    from weixin_etl.datasets import DATASETS
     from weixin_etl.orchestration.tasks import alerts
-    from weixin_etl.orchestration.web import airflow_state
 
-    session = object_session(dag_run)
-    ended = airflow_state.ended_untold(dag_run, session) if session else None
-    if ended:
+    told = XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, key=alerts.TOLD)
+    is_ours = dag_run.dag_id.removeprefix("weixin_") in DATASETS
+    session = object_session(dag_run) if is_ours else None
+    if session and session.scalar(told.limit(1)) is None:
         is_dry = bool((dag_run.conf or {}).get("dry_run"))
-        Thread(target=alerts.run_ended, args=(dag_run.dag_id, ended, is_dry)).start()
+        run = alerts.run_named(dag_run.dag_id, dag_run.run_id, is_dry=is_dry)
+        Thread(target=alerts.run_ended, args=(run,)).start()

@@ -29,36 +29,28 @@ async def page(scope: "Scope", receive: "Receive", send: "Send") -> None:
 
 
 def test_button(app: "ASGIApp") -> "ASGIApp":
-    from weixin_etl.orchestration.web.test_button import TestButton
+    from weixin_etl.orchestration.web.test_button import mending
 
-    return TestButton(app)
+    return mending(app)
 
 
-_APPS: list[dict[str, Any]] = [{"app": page, "url_prefix": PAGE, "name": TITLE}]
-_MIDDLEWARES: list[dict[str, Any]] = [{"name": "weixin", "middleware": test_button}]
-_VIEWS: list[dict[str, Any]] = [
-    {
-        "name": TITLE,
-        "href": _HREF,
-        "url_route": "weixin",
-        "destination": "nav",
-        "icon": f"{_HREF}static/icon.svg",
-        "icon_dark_mode": f"{_HREF}static/icon_dark.svg",
-    },
-    {
-        "name": TITLE,
-        "href": f"{_HREF}?dag_id={{DAG_ID}}",
-        "url_route": "weixin_dag",
-        "destination": "dag",
-    },
-]
+_APP = {"app": page, "url_prefix": PAGE, "name": TITLE}
+_MIDDLEWARE = {"name": "weixin", "middleware": test_button}
+_VIEW = {
+    "name": TITLE,
+    "href": _HREF,
+    "url_route": "weixin",
+    "destination": "nav",
+    "icon": f"{_HREF}static/icon.svg",
+    "icon_dark_mode": f"{_HREF}static/icon_dark.svg",
+}
 
 
 class WeixinPlugin(AirflowPlugin):
     """Airflow's entry point `airflow.plugins`."""
 
     name = "weixin"
-    fastapi_apps = _APPS
-    fastapi_root_middlewares = _MIDDLEWARES
-    external_views = _VIEWS
-    listeners = [listener]  # noqa: RUF012 # as Airflow declares it
+    fastapi_apps: list[Any] = [_APP]  # noqa: RUF012 # as Airflow declares them
+    fastapi_root_middlewares: list[Any] = [_MIDDLEWARE]  # noqa: RUF012
+    external_views: list[Any] = [_VIEW]  # noqa: RUF012
+    listeners: list[Any] = [listener]  # noqa: RUF012

@@ -56,12 +56,12 @@ def get_provider_info() -> dict[str, Any]:
                 "options": {
                     name: {
                         "description": description,
-                        "type": kind,
-                        "default": default,
+                        "type": "integer" if isinstance(default, int) else "string",
+                        "default": str(default),
                         "example": None,
                         "version_added": "0.1.0",
                     }
-                    for name, (kind, default, description) in OPTIONS.items()
+                    for name, (default, description) in OPTIONS.items()
                 },
             }
         },

@@ -1,39 +1,39 @@
-"""What the page answers: every route behind `reader`, only GET, nothing said without a login."""
+"""What the page answers: only GET, and nothing of the warehouse without a login."""
 
-import logging
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+import jinja2
 import msgspec
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exception_handlers import http_exception_handler
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
 from pydantic import Field
-from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import clock
-from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
+from weixin_etl.health import status
+from weixin_etl.health.messages import CHINESE, ENGLISH, time_text
+from weixin_etl.health.status import Status
+from weixin_etl.health.troubles import Trouble
 from weixin_etl.orchestration import settings
-from weixin_etl.orchestration.web.page import calendar, html, problems
-from weixin_etl.orchestration.web.page.reader import (
-    Figures,
-    Reader,
-    Text,
-    figures,
-    language,
-    reader,
-)
+from weixin_etl.orchestration.connections.warehouse import reading
+from weixin_etl.orchestration.web import airflow_state
+from weixin_etl.orchestration.web.page import calendar
 from weixin_etl.problem import WarehouseError
 from weixin_etl.text import shown
 
-log = logging.getLogger(__name__)
-
-HERE = Path(__file__).parent
-FILES = {it.name: it for it in [*(HERE / "static").iterdir(), HERE / "htmx" / "htmx.min.js"]}
-MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_HERE = Path(__file__).parent
+TASKS = ("refresh_access_token", "plan", "ingest", "report", "check")
 VIEWS = ("/", "/coverage", "/day", "/articles")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -44,9 +44,51 @@ ARTICLES_PER_PAGE = 25
 NEWEST = timedelta(days=30)
 """So old a listed article may be."""
 
-app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)])
-AReader = Annotated[Reader, Depends(reader)]
-AFigures = Annotated[Figures, Depends(figures)]
+LANGUAGES = (ENGLISH, CHINESE)
+COOKIE = "weixin_language"
+"""The language of Airflow's own switch, as the page's script found it."""
+Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+
+
+def readable(user: GetUserDep) -> tuple[Dataset, ...]:
+    """
+    The datasets whose DAGs may be read by who asks. Without a login Airflow answers 401.
+
+    Raises:
+        HTTPException: 403, when there is none.
+    """
+    manager = get_auth_manager()
+    found = tuple(
+        dataset
+        for dataset in DATASETS.values()
+        if manager.is_authorized_dag(method="GET", details=DagDetails(id=dataset.dag_id), user=user)
+    )
+    if not found:
+        names = " or ".join(dataset.dag_id for dataset in DATASETS.values())
+        raise HTTPException(403, f"you may not read {names}: ask an admin for can_read on one")
+    return found
+
+
+Readable = Annotated[tuple[Dataset, ...], Depends(readable)]
+
+
+def figures(datasets: Readable, dataset: Text = "") -> Iterator[calendar.Figures]:
+    """
+    The figures that somebody asks for, as long as a request lasts.
+
+    Raises:
+        HTTPException: 404, when there is no such dataset, or its DAG may not be read.
+    """
+    found = [it for it in datasets if dataset in ("", it.name)]
+    if not found:
+        raise HTTPException(404, "no such dataset, or you may not read its DAG")
+    with reading() as connection:
+        yield calendar.Figures(connection, found[0], clock.now())
+
+
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(readable)])
+app.mount("/static", StaticFiles(directory=_HERE / "static"))
+AFigures = Annotated[calendar.Figures, Depends(figures)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 Day = Annotated[
     date, Field(ge=min(it.first_day for it in DATASETS.values()), le=date(2999, 12, 31))
@@ -56,9 +98,9 @@ Day = Annotated[
 
 @app.middleware("http")
 async def _headers(request: Request, call_next: Any) -> Response:
-    """What every answer carries, refusals too."""
+    """What every answer carries, refusals too; only files may be kept."""
     response: Response = await call_next(request)
-    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["Cache-Control"] = "no-cache" if "etag" in response.headers else "no-store"
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
@@ -80,54 +122,30 @@ async def _no_entry(request: Request, error: HTTPException) -> Response:
 @app.exception_handler(WarehouseError)
 def _trouble(request: Request, error: WarehouseError) -> Response:
     """The sentence why the warehouse can't be read now."""
-    problem = settings.words(language(request)).told(error.problem)
+    problem = settings.words(language(request)).cured(error.problem)
     sentence = f"{problem.cause}; {problem.cure}"
-    return html.page("unread.html", request, 503, sentence=sentence)
-
-
-@app.exception_handler(DBAPIError)
-def _fault(request: Request, error: DBAPIError) -> Response:
-    """A statement of ours does not work."""
-    log.error("the warehouse could not be read", exc_info=error)
-    sentence = "the warehouse could not be read: the log of Airflow's API server says why"
-    return html.page("unread.html", request, 503, sentence=sentence)
-
-
-@app.exception_handler(RequestValidationError)
-def _refused(_: Request, error: RequestValidationError) -> Response:
-    """Which parameter may not have its value, and why; the value is not repeated."""
-    said = "; ".join(f"{it['loc'][-1]}: {it['msg']}" for it in error.errors())
-    return JSONResponse({"detail": shown(said)}, 422)
+    return page("unread.html", request, 503, sentence=sentence)
 
 
 @app.get("/")
-def what_is_wrong(request: Request, who: AReader, dag_id: Text = "") -> Response:
+def what_is_wrong(request: Request, datasets: Readable) -> Response:
     """What is wrong now, and the runs at work."""
-    dataset = next((it for it in who.datasets if it.dag_id == dag_id), who.datasets[0])
-    found, place = problems.current(who.datasets), problems.place_in_airflow
-    return html.page("problems.html", request, dataset=dataset, found=found, place=place)
+    found, place = current(datasets), place_in_airflow
+    return page("problems.html", request, dataset=datasets[0], found=found, place=place)
 
 
 @app.get("/coverage")
 def coverage(
     request: Request,
-    who: AReader,
+    datasets: Readable,
     of: AFigures,
     last: Day | None = None,
     search: Text = "",
     offset: Offset = 0,
 ) -> Response:
     """Some accounts' days as a calendar."""
-    return html.page(
-        "coverage.html",
-        request,
-        dataset=of.dataset,
-        datasets=who.datasets,
-        view=calendar.view(of, last=last, search=search, offset=offset),
-        page_size=calendar.ACCOUNTS_PER_PAGE,
-        search=search,
-        offset=offset,
-    )
+    view = calendar.view(of, last=last, search=search.strip(), offset=offset)
+    return page("coverage.html", request, datasets=datasets, **view)
 
 
 @app.get("/day")
@@ -136,24 +154,23 @@ def day_story(request: Request, of: AFigures, appid: Text, day: Day) -> Response
     story = calendar.story(of, appid, day)
     if story is None:
         raise HTTPException(404, "no such account")
-    return html.page("day.html", request, dataset=of.dataset, story=story)
+    return page("day.html", request, **story)
 
 
 @app.get("/articles")
 def newest_articles(
-    request: Request, who: AReader, of: AFigures, search: Text = "", offset: Offset = 0
+    request: Request, datasets: Readable, of: AFigures, search: Text = "", offset: Offset = 0
 ) -> Response:
     """The newest articles and how each grows."""
-    described = [it for it in who.datasets if it.name in ARTICLE_DATASETS]
+    described = [it for it in datasets if it.name in ARTICLE_DATASETS]
     since = clock.beijing_date(of.now) - NEWEST
-    asked = {"search": search.strip(), "since": since, "most": ARTICLES_PER_PAGE, "offset": offset}
-    is_described = of.dataset in described
-    return html.page(
+    wanted = {"search": search.strip(), "since": since, "most": ARTICLES_PER_PAGE, "offset": offset}
+    return page(
         "articles.html",
         request,
         dataset=of.dataset,
         datasets=described,
-        articles=of.rows("page/articles.sql", **asked) if is_described else None,
+        articles=of.rows("page/articles.sql", **wanted) if of.dataset in described else None,
         days=NEWEST.days,
         page_size=ARTICLES_PER_PAGE,
         search=search,
@@ -161,18 +178,112 @@ def newest_articles(
     )
 
 
-@app.get("/static/{name}")
-def static(name: str) -> FileResponse:
-    """A file of the page: by a route, as a mount would not ask who reads."""
-    if name not in FILES:
-        raise HTTPException(404, "no such file")
-    path, kept = FILES[name], {"Cache-Control": "no-cache"}
-    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=kept)
-
-
 @app.get("/health")
-def health(who: AReader, dataset: Text = "") -> Response:
-    """For monitors: 200 when all is well, 503 when not, and how fresh each account is."""
-    found = problems.health([who.dataset(dataset)] if dataset else who.datasets)
-    text = shown(msgspec.json.encode(found).decode())
-    return Response(text, 200 if found["is_healthy"] else 503, media_type="application/json")
+def health(datasets: Readable) -> Response:
+    """For monitors: 200 when all is well, 503 when not; see docs/operating/something-is-red.md."""
+    found = current(datasets)
+    said = {
+        "is_healthy": found.is_healthy,
+        "is_retrying": found.is_retrying,
+        "checked_at": found.checked_at,
+        "problems": [msgspec.to_builtins(it) | {"path": place_in_airflow(it)} for it in found.open],
+    }
+    text = shown(msgspec.json.encode(said).decode())
+    return Response(text, 200 if found.is_healthy else 503, media_type="application/json")
+
+
+# ------------------------------------------------------------------------------- what is wrong now
+
+
+def current(datasets: Sequence[Dataset]) -> Status:
+    """How all stands; of a warehouse that can't be read, what is wrong with it."""
+    now = clock.now()
+    airflow = airflow_state.read()
+    try:
+        with reading() as connection:
+            return status.read(connection, airflow, now=now, datasets=datasets)
+    except WarehouseError as error:
+        known = [Trouble(error.problem, opened_at=now)]
+        return status.assess([], known, airflow, now=now, datasets=datasets)
+
+
+def place_in_airflow(trouble: Trouble) -> str:
+    """The path of its task, run or DAG below Airflow's address; empty where there is none."""
+    if trouble.dataset not in DATASETS:
+        return ""
+    path, subject = f"/dags/{DATASETS[trouble.dataset].dag_id}", trouble.problem.subject
+    if not trouble.run_id:
+        return path
+    path += f"/runs/{quote(trouble.run_id)}"
+    return f"{path}/tasks/{subject}" if subject in TASKS else path
+
+
+# -------------------------------------------------------------------------------------- as HTML
+
+
+def page(template: str, request: Request, status_code: int = 200, **found: Any) -> HTMLResponse:
+    """What was found, by its template, in the language of who asks."""
+    root = request.scope["root_path"].rstrip("/")
+    query = f"?{request.url.query}" if request.url.query else ""
+    words = settings.words(language(request))
+    places = {
+        "base": root,
+        "airflow": root.rpartition("/")[0],
+        "here": f"{request.url.path}{query}",
+        "words": words,
+        "t": partial(label, words.language),
+        "read_at": clock.now(),
+    }
+    text = _templates().get_template(template).render(found, **places)
+    return HTMLResponse(shown(text), status_code, headers={"Vary": "Accept-Language, Cookie"})
+
+
+@cache
+def labels() -> Mapping[str, Sequence[str]]:
+    """Every label, in the order of `LANGUAGES`."""
+    return tomllib.loads((_HERE / "labels.toml").read_text())
+
+
+def label(language: str, name: str, /, **places: object) -> str:
+    """A label with its places filled in; a `count` of one may have a label of its own."""
+    texts = labels().get(f"{name}_one") if places.get("count") == 1 else None
+    return (texts or labels()[name])[LANGUAGES.index(language)].format(**places)
+
+
+def sentence(text: str) -> str:
+    """A sentence with its capital; what begins with a name or an address keeps it as it is."""
+    first = text.split(" ", 1)[0].rstrip(",;:")
+    return text[:1].upper() + text[1:] if first.isascii() and first.isalpha() else text
+
+
+def number(value: int | None) -> str:
+    """`1,234`, or a dash for none."""
+    return "–" if value is None else f"{value:,}"
+
+
+def points(figures: Sequence[tuple[int, int]], width: int, height: int, last_day: int) -> list[str]:
+    """The points of an SVG line of figures by day: 1 is left, 0 at the bottom, the most on top."""
+    most = max((it for _, it in figures), default=0) or 1
+    step = width / max(last_day - 1, 1)
+    return [f"{(day - 1) * step:.1f},{height * (1 - it / most):.1f}" for day, it in figures]
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        time=time_text, sentence=sentence, number=number, points=points, sign=calendar.sign
+    )
+    return environment
+
+
+def language(request: Request) -> str:
+    """The one chosen in Airflow, else the one that the browser prefers; English for others."""
+    wanted = request.cookies.get(COOKIE) or request.headers.get("accept-language", "")
+    return CHINESE if wanted.startswith("zh") else ENGLISH
