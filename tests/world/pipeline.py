@@ -1,5 +1,6 @@
 """The real pipeline as an engine of calendars: the same life, by the verbs, on Postgres."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -105,12 +106,14 @@ class Client:
     def check_token(self) -> None:
         """WeChat gives one."""
 
-    def datacube(self, dataset: Dataset, day: date) -> Answer | Refused:
+    def datacube(
+        self, dataset: Dataset, day: date, clock: Callable[[], datetime]
+    ) -> Answer | Refused:
         """One call."""
         self.engine.moment += CALL
         appid, number = self.account.appid, day_number(day)
         self.process.calls[appid, day] += 1
-        world, now = self.engine.calendar.worlds[dataset.name, appid], self.engine.now()
+        world, now = self.engine.calendar.worlds[dataset.name, appid], clock()
         refusal, listing = world.call(number, self.engine.moment)
         if refusal in (None, Refusal.IS_DELAY):
             said = body(world, number, listing, is_delay=refusal is Refusal.IS_DELAY)
