@@ -136,8 +136,8 @@ _ALL = (*_ALL, ARTICLE_TOTAL_NEXT, ARTICLE_PRAISE)
 """
 OF_SANDBOX = """
 _NEXT = (
-    Endpoint(datasets.ARTICLE_TOTAL_NEXT, _articles(_of_detail, article_total_detail.rows)),
-    Endpoint(datasets.ARTICLE_PRAISE, _statistics(lambda *_: [("1_1", {"praise_user": 5})])),
+    _articles(datasets.ARTICLE_TOTAL_NEXT, _of_detail, article_detail.rows),
+    _statistics(datasets.ARTICLE_PRAISE, lambda *_: [("1_1", {"praise_user": 5})]),
 )
 ENDPOINTS |= {it.dataset.path: it for it in _NEXT}
 """
