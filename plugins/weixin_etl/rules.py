@@ -221,11 +221,10 @@ def _is_confirmed(before: Coverage, listed: bytes | None, since: date, today: da
 # ------------------------------------------------------- in, asked again, and what it is called
 
 
-def is_in(pair: Coverage | None, planned_at: datetime, *, refetch: bool) -> bool:
+def is_in(pair: Coverage, planned_at: datetime, *, refetch: bool) -> bool:
     """Whether a planned pair is settled, or was answered since the plan, whoever asked."""
-    known = pair or Coverage()
-    is_answered = known.ready_at is not None and known.ready_at >= planned_at
-    return is_answered or (known.settled is not None and not refetch)
+    is_answered = pair.ready_at is not None and pair.ready_at >= planned_at
+    return is_answered or (pair.settled is not None and not refetch)
 
 
 def is_given_up_since(pair: Coverage, planned_at: datetime) -> bool:
@@ -234,10 +233,10 @@ def is_given_up_since(pair: Coverage, planned_at: datetime) -> bool:
 
 
 def is_to_be_asked(
-    pair: Coverage | None, planned_at: datetime, *, refetch: bool, is_witness: bool
+    pair: Coverage, planned_at: datetime, *, refetch: bool, is_witness: bool
 ) -> bool:
     """Whether a try of the run asks for a planned pair: not what is in, but for the witness."""
-    is_unheard = is_witness and not (pair or Coverage()).is_attempted_since(planned_at)
+    is_unheard = is_witness and not pair.is_attempted_since(planned_at)
     return is_unheard or not is_in(pair, planned_at, refetch=refetch)
 
 
@@ -262,22 +261,22 @@ def due_morning(now: datetime) -> date:
 def state(
     dataset: Dataset,
     day: date,
-    pair: Coverage | None,
+    pair: Coverage,
     *,
     reach: date,
     heard: datetime | None,
     now: datetime,
 ) -> State:
     """What people call a pair, the first word that holds; `reach` and `heard` as above."""
-    known, over, morning = pair or Coverage(), day + DAY * dataset.window, due_morning(now)
-    if known.settled:
-        return State(known.settled)
-    if known.ready_date is None and day < reach:
+    over, morning = day + DAY * dataset.window, due_morning(now)
+    if pair.settled:
+        return State(pair.settled)
+    if pair.ready_date is None and day < reach:
         return State.LOST
-    if over < beijing(now)[0] and is_silent(known, over, heard):
+    if over < beijing(now)[0] and is_silent(pair, over, heard):
         return State.SILENT
-    if known.ready_date and known.ready_date >= over:
+    if pair.ready_date and pair.ready_date >= over:
         return State.UNCONFIRMED
-    if known.ready_date and known.ready_date >= morning:
+    if pair.ready_date and pair.ready_date >= morning:
         return State.IN
     return State.LATE if day < morning else State.OPEN

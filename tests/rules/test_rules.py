@@ -451,8 +451,9 @@ def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
     pair: Coverage | None, refetch: bool, expected: bool
 ) -> None:
     """Else the run is red, and a further try asks for it again."""
-    assert rules.is_in(pair, PLANNED, refetch=refetch) is expected
-    asked = rules.is_to_be_asked(pair, PLANNED, refetch=refetch, is_witness=False)
+    known = pair or Coverage()
+    assert rules.is_in(known, PLANNED, refetch=refetch) is expected
+    asked = rules.is_to_be_asked(known, PLANNED, refetch=refetch, is_witness=False)
     assert asked is not expected
 
 
@@ -543,8 +544,9 @@ def test_a_pair_is_called_by_the_first_word_that_holds(
     day: int, pair: Coverage | None, heard: datetime | None, now: datetime, expected: State
 ) -> None:
     """Daily runs reach back to the 3rd; the clock is Beijing's."""
+    known = pair or Coverage()
     for moment in (now, now.astimezone(UTC)):
-        state = rules.state(ARTICLE_TOTAL, nov(day), pair, reach=nov(3), heard=heard, now=moment)
+        state = rules.state(ARTICLE_TOTAL, nov(day), known, reach=nov(3), heard=heard, now=moment)
         assert state is expected
 
 

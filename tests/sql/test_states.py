@@ -40,7 +40,9 @@ def test_the_rules_call_a_pair_so(case: Case) -> None:
     )
     heard = at(case.heard) if case.heard else None
 
-    called = rules.state(case.dataset, case.day, case.pair, reach=reach, heard=heard, now=now)
+    called = rules.state(
+        case.dataset, case.day, case.pair or Coverage(), reach=reach, heard=heard, now=now
+    )
 
     assert called == case.state
 
@@ -109,7 +111,7 @@ def test_rules_and_statements_agree_on_what_is_in(
     with warehouse.connect() as connection:
         is_in = connection.execute(sql, values).scalar_one()
 
-    assert is_in is rules.is_in(pair, PLANNED_AT, refetch=refetch)
+    assert is_in is rules.is_in(pair or Coverage(), PLANNED_AT, refetch=refetch)
 
 
 OFFLINE, OTHER = 47009, 45009

@@ -200,7 +200,7 @@ class Engine:
             day
             for day in process.days(appid)
             if rules.is_to_be_asked(
-                coverage.get(day),
+                coverage.get(day, Coverage()),
                 process.planned_at,
                 refetch=process.run.refetch,
                 is_witness=day == due.witness,

@@ -79,7 +79,7 @@ class AccountDays:
         return rules.state(
             self.dataset,
             day,
-            self.pairs.get(day),
+            self.pairs.get(day) or Coverage(),
             reach=self.reach(clock.beijing_date(now)),
             heard=self.heard_at,
             now=now,

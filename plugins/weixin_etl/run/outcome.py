@@ -99,17 +99,14 @@ class Outcome:
         is_asked = pair.is_attempted_since(account.planned_at)
         met = pair if is_asked else self.used_up.get(account.appid)
         if met is None:
-            return self._not_asked(account, day)
+            may_be_asked = self.calls_left[account.appid] > 0
+            unasked = ProblemKind.NOT_ASKED if may_be_asked else ProblemKind.HELD_BACK
+            return problem_of(account, unasked, [day])
         kind = ProblemKind(met.error_kind or ProblemKind.UNREADABLE)
         problem = problem_of(account, kind, [day], met.error or "", met.cure or "")
         if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
             problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
         return replace(problem, errcode=met.error_code)
-
-    def _not_asked(self, account: PlannedAccount, day: date) -> Problem:
-        may_be_asked = self.calls_left[account.appid] > 0
-        kind = ProblemKind.NOT_ASKED if may_be_asked else ProblemKind.HELD_BACK
-        return problem_of(account, kind, [day])
 
 
 def chunks_of(first: list[date], older: list[date]) -> list[list[date]]:
