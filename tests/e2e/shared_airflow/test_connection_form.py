@@ -140,5 +140,5 @@ def test_the_button_asks_the_token_service(visitor: Visitor) -> None:
         "Test Connection Successful",
         f"The token service gave a token for weixin_served ({DEFAULT_ACCOUNT.appid})",
     ]
-    assert "correct the password in the connection weixin_stranger" in stranger
+    assert "login, password and token_url of the connection weixin_stranger" in stranger
     assert {call.path for call in visitor.stack.sandbox.calls} == {"/token-service"}
