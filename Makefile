@@ -9,7 +9,7 @@ PYTEST := $(BIN)/pytest
 INSTALLED := .venv/.installed
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
-PARTS := audit soak test-compose test-newcomer test-superset test-lowest
+PARTS := audit soak test-compose test-newcomer test-superset test-lowest test-next
 
 .PHONY: help setup run up reset airflow etl probe psql secrets check test test-all nightly $(PARTS) superset dbt wheel release lint lock
 
@@ -56,12 +56,16 @@ test-compose: ## Test installation, upgrade, backup and restore with docker comp
 test-newcomer: ## Test the README on a fresh Debian; ONLY='trixie and not suite' runs a part
 test-superset: superset ## Test the dashboard in Apache Superset, in a browser
 
-test-lowest: $(INSTALLED) ## Test the product with the lowest requirements, in an environment of its own
-	$(UV) venv --quiet --clear --python $(BIN)/python .venv-lowest
-	$(UV) pip install --quiet --python .venv-lowest/bin/python --require-hashes -r requirements-dev.txt
-	$(UV) pip install --quiet --python .venv-lowest/bin/python --require-hashes -r requirements-lowest.txt
-	$(UV) pip install --quiet --python .venv-lowest/bin/python --no-deps --editable .
-	.venv-lowest/bin/pytest tests/unit tests/rules tests/parse tests/load tests/run \
+test-lowest: OTHERS = --require-hashes -r requirements-lowest.txt
+test-next: OTHERS = --override .ci/next-airflow.txt --group dev '.[local,server]'
+test-lowest: ## Test the product with the lowest requirements, in an environment of its own
+test-next: ## Test it with Airflow's newest pre-release, whatever our bounds
+test-lowest test-next: $(INSTALLED)
+	$(UV) venv --quiet --clear --python $(BIN)/python .venv-$@
+	$(UV) pip install --quiet --python .venv-$@/bin/python --require-hashes -r requirements-dev.txt
+	$(UV) pip install --quiet --python .venv-$@/bin/python $(OTHERS)
+	$(UV) pip install --quiet --python .venv-$@/bin/python --no-deps --editable .
+	.venv-$@/bin/pytest tests/unit tests/rules tests/parse tests/load tests/run \
 		tests/sql tests/integration tests/dags -n 2 --dist loadfile
 
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities

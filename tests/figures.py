@@ -60,7 +60,7 @@ def loaded(warehouse: Engine, dataset: Dataset = ARTICLE_TOTAL) -> Figures:
                 || coalesce(extra, '{{}}')
         )::text
         FROM weixin.{dataset.fact} AS fact
-    """  # noqa: S608 # declared
+    """
     return {
         tuple(key): json.loads(figures, parse_float=Decimal)
         for *key, figures in rows(warehouse, sql)

@@ -125,8 +125,7 @@ def coverage(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
     """Columns of the coverage, oldest day first."""
     return rows(
         warehouse,
-        f"SELECT {columns} FROM weixin.coverage "  # noqa: S608 # columns are the test's
-        "ORDER BY dataset, appid, day",
+        f"SELECT {columns} FROM weixin.coverage ORDER BY dataset, appid, day",
     )
 
 
@@ -134,8 +133,7 @@ def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
     """Columns of the fact, in the order of its key."""
     return rows(
         warehouse,
-        f"SELECT {columns} FROM weixin.fact_article_total "  # noqa: S608 # columns are the test's
-        "ORDER BY appid, msgid, stat_date",
+        f"SELECT {columns} FROM weixin.fact_article_total ORDER BY appid, msgid, stat_date",
     )
 
 
@@ -144,7 +142,7 @@ def history(warehouse: Engine, *columns: str) -> list[tuple[Any, ...]]:
     shown = (it if it in HISTORY else f"row->'{it}'" for it in columns)
     return rows(
         warehouse,
-        f"SELECT {', '.join(shown)} FROM weixin.fact_history "  # noqa: S608 # columns are the test's
+        f"SELECT {', '.join(shown)} FROM weixin.fact_history "
         "ORDER BY appid, dataset, item, stat_date, changed_at",
     )
 
@@ -186,7 +184,7 @@ def contents(
     with warehouse.connect() as connection:
         for table in tables:
             found = connection.exec_driver_sql(
-                f"SELECT xmin::text AS xmin, * FROM weixin.{table} ORDER BY {table}::text"  # noqa: S608 # TABLES
+                f"SELECT xmin::text AS xmin, * FROM weixin.{table} ORDER BY {table}::text"
             ).mappings()
             left_out = () if versions else ("xmin", *SURROGATES)
             held[table] = [

@@ -60,9 +60,7 @@ def _cells(name: str, engine: Engine) -> Iterator[tuple[str, bytes]]:
             casts = ", ".join(
                 column if kind == "bytea" else f"{column}::text" for column, kind in columns
             )
-            rows = connection.exec_driver_sql(
-                f'SELECT {casts} FROM "{schema}"."{table}"'  # noqa: S608 # names of the catalogue
-            )
+            rows = connection.exec_driver_sql(f'SELECT {casts} FROM "{schema}"."{table}"')
             for row in rows:
                 for (column, _), value in zip(columns, row, strict=True):
                     content = value.encode() if isinstance(value, str) else bytes(value or b"")

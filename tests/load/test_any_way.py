@@ -200,7 +200,7 @@ def import_(warehouse: Engine, taken: Iterable[Told], file: Path) -> None:
 def versions(warehouse: Engine) -> list[tuple[Any, ...]]:
     """Each row of the facts, and each that was replaced, with the transaction that wrote it."""
     tables = (*(dataset.fact for dataset in DATASETS), "fact_history")
-    sql = (f"SELECT xmin::text, it::text FROM weixin.{table} AS it" for table in tables)  # noqa: S608 # declared
+    sql = (f"SELECT xmin::text, it::text FROM weixin.{table} AS it" for table in tables)
     return sorted(itertools.chain.from_iterable(rows(warehouse, it) for it in sql))
 
 

@@ -150,7 +150,7 @@ def states_of_analysts(engine: Pipeline, now: datetime) -> States:
     view = definition.replace("now()", f"timestamptz '{now.isoformat()}'").rstrip(";")
     columns = "dataset, appid, day, state, reason, next_date, final_date"
     with engine.warehouse.connect() as connection:
-        found = connection.exec_driver_sql(f"SELECT {columns} FROM ({view}) AS it")  # noqa: S608 # a view's own text
+        found = connection.exec_driver_sql(f"SELECT {columns} FROM ({view}) AS it")
         return {(*row[:3],): (State(row[3]), *row[4:]) for row in found}
 
 

@@ -187,7 +187,7 @@ def test_one_accounts_trouble_stops_no_other(
     assert (problem.kind, problem.appid, came.is_retryable) == (kind, ILL, kind.is_retried)
     others = [(appid,) for appid in APPIDS if appid != ILL for _ in DAYS]
     for table in ("fact_article_total", "dim_article", "raw_response"):
-        assert rows(warehouse, f"SELECT appid FROM weixin.{table} ORDER BY 1") == others  # noqa: S608 # ours
+        assert rows(warehouse, f"SELECT appid FROM weixin.{table} ORDER BY 1") == others
     ready = "SELECT appid FROM weixin.coverage WHERE ready_at IS NOT NULL ORDER BY 1"
     assert rows(warehouse, ready) == others
     assert rows(warehouse, "SELECT sum(calls) FROM weixin.api_call") == [(len(wire.data_calls),)]

@@ -134,7 +134,7 @@ def test_a_dry_run_writes_nothing(warehouse: Engine) -> None:
 
     assert account.due.days == november(17, 23)
     for table in ("run_report", "dim_account", "collected_since"):
-        assert rows(warehouse, f"SELECT * FROM weixin.{table}") == []  # noqa: S608 # from above
+        assert rows(warehouse, f"SELECT * FROM weixin.{table}") == []
 
 
 def test_the_accounts_of_a_run(warehouse: Engine) -> None:

@@ -25,7 +25,7 @@ OF_ACCOUNTS = f"""
     SELECT 'wx' || account, article || '_1', '2026-01-01', now()
     FROM generate_series(1, {ACCOUNTS}) AS account
     CROSS JOIN generate_series(1, {ARTICLES}) AS article
-"""  # noqa: S608 # numbers
+"""
 OF_DATASET = f"""
     INSERT INTO weixin.{{fact}} (
         appid, msgid, stat_date, publication_date, {{metrics}}, raw_response_id, fetched_at,
@@ -48,7 +48,7 @@ OF_DATASET = f"""
     CROSS JOIN weixin.{{fact}} AS fact
     WHERE stat_date = date '2026-01-01' + mod(change, {ROWS}) + 1
     ORDER BY change;
-"""  # noqa: S608 # numbers
+"""
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_as_of_reads_fact_and_history_by_their_keys(long_history: Engine, datase
     chosen = {"appid": "appid = 'wx7'", "appid msgid": "appid = 'wx7' AND msgid = '17_1'"}[by]
     plan = executed(
         long_history,
-        f"SELECT * FROM analytics.{dataset.name}_as_of('2026-02-10') WHERE {chosen}",  # noqa: S608 # ours
+        f"SELECT * FROM analytics.{dataset.name}_as_of('2026-02-10') WHERE {chosen}",
     )
 
     assert {node.get("Function Name") for node in plan} == {None, "jsonb_populate_record"}
@@ -155,7 +155,7 @@ def test_restatements_are_found_by_the_key(
     """Also through the analysts' view, and nothing of the other dataset is read."""
     plan = executed(
         long_history,
-        f"SELECT * FROM analytics.restatement WHERE dataset = 'article_total' AND {chosen}",  # noqa: S608 # ours
+        f"SELECT * FROM analytics.restatement WHERE dataset = 'article_total' AND {chosen}",
     )
 
     read_by = conditions(plan)

@@ -66,7 +66,7 @@ HISTORY = f"""
     FROM pair CROSS JOIN (
         SELECT 'wx1' UNION ALL SELECT 'other' || number FROM generate_series(1, 20) AS number
     ) AS accounts (account)
-"""  # noqa: S608 # a declared name
+"""
 """Half a million rows of the fact and all that belongs to them."""
 
 LOOKUPS = {

@@ -42,7 +42,7 @@ class Pipeline(Engine):
         """An endpoint's rows, from the warehouse."""
         found = rows(
             self.warehouse,
-            f"SELECT day, {', '.join(Coverage.__slots__)} FROM weixin.coverage "  # noqa: S608 # its own names
+            f"SELECT day, {', '.join(Coverage.__slots__)} FROM weixin.coverage "
             "WHERE dataset = :dataset AND appid = :appid",
             dataset=endpoint[0],
             appid=endpoint[1],

@@ -153,7 +153,7 @@ class Loaded:
 
     def fact(self) -> Rows:
         """The fact's rows."""
-        return self._rows(f"SELECT * FROM weixin.{self.dataset.fact} WHERE appid = :appid")  # noqa: S608 # declared
+        return self._rows(f"SELECT * FROM weixin.{self.dataset.fact} WHERE appid = :appid")
 
     def as_of(self, instant: datetime) -> Rows:
         """The fact's rows as they stood at the instant."""

@@ -80,7 +80,7 @@ def test_a_metric_is_a_line(database: str, fresh: Engine, ask: Ask, dataset: Dat
     """A run is refused until its column is there; the rows of before have it empty."""
 
     def as_of(columns: str) -> list[list[tuple[Any, ...]]]:
-        asked = f"SELECT {columns} FROM analytics.{dataset.name}_as_of"  # noqa: S608 # ours
+        asked = f"SELECT {columns} FROM analytics.{dataset.name}_as_of"
         return [ask(f"{asked}('2026-11-{day}')") for day in (21, 22, 23)]
 
     with release(replace(dataset, metrics=(*dataset.metrics, NEXT))):
@@ -89,7 +89,7 @@ def test_a_metric_is_a_line(database: str, fresh: Engine, ask: Ask, dataset: Dat
         migrate(database)
         require_migrated(fresh)
         with fresh.begin() as connection:
-            connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET next_user = 7")  # noqa: S608 # ours
+            connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET next_user = 7")
         after = as_of("share_user, next_user, extra")
         again = migrate(database)
 
@@ -97,7 +97,7 @@ def test_a_metric_is_a_line(database: str, fresh: Engine, ask: Ask, dataset: Dat
         f"run `weixin-etl migrate` (the warehouse lacks migrations: {dataset.fact}.next_user)"
     )
     assert after == [[], [(1, None, None)], [(2, 7, None)]]
-    assert ask(f"SELECT next_user FROM analytics.article_day{dataset.suffix}") == [(7,)]  # noqa: S608 # ours
+    assert ask(f"SELECT next_user FROM analytics.article_day{dataset.suffix}") == [(7,)]
     assert again == ""
 
 
@@ -109,7 +109,7 @@ def test_an_older_release_goes_on(database: str, fresh: Engine, ask: Ask, datase
     require_migrated(fresh)
     migrate(database)
 
-    assert ask(f"SELECT share_user, next_user FROM weixin.{dataset.fact}") == [(2, None)]  # noqa: S608 # ours
+    assert ask(f"SELECT share_user, next_user FROM weixin.{dataset.fact}") == [(2, None)]
     columns = "SELECT column_name FROM information_schema.columns WHERE table_name"
     assert ("next_user",) not in ask(f"{columns} = 'article_day{dataset.suffix}'")
 
@@ -207,7 +207,7 @@ def test_a_metric_touches_two_files(copy: Copy, database: str, ask: Ask):
     (counted,) = ask("SELECT count(next_user) FROM weixin.fact_article_total WHERE next_user > 0")
     assert counted > (0,)
     for of in (f"article_day{suffix}", "article_total_as_of(now())"):
-        assert ask(f"SELECT count(next_user) FROM analytics.{of}") == [counted]  # noqa: S608 # ours
+        assert ask(f"SELECT count(next_user) FROM analytics.{of}") == [counted]
     assert ask("SELECT chinese_name, meaning FROM analytics.metric WHERE name = 'next_user'") == [
         ("下一个", "people who did the next thing")
     ]
@@ -234,7 +234,7 @@ def test_an_endpoint_touches_three_files(copy: Copy, database: str, ask: Ask):
     assert len(copy.touched) == 3
     assert page == {"article_total_next": "in", "article_praise": "final"}
     for of in ("article_day_next", "article_total_next_as_of(now())"):
-        ((rows, readers),) = ask(f"SELECT count(*), sum(read_user) FROM analytics.{of}")  # noqa: S608 # ours
+        ((rows, readers),) = ask(f"SELECT count(*), sum(read_user) FROM analytics.{of}")
         assert rows > 0
         assert readers > 0
     assert ask("SELECT sum(readers_increment) > 0 FROM analytics.account_day_next") == [(True,)]

@@ -74,8 +74,8 @@ class TestLoader:
                 ("TRUNCATE weixin.fact_article_total", "table fact_article_total"),
                 ("UPDATE weixin.raw_response SET body = ''", "table raw_response"),
                 ("UPDATE weixin.rejected_row SET reason = ''", "table rejected_row"),
-                *((f"UPDATE weixin.{it} SET appid = ''", f"table {it}") for it in HISTORIES),  # noqa: S608 # HISTORIES
-                *((f"DELETE FROM weixin.{it}", f"table {it}") for it in HISTORIES),  # noqa: S608 # HISTORIES
+                *((f"UPDATE weixin.{it} SET appid = ''", f"table {it}") for it in HISTORIES),
+                *((f"DELETE FROM weixin.{it}", f"table {it}") for it in HISTORIES),
                 (
                     "INSERT INTO weixin.schema_migrations VALUES ('9', '')",
                     "table schema_migrations",
@@ -125,7 +125,7 @@ class TestReader:
         relations = [name for (name,) in rows(warehouse, RELATIONS)]
         run(warehouse, "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics FROM PUBLIC")
         try:
-            said = {name: refusal(reader, f"SELECT * FROM {name}") for name in relations}  # noqa: S608 # the catalogue's names
+            said = {name: refusal(reader, f"SELECT * FROM {name}") for name in relations}
         finally:
             run(warehouse, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
 

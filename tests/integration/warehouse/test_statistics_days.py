@@ -90,7 +90,7 @@ def test_a_day_is_loaded_corrected_and_final(
     """
     know(warehouse, ACCOUNT.appid)
     count = len(json.loads(answer(dataset))["list"])
-    fact = f"SELECT * FROM weixin.{dataset.fact} ORDER BY 1, 2, 3"  # noqa: S608 # declared
+    fact = f"SELECT * FROM weixin.{dataset.fact} ORDER BY 1, 2, 3"
     counts, seen = [], [rows(warehouse, fact)]
     for day, what in (("21", answer(dataset)), ("22", None), ("27", corrected(dataset))):
         monkeypatch.setenv("WEIXIN_NOW", f"2026-11-{day}T08:31:00+08:00")
@@ -118,10 +118,10 @@ def test_a_day_is_loaded_corrected_and_final(
     assert contents(warehouse, ["dim_article"]) == {"dim_article": []}
     assert not replayed(warehouse, dataset).changes
 
-    held = f"SELECT to_jsonb(fact) - 'changed_at' FROM weixin.{dataset.fact} AS fact ORDER BY 1"  # noqa: S608 # declared
+    held = f"SELECT to_jsonb(fact) - 'changed_at' FROM weixin.{dataset.fact} AS fact ORDER BY 1"
     before, metric = rows(warehouse, held), dataset.figures[0].name
     with warehouse.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET {metric} = 1000")  # noqa: S608 # declared
+        connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET {metric} = 1000")
     assert replayed(warehouse, dataset).counts == Counts(updated=count)
     assert rows(warehouse, held) == before
 

@@ -97,8 +97,7 @@ def test_it_is_the_sum_of_its_articles_days(
         )
         found = read(
             connection,
-            f"SELECT appid, calendar_date, {columns} "  # noqa: S608 # declared
-            f"FROM analytics.account_day{dataset.suffix} ",
+            f"SELECT appid, calendar_date, {columns} FROM analytics.account_day{dataset.suffix} ",
         )
         connection.rollback()
 

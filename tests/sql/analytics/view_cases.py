@@ -187,7 +187,7 @@ def expected_and_found(
     columns = list(dict.fromkeys(column for row in rows for column in row))
     names = ", ".join(f'"{column}"' for column in columns) or "*"
     where = f"appid NOT LIKE '%{TWIN}' AND ({picked['where']})"
-    statement = f'SELECT {names} FROM analytics."{view}" WHERE {where}'  # noqa: S608 # of the case
+    statement = f'SELECT {names} FROM analytics."{view}" WHERE {where}'
     found = connection.execute(sqlalchemy.text(statement)).mappings()
     return in_order([dict.fromkeys(columns) | dict(row) for row in rows]), in_order(found)
 
