@@ -293,6 +293,16 @@ def test_what_a_task_has_found_is_over_when_a_whole_run_ends_without_it(
     assert (others, people.titles) == ([title], [title, f"over: {title}"])
 
 
+def test_the_days_of_an_account_without_a_token_are_on_the_card_of_its_refusal(
+    people: People,
+) -> None:
+    """That of the other one, which nobody asked for either, is on another."""
+    refused = Problem(ProblemKind.CONFIGURATION, "", "", "号a", "a", conn_id="a")
+    people.note(Note(run(1), at(1), {"refresh_access_token": [refused]}))
+
+    assert people.wrong(1, 13) == [("configuration", "failure", 1), ("not_asked", "failure", 1)]
+
+
 def test_a_batch_says_nothing_about_what_others_have_in_common(people: People) -> None:
     """Only the check of a daily run does."""
     people.ingest(1, {"a": OFF, "b": OFF})
