@@ -63,7 +63,7 @@ def find() -> Home:
         home.airflow.mkdir(mode=0o700, exist_ok=True)
     except PermissionError:
         raise LocalError(f"{home.state} is another user's: be that user, or delete it.") from None
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         (project / ".env").chmod(0o600)  # it may hold a secret
     return home
 
