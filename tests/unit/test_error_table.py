@@ -36,8 +36,12 @@ def table(*, is_chinese: bool) -> str:
     return "\n\n".join(
         "\n".join([head[is_chinese], "", COLUMNS[is_chinese], "| --- | --- |", *rows])
         for again, head in HEADS.items()
-        if (rows := [_row(it, is_chinese) for it in _told() if it.kind.is_retried is again])
+        if (rows := [_row(it, is_chinese) for it in _told() if _is_retried(it.kind) is again])
     )
+
+
+def _is_retried(kind: ProblemKind) -> bool:
+    return kind.is_retried and kind is not ProblemKind.NOT_ASKED  # the next daily run asks
 
 
 def _told() -> Iterator[Row]:
