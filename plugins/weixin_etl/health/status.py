@@ -167,7 +167,7 @@ def _of_dataset(
         "last_date": today - _DAY,
     }
     days = connection.execute(statement("status/days.sql"), wanted)
-    return with_days(ours, days.mappings())
+    return with_days(ours, days)
 
 
 def progress(connection: Connection, dataset: Dataset, run_ids: Collection[str]) -> list[Progress]:

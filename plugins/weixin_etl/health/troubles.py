@@ -13,13 +13,14 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Row, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Coverage, State, connection_of
 from weixin_etl.problem import Problem, ProblemKind, days_of
+from weixin_etl.warehouse.statements import coverage_of
 
 CATCH_UP_DAYS = 60
 """What holds for an account that no daily run has planned; analytics.coverage has it too."""
@@ -89,12 +90,12 @@ class AccountDays:
 _FIELDS = {it.name for it in fields(AccountDays)}
 
 
-def with_days(accounts: Iterable[AccountDays], rows: Iterable[RowMapping]) -> list[AccountDays]:
+def with_days(accounts: Iterable[AccountDays], rows: Iterable[Row[Any]]) -> list[AccountDays]:
     """The accounts, with what rows of `weixin.coverage` say of their days."""
     found: dict[str, dict[date, Coverage | None]] = defaultdict(dict)
     for row in rows:
-        known = {name: row[name] for name in Coverage.__slots__}
-        found[row["appid"]][row["day"]] = Coverage(**known) if row["attempted_at"] else None
+        pair = coverage_of(row[2:])
+        found[row.appid][row.day] = pair if pair.attempted_at else None
     return [replace(it, pairs=found[it.appid]) for it in accounts]
 
 
