@@ -1,5 +1,6 @@
 """Airflow's side of the API: a connection of type `weixin` becomes an account and a client."""
 
+from contextvars import ContextVar
 from typing import Any, Literal
 
 import msgspec
@@ -16,6 +17,8 @@ from weixin_etl.model import DEFAULT_BASE_URL, Account
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.text import counted, one_line
 
+tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
+"""While the button *Test* is served: the connection's id. Airflow hands the hook a random one."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 WHILE_SOMEBODY_WAITS = CallLimits(
     connect_seconds=3,
@@ -70,9 +73,7 @@ class WeixinHook(BaseHook):
         Raises:
             WeixinError: there is no such connection, or it cannot be used as it is.
         """
-        return self._account(self.weixin_conn_id)
-
-    def _account(self, conn_id: str) -> Account:
+        conn_id = tested_conn_id.get() or self.weixin_conn_id
         try:
             connection = self.get_connection(self.weixin_conn_id)
         except AirflowNotFoundException:  # also of one that Airflow can't read
@@ -99,7 +100,7 @@ class WeixinHook(BaseHook):
         """Whether there is a token now, or a list of accounts, and the sentence why not."""
         limits = self.limits or WHILE_SOMEBODY_WAITS
         try:
-            account = self._account("under test")  # Airflow hands the hook a random id
+            account = self.account()
             if account.is_platform:
                 Component(account, limits).component_token(ticket(account))
             elif not account.appid:

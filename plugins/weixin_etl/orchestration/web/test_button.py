@@ -2,7 +2,8 @@
 The button *Test* in Airflow's list of connections, mended for connections of type `weixin`.
 
 Airflow 3.3.2 sends port 0 for a connection without a port, which makes it another server (mended by
-apache/airflow#73298). Once a release does not, this file goes.
+apache/airflow#73298), and hands the hook a random id in place of the connection's. Once a release
+does neither, this file goes.
 """
 
 import json
@@ -11,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from weixin_etl.orchestration.connections.hook import WeixinHook
+from weixin_etl.orchestration.connections.hook import WeixinHook, tested_conn_id
 
 LONGEST_BODY_BYTES = 1 << 20
 """A body that is longer, or of unknown length, is passed on unread."""
@@ -40,15 +41,17 @@ def _is_readable_test(scope: Scope) -> bool:
 
 
 def _mended(body: bytes) -> bytes:
-    """The body without port 0; as it is if it is none of ours."""
+    """The body without port 0, as the hook learns the connection's id; another's as it is."""
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
         return body
     is_ours = isinstance(asked, dict) and asked.get("conn_type") == WeixinHook.conn_type
-    if not is_ours or asked.get("port") != 0:
+    if not is_ours:
         return body
-    del asked["port"]
+    tested_conn_id.set(str(asked.get("connection_id") or ""))
+    if asked.get("port") == 0:
+        del asked["port"]
     return json.dumps(asked).encode()
 
 
