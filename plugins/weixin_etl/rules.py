@@ -22,7 +22,7 @@ UNREADABLE = "unreadable"
 QUOTA = "daily_quota"
 """The kind of a refusal because the calls allowed in a day are used up."""
 LAST_ANSWER = 2
-"""So many days after `P+W` a confirmed day is final whatever rows it has, or articles it lost."""
+"""So many days after `P+W` a confirmed day is final whatever rows it has, or none any more."""
 OLDER_DAYS = 30
 """Days before the window that are merged and judged together, at most."""
 REFUSALS_THAT_STOP = 5
@@ -198,7 +198,7 @@ def after(
     listed = answer.list_sha256 if answer.article_count or chunk.is_heard(today) else None
     if dataset.describes_articles:
         is_ready = clock >= ready_hour or past > 0 or not chunk.lacks_yesterday(today)
-        is_whole = answer.is_whole and answer.article_count >= before.article_count
+        is_whole = answer.is_whole and bool(answer.article_count or not before.article_count)
         is_last = past >= (0 if is_whole else LAST_ANSWER)
         since = day + DAY * (dataset.window - 1)
         is_final = is_last and _is_confirmed(before, listed, since, today)
