@@ -42,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"weixin-etl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_command(commands, migrate)
+    add = add_command(commands, migrate).add_argument
+    add("--print", metavar="VIEW", help="only print what Postgres gets for a view or function")
     add = add_command(commands, probe).add_argument
     usual = [dataset.name for dataset in DATASETS.values() if not dataset.is_optional]
     what = f"of {', '.join(DATASETS)} (default: {' '.join(usual)})"
@@ -74,12 +75,13 @@ def _add_kept(commands: Any) -> None:
     add_command(commands, dag)
 
 
-def migrate(_: argparse.Namespace) -> None:
+def migrate(options: argparse.Namespace) -> None:
     """Bring the warehouse's tables, roles and views to this release."""
     from weixin_etl import warehouse
     from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
-    done = warehouse.migrate(open_warehouse().url)
+    view = options.print
+    done = warehouse.sql_of(view) if view else warehouse.migrate(open_warehouse().url)
     sys.stdout.write(f"{done or 'The warehouse is up to date.'}\n")
 
 

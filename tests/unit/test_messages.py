@@ -51,10 +51,9 @@ def test_every_frame_is_used_with_the_same_places_in_both_languages(english: str
             "spring, errcode 40125 · 2026-11-17 至 2026-11-18",
         ),
         (
-            trouble(1, ProblemKind.DAYS_LOST, cause="too old for daily runs", days=DAYS).problem,
+            Problem.of_kind(ProblemKind.DAYS_LOST, account="号1", subject="x (…)", days=DAYS),
             "号1：有日期已错过",
-            "号1: 以其中首日和末日为 begin_date 和 end_date 触发该 DAG (too old for daily runs)"
-            " · 2026-11-17 至 2026-11-18",
+            "号1: 触发 x (…) (too old for daily runs) · 2026-11-17 至 2026-11-18",
         ),
         (
             Problem.of_kind(ProblemKind.NO_RUNS, code="paused", subject="weixin_x"),

@@ -19,7 +19,7 @@ from weixin_etl import clock, rules
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Coverage, State, connection_of
-from weixin_etl.problem import Problem, ProblemKind, days_of
+from weixin_etl.problem import Problem, ProblemKind, days_of, filled
 from weixin_etl.warehouse.statements import coverage_of
 
 CATCH_UP_DAYS = 60
@@ -306,6 +306,9 @@ def _as_one(met: Sequence[Trouble]) -> Trouble:
     names = sorted({one.problem.account for one in met if one.problem.account})
     days = days_of(one.problem for one in met if not one.has_figures)
     problem = replace(newest.problem, days=days or days_of(one.problem for one in met))
+    if problem.kind is ProblemKind.DAYS_LOST:
+        run = f"{problem.subject} (begin_date {problem.days[0]}, end_date {problem.days[-1]})"
+        problem = replace(problem, subject=run, cure=filled(problem.row.cure, "", "", run))
     if len(names) > 1:
         account = f"{names[0]} +{len(names) - 1}"
         problem = replace(problem, account=account, appid=None, conn_id="", subject=None)
@@ -422,7 +425,7 @@ def _of_state(account: AccountDays, state: State, pair: Coverage, now: datetime)
     if state is State.GIVEN_UP:
         met = _met(account, ProblemKind.REJECTED, pair.error)
     elif state is State.LOST:
-        met = _met(account, ProblemKind.DAYS_LOST)
+        met = _met(account, ProblemKind.DAYS_LOST, subject=account.dataset.dag_id)
     elif _is_late(pair, now):
         met = _met(account, ProblemKind.NOT_READY, pair.error)
     else:

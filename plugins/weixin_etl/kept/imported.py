@@ -56,6 +56,7 @@ def import_files(
     *,
     ready_hour: int,
     commit_bytes: int,
+    on_progress: Callable[[int], None] = lambda _answers: None,
     now: Callable[[], datetime] = clock.now,
 ) -> Imported:
     """
@@ -79,6 +80,7 @@ def import_files(
             for answer in part:
                 days[answer.dataset][answer.appid].add(answer.day)
             imported.answers += len(part)
+            on_progress(imported.answers)
     for name, accounts in days.items():
         ordered = [(appid, sorted(its)) for appid, its in sorted(accounts.items())]
         imported.replayed += replay(

@@ -90,6 +90,7 @@ def replay(
     *,
     ready_hour: int,
     is_applied: bool = True,
+    on_progress: Callable[[int], None] = lambda _pairs: None,
     now: Callable[[], datetime] = clock.now,
 ) -> Replayed:
     """
@@ -112,6 +113,7 @@ def replay(
                 done += _replay(merge, [(appid, day) for day in days], ready_hour)
                 if is_applied:
                     connection.commit()
+            on_progress(done.pairs)
         if is_applied:
             analyse_grown(warehouse)
     return done

@@ -31,10 +31,7 @@ OPTIONS: dict[str, tuple[int | str, str]] = {
         "between 08:00 and 10:00; a run that begins earlier waits for them until noon.",
     ),
     "concurrency": (4, "API calls that a task makes at once."),
-    "catch_up_days": (
-        60,
-        "How many days before the window a daily run asks for if they are not final.",
-    ),
+    "catch_up_days": (60, "Days before the window that a daily run asks for if not final."),
     "ready_hour": (
         10,
         "Hour (Beijing) by which WeChat has computed yesterday's figures. Before it, an answer in "
@@ -53,8 +50,7 @@ OPTIONS: dict[str, tuple[int | str, str]] = {
     ),
     "quota_reserve": (
         100,
-        "Of the calls allowed per day, those kept for daily runs: runs with dates stop before "
-        "them.",
+        "Of these, those kept for daily runs: runs with dates stop before.",
     ),
     "retry_delay_seconds": (
         120,

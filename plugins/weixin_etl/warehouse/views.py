@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from psycopg2 import errors
 from sqlalchemy import Connection
 
+from weixin_etl.model import ParameterError
 from weixin_etl.warehouse.statements import datasets_of, execute, source, sql_directory, statement
 
 _COMMENT = r"(?P<comment>(?:-- .*\n)+)"
@@ -92,6 +93,14 @@ def all_views() -> tuple[View, ...]:
 def views() -> tuple[View, ...]:
     """Those that are no functions."""
     return tuple(it for it in all_views() if it.type == "VIEW")
+
+
+def sql_of(name: str) -> str:
+    """What Postgres gets for a view or function, which need not be named with its schema."""
+    found = [it.sql for it in all_views() if name in (it.full_name, it.name)]
+    if not found:
+        raise ParameterError(f"no view or function is called {name}")
+    return found[0]
 
 
 def in_order(unordered: Iterable[View]) -> tuple[View, ...]:

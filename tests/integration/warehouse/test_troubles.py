@@ -478,6 +478,7 @@ def test_days_that_are_lost_are_listed_until_somebody_brings_them_in(people: Peo
     assert listed.is_healthy
     (one, other) = listed.open
     assert (one.problem.kind, one.problem.days) == ("days_lost", (FIRST, FIRST + DAY))
+    assert f"(begin_date {FIRST}, end_date {FIRST + DAY})" in one.problem.cure
     assert other.problem.days == one.problem.days
     assert people.wrong(9) == [("rejected", "warning", 1)]
 

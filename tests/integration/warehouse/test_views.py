@@ -2,11 +2,13 @@
 
 import importlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from weixin_etl import cli
 from weixin_etl.problem import WarehouseError
 from weixin_etl.warehouse import migrate
 from weixin_etl.warehouse.views import View, in_order, parse_view
@@ -18,6 +20,7 @@ the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 Follow = Callable[..., str]
+Capture = pytest.CaptureFixture[str]
 
 
 def view(name: str, query: str, *columns: str) -> View:
@@ -212,3 +215,20 @@ def test_a_column_without_a_comment_is_no_view():
     """Whoever writes a view is told before it reaches a database."""
     with pytest.raises(ValueError, match="no view with a comment on everything"):
         parse_view("-- One row.\nCREATE VIEW analytics.v (\n    one\n) AS\nSELECT 1 AS one\n", "v")
+
+
+@pytest.mark.parametrize("name", ["analytics.metric", "article_total_as_of"])
+def test_what_postgres_gets_is_printed(fresh: Engine, ask: Ask, capsys: Capture, name: str):
+    """As SQL that makes the view where there is none, with its comments; no warehouse is asked."""
+    assert cli.main(["migrate", "--print", name]) == 0
+    sql = capsys.readouterr().out
+    migrate(fresh.url)
+    made = ask(COMMENTS)
+
+    with fresh.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA analytics CASCADE; CREATE SCHEMA analytics")
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(sql)
+
+    assert set() < set(ask(COMMENTS)) < set(made)
+    assert cli.main(["migrate", "--print", "nothing"]) == 1

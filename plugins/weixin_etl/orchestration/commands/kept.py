@@ -2,6 +2,10 @@
 
 import sys
 from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
 
 from weixin_etl.datasets import DATASETS
 from weixin_etl.kept.answers import answer_line, answers_of_pair
@@ -39,8 +43,11 @@ def replay(options: Namespace) -> None:
     """Replay days of accounts, or of all, and print what changed or would change."""
     warehouse, dataset = open_warehouse(), DATASETS[options.dataset]
     pairs = selected(warehouse, dataset, options.accounts, options.begin, options.end)
-    ready_hour = settings.read().ready_hour
-    done = replayed(warehouse, dataset, pairs, ready_hour=ready_hour, is_applied=options.apply)
+    hour = settings.read().ready_hour
+    with _progress("pair") as tell:
+        done = replayed(
+            warehouse, dataset, pairs, ready_hour=hour, is_applied=options.apply, on_progress=tell
+        )
     read = f"{counted(done.pairs, 'pair')} read"
     if not done.changes:
         _print(f"{read}: the fact is what the kept answers say, nothing changes")
@@ -54,19 +61,25 @@ def replay(options: Namespace) -> None:
 
 def import_(options: Namespace) -> int:
     """Load the files, and print what came of them; the exit code, 1 when a line is bad."""
-    limits = settings.read()
-    came = import_files(
-        open_warehouse(),
-        options.file,
-        ready_hour=limits.ready_hour,
-        commit_bytes=limits.commit_bytes,
-    )
+    warehouse, limits = open_warehouse(), settings.read()
+    hour, most = limits.ready_hour, limits.commit_bytes
+    with _progress("answer") as tell:
+        came = import_files(
+            warehouse, options.file, ready_hour=hour, commit_bytes=most, on_progress=tell
+        )
     counts = came.replayed.counts
     rows = f"{counted(counts.inserted, 'row')} new, {counts.updated} updated"
     _print(f"{counted(came.answers, 'answer')} loaded: {rows}")
     if came.bad_line:
         sys.stderr.write(f"weixin-etl: {came.bad_line}; correct it and import the file again\n")
     return 1 if came.bad_line else 0
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int], None]]:
+    """Tells a person at a terminal how many are done."""
+    with Console(stderr=True).status("reading") as status:
+        yield lambda done: status.update(f"{counted(done, what)} read")
 
 
 def _print(sentence: object) -> None:

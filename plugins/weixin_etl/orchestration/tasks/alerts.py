@@ -6,8 +6,9 @@ warning in its log, and the next task that looks tells of it.
 """
 
 import logging
+from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
 from airflow.sdk import BaseHook
@@ -123,13 +124,8 @@ def sender() -> Send | None:
 def _send(receivers: "apprise.Apprise", message: Message) -> bool:
     """Deliver to every receiver; it has arrived when one of them took it."""
     try:
-        result = receivers.notify(
-            title=message.title,
-            body=message.body,
-            notify_type=message.notify_type,
-            body_format="text",
-            timeout=MESSAGE_SECONDS,
-        )
+        said: dict[str, Any] = asdict(message)
+        result = receivers.notify(**said, body_format="text", timeout=MESSAGE_SECONDS)
         refused = [receiver.name for receiver in result if not receiver]
         has_arrived = any(map(bool, result))
     except Exception as error:  # a plugin's fault; its text may hold the address

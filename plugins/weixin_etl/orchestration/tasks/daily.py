@@ -75,10 +75,8 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     context = get_current_context()
     dag_run, run = context["dag_run"], form.run_of(dataset, context)
     form.require_known(dag_run.conf or {}, is_backfill=dag_run.run_type == "backfill")
-    is_last_try = form.is_last_try(context)
-    found = accounts.refresh_access_tokens(
-        run, settings.read().concurrency, is_last_try=is_last_try
-    )
+    is_last_try, concurrency = form.is_last_try(context), settings.read().concurrency
+    found = accounts.refresh_access_tokens(run, concurrency, is_last_try=is_last_try)
     alerts.note(_of_tokens(run, found))
     configured: list[dict[str, Any]] = msgspec.to_builtins(found)
     return configured
@@ -252,6 +250,5 @@ def _failed(said: Mapping[str, Problem]) -> EndForGood:
 def not_in(problems: Sequence[Problem]) -> str:
     """`3 accounts are not in: see the lines above`."""
     count = len({it.appid or it.account for it in problems})
-    return (
-        f"{counted(count, 'account')} {'is' if count == 1 else 'are'} not in: see the lines above"
-    )
+    are = "is" if count == 1 else "are"
+    return f"{counted(count, 'account')} {are} not in: see the lines above"

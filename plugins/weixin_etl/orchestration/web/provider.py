@@ -38,11 +38,7 @@ def get_provider_info() -> dict[str, Any]:
                 },
                 "ui-field-behaviour": {
                     "hidden-fields": ["port", "schema", "extra"],
-                    "relabeling": {
-                        "login": "AppID",
-                        "password": "AppSecret",
-                        "host": "Base URL",
-                    },
+                    "relabeling": {"login": "AppID", "password": "AppSecret", "host": "Base URL"},
                     "placeholders": {
                         "login": "wx0123456789abcdef",
                         "host": "https://api.weixin.qq.com",
