@@ -71,14 +71,7 @@ def _reading_engine(url: URL) -> Engine:
 def _url(conn_id: str) -> URL | None:
     """Where the connection leads; None when there is none."""
     try:
-        connection = BaseHook.get_connection(conn_id)
+        its = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return None
-    return url(
-        connection.host,
-        connection.port,
-        connection.login,
-        connection.password,
-        connection.schema,
-        connection.extra_dejson,
-    )
+    return url(its.host, its.port, its.login, its.password, its.schema, its.extra_dejson)
