@@ -11,6 +11,16 @@ from sqlalchemy import Engine
 from weixin_etl.cli import main
 from weixin_sandbox import Account, Sandbox, Scenario
 
+OF_THE_ACCOUNT = (
+    "SELECT * FROM weixin.fact_article_total ORDER BY appid, msgid, stat_date",
+    "SELECT * FROM weixin.dim_article ORDER BY msgid",
+    "SELECT raw_response_id, dataset, appid, day, body_sha256 FROM weixin.raw_response ORDER BY 1",
+    "SELECT * FROM weixin.fact_history",
+    "SELECT appid, day, settled, list_sha256, article_count, row_count FROM weixin.coverage "
+    "ORDER BY day",
+)
+"""The tables, but for when somebody last asked."""
+
 
 def test_two_mornings_of_a_platform(
     platform: PlatformDag,
@@ -54,6 +64,29 @@ def test_two_mornings_of_a_platform(
         {accounts[0].appid},
     )
     assert "The pipeline will work for this account." in capsys.readouterr().out
+
+
+def test_an_account_that_moves_is_the_same_one(
+    platform: PlatformDag, sandbox: Sandbox, sandbox_url: str, warehouse: Engine
+):
+    """From its own secret to a token service, and on to a platform: only who asks is another."""
+    account = Account("wx00000000000000aa", "its own secret", "自")
+    sandbox.accounts[account.appid] = account
+    sandbox.component.authorize(account)
+    dag, service = platform.dag, {"name": "自", "token_url": f"{sandbox_url}/token-service"}
+    dag.connect(account, sandbox_url, "weixin_own")
+    dag.connect(account, sandbox_url, "weixin_service", password="", extra=service)
+    seen = []
+    for minute, conn_id in enumerate(("weixin_own", "weixin_service", "weixin_platform")):
+        dag.set("WEIXIN_NOW", f"2026-11-24T10:3{minute}:00+08:00")
+        dag.collect([conn_id])
+        assert dag.run(refetch=True).state == "success"
+        ((its,),) = rows(warehouse, ACTIVE)
+        assert its.partition("/")[0] == conn_id
+        seen.append([rows(warehouse, table) for table in OF_THE_ACCOUNT])
+
+    assert seen[0][0]
+    assert seen == [seen[0]] * 3
 
 
 def test_tokens_are_not_asked_for_in_vain(platform: PlatformDag, sandbox: Sandbox):
