@@ -119,9 +119,9 @@ def test_the_button_says_whether_a_token_is_given(
 
     assert named == (True, "WeChat gave a token for 沙箱公众号 (wx5a4d80c70b1e2f3a)")
     assert refused[1].startswith(
-        "under test (wx5a4d80c70b1e2f3a): correct the password in the connection under test "
+        "weixin_default (wx5a4d80c70b1e2f3a): correct the password in the connection weixin_default "
     )
-    assert empty == (False, "under test: fill in the login (AppID) (the connection has none)")
+    assert empty == (False, "weixin_default: fill in the login (AppID) (the connection has none)")
 
 
 @pytest.mark.parametrize("trouble", ["ip", "token-call:http-500", "token-call:errcode:45011"])
