@@ -112,16 +112,19 @@ def test_a_connection_that_cannot_be_used_says_what_to_change(
 def test_the_button_says_whether_a_token_is_given(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ):
-    """Airflow gives the hook a random id: the connection is the one under test."""
+    """Of the connection that is tested."""
     named = connect(monkeypatch, account).test_connection()
     refused = connect(monkeypatch, replace(account, name="", secret="x")).test_connection()
     empty = connect(monkeypatch, replace(account, appid="")).test_connection()
 
     assert named == (True, "WeChat gave a token for 沙箱公众号 (wx5a4d80c70b1e2f3a)")
     assert refused[1].startswith(
-        "weixin_default (wx5a4d80c70b1e2f3a): correct the password in the connection weixin_default "
+        "weixin_default (wx5a4d80c70b1e2f3a): correct the password in the connection weixin_default"
     )
-    assert empty == (False, "weixin_default: fill in the login (AppID) (the connection has none)")
+    assert empty == (
+        False,
+        "weixin_default: fill in the login (AppID) (the connection has none)",
+    )
 
 
 @pytest.mark.parametrize("trouble", ["ip", "token-call:http-500", "token-call:errcode:45011"])
