@@ -56,8 +56,7 @@ def server(binaries: Path | None = None) -> Iterator[Server]:
 def hold(shapes: Iterable[str], rounds: int, binaries: Path | None) -> None:
     """Print a row for each load of each shape."""
     with server(binaries) as started:
-        version = started.ask("postgres", "SHOW server_version")
-        print(f"{os.cpu_count()} cores, PostgreSQL {version}, medians of {rounds}\n")
+        print(f"PostgreSQL {started.ask('postgres', 'SHOW server_version')}, {rounds} rounds\n")
         print("| answers | load | by | seconds | × limit | WAL MB | peak MB |")
         print("| --- | --- | --- | --: | --: | --: | --: |")
         for shape in shapes:
@@ -65,7 +64,7 @@ def hold(shapes: Iterable[str], rounds: int, binaries: Path | None) -> None:
             for (load, program), taken in medians.items():
                 times = taken.seconds / medians[load, "limit"].seconds
                 print(
-                    f"| {shape} | {load} | {program} | {taken.seconds:.3f} | {times:.2f} "
+                    f"| {shape} | {load} | {program} | {taken.seconds:.4f} | {times:.2f} "
                     f"| {taken.wal_mb:.1f} | {taken.peak_mb:.0f} |"
                 )
 
