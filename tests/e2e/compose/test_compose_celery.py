@@ -80,6 +80,15 @@ def tasks(installation: Installation, run_id: str) -> list[dict[str, Any]]:
     return found
 
 
+def ingests(installation: Installation, run_id: str, state: str) -> set[int]:
+    """The chunks whose first try is in a state."""
+    return {
+        task["map_index"]
+        for task in tasks(installation, run_id)
+        if (task["task_id"], task["state"], task["try_number"]) == ("ingest", state, 1)
+    }
+
+
 def log(installation: Installation, task: dict[str, Any], try_number: int) -> str:
     """What the API server shows of a try."""
     path = f"dags/{DAG}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
@@ -253,6 +262,20 @@ def test_logs_of_workers_are_shown(workers: Installation, morning: Morning) -> N
     assert all("Pre Execute" in log(workers, task, 1) for task in killed)
     # one may have had nothing left to ask for
     assert any("inserted" in log(workers, task, 2) for task in killed)
+
+
+def test_workers_that_are_stopped_end_their_tasks_first(
+    workers: Installation, morning: Morning
+) -> None:
+    """As the scheduler does where tasks run in it; the others run when there are workers again."""
+    run_id = workers.rest().trigger(DAG)
+    started = until(lambda: ingests(workers, run_id, "running"))
+
+    workers.does("docker compose stop worker")
+    assert started <= ingests(workers, run_id, "success")
+    workers.does("docker compose up --detach --wait worker")
+
+    assert workers.rest().ended(DAG, run_id)["state"] == "success"
 
 
 def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
