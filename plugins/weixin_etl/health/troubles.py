@@ -423,7 +423,8 @@ def _of_attempt(account: AccountDays, pair: Coverage) -> Trouble:
 def _of_state(account: AccountDays, state: State, pair: Coverage, now: datetime) -> Trouble:
     """What is said of a day of which no failed attempt says why it is not in."""
     if state is State.GIVEN_UP:
-        met = _met(account, ProblemKind.REJECTED, pair.error)
+        unread = _met(account, ProblemKind.UNREADABLE, pair.error, pair.cure)
+        met = replace(unread, severity=Severity.WARNING)  # its run was red
     elif state is State.LOST:
         met = _met(account, ProblemKind.DAYS_LOST, subject=account.dataset.dag_id)
     elif _is_late(pair, now):

@@ -207,8 +207,8 @@ def people(warehouse: Engine) -> People:
         ),
         pytest.param(
             [{"b": UNREADABLE}],
-            [("unreadable", "failure", 1), ("rejected", "warning", 1)],
-            ["号a: a value does not fit", "号b: unreadable answer"],
+            [("unreadable", "failure", 1), ("unreadable", "warning", 1)],
+            ["号a: unreadable answer", "号b: unreadable answer"],
             id="a warning hides no failure",
         ),
     ],
@@ -217,9 +217,10 @@ def test_people_are_told_when_it_begins_and_when_it_is_over(
     people: People, mornings: list[Came], wrong: object, told: list[str]
 ) -> None:
     """Whatever the number of runs and days; it is listed as long as it lasts."""
-    if "号a: a value does not fit" in told:
+    if "号a: unreadable answer" in told:  # given up: told by its run, and not over the next day
         people.attempt(["a"], asked(0)[:1], at(0), settled="given_up", **UNREADABLE)
-        people.check(0, 10)
+        given_up = replace(Problem.of_kind(ProblemKind.UNREADABLE), appid="a", account="号a")
+        people.check(0, 10, check=[replace(given_up, days=tuple(asked(0)[:1]))])
     for day, came in enumerate(mornings, start=1):
         people.morning(day, **came)
 
@@ -467,6 +468,22 @@ def test_a_rejected_value_is_listed_until_it_is_resolved(people: People) -> None
     assert people.titles == ["号a: a value does not fit"]
 
 
+@pytest.mark.parametrize("source", ["refresh_access_token", "ingest"])
+def test_what_kept_a_task_of_an_earlier_run_from_its_work_is_over_with_the_next(
+    people: People, source: str
+) -> None:
+    """Also while a connection, or an account, has a trouble of its own."""
+    stuck = Problem.of_kind(ProblemKind.PROGRAM, "KeyError", subject=source)
+    people.note(Note(run(1), at(1), {source: [stuck]}, is_judged=True), is_last=True)
+    unusable = Problem.of_kind(ProblemKind.CONFIGURATION, code="connection_missing", conn_id="c")
+    people.note(Note(run(2), at(2), {source: [unusable]}, looked=["a", "b", "c"]))
+    people.morning(2)
+
+    assert people.wrong(2) == [("configuration", "failure", 0)]
+    told = f"{source}: program fault"
+    assert people.titles == [told, "c refused", f"over: {told}"]
+
+
 def test_days_that_are_lost_are_listed_until_somebody_brings_them_in(people: People) -> None:
     """With the dates to enter; so are days of which the answer can't be read."""
     people.execute("UPDATE weixin.collected_since SET catch_up_days = 0")
@@ -480,7 +497,7 @@ def test_days_that_are_lost_are_listed_until_somebody_brings_them_in(people: Peo
     assert (one.problem.kind, one.problem.days) == ("days_lost", (FIRST, FIRST + DAY))
     assert f"(begin_date {FIRST}, end_date {FIRST + DAY})" in one.problem.cure
     assert other.problem.days == one.problem.days
-    assert people.wrong(9) == [("rejected", "warning", 1)]
+    assert people.wrong(9) == [("unreadable", "warning", 1)]
 
 
 @pytest.mark.parametrize("kind", ["configuration", "call_refused"])

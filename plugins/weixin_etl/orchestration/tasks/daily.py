@@ -123,6 +123,8 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         real_time = timezone.utcnow() + (again_at - now)
         raise AirflowRescheduleException(real_time)  # type: ignore[no-untyped-call]
     if came.problems:
+        first = max(came.problems, key=lambda it: it.kind.is_retried)
+        get_current_context()["ti"].xcom_push(PROBLEM, msgspec.to_builtins(first))
         raise (EndOfTask if came.is_retryable else EndForGood)(not_in(came.problems))
 
 
@@ -185,7 +187,7 @@ def _of_failed(run: Run, said: Mapping[str, Problem]) -> dict[str, list[Problem]
         if run.is_scheduled or problem.kind is not ProblemKind.PARAMETER
     }
     is_daily = rules.is_daily(run, clock.beijing_date(clock.now()))
-    over = [alerts.DEADLINE, alerts.RUN] if run.is_scheduled or is_daily else []
+    over = [alerts.RUN, *([alerts.DEADLINE] if run.is_scheduled or is_daily else [])]
     return {**found, **{source: [] for source in over}}
 
 
