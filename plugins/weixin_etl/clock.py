@@ -7,8 +7,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from weixin_etl.text import counted
-
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 """WeChat counts days in Beijing time (UTC+8, no daylight saving)."""
 TOLERANCE = timedelta(minutes=5)
@@ -54,15 +52,6 @@ def beijing_text(*instants: datetime, pattern: str = "%Y-%m-%d %H:%M") -> str:
     """An aware instant, or a stretch of time, for a sentence: `2026-11-24 08:30 Beijing time`."""
     texts = (at.astimezone(SHANGHAI).strftime(pattern) for at in instants)
     return f"{' to '.join(texts)} Beijing time"
-
-
-def duration(lasted: timedelta) -> str:
-    """`2 days 3 h`, `3 h 5 min`, `12 min`."""
-    hours, minutes = divmod(max(round(lasted.total_seconds() / 60), 1), 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{counted(days, 'day')} {hours} h" if hours else counted(days, "day")
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def days_as_ranges(days: Sequence[date]) -> str:

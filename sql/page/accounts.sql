@@ -3,6 +3,7 @@
 SELECT
     account.appid,
     account.name,
+    account.conn_id,
     account.is_active,
     count(*) OVER () AS account_count
 FROM weixin.dim_account AS account

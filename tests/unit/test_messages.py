@@ -56,6 +56,11 @@ def test_every_frame_is_used_with_the_same_places_in_both_languages(english: str
             "号1: 触发 x (…) (too old for daily runs) · 2026-11-17 至 2026-11-18",
         ),
         (
+            Problem.of_kind(ProblemKind.WAREHOUSE, subject="plan"),  # as it is recorded
+            "数据仓库不能工作",
+            "启动 Postgres，或者改正连接 weixin_warehouse (the warehouse does not answer)",
+        ),
+        (
             Problem.of_kind(ProblemKind.NO_RUNS, code="paused", subject="weixin_x"),
             "没有每日运行",
             "如果又需要它的数据，请启用 weixin_x (the DAG is paused)",

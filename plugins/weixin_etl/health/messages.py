@@ -23,7 +23,7 @@ from weixin_etl import clock
 from weixin_etl.health.troubles import Trouble
 from weixin_etl.model import connection_of
 from weixin_etl.problem import Problem, filled, row_of
-from weixin_etl.warehouse import statement
+from weixin_etl.warehouse import CONN_ID, statement
 
 ENGLISH, CHINESE = "en", "zh-CN"
 _SETTING = re.compile(r"\[weixin\] (\w+)")
@@ -63,8 +63,9 @@ class Words:
         """The problem with its cure in the language, and with the values of settings in it."""
         cure = problem.cure
         if cure and self.language != ENGLISH:
-            conn_id = problem.to_change or connection_of(problem.conn_id)
-            cure = filled(problem.row.cure_zh, conn_id, problem.cause, problem.subject)
+            its = CONN_ID if problem.kind.is_of_warehouse else connection_of(problem.conn_id)
+            named = problem.to_change or its, problem.cause, problem.subject
+            cure = filled(problem.row.cure_zh, *named)
         return replace(problem, cure=_SETTING.sub(self._with_value, cure))
 
     def _with_value(self, named: re.Match[str]) -> str:

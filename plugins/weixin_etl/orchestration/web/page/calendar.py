@@ -80,11 +80,12 @@ def story(of: Figures, appid: str, day: date) -> dict[str, Any] | None:
     form |= {"refetch": True} if cell.get("settled") else {}
     kind = ProblemKind(cell.get("error_kind") or ProblemKind.UNKNOWN)
     cause, cure = cell.get("error") or "", cell.get("cure") or ""
+    whose = {"appid": appid, "conn_id": accounts[0]["conn_id"]}
     return {
         "dataset": of.dataset,
         "account": accounts[0],
         "cell": cell,
-        "why": Problem(kind, cause, cure, errcode=cell.get("error_code")),
+        "why": Problem(kind, cause, cure, errcode=cell.get("error_code"), **whose),
         "form": msgspec.json.encode(form).decode(),
         "runs": of.rows("page/pair_runs.sql", appid=appid, day=day),
         **{"day": day, "before": day - _DAY, "after": day + _DAY},
