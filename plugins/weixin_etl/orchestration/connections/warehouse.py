@@ -20,8 +20,6 @@ _READS_ONLY = {
     "idle_in_transaction_session_timeout": "1min",
 }
 """A person waits: a slow statement is ended, and nothing is written whoever the user is."""
-_IDLE_OF_PAGE = 5
-"""Its views ask for several things at once."""
 
 
 def open_warehouse() -> Engine:
@@ -50,7 +48,8 @@ def reading() -> Iterator[Connection]:
     of_reader = _url(READER)
     found = of_reader or _url(CONN_ID)
     if found is None:
-        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, code="missing", to_change=READER)
+        said = f"Airflow's API server finds neither {READER} nor {CONN_ID}"
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, said, code="missing", to_change=READER)
     warehouse = _reading_engine(found)
     try:
         require_migrated(warehouse)
@@ -64,8 +63,8 @@ def reading() -> Iterator[Connection]:
 
 @lru_cache(maxsize=4)
 def _reading_engine(url: URL) -> Engine:
-    """One pool of connections per user and password: pages ask often."""
-    return engine(url, _READS_ONLY, idle_connections=_IDLE_OF_PAGE)
+    """One pool of connections per user and password: pages ask often, several at once."""
+    return engine(url, _READS_ONLY, idle_connections=5)
 
 
 def _url(conn_id: str) -> URL | None:
