@@ -26,6 +26,7 @@ _AS_CSV = "FORMAT csv, NULL 'null', ESCAPE '\\'"
 _PART_BYTES = 1 << 20
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Postgres counts instants and days from it."""
+_compressor = zstandard.ZstdCompressor(level=1)
 _one_at_a_time = Lock()
 """Answers are parsed one at a time: parsing takes several times an answer's bytes."""
 
@@ -140,8 +141,8 @@ def _unreadable(parsed: Parsed, account: Account) -> WeixinError:
 
 
 def packed(body: bytes) -> bytes:
-    """An answer's bytes as they are kept."""
-    return zstandard.compress(body, level=1)
+    """An answer's bytes as they are kept; for one thread at a time."""
+    return _compressor.compress(body)
 
 
 # ------------------------------------------------------------------------------------------ lines
