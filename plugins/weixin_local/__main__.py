@@ -54,8 +54,8 @@ def beside_up(options: argparse.Namespace) -> int:
 def reset(_: argparse.Namespace) -> None:
     """Take away everything that these commands keep, figures and all, after asking."""
     found = home.find()
-    say(f"This deletes {found.state}, with every figure in it.")
-    if input("Type yes to go on: ") != "yes":
+    say(f"This deletes {found.state}, with every figure in it.\nType yes to go on:")
+    if sys.stdin.readline().strip() != "yes":
         raise LocalError("Nothing was deleted.")
     with the_up.alone(found, 0):
         found.server.stop()
