@@ -1,14 +1,11 @@
--- Begins a load: no other of its accounts until the transaction ends; it waits for those that have
--- begun, account by account in one order. Who may only read can't begin one. The load looks each
--- staged row up by the key of its table, in the order in which the statements join: its cost does
--- not grow with the tables, whatever their statistics say, or lack. Otherwise the planner hashes
--- the whole of a large fact, or begins with all rows of the dataset. JIT does not pay off either.
+-- Begins a load: holds its accounts' locks, so that no other of theirs begins until the transaction
+-- ends. The load looks each staged row up by the key of its table, in the order in which the
+-- statements join: its cost does not grow with the tables, whatever their statistics say, or lack.
+-- Otherwise the planner hashes the whole of a large fact, or begins with all rows of the dataset.
+-- JIT does not pay off either.
 WITH held AS (
-    INSERT INTO weixin.writer_lock (lock_name)
-    SELECT 'load:' || appid AS lock_name
-    FROM unnest(cast(:appids AS text[])) AS wanted (appid)
-    ORDER BY lock_name
-    ON CONFLICT (lock_name) DO UPDATE SET lock_name = excluded.lock_name
+    {% include "writer_lock/hold.sql" %}
+
 )
 
 SELECT

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import inf
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -153,5 +152,12 @@ def problem_of(
     cure: str | None = None,
 ) -> Problem:
     """The problem of an account with some days; cause and cure are the kind's, unless given."""
-    who: dict[str, Any] = {name: getattr(account, name) for name in ("appid", "conn_id")}
-    return Problem.of_kind(kind, cause, cure, account=account.name, days=tuple(sorted(days)), **who)
+    return Problem.of_kind(
+        kind,
+        cause,
+        cure,
+        account=account.name,
+        appid=account.appid,
+        conn_id=account.conn_id,
+        days=tuple(sorted(days)),
+    )

@@ -22,7 +22,8 @@ def begin_load(connection: Connection, appids: Collection[str]) -> None:
 
     Waits for the others account by account in one order: no deadlock. Pins the plans of the load.
     """
-    connection.execute(statement("fact/begin.sql"), {"appids": [*appids]})
+    names = {"lock_names": [f"load:{appid}" for appid in appids]}
+    connection.execute(statement("fact/begin.sql"), names)
 
 
 def lock_incidents(connection: Connection, dataset: str) -> None:

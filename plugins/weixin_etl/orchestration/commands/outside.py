@@ -17,7 +17,7 @@ def read_from_airflows_database() -> None:
     the server (Airflow's commands set the same variable) has the same search path with Airflow's
     database in place of it.
     """
-    engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call]
+    engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call] # Airflow's
     try:
         if has_database() and sqlalchemy.inspect(engine).has_table("connection"):
             os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
@@ -30,6 +30,6 @@ def read_from_airflows_database() -> None:
 
 def has_database() -> bool:
     """Whether there is an Airflow database to ask: SQLite would create an empty file."""
-    engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call]
+    engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call] # Airflow's
     file = engine.url.database if engine.dialect.name == "sqlite" else None
     return not file or Path(file).exists()

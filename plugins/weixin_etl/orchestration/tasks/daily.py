@@ -121,7 +121,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         log.warning("asks again at %s", clock.beijing_text(again_at, pattern="%H:%M"))
         # Airflow has the real clock, whatever WEIXIN_NOW says
         real_time = timezone.utcnow() + (again_at - now)
-        raise AirflowRescheduleException(real_time)  # type: ignore[no-untyped-call]
+        raise AirflowRescheduleException(real_time)  # type: ignore[no-untyped-call] # Airflow's
     if came.problems:
         first = max(came.problems, key=lambda it: it.kind.is_retried)
         get_current_context()["ti"].xcom_push(PROBLEM, msgspec.to_builtins(first))
