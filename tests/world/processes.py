@@ -5,7 +5,6 @@ import json
 import logging
 import multiprocessing
 import os
-import resource
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier, Event
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -147,7 +147,9 @@ def _ingest(order: Order, sender: Connection) -> None:
         outcome = Outcome(said=[_said(error.problem)], is_retryable=error.problem.kind.is_retried)
     except Exception as error:
         outcome = Outcome(said=[f"{ProblemKind.PROGRAM} {error}"], is_retryable=True)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    # ru_maxrss would count the process from which this one's server was started
+    status = Path("/proc/self/status").read_text()
+    peak_mb = int(status.split("VmHWM:")[1].split()[0]) >> 10
     sender.send(replace(outcome, peak_mb=peak_mb))
 
 
