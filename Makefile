@@ -9,7 +9,7 @@ PYTEST := $(BIN)/pytest
 INSTALLED := .venv/.installed
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
-PARTS := audit soak test-compose test-newcomer test-superset test-lowest test-next
+PARTS := audit soak test-compose test-newcomer test-superset test-dbt test-own test-lowest test-next
 
 .PHONY: help setup run up reset airflow etl probe psql secrets check test test-all nightly $(PARTS) superset dbt wheel release lint lock
 
@@ -39,7 +39,7 @@ check: lint ## Tell in half a minute what can be told without Postgres and Airfl
 test: lint ## Tell whether everything works: style, types, SQL, and the tests on the embedded Postgres
 	$(PYTEST) --part newcomers -n 2 --dist loadfile
 
-test-all: $(INSTALLED) dbt ## Run what CI runs besides: every Postgres, the stack, browsers, dbt, faults
+test-all: $(INSTALLED) ## Run what CI runs besides: every Postgres, the stack, browsers, faults
 	$(PYTEST) --part rest -n 2 --dist loadfile
 
 nightly: ## Run what takes hours, each part to its end: faults, Docker, Superset, other requirements
@@ -50,11 +50,13 @@ soak: $(INSTALLED) ## Try faults by seed for 25 minutes; SEED=17 repeats one, TI
 		tests/parse/test_parse_properties.py tests/faults \
 		--soak $(or $(TIMES),1) --hypothesis-profile soak -n 2 --verbose $(if $(SEED),--seed $(SEED))
 
-test-compose test-newcomer test-superset: $(INSTALLED)
-	$(PYTEST) --part outside tests/e2e/*$(@:test-%=%)* $(if $(ONLY),-k "$(ONLY)")
+test-compose test-newcomer test-superset test-dbt test-own: $(INSTALLED)
+	$(PYTEST) --part outside tests/nightly/*$(@:test-%=%)* $(if $(ONLY),-k "$(ONLY)")
 test-compose: ## Test installation, upgrade, backup and restore with docker compose
 test-newcomer: ## Test the README on a fresh Debian; ONLY='trixie and not suite' runs a part
 test-superset: superset ## Test the dashboard in Apache Superset, in a browser
+test-dbt: dbt ## Test the dbt package with dbt itself, after weeks of corrections
+test-own: ## Test the manual's "Into your own Airflow"
 
 test-lowest: OTHERS = --require-hashes -r requirements-lowest.txt
 test-next: OTHERS = --override .ci/next-airflow.txt --group dev '.[local,server]'
@@ -65,8 +67,7 @@ test-lowest test-next: $(INSTALLED)
 	$(UV) pip install --quiet --python .venv-$@/bin/python --require-hashes -r requirements-dev.txt
 	$(UV) pip install --quiet --python .venv-$@/bin/python $(OTHERS)
 	$(UV) pip install --quiet --python .venv-$@/bin/python --no-deps --editable .
-	.venv-$@/bin/pytest tests/unit tests/rules tests/parse tests/load tests/run \
-		tests/sql tests/integration tests/dags -n 2 --dist loadfile
+	.venv-$@/bin/pytest --ignore tests/faults --ignore tests/local --ignore tests/e2e -n 2 --dist loadfile
 
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
 	$(UV) tool run --python $(BIN)/python pip-audit==2.10.1 --strict --requirement requirements-dev.txt --require-hashes --disable-pip
@@ -75,7 +76,7 @@ wheel: $(INSTALLED) ## Build the wheel into dist, for an Airflow that is already
 	$(UV) build --quiet --build-constraints requirements-dev.txt --require-hashes --wheel
 
 release: wheel ## Build the wheel, install from it and look at what it is
-	$(PYTEST) --part outside tests/e2e/test_release.py
+	$(PYTEST) --part outside tests/nightly/test_release.py
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check

@@ -30,11 +30,12 @@ settings.register_profile("soak", max_examples=2000)
 settings.register_profile("check", max_examples=20, derandomize=True)
 
 TESTS = Path(__file__).parent
-ROOMS = ("unit", "rules", "parse", "load", "run", "integration", "sql", "dags/test_whole_run.py")
+ROOMS = ("unit", "project", "rules", "parse", "api", "load", "run", "accounts")
+ROOMS += ("integration", "sql", "dags/test_whole_run.py")
 NEWCOMERS = [TESTS / room for room in ROOMS]
 """What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""
-OUTSIDE = ("compose", "superset", "test_newcomer.py", "test_release.py")
-"""Of tests/e2e: what needs Docker, Superset or a built release, and has targets of its own."""
+OUTSIDE = [TESTS / "nightly"]
+"""What needs hours, Docker, Superset, dbt or a built release, and has targets of its own."""
 
 SHARED_AIRFLOW = "tests/e2e/shared_airflow/"
 
@@ -52,8 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Each test is in exactly one of the parts, and on one Postgres unless it is marked."""
     keep(config, items, lambda item: is_embedded(item) or item.get_closest_marker("every_postgres"))
     part = config.getoption("part")
-    outside = [TESTS / "e2e" / it for it in OUTSIDE]
-    keep(config, items, lambda item: is_in(item, outside) == (part == "outside"))
+    keep(config, items, lambda item: is_in(item, OUTSIDE) == (part == "outside"))
     if part in ("newcomers", "rest"):
         keep(config, items, lambda item: is_newcomers(item) == (part == "newcomers"))
 

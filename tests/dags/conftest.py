@@ -168,7 +168,7 @@ class _NoMemory(dict[CollectedAccount, TokenKeeper]):
 @pytest.fixture
 def memories_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """No task finds a token that another one has asked for in the memory of this process."""
-    monkeypatch.setattr(api_client, "_keepers", _NoMemory())
+    monkeypatch.setattr(api_client, "keepers", _NoMemory())
 
 
 @pytest.fixture

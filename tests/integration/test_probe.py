@@ -22,7 +22,7 @@ Probe = Callable[..., tuple[int, str]]
 @pytest.fixture
 def connection(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Makes the connection to the sandbox's account, or another; no token is remembered."""
-    monkeypatch.setattr(api_client, "_keepers", {})
+    monkeypatch.setattr(api_client, "keepers", {})
 
     def connect(conn_id: str = "weixin_default", **fields: object) -> None:
         known = {"login": DEFAULT_ACCOUNT.appid, "password": DEFAULT_ACCOUNT.secret}

@@ -31,7 +31,7 @@ FORTY = replace(RUN, begin_date=DAYS[0] - timedelta(39), end_date=DAYS[0])
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     """A server whose tokens tell the accounts apart: an article a day, one of the ill one's odd."""
-    monkeypatch.setattr(api_client, "_keepers", {})
+    monkeypatch.setattr(api_client, "keepers", {})
     with Wire().serving() as served:
         served.on_token = lambda asked: gives_token(json.loads(asked.asked.body)["appid"])(asked)
         served.on_data = an_article

@@ -30,7 +30,7 @@ def collector(
     warehouse: Engine, sandbox: Sandbox, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> Collector:
     """An account whose token no other test knows."""
-    monkeypatch.setattr(api_client, "_keepers", {})
+    monkeypatch.setattr(api_client, "keepers", {})
     return Collector.of(warehouse, account, daily_calls=150)
 
 

@@ -62,7 +62,7 @@ class WeixinClient:
         limits = limits or CallLimits()
         self._caller = Caller(account, limits)
         keeper = TokenKeeper(ask or (lambda _: ask_for_token(account, limits)))
-        self._keeper = _keepers.setdefault(account, keeper)
+        self._keeper = keepers.setdefault(account, keeper)
 
     def check_token(self) -> None:
         """Make sure that WeChat gives a token for the account; a `WeixinError` says why not."""
@@ -110,5 +110,5 @@ class WeixinClient:
         return self._caller.post(path, payload, renewed, tries=tries)
 
 
-_keepers: dict[Account, TokenKeeper] = {}
+keepers: dict[Account, TokenKeeper] = {}
 """The process's tokens."""

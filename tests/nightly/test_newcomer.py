@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import stand_ins
+from nightly import stand_ins
 from people import copy_checkout
 
 PYTHONS = {"trixie": "3.13", "forky": "3.14"}

@@ -25,7 +25,7 @@ def platform_warehouse(embedded_server: Server) -> Iterator[Engine]:
 def warehouse(platform_warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An empty, migrated warehouse; no token is remembered, as in a process that has just begun."""
     empty(platform_warehouse)
-    monkeypatch.setattr(api_client, "_keepers", {})
+    monkeypatch.setattr(api_client, "keepers", {})
     return platform_warehouse
 
 

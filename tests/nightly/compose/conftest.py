@@ -7,8 +7,8 @@ Backups and workers have one of their own. The base images may be stand-ins.
 from collections.abc import Iterator
 
 import pytest
-import stand_ins
 from installation import Installation, clone
+from nightly import stand_ins
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,12 @@ from counted_sandbox import ACCOUNTS
 from installation import DAG, Installation
 from rest import until
 
-ONE_MACHINE = ("docker-compose.yml", "tests/e2e/compose/counted_sandbox.yml")
+ONE_MACHINE = ("docker-compose.yml", "tests/nightly/compose/counted_sandbox.yml")
 WORKERS = (
     "docker-compose.yml",
     "docker-compose.celery.yml",
-    "tests/e2e/compose/counted_sandbox.yml",
-    "tests/e2e/compose/impatient.yml",
+    "tests/nightly/compose/counted_sandbox.yml",
+    "tests/nightly/compose/impatient.yml",
 )
 SANDBOX, LOOPBACK = "http://sandbox:8077", "http://localhost:8077"
 PAIRS = len(ACCOUNTS) * 7

@@ -92,7 +92,7 @@ def test_what_the_caller_set_stays_but_what_ties_the_programs_to_this_home(
 ) -> None:
     """Connections and settings are the caller's; another Airflow of theirs is not disturbed."""
     monkeypatch.setenv(name, "the caller's")
-    home = Home(Path(__file__).parents[3], Path("/nowhere"))
+    home = Home(Path(__file__).parents[2], Path("/nowhere"))
 
     environment = airflow_environment(home, Source("weixin://", "postgresql+psycopg2://h/weixin"))
 

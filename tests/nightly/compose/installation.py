@@ -27,7 +27,7 @@ class Installation:
 
     folder: Path
     port: int
-    files: tuple[str, ...] = ("docker-compose.yml", "tests/e2e/compose/sandbox.yml")
+    files: tuple[str, ...] = ("docker-compose.yml", "tests/nightly/compose/sandbox.yml")
     """Of docker compose, in the order in which they are merged."""
 
     def types(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -119,7 +119,7 @@ def clone() -> Iterator[Installation]:
         for path in installation.folder.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
         sandbox = installation.folder / "sandbox"
-        counted = installation.folder / "tests/e2e/compose/counted_sandbox.py"
+        counted = installation.folder / "tests/nightly/compose/counted_sandbox.py"
         for path in (sandbox, *sandbox.rglob("*"), counted):  # which containers have mounted
             path.chmod(0o755)
         try:

@@ -16,7 +16,7 @@ import psutil
 
 from weixin_local.home import Home
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 FOREIGN = ("AIRFLOW", "WEIXIN", "MAKE", "MFLAGS", "PYTEST")
 """Variables of whoever runs the tests that would change what is tested."""
 

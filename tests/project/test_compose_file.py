@@ -1,4 +1,4 @@
-"""The compose files and Dockerfile keep their promises; tests/e2e/compose tries them for real."""
+"""The compose files and the Dockerfile keep their promises; tests/nightly/compose tries them."""
 
 import re
 from datetime import timedelta
