@@ -30,7 +30,7 @@ settings.register_profile("soak", max_examples=2000)
 settings.register_profile("check", max_examples=20, derandomize=True)
 
 TESTS = Path(__file__).parent
-ROOMS = ("unit", "project", "rules", "parse", "api", "load", "run", "accounts")
+ROOMS = ("unit", "project", "rules", "parse", "api", "load", "run", "accounts", "health")
 ROOMS += ("integration", "sql", "dags/test_whole_run.py")
 NEWCOMERS = [TESTS / room for room in ROOMS]
 """What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""

@@ -16,7 +16,7 @@ MARK = re.compile(
 )
 """Which English page, or how much of it, a Chinese page translates."""
 GENERATED = re.compile(r"<!-- errors: .*?<!-- end of errors -->", re.DOTALL)
-"""The table of errors: tests/unit/test_error_table.py compares it with the errors, in both."""
+"""The table of errors: tests/health/test_error_table.py compares it with the errors, in both."""
 CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"\w*[A-Za-z]\w*_\w+", re.ASCII)
 FIGURE = re.compile(r"\d+(?:[:,.]\d+)*")

@@ -1,0 +1,290 @@
+"""What is wrong is a list, and people are told when something of it begins and is over."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from support import rows
+from told import DATASET, DAY, FIRST, OFF, People, at, run
+
+from weixin_etl.datasets import DATASETS
+from weixin_etl.health.incidents import Note
+from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
+from weixin_etl.problem import Problem, ProblemKind
+
+DETAIL = DATASETS["article_total_detail"]
+SECRET, ADDRESS, RIGHTS, OFFLINE, LATE = 40125, 40164, 48001, 47009, 61503
+ODD = b"""{"list": [{"ref_date": "2026-11-09", "msgid": "1_1", "details": [
+    {"stat_date": "2026-11-09", "int_page_read_user": 1}, 7
+]}]}"""
+PROGRAM = Problem.of_kind(ProblemKind.PROGRAM, "KeyError", subject="ingest")
+UNUSABLE = Problem(ProblemKind.CONFIGURATION, "", "", conn_id="c")
+
+
+@pytest.fixture
+def people(warehouse: Engine) -> People:
+    """Two accounts whose figures are in on the first morning."""
+    people = People(warehouse)
+    people.morning()
+    return people
+
+
+def some(how: int | bytes, *days: date) -> Any:
+    """These days are answered so."""
+    return lambda day: how if day in days else None
+
+
+def call(name: str, *values: Any, **named: Any) -> Any:
+    """A step: something that people or their runs do."""
+    return lambda people: getattr(people, name)(*values, **named)
+
+
+def have(name: str, value: Any) -> Any:
+    """A step: something is different from now on."""
+    return lambda people: setattr(people, name, value)
+
+
+def left(people: People) -> None:
+    """A DAG misses the account a, whichever it is."""
+    gone = Problem(ProblemKind.NOT_COLLECTED, "gone", "", "号a", "a")
+    for dataset in (DATASET, DETAIL):
+        people.note(Note(run(people.day, dataset), people.now, once=[gone]))
+
+
+def next_day(hour: float, **how: Any) -> Any:
+    """A step: the next day's first try, after which the run tries or asks again."""
+
+    def step(people: People) -> None:
+        people.day += 1
+        people.ingest(hour, again=True, **how)
+
+    return step
+
+
+CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
+    "once": ([{"a": SECRET}] * 3, [("configuration", "failure", 3)], ["号a refused"]),
+    "another thing to mend is told again": (
+        [{"a": SECRET}, {"a": ADDRESS}, {"a": ADDRESS}, {}],
+        [],
+        ["号a refused", "号a refused", "over: 号a refused"],
+    ),
+    "no answer does not say that a refusal is over": (
+        [{"a": SECRET}, {"a": OFF}, {"a": SECRET}, {}],
+        [],
+        ["号a refused", "号a unreachable", "over: 号a unreachable", "over: 号a refused"],
+    ),
+    "one cause is one message": (
+        [{"a": OFF, "b": OFF}, {}],
+        [],
+        ["号a +1 unreachable", "over: 号a +1 unreachable"],
+    ),
+    "a try is no news, but of who can act": (
+        [next_day(9, a=SECRET, b=OFF)],
+        [("configuration", "failure", 1), ("unreachable", "failure", 1)],
+        ["号a refused"],
+    ),
+    "late before noon is no news": ([next_day(9, a=LATE), call("check")], [], []),
+    "late at noon is, and not over when the next morning is late too": (
+        [next_day(12, a=LATE), call("check", 12.1), next_day(8.5, a=LATE)],
+        [("not_ready", "failure", 1)],
+        ["号a: figures not ready"],
+    ),
+    "a batch does not end what others have too": (
+        [{"a": OFF, "b": OFF}, call("ingest", 10, of="b")],
+        [("unreachable", "failure", 1)],
+        ["号a +1 unreachable"],
+    ),
+    "a retired endpoint is one trouble, whatever its days": (
+        [{"a": OFFLINE, "b": OFFLINE}] * 2,
+        [("endpoint_offline", "failure", 0)],
+        ["号a +1: endpoint retired"],
+    ),
+    "it is a warning where the successor collects": (
+        [*[{"a": OFFLINE, "b": OFFLINE}] * 2, lambda it: it.collector.plan(run(2, DETAIL))],
+        [("endpoint_offline", "warning", 0)],
+        ["号a +1: endpoint retired"],
+    ),
+    "what is given up hides no failure": (
+        [*[{"a": b"no JSON"}] * 9, {"b": b"no JSON"}],
+        [("unreadable", "failure", 1), ("unreadable", "warning", 1)],
+        ["号a: unreadable answer", "号b: unreadable answer"],
+    ),
+    "what is answered with a refusal hides it not": (
+        [{"a": some(SECRET, FIRST - DAY * 7)}],
+        [("configuration", "failure", 1)],
+        ["号a refused"],
+    ),
+    "what was mended is asked for again: of a retired endpoint one day was": (
+        [{"b": OFFLINE}, {}],
+        [("not_asked", "failure", 1)],
+        ["号b: endpoint retired", "号b not asked, and 1 more"],
+    ),
+    "a value that does not fit is told once": (
+        [{"a": some(ODD, FIRST)}] * 2,
+        [("rejected", "warning", 1)],
+        ["号a: a value does not fit"],
+    ),
+    "its end is no news": ([{"a": some(ODD, FIRST)}, {}], [], ["号a: a value does not fit"]),
+    "lost days are listed until a run brings them in": (
+        [have("settings", {"catch_up_days": 0}), have("day", 8), {}],
+        [("days_lost", "warning", 2)] * 2,
+        ["号a: days lost, and 1 more"],
+    ),
+    "who left is told once ever, and not that its trouble is over": (
+        [{"a": SECRET}, have("names", {"b": "号b"}), left, left, {}],
+        [],
+        ["号a refused", "号a: no longer collected"],
+    ),
+    "what no receiver took is told later, unless it is over": (
+        [
+            have("is_up", False),
+            {"a": SECRET, "b": ADDRESS},
+            have("day", 2),
+            call("ingest", of="b"),
+            have("is_up", True),
+            {"a": SECRET},
+        ],
+        [("configuration", "failure", 3)],
+        ["号a refused"],
+    ),
+}
+
+
+@pytest.mark.every_postgres
+@pytest.mark.parametrize("case", CASES)
+def test_people_are_told_when_it_begins_and_when_it_is_over(people: People, case: str) -> None:
+    """Once each, whatever the number of runs and days; it is listed as long as it lasts."""
+    steps, wrong, told = CASES[case]
+    for step in steps:
+        step(people) if callable(step) else people.morning(**step)
+
+    assert (people.wrong(), people.titles) == (wrong, told)
+
+
+@pytest.mark.parametrize(
+    ("source", "problem", "title"),
+    [
+        ("plan", replace(PROGRAM, subject="plan"), "plan: program fault"),
+        ("deadline", Problem(ProblemKind.RUN_LATE, "", ""), "the daily run is late"),
+        ("refresh_access_token", UNUSABLE, "c refused"),
+        ("ingest", PROGRAM, "ingest: program fault"),
+    ],
+)
+def test_what_a_task_has_found_is_over_when_a_whole_run_ends_without_it(
+    people: People, source: str, problem: Problem, title: str
+) -> None:
+    """Found again it is no news; a run of some accounts says nothing of it."""
+    for hour in (8, 9):
+        people.note(Note(run(1), at(1, hour), {source: [problem]}))
+    listed = people.wrong(11, day=1)
+    people.note(Note(run(2, accounts=("a",)), at(2, 8), {source: []}, looked=["a"]))
+    told = people.titles
+    people.note(Note(run(2), at(2), {source: []}))
+    people.day = 1
+    people.morning()
+
+    assert listed == [(str(problem.kind), "failure", 0)]
+    assert (told, people.titles) == ([title], [title, f"over: {title}"])
+
+
+def test_runs_at_once_tell_of_three_hundred_accounts_once(
+    people: People, loader: Engine, reader: Engine
+) -> None:
+    """In few messages, though the page has a card for each; roles allow no less."""
+    people.names = {f"x{number}": "" for number in range(300)}
+    people.collector.plan(run(1))
+    who = [{"account": it, "appid": it} for it in people.names]
+    found = {"check": [Problem.of_kind(ProblemKind.CONFIGURATION, **it) for it in who]}
+    people.warehouse = loader
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(people.note, [Note(run(1), at(1), found, is_judged=True)] * 4))
+    people.warehouse = reader
+
+    assert people.titles == ["x0 refused, and 299 more"]
+    assert len(people.wrong(day=1)) == 300
+
+
+def airflow(*, is_at_work: bool = False, is_alive: bool = True, **dag: Any) -> Airflow:
+    """Airflow with the DAG, and perhaps a run of it."""
+    runs = {DATASET.name: [run(1).run_id]} if is_at_work else {}
+    tries = {"failed_tries": 2, "tries": 4, "next_at": at(1, 9.1)}
+    tried = Trouble(replace(PROGRAM, subject="plan"), DATASET.name, Severity.RETRYING, **tries)
+    return Airflow({DATASET.name: DagState(**dag)}, is_alive, runs, [tried] if is_at_work else [])
+
+
+UNREACHABLE, UNREADY = {"a": OFF, "b": OFF}, {"a": LATE, "b": LATE}
+AT_WORK, WAITING = airflow(is_at_work=True), replace(airflow(is_at_work=True), tried=[])
+PAUSED = airflow(is_paused=True)
+
+
+@pytest.mark.parametrize(
+    ("how", "known", "hour", "wrong"),
+    [
+        (None, None, 11, []),
+        (None, None, 13, [("not_asked", "failure", 1)]),
+        (None, PAUSED, 13, [("no_runs", "note", 0)]),
+        (None, Airflow({DETAIL.name: DagState()}), 13, [("no_runs", "note", 0)]),
+        (None, Airflow({}), 10, [("no_runs", "failure", 0)]),
+        (None, airflow(is_alive=False), 13, [("scheduler_down", "failure", 0)]),
+        ({}, AT_WORK, 9, [("program", "retrying", 0)]),
+        (UNREACHABLE, AT_WORK, 9, [("unreachable", "retrying", 1)]),
+        (UNREADY, WAITING, 9, []),
+        (UNREADY, WAITING, 13, [("not_ready", "retrying", 1)]),
+    ],
+)
+def test_why_nobody_has_asked(
+    people: People, how: Any, known: Airflow | None, hour: int, wrong: object
+) -> None:
+    """Before noon a run may, and one that is at work does; what a person decided is a note."""
+    people.day = 1
+    if how is not None:
+        people.ingest(again=True, **how)
+    found = people.status(hour, known)
+
+    assert people.wrong(hour, known) == wrong
+    assert found.is_healthy == ("failure" not in str(wrong) and "retrying" not in str(wrong))
+    assert [it.failed_tries for it in found.open if it.severity == "retrying"] == (
+        [2] if known is AT_WORK else [0] * ("retrying" in str(wrong))
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "hour", "kind"),
+    [
+        (airflow(next_run_at=at(0, 8.5)), 7, ("first_run", "note", 0)),
+        (airflow(), 10, ("nothing_collected", "failure", 0)),
+        (PAUSED, 10, ("nothing_collected", "failure", 0)),
+    ],
+)
+def test_that_no_account_is_collected_is_said(
+    warehouse: Engine, known: Airflow, hour: int, kind: object
+) -> None:
+    """There is nothing to do, if the first daily run is still to come today."""
+    assert People(warehouse).wrong(hour, known, day=1) == [kind]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_page_and_messages_have_one_list(people: People, seed: int) -> None:
+    """Whatever happens: what is open is what is wrong, and each has one begin and one end."""
+    chance = random.Random(seed)
+    for _ in range(7):
+        how = {appid: chance.choice([None, None, SECRET, OFF, LATE, RIGHTS]) for appid in "ab"}
+        next_day(8, **how)(people)
+        people.ingest(9, **how)
+        people.check(hour := chance.choice([10, 13]))
+        open_now = "SELECT identity FROM weixin.incident WHERE closed_at IS NULL"
+        told = {it for (it,) in rows(people.warehouse, open_now)}
+        listed = {it.identity for it in people.status(hour).open}
+
+        assert listed <= told
+        assert listed == told or {"unreachable", "not_asked"} & listed
+    for _ in range(2):
+        people.morning(12)
+
+    assert people.wrong(13) == []
+    unended = "SELECT identity FROM weixin.incident WHERE closed_at IS NULL OR told_at IS NULL"
+    assert rows(people.warehouse, unended) == []
