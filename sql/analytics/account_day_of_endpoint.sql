@@ -9,19 +9,29 @@
 {% from "analytics/macros.jinja" import common_increment, increment, is_listed, known_before %}
 {% from "weixin/macros.jinja" import beijing %}
 {% import "analytics/columns.jinja" as the %}
-{#- What rows add up to, each by the last known value: WeChat leaves figures out. -#}
-{% macro added_up(rows, metric) -%}
-sum(
-    {{ rows }}.sign * coalesce(
-        {{ rows }}.{{ metric.name }},
-        {{ known_before(metric.name, dataset.fact, rows) | indent(8) }}
-    )
-)
+{#- What count on a day because of rows without a figure: WeChat leaves figures out. -#}
+{% macro known_earlier(metric) -%}
+(
+            SELECT sum(
+                counted.sign * {{ known_before(metric.name, dataset.fact, "silent") | indent(16) }}
+            )
+            FROM weixin.{{ dataset.fact }} AS silent
+            INNER JOIN (VALUES (0, 1), (1, -1)) AS counted (days, sign)
+                ON silent.stat_date + counted.days = day.calendar_date
+            WHERE
+                silent.appid = day.appid
+                AND silent.{{ metric.name }} IS NULL
+                AND day.calendar_date < silent.publication_date + {{ dataset.window }}
+        )
 {%- endmacro %}
 {#- The figure of a day; nothing came on one that is known in full and has no rows. -#}
 {% macro gained(metric) -%}
 coalesce(
-        day.{{ metric.name }} + coalesce(lacking.{{ metric.name }}, 0),
+        day.{{ metric.name }} + coalesce(lacking.{{ metric.name }}, 0)
+        + CASE
+            WHEN day.lacks_{{ metric.name }} THEN coalesce({{ known_earlier(metric) }}, 0)
+            ELSE 0
+        END,
         CASE WHEN NOT day.has_rows AND known.is_complete THEN 0 END
     )
 {%- endmacro %}
@@ -58,7 +68,8 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
 ) AS
 -- What an account gained on a day is a signed sum: a row counts on its own day and, negated, on the
 -- next one while its article is followed. Where an article lacks a row, `gap` corrects that. Where
--- a row lacks a figure, the last known one counts.
+-- a row lacks a figure, the last known one counts: it is looked up for such days alone, after the
+-- sums, which several processes can share then.
 WITH asked AS (
     SELECT
         account.appid,
@@ -111,17 +122,27 @@ irregular AS (
                 WHERE fact.appid = account.appid AND fact.stat_date < fact.publication_date
             ) AS its
         ) AS odd
-    INNER JOIN weixin.coverage AS pair
-        ON
-            account.appid = pair.appid
-            AND pair.dataset = '{{ dataset.name }}'
-            AND pair.article_count > 0
-            -- a planner expects half of the pairs if this is a boolean
-            AND coalesce(
-                least(pair.day + {{ dataset.window - 1 }}, reached.date) = pair.through_date
-                AND pair.article_count * (pair.through_date - pair.day + 1) = pair.row_count
-                AND (pair.day = any(odd.dates)) IS NOT TRUE, FALSE
-            )::integer = 0
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                coverage.day,
+                coverage.settled
+            FROM weixin.coverage
+            WHERE
+                coverage.appid = account.appid
+                AND coverage.dataset = '{{ dataset.name }}'
+                AND coverage.article_count > 0
+                -- a planner expects half of the pairs if this is a boolean
+                AND coalesce(
+                    least(coverage.day + {{ dataset.window - 1 }}, reached.date)
+                    = coverage.through_date
+                    AND coverage.article_count * (coverage.through_date - coverage.day + 1)
+                    = coverage.row_count
+                    AND (coverage.day = any(odd.dates)) IS NOT TRUE, FALSE
+                )::integer = 0
+            -- before their articles are looked up: few are left
+            OFFSET 0 -- noqa: AM09
+        ) AS pair
 ),
 
 -- the days on which an article lacks a row, and the one that its next row is of: what the sums
@@ -190,9 +211,7 @@ signed AS (
     {% for kind in ["row", "subtracted"] %}
     SELECT
         fact.appid,
-        fact.msgid,
         fact.publication_date,
-        fact.stat_date,
         {% for metric in dataset.wholes %}
         fact.{{ metric.name }},
         {% endfor %}
@@ -205,8 +224,6 @@ signed AS (
     {% endfor %}
     SELECT
         asked.appid,
-        NULL::text,
-        NULL::date,
         NULL::date,
         {% for metric in dataset.wholes %}
         0::bigint,
@@ -229,8 +246,9 @@ summed AS (
         {% for metric in dataset.wholes %}
         CASE
             WHEN count(signed.{{ metric.name }}) FILTER (WHERE signed.kind = 2) > 0
-                THEN {{ added_up("signed", metric) | indent(16) }}
+                THEN sum(signed.sign * signed.{{ metric.name }})
         END AS {{ metric.name }},
+        count(signed.{{ metric.name }}) < count(*) AS lacks_{{ metric.name }},
         {% endfor %}
         bool_and(signed.is_whole) AS is_whole
     FROM weixin.dim_account AS account
@@ -247,7 +265,12 @@ lacking AS (
         gap.account_name,
         gap.calendar_date,
         {% for metric in dataset.wholes %}
-        {{ added_up("gap", metric) | indent(8) }} AS {{ metric.name }},
+        sum(
+            gap.sign * coalesce(
+                gap.{{ metric.name }},
+                {{ known_before(metric.name, dataset.fact, "gap") | indent(16) }}
+            )
+        ) AS {{ metric.name }},
         {% endfor %}
         bool_or(gap.is_lacking OR gap.is_spanned) AS spoils
     FROM gap
