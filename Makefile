@@ -1,6 +1,7 @@
 # Every command of the project. `make` or `make help` lists them.
 
 PYTHON ?= python3
+unexport PYTHONDONTWRITEBYTECODE # Airflow starts in half the time with its bytecode
 
 BIN := .venv/bin
 UV := $(BIN)/uv
