@@ -1,234 +1,467 @@
-"""What is read of answers as WeChat writes them: articles, rows, unknown keys, repetitions."""
+"""What is read of an answer, by tables: texts, values, rows, items, the answer as a whole."""
 
 import json
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from parse_cases import DAY, FETCHED_AT, NEXT_DAY, body, item, metrics, read, row
+from figures import rows_of
+from msgspec.structs import asdict
 
 from weixin_etl.clock import SHANGHAI
-from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.parse import parse
-
-FIXTURES = Path(__file__).parents[1] / "fixtures/article_total"
-each_way = pytest.mark.parametrize("keys", [{"x": 1}, {}], ids=["row by row", "decoded at once"])
-
-
-def test_the_documentations_example_field_by_field() -> None:
-    """Every key of the example has its column; the four metrics it lacks are None."""
-    example = (FIXTURES / "official_example.json").read_bytes()
-
-    parsed = parse(ARTICLE_TOTAL, example, date(2014, 12, 14), FETCHED_AT)
-
-    ((msgid, article),) = parsed.articles.items()
-    assert (msgid, article.title, article.message) == (
-        *("202457380_1", "马航丢画记"),
-        ("202457380", 1),
-    )
-    (shown,) = json.loads(example)["list"][0]["details"]
-    absent = dict.fromkeys(metric.name for metric in ARTICLE_TOTAL.metrics)
-    its_row = absent | shown | {"stat_date": date(2014, 12, 14)}
-    assert msgspec.structs.asdict(article.rows[date(2014, 12, 14)]) == its_row
-    assert len(shown) == 26
-    assert (parsed.rejected, parsed.unknown_metrics) == ([], set())
-
-
-def test_an_absent_metric_and_a_null_one_are_none() -> None:
-    """Absent is NULL, never 0; a 0 that was said stays a 0."""
-    parsed = read(body(item(row(share_user=None, share_count=0))))
-
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_count": 0}}
-
-
-@each_way
-def test_a_row_beyond_the_window_is_a_row(keys: dict[str, int]) -> None:
-    """How many rows an article gets is WeChat's to say; the last can be that of yesterday."""
-    days = [DAY + timedelta(days=number) for number in range(9)]
-
-    answer = body(item(*(row(str(day), share_user=5) for day in days), **keys))
-    parsed = read(answer, datetime(2026, 11, 26, 0, 0, tzinfo=SHANGHAI))
-
-    assert (list(parsed.articles["100_1"].rows), parsed.rejected) == (days, [])
-
-
-@pytest.mark.parametrize(
-    "named", [item(), item({}), item() | {"details": None}, {"msgid": "100_1"}]
+from weixin_etl.datasets import (
+    ACCOUNT_SUMMARY,
+    ARTICLE_READ,
+    ARTICLE_SHARE,
+    ARTICLE_TOTAL,
+    ARTICLE_TOTAL_DETAIL,
+    DATASETS,
+    FOLLOWER_CHANGE,
+    FOLLOWER_TOTAL,
+    Dataset,
+    Kind,
 )
-def test_an_article_without_rows_is_kept(named: dict[str, Any]) -> None:
-    """As one that WeChat has not counted yet; an empty object is no row; nothing is rejected."""
-    named = {"ref_date": "2026-11-17", "title": "第一篇"} | named
+from weixin_etl.parse import Parsed, parse
 
-    parsed = read(body(named, item({}, row(share_user=5), msgid="100_2")))
-
-    assert (parsed.articles["100_1"].title, parsed.articles["100_1"].rows) == ("第一篇", {})
-    assert metrics(parsed.articles["100_2"]) == {DAY: {"share_user": 5}}
-    assert parsed.rejected == []
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+DAY = date(2026, 11, 17)
+FETCHED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
+"""Rows may be of 17 to 23 November."""
+case = pytest.param
 
 
-@pytest.mark.parametrize(("written", "expected"), [(True, True), ("true", True), ("false", False)])
-def test_is_delay_is_wechats_word_that_figures_are_missing(
-    written: bool | str, expected: bool
-) -> None:
-    """As a boolean and as a text."""
-    parsed = read(body(item(row(share_user=5)), is_delay=written))
+def row(day: Any = 17, **figures: Any) -> dict[str, Any]:
+    """A row of a day of the month, or with something else in its place."""
+    return {"stat_date": f"2026-11-{day}" if type(day) is int else day, **figures}
 
-    assert parsed.is_delayed is expected
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+
+def item(*rows: Any, **keys: Any) -> dict[str, Any]:
+    """An article of the day asked for; `keys` add to it or replace its own."""
+    return {"ref_date": "2026-11-17", "msgid": "100_1", "details": list(rows)} | keys
+
+
+def of_day(**keys: Any) -> dict[str, Any]:
+    """An item of a statistics day."""
+    return {"ref_date": "2026-11-17", **keys}
+
+
+def read(*items: Any, dataset: Dataset = ARTICLE_TOTAL, **keys: Any) -> Parsed:
+    """An answer, taken apart."""
+    answer = json.dumps({"list": items, **keys}, ensure_ascii=False)
+    return parse(dataset, answer.encode(), DAY, FETCHED_AT)
+
+
+def read_with(written: bytes, *items: Any) -> Parsed:
+    """An answer with some bytes where `"PLACE"` stands."""
+    answer = json.dumps({"list": items}).encode().replace(b'"PLACE"', written)
+    return parse(ARTICLE_TOTAL, answer, DAY, FETCHED_AT)
+
+
+def figures(parsed: Parsed) -> dict[str, dict[int, dict[str, Any]]]:
+    """By item and day of the month, unknown figures included: what is there."""
+    return {
+        name: {
+            day.day: {it: value for it, value in asdict(row).items() if value is not None}
+            | article.row_extras.get(day, {})
+            for day, row in article.rows.items()
+        }
+        for name, article in parsed.articles.items()
+    }
+
+
+def counts(parsed: Parsed) -> dict[str, dict[int, dict[str, Any]]]:
+    """The same without the days in the rows."""
+    found = figures(parsed)
+    for rows in found.values():
+        for its in rows.values():
+            del its["stat_date"]
+    return found
+
+
+def rejected(parsed: Parsed) -> list[tuple[str, str | None, int | None]]:
+    """Of each rejected part: what it is, whose, of which day of the month."""
+    return [
+        (it.reason.partition(", not")[0], it.msgid, it.stat_date and it.stat_date.day)
+        for it in parsed.rejected
+    ]
+
+
+EXAMPLES = sorted(FIXTURES.glob("*/*.json"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda it: it.stem)
+def test_every_figure_of_a_public_example_has_its_column(path: Path) -> None:
+    """Nothing of it is unknown, and nothing is rejected; what it lacks is NULL, never 0."""
+    dataset, items = DATASETS[path.parent.name], json.loads(path.read_bytes())["list"]
+    day = date.fromisoformat(items[0]["ref_date"]) if items else DAY
+
+    parsed = parse(dataset, path.read_bytes(), day, FETCHED_AT)
+
+    shown = [row | {"stat_date": day} for it in items for row in rows_of(dataset, it)]
+    assert [row for rows in figures(parsed).values() for row in rows.values()] == shown
+    assert (parsed.rejected, parsed.unknown_metrics, parsed.is_delayed) == ([], set(), False)
+
+
+# ------------------------------------------------------------------------------------- values
+
+LARGEST = 2**63 - 1
+COUNTS = {
+    **{b"3.0": 3, b"1e2": 100, b"-0.0": 0, b'"0012"': 12, b"null": None},
+    **{b"%d" % LARGEST: LARGEST, b'"%d"' % LARGEST: LARGEST},
+    **dict.fromkeys((b'"3 "', b'"many"', b'"+3"', b'"1e2"', '"３"'.encode()), "a text"),
+    **dict.fromkeys((b'"%d"' % 2**63, b'"' + b"7" * 100_000 + b'"', b'"\\ud83d"'), "a text"),
+    **dict.fromkeys((b"1e400", b"NaN", b"7" * 100_000), "a text"),
+    **dict.fromkeys((b"1.5", b"%d" % 2**63, b"7" * 400), "a number"),
+    **{b"true": "a boolean", b"-1": "a negative number", b"[1]": "a list", b"{}": "an object"},
+}
+RATES = {
+    **{b'"0.50"': Decimal("0.50"), b'"12"': 12, b"0.25": Decimal("0.25")},
+    **dict.fromkeys((b'"1_0"', '"１"'.encode(), b'"1e1"', b'".5"', b'"-1"', b'"50%"'), "a text"),
+    **{b"-0.5": "a negative number", b"1e15": "a number", b"1e400": "a text"},
+}
+RATE = next(it.name for it in ARTICLE_TOTAL_DETAIL.metrics if it.kind is Kind.RATE)
 
 
 @pytest.mark.parametrize(
-    ("msgid", "message"),
+    ("dataset", "metric", "written", "value"),
     [
-        ("2247483647_8", ("2247483647", 8)),
-        ("a_b_12", ("a_b", 12)),
-        *((it, (None, None)) for it in ("2247483647", "2247483647_0", "2247483647_x", "_1")),
+        *((ARTICLE_TOTAL, "share_user", *it) for it in COUNTS.items()),
+        *((ARTICLE_TOTAL_DETAIL, RATE, *it) for it in RATES.items()),
+    ],
+    ids=lambda it: f"{it!s:.12}",
+)
+def test_a_figure_is_a_number_of_its_kind_or_rejected_alone(
+    dataset: Dataset, metric: str, written: bytes, value: Any
+) -> None:
+    """However it is written, if plainly: to the digit. The row keeps its other figures."""
+    rows = [row(**{metric: "PLACE", "share_user" if metric == RATE else "share_count": 4})]
+    answer = json.dumps({"list": [item(**{dataset.rows_key: rows})]}).encode()
+
+    parsed = parse(dataset, answer.replace(b'"PLACE"', written), DAY, FETCHED_AT)
+
+    is_odd = isinstance(value, str)
+    found = counts(parsed)["100_1"][17]
+    assert found.pop(metric, None) == (None if is_odd else value)
+    assert [*found.values()] == [4]
+    assert rejected(parsed) == [(f"{metric} is {value}", "100_1", 17)] * is_odd
+
+
+TITLES = {
+    "escaped NUL": (b"a\\u0000b\\u0000", "ab"),
+    "raw NUL": (b"a\0b\0", "ab"),
+    "escaped backslash": (b"a\\\\u0000", "a\\u0000"),
+    "control characters": ("第一\n行\t\x01\x1f".encode(), "第一\n行\t\x01\x1f"),
+    "half a character": (b"a\\ud83dz\\udc00", "a\ufffdz\ufffd"),
+    "both halves": (b"\\ud83d\\ude00", "\U0001f600"),
+    "not UTF-8": (b"a\xff", "a\ufffd"),
+    "GBK": ("标".encode("gbk"), "\ufffd\ufffd"),
+}
+
+
+@pytest.mark.parametrize(("written", "title"), TITLES.values(), ids=TITLES)
+def test_a_text_is_kept_as_far_as_postgres_can_hold_it(written: bytes, title: str) -> None:
+    """U+0000 is stripped, what is no character becomes U+FFFD, no figure is lost."""
+    parsed = read_with(b'"%s"' % written, item(row(share_user=5), title="PLACE"))
+
+    assert (parsed.articles["100_1"].title, parsed.rejected) == (title, [])
+    assert counts(parsed) == {"100_1": {17: {"share_user": 5}}}
+
+
+def test_names_that_collide_on_every_level_are_read_once() -> None:
+    """Read twice on each, ninety levels would never end."""
+    nested: Any = 1
+    kept: Any = 1
+    for _ in range(90):
+        nested, kept = {"a": nested, "a\0": 2}, {"a": kept}
+
+    assert read(item(x=nested)).articles["100_1"].extra == {"x": kept}
+
+
+# ------------------------------------------------------------------------------ rows and items
+
+ONE = {"100_1": {17: {"share_user": 5}}}
+NOT_ITS_DAY = "stat_date is no day that the answer can have a row of"
+NOT_ASKED = "ref_date is not the day asked for"
+NO_FIGURE = "a row without a figure"
+MISFITS = [
+    *(([it], ("an item that is not an object", None, None)) for it in (None, 7, "100_1", [])),
+    *(
+        ([item(row(), msgid=msgid)], (f"msgid is {what}", None, None))
+        for msgid, what in [
+            *((None, "missing"), (100, "a number"), (["100_1"], "a list")),
+            *((True, "a boolean"), ("", "a text"), ("1" * 201, "a text")),
+        ]
+    ),
+    *(
+        ([item(row(), msgid="99_1", ref_date=day)], (NOT_ASKED, "99_1", None))
+        for day in ("17 Nov", 20261117, None, "2026-11-16")
+    ),
+    *(
+        ([item(it)], ("a row that is not an object", "100_1", None))
+        for it in (None, 7, "row", [], True)
+    ),
+    *(
+        ([item(row(day, share_user=4))], (f"stat_date is {what}", "100_1", None))
+        for day, what in [
+            *((it, "a text") for it in ("2026-02-29", "2026-11-17T00:00:00", "20261117", "")),
+            *((it, "a boolean" if it else "missing") for it in (None, True)),
+        ]
+    ),
+    *(
+        ([item(row(it, **keys))], (NOT_ITS_DAY, "100_1", it))
+        for it in (16, 24)
+        for keys in ({}, {"x": 1})
+    ),
+    *(
+        ([item(msgid="99_1", details=rows)], (f"details is {what}", "99_1", None))
+        for rows, what in (({}, "an object"), ("", "a text"), (0, "a number"), (False, "a boolean"))
+    ),
+]
+
+
+@pytest.mark.parametrize(("misfit", "why"), MISFITS)
+def test_a_part_that_does_not_fit_is_rejected_alone(misfit: list[Any], why: Any) -> None:
+    """With its kind, whose it is and what stands in its place; what follows is loaded."""
+    parsed = read(*misfit, item(row(share_user=5)))
+
+    assert rejected(parsed) == [why]
+    part = misfit[0]["details"][0] if why[1] == "100_1" else misfit[0]
+    assert json.loads(parsed.rejected[0].payload) == part
+    assert counts(parsed) == ({"99_1": {}} if why[0].startswith("details") else {}) | ONE
+
+
+def test_the_last_row_an_answer_can_have_is_of_the_day_before_it_in_beijing() -> None:
+    """Its own day had not ended when it came; how many rows there are is WeChat's to say."""
+    days = [DAY + timedelta(number) for number in range(9)]
+    answer = json.dumps({"list": [item(*({"stat_date": str(day)} for day in days))]}).encode()
+    for fetched_at in ("2026-11-26T00:00+08:00", "2026-11-25T16:00+00:00"):
+        parsed = parse(ARTICLE_TOTAL, answer, DAY, datetime.fromisoformat(fetched_at))
+        assert (list(parsed.articles["100_1"].rows), parsed.rejected) == (days, [])
+
+
+BOTH = [
+    item(row(share_user=5, share_count=8, a=1, b=2), row(share_user=6, share_count=None)),
+    item(row(share_user=7, a=3), row(18, share_user=6)),
+]
+STATISTICS = [
+    case(
+        ARTICLE_READ,
+        [of_day(msgid="1_1", title="题", detail={"read_user": 4, "deep": {"a": [1]}})],
+        {"1_1": {17: {"read_user": 4, "title": "题", "deep": {"a": [1]}}}},
+        [],
+        id="what an item has beside its row",
+    ),
+    case(
+        FOLLOWER_CHANGE,
+        [
+            of_day(user_source=1, new_user=5, cancel_user=2),
+            of_day(user_source="1", new_user=6),
+            of_day(user_source=201, new_user=7),
+        ],
+        {"1": {17: {"new_user": 6, "cancel_user": 2}}, "201": {17: {"new_user": 7}}},
+        [],
+        id="a channel twice",
+    ),
+    *(
+        case(dataset, [{"ref_date": "2026-11-17"} | it], {}, [why])
+        for dataset, it, why in [
+            (FOLLOWER_TOTAL, {"ref_date": "2026-11-16"}, NOT_ASKED),
+            (FOLLOWER_CHANGE, {"new_user": 1}, "user_source is missing"),
+            (FOLLOWER_CHANGE, {"user_source": "x", "new_user": 1}, "user_source is a text"),
+            (ARTICLE_SHARE, {"detail": {"share_user": 1}}, "msgid is missing"),
+        ]
+    ),
+    *(
+        case(dataset, [of_day(**it)], {it.get("msgid", ""): rows}, [why])
+        for dataset, it, rows, why in [
+            (FOLLOWER_TOTAL, {"cumulate_user": -1}, {17: {}}, "cumulate_user is a negative number"),
+            (FOLLOWER_TOTAL, {"cumulate_user": None, "followers": 9}, {}, NO_FIGURE),
+            (ARTICLE_READ, {"msgid": "1_1"}, {}, NO_FIGURE),
+            (ARTICLE_READ, {"msgid": "1_1", "detail": [1]}, {}, "detail is a list"),
+            (ACCOUNT_SUMMARY, {"detail": {}}, {}, NO_FIGURE),
+            (ACCOUNT_SUMMARY, {"detail": row(18, read_user=1)}, {}, NOT_ITS_DAY),
+        ]
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "items", "expected", "why"),
+    [
+        case(
+            ARTICLE_TOTAL,
+            [item({}, row(share_user=None, share_count=0))],
+            {"100_1": {17: {"share_count": 0}}},
+            [],
+            id="null and 0",
+        ),
+        case(
+            ARTICLE_TOTAL,
+            [item(details=None), {"ref_date": "2026-11-17", "msgid": "100_2"}],
+            {"100_1": {}, "100_2": {}},
+            [],
+            id="articles without rows",
+        ),
+        case(
+            ARTICLE_TOTAL,
+            BOTH,
+            {
+                "100_1": {
+                    17: {"share_user": 7, "share_count": 8, "a": 3, "b": 2},
+                    18: {"share_user": 6},
+                }
+            },
+            [],
+            id="a row three times has the last value of each field",
+        ),
+        *STATISTICS,
     ],
 )
-def test_a_msgid_is_a_message_and_a_position(
-    msgid: str, message: tuple[str | None, int | None]
+def test_the_rows_of_items(
+    dataset: Dataset, items: list[Any], expected: dict[str, Any], why: list[str]
 ) -> None:
+    """Of a statistics day each item is one row, wherever its figures are, if it has any."""
+    parsed = read(*items, dataset=dataset)
+
+    assert counts(parsed) == expected
+    assert not any(it.title or it.extra for it in parsed.articles.values())
+    assert [kind for kind, *_ in rejected(parsed)] == why
+
+
+def test_an_unknown_key_is_kept_where_it_stands() -> None:
+    """Unless it is null; a row's is named. An attribute of another type is unknown."""
+    odd = {"url": True, "publish_type": 70_000, "user_source": 0}
+    unknown = {"like_user": 7, "scenes": [{"n": 1}]}
+
+    parsed = read(item(row(share_user=5, **unknown), row(18, a=None), title="甲", b=None, **odd))
+
+    assert counts(parsed) == {"100_1": {17: {"share_user": 5} | unknown, 18: {}}}
+    assert parsed.unknown_metrics == unknown.keys()
+    article = parsed.articles["100_1"]
+    assert (article.title, article.url, article.extra) == ("甲", None, odd)
+    assert read(item(user_source=0)).articles["100_1"].extra == {"user_source": 0}
+
+
+def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
+    """Msgid, keys, what lies in them; a key that had to be cleaned takes no other's place."""
+    odd = row(**{"like\0": ["\0x"], "share_user\0": 7, "share_user": 5})
+
+    parsed = read(item(odd, msgid="100\0_1", mood={"\0deep": "\0"}))
+
+    assert counts(parsed) == {"100_1": {17: {"like": ["x"], "share_user": 5}}}
+    assert parsed.articles["100_1"].extra == {"mood": {"deep": ""}}
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_article_listed_twice_is_one(is_first: bool) -> None:
+    """With and without its url, whichever comes first; a null takes no attribute away."""
+    items = [
+        item(row(share_user=5), title="第一篇", url="http://a", a=1),
+        item(title="第一篇", b=2),
+    ]
+
+    (article,) = read(*(items if is_first else items[::-1])).articles.values()
+
+    assert (article.title, article.url, article.extra) == ("第一篇", "http://a", {"a": 1, "b": 2})
+
+
+MSGIDS = {"2247483647_8": ("2247483647", 8), "a_b_12": ("a_b", 12)}
+MSGIDS |= dict.fromkeys(("2247483647", "2247483647_0", "2247483647_x", "_1"), (None, None))
+
+
+@pytest.mark.parametrize(("msgid", "message"), MSGIDS.items())
+def test_a_msgid_is_a_message_and_a_position(msgid: str, message: Any) -> None:
     """`12003_3` is the third article of message 12003; another form is a msgid all the same."""
-    assert read(body(item(msgid=msgid))).articles[msgid].message == message
+    assert read(item(msgid=msgid)).articles[msgid].message == message
 
 
-# ------------------------------------------------------------------------------------ unknown keys
+# ------------------------------------------------------------------------ the answer as a whole
 
 
-@each_way
-def test_an_unknown_key_is_kept_where_it_stands(keys: dict[str, int]) -> None:
-    """Whatever its type, unless it is null: a row's is named. Nobody documents `user_source`."""
-    parsed = read(
-        body(
-            item(
-                row(share_user=5, like_user=7, scenes=[{"user_count": 1}]),
-                row("2026-11-18", share_user=6, seen_user=None),
-                **{"title": "第一篇", "user_source": 0, "mood": None, **keys},
-            ),
-            total=1,
-        )
-    )
+@pytest.mark.parametrize(
+    ("written", "expected"), [(True, True), (1, True), ("true", True), ("false", False)]
+)
+def test_is_delay_is_a_boolean_or_its_text(written: Any, expected: bool) -> None:
+    """WeChat's word that figures are missing; they are read all the same."""
+    parsed = read(item(row(share_user=5)), is_delay=written)
 
-    article = parsed.articles["100_1"]
-    assert article.row_extras == {DAY: {"like_user": 7, "scenes": [{"user_count": 1}]}}
-    assert parsed.unknown_metrics == {"like_user", "scenes"}
-    assert metrics(article) == {DAY: {"share_user": 5}, NEXT_DAY: {"share_user": 6}}
-    assert (article.title, article.extra) == ("第一篇", {"user_source": 0} | keys)
-
-
-def test_an_attribute_of_another_type_is_kept_in_extra() -> None:
-    """Neither lost nor forced into its column, and the rows go on."""
-    odd = {"title": 12, "publish_type": 70_000, "url": True, "content_url": []}
-
-    article = read(body(item(row(share_user=5), **odd))).articles["100_1"]
-
-    assert (article.extra, article.title, article.publish_type) == (odd, None, None)
-    assert metrics(article) == {DAY: {"share_user": 5}}
-
-
-# ------------------------------------------------------------------------------------ repetitions
-
-
-def test_an_article_with_and_without_its_url_is_one_article() -> None:
-    """Whichever comes first; a row both have is one row."""
-    with_url = item(row(share_user=5), title="第一篇", url="http://a")
-    without_url = item(row(share_user=5), title="第一篇")
-
-    for items in ([with_url, without_url], [without_url, with_url]):
-        parsed = read(body(*items))
-
-        article = parsed.articles["100_1"]
-        assert (article.title, article.url) == ("第一篇", "http://a")
-        assert (metrics(article), parsed.row_count) == ({DAY: {"share_user": 5}}, 1)
-
-
-def test_a_repeated_row_has_the_last_value_of_each_field() -> None:
-    """A null takes no value away; unknown keys too; other days and articles stay apart."""
-    parsed = read(
-        body(
-            item(
-                row(share_user=5, share_count=8, target_user=100, like_user=1, seen_user=2),
-                row(share_user=6, share_count=None),
-                is_top=True,
-                mood="a",
-            ),
-            item(row(share_user=7, like_user=3), row("2026-11-18", share_user=6), mood="b"),
-            item(row(share_user=1), msgid="100_2"),
-        )
-    )
-
-    article = parsed.articles["100_1"]
-    assert metrics(article) == {
-        DAY: {"share_user": 7, "share_count": 8, "target_user": 100},
-        NEXT_DAY: {"share_user": 6},
-    }
-    assert article.row_extras == {DAY: {"like_user": 3, "seen_user": 2}}
-    assert article.extra == {"is_top": True, "mood": "b"}
-    assert metrics(parsed.articles["100_2"]) == {DAY: {"share_user": 1}}
-    assert parsed.row_count == 3
-
-
-# --------------------------------------------------------------------------- the answer as a whole
-
-WHOLE = [row(f"2026-11-{day}", share_user=day) for day in range(17, 24)]
+    assert (parsed.is_delayed, counts(parsed)) == (expected, ONE)
 
 
 def test_what_an_answer_lists_is_told_by_one_hash() -> None:
     """Whatever their order and their rows; a part that is no article counts, and so does none."""
-    parsed = read(body(item(row(share_user=5), msgid="100_2"), item(), 7))
+    parsed = read(item(row(share_user=5), msgid="100_2"), item(), 7)
 
     assert parsed.list_sha256 == sha256(b"100_1\x00100_2\x00?").digest()
-    assert (len(parsed.articles), parsed.row_count) == (2, 1)
-    assert read(body()).list_sha256 == sha256(b"").digest()
+    assert (read().list_sha256, parsed.row_count) == (sha256(b"").digest(), 1)
 
 
 def test_an_answer_reaches_as_far_as_all_of_its_articles() -> None:
     """Not at all if one has no row, or there is none; one article is enough to have a day's row."""
-    both = item(row(), row("2026-11-18")), item(row(), row("2026-11-19"), msgid="100_2")
+    both = item(row(), row(18)), item(row(), row(19), msgid="100_2")
 
-    assert read(body(*both)).through_date == NEXT_DAY
-    assert read(body(*both, item(msgid="100_3"))).through_date is None
-    assert read(body()).through_date is None
-    has_row = [read(body(*both)).has_row_of(date(2026, 11, day)) for day in (18, 19, 20)]
+    through = [read(*it).through_date for it in (both, (*both, item(msgid="100_3")), ())]
+    assert through == [date(2026, 11, 18), None, None]
+    has_row = [read(*both).has_row_of(date(2026, 11, day)) for day in (18, 19, 20)]
     assert has_row == [True, True, False]
 
 
-@pytest.mark.parametrize(
-    ("rows", "is_whole"),
-    [
-        (WHOLE[::-1], True),
-        (WHOLE[:-1], False),
-        (WHOLE[1:], False),
-        ([*WHOLE[:3], *WHOLE[4:]], False),
-        ([*WHOLE[:-1], row("2026-11-23", share_user=-1)], False),
-        ([*WHOLE, row("2026-11-24")], False),
-    ],
-)
-def test_an_answer_is_whole_when_each_article_has_all_rows_of_the_window(
-    rows: list[dict[str, object]], is_whole: bool
-) -> None:
-    """And nothing of it is rejected. One that lists nothing is whole, an unreadable one is not."""
-    assert read(body(item(*rows))).is_whole(DAY, 7) is is_whole
-    assert read(body(item(*WHOLE), item(*rows, msgid="100_2"))).is_whole(DAY, 7) is is_whole
-    assert read(body()).is_whole(DAY, 7)
-    assert not read(b"<html>").is_whole(DAY, 7)
+WHOLE = [row(day, share_user=day) for day in range(17, 24)]
 
 
 @pytest.mark.parametrize(
-    ("item_rows", "nothing_fits"),
+    ("rows", "is_whole", "nothing_fits"),
     [
-        ([], False),
-        ([row(share_user=-1)], True),
-        ([row(share_user=-1), row("2026-11-18", share_user=0)], False),
-        ([row(share_user=-1, next_user=1)], False),
-        ([row()], False),
+        case(WHOLE[::-1], True, False, id="all"),
+        case(WHOLE[:-1], False, False, id="not the last"),
+        case(WHOLE[1:], False, False, id="not the first"),
+        case([*WHOLE[:3], *WHOLE[4:]], False, False, id="a gap"),
+        case([*WHOLE[:-1], row(23, share_user=-1)], False, False, id="a figure that does not fit"),
+        case([*WHOLE, row(24)], False, False, id="a row that does not fit"),
+        case([row()], False, False, id="a row without figures"),
+        case([row(share_user=-1)], False, True, id="none that fits"),
+        case([row(share_user=-1, next_user=1)], False, False, id="an unknown one fits"),
     ],
 )
-def test_nothing_fits_when_parts_are_rejected_and_no_row_gives_a_figure(
-    item_rows: list[dict[str, object]], nothing_fits: bool
+def test_whether_an_answer_is_whole_and_whether_anything_fits(
+    rows: list[Any], is_whole: bool, nothing_fits: bool
 ) -> None:
-    """An unknown metric is a figure; an answer of which nothing is rejected fits."""
-    assert read(body(item(*item_rows))).nothing_fits is nothing_fits
+    """Whole: each article has all rows of the window, and nothing is rejected."""
+    alone, beside = read(item(*rows)), read(item(*WHOLE), item(*rows, msgid="100_2"))
+
+    assert (alone.is_whole(DAY, 7), beside.is_whole(DAY, 7)) == (is_whole, is_whole)
+    assert (alone.nothing_fits, beside.nothing_fits) == (nothing_fits, False)
+    assert read().is_whole(DAY, 7)
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+OBJECTS = b'{"list": [' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"]}"
+UNREADABLE = {
+    "the answer is not JSON": [
+        *(b"", b" ", b"<html>", b'{"list": [', b'{"list": []} x', b"\xff\xfe", b'{"list": [1 2]}')
+    ],
+    "the answer has no list": [
+        *(b"[]", b"null", b"7", b'"list"', b"{}", b'{"list": null}', b'{"list": {}}')
+    ],
+    "the answer is nested too deeply": [
+        *(b"[" * 100_000, DEEP, OBJECTS, b'{"list": ["\x01", ' + DEEP + b"]}")
+    ],
+}
+
+
+@pytest.mark.parametrize("why", UNREADABLE)
+def test_bytes_that_are_no_answer_are_unreadable_for_a_reason(why: str) -> None:
+    """Nothing is taken for an empty day that does not say so, and nothing crashes the worker."""
+    for answer in UNREADABLE[why]:
+        parsed = parse(ARTICLE_TOTAL, answer, DAY, FETCHED_AT)
+        assert (parsed.unreadable, parsed.is_whole(DAY, 0)) == (why, False), answer[:20]
+
+
+def test_a_hundred_thousand_misfits_are_unreadable() -> None:
+    """So many parts set aside one by one would fill the memory, and the warehouse."""
+    assert len(read(*[0] * 100_000).rejected) == 100_000
+
+    assert read(*[0] * 100_001).unreadable

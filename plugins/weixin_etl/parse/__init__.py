@@ -337,13 +337,15 @@ class RowByRow:
             self._reject(reason, row, article.msgid, stat_date)
             return
         form = row_type(self.dataset)
-        names = row.keys() - form.__struct_fields__
+        known = form.__struct_fields__
+        names = row.keys() - known
         unknown = {name: value for name in names if (value := row.pop(name)) is not None}
         try:
             typed = msgspec.convert(row, form)
         except (msgspec.ValidationError, UnicodeEncodeError):  # the latter: a lone surrogate
             typed = self._value_by_value(article.msgid, row, stat_date)
-        article.merge_row(typed, json_text.clean(unknown))
+        cleaned = json_text.clean(unknown)
+        article.merge_row(typed, {name: cleaned[name] for name in cleaned if name not in known})
 
     def _day_of(self, row: Any) -> tuple[str, date | None]:
         """What keeps the whole of a row from being loaded, if anything, and its day."""
