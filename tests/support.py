@@ -91,3 +91,20 @@ def keep(
     """Leave the others out, and let pytest count them as such."""
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = [item for item in items if is_wanted(item)]
+
+
+def cases(table: str) -> pytest.MarkDecorator:
+    """
+    Parametrize by a table in words: a heading, a line a case, `|` between columns.
+
+    Its columns are the test's parameters, in their order; a line that begins with `#` is a comment.
+    """
+    heading, *lines = (it.strip() for it in table.strip().splitlines() if it.strip()[:1] != "#")
+    found = [tuple(cell.strip() for cell in line.split("|")) for line in lines]
+    assert {len(it) for it in found} == {len(heading.split("|"))}
+
+    def decorate(test: Callable[..., None]) -> Any:
+        names = test.__code__.co_varnames[: len(found[0])]
+        return pytest.mark.parametrize(names, found, ids=lines)(test)
+
+    return decorate  # type: ignore[return-value]

@@ -1,27 +1,28 @@
 """
-The rules of time and state, a test each; all times are Beijing's, in November 2026.
+The rules of time and state, a table each; all times are Beijing's, in November 2026.
 
-Answers are of publication day 10 November unless a test says otherwise: of its window of seven days
-the last row, of the 16th, is ready on the morning of the 17th.
+Answers are of publication day 10 November unless a table says otherwise: of its window of seven
+days the last row, of the 16th, is ready on the morning of the 17th.
 """
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pytest
+from support import cases
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import (
     ARTICLE_SHARE,
     ARTICLE_TOTAL,
     ARTICLE_TOTAL_DETAIL,
-    FOLLOWER_TOTAL,
+    DATASETS,
     Dataset,
 )
-from weixin_etl.model import NOTHING, Coverage, Due, ParameterError, Run, State
+from weixin_etl.model import NOTHING, Coverage, Due, ParameterError, Run
 from weixin_etl.rules import Answer, Chunk
 
-case = pytest.param
 READY_HOUR = time(10)
 
 
@@ -30,9 +31,9 @@ def nov(day: int) -> date:
     return date(2026, 11, 1) + timedelta(day - 1)
 
 
-def days(*numbers: int) -> list[date]:
-    """Days of the month."""
-    return [nov(number) for number in numbers]
+def days(words: str) -> list[date]:
+    """Days of the month, as `3 2`; `window` is that of the 24th."""
+    return [nov(int(it)) for it in words.replace("window", "23 22 21 20 19 18 17").split()]
 
 
 def at(day: int, hour: int = 8, minute: int = 30) -> datetime:
@@ -40,89 +41,150 @@ def at(day: int, hour: int = 8, minute: int = 30) -> datetime:
     return datetime.combine(nov(day), time(hour, minute), clock.SHANGHAI)
 
 
+def moment(words: str) -> datetime | None:
+    """A moment, as `24 11:59`; nothing is none."""
+    day, _, clock_time = words.partition(" ")
+    return at(int(day), *map(int, (clock_time or "8:30").split(":"))) if words else None
+
+
 TODAY = nov(24)
-WINDOW = days(23, 22, 21, 20, 19, 18, 17)
 DAILY = Run("daily", ARTICLE_TOTAL, TODAY, is_scheduled=True).dated(TODAY)
 DATES = Run("dates", ARTICLE_TOTAL, TODAY, False, nov(1), nov(3), names_dates=True)
 
-
 # --------------------------------------------------------------------------- the run's own dates
-
-
-SUCCESSOR = replace(DAILY, dataset=ARTICLE_TOTAL_DETAIL)
 
 
 @pytest.mark.parametrize(
     ("run", "first", "last"),
     [
-        case(DAILY, nov(17), nov(23), id="seven days up to yesterday"),
-        case(replace(DAILY, today=nov(10)), nov(3), nov(9), id="of an earlier morning, its own"),
-        case(replace(DAILY, today=nov(27)), nov(20), nov(23), id="up to the real yesterday"),
-        case(replace(SUCCESSOR, today=nov(-362)), nov(-364), nov(-363), id="from the first day on"),
-        case(DATES, nov(1), nov(3), id="the days named"),
-        case(replace(DATES, end_date=nov(23)), nov(1), nov(23), id="the real yesterday too"),
+        (DAILY, nov(17), nov(23)),
+        (replace(DAILY, today=nov(10)), nov(3), nov(9)),
+        (replace(DAILY, today=nov(27)), nov(20), nov(23)),
+        (replace(DAILY, dataset=ARTICLE_TOTAL_DETAIL, today=nov(-362)), nov(-364), nov(-363)),
+        (replace(DATES, end_date=nov(23)), nov(1), nov(23)),
     ],
 )
 def test_a_run_is_about_the_dates_it_names_or_its_mornings_window(
     run: Run, first: date, last: date
 ) -> None:
-    """`end_date` is at most the real yesterday."""
+    """From the dataset's first day to the real yesterday."""
     dated = run.dated(TODAY)
 
     assert (dated.begin_date, dated.end_date) == (first, last)
 
 
 @pytest.mark.parametrize(
-    ("run", "why"),
+    "run",
     [
-        (replace(DATES, end_date=None), "both begin_date and end_date, or neither"),
-        (replace(DATES, begin_date=nov(4)), "2026-11-04 is after end_date 2026-11-03"),
-        (replace(DATES, end_date=TODAY), "end_date 2026-11-24 is too late"),
-        (replace(DATES, begin_date=date(2014, 11, 30)), "begin_date 2014-11-30 is too early"),
-        (replace(DAILY, today=date(2014, 12, 1)), "nothing can be asked for on 2014-12-01"),
+        *(replace(DATES, end_date=it) for it in (None, TODAY)),
+        *(replace(DATES, begin_date=it) for it in (nov(4), date(2014, 11, 30))),
+        replace(DAILY, today=date(2014, 12, 1)),
     ],
 )
-def test_dates_that_cannot_be_asked_for_are_refused(run: Run, why: str) -> None:
-    """With a sentence for the form."""
-    with pytest.raises(ParameterError, match=why):
+def test_dates_that_cannot_be_asked_for_are_refused(run: Run) -> None:
+    """One of two, in the wrong order, beyond yesterday, before the first that WeChat has."""
+    with pytest.raises(ParameterError):
         run.dated(TODAY)
 
 
 # ------------------------------------------------------------------------------------------- due
 
-
-def due(known: dict[int, Coverage], run: Run = DAILY, since: int = -90, catch_up: int = 60) -> Due:
-    """What a run asks for on the 24th, by what is known of days of the month."""
-    coverage = {nov(day): pair for day, pair in known.items()}
-    return rules.due(run, TODAY, coverage, nov(since), catch_up)
-
-
-FINAL = Coverage("final", at(23), b"a", 1, at(23))
+RUNS = {
+    "daily": DAILY,
+    "daily refetch": replace(DAILY, refetch=True),
+    "dates": DATES,
+    "dates refetch": replace(DATES, refetch=True),
+    "of the 9th": Run("past", ARTICLE_TOTAL, nov(9)).dated(TODAY),
+    "of the 30th": Run("early", ARTICLE_TOTAL, nov(30)).dated(TODAY),
+    "shares": Run("daily", ARTICLE_SHARE, TODAY).dated(TODAY),
+}
 READY = Coverage(None, at(23), b"a", 1, at(23))
 """Answered on the morning before."""
+FINAL = replace(READY, settled="final")
 SILENT = replace(READY, list_sha256=None, article_count=0)
-LISTED = replace(READY, ready_at=at(22))
 REFUSED = Coverage(attempted_at=at(23), error_kind="forbidden", error_code=48001)
-OFFLINE = replace(REFUSED, error_kind="offline", error_code=47009)
-SPOKEN = {23: replace(READY, ready_at=at(24), attempted_at=at(24))}
-"""The newest day lists an article, so no witness is asked."""
+TODAYS = replace(READY, ready_at=at(24), attempted_at=at(24))
+PAIRS = {
+    "never": Coverage(),
+    "ready": READY,
+    "final": FINAL,
+    "old final": replace(FINAL, attempted_at=at(22)),
+    "given up": replace(READY, settled="given_up"),
+    "ready on 22": replace(READY, ready_at=at(22)),
+    "silent": SILENT,
+    "silent on 21": replace(SILENT, ready_at=at(21)),
+    "silent on 22": replace(SILENT, ready_at=at(22)),
+    "empty": replace(SILENT, list_sha256=NOTHING),
+    "refused": REFUSED,
+    "47009": replace(REFUSED, error_kind="offline", error_code=47009),
+    "imported": replace(READY, attempted_at=None),
+    "today": TODAYS,
+    "not ready": replace(TODAYS, error_kind="not_ready"),
+}
+"""What can be known of a pair on the morning of the 24th."""
 
 
-def test_a_daily_run_asks_for_every_open_day_in_reach() -> None:
-    """Newest first, none that is settled; an account's first run has no day before its window."""
-    assert due(SPOKEN, since=17) == Due(WINDOW)
-    given_up = replace(FINAL, settled="given_up")
-    known = SPOKEN | {21: FINAL, 16: given_up, 15: REFUSED, 14: READY, 13: FINAL}
-
-    assert due(known, since=12) == Due(days(23, 22, 20, 19, 18, 17), days(15, 14, 12))
+def known_of(words: str) -> dict[date, Coverage]:
+    """As `23 today, 21 final`."""
+    named = [it.partition(" ") for it in words.split(", ") if it]
+    return {nov(int(day)): PAIRS[word] for day, _, word in named}
 
 
-def test_days_beyond_the_reach_are_asked_for_if_once_ready() -> None:
-    """Since the account's first day; older than the window and `catch_up_days`."""
-    given_up = replace(REFUSED, settled="given_up")
-    known = SPOKEN | {13: READY, 12: REFUSED, 11: FINAL, 8: given_up, 2: READY, 1: REFUSED}
+def due_of(words: str) -> Due:
+    """As `window with 5, 16 15`: the first days with their witness, then the older ones."""
+    first, _, older = words.partition(", ")
+    first, _, witness = first.partition(" with ")
+    if first.startswith("probe"):
+        return Due(days(first.removeprefix("probe")), is_probe=True)
+    return Due(days(f"{first} {witness}"), days(older), nov(int(witness)) if witness else None)
 
-    assert due(known, since=8, catch_up=3) == Due(WINDOW, days(16, 15, 14, 13, 2))
+
+@cases("""
+    run           | known                                      | since | reach | asks for
+    daily         | 23 today                                   | 17    | 60    | window
+    # every open day in reach, newest first
+    daily | 21 final, 20 today, 16 given up, 15 refused | 14 | 60 | 23 22 20 19 18 17, 15 14
+    # beyond the reach those that were ever ready
+    daily | 23 today, 13 ready, 12 refused, 11 final, 2 ready | 8 | 3 | window, 16 15 14 13 2
+    # beyond the window none that has an answer of today
+    daily         | 23 today, 17 today, 16 today, 15 not ready | 15    | 60    | window, 15
+    # beyond the window no silent day, until a later answer lists an article
+    daily         | 23 ready on 22, 20 silent, 16 silent       | 16    | 60    | window
+    daily         | 16 silent                                  | 16    | 60    | window
+    daily         | 23 today, 16 silent                        | 16    | 60    | window, 16
+    daily         | 23 ready on 22, 16 silent on 22            | 16    | 60    | window, 16
+    daily         | 23 ready on 22, 16 empty                   | 16    | 60    | window, 16
+    # a witness where the window lists no article: the one with articles asked longest ago
+    daily         | 5 ready, 4 final                           | 17    | 60    | window with 5
+    daily         | 5 final, 4 final                           | 17    | 60    | window with 5
+    daily         | 5 final, 4 old final                       | 17    | 60    | window with 4
+    daily         | 5 ready on 22, 4 refused, 3 silent               | 17    | 60    | window with 5
+    daily         | 5 given up, 4 final                        | 17    | 60    | window with 4
+    daily         | 5 final, 20 silent                         | 17    | 60    | window with 5
+    daily         | 5 final, 20 ready                          | 17    | 60    | window
+    daily         | 20 silent                                  | 17    | 60    | window
+    shares        | 5 final                                    | 21    | 60    | 23 22 21
+    # other runs: their dates less settled ones, with refetch all
+    dates         | 3 silent, 2 final                          | -90   | 3     | , 3 1
+    dates refetch | 2 final                                    | -90   | 3     | , 3 2 1
+    of the 9th    | 2 final                                    | -90   | 3     | , 8 7 6 5 4 3
+    of the 30th   |                                            | -90   | 3     | , 23
+    daily refetch | 23 today, 17 final, 16 final, 15 final     | 14    | 1     | window, 16
+    # retired: the two newest days ever asked for were last answered 47009
+    daily         | 23 47009, 22 47009, 21 ready               | 17    | 60    | probe 23
+    daily         | 20 47009, 19 47009                         | 17    | 60    | probe 23
+    daily         | 23 47009, 22 ready, 21 47009               | 17    | 60    | window
+    daily         | 23 ready, 22 47009, 21 47009               | 17    | 60    | window
+    daily         | 23 47009                                   | 17    | 60    | window
+    daily         | 23 imported, 22 47009, 21 47009            | 17    | 60    | probe 23
+    dates         | 23 47009, 22 47009                         | 17    | 60    | , 3 2 1
+    of the 9th    | 23 47009, 22 47009                         | 17    | 60    | probe 8
+""")
+def test_what_a_run_asks_for(run: str, known: str, since: str, reach: str, expected: str) -> None:
+    """The window with its witness and what is to be caught up; or its dates; or a probe."""
+    due = rules.due(RUNS[run], TODAY, known_of(known), nov(int(since)), int(reach))
+
+    assert due == due_of(expected)
 
 
 def test_no_day_before_the_datasets_first_is_asked_for() -> None:
@@ -133,251 +195,127 @@ def test_no_day_before_the_datasets_first_is_asked_for() -> None:
     due = rules.due(run, today, {}, date(2025, 10, 1), 3)
 
     assert due == Due([date(2025, 11, day) for day in (3, 2, 1)])
-
-
-@pytest.mark.parametrize(
-    ("known", "older"),
-    [
-        case({23: LISTED, 16: SILENT}, [], id="an article was listed before"),
-        case({16: SILENT}, [], id="none ever was"),
-        case({23: SPOKEN[23], 16: SILENT}, days(16), id="one was listed since"),
-        case({23: LISTED, 16: replace(SILENT, ready_at=at(22))}, days(16), id="before P+W"),
-        case({23: LISTED, 16: replace(SILENT, list_sha256=NOTHING)}, days(16), id="not silent"),
-    ],
-)
-def test_a_silent_day_is_left_alone_until_a_later_answer_lists_an_article(
-    known: dict[int, Coverage], older: list[date]
-) -> None:
-    """If its newest answer is of `P+W` or later; within the window a silent day is asked."""
-    assert due(known | {20: SILENT}, since=16) == Due(WINDOW, older)
-
-
-def test_a_day_beyond_the_window_is_not_asked_twice_on_a_day() -> None:
-    """Only another day's answer can confirm it; what was not ready is asked again."""
-    today = replace(READY, ready_at=at(24, 0, 5))
-    not_ready = replace(today, error_kind="not_ready")
-
-    assert due(SPOKEN | {17: today, 16: today, 15: not_ready}, since=15) == Due(WINDOW, days(15))
-
-
-@pytest.mark.parametrize(
-    ("known", "witness"),
-    [
-        case({5: LISTED, 4: FINAL}, 5, id="of the same age the newest"),
-        case({5: LISTED, 4: replace(FINAL, attempted_at=at(22))}, 4, id="asked longest ago"),
-        case({5: LISTED, 4: REFUSED, 3: SILENT}, 5, id="only of days with articles"),
-        case({5: replace(LISTED, settled="given_up"), 4: FINAL}, 4, id="not one given up"),
-        case({5: LISTED, 20: SILENT}, 5, id="the window says nothing"),
-        case({5: LISTED, 20: READY}, None, id="the window lists one"),
-        case({20: SILENT}, None, id="no day has any"),
-    ],
-)
-def test_a_witness_is_asked_where_the_window_lists_no_article(
-    known: dict[int, Coverage], witness: int | None
-) -> None:
-    """The day with articles attempted longest ago, settled or not, in the first chunk."""
-    asked = due(known, since=17)
-
-    assert asked.witness == (witness and nov(witness))
-    assert asked.first == WINDOW + days(*([witness] if witness else []))
-    assert asked.witness not in asked.older
-    statistics = Run("daily", ARTICLE_SHARE, TODAY).dated(TODAY)
-    assert due(known, statistics, since=21).witness is None
-
-
-@pytest.mark.parametrize(
-    ("run", "older"),
-    [
-        case(DATES, days(3, 1), id="its dates less settled ones"),
-        case(replace(DATES, refetch=True), days(3, 2, 1), id="refetch: all"),
-        case(Run("past", ARTICLE_TOTAL, nov(9)).dated(TODAY), days(8, 7, 6, 5, 4, 3), id="past"),
-        case(Run("early", ARTICLE_TOTAL, nov(30)).dated(TODAY), days(23), id="of a later morning"),
-    ],
-)
-def test_any_other_run_asks_for_its_dates(run: Run, older: list[date]) -> None:
-    """Silent ones too; it catches nothing up and has no witness."""
-    assert due({3: SILENT, 2: FINAL}, run, catch_up=3) == Due(older=older)
-
-
-def test_a_refetch_without_dates_asks_for_settled_days_too() -> None:
-    """What was ever ready, or can be caught up."""
-    run = replace(DAILY, refetch=True)
-    known = SPOKEN | {17: FINAL, 16: FINAL, 15: FINAL}
-
-    assert due(known, run, since=14, catch_up=1) == Due(WINDOW, days(16))
-
-
-PROBE = Due(days(23), is_probe=True)
-IMPORTED = replace(READY, attempted_at=None)
-PAST = Run("past", ARTICLE_TOTAL, nov(9)).dated(TODAY)
-
-
-@pytest.mark.parametrize(
-    ("run", "known", "expected"),
-    [
-        case(DAILY, {23: OFFLINE, 22: OFFLINE, 21: READY}, PROBE, id="yes"),
-        case(DAILY, {20: OFFLINE, 19: OFFLINE}, PROBE, id="after a pause"),
-        case(DAILY, {23: OFFLINE, 22: READY, 21: OFFLINE}, Due(WINDOW), id="only one of the two"),
-        case(DAILY, {23: READY, 22: OFFLINE, 21: OFFLINE}, Due(WINDOW), id="back"),
-        case(DAILY, {23: OFFLINE}, Due(WINDOW), id="only one was ever asked for"),
-        case(DAILY, {23: IMPORTED, 22: OFFLINE, 21: OFFLINE}, PROBE, id="imported, not asked for"),
-        case(DATES, {23: OFFLINE, 22: OFFLINE}, Due(older=days(3, 2, 1)), id="with dates"),
-        case(PAST, {23: OFFLINE, 22: OFFLINE}, Due(days(8), is_probe=True), id="of the past"),
-    ],
-)
-def test_a_retired_endpoint_is_asked_for_one_day(
-    run: Run, known: dict[int, Coverage], expected: Due
-) -> None:
-    """Answered 47009 on the two newest days ever asked for; a run with dates asks all the same."""
-    assert due(known, run, since=17) == expected
+    assert rules.reach(run.dataset, today, None, 60) == date(2025, 11, 1)
 
 
 # ----------------------------------------------------------------------------------------- ready
 
 
-def judged(
-    answers: dict[int, Answer], dataset: Dataset = ARTICLE_TOTAL, heard: datetime | None = None
-) -> dict[int, str | None]:
-    """Why a chunk's answers brought nothing, by day of the month; None if they are ready."""
-    chunk = Chunk({nov(day): answer for day, answer in answers.items()}, heard, dataset.window)
-    return {
-        day: rules.after(Coverage(), dataset, nov(day), answer, chunk, READY_HOUR).error_kind
-        for day, answer in answers.items()
+@cases("""
+    dataset        | answers: day, asked at, what it is                             | not ready
+    # before the hour a window that lists an article waits for yesterday's row
+    article_total  | 23 24-9:59 empty, 17 24-9:59 lists, 16 24-9:59 has row         | 23 17
+    article_total  | 23 24-10:00 empty, 17 24-10:00 lists, 16 24-10:00 has row      |
+    article_total  | 23 24-8:30 empty, 21 24-8:30 has row                           |
+    article_total  | 23 24-8:30 empty, 16 24-8:30 lists                             |
+    article_total  | 22 23-23:59 has row, 21 24-0:00 lists                          | 21
+    article_total  | 5 24-13:00 is delayed                                          | 5
+    # an empty statistics day waits for the hour, or for ever where none can be empty
+    article_share  | 23 24-9:59 empty                                               | 23
+    article_share  | 23 24-10:00 empty                                              |
+    article_share  | 23 24-8:30 lists                                               |
+    follower_total | 23 24-13:00 empty                                              | 23
+    follower_total | 23 24-8:30 lists                                               |
+""")
+def test_what_is_not_ready(dataset: str, answers: str, expected: str) -> None:
+    """By the chunk's answers of the same Beijing day."""
+    said = {nov(int(it.split()[0])): answer_of(it.partition(" ")[2]) for it in answers.split(", ")}
+    its = DATASETS[dataset]
+    chunk = Chunk(said, None, its.window)
+    kinds = {
+        day: rules.after(Coverage(), its, day, answer, chunk, READY_HOUR).error_kind
+        for day, answer in said.items()
     }
+
+    assert kinds == {day: "not_ready" if day in days(expected) else None for day in said}
+
+
+def answer_of(words: str) -> Answer:
+    """As `24-9:59 lists`, in UTC: the clock of the rules is Beijing's."""
+    asked_at, _, what = words.partition(" ")
+    when = moment(asked_at.replace("-", " "))
+    assert when
+    facts: dict[str, dict[str, Any]] = {
+        "empty": {},
+        "lists": {"article_count": 1},
+        "has row": {"article_count": 1, "has_yesterday": True},
+        "is delayed": {"article_count": 1, "has_yesterday": True, "is_delayed": True},
+    }
+    return Answer(when.astimezone(UTC), **facts[what])
+
+
+LISTS = Answer(at(24), b"a", 1)
+REFUSAL = Answer(at(24), error_kind="forbidden", error_code=48001)
 
 
 @pytest.mark.parametrize(
-    ("asked_at", "not_ready"),
+    ("answer", "expected"),
     [
-        case(at(24, 8, 30), {23, 17}, id="before the hour"),
-        case(at(24, 9, 59), {23, 17}, id="just before it"),
-        case(at(24, 10, 0), set(), id="from the hour on"),
-        case(at(24, 10, 0).astimezone(UTC), set(), id="the hour is Beijing's"),
+        (REFUSAL, (3, "forbidden", 48001)),
+        (replace(LISTS, article_count=4, is_delayed=True), (4, "not_ready", None)),
     ],
 )
-def test_a_window_without_yesterdays_row_is_not_ready_before_the_hour(
-    asked_at: datetime, not_ready: set[int]
+@pytest.mark.parametrize("settled", [None, "final"])
+def test_of_a_refusal_only_the_attempt_is_noted(
+    answer: Answer, expected: tuple[Any, ...], settled: str | None
 ) -> None:
-    """Up to `P+W`, whatever a day lists itself; older days wait for no row, and have none."""
-    lists = Answer(asked_at, b"a", 1)
-    answers = {23: Answer(asked_at), 17: lists, 16: replace(lists, has_yesterday=True)}
+    """What is known of the day stays; of an answer that is not ready its articles count."""
+    before = Coverage(settled, at(17), b"b", 3, at(17), error="48001", cure="mend it")
 
-    assert judged(answers) == {
-        day: "not_ready" if day in not_ready else None for day in (23, 17, 16)
-    }
-
-
-@pytest.mark.parametrize(
-    ("answers"),
-    [
-        case(
-            {23: Answer(at(24)), 21: Answer(at(24), b"a", 1, has_yesterday=True)}, id="one has it"
-        ),
-        case({23: Answer(at(24)), 21: Answer(at(24))}, id="the window lists nothing"),
-        case({23: Answer(at(24)), 16: Answer(at(24), b"a", 1)}, id="only an older day does"),
-    ],
-)
-def test_before_the_hour_nothing_else_is_waited_for(answers: dict[int, Answer]) -> None:
-    """A row of yesterday shows that WeChat has computed it, and who publishes nothing has none."""
-    assert set(judged(answers).values()) == {None}
-
-
-def test_a_row_that_came_before_midnight_is_not_that_of_the_next_days_yesterday() -> None:
-    """A chunk may be asked over midnight: each answer is judged by those of its own day."""
-    before = Answer(at(23, 23, 59), b"a", 1, has_yesterday=True)
-    after = replace(before, at=at(24, 0, 0), has_yesterday=False)
-
-    assert judged({22: before, 21: after}) == {22: None, 21: "not_ready"}
-
-
-def test_an_answer_with_is_delay_is_not_ready_at_any_hour() -> None:
-    """WeChat says so; what it listed counts towards the most ever listed."""
-    answer = Answer(at(24, 13), b"a", 2, has_yesterday=True, is_delayed=True)
-
-    before = Coverage(None, at(23), b"b", 1, at(23), error="48001", cure="mend it")
     stored = rules.after(before, ARTICLE_TOTAL, nov(5), answer, Chunk({}, None, 7), READY_HOUR)
 
-    assert stored == Coverage(None, at(23), b"b", 2, at(24, 13), "not_ready")
-
-
-@pytest.mark.parametrize(("kind", "code"), [("not_ready", 61503), ("forbidden", 48001)])
-@pytest.mark.parametrize("settled", [None, "final"])
-def test_of_a_refusal_only_the_attempt_is_noted(kind: str, code: int, settled: str | None) -> None:
-    """What is known of the day stays."""
-    before = Coverage(settled, at(17), b"a", 3, at(17))
-    refusal = Answer(at(24), error_kind=kind, error_code=code)
-    stored = rules.after(before, ARTICLE_TOTAL, nov(10), refusal, Chunk({}, None, 7), READY_HOUR)
-
-    assert stored == Coverage(settled, at(17), b"a", 3, at(24), kind, code)
-
-
-@pytest.mark.parametrize(
-    ("dataset", "row_count", "asked_at", "expected"),
-    [
-        case(ARTICLE_SHARE, 0, at(24, 9, 59), "not_ready", id="empty, before the hour"),
-        case(ARTICLE_SHARE, 0, at(24, 10, 0), None, id="empty, from the hour on"),
-        case(ARTICLE_SHARE, 2, at(24, 8, 30), None, id="with rows, at once"),
-        case(FOLLOWER_TOTAL, 0, at(24, 13, 0), "not_ready", id="a stock is never empty"),
-        case(FOLLOWER_TOTAL, 1, at(24, 8, 30), None, id="a stock"),
-    ],
-)
-def test_an_empty_statistics_day_is_not_ready_before_the_hour(
-    dataset: Dataset, row_count: int, asked_at: datetime, expected: str | None
-) -> None:
-    """Nor at all where a day can't be empty."""
-    assert judged({23: Answer(asked_at, article_count=row_count)}, dataset) == {23: expected}
+    count, *why = expected
+    assert stored == Coverage(settled, at(17), b"b", count, at(24), *why)
 
 
 # ----------------------------------------------------------------------------------------- final
 
 
-def settled(*answers: Answer, dataset: Dataset = ARTICLE_TOTAL) -> list[str | None]:
-    """What the 10th is after each answer; the account lists an article on every day."""
-    pair, after = Coverage(), []
+def said(words: str) -> Answer:
+    """An answer at noon, as `17 a part`: its list, of which rows or everything may be missing."""
+    day, what, *odd = words.split()
+    if what == "unreadable":
+        return Answer(at(int(day), 12), error_kind=what)
+    listed = what.replace("-", "").encode()
+    facts = {"is_whole": "part" not in odd, "is_delayed": "delayed" in odd}
+    return Answer(at(int(day), 12), listed, len(listed), **facts)
+
+
+def settled(*answers: Answer, dataset: Dataset = ARTICLE_TOTAL) -> str | None:
+    """What the 10th is after the answers; the account lists an article on every day."""
+    pair = Coverage()
     for answer in answers:
         chunk = Chunk({}, answer.at, dataset.window)
         pair = rules.after(pair, dataset, nov(10), answer, chunk, READY_HOUR)
-        after.append(pair.settled)
-    return after
+    return pair.settled
 
 
-def lists(day: int, what: bytes = b"a", **facts: bool) -> Answer:
-    """A ready answer of a day at noon."""
-    return Answer(at(day, 12), what, len(what.strip()), **facts)
-
-
-PART = {"is_whole": False}
-EMPTY = Answer(at(17, 12))
-
-
-@pytest.mark.parametrize(
-    ("answers", "expected"),
-    [
-        case([lists(16), lists(17)], "final", id="P+W-1 and P+W"),
-        case([lists(15), lists(17)], None, id="the one before is of P+W-2"),
-        case([lists(15), lists(16)], None, id="before P+W"),
-        case([lists(17), lists(17)], None, id="twice on one day"),
-        case([lists(30)], None, id="one answer"),
-        case([lists(16), lists(17, b"b"), lists(18)], None, id="another list between"),
-        case([lists(16), lists(17, is_delayed=True), lists(18)], "final", id="not ready between"),
-        case([lists(16, **PART), lists(18, **PART)], None, id="lacks rows on P+W+1"),
-        case([lists(16, **PART), lists(19, **PART)], "final", id="whatever rows on P+W+2"),
-        case([EMPTY, replace(EMPTY, at=at(18, 12))], "final", id="empty, while others list"),
-    ],
-)
-def test_a_day_is_final_by_two_days_that_list_the_same(
-    answers: list[Answer], expected: str | None
-) -> None:
-    """The later of `P+W` or later and whole, or of `P+W+2`; the one before of `P+W-1` or later."""
-    assert settled(*answers)[-1] == expected
-
-
-def test_what_is_final_stays_final() -> None:
-    """A refetch may list something else."""
-    assert settled(lists(16), lists(17), lists(24, b"b", is_delayed=True), lists(24, b"b")) == [
-        None,
-        *["final"] * 3,
-    ]
+@cases("""
+    answers                | settled
+    16 a, 17 a             | final
+    15 a, 17 a             |
+    15 a, 16 a             |
+    17 a, 17 a             |
+    30 a                   |
+    16 a, 17 b, 18 a       |
+    16 a, 17 a delayed, 18 a | final
+    16 a part, 18 a part   |
+    16 a part, 19 a part   | final
+    16 -, 17 -             | final
+    15 a, 16 -, 18 -       |
+    15 a, 16 -, 19 -       | final
+    16 a, 17 a, 24 b       | final
+    # given up: what can't be read on P+W+2 or later, until it can be
+    18 unreadable          |
+    19 unreadable          | given_up
+    19 unreadable, 20 unreadable | given_up
+    19 unreadable, 21 a    |
+    19 unreadable, 21 a, 22 a | final
+    16 a, 17 a, 24 unreadable | final
+""")
+def test_a_day_is_final_by_two_days_that_list_the_same(answers: str, expected: str) -> None:
+    """The later of `P+W` and whole, or of `P+W+2`; the one before of `P+W-1` or later (0033)."""
+    assert (settled(*map(said, answers.split(", "))) or "") == expected
 
 
 @pytest.mark.parametrize(("day", "expected"), [(11, None), (12, None), (13, "final")])
@@ -385,179 +323,148 @@ def test_a_statistics_day_is_final_by_any_ready_answer_of_its_last_morning(
     day: int, expected: str | None
 ) -> None:
     """That of `S+W`, or a later one; nothing confirms it."""
-    assert settled(lists(day, **PART), dataset=ARTICLE_SHARE) == [expected]
-    assert settled(Answer(at(day, 12)), dataset=ARTICLE_SHARE) == [expected]
+    for answer in ("a part", "-"):
+        assert settled(said(f"{day} {answer}"), dataset=ARTICLE_SHARE) == expected
 
 
-@pytest.mark.parametrize(
-    ("answers", "expected"),
-    [
-        case([lists(18)], [None], id="P+W+1"),
-        case([lists(19)], ["given_up"], id="P+W+2"),
-        case([lists(19), lists(20)], ["given_up", "given_up"], id="again"),
-    ],
-)
-def test_a_day_whose_last_answer_cannot_be_read_is_given_up(
-    answers: list[Answer], expected: list[str | None]
-) -> None:
-    """From `P+W+2` on, until one that can be read; a final one stays final."""
-    unreadable = [replace(it, article_count=0, error_kind="unreadable") for it in answers]
-
-    assert settled(*unreadable) == expected
-    assert settled(*unreadable, lists(21), lists(22))[-2:] == [None, "final"]
-    assert settled(lists(16), lists(17), *unreadable)[-1] == "final"
-
-
-@pytest.mark.parametrize(
-    ("others", "heard", "expected"),
-    [
-        case({}, None, None, id="nothing else is listed"),
-        case({}, at(16, 23, 59), None, id="it was on the day before"),
-        case({}, at(17, 0, 0), NOTHING, id="it was earlier on that day"),
-        case({nov(11): lists(17)}, None, NOTHING, id="another answer lists one"),
-        case({nov(11): lists(17, is_delayed=True)}, None, NOTHING, id="one that is not ready does"),
-    ],
-)
+@cases("""
+    heard    | another answer | leaves a list
+             |                |
+    16 23:59 |                |
+    17 0:00  |                | yes
+             | 17 a           | yes
+             | 17 a delayed   | yes
+""")
 def test_an_empty_answer_of_a_silent_day_leaves_no_list(
-    others: dict[date, Answer], heard: datetime | None, expected: bytes | None
+    heard: str, other: str, expected: str
 ) -> None:
     """It is ready, and says nothing; so it confirms nothing, and nothing confirms it."""
-    chunk = Chunk({nov(10): EMPTY} | others, heard, 7)
+    empty = said("17 -")
+    others = {nov(11): said(other)} if other else {}
+    chunk = Chunk({nov(10): empty} | others, moment(heard), 7)
     for before in (Coverage(), Coverage(None, at(16), b"a", 1), Coverage(None, at(16), None)):
-        pair = rules.after(before, ARTICLE_TOTAL, nov(10), EMPTY, chunk, READY_HOUR)
+        pair = rules.after(before, ARTICLE_TOTAL, nov(10), empty, chunk, READY_HOUR)
 
-        assert (pair.ready_at, pair.list_sha256, pair.settled) == (at(17, 12), expected, None)
+        assert (pair.ready_at, pair.settled) == (empty.at, None)
+        assert pair.list_sha256 == (empty.list_sha256 if expected else None)
 
 
 # ----------------------------------------------------------------------------- in, and asked again
 
 PLANNED = at(24, 8, 30)
-SINCE = replace(READY, ready_at=PLANNED, attempted_at=PLANNED)
+
+
+@cases("""
+    pair             | refetch | in  | asked as a witness
+    never            |         |     | yes
+    ready            |         |     | yes
+    today            |         | yes |
+    today, refused   |         | yes |
+    final            |         | yes | yes
+    final, attempted |         | yes |
+    final            | yes     |     | yes
+    today, final     | yes     | yes |
+""")
+def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
+    pair: str, refetch: str, is_in: str, expected: str
+) -> None:
+    """Else the run is red and a try asks for it; for a settled witness until it is attempted."""
+    facts: dict[str, dict[str, Any]] = {
+        "refused": {"error_kind": "forbidden"},
+        "attempted": {"attempted_at": PLANNED},
+        "final": {"settled": "final"},
+    }
+    word, _, more = pair.partition(", ")
+    its, again = replace(PAIRS[word], **facts.get(more, {})), bool(refetch)
+    as_witness, asked = (
+        rules.is_to_be_asked(its, PLANNED, refetch=again, is_witness=it) for it in (True, False)
+    )
+
+    assert rules.is_in(its, PLANNED, refetch=again) is bool(is_in)
+    assert (as_witness, asked) == (bool(expected), not is_in)
 
 
 @pytest.mark.parametrize(
-    ("pair", "refetch", "expected"),
-    [
-        case(None, False, False, id="never asked for"),
-        case(READY, False, False, id="answered before the plan"),
-        case(SINCE, False, True, id="answered since, whoever asked"),
-        case(replace(SINCE, error_kind="forbidden"), False, True, id="and refused again"),
-        case(FINAL, False, True, id="settled"),
-        case(FINAL, True, False, id="settled, to be fetched again"),
-        case(replace(SINCE, settled="final"), True, True, id="fetched again"),
-    ],
+    ("facts", "expected"),
+    [({}, True), ({"attempted_at": at(23)}, False), ({"settled": "final"}, False)],
 )
-def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
-    pair: Coverage | None, refetch: bool, expected: bool
-) -> None:
-    """Else the run is red, and a further try asks for it again."""
-    known = pair or Coverage()
-    assert rules.is_in(known, PLANNED, refetch=refetch) is expected
-    asked = rules.is_to_be_asked(known, PLANNED, refetch=refetch, is_witness=False)
-    assert asked is not expected
-
-
-def test_a_settled_witness_is_asked_once() -> None:
-    """It is in by being settled, and asked until somebody has attempted it since the plan."""
-    refused = replace(FINAL, attempted_at=PLANNED, error_kind="forbidden")
-
-    assert rules.is_to_be_asked(FINAL, PLANNED, refetch=False, is_witness=True)
-    assert not rules.is_to_be_asked(refused, PLANNED, refetch=False, is_witness=True)
-    assert rules.is_to_be_asked(REFUSED, PLANNED, refetch=False, is_witness=True)
-
-
-def test_a_day_is_given_up_by_the_run_that_met_it() -> None:
+def test_a_day_is_given_up_by_the_run_that_met_it(facts: dict[str, Any], expected: bool) -> None:
     """So that it is told once."""
-    given_up = replace(FINAL, settled="given_up", attempted_at=PLANNED)
+    pair = replace(PAIRS["given up"], attempted_at=PLANNED)
 
-    assert rules.is_given_up_since(given_up, PLANNED)
-    assert not rules.is_given_up_since(replace(given_up, attempted_at=at(23)), PLANNED)
-    assert not rules.is_given_up_since(replace(given_up, settled="final"), PLANNED)
+    assert rules.is_given_up_since(replace(pair, **facts), PLANNED) is expected
 
 
 @pytest.mark.parametrize(
     ("facts", "now", "expected"),
     [
-        case({}, at(24, 23, 59), True, id="on that day"),
-        case({}, at(25, 0, 0), False, id="from midnight on"),
-        case({"attempted_at": at(24, 8, 29)}, at(24, 9), False, id="found before the plan"),
-        case({"error_kind": "forbidden"}, at(24, 9), False, id="another refusal"),
-        case({"attempted_at": None}, at(24, 9), False, id="imported"),
+        ({}, "24 23:59", True),
+        ({}, "25 0:00", False),
+        ({"attempted_at": at(24, 8, 29)}, "24 9:00", False),
+        ({"error_kind": "forbidden"}, "24 9:00", False),
+        ({"attempted_at": None}, "24 9:00", False),
     ],
 )
 def test_a_used_up_quota_stops_the_account_until_midnight(
-    facts: dict[str, object], now: datetime, expected: bool
+    facts: dict[str, Any], now: str, expected: bool
 ) -> None:
     """The run that has met it does not meet it again."""
     met = replace(REFUSED, attempted_at=PLANNED, error_kind="daily_quota", error_code=45009)
 
-    assert rules.is_used_up(replace(met, **facts), PLANNED, now) is expected
+    assert rules.is_used_up(replace(met, **facts), PLANNED, moment(now) or TODAY) is expected
 
 
-@pytest.mark.parametrize(
-    ("run", "now", "expected"),
-    [
-        case(DAILY, at(24, 8, 31), at(24, 9, 1), id="in half an hour"),
-        case(DAILY, at(24, 11, 31), at(24, 12, 0), id="at noon for the last time"),
-        case(DAILY, at(24, 12, 0), None, id="not from noon on"),
-        case(DAILY, at(25, 8, 31), None, id="not on another day than the run's"),
-        case(replace(DAILY, is_scheduled=False), at(24, 8, 31), None, id="not a run by hand"),
-    ],
-)
+@cases("""
+    run        | now      | asks again
+    daily      | 24 8:31  | 24 9:01
+    daily      | 24 11:31 | 24 12:00
+    daily      | 24 12:00 |
+    daily      | 25 8:31  |
+    of the 9th | 9 8:31   |
+""")
 def test_a_scheduled_run_waits_until_noon_for_what_was_not_ready(
-    run: Run, now: datetime, expected: datetime | None
+    run: str, now: str, expected: str
 ) -> None:
     """It asks again every 30 minutes."""
-    assert rules.asks_again_at(run, now) == expected
+    assert rules.asks_again_at(RUNS[run], moment(now) or at(24)) == moment(expected)
 
 
 # ----------------------------------------------------------------------------------------- state
 
-SPOKEN_AT_MIDNIGHT = replace(READY, ready_at=at(24, 0, 0))
 
-
-@pytest.mark.parametrize(
-    ("day", "pair", "heard", "now", "expected"),
-    [
-        case(10, FINAL, None, at(24), State.FINAL, id="settled"),
-        case(1, replace(REFUSED, settled="given_up"), None, at(24), State.GIVEN_UP, id="given up"),
-        case(2, REFUSED, None, at(24), State.LOST, id="before the reach, never ready"),
-        case(2, None, None, at(24), State.LOST, id="before the reach, never asked for"),
-        case(2, READY, None, at(24), State.UNCONFIRMED, id="before the reach, once ready"),
-        case(3, REFUSED, None, at(24), State.LATE, id="in reach"),
-        case(16, SILENT, at(22), at(24, 0, 0), State.SILENT, id="silent, beyond the window"),
-        case(16, SILENT, at(22), at(23, 23, 59), State.UNCONFIRMED, id="silent, within it"),
-        case(16, SILENT, at(23, 9), at(24), State.UNCONFIRMED, id="silent until heard"),
-        case(15, replace(SILENT, ready_at=at(21)), None, at(24), State.LATE, id="silent too early"),
-        case(16, READY, None, at(24), State.UNCONFIRMED, id="ready on P+W"),
-        case(17, READY, None, at(24, 11, 59), State.IN, id="ready yesterday, until noon"),
-        case(17, READY, None, at(24, 12, 0), State.LATE, id="ready yesterday, from noon on"),
-        case(18, SPOKEN_AT_MIDNIGHT, None, at(24, 12, 0), State.IN, id="ready today"),
-        case(22, REFUSED, None, at(24, 11, 59), State.LATE, id="due yesterday"),
-        case(23, REFUSED, None, at(24, 11, 59), State.OPEN, id="due today, until noon"),
-        case(23, None, None, at(24, 12, 0), State.LATE, id="due today, from noon on"),
-        case(24, None, None, at(24, 23, 59), State.OPEN, id="due tomorrow"),
-        case(24, None, None, at(25, 0, 0), State.OPEN, id="tomorrow"),
-    ],
-)
+@cases("""
+    day | pair         | heard | now      | state
+    10  | final        |       | 24       | final
+    1   | given up     |       | 24       | given_up
+    # before the reach
+    2   | refused      |       | 24       | lost
+    2   | never        |       | 24       | lost
+    2   | ready        |       | 24       | unconfirmed
+    3   | refused      |       | 24       | late
+    # silent on P+W or later, once the window is over and until an article is heard
+    16  | silent       | 22    | 24 0:00  | silent
+    16  | silent       | 22    | 23 23:59 | unconfirmed
+    16  | silent       | 23 9:00 | 24     | unconfirmed
+    15  | silent on 21 |       | 24       | late
+    # ready by the morning that is due: today's from noon on
+    17  | ready        |       | 24 11:59 | in
+    17  | ready        |       | 24 12:00 | late
+    18  | today        |       | 24 12:00 | in
+    22  | refused      |       | 24 11:59 | late
+    23  | refused      |       | 24 11:59 | open
+    23  | never        |       | 24 12:00 | late
+    24  | never        |       | 25 0:00  | open
+""")
 def test_a_pair_is_called_by_the_first_word_that_holds(
-    day: int, pair: Coverage | None, heard: datetime | None, now: datetime, expected: State
+    day: str, pair: str, heard: str, now: str, expected: str
 ) -> None:
     """Daily runs reach back to the 3rd; the clock is Beijing's."""
-    known = pair or Coverage()
-    for moment in (now, now.astimezone(UTC)):
-        state = rules.state(ARTICLE_TOTAL, nov(day), known, reach=nov(3), heard=heard, now=moment)
-        assert state is expected
+    asked = moment(now) or at(24)
+    state = rules.state(
+        *(ARTICLE_TOTAL, nov(int(day)), PAIRS[pair]),
+        reach=nov(3),
+        heard=moment(heard),
+        now=asked.astimezone(UTC),
+    )
 
-
-@pytest.mark.parametrize(
-    ("since", "expected"), [(None, nov(-43)), (nov(-50), nov(-43)), (nov(1), nov(1))]
-)
-def test_daily_runs_reach_back_to_the_first_or_so_many_days(
-    since: date | None, expected: date
-) -> None:
-    """Window and `catch_up_days` before today; never before the dataset's first day."""
-    first_day = ARTICLE_TOTAL_DETAIL.first_day
-
-    assert rules.reach(ARTICLE_TOTAL, TODAY, since, 60) == expected
-    assert rules.reach(ARTICLE_TOTAL_DETAIL, date(2025, 11, 20), None, 60) == first_day
+    assert state == expected
