@@ -1,132 +1,70 @@
 """Ingest: the planned pairs brought in by a real client, over HTTP, into a real warehouse."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from datetime import date, timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, event
-from support import empty
-from warehouse_loads import SCHEDULED, body, coverage, rows
-from wire import LIMITS, Handler, Wire, gives_token, refuses, says
-from world.collector import Collector
+from sqlalchemy import Engine, create_engine
+from support import empty, rows
+from wire import refuses
+from world.pipeline import MORNING, Collector, Pipeline, by_hand, day_asked
+from world.wechat import date_of
 
-from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.model import Account, PlannedAccount
+from weixin_etl.model import PlannedAccount
 from weixin_etl.problem import ProblemKind, WeixinError
 
-pytestmark = pytest.mark.usefixtures("now")
-ILL = "wx3"
-APPIDS = ("wx1", "wx2", ILL, "wx4", "wx5")
-DAYS = [date(2026, 11, 23), date(2026, 11, 22)]
-RUN = replace(SCHEDULED, run_id="manual", is_scheduled=False, names_dates=True)
-TWO_DAYS = replace(RUN, begin_date=DAYS[1], end_date=DAYS[0])
-FORTY = replace(RUN, begin_date=DAYS[0] - timedelta(39), end_date=DAYS[0])
+ILL = "wx2"
+OTHERS = ("wx0", "wx1", "wx3", "wx4")
+CALLS = "SELECT sum(calls)::int FROM weixin.api_call"
 
 
-@pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    """A server whose tokens tell the accounts apart: an article a day, one of the ill one's odd."""
-    monkeypatch.setattr(api_client, "keepers", {})
-    with Wire().serving() as served:
-        served.on_token = lambda asked: gives_token(json.loads(asked.asked.body)["appid"])(asked)
-        served.on_data = an_article
-        yield served
-
-
-def day_of(handler: Handler) -> date:
-    """The day that is asked for."""
-    return date.fromisoformat(json.loads(handler.asked.body)["begin_date"])
-
-
-def an_article(handler: Handler) -> None:
-    """With one row."""
-    day = day_of(handler)
-    count = 13 if handler.asked.token == ILL and day == DAYS[1] else 1
-    rows = [{"stat_date": str(day), "share_count": count}]
-    says(body({"msgid": f"{day:%d}_1", "details": rows}, day=day))(handler)
-
-
-def account(wire: Wire, appid: str) -> Account:
-    """One that the server speaks for."""
-    return replace(wire.account, appid=appid, conn_id=f"c_{appid}", name=f"n_{appid}")
-
-
-def collector(warehouse: Engine, wire: Wire, *appids: str, **settings: int) -> Collector:
-    """Of some accounts."""
-    return Collector.of(warehouse, *(account(wire, it) for it in appids), **settings)
+def with_commits_of(engine: Pipeline, commit_bytes: int) -> Collector:
+    """The accounts, with commits of so many bytes."""
+    its = engine.collector
+    return replace(its, settings=replace(its.settings, commit_bytes=commit_bytes))
 
 
 @pytest.mark.parametrize(("commit_bytes", "commits"), [(64 << 20, 1), (1, 4)])
-def test_a_chunk_is_a_commit(
-    warehouse: Engine, wire: Wire, commit_bytes: int, commits: int
-) -> None:
+def test_a_chunk_is_a_commit(morning: Pipeline, commit_bytes: int, commits: int) -> None:
     """An account's older days, thirty at a time, whatever their bytes; small ones share (0018)."""
-    its = collector(warehouse, wire, "wx1", "wx2", commit_bytes=commit_bytes)
+    forty = by_hand(-1, 40, accounts=("wx0", "wx1"))
 
-    assert its.run(FORTY).problems == []
+    assert with_commits_of(morning, commit_bytes).run(forty).problems == []
 
     made = "SELECT count(DISTINCT xmin::text), count(*) FROM weixin.raw_response"
-    assert rows(warehouse, made) == [(commits, 80)]
+    assert rows(morning.warehouse, made) == [(commits, 80)]
 
 
-def test_a_warehouse_restored_since_the_plan(warehouse: Engine, wire: Wire) -> None:
+def test_a_warehouse_restored_since_the_plan(morning: Pipeline) -> None:
     """What was planned is asked for and loaded; the run is not green before that (0034)."""
-    its = collector(warehouse, wire, "wx1")
-    batch = its.plan(SCHEDULED)
-    assert its.ingest(SCHEDULED, batch).problems == its.check(SCHEDULED, batch).not_in == []
-    empty(warehouse)
-    wire.asked.clear()
+    its, run = morning.collector, replace(MORNING, accounts=("wx0",))
+    batch = its.plan(run)
+    assert its.ingest(run, batch).problems == its.check(run, batch).not_in == []
+    empty(morning.warehouse)
+    morning.asked.clear()
 
-    (problem,) = its.check(SCHEDULED, batch).not_in
+    (problem,) = its.check(run, batch).not_in
     assert (problem.kind, len(problem.days)) == (ProblemKind.NOT_ASKED, 7)
 
-    assert its.ingest(SCHEDULED, batch).problems == its.check(SCHEDULED, batch).not_in == []
-    assert len(wire.data_calls) == 7
-    assert len(rows(warehouse, "SELECT 1 FROM weixin.fact_article_total")) == 7
-    assert rows(warehouse, "SELECT sum(calls), count(*) FROM weixin.run_report") == [(7, 7)]
+    assert its.ingest(run, batch).problems == its.check(run, batch).not_in == []
+    assert len(morning.asked) == 7
+    assert rows(morning.warehouse, "SELECT count(*) FROM weixin.fact_article_total") == [(28,)]
+    assert rows(morning.warehouse, "SELECT sum(calls)::int FROM weixin.run_report") == [(7,)]
 
 
-ANALYSE = "SELECT pg_get_functiondef('weixin.analyse_grown'::regproc)"
-BREAKS = """
-    CREATE OR REPLACE FUNCTION weixin.analyse_grown() RETURNS void LANGUAGE plpgsql AS $$
-    BEGIN RAISE query_canceled; END $$
-"""
-
-
-def test_what_is_committed_is_in_though_tables_are_not_analysed(
-    warehouse: Engine, wire: Wire
-) -> None:
-    """No account is given up for it, and no call is counted twice."""
-    its = collector(warehouse, wire, "wx1")
-    batch = its.plan(SCHEDULED)
-    ((mended,),) = rows(warehouse, ANALYSE)
-    try:
-        with warehouse.begin() as connection:
-            connection.exec_driver_sql(BREAKS)
-        problems = its.ingest(SCHEDULED, batch).problems
-    finally:
-        with warehouse.begin() as connection:
-            connection.exec_driver_sql(mended.replace("%", "%%"))
-
-    assert problems == []
-    assert rows(warehouse, "SELECT calls FROM weixin.api_call") == [(len(wire.data_calls),)]
-
-
-def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire) -> None:
+def test_the_login_changed_since_the_plan(morning: Pipeline) -> None:
     """Another account's figures under this one's name: nothing is asked, nothing is loaded."""
-    its = collector(warehouse, wire, "wx1")
-    other = WeixinClient(replace(account(wire, "wx2"), conn_id="c_wx1"), LIMITS)
+    its, run = morning.collector, replace(MORNING, accounts=("wx0",))
+    swapped = replace(its, open_client=lambda _: WeixinClient(its.accounts["c1"], its.limits))
 
-    (problem,) = replace(its, open_client=lambda _: other).run(SCHEDULED).problems
+    (problem,) = swapped.ingest(run, its.plan(run)).problems
 
     assert (problem.row.codes, len(problem.days)) == (["appid_changed"], 7)
-    assert {*coverage(warehouse, "appid, ready_at, error_kind")} == {("wx1", None, "configuration")}
-    assert wire.asked == []
+    known = "SELECT DISTINCT appid, ready_at, error_kind FROM weixin.coverage"
+    assert rows(morning.warehouse, known) == [("wx0", None, "configuration")]
+    assert morning.wire.asked == []
 
 
 # ------------------------------------------------------------------------- one among others
@@ -134,15 +72,13 @@ def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire) -> None
 
 @contextmanager
 def refused_by_postgres(warehouse: Engine, sqlstate: str) -> Iterator[None]:
-    """The odd row raises this error, wherever it is written."""
+    """The ill account's rows raise this error."""
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"RAISE EXCEPTION 'refused' USING ERRCODE = '{sqlstate}'; END $$"
-        )
-        connection.exec_driver_sql(
+            f"RAISE EXCEPTION 'refused' USING ERRCODE = '{sqlstate}'; END $$; "
             "CREATE TRIGGER refuse BEFORE INSERT ON weixin.fact_article_total FOR EACH ROW "
-            "WHEN (new.share_count = 13) EXECUTE FUNCTION refuse()"
+            f"WHEN (new.appid = '{ILL}') EXECUTE FUNCTION refuse()"
         )
     try:
         yield
@@ -151,88 +87,77 @@ def refused_by_postgres(warehouse: Engine, sqlstate: str) -> Iterator[None]:
             connection.exec_driver_sql("DROP FUNCTION refuse CASCADE")
 
 
-UNUSABLE = WeixinError(ProblemKind.CONFIGURATION, code="connection_missing")
-
-
 def opens(its: Collector, raised: Exception | None) -> Callable[[PlannedAccount], WeixinClient]:
     """Clients of all accounts, but for the ill one if something is raised for it."""
 
     def open_client(planned: PlannedAccount) -> WeixinClient:
         if raised and planned.appid == ILL:
             raise raised
-        return WeixinClient(its.accounts[planned.conn_id], LIMITS)
+        return its.client(planned)
 
     return open_client
 
 
+UNUSABLE = WeixinError(ProblemKind.CONFIGURATION, code="connection_missing")
+
+
 @pytest.mark.parametrize(
-    ("raised", "sqlstate", "kind"),
+    ("raised", "sqlstate", "kind", "ill", "loaded"),
     [
-        (UNUSABLE, "", ProblemKind.CONFIGURATION),
-        (RuntimeError("a bug"), "", ProblemKind.PROGRAM),
-        (None, "23514", ProblemKind.PROGRAM),
-        (None, "40P01", ProblemKind.WAREHOUSE_LOCKED),
+        (UNUSABLE, "", ProblemKind.CONFIGURATION, ILL, OTHERS),
+        (RuntimeError("a bug"), "", ProblemKind.PROGRAM, ILL, OTHERS),
+        (None, "23514", ProblemKind.PROGRAM, ILL, OTHERS),
+        (None, "40P01", ProblemKind.WAREHOUSE_LOCKED, ILL, OTHERS),
+        (None, "53100", ProblemKind.WAREHOUSE, None, ()),
     ],
-    ids=["unusable connection", "a bug", "a row that Postgres refuses", "a deadlock"],
+    ids=["unusable connection", "a bug", "a row Postgres refuses", "a deadlock", "a full disk"],
 )
 def test_one_accounts_trouble_stops_no_other(
-    warehouse: Engine, wire: Wire, raised: Exception | None, sqlstate: str, kind: ProblemKind
+    morning: Pipeline,
+    raised: Exception | None,
+    sqlstate: str,
+    kind: ProblemKind,
+    ill: str | None,
+    loaded: tuple[str, ...],
 ) -> None:
-    """Its cause is told, it has no row at all, and its calls are counted; the others are in."""
-    its = collector(warehouse, wire, *APPIDS)
-    with refused_by_postgres(warehouse, sqlstate) if sqlstate else nullcontext():
-        came = replace(its, open_client=opens(its, raised)).run(TWO_DAYS)
+    """
+    Its cause is told, it has no row at all, and its calls are counted; the others are in.
+
+    What keeps the warehouse from all statements is one problem, and nobody's.
+    """
+    its = morning.collector
+    with refused_by_postgres(morning.warehouse, sqlstate) if sqlstate else nullcontext():
+        came = replace(its, open_client=opens(its, raised)).run(MORNING)
 
     (problem,) = came.problems
-    assert (problem.kind, problem.appid, came.is_retryable) == (kind, ILL, kind.is_retried)
-    others = [(appid,) for appid in APPIDS if appid != ILL for _ in DAYS]
-    for table in ("fact_article_total", "dim_article", "raw_response"):
-        assert rows(warehouse, f"SELECT appid FROM weixin.{table} ORDER BY 1") == others
-    ready = "SELECT appid FROM weixin.coverage WHERE ready_at IS NOT NULL ORDER BY 1"
-    assert rows(warehouse, ready) == others
-    assert rows(warehouse, "SELECT sum(calls) FROM weixin.api_call") == [(len(wire.data_calls),)]
+    assert (problem.kind, problem.appid, came.is_retryable) == (kind, ill, kind.is_retried)
+    for table in ("fact_article_total", "dim_article", "raw_response", "coverage"):
+        which = "WHERE ready_at IS NOT NULL" if table == "coverage" else ""
+        found = rows(
+            morning.warehouse, f"SELECT DISTINCT appid FROM weixin.{table} {which} ORDER BY 1"
+        )
+        assert found == [(appid,) for appid in loaded]
+    assert rows(morning.warehouse, CALLS) == [(len(morning.asked) if loaded else None,)]
 
 
-def test_an_account_that_cannot_be_loaded_is_asked_no_more(warehouse: Engine, wire: Wire) -> None:
+def test_an_account_that_cannot_be_loaded_is_asked_no_more(morning: Pipeline) -> None:
     """Of its other days only those are asked that were under way when its first load failed."""
-    year = replace(TWO_DAYS, begin_date=DAYS[0] - timedelta(364))
-    with refused_by_postgres(warehouse, "23514"):
-        (problem,) = collector(warehouse, wire, ILL, commit_bytes=1).run(year).problems
+    with refused_by_postgres(morning.warehouse, "23514"):
+        came = with_commits_of(morning, 1).run(by_hand(-1, 365, accounts=(ILL,)))
 
-    assert (problem.kind, problem.appid) == (ProblemKind.PROGRAM, ILL)
-    assert len(DAYS) <= len(wire.data_calls) < 100
-    assert rows(warehouse, "SELECT sum(calls) FROM weixin.api_call") == [(len(wire.data_calls),)]
-
-
-def test_an_error_of_the_whole_warehouse_is_met_once(warehouse: Engine, wire: Wire) -> None:
-    """A try of each account would not help."""
-    begun: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, sql: str, *_others: Any) -> None:
-        if "-- Begins a load" in sql:
-            begun.append(sql)
-
-    its = collector(warehouse, wire, *APPIDS)
-    event.listen(warehouse, "before_cursor_execute", note)
-    try:
-        with refused_by_postgres(warehouse, "53100"):
-            (problem,) = its.run(TWO_DAYS).problems
-    finally:
-        event.remove(warehouse, "before_cursor_execute", note)
-
-    assert (problem.kind, problem.row.codes, len(begun)) == (ProblemKind.WAREHOUSE, ["53100"], 1)
-    assert rows(warehouse, "SELECT 1 FROM weixin.raw_response") == []
+    assert [problem.appid for problem in came.problems] == [ILL]
+    assert 2 <= len(morning.asked) < 100
+    assert rows(morning.warehouse, CALLS) == [(len(morning.asked),)]
 
 
-def test_a_warehouse_that_is_gone_is_not_asked_for_every_account(wire: Wire) -> None:
+def test_a_warehouse_that_is_gone_is_not_asked_for_every_account(morning: Pipeline) -> None:
     """One problem, and WeChat is not asked in vain."""
+    its = morning.collector
     gone = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/none")
-    its = collector(gone, wire, *APPIDS)
-    batch = [PlannedAccount(it.conn_id, it.appid or "", it.name, None) for it in its.configured]
 
-    came = its.ingest(SCHEDULED, batch)
+    came = replace(its, warehouse=gone).ingest(MORNING, its.plan(MORNING))
 
-    assert (len(came.problems), came.is_retryable, wire.asked) == (1, True, [])
+    assert (len(came.problems), came.is_retryable, morning.wire.asked) == (1, True, [])
 
 
 @pytest.mark.parametrize(
@@ -240,15 +165,16 @@ def test_a_warehouse_that_is_gone_is_not_asked_for_every_account(wire: Wire) -> 
     [(61503, False, True), (-1, True, False), (47009, False, False)],
 )
 def test_days_refused_alike_are_one_problem(
-    warehouse: Engine, wire: Wire, errcode: int, is_retryable: bool, has_not_ready: bool
+    morning: Pipeline, errcode: int, is_retryable: bool, has_not_ready: bool
 ) -> None:
     """Whatever their rid and their commit; the try tells whether another one or a wait may help."""
-    refused = [date(2026, 11, day) for day in (19, 21, 22)]
-    wire.on_data = lambda it: (
-        refuses(errcode, f"no rid: {day_of(it)}")(it) if day_of(it) in refused else an_article(it)
+    refused = [date_of(day) for day in (-5, -3, -2)]
+    answer = morning.wire.on_data
+    morning.wire.on_data = lambda it: (
+        refuses(errcode, f"no rid: {day_asked(it)}")(it) if day_asked(it) in refused else answer(it)
     )
 
-    came = collector(warehouse, wire, "wx1", commit_bytes=1).run(SCHEDULED)
+    came = with_commits_of(morning, 1).run(replace(MORNING, accounts=("wx0",)))
 
     (problem,) = came.problems
     assert (problem.errcode, [*problem.days]) == (errcode, refused)

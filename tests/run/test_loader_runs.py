@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
-from support import HASTE
-from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair, refused, rows
-from world.collector import Collector
+from support import rows
+from warehouse_loads import ACCOUNT, article, body, load_pairs, pair, refused
+from world.pipeline import Collector
 
-from weixin_etl.api.client import WeixinClient
+from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.model import Account, PlannedAccount
+from weixin_etl.model import Account, Run
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.warehouse.locks import begin_load
 
@@ -20,35 +20,21 @@ pytestmark = [pytest.mark.every_postgres, pytest.mark.usefixtures("now")]
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
-def test_a_whole_run(
-    loader: Engine, account: Account, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_whole_run(loader: Engine, account: Account, dataset: Dataset) -> None:
     """Plan, ingest, report and check, twice: the run adds up what it did, then nothing."""
-    run, its = replace(SCHEDULED, dataset=dataset, refetch=True), Collector.of(loader, account)
+    run = Run("run", dataset, clock.beijing_date(clock.now()), is_scheduled=True, refetch=True)
     inserted = []
-    for minute in (30, 31):
-        monkeypatch.setenv("WEIXIN_NOW", f"2026-11-24T10:{minute}:00+08:00")
+    for minute in range(2):
+        moment = clock.now() + timedelta(minutes=minute)
+        its = Collector(loader, {account.conn_id: account}, now=lambda it=moment: it)
         batch = its.plan(run)
         its.ingest(run, batch)
         totals = its.report(run, batch)
         assert its.check(run, batch).not_in == []
-        assert totals["calls"] >= totals["in"] >= dataset.window
-        assert totals["not_in"] == 0
+        assert (totals["calls"], totals["in"], totals["not_in"]) >= (dataset.window,) * 2 + (0,)
         inserted.append(totals["inserted"])
 
     assert inserted[0] == inserted[1] > 0
-
-
-def test_restated_rejected_and_refused(loader: Engine) -> None:
-    """What is rare is allowed too: corrections, rows that do not fit, an endpoint offline."""
-    first = body(article("1_1", {"20": {"share_user": 5}, "21": {"share_user": "x"}}))
-    load_pairs(loader, pair(first, "22 08:30"))
-    load_pairs(loader, pair(body(article("1_1", {"20": {"share_user": 4}})), "22 20:30"))
-    load_pairs(loader, refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, errcode=47009)))
-
-    assert rows(loader, "SELECT row ->> 'share_user' FROM weixin.fact_history") == [("5",)]
-    assert len(rows(loader, "SELECT 1 FROM weixin.rejected_row")) == 1
-    assert rows(loader, "SELECT error_code FROM weixin.coverage") == [(47009,)]
 
 
 ODD = (
@@ -80,31 +66,15 @@ def odd(loader: Engine, warehouse: Engine) -> Iterator[Engine]:
         connection.exec_driver_sql("ALTER ROLE weixin_loader RESET ALL")
 
 
-def test_a_run_of_a_role_with_odd_settings(
-    odd: Engine, warehouse: Engine, account: Account
-) -> None:
-    """Texts stay as they are, and an account's lock is held for as long as WeChat takes."""
-    free = []
+def test_loads_of_a_role_with_odd_settings(odd: Engine, warehouse: Engine) -> None:
+    """
+    Texts stay as they are; what is rare is allowed: rows that do not fit, a refusal, a correction.
 
-    def open_client(_: PlannedAccount) -> WeixinClient:
-        with warehouse.connect() as connection:
-            connection.exec_driver_sql("SELECT pg_sleep(0.2)")  # four idle timeouts
-        taken = "SELECT lock_name FROM weixin.writer_lock FOR UPDATE SKIP LOCKED"
-        free.append(rows(warehouse, taken))
-        return WeixinClient(account, HASTE)
-
-    its = replace(Collector.of(odd, account), open_client=open_client)
-    assert its.run(SCHEDULED).problems == []
-    load_pairs(odd, pair(body(article("1_1", {"20": {}}, title="春\\")), "22 08:30"))
-
-    titles = "SELECT title FROM weixin.dim_article WHERE appid = 'wx1'"
-    assert rows(warehouse, titles) == [("春\\",)]
-    assert free == [[]]
-
-
-def test_a_load_of_a_role_with_odd_settings_waits(odd: Engine, warehouse: Engine) -> None:
-    """And sees what the load wrote that it waited for."""
-    load_pairs(odd, pair(body(article("1_1", {"20": {"share_user": 5}})), "22 08:30"))
+    A load that has waited for another one sees what that wrote.
+    """
+    first = article("1_1", {"20": {"share_user": 5}, "21": {"share_user": "x"}}, title="春\\")
+    load_pairs(odd, pair(body(first), "22 08:30"))
+    load_pairs(odd, refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, errcode=47009)))
     later = pair(body(article("1_1", {"20": {"share_user": 6}})), "23 08:30")
     with ThreadPoolExecutor(1) as pool:
         with warehouse.begin() as other:
@@ -116,3 +86,5 @@ def test_a_load_of_a_role_with_odd_settings_waits(odd: Engine, warehouse: Engine
         waiting.result()
 
     assert rows(warehouse, "SELECT row ->> 'share_user' FROM weixin.fact_history") == [("7",)]
+    assert rows(warehouse, "SELECT title FROM weixin.dim_article") == [("春\\",)]
+    assert len(rows(warehouse, "SELECT 1 FROM weixin.rejected_row")) == 1

@@ -1,208 +1,138 @@
-"""The plan: what a run writes down about whom it asks, and what the calendars do not compare."""
+"""What plan, report and check write down of a run, which the calendars do not compare."""
 
-from collections.abc import Sequence
+import logging
 from dataclasses import replace
-from datetime import date, timedelta
 
 import msgspec
 import pytest
-from sqlalchemy import Engine
-from warehouse_loads import (
-    ACCOUNT,
-    OTHER_ACCOUNT,
-    SCHEDULED,
-    at,
-    body,
-    load_pairs,
-    make_final,
-    pair,
-    refused,
-    rows,
-)
+from support import rows
+from wire import refuses
+from world.pipeline import MORNING, Pipeline, by_hand
+from world.wechat import Refusal, at, date_of, instant
 
 from weixin_etl.api.threads import convert
-from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
-from weixin_etl.health.status import progress
-from weixin_etl.model import Batch, ConfiguredAccount, Due, PlannedAccount, Run
-from weixin_etl.problem import ProblemKind, WeixinError
-from weixin_etl.run import Settings, Work
-from weixin_etl.run.plan import Plan, batches, plan
+from weixin_etl.model import Batch, Due, PlannedAccount
+from weixin_etl.run.check import PAIRS_IN_LOG
+from weixin_etl.run.plan import batches, plan
 
-pytestmark = pytest.mark.usefixtures("now")
-MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)
-ONE, TWO = (
-    ConfiguredAccount(account.conn_id, account.appid, account.name)
-    for account in (ACCOUNT, OTHER_ACCOUNT)
-)
-THREE = ConfiguredAccount("weixin_third", "wx3", "月刊")
+ONE = replace(MORNING, accounts=("wx0",))
 
 
-def november(first: int, last: int) -> list[date]:
-    """Days of November 2026, newest first; a day before the first is one of October."""
-    return [date(2026, 11, 1) + timedelta(days=day - 1) for day in range(last, first - 1, -1)]
-
-
-def planned(
-    warehouse: Engine,
-    run: Run = SCHEDULED,
-    accounts: Sequence[ConfiguredAccount] = (ONE,),
-    **settings: int,
-) -> Plan:
-    """A run's plan, now."""
-    return plan(Work(run, warehouse, Settings(**settings)), accounts)
-
-
-def run_on(morning: str, monkeypatch: pytest.MonkeyPatch, **of_run: object) -> Run:
-    """The daily run of a morning of November, which is now."""
-    monkeypatch.setenv("WEIXIN_NOW", f"2026-11-{morning}T10:30:00+08:00")
-    return replace(SCHEDULED, run_id=f"run {morning}", today=date(2026, 11, int(morning)), **of_run)
-
-
-def test_a_refetch_has_settled_days_to_do(warehouse: Engine) -> None:
-    """Its progress begins at none of them."""
-    days = november(1, 3)
-    make_final(warehouse, *days)
-    again = replace(MANUAL, names_dates=True, begin_date=days[-1], end_date=days[0], refetch=True)
-
-    assert planned(warehouse, again).accounts[0].due.older == days
-
-    with warehouse.connect() as connection:
-        (account,) = progress(connection, again.dataset, [again.run_id])
-    assert sorted(account.days_left, reverse=True) == days
-
-
-def test_days_that_missed_mornings_left_open_are_caught_up(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """
-    After the first daily run every open day is asked for: never asked, failed or not ready.
-
-    The window comes first, with the witness where it lists no article (0015).
-    """
-    (first,) = planned(warehouse, run_on("10", monkeypatch)).accounts
-    assert (first.due.first, first.due.older) == (november(3, 9), [])
-    load_pairs(
-        warehouse,
-        refused(WeixinError(ProblemKind.UNREACHABLE), day=date(2026, 11, 5)),
-        refused(WeixinError(ProblemKind.NOT_READY, errcode=61503), day=date(2026, 11, 6)),
-    )
-    make_final(warehouse, *november(7, 9), *november(12, 17))
-
-    (account,) = planned(warehouse, run_on("24", monkeypatch)).accounts
-
-    assert account.due.first == november(18, 23) + november(17, 17)
-    assert account.due.witness == date(2026, 11, 17)
-    assert account.due.older == november(10, 11) + november(3, 6)
-
-
-def test_days_out_of_reach_are_not_asked_for(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A person has to name their dates."""
-    planned(warehouse, run_on("10", monkeypatch))
-    make_final(warehouse, date(2026, 11, 5))
-
-    (account,) = planned(warehouse, run_on("24", monkeypatch), catch_up_days=9).accounts
-
-    assert account.due.days == november(17, 23) + november(5, 5) + november(8, 16)
-
-
-def test_each_dataset_is_collected_since_a_day_of_its_own(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of the earliest daily run; runs of the past and with dates neither set nor move it."""
-    since = "SELECT dataset, since_date::text FROM weixin.collected_since ORDER BY 1"
-    planned(warehouse, replace(MANUAL, today=date(2026, 11, 20)))
-    (day,) = november(20, 20)
-    planned(warehouse, replace(MANUAL, begin_date=day, end_date=day, names_dates=True))
-    assert rows(warehouse, since) == []
-
-    planned(warehouse, run_on("22", monkeypatch, is_scheduled=False))
-    later = run_on("25", monkeypatch)
-    planned(warehouse, replace(later, dataset=ARTICLE_TOTAL_DETAIL))
-    planned(warehouse, later)
-
-    assert rows(warehouse, since) == [
-        ("article_total", "2026-11-15"),
-        ("article_total_detail", "2026-10-26"),
-    ]
-
-
-def test_a_dry_run_writes_nothing(warehouse: Engine) -> None:
+def test_a_dry_run_writes_nothing(morning: Pipeline) -> None:
     """It decides as the run would, and leaves no trace in the warehouse."""
-    (account,) = planned(warehouse, replace(SCHEDULED, dry_run=True)).accounts
+    (account,) = morning.collector.plan(replace(ONE, dry_run=True))
 
-    assert account.due.days == november(17, 23)
+    assert account.due.days == [date_of(-age) for age in range(1, 8)]
     for table in ("run_report", "dim_account", "collected_since"):
-        assert rows(warehouse, f"SELECT * FROM weixin.{table}") == []
+        assert rows(morning.warehouse, f"SELECT * FROM weixin.{table}") == []
 
 
-def test_the_accounts_of_a_run(warehouse: Engine) -> None:
+def test_the_accounts_of_a_run(morning: Pipeline) -> None:
     """A run collects those it is limited to; is_active follows the list, a name its connection."""
-    active = "SELECT name, is_active FROM weixin.dim_account ORDER BY appid"
-    unusable = ConfiguredAccount(TWO.conn_id, None, TWO.conn_id)
+    its = morning.collector
+    active = "SELECT name FROM weixin.dim_account WHERE is_active ORDER BY appid"
+    its.plan(MORNING)
+    renamed = replace(its.accounts["c0"], name="新名")
+    its = replace(its, accounts={**its.accounts, "c0": renamed})
 
-    planned(warehouse, accounts=[ONE, TWO, THREE])
-    limited = [replace(ONE, name="新名"), replace(TWO, is_wanted=False), THREE]
-    assert [it.appid for it in planned(warehouse, MANUAL, limited).accounts] == ["wx1", "wx3"]
-    assert rows(warehouse, active) == [("新名", True), ("杂志", True), ("月刊", True)]
-
-    left = planned(warehouse, accounts=[ONE, unusable]).left
-    assert rows(warehouse, active) == [("报纸", True), ("杂志", True), ("月刊", False)]
-    assert [it.account for it in left] == ["月刊"]
-
-    left = planned(warehouse, accounts=[THREE]).left
-    assert [is_active for _, is_active in rows(warehouse, active)] == [False, False, True]
-    assert [it.account for it in left] == ["杂志", "报纸"]
-
-
-def test_a_run_that_is_planned_again(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is planned as of now, without what is final by now, and its record begins anew."""
-    planned(warehouse)
-    planned(warehouse, MANUAL)
-    load_pairs(warehouse, pair(body(), "24 10:30"))
-    make_final(warehouse, date(2026, 11, 17))
-    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T18:00:00+08:00")
-
-    planned(warehouse)
-
-    assert rows(
-        warehouse,
-        "SELECT run_id, min(day)::text, count(*), sum(calls), max(planned_at), max(attempted_at) "
-        "FROM weixin.run_report WHERE run_id != 'before' GROUP BY 1 ORDER BY 1",
-    ) == [
-        ("manual", "2026-11-17", 7, 0, at("24 10:30"), None),
-        (SCHEDULED.run_id, "2026-11-17", 7, 0, at("24 18:00"), None),
+    assert [it.appid for it in its.plan(replace(MORNING, accounts=("wx0", "wx3")))] == [
+        "wx0",
+        "wx3",
     ]
+    assert rows(morning.warehouse, active) == [("新名",), ("wx1",), ("wx2",), ("wx3",), ("wx4",)]
+
+    unusable = replace(its, accounts={"c0": renamed, "c1": None})
+    left = plan(unusable.work(MORNING), unusable.configured(MORNING)).left
+    assert {it.account for it in left} == {"wx2", "wx3", "wx4"}
+    assert rows(morning.warehouse, active) == [("新名",), ("wx1",)]
 
 
-def test_a_batch_in_xcom_is_the_plan_and_has_no_secret(warehouse: Engine) -> None:
+def test_the_record_of_a_run_that_is_planned_again_begins_anew(morning: Pipeline) -> None:
+    """As of now, but for what it has changed."""
+    morning.wire.on_data = refuses(61503)
+    morning.collector.run(ONE)
+    morning.moment = at(0, 12)
+
+    morning.collector.plan(ONE)
+
+    record = "SELECT count(*), sum(calls)::int, min(planned_at) FROM weixin.run_report"
+    assert rows(morning.warehouse, record) == [(7, 0, instant(at(0, 12)))]
+
+
+def test_what_a_cleared_run_had_changed_is_told_though_its_new_plan_leaves_it_out(
+    morning: Pipeline,
+) -> None:
+    """What is final by now is not planned again."""
+    its, run = morning.collector, by_hand(-10, 3, accounts=("wx0",))
+    its.run(run)
+    morning.moment = at(1, 10.5)
+    its.run(replace(run, run_id="other"))  # these answers confirm the others
+
+    batch = its.plan(run)
+
+    assert batch == []
+    assert its.check(run, batch).changed_days == [date_of(day) for day in (-12, -11, -10)]
+
+
+def test_what_a_run_did_and_the_days_that_changed(morning: Pipeline) -> None:
+    """Changed are those with other rows: neither one as it was, nor one that is not in."""
+    its, again = morning.collector, replace(ONE, run_id="again")
+    its.run(ONE)
+    world = morning.calendar.worlds[ONE.dataset.name, "wx0"]
+    for day in (-2, -4):
+        world.articles[day][0].corrections = [(at(0, 11), 0)]
+    world.refused_on[-4, 0] = Refusal.BUSY
+    morning.moment = at(0, 12)
+
+    batch = its.plan(again)
+    its.ingest(again, batch)
+
+    judgement = its.check(again, batch)
+    assert its.report(again, batch) == judgement.totals
+    assert judgement.totals == {
+        **{"calls": 7, "inserted": 0, "updated": 1, "unchanged": 28 - 4 - 1, "rejected": 0},
+        **{"in": 6, "not_in": 1},
+    }
+    assert judgement.changed_days == [date_of(-2)]
+
+
+@pytest.mark.parametrize("is_few", [True, False])
+def test_a_line_for_each_pair_of_a_few_accounts(
+    morning: Pipeline, caplog: pytest.LogCaptureFixture, is_few: bool
+) -> None:
+    """A line for each pair of ten thousand accounts would be seventy thousand."""
+    caplog.set_level(logging.INFO)
+    days = PAIRS_IN_LOG // 5 + (not is_few)
+    batch = morning.collector.plan(by_hand(-1, days))
+    caplog.clear()
+
+    totals = morning.collector.report(MORNING, batch)
+
+    assert totals["not_in"] == 5 * days
+    assert len(caplog.messages) == 1 + 5 * days * is_few
+
+
+def test_a_batch_in_xcom_is_the_plan_and_has_no_secret(morning: Pipeline) -> None:
     """As Airflow keeps it, it is read back whole; the accounts' secrets are not in it."""
-    made = planned(warehouse, accounts=[ONE, TWO])
+    made = morning.collector.plan(MORNING)
 
-    kept = msgspec.to_builtins(batches(made.accounts))
+    kept = msgspec.to_builtins(batches(made))
 
-    assert convert(kept, list[Batch]) == [[it] for it in made.accounts]
-    assert "secret" not in str(kept)
+    assert convert(kept, list[Batch]) == [[it] for it in made]
+    assert morning.wire.account.secret not in str(kept)
 
 
 @pytest.mark.parametrize(
     ("count", "sizes"),
-    [
-        (0, []),
-        (1, [1]),
-        (32, [1] * 32),
-        (33, [7, 7, 7, 6, 6]),
-        (260, [9] * 4 + [8] * 28),
-        (8001, [243] * 15 + [242] * 18),
-    ],
+    [(0, []), (32, [1] * 32), (33, [7, 7, 7, 6, 6]), (8001, [243] * 15 + [242] * 18)],
 )
 def test_batches(count: int, sizes: list[int]) -> None:
     """One account a batch up to 32; more are spread evenly over batches of 8 to 250."""
-    appids = [f"wx{n:04}" for n in range(count)]
-    accounts = [PlannedAccount(it, it, it, at("24 10:30"), Due(november(23, 23))) for it in appids]
+    accounts = [
+        PlannedAccount(*(f"wx{n:04}",) * 3, instant(0), Due([date_of(0)])) for n in range(count)
+    ]
 
     made = batches(accounts)
 
     assert [len(batch) for batch in made] == sizes
-    assert sorted(account.appid for batch in made for account in batch) == appids
+    assert sorted((it for batch in made for it in batch), key=lambda it: it.appid) == accounts

@@ -1,42 +1,142 @@
-"""The real pipeline as an engine of calendars: the same life, by the verbs, on Postgres."""
+"""The real pipeline: the verbs of a morning, on Postgres, asking a world over HTTP."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy
-from support import rows
+from support import HASTE, rows
+from wire import Handler, Wire, gives_token, refuses, says
 
-from weixin_etl.api import http
-from weixin_etl.api.client import Answer
-from weixin_etl.api.client import Refusal as Refused
-from weixin_etl.datasets import Dataset
-from weixin_etl.model import Account, ConfiguredAccount, Coverage, PlannedAccount
+from weixin_etl import clock
+from weixin_etl.api.calls import OpenClient
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.http import CallLimits
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.model import Account, Batch, ConfiguredAccount, Coverage, PlannedAccount, Run
 from weixin_etl.problem import Problem, ProblemKind, WeixinError
 from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.warehouse.statements import coverage_of
-from world.life import CALL, CATCH_UP_DAYS, Endpoint, Engine, Process
-from world.wechat import Refusal, body, day_number, instant
+from world.life import CALL, CATCH_UP_DAYS, Endpoint, Engine, Process, daily
+from world.wechat import Refusal, at, body, date_of, day_number, in_time, instant
 
 SETTINGS = Settings(concurrency=1, catch_up_days=CATCH_UP_DAYS, daily_calls=0)
 
 
+@dataclass(frozen=True)
+class Collector:
+    """A warehouse, and who is collected into it: the tasks of the DAG without Airflow."""
+
+    warehouse: sqlalchemy.Engine
+    accounts: Mapping[str, Account | None]
+    """By connection; None where that can't be used."""
+    settings: Settings = field(default_factory=lambda: Settings(concurrency=1))
+    now: Callable[[], datetime] = clock.now
+    limits: CallLimits = HASTE
+    open_client: OpenClient | None = None
+    """None: one over HTTP."""
+
+    def configured(self, run: Run) -> list[ConfiguredAccount]:
+        """The accounts as plan and check take them."""
+        problem = Problem(ProblemKind.CONFIGURATION, "no login", "")
+        return [
+            ConfiguredAccount(
+                *(conn_id, it.appid if it else None, it.name if it else conn_id),
+                is_wanted=not run.accounts or bool(it and it.appid in run.accounts),
+                problem=None if it else problem,
+            )
+            for conn_id, it in self.accounts.items()
+        ]
+
+    def work(self, run: Run) -> Work:
+        """What the verbs take."""
+        return Work(run, self.warehouse, self.settings, self.now)
+
+    def plan(self, run: Run) -> Batch:
+        """Whom to ask for what."""
+        return plan_verb.plan(self.work(run), self.configured(run)).accounts
+
+    def ingest(self, run: Run, batch: Batch) -> ingest_verb.Ingested:
+        """One try."""
+        return ingest_verb.ingest(self.work(run), batch, self.open_client or self.client)
+
+    def client(self, planned: PlannedAccount) -> WeixinClient:
+        """One over HTTP, with the login that the connection has by now."""
+        if account := self.accounts.get(planned.conn_id):
+            return WeixinClient(account, self.limits)
+        raise WeixinError(ProblemKind.CONFIGURATION, code="connection_missing")
+
+    def run(self, run: Run) -> ingest_verb.Ingested:
+        """Plan it, and try once."""
+        return self.ingest(run, self.plan(run))
+
+    def report(self, run: Run, batch: Batch) -> dict[str, int]:
+        """What it did."""
+        return check_verb.report(self.work(run), batch)
+
+    def check(self, run: Run, batch: Batch) -> check_verb.Judgement:
+        """Its colour."""
+        return check_verb.check(self.work(run), self.configured(run), batch)
+
+
 @dataclass
 class Pipeline(Engine):
-    """An engine whose verbs are the real ones, in this process."""
+    """An engine of calendars whose verbs are the real ones; in `serving()` its worlds answer."""
 
     warehouse: sqlalchemy.Engine = None  # type: ignore[assignment] # the fields before have defaults
     settings: Settings = SETTINGS
     moment: int = 0
-    plans: dict[Process, list[PlannedAccount]] = field(default_factory=dict)
+    call_seconds = CALL
+    plans: dict[Process, Batch] = field(default_factory=dict)
     """The newest plan of each run, as Airflow keeps it."""
+    asked: list[tuple[str, str, date]] = field(default_factory=list)
+    """Dataset, account and day of each call."""
+    wire: Wire = field(default_factory=Wire)
+
+    @contextmanager
+    def serving(self) -> Iterator["Pipeline"]:
+        """Answer as the worlds do at the moment of the call."""
+        self.wire.on_token = lambda it: gives_token(json.loads(it.asked.body)["appid"])(it)
+        self.wire.on_data = self.answer
+        with self.wire.serving():
+            yield self
+
+    def answer(self, handler: Handler) -> None:
+        """One call."""
+        self.moment += self.call_seconds
+        endpoint, appid = handler.asked.path.rpartition("/")[2], handler.asked.token or ""
+        (dataset,) = (it for it in DATASETS.values() if it.endpoint == endpoint)
+        day = day_asked(handler)
+        self.asked.append((dataset.name, appid, day))
+        world, number = self.calendar.worlds[dataset.name, appid], day_number(day)
+        refusal, listing = world.call(number, self.moment)
+        if refusal in (None, Refusal.IS_DELAY):
+            said = body(world, number, listing, is_delay=refusal is Refusal.IS_DELAY)
+            says(said)(handler)
+        elif refusal is Refusal.UNREACHABLE:
+            says(b"", 502)(handler)
+        else:
+            refuses(int(refusal))(handler)
 
     def now(self) -> datetime:
         """The pipeline's clock."""
         return instant(self.moment)
+
+    @property
+    def collector(self) -> Collector:
+        """Its accounts as their connections are now; each call is made once."""
+        accounts = {
+            conn_id: appid and replace(self.wire.account, conn_id=conn_id, appid=appid, name=appid)
+            for conn_id, appid in self.calendar.accounts(self.moment).items()
+        }
+        limits = replace(HASTE, tries=1)
+        return Collector(self.warehouse, accounts, self.settings, self.now, limits)
 
     def coverage(self, endpoint: Endpoint) -> dict[date, Coverage]:
         """An endpoint's rows, from the warehouse."""
@@ -52,72 +152,48 @@ class Pipeline(Engine):
     def plan(self, process: Process, moment: int) -> None:
         """Plan it on the warehouse."""
         self.moment = moment
-        accounts = self._configured(process)
-        planned = plan_verb.plan(self.work(process), accounts)
-        self.plans[process], process.planned_at = planned.accounts, self.now()
-        process.unplannable = [it.conn_id for it in accounts if it.is_wanted and not it.appid]
-        process.due = {it.appid: it.due for it in planned.accounts}
+        its = self.collector
+        self.plans[process], process.planned_at = its.plan(process.run), self.now()
+        found = its.configured(process.run)
+        process.unplannable = [it.conn_id for it in found if it.is_wanted and not it.appid]
+        process.due = {it.appid: it.due for it in self.plans[process]}
 
     def ingest(self, process: Process, moment: int) -> int:
         """Ask and load, batch by batch; when that ends."""
-        self.moment = moment
+        self.moment, before = moment, len(self.asked)
+        its = replace(self.collector, open_client=lambda planned: self.collector.client(planned))
         for batch in plan_verb.batches(self.plans[process]):
-            ingest_verb.ingest(
-                self.work(process), batch, lambda planned: Client(self, process, planned)
-            )
+            its.ingest(process.run, batch)
+        process.calls.update((appid, day) for _, appid, day in self.asked[before:])
         return self.moment
 
     def check(self, process: Process, moment: int) -> None:
         """Give the run its colour by what the warehouse says."""
         self.moment = moment
-        problem = Problem(ProblemKind.CONFIGURATION, "no login", "")
-        accounts = [ConfiguredAccount(it, None, it, problem=problem) for it in process.unplannable]
-        judgement = check_verb.check(self.work(process), accounts, self.plans[process])
-        process.is_red = bool(judgement.not_in)
-
-    def work(self, process: Process) -> Work:
-        """What the verbs take."""
-        return Work(process.run, self.warehouse, self.settings, self.now)
-
-    def _configured(self, process: Process) -> list[ConfiguredAccount]:
-        wanted = process.run.accounts
-        return [
-            ConfiguredAccount(conn_id, appid, appid or conn_id, not wanted or appid in wanted)
-            for conn_id, appid in self.calendar.accounts(self.moment).items()
-        ]
+        its = replace(self.collector, accounts=dict.fromkeys(process.unplannable))
+        process.is_red = bool(its.check(process.run, self.plans[process]).not_in)
 
 
-class Client:
-    """Answers as the world of its account does, and lets time pass."""
+def day_asked(handler: Handler) -> date:
+    """The day that a call asks for."""
+    return date.fromisoformat(json.loads(handler.asked.body)["begin_date"])
 
-    def __init__(self, engine: Pipeline, process: Process, planned: PlannedAccount) -> None:
-        """With the login that its connection has by now."""
-        self.engine, self.process = engine, process
-        appid = engine.calendar.accounts(engine.moment).get(planned.conn_id)
-        if appid is None:
-            raise WeixinError(
-                ProblemKind.CONFIGURATION,
-                cause="there is no such connection",
-                cure="create it",
-                account=planned.name,
-            )
-        self.account = Account(planned.conn_id, appid, "", appid)
 
-    def check_token(self) -> None:
-        """WeChat gives one."""
+MORNING = Run("run", ARTICLE_TOTAL, date_of(0), is_scheduled=True)
 
-    def datacube(
-        self, dataset: Dataset, day: date, clock: Callable[[], datetime]
-    ) -> Answer | Refused:
-        """One call."""
-        self.engine.moment += CALL
-        appid, number = self.account.appid, day_number(day)
-        self.process.calls[appid, day] += 1
-        world, now = self.engine.calendar.worlds[dataset.name, appid], clock()
-        refusal, listing = world.call(number, self.engine.moment)
-        if refusal in (None, Refusal.IS_DELAY):
-            said = body(world, number, listing, is_delay=refusal is Refusal.IS_DELAY)
-            return Answer(said, now, 1)
-        if refusal is Refusal.UNREACHABLE:
-            return Refused(WeixinError(ProblemKind.UNREACHABLE, "no answer", account=appid), now, 1)
-        return Refused(http.refusal(int(refusal), "no", self.account), now, 1)
+
+def by_hand(last: int, count: int, **of_run: Any) -> Run:
+    """A run of that morning with dates: so many days up to the last."""
+    dates = {"begin_date": date_of(last - count + 1), "end_date": date_of(last)}
+    its = {"run_id": "by hand", "is_scheduled": False, "names_dates": True, **dates, **of_run}
+    return replace(MORNING, **its)
+
+
+def publishing(warehouse: sqlalchemy.Engine, count: int, by: type[Pipeline] = Pipeline) -> Any:
+    """So many accounts with an article a day, at half past ten of the morning of day 0."""
+    every_day = {day: [range(ARTICLE_TOTAL.window)] for day in range(-400, 2)}
+    calendar = daily(in_time(ARTICLE_TOTAL, every_day), 1)
+    calendar.connections = [(f"c{n}", f"wx{n}", -1e9, 1e9) for n in range(count)]
+    for _, appid, *_ in calendar.connections:
+        calendar.worlds[ARTICLE_TOTAL.name, str(appid)] = in_time(ARTICLE_TOTAL, every_day)
+    return by(calendar, warehouse=warehouse, settings=Settings(concurrency=1), moment=at(0, 10.5))

@@ -1,15 +1,14 @@
 """Ingests in processes of their own, to be killed, held at a statement or run side by side."""
 
 import itertools
-import json
 import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
@@ -18,17 +17,13 @@ from typing import Any
 
 from psycopg2.extensions import cursor
 from sqlalchemy import Engine, event
-from wire import Handler, Wire, gives_token, refuses, says
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account, Batch, Run
 from weixin_etl.problem import OperatorError, Problem, ProblemKind
 from weixin_etl.run import Settings
-from world.collector import Collector
 from world.life import CALL, Process
-from world.pipeline import Pipeline
-from world.wechat import Refusal, body, day_number
+from world.pipeline import Collector, Pipeline
 
 PATIENCE_SECONDS = 120
 """An ingest that takes longer hangs."""
@@ -53,8 +48,7 @@ class Order:
 
     run: Run
     batch: Batch
-    accounts: Mapping[str, Account]
-    """By connection."""
+    accounts: Mapping[str, Account | None]
     warehouse_url: str
     now: datetime
     settings: Settings
@@ -206,31 +200,10 @@ def _call_at_commits(warehouse: Engine, call: Callable[[], None]) -> None:
 # ----------------------------------------------------------------------------- as an engine
 
 
-@dataclass
 class Processes(Pipeline):
-    """An engine whose ingests are processes, killed where the calendar has it, over HTTP."""
+    """An engine whose ingests are processes at one moment, killed where the calendar has it."""
 
-    wire: Wire = None  # type: ignore[assignment] # the fields before have defaults
-    asked: list[tuple[str, str, date]] = field(default_factory=list)
-    """Dataset, account and day of each call."""
-
-    @contextmanager
-    def serving(self) -> Iterator["Processes"]:
-        """Answer as the worlds do at the moment of the ingest."""
-        with Wire().serving() as self.wire:
-            self.wire.on_token = self._give_token
-            self.wire.on_data = self._answer
-            yield self
-
-    @property
-    def collector(self) -> Collector:
-        """The accounts, as connections describe them."""
-        its = self.calendar.accounts(self.moment)
-        accounts = {
-            conn_id: replace(self.wire.account, conn_id=conn_id, appid=appid or "", name=conn_id)
-            for conn_id, appid in its.items()
-        }
-        return Collector(self.warehouse, accounts, self.settings, now=self.now)
+    call_seconds = 0
 
     def ingest(self, process: Process, moment: int) -> int:
         """In a process; when that ends."""
@@ -239,22 +212,3 @@ class Processes(Pipeline):
         if IngestProcess(made).outcome() == Outcome():
             process.killed_after, process.kills = None, process.kills + 1
         return self.moment + CALL
-
-    def _give_token(self, handler: Handler) -> None:
-        gives_token(json.loads(handler.asked.body)["appid"])(handler)
-
-    def _answer(self, handler: Handler) -> None:
-        endpoint = handler.asked.path.rpartition("/")[2]
-        (dataset,) = (it for it in DATASETS.values() if it.endpoint == endpoint)
-        appid, day = handler.asked.token or "", json.loads(handler.asked.body)["begin_date"]
-        asked = date.fromisoformat(day)
-        self.asked.append((dataset.name, appid, asked))
-        world = self.calendar.worlds[dataset.name, appid]
-        refusal, listing = world.call(day_number(asked), self.moment)
-        if refusal in (None, Refusal.IS_DELAY):
-            is_delay = refusal is Refusal.IS_DELAY
-            says(body(world, day_number(asked), listing, is_delay=is_delay))(handler)
-        elif refusal is Refusal.UNREACHABLE:
-            says(b"", 502)(handler)
-        else:
-            refuses(int(refusal))(handler)
