@@ -10,10 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import is_hypothesis_test
-from support import TcpServer, keep
-from warehouses import Warehouses
-
-from weixin_local.postgres import Server
+from sqlalchemy import Engine
+from support import TcpServer, empty, keep, migrated_warehouse
 
 SEEDS = {"kill_seed": (4, 60), "stop_seed": (3, 30)}
 """How many of each: in `make test-all`, and together with those of `--soak 1`."""
@@ -45,21 +43,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_longer(item: pytest.Item) -> bool:
-    """Whether the long run tries more than `make test-all`: other seeds, more examples, more."""
-    takes = {*SEEDS, "is_soak"} & set(getattr(item, "fixturenames", ()))
+    """Whether the long run tries more than `make test-all`: other seeds, or more examples."""
+    takes = {*SEEDS, "examples"} & set(getattr(item, "fixturenames", ()))
     return bool(takes or is_hypothesis_test(getattr(item, "obj", None)))
 
 
 @pytest.fixture(scope="session")
-def is_soak(request: pytest.FixtureRequest) -> bool:
-    """Whether this is the long run."""
-    return bool(request.config.getoption("--soak"))
+def examples(request: pytest.FixtureRequest) -> int:
+    """How many answers a property tries."""
+    return 1000 if request.config.getoption("--soak") else 40
 
 
 @pytest.fixture(scope="session")
-def durable_warehouses() -> Iterator[Warehouses]:
+def durable_server() -> Iterator[TcpServer]:
     """
-    On a Postgres of their own, to be ill-treated, that forgets no commit when it crashes.
+    A Postgres to be ill-treated, that forgets no commit when it crashes.
 
     Writes may stay in the machine's memory: the machine does not crash.
     """
@@ -68,11 +66,19 @@ def durable_warehouses() -> Iterator[Warehouses]:
         settings = {"fsync": "off", "max_connections": "20"}
         server = TcpServer(Path(folder) / "server", settings=settings)
         server.start()
-        yield Warehouses.on(server)
+        yield server
         server.stop()
 
 
 @pytest.fixture(scope="session")
-def warehouses(embedded_server: Server) -> Warehouses:
-    """As many warehouses as a test likes, on the server that all tests share."""
-    return Warehouses.on(embedded_server)
+def _durable(durable_server: TcpServer) -> Iterator[Engine]:
+    with migrated_warehouse(durable_server, "durable") as engine:
+        yield engine
+
+
+@pytest.fixture
+def durable(_durable: Engine) -> Engine:
+    """An empty warehouse on that server."""
+    _durable.dispose()
+    empty(_durable)
+    return _durable

@@ -1,42 +1,30 @@
-"""A warehouse in trouble is a wait or a sentence, and the next try makes the tables complete."""
+"""A warehouse in trouble is a wait or a problem, and the next try makes the tables complete."""
 
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import ill_postgres
+import psutil
+import psycopg2
 import pytest
-from psycopg2.sql import SQL, Literal
-from warehouses import LOADING, MORNING, Warehouses, accounts
-from world.processes import IngestProcess, Processes, disturbed, order
+from sqlalchemy import Engine
+from support import TcpServer, rows
+from world.pipeline import MORNING
+from world.processes import LOADING, IngestProcess, Processes, disturbed, order, several
 from world.truth import differences, held, kept, truth
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.problem import ProblemKind
-from weixin_local import postgres
+from weixin_local.postgres import SERVER_USER
 
 STATEMENTS = 25
 """A scheduled run of two accounts has at least these."""
-
-
-def meet(engine: Processes, statement: int, trouble: AbstractContextManager[None]) -> str:
-    """
-    An ingest meets trouble at a statement: what it says.
-
-    Airflow tries again, and then the tables are as if nothing had been.
-    """
-    made = order(engine.collector, MORNING)
-    first = disturbed(made, statement, trouble)
-    assert first.is_retryable, first
-    second = IngestProcess(made).outcome()
-    assert second.is_done, second.said
-    assert_whole(engine)
-    (said,) = {*first.said}
-    return said
 
 
 def assert_whole(engine: Processes) -> None:
@@ -46,84 +34,179 @@ def assert_whole(engine: Processes) -> None:
     assert differences(held(engine.warehouse), truth([told])) == []
 
 
-def test_a_stopped_server(durable_warehouses: Warehouses, stop_seed: int) -> None:
+def meet(warehouse: Engine, statement: int, trouble: AbstractContextManager[None]) -> str:
+    """
+    An ingest meets trouble at a statement: what it says.
+
+    Airflow tries again, and then the tables are as if nothing had been.
+    """
+    with several(warehouse, 2) as engine:
+        made = order(engine.collector, MORNING)
+        first = disturbed(made, statement, trouble)
+        assert first.is_retryable, first
+        second = IngestProcess(made).outcome()
+        assert second.is_done, second.said
+        assert_whole(engine)
+    (said,) = {*first.said}
+    return said
+
+
+# ---------------------------------------------------------------------------------- stopped
+
+
+def crash(postmaster: psutil.Process) -> None:
+    """Kill the server and all its children, as the machine's power going does."""
+    children = postmaster.children()
+    for process in (postmaster, *children):
+        with suppress(psutil.NoSuchProcess):  # a child ends by itself when it misses the postmaster
+            process.kill()
+    psutil.wait_procs(children)
+
+
+STOPS: list[Callable[[psutil.Process], None]] = [
+    lambda postmaster: postmaster.send_signal(signal.SIGINT),  # `pg_ctl stop`
+    lambda postmaster: postmaster.send_signal(signal.SIGQUIT),  # `--mode=immediate`
+    crash,
+]
+
+
+@contextmanager
+def stopped(server: TcpServer, stop: Callable[[psutil.Process], None]) -> Iterator[None]:
+    """It is stopped, and started again afterwards."""
+    lock = server.directory / "data" / "postmaster.pid"
+    postmaster = psutil.Process(int(lock.read_text().split(maxsplit=1)[0]))
+    stop(postmaster)
+    postmaster.wait()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+def test_a_stopped_server(durable: Engine, durable_server: TcpServer, stop_seed: int) -> None:
     """Stopped in whatever way at whatever statement: a problem of the warehouse, and no gap."""
-    server = durable_warehouses.server
-    trouble = ill_postgres.stopped(server, ill_postgres.STOPS[stop_seed % 3])
-    with accounts(durable_warehouses, 2) as engine:
-        said = meet(engine, Random(stop_seed).randint(1, STATEMENTS), trouble)
+    trouble = stopped(durable_server, STOPS[stop_seed % 3])
+
+    said = meet(durable, Random(stop_seed).randint(1, STATEMENTS), trouble)
 
     assert said.startswith(ProblemKind.WAREHOUSE)
 
 
-def test_used_up_connections(durable_warehouses: Warehouses) -> None:
-    """Others have them all."""
-    with accounts(durable_warehouses, 2) as engine:
-        trouble = ill_postgres.no_connection_left(durable_warehouses.server)
-        assert meet(engine, 1, trouble) == f"{ProblemKind.WAREHOUSE} 53300"
+WAITING = """
+    SELECT pid FROM pg_locks WHERE NOT granted AND pid IN (
+        SELECT pid FROM pg_stat_activity WHERE datname = current_database())
+"""
 
 
-@pytest.fixture
-def disk() -> Iterator[Path]:
-    """A small disk that the server may write to."""
-    with TemporaryDirectory(prefix="weixin-disk-") as folder:
-        command = ["mount", "-t", "tmpfs", "-o", "size=128m,mode=755", "tmpfs", folder]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("only root may mount a small disk")
-        try:
-            yield Path(folder)
-        finally:
-            subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def test_the_tables_disk_is_full(durable_warehouses: Warehouses, disk: Path) -> None:
-    """Without a byte left."""
-    space = disk / "space"
-    space.mkdir()
-    if user := postgres.SERVER_USER:
-        shutil.chown(space, user, user)
-    durable_warehouses.execute(
-        SQL("CREATE TABLESPACE small LOCATION {}").format(Literal(str(space)))
-    )
-    with accounts(durable_warehouses, 2, "small") as engine:
-        said = meet(engine, LOADING, ill_postgres.full(disk))
-        assert said == f"{ProblemKind.WAREHOUSE} 53100"
-    durable_warehouses.execute(SQL("DROP TABLESPACE small"))
-
-
-def test_what_an_ingest_lives_through(durable_warehouses: Warehouses, is_soak: bool) -> None:
+def test_what_an_ingest_lives_through(durable: Engine, durable_server: TcpServer) -> None:
     """
     In one ingest: a restart during the calls, a lock on the fact.
 
-    What answers meanwhile is loaded over new connections, and whoever locks the fact, a minute say,
-    is waited for: nobody need ask again.
+    What answers meanwhile is loaded over new connections, and whoever locks the fact is waited for:
+    nobody need ask again.
     """
-    with accounts(durable_warehouses, 2) as engine:
-        made = order(engine.collector, MORNING)
+    with several(durable, 2) as engine:
         answer = engine.wire.on_data
         engine.wire.on_data = lambda asked: engine.wire.is_over.wait(0.3) or answer(asked)
-        process = IngestProcess(made)
+        process = IngestProcess(order(engine.collector, MORNING))
         while not engine.asked:
             process.wait(0.01)
-        with ill_postgres.stopped(durable_warehouses.server, ill_postgres.stop_fast):
+        with stopped(durable_server, STOPS[0]):
             pass
         engine.wire.on_data = answer
-        with engine.warehouse.begin() as other:
+        durable.dispose()
+        with durable.begin() as other:
             other.exec_driver_sql("LOCK TABLE weixin.fact_article_total IN ACCESS EXCLUSIVE MODE")
-            while not other.exec_driver_sql(ill_postgres.WAITING).all():
+            while not other.exec_driver_sql(WAITING).all():
                 process.wait(0.02)
-            process.wait(60 if is_soak else 0.2)
         outcome = process.outcome()
 
         assert outcome.is_done, outcome.said
         assert_whole(engine)
 
 
-def test_a_lost_lock_session(warehouses: Warehouses) -> None:
+@contextmanager
+def ended_lock_sessions(warehouse: Engine) -> Iterator[None]:
+    """Every session that holds the locks of an ingest is cut off."""
+    ended = (
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND query LIKE '%writer_lock%SKIP LOCKED'"
+    )
+    assert rows(warehouse, ended)
+    yield
+
+
+def test_a_lost_lock_session(durable: Engine) -> None:
     """An idle session that a firewall cuts off holds nothing up: the loads have their own."""
-    with accounts(warehouses, 2) as engine:
-        trouble = ill_postgres.ended_lock_sessions(engine.warehouse)
+    with several(durable, 2) as engine:
+        trouble = ended_lock_sessions(durable)
         outcome = disturbed(order(engine.collector, MORNING), LOADING, trouble)
 
         assert outcome.is_done, outcome.said
         assert_whole(engine)
+
+
+# --------------------------------------------------------------------------------- used up
+
+
+@contextmanager
+def no_connection_left(server: TcpServer) -> Iterator[None]:
+    """Others use all its connections."""
+    others: list[Any] = []
+    try:
+        with suppress(psycopg2.OperationalError):
+            while True:
+                others.append(psycopg2.connect(server.libpq_url("postgres")))
+        yield
+    finally:
+        for other in others:
+            other.close()
+
+
+def test_used_up_connections(durable: Engine, durable_server: TcpServer) -> None:
+    """Others have them all."""
+    trouble = no_connection_left(durable_server)
+
+    assert meet(durable, 1, trouble) == f"{ProblemKind.WAREHOUSE} 53300"
+
+
+@contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """A disk has no byte left."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(1 << 20)):
+            pass
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+@pytest.fixture
+def disk(durable: Engine) -> Iterator[Path]:
+    """A small disk that the fact's rows are on."""
+    with TemporaryDirectory(prefix="weixin-disk-") as folder:
+        command = ["mount", "-t", "tmpfs", "-o", "size=128m,mode=755", "tmpfs", folder]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("only root may mount a small disk")
+        space = Path(folder) / "space"
+        space.mkdir()
+        shutil.chown(space, SERVER_USER, SERVER_USER)
+        execute = durable.execution_options(isolation_level="AUTOCOMMIT").connect()
+        move = "ALTER TABLE weixin.fact_article_total SET TABLESPACE {}"
+        execute.exec_driver_sql(f"CREATE TABLESPACE small LOCATION '{space}'")
+        execute.exec_driver_sql(move.format("small"))
+        try:
+            yield Path(folder)
+        finally:
+            execute.exec_driver_sql(move.format("pg_default"))
+            execute.exec_driver_sql("DROP TABLESPACE small")
+            execute.close()
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_the_tables_disk_is_full(durable: Engine, disk: Path) -> None:
+    """Without a byte left."""
+    assert meet(durable, LOADING, full(disk)) == f"{ProblemKind.WAREHOUSE} 53100"

@@ -7,7 +7,6 @@ from math import inf
 
 from sqlalchemy import Engine
 from support import rows
-from warehouses import Warehouses
 from world.drawn import Lots, Trouble, draw_calendar, draw_statistics, draw_world
 from world.life import Calendar, live
 from world.pipeline import SETTINGS
@@ -65,34 +64,32 @@ def assert_consistent(warehouse: Engine) -> Tables:
     return found
 
 
-def test_a_second_run_makes_a_kill_good(warehouses: Warehouses, kill_seed: int) -> None:
+def test_a_second_run_makes_a_kill_good(warehouse: Engine, kill_seed: int) -> None:
     """
     Mornings of every kind of dataset, killed right before or right after commits (0018).
 
     Right after a kill as in the end, all tables are what the kept answers say. The last morning has
     each day of its window, and what any day's newest answer listed is loaded.
     """
-    with warehouses.passing("killed") as warehouse:
-        engine = Processes(drawn(kill_seed), warehouse=warehouse, settings=COMMITS)
-        kills = 0
-        with engine.serving():
-            for _, process in live(engine.calendar, engine):
-                if process.kills:
-                    kills += 1
-                    assert_consistent(warehouse)
+    kills = 0
+    with Processes(drawn(kill_seed), warehouse=warehouse, settings=COMMITS).serving() as engine:
+        for _, process in live(engine.calendar, engine):
+            if process.kills:
+                kills += 1
+                assert_consistent(warehouse)
 
-        assert kills
-        loaded = readers(assert_consistent(warehouse).facts)
-        for endpoint, world in engine.calendar.worlds.items():
-            pairs = engine.coverage(endpoint)
-            for day, pair in pairs.items():
-                if pair.fetched_at:
-                    moment = (pair.fetched_at - MIDNIGHT_0) / timedelta(seconds=1)
-                    shown = world.listing(day_number(day), moment)
-                    its = figures(world, day_number(day), shown).items()
-                    assert {(*endpoint, *key): it for key, it in its}.items() <= loaded.items()
-            due = next(it.due for it in engine.runs[::-1] if it.run.dataset is world.dataset)
-            if not due[endpoint[1]].is_probe:
-                last = date_of(MORNINGS)
-                window = [last - DAY * n for n in range(1, world.dataset.window + 1)]
-                assert all(pairs[it].ready_date == last or pairs[it].settled for it in window)
+    assert kills
+    loaded = readers(assert_consistent(warehouse).facts)
+    for endpoint, world in engine.calendar.worlds.items():
+        pairs = engine.coverage(endpoint)
+        for day, pair in pairs.items():
+            if pair.fetched_at:
+                moment = (pair.fetched_at - MIDNIGHT_0) / timedelta(seconds=1)
+                shown = figures(world, day_number(day), world.listing(day_number(day), moment))
+                its = {(*endpoint, *key): it for key, it in shown.items()}
+                assert its.items() <= loaded.items()
+        due = next(it.due for it in engine.runs[::-1] if it.run.dataset is world.dataset)
+        if not due[endpoint[1]].is_probe:
+            last = date_of(MORNINGS)
+            window = [last - DAY * n for n in range(1, world.dataset.window + 1)]
+            assert all(pairs[it].ready_date == last or pairs[it].settled for it in window)

@@ -23,8 +23,10 @@ from weixin_etl.model import Account, Batch, Run
 from weixin_etl.problem import OperatorError, Problem, ProblemKind
 from weixin_etl.run import Settings
 from world.life import CALL, Process
-from world.pipeline import Collector, Pipeline
+from world.pipeline import Collector, Pipeline, publishing
 
+LOADING = 9
+"""A statement of a load."""
 PATIENCE_SECONDS = 120
 """An ingest that takes longer hangs."""
 
@@ -212,3 +214,10 @@ class Processes(Pipeline):
         if IngestProcess(made).outcome() == Outcome():
             process.killed_after, process.kills = None, process.kills + 1
         return self.moment + CALL
+
+
+def several(warehouse: Engine, count: int) -> AbstractContextManager[Processes]:
+    """So many accounts, as `publishing` has them, ingested in processes; a commit is an account."""
+    engine = publishing(warehouse, count, Processes)
+    engine.settings = replace(engine.settings, commit_bytes=2000)
+    return engine.serving()
