@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from world import outages
 
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "docs/operating"
@@ -110,11 +109,6 @@ def test_no_command_of_the_manual_shows_a_password_or_leaves_a_dump_open() -> No
     assert len(commands) > 60
     assert [it for it in commands if shows.search(it)] == []
     assert [it for it in commands if keeps.search(it) and not it.startswith("umask 077\n")] == []
-
-
-def test_the_table_of_outages_is_what_the_rules_give() -> None:
-    """The manual shows what the calendars cost."""
-    assert outages.table() in (MANUAL / "every-morning.md").read_text()
 
 
 def _code(document: Path) -> str:
