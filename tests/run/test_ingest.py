@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Engine, create_engine
 from support import empty, rows
 from wire import refuses
-from world.pipeline import MORNING, Collector, Pipeline, by_hand, day_asked
+from world.collector import Collector
+from world.pipeline import MORNING, Pipeline, by_hand, day_asked
 from world.wechat import date_of
 
 from weixin_etl.api.client import WeixinClient

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from support import rows
 from warehouse_loads import ACCOUNT, article, body, load_pairs, pair, refused
-from world.pipeline import Collector
+from world.collector import Collector
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset

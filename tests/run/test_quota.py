@@ -6,7 +6,8 @@ from datetime import date
 import pytest
 from support import HASTE, rows
 from wire import in_turn, refuses
-from world.pipeline import MORNING, Collector, Pipeline, by_hand
+from world.collector import Collector
+from world.pipeline import MORNING, Pipeline, by_hand
 from world.wechat import Refusal, at, date_of
 
 from weixin_etl.problem import ProblemKind

@@ -1,7 +1,7 @@
 """The real pipeline: the verbs of a morning, on Postgres, asking a world over HTTP."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -11,78 +11,16 @@ import sqlalchemy
 from support import HASTE, rows
 from wire import Handler, Wire, gives_token, refuses, says
 
-from weixin_etl import clock
-from weixin_etl.api.calls import OpenClient
-from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.http import CallLimits
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
-from weixin_etl.model import Account, Batch, ConfiguredAccount, Coverage, PlannedAccount, Run
-from weixin_etl.problem import Problem, ProblemKind, WeixinError
-from weixin_etl.run import Settings, Work
-from weixin_etl.run import check as check_verb
-from weixin_etl.run import ingest as ingest_verb
+from weixin_etl.model import Batch, Coverage, Run
+from weixin_etl.run import Settings
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.warehouse.statements import coverage_of
+from world.collector import Collector
 from world.life import CALL, CATCH_UP_DAYS, Endpoint, Engine, Process, daily
 from world.wechat import Refusal, at, body, date_of, day_number, in_time, instant
 
 SETTINGS = Settings(concurrency=1, catch_up_days=CATCH_UP_DAYS, daily_calls=0)
-
-
-@dataclass(frozen=True)
-class Collector:
-    """A warehouse, and who is collected into it: the tasks of the DAG without Airflow."""
-
-    warehouse: sqlalchemy.Engine
-    accounts: Mapping[str, Account | None]
-    """By connection; None where that can't be used."""
-    settings: Settings = field(default_factory=lambda: Settings(concurrency=1))
-    now: Callable[[], datetime] = clock.now
-    limits: CallLimits = HASTE
-    open_client: OpenClient | None = None
-    """None: one over HTTP."""
-
-    def configured(self, run: Run) -> list[ConfiguredAccount]:
-        """The accounts as plan and check take them."""
-        problem = Problem(ProblemKind.CONFIGURATION, "no login", "")
-        return [
-            ConfiguredAccount(
-                *(conn_id, it.appid if it else None, it.name if it else conn_id),
-                is_wanted=not run.accounts or bool(it and it.appid in run.accounts),
-                problem=None if it else problem,
-            )
-            for conn_id, it in self.accounts.items()
-        ]
-
-    def work(self, run: Run) -> Work:
-        """What the verbs take."""
-        return Work(run, self.warehouse, self.settings, self.now)
-
-    def plan(self, run: Run) -> Batch:
-        """Whom to ask for what."""
-        return plan_verb.plan(self.work(run), self.configured(run)).accounts
-
-    def ingest(self, run: Run, batch: Batch) -> ingest_verb.Ingested:
-        """One try."""
-        return ingest_verb.ingest(self.work(run), batch, self.open_client or self.client)
-
-    def client(self, planned: PlannedAccount) -> WeixinClient:
-        """One over HTTP, with the login that the connection has by now."""
-        if account := self.accounts.get(planned.conn_id):
-            return WeixinClient(account, self.limits)
-        raise WeixinError(ProblemKind.CONFIGURATION, code="connection_missing")
-
-    def run(self, run: Run) -> ingest_verb.Ingested:
-        """Plan it, and try once."""
-        return self.ingest(run, self.plan(run))
-
-    def report(self, run: Run, batch: Batch) -> dict[str, int]:
-        """What it did."""
-        return check_verb.report(self.work(run), batch)
-
-    def check(self, run: Run, batch: Batch) -> check_verb.Judgement:
-        """Its colour."""
-        return check_verb.check(self.work(run), self.configured(run), batch)
 
 
 @dataclass

@@ -22,8 +22,9 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.model import Account, Batch, Run
 from weixin_etl.problem import OperatorError, Problem, ProblemKind
 from weixin_etl.run import Settings
+from world.collector import Collector
 from world.life import CALL, Process
-from world.pipeline import Collector, Pipeline, publishing
+from world.pipeline import Pipeline, publishing
 
 LOADING = 9
 """A statement of a load."""
