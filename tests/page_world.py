@@ -183,7 +183,7 @@ _REFUSE = f"""
 _OPEN_INCIDENT = f"""
     INSERT INTO weixin.incident (
         dataset, identity, severity, kind, appid, account, conn_id, cause, cure, days,
-        error_code, opened_at, news_at, told_at
+        code, opened_at, news_at, told_at
     )
     SELECT
         %(dataset)s, account.appid, 'failure', %(kind)s, account.appid, account.name,
@@ -191,7 +191,7 @@ _OPEN_INCIDENT = f"""
         ARRAY(
             SELECT %(today)s::date - back FROM generate_series(1, %(since)s) AS back ORDER BY 1
         ),
-        %(code)s,
+        coalesce(%(code)s::text, ''),
         (%(today)s::date - %(since)s + 1 + time '00:33') AT TIME ZONE 'UTC',
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()
     FROM weixin.dim_account AS account

@@ -102,15 +102,14 @@ with Path(__file__).with_name("problems.csv").open(encoding="utf-8", newline="")
     ]
 _FIRST = {row.kind: row for row in reversed(ROWS)}
 _OF_CODE = {(row.kind, code): row for row in ROWS for code in row.codes}
-_OF_CAUSE = {row.cause: row for row in ROWS}
 for _kind, _its in _FIRST.items():
     vars(_kind).update({mark: mark in _its.marks for mark in ProblemKind.__annotations__})
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
 
-def row_of(kind: ProblemKind, code: object = "") -> Row:
+def row_of(kind: ProblemKind, code: str = "") -> Row:
     """The code's row of the kind, or the kind's first, which holds for all of it."""
-    return _OF_CODE.get((kind, str(code)), _FIRST[kind])
+    return _OF_CODE.get((kind, code), _FIRST[kind])
 
 
 def filled(text: str, conn_id: str, cause: str, subject: str | None = None) -> str:
@@ -147,7 +146,8 @@ class Problem:
     """What else tells it from others of its kind: a metric, an article, a connection."""
     days: tuple[date, ...] = ()
     """The publication days concerned."""
-    errcode: int | None = None
+    code: str = ""
+    """Of which row of its kind its texts are: WeChat's errcode, an SQLSTATE or a name."""
     to_change: str = ""
     """The Airflow connection that its cure is about, where that is not its own; not recorded."""
 
@@ -163,12 +163,12 @@ class Problem:
         **more: Any,
     ) -> "Problem":
         """A problem with its row's cause, to which a detail is added, and cure, unless given."""
-        row = row_of(kind, code or more.get("errcode"))
+        row = row_of(kind, code)
         cause = ": ".join(filter(None, [row.cause if cause is None else cause, detail]))
         conn_id = more.get("to_change") or more.get("conn_id", "")
         if cure is None:
             cure = filled(row.cure, conn_id, cause, more.get("subject"))
-        return cls(kind, cause, cure, **more)
+        return cls(kind, cause, cure, code=code, **more)
 
     def __post_init__(self) -> None:
         """Hold texts that can be shown: they may quote a stranger."""
@@ -181,8 +181,14 @@ class Problem:
 
     @property
     def row(self) -> Row:
-        """The row that its texts are from: the one that its cause begins with, else its code's."""
-        return _OF_CAUSE.get(self.cause.split(": ")[0]) or row_of(self.kind, self.errcode)
+        """The row that its texts are from."""
+        return row_of(self.kind, self.code)
+
+    @property
+    def errcode(self) -> int | None:
+        """WeChat's, if it gave one."""
+        is_wechats = self.code.removeprefix("-").isdigit() and not self.kind.is_of_warehouse
+        return int(self.code) if is_wechats else None
 
     @property
     def who(self) -> str:

@@ -3,7 +3,7 @@
 {% from "incident/macros.jinja" import problem %}
 SELECT
     finding.dataset,
-    finding.{{ problem | reject("equalto", "days") | join(",\n    finding.") }} AS errcode,
+    finding.{{ problem | reject("equalto", "days") | join(",\n    finding.") }},
     unspoken.days,
     finding.found_at AS opened_at,
     finding.run_id

@@ -236,7 +236,7 @@ CREATE TABLE weixin.finding (
     cause text NOT NULL,
     cure text NOT NULL,
     days date[] NOT NULL,
-    error_code integer,
+    code text NOT NULL,
     run_id text NOT NULL,
     found_at timestamptz NOT NULL
 );
@@ -252,7 +252,7 @@ COMMENT ON COLUMN weixin.finding.conn_id IS 'The account''s Airflow connection; 
 COMMENT ON COLUMN weixin.finding.cause IS 'What happened';
 COMMENT ON COLUMN weixin.finding.cure IS 'What to change or, if nothing, what happens next';
 COMMENT ON COLUMN weixin.finding.days IS 'The days concerned (Beijing); empty when it concerns all of an account or of a run';
-COMMENT ON COLUMN weixin.finding.error_code IS 'WeChat''s errcode, if it gave one';
+COMMENT ON COLUMN weixin.finding.code IS 'WeChat''s errcode, an SQLSTATE, or a name of what went wrong; else empty';
 COMMENT ON COLUMN weixin.finding.run_id IS 'The run whose task found it';
 COMMENT ON COLUMN weixin.finding.found_at IS 'When it was found last';
 
@@ -269,7 +269,7 @@ CREATE TABLE weixin.incident (
     cause text NOT NULL,
     cure text NOT NULL,
     days date[] NOT NULL,
-    error_code integer,
+    code text NOT NULL,
     opened_at timestamptz NOT NULL,
     news_at timestamptz NOT NULL,
     told_at timestamptz,
@@ -292,7 +292,7 @@ COMMENT ON COLUMN weixin.incident.conn_id IS 'The account''s Airflow connection;
 COMMENT ON COLUMN weixin.incident.cause IS 'What happened, when it was last met';
 COMMENT ON COLUMN weixin.incident.cure IS 'What to change or, if nothing, what happens next';
 COMMENT ON COLUMN weixin.incident.days IS 'The days that are not in because of it (Beijing), oldest first';
-COMMENT ON COLUMN weixin.incident.error_code IS 'WeChat''s errcode, if it gave one';
+COMMENT ON COLUMN weixin.incident.code IS 'WeChat''s errcode, an SQLSTATE, or a name of what went wrong; else empty';
 COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
 COMMENT ON COLUMN weixin.incident.news_at IS 'Since when there is something to tell: it began, or something else is to be mended';
 COMMENT ON COLUMN weixin.incident.told_at IS 'When a message about it was delivered last; null until then';

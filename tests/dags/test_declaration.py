@@ -129,7 +129,7 @@ def test_tasks_are_as_the_settings_say(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "action"),
     [
-        (WeixinError(ProblemKind.CONFIGURATION, errcode=48001), RetryAction.FAIL),
+        (WeixinError(ProblemKind.CONFIGURATION, code="48001"), RetryAction.FAIL),
         (WeixinError(ProblemKind.NOT_READY), RetryAction.FAIL),
         (ParameterError(), RetryAction.FAIL),
         (WarehouseError(ProblemKind.WAREHOUSE_SETUP), RetryAction.FAIL),

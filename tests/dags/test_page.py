@@ -47,7 +47,7 @@ BESIDES = """
     WHERE appid IN ('wx0001', 'wx0002') AND day = '2026-09-01';
     INSERT INTO weixin.incident (
         incident_id, dataset, identity, severity, kind, account, conn_id, cause, cure, days,
-        error_code, opened_at, news_at
+        code, opened_at, news_at
     )
     OVERRIDING SYSTEM VALUE
     VALUES (

@@ -23,7 +23,7 @@ def trouble(kind: ProblemKind, *, has_ended: bool = False, **of: Any) -> Trouble
     return Trouble(problem, "article_total", usual(kind), opened_at=OPENED, incident_id=1, **ended)
 
 
-SECRET = {"code": "40125", "conn_id": "spring", "errcode": 40125}
+SECRET = {"code": "40125", "conn_id": "spring"}
 BEGUN, OVER = trouble(FAILURE, **SECRET), trouble(FAILURE, has_ended=True)
 ODD, READY = trouble(WARNING), trouble(ProblemKind.NOT_READY)
 

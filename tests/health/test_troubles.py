@@ -22,7 +22,7 @@ ODD = b"""{"list": [{"ref_date": "2026-11-09", "msgid": "1_1", "details": [
     {"stat_date": "2026-11-09", "int_page_read_user": 1}, 7
 ]}]}"""
 PROGRAM = Problem.of_kind(ProblemKind.PROGRAM, "KeyError", subject="ingest")
-UNUSABLE = Problem(ProblemKind.CONFIGURATION, "", "", conn_id="c")
+UNUSABLE = Problem.of_kind(ProblemKind.CONFIGURATION, code="connection_missing", conn_id="c")
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     ),
     "what was mended is asked for again: of a retired endpoint one day was": (
         [{"b": OFFLINE}, {}],
-        [("not_asked", "failure", 1)],
+        [("not_asked", "warning", 1)],
         ["号b: endpoint retired", "号b not asked, and 1 more"],
     ),
     "a value that does not fit is told once": (
@@ -181,6 +181,7 @@ def test_what_a_task_has_found_is_over_when_a_whole_run_ends_without_it(
     for hour in (8, 9):
         people.note(Note(run(1), at(1, hour), {source: [problem]}))
     listed = people.wrong(11, day=1)
+    (found,) = people.status(11, day=1).open
     people.note(Note(run(2, accounts=("a",)), at(2, 8), {source: []}, looked=["a"]))
     told = people.titles
     people.note(Note(run(2), at(2), {source: []}))
@@ -188,6 +189,7 @@ def test_what_a_task_has_found_is_over_when_a_whole_run_ends_without_it(
     people.morning()
 
     assert listed == [(str(problem.kind), "failure", 0)]
+    assert found.problem.row is problem.row  # its cure in Chinese is there
     assert (told, people.titles) == ([title], [title, f"over: {title}"])
 
 

@@ -160,7 +160,7 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine) -> None:
 @pytest.mark.parametrize(
     ("bad", "kind", "code", "still_open"),
     [
-        (refused(WeixinError(ProblemKind.CONFIGURATION, errcode=40164)), "configuration", 40164, 2),
+        (refused(WeixinError(ProblemKind.CONFIGURATION, code="40164")), "configuration", 40164, 2),
         (pair(b"{}", "24 10:30"), "unreadable", None, 2),
         (pair(body(article("", {"20": {}})), "24 10:30"), "unreadable", None, 0),
     ],

@@ -74,7 +74,7 @@ def test_loads_of_a_role_with_odd_settings(odd: Engine, warehouse: Engine) -> No
     """
     first = article("1_1", {"20": {"share_user": 5}, "21": {"share_user": "x"}}, title="春\\")
     load_pairs(odd, pair(body(first), "22 08:30"))
-    load_pairs(odd, refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, errcode=47009)))
+    load_pairs(odd, refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009")))
     later = pair(body(article("1_1", {"20": {"share_user": 6}})), "23 08:30")
     with ThreadPoolExecutor(1) as pool:
         with warehouse.begin() as other:

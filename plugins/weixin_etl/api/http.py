@@ -299,7 +299,7 @@ def refusal(
         one_line(_RID.sub("", said), _LONGEST_SHOWN),
         account=str(account),
         to_change=account.airflow_connection,
-        errcode=errcode,
+        code=str(errcode),
     )
 
 

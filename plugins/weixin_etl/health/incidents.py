@@ -72,7 +72,7 @@ def _replace(connection: Connection, note: Note, source: str, problems: Sequence
         "looked": None if note.looked is None else [*note.looked],
         "run_id": note.run.run_id,
         "found_at": note.at,
-        "rows": as_json([_columns(problem) for problem in problems]),
+        "rows": as_json([msgspec.to_builtins(problem) for problem in problems]),
     }
     connection.execute(statement("finding/replace.sql"), values)
 
@@ -157,13 +157,9 @@ def _write(
 
 def _row(trouble: Trouble, now: datetime, *, is_news: bool) -> Mapping[str, object]:
     return {
-        **_columns(trouble.problem),
+        **msgspec.to_builtins(trouble.problem),
         "identity": trouble.identity,
         "severity": trouble.severity,
         "news_at": now if is_news else "-infinity",
         "closed_at": now if trouble.problem.kind.is_momentary else None,
     }
-
-
-def _columns(problem: Problem) -> Mapping[str, object]:
-    return {**msgspec.to_builtins(problem), "error_code": problem.errcode}

@@ -174,7 +174,7 @@ class Trouble:
         problem, kind = self.problem, self.problem.kind
         whose = problem.appid or problem.subject or ""
         if kind is ProblemKind.CALL_REFUSED:
-            return f"{kind} {problem.errcode}"
+            return f"{kind} {problem.code}"
         if kind.is_common:
             return str(kind)
         is_whole = kind.is_of_account and not kind.is_warning
@@ -413,7 +413,7 @@ def _is_refused(account: AccountDays, pair: Coverage, state: State) -> bool:
 def _of_attempt(account: AccountDays, pair: Coverage) -> Trouble:
     """What the last attempt met."""
     kind, cure = ProblemKind(pair.error_kind or ""), pair.cure or ""
-    met = _met(account, kind, pair.error, cure, errcode=pair.error_code)
+    met = _met(account, kind, pair.error, cure, code=str(pair.error_code or ""))
     if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
         conn_id = connection_of(account.conn_id)
         met = replace(met, problem=replace(met.problem, appid=None, conn_id=conn_id))
@@ -431,6 +431,8 @@ def _of_state(account: AccountDays, state: State, pair: Coverage, now: datetime)
         met = _met(account, ProblemKind.NOT_READY, pair.error)
     else:
         met = _met(account, ProblemKind.NOT_ASKED)
+        if pair.error_code == rules.OFFLINE:  # its endpoint is back, and no run is red for that
+            met = replace(met, severity=Severity.WARNING)
     return replace(met, opened_at=pair.attempted_at)
 
 

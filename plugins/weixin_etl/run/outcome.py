@@ -106,7 +106,7 @@ class Outcome:
         problem = problem_of(account, kind, [day], met.error or "", met.cure or "")
         if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
             problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
-        return replace(problem, errcode=met.error_code)
+        return replace(problem, code=str(met.error_code or ""))
 
 
 def chunks_of(first: list[date], older: list[date]) -> list[list[date]]:

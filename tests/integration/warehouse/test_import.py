@@ -121,8 +121,8 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
     days = {"day": "2026-11-14"}
     load_pairs(
         warehouse,
-        refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, errcode=47009), day=date(2026, 11, 14)),
-        refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, errcode=47009), when="22 08:30"),
+        refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009"), day=date(2026, 11, 14)),
+        refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009"), when="22 08:30"),
     )
 
     load(

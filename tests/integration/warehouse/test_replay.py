@@ -271,7 +271,7 @@ def test_a_refusal_since_then_stays_the_last_attempt(warehouse: Engine):
     """A replay is no attempt."""
     load_mornings(warehouse)
     load_pairs(
-        warehouse, refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, errcode=47009), "24 08:30")
+        warehouse, refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009"), "24 08:30")
     )
     before = coverage(warehouse, "*")
     assert coverage(warehouse, "ready_at, error_code")[0] == (at("23 10:30"), 47009)

@@ -85,7 +85,7 @@ def story(of: Figures, appid: str, day: date) -> dict[str, Any] | None:
         "dataset": of.dataset,
         "account": accounts[0],
         "cell": cell,
-        "why": Problem(kind, cause, cure, errcode=cell.get("error_code"), **whose),
+        "why": Problem(kind, cause, cure, code=str(cell.get("error_code") or ""), **whose),
         "form": msgspec.json.encode(form).decode(),
         "runs": of.rows("page/pair_runs.sql", appid=appid, day=day),
         **{"day": day, "before": day - _DAY, "after": day + _DAY},
