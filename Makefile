@@ -12,7 +12,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links
 PARTS := audit soak test-compose test-newcomer test-superset test-dbt test-own test-lowest test-next
 
-.PHONY: help setup run up reset airflow etl probe psql secrets check test test-all nightly $(PARTS) superset dbt wheel release lint lock
+.PHONY: help setup run up reset airflow etl probe psql secrets check test test-all nightly $(PARTS) superset wheel release lint lock
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ test-compose test-newcomer test-superset test-dbt test-own: $(INSTALLED)
 test-compose: ## Test installation, upgrade, backup and restore with docker compose
 test-newcomer: ## Test the README on a fresh Debian; ONLY='trixie and not suite' runs a part
 test-superset: superset ## Test the dashboard in Apache Superset, in a browser
-test-dbt: dbt ## Test the dbt package with dbt itself, after weeks of corrections
+test-dbt: .venv-dbt/.installed ## Test the dbt package with dbt itself, after weeks of corrections
 test-own: ## Test the manual's "Into your own Airflow"
 
 test-lowest: OTHERS = --require-hashes -r requirements-lowest.txt
@@ -87,7 +87,6 @@ lint: $(INSTALLED) ## Check style, types and SQL
 
 setup: $(INSTALLED) ## Create .venv with everything in it (the other commands do so when needed)
 superset: .venv-superset/.installed ## Install Apache Superset into .venv-superset
-dbt: .venv-dbt/.installed ## Install dbt into .venv-dbt
 
 lock: $(INSTALLED) ## Resolve the requirements again
 	$(LOCK) pyproject.toml --extra server --output-file requirements.txt

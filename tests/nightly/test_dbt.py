@@ -157,7 +157,7 @@ def dbt(filled: Engine, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """The package as it stands, by the environment its README names."""
     if not DBT.exists():
         assert not os.environ.get("CI"), "there is no dbt"
-        pytest.skip("there is no dbt: `make dbt`, which needs Python 3.11 to 3.13")
+        pytest.skip("there is no dbt: `make test-dbt` installs it, which needs Python 3.11 to 3.13")
     artifacts = tmp_path_factory.mktemp("artifacts")
     environment = {
         "PGHOST": filled.url.host,
