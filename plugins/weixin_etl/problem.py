@@ -29,7 +29,6 @@ class ProblemKind(StrEnum):
     is_of_connection: bool  # it may concern a connection with all its accounts
     is_of_warehouse: bool  # the warehouse is at fault, not WeChat
     is_of_one_statement: bool  # and refuses this statement only: others can still be loaded
-    is_of_run: bool  # Airflow makes no run, or ends none
     is_retried: bool  # another try may succeed, so that Airflow retries the task
     stops_account: bool  # its other days need not be asked for in this run, or try if retried
     is_outage: bool  # no usable answer: after several in a row, further calls would fail too

@@ -243,7 +243,7 @@ CREATE TABLE weixin.finding (
 CREATE INDEX finding_source ON weixin.finding (dataset, source);
 COMMENT ON TABLE weixin.finding IS 'One row per thing that a task has found and that coverage does not say: a connection that cannot be used, a task that failed, a run past its deadline. Each task replaces its own';
 COMMENT ON COLUMN weixin.finding.dataset IS 'Which endpoint: article_total, …';
-COMMENT ON COLUMN weixin.finding.source IS 'The task that found it; deadline: the daily run''s deadline was missed';
+COMMENT ON COLUMN weixin.finding.source IS 'The task that found it; deadline, run: what became of the run was seen without one';
 COMMENT ON COLUMN weixin.finding.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it';
 COMMENT ON COLUMN weixin.finding.appid IS 'The account; null when it concerns the whole run, or a connection';
 COMMENT ON COLUMN weixin.finding.subject IS 'What distinguishes it from others of its kind: a task, a connection''s id';

@@ -22,8 +22,10 @@ HEADS = {
 TURN_NO_RUN_RED = (
     *(ProblemKind.UNKNOWN, ProblemKind.NOTHING_COLLECTED),
     *(ProblemKind.FIRST_RUN, ProblemKind.DAYS_LOST),
+    *(ProblemKind.RUN_LATE, ProblemKind.RUN_ENDED),
+    *(ProblemKind.SCHEDULER_DOWN, ProblemKind.NO_RUNS),
 )
-"""Beside warnings and what befalls whole runs: the page and messages say what to do."""
+"""Beside warnings: the page and messages say what to do."""
 COLUMNS = (
     "| what happened (errcode) | what to change |",
     "| 发生了什么（错误码） | 该怎么改 |",
@@ -35,7 +37,7 @@ def table(*, is_chinese: bool) -> str:
     parts: dict[bool, list[str]] = {True: [], False: []}
     for row in ROWS:
         kind = row.kind
-        if not (kind in TURN_NO_RUN_RED or kind.is_warning or kind.is_of_run):
+        if not (kind in TURN_NO_RUN_RED or kind.is_warning):
             is_retried = kind.is_retried and kind is not ProblemKind.NOT_ASKED  # the next run asks
             parts[is_retried].append(as_row(row, is_chinese))
     return "\n\n".join(

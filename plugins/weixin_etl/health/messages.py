@@ -98,8 +98,7 @@ class Words:
 
     def days(self, days: tuple[date, ...]) -> str:
         """Days as ranges."""
-        text = clock.days_as_ranges(days)
-        return text if self.language == ENGLISH else text.replace(" to ", " 至 ")
+        return clock.days_as_ranges(days, " to " if self.language == ENGLISH else " 至 ")
 
 
 def time_text(instant: datetime) -> str:

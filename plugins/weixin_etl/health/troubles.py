@@ -309,7 +309,7 @@ def _as_one(met: Sequence[Trouble]) -> Trouble:
     if problem.kind is ProblemKind.DAYS_LOST:
         run = f"{problem.subject} (begin_date {problem.days[0]}, end_date {problem.days[-1]})"
         problem = replace(problem, subject=run, cure=filled(problem.row.cure, "", "", run))
-    if len(names) > 1:
+    if len({one.owner for one in met}) > 1 and len(names) > 1:
         account = f"{names[0]} +{len(names) - 1}"
         problem = replace(problem, account=account, appid=None, conn_id="", subject=None)
     return Trouble(
