@@ -23,7 +23,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.problem import ProblemKind
 from weixin_local.postgres import SERVER_USER
 
-STATEMENTS = 25
+STATEMENTS = 20
 """A scheduled run of two accounts has at least these."""
 
 

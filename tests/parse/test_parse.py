@@ -10,17 +10,15 @@ from typing import Any
 import pytest
 from figures import rows_of
 from msgspec.structs import asdict
+from support import cases
 
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import (
-    ACCOUNT_SUMMARY,
     ARTICLE_READ,
-    ARTICLE_SHARE,
     ARTICLE_TOTAL,
     ARTICLE_TOTAL_DETAIL,
     DATASETS,
     FOLLOWER_CHANGE,
-    FOLLOWER_TOTAL,
     Dataset,
     Kind,
 )
@@ -41,11 +39,6 @@ def row(day: Any = 17, **figures: Any) -> dict[str, Any]:
 def item(*rows: Any, **keys: Any) -> dict[str, Any]:
     """An article of the day asked for; `keys` add to it or replace its own."""
     return {"ref_date": "2026-11-17", "msgid": "100_1", "details": list(rows)} | keys
-
-
-def of_day(**keys: Any) -> dict[str, Any]:
-    """An item of a statistics day."""
-    return {"ref_date": "2026-11-17", **keys}
 
 
 def read(*items: Any, dataset: Dataset = ARTICLE_TOTAL, **keys: Any) -> Parsed:
@@ -242,93 +235,54 @@ def test_the_last_row_an_answer_can_have_is_of_the_day_before_it_in_beijing() ->
         assert (list(parsed.articles["100_1"].rows), parsed.rejected) == (days, [])
 
 
-BOTH = [
-    item(row(share_user=5, share_count=8, a=1, b=2), row(share_user=6, share_count=None)),
-    item(row(share_user=7, a=3), row(18, share_user=6)),
-]
-STATISTICS = [
-    case(
-        ARTICLE_READ,
-        [of_day(msgid="1_1", title="题", detail={"read_user": 4, "deep": {"a": [1]}})],
-        {"1_1": {17: {"read_user": 4, "title": "题", "deep": {"a": [1]}}}},
-        [],
-        id="what an item has beside its row",
-    ),
-    case(
-        FOLLOWER_CHANGE,
-        [
-            of_day(user_source=1, new_user=5, cancel_user=2),
-            of_day(user_source="1", new_user=6),
-            of_day(user_source=201, new_user=7),
-        ],
-        {"1": {17: {"new_user": 6, "cancel_user": 2}}, "201": {17: {"new_user": 7}}},
-        [],
-        id="a channel twice",
-    ),
-    *(
-        case(dataset, [{"ref_date": "2026-11-17"} | it], {}, [why])
-        for dataset, it, why in [
-            (FOLLOWER_TOTAL, {"ref_date": "2026-11-16"}, NOT_ASKED),
-            (FOLLOWER_CHANGE, {"new_user": 1}, "user_source is missing"),
-            (FOLLOWER_CHANGE, {"user_source": "x", "new_user": 1}, "user_source is a text"),
-            (ARTICLE_SHARE, {"detail": {"share_user": 1}}, "msgid is missing"),
-        ]
-    ),
-    *(
-        case(dataset, [of_day(**it)], {it.get("msgid", ""): rows}, [why])
-        for dataset, it, rows, why in [
-            (FOLLOWER_TOTAL, {"cumulate_user": -1}, {17: {}}, "cumulate_user is a negative number"),
-            (FOLLOWER_TOTAL, {"cumulate_user": None, "followers": 9}, {}, NO_FIGURE),
-            (ARTICLE_READ, {"msgid": "1_1"}, {}, NO_FIGURE),
-            (ARTICLE_READ, {"msgid": "1_1", "detail": [1]}, {}, "detail is a list"),
-            (ACCOUNT_SUMMARY, {"detail": {}}, {}, NO_FIGURE),
-            (ACCOUNT_SUMMARY, {"detail": row(18, read_user=1)}, {}, NOT_ITS_DAY),
-        ]
-    ),
-]
+@cases("""
+    dataset | an item, of the day unless it says otherwise | its row by item | why it is rejected
+    article_read | {"msgid": "1_1", "detail": {"read_user": 4}} | {"1_1": {"read_user": 4}} |
+    article_read | {"msgid": "1", "title": "题", "detail": {"x": 1}} | {"1": null} | a row without
+    article_read | {"msgid": "1_1"} | {"1_1": null} | a row without a figure
+    article_read | {"msgid": "1_1", "detail": [1]} | {"1_1": null} | detail is a list
+    article_share | {"detail": {"share_user": 1}} | {} | msgid is missing
+    account_summary | {"detail": {}} | {"": null} | a row without a figure
+    account_summary | {"detail": {"stat_date": "2026-11-18", "read_user": 1}} | {"": null} | stat
+    follower_change | {"user_source": 201, "new_user": 7} | {"201": {"new_user": 7}} |
+    follower_change | {"new_user": 1} | {} | user_source is missing
+    follower_change | {"user_source": "x", "new_user": 1} | {} | user_source is a text
+    follower_total | {"ref_date": "2026-11-16", "cumulate_user": 1} | {} | ref_date
+    follower_total | {"cumulate_user": -1} | {"": {}} | cumulate_user is a negative number
+    follower_total | {"cumulate_user": null, "followers": 9} | {"": null} | a row without a figure
+""")
+def test_an_item_of_a_statistics_day(dataset: str, item: str, rows: str, why: str) -> None:
+    """It is one row, wherever its figures are, or it has none."""
+    parsed = read({"ref_date": str(DAY)} | json.loads(item), dataset=DATASETS[dataset])
 
-
-@pytest.mark.parametrize(
-    ("dataset", "items", "expected", "why"),
-    [
-        case(
-            ARTICLE_TOTAL,
-            [item({}, row(share_user=None, share_count=0))],
-            {"100_1": {17: {"share_count": 0}}},
-            [],
-            id="null and 0",
-        ),
-        case(
-            ARTICLE_TOTAL,
-            [item(details=None), {"ref_date": "2026-11-17", "msgid": "100_2"}],
-            {"100_1": {}, "100_2": {}},
-            [],
-            id="articles without rows",
-        ),
-        case(
-            ARTICLE_TOTAL,
-            BOTH,
-            {
-                "100_1": {
-                    17: {"share_user": 7, "share_count": 8, "a": 3, "b": 2},
-                    18: {"share_user": 6},
-                }
-            },
-            [],
-            id="a row three times has the last value of each field",
-        ),
-        *STATISTICS,
-    ],
-)
-def test_the_rows_of_items(
-    dataset: Dataset, items: list[Any], expected: dict[str, Any], why: list[str]
-) -> None:
-    """Of a statistics day each item is one row, wherever its figures are, if it has any."""
-    parsed = read(*items, dataset=dataset)
-
+    expected = {name: {} if row is None else {17: row} for name, row in json.loads(rows).items()}
     assert counts(parsed) == expected
-    assert not any(it.title or it.extra for it in parsed.articles.values())
-    assert [kind for kind, *_ in rejected(parsed)] == why
+    assert [it.reason[: len(why)] for it in parsed.rejected] == ([why] if why else [])
+
+
+def test_what_an_item_of_a_statistics_day_has_beside_its_row_is_kept_with_it() -> None:
+    """No article takes a title of it; the same key twice is one row."""
+    of_day, odd = {"ref_date": str(DAY)}, {"read_user": 4, "deep": {"a": [1]}}
+
+    one = read(of_day | {"msgid": "1", "title": "题", "detail": odd}, dataset=ARTICLE_READ)
+    assert counts(one) == {"1": {17: odd | {"title": "题"}}}
+    assert (one.articles["1"].title, one.articles["1"].extra) == (None, {})
+
+    first, second = {"user_source": 1, "new_user": 5}, {"user_source": "1", "cancel_user": 2}
+    channel = read(of_day | first, of_day | second, dataset=FOLLOWER_CHANGE)
+    assert counts(channel) == {"1": {17: {"new_user": 5, "cancel_user": 2}}}
+
+
+def test_the_rows_of_an_article() -> None:
+    """Each has the last value of each field, if the answer gives it often; null is no value."""
+    twice = [row(share_user=5, share_count=8, a=1, b=2), row(share_user=0, share_count=None)]
+    again = item(row(a=3), row(18, share_user=6))
+
+    parsed = read(item(*twice), again, item({}, msgid="100_2"), item(msgid="100_3", details=None))
+
+    first = {17: {"share_user": 0, "share_count": 8, "a": 3, "b": 2}, 18: {"share_user": 6}}
+    assert counts(parsed) == {"100_1": first, "100_2": {}, "100_3": {}}
+    assert parsed.rejected == []
 
 
 def test_an_unknown_key_is_kept_where_it_stands() -> None:

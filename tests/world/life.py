@@ -81,8 +81,6 @@ class Pair:
     final_at: float = inf
     silent_on: float = -inf
     """The last day, past its window, on which it was ready and silent."""
-    inferred_at: int | None = None
-    """When the last attempt was, if it only lacked rows."""
 
     def is_ready_since(self, instant_: datetime) -> bool:
         """Whether a ready answer came."""
@@ -339,7 +337,7 @@ class Asking:
         heard = max((at for at in (known, self.heard_at) if at), default=None)
         judged = {day: it for day, it in said.items() if not it.error_kind}
         chunk = rules.Chunk(judged, heard, dataset.window)
-        for day, (moment, refusal, listing) in answers.items():
+        for day, (moment, _, listing) in answers.items():
             pair = pairs.setdefault(day, Pair())
             for article, rows in listing.items():
                 pair.facts[article] = pair.facts.get(article, {}) | rows
@@ -350,7 +348,7 @@ class Asking:
             before = pair.coverage
             hour = time(READY_HOUR)
             pair.coverage = rules.after(before, dataset, day, said[day], chunk, hour)
-            self._log(pair, before, day, moment, refusal)
+            self._log(pair, before, day, moment)
 
     def _said(
         self, day: date, moment: int, refusal: Refusal | None, listing: Listing
@@ -370,16 +368,12 @@ class Asking:
             is_delayed=refusal is Refusal.IS_DELAY,
         )
 
-    def _log(
-        self, pair: Pair, before: Coverage, day: date, moment: int, refusal: Refusal | None
-    ) -> None:
+    def _log(self, pair: Pair, before: Coverage, day: date, moment: int) -> None:
         """For the promises."""
-        after, dataset = pair.coverage, self.process.run.dataset
-        is_inferred = after.error_kind == "not_ready" and refusal is None
-        pair.inferred_at = moment if is_inferred and dataset.can_be_empty else None
+        after, past = pair.coverage, day_number(day) + self.process.run.dataset.window
         if after.error_kind is None:
             pair.ready.append(moment)
-            if after.list_sha256 is None and day_of(moment) >= day_number(day) + dataset.window:
+            if after.list_sha256 is None and day_of(moment) >= past:
                 pair.silent_on = day_of(moment)
         if after.settled and not before.settled:
             pair.final_at = moment
@@ -388,11 +382,9 @@ class Asking:
 # ------------------------------------------------------------------------------------- living it
 
 
-def live(
-    calendar: Calendar, by: Engine | None = None, only: str | None = None
-) -> Iterator[tuple[Engine, Process]]:
+def live(calendar: Calendar, by: Engine | None = None) -> Iterator[tuple[Engine, Process]]:
     """
-    Live through a calendar, or through its runs of one dataset: a step at a time.
+    Live through a calendar, a step at a time.
 
     By the rules alone, or by another engine: the verbs (`Pipeline`), or processes (`Processes`).
     """
@@ -403,7 +395,6 @@ def live(
     events: list[tuple[float, int, str, Process | None]] = [
         (moment, next(number), "step", Process(run, killed_after))
         for moment, run, killed_after in calendar.runs
-        if only in (None, run.dataset.name)
     ]
     events += [(moment, next(number), tasks, None) for moment, tasks in calendar.clears]
     heapq.heapify(events)
@@ -421,14 +412,6 @@ def live(
         if again is not None:
             heapq.heappush(events, (again, next(number), "step", process))
         yield engine, process
-
-
-def lived(calendar: Calendar, by: Engine | None = None, only: str | None = None) -> Engine:
-    """The engine after a calendar."""
-    engine = by or Engine(calendar)
-    for _ in live(calendar, engine, only):
-        pass
-    return engine
 
 
 def daily(world: World, mornings: int, missed: Collection[int] = (), *more: Start) -> Calendar:

@@ -12,10 +12,8 @@ from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-from psycopg2.extensions import cursor
 from sqlalchemy import Engine, event
 
 from weixin_etl import warehouse as the_warehouse
@@ -26,7 +24,7 @@ from world.collector import Collector
 from world.life import CALL, Process
 from world.pipeline import Pipeline, publishing
 
-LOADING = 9
+LOADING = 6
 """A statement of a load."""
 PATIENCE_SECONDS = 120
 """An ingest that takes longer hangs."""
@@ -131,7 +129,9 @@ def _ingest(order: Order, sender: Connection) -> None:
     os.environ["WEIXIN_NOW"] = order.now.isoformat()
     warehouse = the_warehouse.engine(order.warehouse_url)
     statements, edges = itertools.count(1), itertools.count(1)
-    _call_at_statements(warehouse, lambda: _reach(order.hold, next(statements)))
+    event.listen(
+        warehouse, "before_cursor_execute", lambda *_: _reach(order.hold, next(statements))
+    )
     _call_at_commits(warehouse, lambda: _die_at(order.killed_at, next(edges)))
     if order.together:
         order.together.wait(PATIENCE_SECONDS)
@@ -163,29 +163,6 @@ def _reach(hold: Hold | None, statement: int) -> None:
     if hold and statement == hold.statement:
         hold.reached.set()
         assert hold.over.wait(PATIENCE_SECONDS)
-
-
-def _call_at_statements(warehouse: Engine, call: Callable[[], None]) -> None:
-    """Call right before each statement, and in the midst of each COPY."""
-
-    class Cursor(cursor):
-        """SQLAlchemy does not see a COPY; its second line is asked for when the first is sent."""
-
-        def copy_expert(self, sql: str, file: Any, size: int = 8192) -> None:
-            reads = itertools.count(1)
-
-            def read(most: int) -> bytes:
-                if next(reads) == 2:  # the second
-                    call()
-                return file.read(most)
-
-            super().copy_expert(sql, SimpleNamespace(read=read), size)
-
-    def use_it(_dialect: Any, _record: Any, _args: Any, arguments: dict[str, Any]) -> None:
-        arguments["cursor_factory"] = Cursor
-
-    event.listen(warehouse, "do_connect", use_it)
-    event.listen(warehouse, "before_cursor_execute", lambda *_: call())
 
 
 def _call_at_commits(warehouse: Engine, call: Callable[[], None]) -> None:

@@ -6,25 +6,22 @@ What must hold after any calendar, by the log of answers and by what the worlds 
         good morning asks nothing older, and beyond the window only days that lack rows; a retired
         endpoint costs a call a morning
     C3  green: every planned pair is settled or was answered, ready, since the run was planned, or
-        since a person cleared its plan; red after 10:00: never for a row that is only inferred to
-        be missing; red: never for a pair that is in
+        since a person cleared its plan; red: never for a pair that is in
     C4  no final day differs from what WeChat shows in the end
-    C5  few calls for a pair, an account and a run
+    C5  few calls for a pair
     C6  a red run that is cleared after the good mornings is green; where others brought all in, by
         its check alone
-    C7  a dataset asks the same calls whether or not the DAG of the other one runs
     C8  open days beyond the reach that were never answered are named; one run with their dates, and
         two mornings, end that
     C9  an account without articles costs its window each morning and no more
     C10 whatever was answered or is in reach is final, silent, due or named; nothing that WeChat
         shows, or that a whole honest day showed, is missing of what is final or silent
 
-Excused from C2: a day that a person asked for by itself on the last two mornings: an answer without
-the account's newest days tells less, and the day is not asked again before the next morning.
-Excused from C1, C2 and C8: a day whose list changed on a good morning, or always changes (`moved`);
-and, of an account that did not speak on the second and the third good morning (`is_quiet`), what
-its speech woke later. Not promised: a silent account of which no article that was ever listed is
-left. Nobody can tell it from one that publishes nothing, so its days are left alone.
+Excused from C2: a day that a person asked for by itself on the last two mornings. Excused from C1,
+C2 and C8: a day whose list changed on a good morning, or always changes (`moved`); and, of an
+account that did not speak on the second and the third good morning (`is_quiet`), what its speech
+woke later. Not promised: a silent account of which no article that was ever listed is left. Nobody
+can tell it from one that publishes nothing, so its days are left alone.
 """
 
 from collections.abc import Iterator
@@ -38,14 +35,12 @@ from weixin_etl.model import Due, Run, State
 from world.life import (
     CATCH_UP_DAYS,
     QUICK_TRIES,
-    READY_HOUR,
     Calendar,
     Endpoint,
     Engine,
     Pair,
     Process,
     live,
-    lived,
 )
 from world.wechat import at, date_of, day_number, instant
 
@@ -67,8 +62,7 @@ def broken_promises(calendar: Calendar) -> list[str]:
         if is_there and world.retired_at == inf:
             ending = Ending(engine, (dataset, appid))
             broken += [f"{what} {dataset} {appid}" for what in ending.broken()]
-    # these go on with more runs, so they come last
-    return [*broken, *repair(engine, reds), *datasets(engine)]
+    return [*broken, *repair(engine, reds)]  # it goes on with more runs, so it comes last
 
 
 # -------------------------------------------------------------------------------- of any run
@@ -90,8 +84,6 @@ def colour(engine: Engine, process: Process) -> Iterator[str]:
                     yield f"green, not in: {day}"
             elif pair.is_ready_since(process.planned_at):
                 yield f"red for a pair that is in: {day}"
-            elif (pair.inferred_at or 0) % at(1) >= at(0, READY_HOUR):
-                yield f"red for a row that is only inferred to be missing: {day}"
 
 
 def final(engine: Engine) -> Iterator[str]:
@@ -109,21 +101,9 @@ def final(engine: Engine) -> Iterator[str]:
 def calls(engine: Engine) -> Iterator[str]:
     """C5."""
     for process in engine.runs:
-        run = process.run
-        most = MOST_TRIES if run.is_scheduled else 1 + QUICK_TRIES
-        if process.is_cleared:
-            continue
-        if any(count > most for count in process.calls.values()):
-            yield f"C5 a pair: {run.run_id}"
-        for appid in process.due:
-            days = process.days(appid)
-            count = sum(process.calls[appid, day] for day in days)
-            if count > MOST_TRIES * max(run.dataset.window + CATCH_UP_DAYS, len(days)):
-                yield f"C5 an account: {run.run_id}"
-            is_offline = engine.calendar.worlds[run.dataset.name, appid].retired_at
-            most_calls = run.dataset.window + rules.REFUSALS_THAT_STOP
-            if is_offline < process.begun_at and count > most_calls * process.tries:
-                yield f"C5 an offline endpoint: {run.run_id}"
+        most = MOST_TRIES if process.run.is_scheduled else 1 + QUICK_TRIES
+        if not process.is_cleared and any(count > most for count in process.calls.values()):
+            yield f"C5 a pair: {process.run.run_id}"
 
 
 def retired(engine: Engine) -> Iterator[str]:
@@ -156,21 +136,6 @@ def repair(engine: Engine, reds: list[Process]) -> Iterator[str]:
             again = engine.step(process, again)
         if process.is_red:
             yield f"C6 cleared ({tasks}), still red: {process.run.run_id}"
-
-
-def datasets(engine: Engine) -> Iterator[str]:
-    """C7."""
-    names = {dataset for dataset, _ in engine.calendar.worlds}
-    if len(names) < 2 or engine.calendar.clears:
-        return
-    end = at(engine.calendar.last_day, 13)
-    for name in sorted(names):
-        both, alone = (
-            [call for call in it.calls if call[0] == name and call[3] < end]
-            for it in (engine, lived(engine.calendar, only=name))
-        )
-        if both != alone:
-            yield f"C7 calls depend on the other dataset: {name}"
 
 
 # ----------------------------------------------------------------------------- of an account
@@ -341,19 +306,14 @@ class Ending:
                         yield f"C10 final though shown, then deleted: day {day}"
 
     def silence(self) -> Iterator[str]:
-        """C9: a run after two green mornings catches nothing up."""
-        world = self.world
-        if world.articles or world.refused or world.refused_on or self.calendar.clears:
-            return
-        of_dataset = [it for it in self.engine.runs if it.run.dataset is world.dataset]
-        for process in self.scheduled:
-            since = process.day - 2
-            near = [it for it in of_dataset if at(since) <= it.begun_at < process.begun_at]
-            mornings = {it.day for it in near if it.days(self.endpoint[1])}
-            is_usual = all(it.run.is_scheduled and not it.is_red for it in near)
-            is_more = len(process.days(self.endpoint[1])) > self.window
-            if is_more and is_usual and {since, since + 1} <= mornings:
-                yield f"C9 caught up: {process.run.run_id}"
+        """C9."""
+        is_usual = not (self.by_hand or self.world.refused or self.calendar.clears)
+        if (
+            not self.world.articles
+            and is_usual
+            and len(self.last_run.days(self.endpoint[1])) > self.window
+        ):
+            yield "C9 caught up"
 
     def lost(self) -> Iterator[str]:
         """C8."""
