@@ -27,18 +27,70 @@ from weixin_etl.model import Account
 
 DATASETS = (ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL)
 DAYS = [date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)]
-METRICS = ("share_count", "share_user")
 ODD = "odd"
 """A value that does not fit."""
 MOVED = "34"
 """Messages that all days may list; as WeChat would, with each of its rows and attributes."""
 ACCOUNTS = {it: Account(f"weixin_{it}", it, "secret", f"号{it}") for it in ("wx1", "wx2")}
 
-many = settings(
-    max_examples=settings().max_examples // 2,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+# -------------------------------------------------------------------------------- the answers
+
+Drawn = tuple[str, dict[str, Any], dict[str, dict[str, Any]]]
+"""An article: its message, its attributes, its rows by day of the month."""
+a_count, a_text = st.integers(0, 2), st.sampled_from("甲乙")
+figures = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("share_count", "share_user", "new_a"), st.none() | a_count)
+) | st.fixed_dictionaries({"share_count": a_count, "share_user": st.just(ODD)})
+keys = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("title", "url", "new_key"), st.none() | a_text)
 )
+messages = st.tuples(
+    st.sampled_from("12"), keys, st.dictionaries(st.sampled_from(["20", "21"]), figures, max_size=2)
+)
+whole = st.fixed_dictionaries(dict.fromkeys(("share_count", "share_user"), a_count))
+moved = st.tuples(
+    st.sampled_from(MOVED),
+    st.fixed_dictionaries(dict.fromkeys(("title", "url"), a_text)),
+    st.fixed_dictionaries(dict.fromkeys(("19", "20", "21"), whole)),
+)
+
+
+def answer(appid: str, dataset: Dataset, day: date, minute: int, drawn: Iterable[Drawn]) -> Told:
+    """Fetched in a minute of one of three mornings; no two have the same bytes."""
+    fetched_at = at("22 10:00") + timedelta(days=minute // 7, minutes=minute % 7)
+    items = [
+        article(
+            f"{message}_1" if message in MOVED else f"{day:%d}0{message}_1",
+            {stat_date: row for stat_date, row in its_rows.items() if int(stat_date) >= day.day},
+            **attributes,
+        )
+        for message, attributes, its_rows in drawn
+    ]
+    said = body(*items, day=day, rows_key=dataset.rows_key, told_at=str(fetched_at))
+    return Told(appid, dataset, day, fetched_at, said)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> list[Told]:
+    """
+    Of two accounts, datasets and three days, all of them ready.
+
+    None is empty: whether one of those says anything is a rule of its own. No two are the same.
+    """
+    minutes = draw(st.lists(st.integers(0, 20), min_size=1, max_size=6, unique=True))
+    return [
+        answer(
+            draw(st.sampled_from(("wx1", "wx1", "wx2"))),
+            draw(st.sampled_from((*DATASETS, ARTICLE_TOTAL, ARTICLE_TOTAL))),
+            draw(st.sampled_from((*DAYS, DAYS[0]))),
+            minute,
+            draw(st.lists(messages | moved, min_size=1, max_size=3)),
+        )
+        for minute in sorted(minutes)
+    ]
+
+
+# -------------------------------------------------------------------------------- how they come
 
 
 @dataclass(frozen=True)
@@ -51,89 +103,33 @@ class Arrival:
     """The commit right before which it is killed, and then done again; 0 for none."""
 
 
-counts = st.none() | st.integers(0, 2)
-figures = st.fixed_dictionaries(
-    {}, optional={"share_count": counts, "share_user": counts, "new_a": counts}
-) | st.fixed_dictionaries({"share_count": st.integers(0, 2), "share_user": st.just(ODD)})
-keys = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("title", "url", "new_key"), st.none() | st.sampled_from("甲乙"))
-)
-messages = st.tuples(
-    st.sampled_from("12"), keys, st.dictionaries(st.sampled_from(["20", "21"]), figures, max_size=2)
-)
-moved = st.tuples(
-    st.sampled_from(MOVED),
-    st.fixed_dictionaries(dict.fromkeys(("title", "url"), st.sampled_from("甲乙"))),
-    st.fixed_dictionaries(
-        dict.fromkeys(
-            ("19", "20", "21"), st.fixed_dictionaries(dict.fromkeys(METRICS, st.integers(0, 2)))
-        )
-    ),
-)
-
-
-def item(day: date, drawn: "Drawn") -> dict[str, Any]:
-    """An article of the day; one that all may list has a row of each day since."""
-    message, attributes, drawn_rows = drawn
-    its_rows = {stat: row for stat, row in drawn_rows.items() if int(stat) >= day.day}
-    msgid = f"{message}_1" if message in MOVED else f"{day:%d}0{message}_1"
-    return article(msgid, its_rows, **attributes)
-
-
-Drawn = tuple[str, dict[str, Any], dict[str, Any]]
-datasets = st.sampled_from((DATASETS[0], DATASETS[0], DATASETS[0], DATASETS[1]))
-
-
-def answer(appid: str, dataset: Dataset, day: date, minute: int, drawn: list[Drawn]) -> Told:
-    """Fetched in a minute of one of three mornings; no two have the same bytes."""
-    fetched_at = at("22 10:00") + timedelta(days=minute // 7, minutes=minute % 7)
-    items = [item(day, it) for it in drawn]
-    said = body(*items, day=day, rows_key=dataset.rows_key, told_at=str(fetched_at))
-    return Told(appid, dataset, day, fetched_at, said)
-
-
-@st.composite
-def answers(draw: st.DrawFn) -> list[Told]:
-    """
-    Of two accounts, datasets and days, fetched in minutes of three mornings, all of them ready.
-
-    None is empty: whether one of those says anything is a rule of its own. No two are the same.
-    """
-    minutes = draw(st.lists(st.integers(0, 20), min_size=1, max_size=6, unique=True))
-    told = []
-    for minute in sorted(minutes):
-        appid, dataset = draw(st.sampled_from(("wx1", "wx1", "wx2"))), draw(datasets)
-        drawn = draw(st.lists(messages | moved, min_size=1, max_size=3))
-        told.append(answer(appid, dataset, draw(st.sampled_from((*DAYS, DAYS[0]))), minute, drawn))
-    return told
-
-
 @st.composite
 def any_way(draw: st.DrawFn) -> list[Arrival]:
-    """
-    Answers, and arrivals of them in any order, one repeated.
-
-    A run has only what is newer than all that came before of the pair and its article.
-    """
+    """Answers, and arrivals of them in any order, the last of them a second time."""
     arriving = draw(st.permutations(draw(answers())))
     cut: list[Arrival] = []
     while arriving:
         count = draw(st.integers(1, 3))
-        taken, arriving = arriving[:count], arriving[count:]
-        is_run = draw(st.booleans()) and may_be_a_runs(taken, [*_all(cut)])
-        cut.append(Arrival(tuple(taken), not is_run, draw(st.integers(0, 3))))
+        taken, arriving = tuple(arriving[:count]), arriving[count:]
+        is_run = draw(st.booleans()) and may_be_a_runs(taken, told(cut))
+        cut.append(Arrival(taken, not is_run, draw(st.integers(0, 3))))
     return [*cut, replace(draw(st.sampled_from(cut)), is_imported=True)]
 
 
+def told(arrivals: Iterable[Arrival]) -> list[Told]:
+    """All of their answers."""
+    return [it for arrival in arrivals for it in arrival.answers]
+
+
 def may_be_a_runs(taken: Sequence[Told], came: Sequence[Told]) -> bool:
-    """Whether one commit of a run can hold these, after those that came before."""
+    """Whether a commit of a run can hold these: newer than all of the account, a pair once."""
     is_newer = all(it.at > old.at for it in taken for old in came if old.appid == it.appid)
     is_once = len({it.pair for it in taken}) == len(taken)
     return is_newer and is_once and len({it.dataset for it in taken}) == 1
 
 
-def _all(arrivals: Iterable[Arrival]) -> Iterable[Told]:
-    return itertools.chain.from_iterable(it.answers for it in arrivals)
+class Killed(BaseException):
+    """The process is gone."""
 
 
 seconds = itertools.count()
@@ -144,20 +140,9 @@ def tick() -> datetime:
     return at("24 10:30") + timedelta(seconds=next(seconds))
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
 def take(warehouse: Engine, arrival: Arrival, file: Path) -> None:
     """Load or import; after a kill once more."""
-
-    def bring_in() -> None:
-        if arrival.is_imported:
-            import_(warehouse, arrival.answers, file)
-        else:
-            load(warehouse, arrival.answers)
-
-    commits = itertools.count(1)
+    commits, bring_in = itertools.count(1), import_ if arrival.is_imported else load
 
     def kill(_connection: Any) -> None:
         if next(commits) == arrival.killed_at:
@@ -165,15 +150,15 @@ def take(warehouse: Engine, arrival: Arrival, file: Path) -> None:
 
     event.listen(warehouse, "commit", kill)
     try:
-        bring_in()
+        bring_in(warehouse, arrival.answers, file)
     except Killed:
         warehouse.dispose()
-        bring_in()
+        bring_in(warehouse, arrival.answers, file)
     finally:
         event.remove(warehouse, "commit", kill)
 
 
-def load(warehouse: Engine, taken: Sequence[Told]) -> None:
+def load(warehouse: Engine, taken: Sequence[Told], _file: Path) -> None:
     """One commit of a run: a chunk an account."""
     staged = [pair(it.body, it.at, it.day, it.dataset, ACCOUNTS[it.appid]) for it in taken]
     chunks = [[one for one in staged if one.account.appid == appid] for appid in ACCOUNTS]
@@ -184,17 +169,15 @@ def load(warehouse: Engine, taken: Sequence[Told]) -> None:
 def import_(warehouse: Engine, taken: Iterable[Told], file: Path) -> None:
     """A line each, in their order."""
     lines = [
-        {
-            "appid": it.appid,
-            "dataset": it.dataset.name,
-            "day": str(it.day),
-            "fetched_at": it.at.isoformat(),
-            "body": it.body.decode(),
-        }
+        {"appid": it.appid, "dataset": it.dataset.name, "day": str(it.day)}
+        | {"fetched_at": it.at.isoformat(), "body": it.body.decode()}
         for it in taken
     ]
     file.write_text("\n".join(map(json.dumps, lines)))
     import_files(warehouse, [file], ready_hour=10, commit_bytes=2000, now=tick)
+
+
+# -------------------------------------------------------------------------------- the property
 
 
 def versions(warehouse: Engine) -> list[tuple[Any, ...]]:
@@ -206,20 +189,26 @@ def versions(warehouse: Engine) -> list[tuple[Any, ...]]:
 
 def in_runs(*rows: dict[str, Any]) -> list[Arrival]:
     """A row as two runs have it, and the second again."""
-    drawn = [[("1", {}, {"20": row})] for row in rows]
-    told = [answer("wx1", ARTICLE_TOTAL, DAYS[0], n, it) for n, it in enumerate(drawn)]
-    arrivals = [Arrival((it,), False, 0) for it in told]
+    came = [
+        answer("wx1", ARTICLE_TOTAL, DAYS[0], n, [("1", {}, {"20": row})])
+        for n, row in enumerate(rows)
+    ]
+    arrivals = [Arrival((it,), False, 0) for it in came]
     return [*arrivals, arrivals[-1]]
 
 
-READY = (
+ODDLY_READY = (
     "SELECT 1 FROM weixin.coverage WHERE settled IS NOT NULL "
     "OR (ready_at, ready_at, error_kind) IS DISTINCT FROM (attempted_at, fetched_at, NULL)"
 )
 """Coverage that is not as after a ready answer alone."""
 
 
-@many
+@settings(
+    max_examples=settings().max_examples // 2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(any_way())
 @example(in_runs({"share_count": 1, "share_user": 2, "new_a": 1}, {"share_count": None}))
 @example(in_runs({"share_count": 1, "share_user": ODD}, {"share_user": 2}))
@@ -239,10 +228,10 @@ def test_any_way_of_loading_gives_the_same_tables(
         take(warehouse, arrival, file)
     known = truth([it.answers for it in arriving[:-1]])
     assert differences(held(warehouse), known) == []
-    assert rows(warehouse, READY) == []
+    assert rows(warehouse, ODDLY_READY) == []
     before = versions(warehouse)
 
-    import_(warehouse, _all(arriving), file)
+    import_(warehouse, told(arriving), file)
     for dataset, day in itertools.product(DATASETS, (None, DAYS[1])):
         pairs = selected(warehouse, dataset, (), day, day)
         assert not replay(warehouse, dataset, pairs, ready_hour=10, now=tick).changes
