@@ -68,25 +68,3 @@ def answers(dataset: Dataset) -> st.SearchStrategy[dict[str, Any]]:
 def written(answer: Any) -> bytes:
     """JSON of an answer, with numbers that no Python value stands for."""
     return re.sub(r'"\\ue000([^"]*)\\ue000"', r"\1", json.dumps(answer)).encode()
-
-
-def held_rows(dataset: Dataset, answer: dict[str, Any]) -> int:
-    """How many parts of an answer must each be a row, merged into one, or rejected as a whole."""
-    return sum(
-        sum(row != {} for row in item.get(dataset.rows_key) or ())
-        if _fits(dataset, item)
-        else 1  # rejected as a whole
-        for item in answer["list"]
-    )
-
-
-def _fits(dataset: Dataset, item: Any) -> bool:
-    """Whether an article's rows are judged one by one."""
-    return (
-        isinstance(item, dict)
-        and item.get("ref_date") == DAY.isoformat()
-        and isinstance(item.get("msgid"), str)
-        and MARK not in item["msgid"]
-        and 0 < len(item["msgid"].replace("\0", "")) <= 200
-        and isinstance(item.get(dataset.rows_key), list | None)
-    )

@@ -16,7 +16,9 @@ from datetime import date, datetime, time
 from math import inf
 
 from weixin_etl import rules
-from weixin_etl.model import Coverage, Due, Run
+from weixin_etl.model import Coverage, Due, PlannedAccount, Run
+from weixin_etl.run.ingest import Ingested
+from weixin_etl.run.outcome import Outcome
 from world.wechat import (
     MIDNIGHT_0,
     STOPS_ACCOUNT,
@@ -170,56 +172,46 @@ class Engine:
                 break
         return moment
 
-    def check(self, process: Process, moment: int) -> None:  # noqa: ARG002 # others look at the clock
+    def check(self, process: Process, moment: int) -> None:
         """Give the run its colour."""
-        process.is_red = bool(self.not_in(process) or process.unplannable)
+        process.is_red = bool(self.outcome(process, moment).problems() or process.unplannable)
+
+    def outcome(self, process: Process, moment: int = 0, *appids: str) -> Outcome:
+        """What came of the plan, of some accounts or of all."""
+        planned = [
+            PlannedAccount(appid, appid, appid, process.planned_at, due)
+            for appid, due in process.due.items()
+            if appid in (appids or process.due)
+        ]
+        known = {
+            (it.appid, day): pair
+            for it in planned
+            for day, pair in self.coverage((process.run.dataset.name, it.appid)).items()
+            if day in it.due.days
+        }
+        used_up = {
+            appid: pair
+            for (appid, _), pair in known.items()
+            if rules.is_used_up(pair, process.planned_at, instant(moment))
+        }
+        return Outcome(process.run, planned, known, dict.fromkeys(process.due, inf), used_up)
 
     def not_in(self, process: Process) -> list[tuple[str, date]]:
         """The planned pairs that hold a run back."""
-        return [
-            (appid, day)
-            for appid, due in process.due.items()
-            for pairs in [self.coverage((process.run.dataset.name, appid))]
-            for day in process.days(appid)
-            for pair in [pairs.get(day, Coverage())]
-            if not rules.is_in(pair, process.planned_at, refetch=process.run.refetch)
-            and not (due.is_probe and pair.error_code == rules.OFFLINE)
-        ]
+        outcome = self.outcome(process)
+        return [(it.appid, day) for it, day, pair in outcome.pairs() if outcome.makes_red(it, pair)]
 
     # ---------------------------------------------------------------------- asking and judging
 
     def _account(self, process: Process, appid: str, moment: int) -> int:
         """Ask for an account's days, chunk by chunk."""
-        asking = Asking(self, process, appid, moment)
-        if self._is_used_up(process, appid, moment):
-            return moment
-        due, coverage = process.due[appid], self.coverage(asking.endpoint)
-        wanted = [
-            day
-            for day in process.days(appid)
-            if rules.is_to_be_asked(
-                coverage.get(day, Coverage()),
-                process.planned_at,
-                refetch=process.run.refetch,
-                is_witness=day == due.witness,
-            )
-        ]
+        asking, outcome = Asking(self, process, appid, moment), self.outcome(process, moment, appid)
         if appid not in self.calendar.accounts(moment).values():
             asking.stopped = Refusal.NO_CONNECTION
-        older = [day for day in wanted if day not in due.first]
-        chunks = [[day for day in wanted if day in due.first]]
-        chunks += [older[n : n + rules.OLDER_DAYS] for n in range(0, len(older), rules.OLDER_DAYS)]
-        for chunk in chunks:
+        for chunk in outcome.chunks(outcome.accounts[0]):
             if not asking.chunk(chunk):
                 break
         return asking.moment
-
-    def _is_used_up(self, process: Process, appid: str, moment: int) -> bool:
-        """Whether an attempt since the plan found the day's quota used up."""
-        coverage = self.coverage((process.run.dataset.name, appid))
-        pairs = (coverage.get(day, Coverage()) for day in process.days(appid))
-        now = instant(moment)
-        return any(rules.is_used_up(pair, process.planned_at, now) for pair in pairs)
 
     # ------------------------------------------------------------------------------- Airflow
 
@@ -231,13 +223,13 @@ class Engine:
         kills = process.kills
         moment = self.ingest(process, moment)
         process.tries += 1
-        why = self._why(process, moment)
-        is_retryable = process.kills > kills or bool({"unreachable", "not_asked"} & why)
+        came = Ingested(self.outcome(process, moment).problems(), set())
+        is_retryable = process.kills > kills or came.is_retryable
         if is_retryable and process.quick_tries < QUICK_TRIES:
             process.quick_tries += 1
             return moment + QUICK_TRY * 2 ** (process.quick_tries - 1)
         again = rules.asks_again_at(process.run, instant(moment))
-        if again and "not_ready" in why:
+        if again and came.has_not_ready:
             return round((again - MIDNIGHT_0).total_seconds())
         self.check(process, moment + CHECK)
         self.runs.append(process)
@@ -253,17 +245,6 @@ class Engine:
             heard = rules.heard_at(self.coverage(endpoint).values())
             if heard and heard >= instant(at(process.day - 1)):
                 self.heard_on[endpoint].add(process.day)
-
-    def _why(self, process: Process, moment: int) -> set[str | None]:
-        """Why pairs are not in."""
-        why: set[str | None] = set()
-        for appid, day in self.not_in(process):
-            pair = self.coverage((process.run.dataset.name, appid)).get(day, Coverage())
-            if pair.is_attempted_since(process.planned_at):
-                why.add(pair.error_kind)
-            elif not self._is_used_up(process, appid, moment):
-                why.add("not_asked")
-        return why
 
     def clear(self, process: Process, moment: int, tasks: str) -> int | None:
         """As an operator does: `all` tasks, those from `ingest` on, or `check` alone."""
