@@ -62,7 +62,8 @@ def test_the_login_changed_since_the_plan(morning: Pipeline) -> None:
 
     (problem,) = swapped.ingest(run, its.plan(run)).problems
 
-    assert (problem.row.codes, len(problem.days)) == (["appid_changed"], 7)
+    assert (problem.kind, len(problem.days)) == (ProblemKind.CONFIGURATION, 7)
+    assert "wx0 → wx1" in problem.cause
     known = "SELECT DISTINCT appid, ready_at, error_kind FROM weixin.coverage"
     assert rows(morning.warehouse, known) == [("wx0", None, "configuration")]
     assert morning.wire.asked == []
