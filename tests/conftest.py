@@ -31,7 +31,7 @@ settings.register_profile("check", max_examples=20, derandomize=True)
 
 TESTS = Path(__file__).parent
 ROOMS = ("unit", "project", "rules", "parse", "api", "load", "run", "accounts", "health")
-ROOMS += ("integration", "sql", "dags/test_whole_run.py")
+ROOMS += ("warehouse", "kept", "probe", "analysts", "dags/test_whole_run.py")
 NEWCOMERS = [TESTS / room for room in ROOMS]
 """What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""
 OUTSIDE = [TESTS / "nightly"]

@@ -1,340 +1,39 @@
 """
-The truth of each question of docs/analysts.md and docs/cookbook.md, from what WeChat answered.
+What the analysts' views must show, by WeChat's answers alone: no warehouse, no code of the product.
 
-A row has the values of the page's columns, in their order. Shares are exact: they are rounded as
-the page's query rounds. Where nothing else is said, the account is the page's, 春风, the endpoint
-the successor, and now is after the run of 24 November.
+Totals are cumulative. The newest answer wins, field by field; a value that it leaves out stays.
+Each view is a table of rows with the view's columns, of all accounts.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
-from analysts.knowledge import OLD, SUCCESSOR, WINDOW, Article, Known, days, known
-from analysts.world import (
-    BUSY,
-    HISTORY,
-    MORNINGS,
-    NOW,
-    PAPER,
-    SUCCESSOR_MORNINGS,
-    World,
-    at,
-    november,
-)
+from analysts.world import MORNINGS, NOW, SUCCESSOR_MORNINGS, Given, World
 
-Rows = list[tuple[Any, ...]]
-READERS, SHARERS = "readers", "sharers"
-FIRST_DAY, YESTERDAY = HISTORY[0], NOW.date() - timedelta(1)
-DATASETS = {"article_total": OLD, "article_total_detail": SUCCESSOR}
-EXPORTED_AT = at(november(24), 9, 0)
-"""When an export began, less an hour."""
-REPORTED_AT = at(november(23), 12, 0)
-LAST_WEEK = days(november(17), YESTERDAY)
-WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-WEEKS = {
-    f"2026-W{week}": [date.fromisocalendar(2026, week, day) for day in range(1, 8)]
-    for week in (45, 46, 47)
+Row = dict[str, Any]
+Key = tuple[Any, ...]
+DAY = timedelta(1)
+YESTERDAY = NOW.date() - DAY
+OFFLINE, NOT_READY = 47009, 61503
+CATCH_UP_DAYS = 60
+WINDOW = {"_7d": 7, "_30d": 30}
+ENDPOINT = {"_7d": "getarticletotal", "_30d": "getarticletotaldetail"}
+DATASET = {"_7d": "article_total", "_30d": "article_total_detail"}
+ROWS_KEY = {"_7d": "details", "_30d": "detail_list"}
+FIRST_MORNING = {"_7d": MORNINGS[0], "_30d": SUCCESSOR_MORNINGS[0]}
+COMMON = {
+    "readers": {"_7d": "int_page_read_user", "_30d": "read_user"},
+    "reads": {"_7d": "int_page_read_count"},
+    "sharers": {"_7d": "share_user", "_30d": "share_user"},
+    "shares": {"_7d": "share_count"},
+    "favourites": {"_7d": "add_to_fav_user", "_30d": "collection_user"},
 }
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Of whom a question is asked: an account, or several, and by which endpoint."""
-
-    world: World
-    appid: str = BUSY.appid
-    endpoint: str = SUCCESSOR
-    appids: tuple[str, ...] = (BUSY.appid, PAPER.appid)
-
-    @property
-    def known(self) -> Known:
-        """Of the account, by the endpoint."""
-        return known(self.world, self.appid, self.endpoint)
-
-    @property
-    def articles(self) -> list[Article]:
-        """All of these."""
-        return [*self.known.articles.values()]
-
-    @property
-    def company(self) -> "Company":
-        """The account's one series."""
-        return company(self.world, self.appid)
-
-    def by_name(self, appids: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Accounts and their names, in the order of these."""
-        yield from sorted(((it, self.world.names[it]) for it in appids), key=lambda it: it[::-1])
-
-
-def share(part: Fraction | float | None, whole: float | None) -> Fraction | None:
-    """One figure over another; None when that is not known."""
-    return None if part is None or not whole else Fraction(part) / Fraction(whole)
-
-
-def total(values: Iterable[Any]) -> Any:
-    """The sum of the values that are known; None when none is."""
-    known_values = [value for value in values if value is not None]
-    return sum(known_values) if known_values else None
-
-
-def quantile(values: Iterable[float], part: Fraction = Fraction(1, 2)) -> Fraction | None:
-    """Between the two values next to it, as far as it is between them."""
-    ordered = sorted(Fraction(value) for value in values)
-    if not ordered:
-        return None
-    place = part * (len(ordered) - 1)
-    below, above = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
-    return below + (above - below) * (place - int(place))
-
-
-def in_groups(items: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
-    """The items by a key, in its order."""
-    groups: dict[Any, list[Any]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return {group: groups[group] for group in sorted(groups)}
-
-
-def age(article: Article, day: date) -> int:
-    """1 on the publication day."""
-    return (day - article.publication_date).days + 1
-
-
-def most_read(articles: Iterable[Article]) -> list[Article]:
-    """Those whose readers are known, the most read first."""
-    read = [it for it in articles if it.latest(READERS) is not None]
-    return sorted(read, key=lambda it: (-it.latest(READERS), it.msgid))
-
-
-def with_day(articles: Iterable[Article], *numbers: int, metric: str = READERS) -> list[Article]:
-    """Those whose figures of these days are known."""
-    return [it for it in articles if None not in [it.by_day(n, metric) for n in numbers]]
-
-
-def first_by_day_3(it: Known) -> list[Article]:
-    """The first articles of their messages whose readers by the third day are known."""
-    return with_day([article for article in it.articles.values() if article.position == 1], 3)
-
-
-def usual(it: Known, position: int, part: Fraction = Fraction(1, 2)) -> Fraction | None:
-    """
-    The usual readers by day 3 of the articles in that place, published in the newest 90 days.
-
-    Of those that have the most days.
-    """
-    newest = max(article.publication_date for article in it.articles.values() if article.rows)
-    readers = [
-        [article.by_day(number, READERS) for number in range(1, it.window + 1)]
-        for article in it.published(newest - timedelta(89), newest)
-        if article.position == position
-    ]
-    lacking = min(by_day.count(None) for by_day in readers)
-    longest = [by_day[2] for by_day in readers if by_day.count(None) == lacking]
-    return quantile([it for it in longest if it is not None], part)
-
-
-def published_on(world: World, appid: str, day: date) -> int:
-    """How many articles either endpoint told of."""
-    its = (known(world, appid, endpoint).of_day(day) for endpoint in DATASETS.values())
-    return len({it.msgid for articles in its for it in articles})
-
-
-@dataclass(frozen=True, eq=False)
-class Company:
-    """The company's one series: an account's days, each of one endpoint."""
-
-    old: Known
-    new: Known
-
-    @cached_property
-    def last_exact(self) -> date:
-        """The last day of which every expected article has its row at the old endpoint."""
-        return max(it for it in days(FIRST_DAY, YESTERDAY) if self.old.reaches(it))
-
-    @cached_property
-    def ratio(self) -> Fraction | None:
-        """What the old endpoint counts of what the new one does, on days complete in both."""
-        its_days = days(FIRST_DAY, YESTERDAY)
-        both = [it for it in its_days if self.old.is_complete(it) and self.new.is_complete(it)]
-        return share(*(total(it.gained(d, READERS) for d in both) for it in (self.old, self.new)))
-
-    def is_old(self, day: date) -> bool:
-        """While every expected article has its row there, and where it alone knows."""
-        of_old, of_new = self.old.gained(day, READERS), self.new.gained(day, READERS)
-        return day <= self.last_exact or (of_new is None and of_old is not None)
-
-    def gained(self, day: date, metric: str = READERS) -> int | None:
-        """As the day's endpoint counted."""
-        return (self.old if self.is_old(day) else self.new).gained(day, metric)
-
-    def is_complete(self, day: date) -> bool:
-        """Of the day's endpoint."""
-        return (self.old if self.is_old(day) else self.new).is_complete(day)
-
-    def comparable(self, day: date) -> int | None:
-        """The readers as the old endpoint counts, by what both counted of the same days."""
-        gained = self.gained(day)
-        if self.is_old(day) or gained is None:
-            return gained
-        return None if self.ratio is None else round(gained * self.ratio)
-
-
-@cache
-def company(world: World, appid: str) -> Company:
-    """An account's."""
-    return Company(known(world, appid), known(world, appid, SUCCESSOR))
-
-
-# --------------------------------------------------------------------------------- of every day
-
-
-def which_endpoint(asked: Asked) -> Rows:
-    """The newest day that each endpoint told of, and whether WeChat has taken it offline."""
-    return [
-        (name, old.last_loaded, old.is_retired, new.last_loaded, new.is_retired)
-        for appid, name in asked.by_name(asked.world.names)
-        for old, new in [(known(asked.world, appid), known(asked.world, appid, SUCCESSOR))]
-    ]
-
-
-def newest_articles(asked: Asked) -> Rows:
-    """1. The newest articles that have a row, the most read of each day first."""
-    newest = [it for it in asked.known.published(november(22)) if it.rows]
-    newest.sort(key=lambda it: (-it.publication_date.toordinal(), -it.latest(READERS), it.msgid))
-    return [
-        (
-            *(it.publication_date, it.position, it.title, it.latest(READERS), it.latest(SHARERS)),
-            *(age(it, max(it.rows)), it.is_final),
-        )
-        for it in newest[:5]
-    ]
-
-
-def most_read_of_the_month(asked: Asked) -> Rows:
-    """2. The five articles of November that were read most."""
-    articles = most_read(asked.known.published(november(1), november(30)))
-    return [
-        (it.title, it.publication_date, it.latest(READERS), it.latest("favourites"))
-        for it in articles[:5]
-    ]
-
-
-def gained_each_day(asked: Asked) -> Rows:
-    """3. What came on each day over all articles."""
-    it = asked.company
-    return [
-        (
-            *(day, published_on(asked.world, asked.appid, day)),
-            *(it.gained(day), it.gained(day, SHARERS)),
-            *("7d" if it.is_old(day) else "30d", it.is_complete(day)),
-        )
-        for day in LAST_WEEK
-    ]
-
-
-# ------------------------------------------------------------------------------------ of articles
-
-
-def gained_by_one_article(asked: Asked) -> Rows:
-    """4. What each day added to the most read of the articles published before 16 November."""
-    articles = most_read(asked.known.published(date.min, november(15)))
-    return [
-        (
-            *(day, age(it, day), it.days_spanned(day)),
-            *(it.increments(READERS)[day], it.increments(SHARERS)[day]),
-        )
-        for it in articles[:1]
-        for day in it.stat_dates[:7]
-    ]
-
-
-def reached_by_day(asked: Asked) -> Rows:
-    """5. The share of their final readers that final articles had by a day, sums over sums."""
-    final = [it for it in asked.articles if it.is_final]
-
-    def by(number: int) -> Fraction | None:
-        reached = with_day(final, number)
-        of_day = total(it.by_day(number, READERS) for it in reached)
-        return share(of_day, total(it.latest(READERS) for it in reached))
-
-    return [(len(final), by(1), by(3), by(7))]
-
-
-def took_off_late(asked: Asked) -> Rows:
-    """5. The final articles with the least of their readers by the third day."""
-    rows = [
-        (reached, it)
-        for it in with_day([it for it in asked.articles if it.is_final], 3)
-        for reached in [share(it.by_day(3, READERS), it.latest(READERS))]
-        if reached is not None
-    ]
-    return [
-        (it.title, it.publication_date, it.by_day(3, READERS), it.latest(READERS), reached)
-        for reached, it in sorted(rows, key=lambda row: (row[0], row[1].msgid))[:3]
-    ]
-
-
-def finish_rate(asked: Asked) -> Rows:
-    """6. The rate of each article's newest row, weighed by the readers it is a share of."""
-    rates = [(it.latest("read_finish_rate"), it.latest(READERS)) for it in asked.articles]
-    weighed = [(Fraction(str(rate)), of) for rate, of in rates if None not in (rate, of)]
-    sums = total(rate * of for rate, of in weighed), total(of for _, of in weighed)
-    return [(len(weighed), share(*sums))]
-
-
-def better_than_usual(asked: Asked) -> Rows:
-    """7. Articles of 20 November against those in the same place, by the third day."""
-    it = asked.known
-    articles = sorted(with_day(it.of_day(november(20)), 3), key=lambda it: (it.position, it.msgid))
-    rows = [
-        (
-            *(article.title, article.position, article.by_day(3, READERS)),
-            *(usual(it, article.position), usual(it, article.position, Fraction(3, 4))),
-        )
-        for article in articles
-    ]
-    return [row for row in rows if row[3] is not None][:6]
-
-
-def word_in_the_title(asked: Asked) -> Rows:
-    """8. Readers of articles of 90 days by day 3 over the usual, with 医保 in the title or not."""
-    it = asked.known
-    against_usual = [
-        ("医保" in article.title, share(article.by_day(3, READERS), its_usual))
-        for article in with_day(it.published(YESTERDAY - timedelta(89)), 3)
-        if (its_usual := usual(it, article.position))
-    ]
-    return [
-        (has_word, len(group), quantile(ratio for _, ratio in group))
-        for has_word, group in in_groups(against_usual, lambda it: it[0]).items()
-    ]
-
-
-def cohort(asked: Asked) -> Rows:
-    """9. The readers by each day of the articles of 1 to 15 November that have the first seven."""
-    articles = with_day(asked.known.published(november(1), november(15)), *range(1, 8))
-    return [
-        (number, len(articles), sum(it.by_day(number, READERS) for it in articles))
-        for number in range(1, 8)
-        if articles
-    ]
-
-
-def of_the_series(asked: Asked) -> Rows:
-    """10. The articles that either endpoint first called 别再问…, with their readers."""
-    first: dict[str, str] = {}
-    for given in asked.world.given:
-        if given.appid == asked.appid and given.endpoint in WINDOW and given.errcode == 0:
-            for item in given.json["list"]:
-                first.setdefault(item["msgid"], item["title"])
-    articles = [it for it in asked.articles if it.rows and first[it.msgid].startswith("别再问")]
-    return [(len(articles), total(it.latest(READERS) for it in articles))]
-
-
+"""The names that analysts have for figures of both."""
 SCENES = {
     "公众号消息": ("session", "session"),
     "公众号主页": ("history", "hist_msg"),
@@ -345,162 +44,6 @@ SCENES = {
     "搜一搜": ("souyisou", "souyisou"),
 }
 """By what the lists call them: the code, the part of the old metrics' names."""
-
-
-def sources(asked: Asked) -> Rows:
-    """11. Where readers came from by the seventh day, and each place's share of their sum."""
-
-    def given(it: Article) -> Iterator[tuple[str, int | None]]:
-        for entry in it.by_day(7, "read_user_source") or []:
-            if entry["scene_desc"] != "全部":
-                yield SCENES[entry["scene_desc"]][0], entry["user_count"]
-        for code, part in SCENES.values():
-            yield code, it.by_day(7, f"int_page_from_{part}_read_user")
-
-    told_of = [pair for it in asked.articles for pair in given(it) if pair[1] is not None]
-    by_scene = in_groups(told_of, lambda pair: pair[0]).items()
-    readers = {scene: sum(count for _, count in pairs) for scene, pairs in by_scene}
-    return [
-        (scene, count, share(count, sum(readers.values())))
-        for scene, count in sorted(readers.items(), key=lambda item: (-item[1], item[0]))
-    ]
-
-
-# ---------------------------------------------------------------------------- accounts and weeks
-
-
-def weekly_report(asked: Asked) -> Rows:
-    """12. What came in each week over all articles; the share rate is of what came."""
-    return [
-        (
-            *(name, week, sum(published_on(asked.world, appid, day) for day in its_days)),
-            *(readers, sharers, share(sharers, readers)),
-            sum(it.is_complete(day) for day in its_days),
-        )
-        for appid, name in asked.by_name(asked.appids)
-        for it in [company(asked.world, appid)]
-        for week, its_days in WEEKS.items()
-        for readers in [total(it.gained(day) for day in its_days)]
-        for sharers in [total(it.gained(day, SHARERS) for day in its_days)]
-    ]
-
-
-def months(asked: Asked) -> Rows:
-    """13. What came on the days of October and November on which all is known."""
-    it = asked.company
-    return [
-        (f"2026-{month}", len(its_days), len(complete), readers, share(readers, len(complete)))
-        for month, its_days in in_groups(days(FIRST_DAY, YESTERDAY), lambda day: day.month).items()
-        for complete in [[day for day in its_days if it.is_complete(day)]]
-        for readers in [total(it.comparable(day) for day in complete)]
-    ]
-
-
-def against_four_weeks_earlier(asked: Asked) -> Rows:
-    """14. The readers of the days of November that are known, as are those four weeks earlier."""
-    it, its_days = asked.company, days(november(1), YESTERDAY)
-    pairs = [(day, day - timedelta(28)) for day in its_days]
-    both = [pair for pair in pairs if all(map(it.is_complete, pair))]
-    readers, before = (total(it.comparable(pair[n]) for pair in both) for n in (0, 1))
-    change = share(readers, before)
-    of_both = (len(both), readers, before, None if change is None else change - 1)
-    return [(len(its_days), *of_both)]
-
-
-def accounts_compared(asked: Asked) -> Rows:
-    """15. First articles by the third day, of two accounts."""
-    return [
-        (
-            *(name, len(articles), quantile(it.by_day(3, READERS) for it in articles)),
-            share(
-                total(it.by_day(3, SHARERS) for it in articles),
-                total(it.by_day(3, READERS) for it in with_day(articles, 3, metric=SHARERS)),
-            ),
-        )
-        for appid, name in asked.by_name(asked.appids)
-        for articles in [first_by_day_3(known(asked.world, appid, asked.endpoint))]
-        if articles
-    ]
-
-
-def _verdict(reads: int | None, earlier: Sequence[int], *, is_complete: bool) -> str:
-    if is_complete and not reads:
-        return "silent"
-    if not is_complete or len(earlier) < 3:
-        return "unknown"
-    return "drop" if (reads or 0) * 2 < (quantile(earlier) or 0) else "ok"
-
-
-def drops(asked: Asked) -> Rows:
-    """16. What came on the last two days against the median of the complete ones before them."""
-
-    def earlier(it: Company, day: date) -> list[int]:
-        complete = filter(it.is_complete, days(day - timedelta(7), day - timedelta(1)))
-        return [readers for readers in map(it.comparable, complete) if readers is not None]
-
-    return [
-        (
-            *(name, day, it.comparable(day), len(before), quantile(before)),
-            _verdict(it.comparable(day), before, is_complete=it.is_complete(day)),
-        )
-        for appid, name in asked.by_name(asked.world.names)
-        for it in [company(asked.world, appid)]
-        for day in (YESTERDAY - timedelta(1), YESTERDAY)
-        for before in [earlier(it, day)]
-    ]
-
-
-def readers_through_a_retirement(asked: Asked) -> Rows:
-    """17. The readers of all accounts by week, of a retired one by its successor's."""
-    its = [company(asked.world, appid) for appid in asked.world.names]
-    return [
-        (
-            *(week, total(it.gained(day) for it, day in found)),
-            total(it.comparable(day) for it, day in found),
-            sum(it.is_complete(day) for it, day in found),
-            sum(not it.is_old(day) for it, day in found),
-            len(found),
-        )
-        for week, its_days in WEEKS.items()
-        for found in [[(it, day) for it in its for day in its_days]]
-    ]
-
-
-def best_weekday(asked: Asked) -> Rows:
-    """18. The median readers by the third day of first articles, by weekday of publication."""
-    articles = first_by_day_3(asked.known)
-    return [
-        (WEEKDAYS[weekday], len(group), quantile(it.by_day(3, READERS) for it in group))
-        for weekday, group in in_groups(articles, lambda it: it.publication_date.weekday()).items()
-    ]
-
-
-def messages(asked: Asked) -> Rows:
-    """19. The messages of November, each once, and the people each was sent to."""
-    old, new = (known(asked.world, asked.appid, its).articles for its in (OLD, SUCCESSOR))
-    articles = [it for it in {**old, **new}.values() if it.publication_date >= november(1)]
-    counted = [new[it.msgid].latest(READERS) for it in articles if it.msgid in new]
-    notified = {it.msgid.split("_")[0] for it in articles if it.publish_type == 0}
-    sent_to: dict[str, int | None] = {}
-    opened: dict[str, int | None] = {}
-    for message, its in in_groups(articles, lambda it: it.msgid.split("_")[0]).items():
-        of_old = [old[it.msgid] for it in its if it.msgid in old]
-        sent_to[message] = max((it.latest("target_user") for it in of_old), default=None)
-        first = [it for it in of_old if it.position == 1]
-        opened[message] = total(it.latest("int_page_from_session_read_user") for it in first)
-    opened_of = [it for it in sent_to if None not in (sent_to[it], opened[it])]
-    return [
-        (
-            *(len(sent_to), len(notified), len(articles) or None),
-            len([it for it in counted if it is not None]) if articles else None,
-            *(total(counted), total(sent_to.values())),
-            share(total(opened[it] for it in opened_of), total(sent_to[it] for it in opened_of)),
-        )
-    ]
-
-
-# ------------------------------------------------------------------------------ of statistics days
-
 CHANNELS = {
     **{0: "others", 1: "search", 17: "name_card", 30: "qr_code", 57: "article"},
     **{100: "advertisement", 149: "mini_program", 161: "reprint"},
@@ -508,227 +51,612 @@ CHANNELS = {
 }
 
 
-def told(asked: Asked, endpoint: str) -> dict[date, list[dict[str, Any]]]:
-    """What the newest answer for each day lists."""
-    return {
-        it.publication_date: it.json["list"]
-        for it in asked.world.given
-        if (it.appid, it.endpoint, it.errcode) == (asked.appid, endpoint, 0)
-    }
+def days(first: date, last: date) -> list[date]:
+    """Each day from the first to the last."""
+    return [first + n * DAY for n in range((last - first).days + 1)]
 
 
-def readings(asked: Asked) -> Iterator[tuple[date, bool, dict[str, Any]]]:
-    """Of each article and day on which it was read, whether it was past its window or of no day."""
-    published = {
-        it.msgid: it.publication_date
-        for endpoint in DATASETS.values()
-        for it in known(asked.world, asked.appid, endpoint).articles.values()
-    }
-    for day, items in told(asked, "getarticleread").items():
-        for item in items:
-            first = published.get(item["msgid"], date.min)
-            yield day, (day - first).days >= max(WINDOW.values()), item
+def total(values: Iterable[Any]) -> Any:
+    """The sum of the values that are known; None when none is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
-def old_articles(asked: Asked) -> Rows:
-    """20. How much of each day's reading was of articles after their window."""
-    shared = {
-        day: {item["msgid"]: item["detail"].get("share_user") for item in items}
-        for day, items in told(asked, "getarticleshare").items()
-    }
-    week = [it for it in readings(asked) if it[0] in LAST_WEEK]
-    return [
-        (
-            *(day, total(it["detail"].get("read_user") for _, _, it in its)),
-            total(it["detail"].get("read_user") for _, is_old, it in its if is_old),
-            total(shared[day].get(it["msgid"], 0) for _, _, it in its if day in shared),
-        )
-        for day, its in in_groups(week, lambda it: it[0]).items()
-    ]
+def share(part: float | None, whole: float | None) -> Fraction | None:
+    """One figure over another; None when that is not known."""
+    return None if part is None or not whole else Fraction(part) / Fraction(whole)
 
 
-def scenes_of_old_articles(asked: Asked) -> Rows:
-    """20. Where readers come from, within the window and after it."""
-    counted = [
-        (SCENES[it["scene_desc"]][0], it["user_count"], is_old)
-        for _, is_old, item in readings(asked)
-        for it in item["detail"].get("read_user_source", [])
-        if it["scene_desc"] != "全部"
-    ]
-    return [
-        (scene, *(total(n for _, n, is_old in its if is_old is which) for which in (False, True)))
-        for scene, its in in_groups(counted, lambda it: it[0]).items()
-    ]
+def quantile(values: Iterable[float | None], part: float = 0.5) -> Fraction | None:
+    """Of those that are known, between the two next to it, as far as it is between them."""
+    ordered = sorted(Fraction(value) for value in values if value is not None)
+    if not ordered:
+        return None
+    place = Fraction(part) * (len(ordered) - 1)
+    below, above = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
+    return below + (above - below) * (place - int(place))
 
 
-def stocks(asked: Asked) -> dict[date, int | None]:
-    """The followers at the end of a day."""
-    listed = told(asked, "getusercumulate").items()
-    return {day: items[0].get("cumulate_user") for day, items in listed if items}
+class Table(list[Row]):
+    """Rows of a view."""
+
+    def that(self, fits: Callable[[Row], Any]) -> "Table":
+        """Those that do."""
+        return Table(filter(fits, self))
+
+    def where(self, **values: Any) -> "Table":
+        """Those that have these values."""
+        return self.that(lambda it: [it[name] for name in values] == [*values.values()])
+
+    def known(self, *columns: str) -> "Table":
+        """Those that have a value."""
+        return self.that(lambda it: None not in [it[name] for name in columns])
+
+    def between(self, column: str, first: date, last: date = date.max) -> "Table":
+        """Those of days."""
+        return self.that(lambda it: first <= it[column] <= last)
+
+    def with_(self, **columns: Callable[[Row], Any]) -> "Table":
+        """The rows with further columns."""
+        return Table({**row, **{name: of(row) for name, of in columns.items()}} for row in self)
+
+    def by(self, *columns: str) -> list[tuple[Key, "Table"]]:
+        """In groups, in their order."""
+        groups: defaultdict[Key, Table] = defaultdict(Table)
+        for row in self:
+            groups[tuple(row[name] for name in columns)].append(row)
+        return sorted(groups.items())
+
+    def ordered(self, *columns: str) -> "Table":
+        """By columns, those with a minus from the largest on; what is not known comes last."""
+        rows = self
+        for column in reversed(columns):
+            name, is_falling = column.removeprefix("-"), column.startswith("-")
+            known = sorted(rows.known(name), key=lambda it: it[name], reverse=is_falling)
+            rows = Table([*known, *rows.where(**{name: None})])
+        return rows
+
+    def first(self, count: int, *columns: str) -> "Table":
+        """The first ones in an order."""
+        return Table(self.ordered(*columns)[:count])
+
+    def values(self, column: str) -> list[Any]:
+        """A column."""
+        return [row[column] for row in self]
+
+    def sum(self, column: str) -> Any:
+        """Of what is known."""
+        return total(self.values(column))
+
+    def show(self, columns: str) -> list[Key]:
+        """Some columns."""
+        return [tuple(row[name] for name in columns.split()) for row in self]
 
 
-def people_and_followers(asked: Asked) -> Rows:
-    """21. The people who read anything, as often as there are followers; of every day asked."""
-    listed = told(asked, "getbizsummary").items()
-    people = {day: items[0]["detail"].get("read_user") for day, items in listed if items}
-    followers = stocks(asked)
-    return [
-        (it, people.get(it), followers.get(it), share(people.get(it), followers.get(it)))
-        for it in LAST_WEEK
-    ]
+# ------------------------------------------------------------------------------- what was told
 
 
-def followers_by_week(asked: Asked) -> Rows:
-    """22. Followers won and lost by week, of the days of which that is known."""
-    change, followers = told(asked, "getusersummary"), stocks(asked)
-    known_days = {it for it in change if change[it] or NOW.date() >= it + timedelta(2)}
+@dataclass
+class Pair:
+    """What was asked and answered for a day of an account."""
 
-    def gained(key: str, its_days: Sequence[date]) -> int | None:
-        return total(sum(it[key] for it in change[day]) for day in its_days if day in known_days)
-
-    return [
-        (
-            *(week, won, lost, None if won is None or lost is None else won - lost),
-            sum(day in known_days and followers.get(day) is not None for day in its_days),
-        )
-        for week, its_days in WEEKS.items()
-        for won, lost in [[gained(it, its_days) for it in ("new_user", "cancel_user")]]
-    ]
-
-
-def channels(asked: Asked) -> Rows:
-    """22. Followers won and lost by channel."""
-    given = [item for items in told(asked, "getusersummary").values() for item in items]
-    found = [
-        (channel, total(it["new_user"] for it in its), total(it["cancel_user"] for it in its))
-        for channel, its in in_groups(given, lambda it: CHANNELS[it["user_source"]]).items()
-    ]
-    return sorted(found, key=lambda row: -row[1])
+    last: Given
+    """The newest call."""
+    listed: list[str] = field(default_factory=list)
+    """The articles of the newest answer."""
+    came_at: datetime | None = None
+    answered_on: date = date.min
+    """The day of the newest answer."""
+    is_heard: bool = False
+    """The newest answer says something: it lists articles, or another one of its day does."""
+    is_final: bool = False
+    """It is not asked for again."""
 
 
-# --------------------------------------------------------------- what is there, and what changed
-
-
-@dataclass(frozen=True)
-class Day:
-    """A publication day at `NOW`: what there is of it, and how the last call ended."""
+@dataclass
+class Article:
+    """An article of one endpoint."""
 
     day: date
-    state: str
-    last_attempt: str | bool
-    lacking: int
+    title: str = ""
+    publish_type: int | None = None
+    """0 when followers were notified; only the successor says."""
+    rows: dict[date, Row] = field(default_factory=dict)
+    """What it had reached by the end of a day."""
 
 
-def days_of(world: World, appid: str, dataset: str) -> list[Day]:
-    """Each up to yesterday, from the first of daily runs on, and those asked for by hand."""
-    it = known(world, appid, DATASETS[dataset])
-    first = (MORNINGS if dataset == "article_total" else SUCCESSOR_MORNINGS)[0]
-    since = first - timedelta(it.window)
-    asked = it.publication_days
-    return [
-        Day(day, it.state(day, since), day in asked and asked[day].last_attempt, lacking)
-        for day in sorted({*asked, *days(since, YESTERDAY)})
-        for lacking in [it.articles_lacking(day)]
-    ]
+class Told:
+    """What an endpoint had told by an instant."""
 
+    def __init__(self, world: World, suffix: str, at: datetime) -> None:
+        self.window, self.rows_key = WINDOW[suffix], ROWS_KEY[suffix]
+        self.pairs: dict[Key, Pair] = {}
+        self.articles: dict[Key, Article] = {}
+        self.changes = Table()
+        its = [one for one in world.given if one.endpoint == ENDPOINT[suffix]]
+        heard = {(one.appid, one.given_at.date()) for one in its if one.json.get("list")}
+        for one in its:
+            if one.given_at <= at:
+                self.pairs.setdefault((one.appid, one.publication_date), Pair(one)).last = one
+                if one.errcode == 0:
+                    self._take(one, is_heard=(one.appid, one.given_at.date()) in heard)
 
-def what_we_have(asked: Asked) -> Rows:
-    """23. The publication days of an account by what there is of them, and by their last call."""
-    rows = [
-        (dataset, *how, len(its), its[0].day, its[-1].day)
-        for dataset in DATASETS
-        for how, its in in_groups(
-            days_of(asked.world, asked.appid, dataset), lambda it: (it.state, it.last_attempt)
-        ).items()
-    ]
-    return sorted(rows, key=lambda row: (row[0], row[4], row[1], row[2]))
+    def _take(self, given: Given, *, is_heard: bool) -> None:
+        pair, listed = self.pairs[given.appid, given.publication_date], given.json["list"]
+        on, window_end = given.given_at.date(), given.publication_date + self.window * DAY
+        names = [item["msgid"] for item in listed]
+        # by two days that list the same, the earlier at its last row or later
+        is_same = pair.is_heard and is_heard and sorted(names) == sorted(pair.listed)
+        is_whole = all(len(item[self.rows_key]) == self.window for item in listed)
+        if is_same and window_end - DAY <= pair.answered_on < on:
+            pair.is_final |= on >= window_end + (0 if is_whole else 2) * DAY
+        pair.listed, pair.answered_on, pair.is_heard = names, on, is_heard
+        pair.came_at = given.given_at
+        for item in listed:
+            key = given.appid, item["msgid"]
+            article = self.articles.setdefault(key, Article(given.publication_date))
+            article.title = item["title"]
+            article.publish_type = item.get("publish_type", article.publish_type)
+            for row in item[self.rows_key]:
+                self._take_row(key, article, dict(row))
 
+    def _take_row(self, key: Key, article: Article, row: Row) -> None:
+        stat_date = date.fromisoformat(row.pop("stat_date"))
+        is_new = stat_date not in article.rows
+        there = article.rows.setdefault(stat_date, {})
+        for metric, value in row.items():
+            old = there.get(metric)
+            if value not in (None, old):
+                there[metric] = value
+                if not is_new and not isinstance(value, list):
+                    names = ("appid", "msgid", "stat_date", "metric", "old_value", "new_value")
+                    said = zip(names, (*key, stat_date, metric, old, value), strict=True)
+                    self.changes.append(dict(said))
 
-def lagging(asked: Asked) -> Rows:
-    """23. The accounts without an answer for yesterday that says something, but retired ones."""
-    return [
-        (name, it.last_loaded)
-        for appid, name in asked.by_name(asked.world.names)
-        for it in [known(asked.world, appid, SUCCESSOR)]
-        if not it.is_retired and it.last_loaded < YESTERDAY
-    ]
+    def pairs_of(self, appid: str) -> dict[date, Pair]:
+        """By day."""
+        return {day: it for (its, day), it in self.pairs.items() if its == appid}
 
+    def counting(self, appid: str, day: date) -> list[tuple[date, Pair | None]]:
+        """The publication days that count on a day."""
+        window = days(day - (self.window - 1) * DAY, day)
+        return [(its_day, self.pairs.get((appid, its_day))) for its_day in window]
 
-def what_is_missing(asked: Asked) -> Rows:
-    """23. The days that are not in, were not answered last or have articles that lack a row."""
-
-    def is_told(it: Day) -> bool:
-        is_out = it.state in ("late", "lost", "given_up") or it.last_attempt != "ok"
-        return it.day >= november(1) and (is_out or bool(it.lacking))
-
-    rows = [
-        (name, appid, dataset, *how, len(its), its[0].day, its[-1].day, sum(d.lacking for d in its))
-        for appid, name in asked.world.names.items()
-        for dataset in DATASETS
-        for how, its in in_groups(
-            filter(is_told, days_of(asked.world, appid, dataset)),
-            lambda it: (it.state, it.last_attempt),
-        ).items()
-    ]
-    rows.sort(key=lambda row: (*row[:3], row[6], row[3]))
-    return [(row[0], *row[2:]) for row in rows]
-
-
-def corrections(asked: Asked) -> Rows:
-    """24. Readers that WeChat told otherwise later, as often as it did, the first five by title."""
-    rows = [
-        (it.article.title, it.stat_date, metric, it.old, it.new, it.new - it.old)
-        for endpoint, metric in ((OLD, "int_page_read_user"), (SUCCESSOR, "read_user"))
-        for it in known(asked.world, asked.appid, endpoint).changes
-        if it.metric == metric and it.old is not None
-    ]
-    return sorted(rows)[:5]
-
-
-def week_since_its_report(asked: Asked) -> Rows:
-    """24. The readers of a week as they were reported, and as they are now known to be."""
-    now, then = (
-        total(
-            it.increments(READERS)[day]
-            for it in known(asked.world, asked.appid, asked.endpoint, at=moment).articles.values()
-            for day in {*it.rows} & {*WEEKS["2026-W47"]}
+    def is_known(self, its_day: date, pair: Pair | None, day: date) -> bool:
+        """Whether a publication day was answered after a day, as can be relied on."""
+        return (
+            pair is not None
+            and (pair.is_heard and pair.answered_on > day)
+            and (pair.is_final or pair.answered_on < its_day + self.window * DAY)
         )
-        for moment in (NOW, REPORTED_AT)
-    )
-    change = None if None in (now, then) else now - then
-    return [("2026-W47", then, now, change)] if now is not None else []
 
+    def rows(self, appid: str, pair: Pair | None) -> list[dict[date, Row]]:
+        """Those of the articles of a publication day that are still to have more."""
+        listed = pair.listed if pair and not pair.is_final else []
+        return [self.articles[appid, msgid].rows for msgid in listed]
 
-def export(asked: Asked) -> Rows:
-    """25. The publication days of which something came or changed, with all their rows."""
-    it = asked.known
-
-    def has_come(day: date) -> bool:
-        calls = it.publication_days[day].calls
-        return any(call.errcode == 0 and call.given_at > EXPORTED_AT for call in calls)
-
-    by_day = in_groups(it.published(november(17)), lambda article: article.publication_date)
-    return [
-        (
-            *(day, sum(len(article.rows) for article in with_rows), len(with_rows)),
-            total(article.figure(max(article.rows), READERS) for article in with_rows),
+    def reaches(self, appid: str, day: date) -> bool:
+        """Whether each publication day that counts on it was answered with all rows of it."""
+        return all(
+            pair is not None
+            and (pair.is_heard and pair.answered_on > day)
+            and all(max(rows, default=date.min) >= day for rows in self.rows(appid, pair))
+            for _, pair in self.counting(appid, day)
         )
-        for day, articles in by_day.items()
-        for with_rows in [[article for article in articles if article.rows]]
-        if has_come(day) and with_rows
-    ]
 
 
-TRUTHS: dict[str, Sequence[Callable[[Asked], Rows]]] = {
-    "Which endpoint does the account have?": [which_endpoint],
-    **{"1": [newest_articles], "2": [most_read_of_the_month], "3": [gained_each_day]},
-    **{"4": [gained_by_one_article], "5": [reached_by_day, took_off_late], "6": [finish_rate]},
-    **{"7": [better_than_usual], "8": [word_in_the_title], "9": [cohort], "10": [of_the_series]},
-    **{"11": [sources], "12": [weekly_report], "13": [months], "14": [against_four_weeks_earlier]},
-    **{"15": [accounts_compared], "16": [drops], "17": [readers_through_a_retirement]},
-    **{"18": [best_weekday], "19": [messages], "20": [old_articles, scenes_of_old_articles]},
-    **{"21": [people_and_followers], "22": [followers_by_week, channels]},
-    **{"23": [what_we_have, lagging, what_is_missing]},
-    **{"24": [corrections, week_since_its_report], "25": [export]},
+@cache
+def told(world: World, suffix: str, at: datetime = NOW) -> Told:
+    """Put together once."""
+    return Told(world, suffix, at)
+
+
+def of(world: World, appid: str, **columns: Any) -> Row:
+    """A row of an account."""
+    return {"appid": appid, "account_name": world.names[appid], **columns}
+
+
+@cache
+def metrics(world: World, suffix: str) -> list[str]:
+    """Those that an endpoint's rows have."""
+    its = (article.rows.values() for article in told(world, suffix).articles.values())
+    return sorted({name for rows in its for row in rows for name in row})
+
+
+@cache
+def published(world: World) -> dict[Key, date]:
+    """The publication day of each article that either endpoint told of."""
+    its = (told(world, suffix).articles.items() for suffix in WINDOW)
+    return {key: article.day for articles in its for key, article in articles}
+
+
+# ---------------------------------------------------------------------- views of each endpoint
+
+
+@cache
+def article_day(world: World, suffix: str, at: datetime = NOW) -> Table:
+    """A row per article and day, with what it adds to the last known earlier total."""
+    its, table = told(world, suffix, at), Table()
+    for (appid, msgid), article in its.articles.items():
+        window = {*days(article.day, article.day + (its.window - 1) * DAY)}
+        is_final = its.pairs[appid, article.day].is_final or window <= article.rows.keys()
+        about = {"msgid": msgid, "title": article.title, "publication_date": article.day}
+        about |= {"position": int(msgid.split("_")[1]), "is_final": is_final}
+        last, before = article.day - DAY, Counter[str]()
+        for day, given in sorted(article.rows.items()):
+            row = of(world, appid, stat_date=day, **about)
+            row |= {"day_number": (day - article.day).days + 1, "days_spanned": (day - last).days}
+            row["is_latest"] = day == max(article.rows)
+            for name in metrics(world, suffix):
+                value = row[name] = given.get(name)
+                gained = value - before[name] if isinstance(value, int) else None
+                row[f"{name}_increment"] = gained
+                before[name] += gained or 0
+            for name, metric in COMMON.items():
+                row[name] = row.get(metric.get(suffix))
+                row[f"{name}_increment"] = row.get(f"{metric.get(suffix)}_increment")
+            table.append(row)
+            last = day
+    return table
+
+
+@cache
+def article(world: World, suffix: str) -> Table:
+    """A row per article that has one, with the newest value of each figure."""
+    first: dict[Key, str] = {}
+    for given in world.given:
+        for item in given.json.get("list", ()) if given.endpoint in ENDPOINT.values() else ():
+            first.setdefault((given.appid, item["msgid"]), item["title"])
+    its, table = told(world, suffix), Table()
+    for (appid, msgid), rows in article_day(world, suffix).by("appid", "msgid"):
+        row = {**rows[-1], "original_title": first[appid, msgid]}
+        for name in [*metrics(world, suffix), *COMMON]:
+            row[name] = next((it[name] for it in reversed(rows) if it[name] is not None), None)
+        row["is_listed"] = msgid in its.pairs[appid, row["publication_date"]].listed
+        for number in (1, 3, 7, 30):
+            of_day = rows.where(day_number=number, is_final=True)
+            row[f"readers_day_{number}"] = of_day.sum("readers")
+            row[f"readers_day_{number}_share"] = share(of_day.sum("readers"), row["readers"])
+        table.append(row)
+    return table
+
+
+@cache
+def account_day_of(world: World, suffix: str) -> Table:
+    """A row per account and day of one endpoint: what came over all articles."""
+    its, table = told(world, suffix), Table()
+    rows = dict(article_day(world, suffix).by("appid", "stat_date"))
+    count = Counter((appid, day) for (appid, _), day in published(world).items())
+    spanned = {
+        (it["appid"], it["stat_date"] - n * DAY)
+        for it in article_day(world, suffix)
+        for n in range(it["days_spanned"] if it["days_spanned"] > 1 else 0)
+    }
+    for appid in world.names:
+        since = FIRST_MORNING[suffix] - its.window * DAY
+        for day in days(min([since, *its.pairs_of(appid)]), YESTERDAY):
+            of_day = rows.get((appid, day), Table())
+            is_complete = (appid, day) not in spanned and all(
+                its.is_known(its_day, pair, day)
+                and all(day in its_rows for its_rows in its.rows(appid, pair))
+                for its_day, pair in its.counting(appid, day)
+            )
+            row = of(world, appid, calendar_date=day, is_complete=is_complete)
+            row["articles_published"] = count[appid, day]
+            nothing = 0 if is_complete and not of_day else None
+            for name in (f"{it}_increment" for it in (*COMMON, *metrics(world, suffix))):
+                came = of_day.sum(name)
+                row[name] = nothing if came is None else came
+            table.append(row)
+    return table
+
+
+@cache
+def benchmark(world: World, suffix: str) -> Table:
+    """A row per account, place in the message and age: of the articles that have the most days."""
+    table = Table()
+    for (appid,), rows in article_day(world, suffix).by("appid"):
+        first = max(rows.values("publication_date")) - 89 * DAY
+        known = rows.known("readers").between("publication_date", first)
+        for (position,), its in known.by("position"):
+            most = max(len(of_one) for _, of_one in its.by("msgid"))
+            longest = (
+                row for _, of_one in its.by("msgid") if len(of_one) == most for row in of_one
+            )
+            for (number,), of_age in Table(longest).by("day_number"):
+                row = of(world, appid, position=position, day_number=number)
+                row["article_count"] = len(of_age)
+                parts = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
+                row |= {name: quantile(of_age.values("readers"), it) for name, it in parts.items()}
+                table.append(row)
+    return table
+
+
+OF_SOURCES = ("appid", "account_name", "msgid", "publication_date")
+OF_SOURCES += ("stat_date", "day_number", "is_latest")
+
+
+@cache
+def article_source(world: World, suffix: str) -> Table:
+    """A row per article, day and place where its readers came from."""
+    table = Table()
+    for row in article_day(world, suffix):
+        found = by_scene(row.get("read_user_source"))
+        for code, part in SCENES.values() if suffix == "_7d" else ():
+            name = f"int_page_from_{part}_read"
+            found.append((code, row[f"{name}_user"], row[f"{name}_count"]))
+        about = {name: row[name] for name in OF_SOURCES}
+        table += with_shares(about, [it for it in found if it[1:] != (None, None)])
+    return table
+
+
+def by_scene(entries: list[Row] | None) -> list[tuple[str, Any, Any]]:
+    """The readers of a list, less their sum."""
+    of_scenes = [it for it in entries or () if it["scene_desc"] != "全部"]
+    return [(SCENES[it["scene_desc"]][0], it["user_count"], None) for it in of_scenes]
+
+
+def with_shares(row: Row, found: list[tuple[str, Any, Any]]) -> Iterator[Row]:
+    """A row for each scene, readers and reads."""
+    whole = total(people for _, people, _ in found)
+    for scene, people, times in found:
+        its = {"scene": scene, "readers": people, "reads": times}
+        yield {**row, **its, "readers_share": share(people, whole)}
+
+
+# -------------------------------------------------------------------------- views of both of them
+
+
+@cache
+def account_day(world: World) -> Table:
+    """The company's one series: each day of one endpoint, as that counted and as the old does."""
+    table = Table()
+    for appid in world.names:
+        old, new = (
+            {it["calendar_date"]: it for it in account_day_of(world, suffix).where(appid=appid)}
+            for suffix in WINDOW
+        )
+        both = [it for it in old.keys() & new.keys() if old[it]["is_complete"]]
+        both = [it for it in both if new[it]["is_complete"]]
+        last_exact = max(it for it in old if told(world, "_7d").reaches(appid, it))
+        for day in sorted(old.keys() | new.keys()):
+            gained = [its[day]["readers_increment"] if day in its else None for its in (old, new)]
+            is_old = day <= last_exact or (gained[1] is None and gained[0] is not None)
+            row = {**(old if is_old else new)[day], "endpoint": "7d" if is_old else "30d"}
+            for name in ("readers", "sharers", "favourites"):
+                sums = (total(it[one][f"{name}_increment"] for one in both) for it in (old, new))
+                came, ratio = row[f"{name}_increment"], share(*sums)
+                scaled = came if is_old or came is None else ratio and round(came * ratio)
+                row[f"{name}_comparable"] = scaled
+            table.append(row)
+    return table
+
+
+@cache
+def coverage(world: World) -> Table:
+    """A row per dataset of totals, account and day: what there is, and how the last call ended."""
+    table = Table()
+    for suffix, dataset in DATASET.items():
+        its, since = told(world, suffix), FIRST_MORNING[suffix] - WINDOW[suffix] * DAY
+        for appid in world.names:
+            pairs = its.pairs_of(appid)
+            for day in sorted({*pairs, *days(since, YESTERDAY)}):
+                row = of(world, appid, dataset=dataset, day=day)
+                row["state"] = _state(its, pairs, day, since)
+                row["articles_lacking"] = _lacking(its, appid, day)
+                row["last_attempt"] = row["fetched_at"] = None
+                if pair := pairs.get(day):
+                    ends = {0: "ok", NOT_READY: "not_ready"}
+                    row["last_attempt"] = ends.get(pair.last.errcode or 0, "failed")
+                    if pair.last.errcode is None:
+                        row["last_attempt"] = "failed"
+                    row["fetched_at"] = pair.came_at
+                table.append(row)
+    return table
+
+
+def _state(its: Told, pairs: dict[date, Pair], day: date, since: date) -> str:
+    """The first that holds, at `NOW`; the first day of daily runs is `since`."""
+    pair, today, window_end = pairs.get(day), NOW.date(), day + its.window * DAY
+    answered_on = pair.answered_on if pair else date.min
+    if pair and pair.is_final:
+        return "final"
+    if answered_on == date.min and day < max(since, today - (its.window + CATCH_UP_DAYS) * DAY):
+        return "lost"
+    if pair and answered_on >= window_end:
+        heard_on = max((it.answered_on for it in pairs.values() if it.listed), default=date.min)
+        is_silent = not pair.is_heard and window_end < today and heard_on <= answered_on
+        return "silent" if is_silent else "unconfirmed"
+    # what is due until noon is yesterday's
+    return "in" if answered_on >= YESTERDAY else "late" if day < YESTERDAY else "open"
+
+
+def _lacking(its: Told, appid: str, day: date) -> int:
+    """How many articles of the newest answer lack a row that must have been computed."""
+    pair = its.pairs.get((appid, day))
+    if pair is None or not pair.listed:
+        return 0
+    computed = {*days(day, min(pair.answered_on, day + its.window * DAY) - DAY)}
+    return sum(not computed <= its.articles[appid, it].rows.keys() for it in pair.listed)
+
+
+@cache
+def account(world: World) -> Table:
+    """A row per account: the newest day that each endpoint told of, and whether it is offline."""
+    table = Table()
+    for appid in world.names:
+        row = of(world, appid, is_active=True)
+        for suffix in WINDOW:
+            its = told(world, suffix).pairs_of(appid)
+            loaded = [day for day, it in its.items() if it.is_heard]
+            complete = account_day_of(world, suffix).where(appid=appid, is_complete=True)
+            row[f"first_loaded_date{suffix}"] = min(loaded)
+            row[f"last_loaded_date{suffix}"] = max(loaded)
+            row[f"last_complete_date{suffix}"] = max(complete.values("calendar_date"))
+            codes = {its[day].last.errcode for day in sorted(its)[-2:]}
+            row[f"is_retired{suffix}"] = codes == {OFFLINE}
+        table.append(row)
+    return table
+
+
+@cache
+def message(world: World) -> Table:
+    """A row per message: its articles of either endpoint, and what each counted."""
+    table, messages = Table(), defaultdict[Key, list[Key]](list)
+    for appid, msgid in published(world):
+        messages[appid, msgid.split("_")[0]].append((appid, msgid))
+    told_of = {suffix: dict(article(world, suffix).by("appid", "msgid")) for suffix in WINDOW}
+    types = {key: it.publish_type for key, it in told(world, "_30d").articles.items()}
+    for (appid, message_id), keys in messages.items():
+        row = of(world, appid, message_id=message_id, article_count=len(keys))
+        known = [types[key] == 0 for key in keys if types.get(key) is not None]
+        row["is_notified"] = any(known) if known else None
+        row["publication_date"] = published(world)[keys[0]]
+        for suffix in WINDOW:
+            its = Table(it for key in keys for it in told_of[suffix].get(key, ()))
+            row |= {f"{name}{suffix}": its.sum(name) for name in ("readers", "sharers")}
+            row[f"article_count{suffix}"] = len(its.known("readers"))
+            row[f"is_final{suffix}"] = len(its.where(is_final=True)) == len(keys)
+            if suffix == "_7d":
+                row["target_user"] = max(
+                    its.known("target_user").values("target_user"), default=None
+                )
+                row["opened_user"] = its.where(position=1).sum("int_page_from_session_read_user")
+        table.append(row)
+    return table
+
+
+@cache
+def restatement(world: World) -> Table:
+    """A row per figure that had another value before, or none."""
+    table = Table()
+    for suffix, dataset in DATASET.items():
+        for it in told(world, suffix).changes:
+            old, title = (
+                it["old_value"],
+                told(world, suffix).articles[it["appid"], it["msgid"]].title,
+            )
+            row = {**of(world, **it), "dataset": dataset, "cause": "wechat", "title": title}
+            row["kind"] = "late" if old is None else "correction"
+            row["total_difference"] = None if old is None else it["new_value"] - old
+            table.append(row)
+    return table
+
+
+# ----------------------------------------------------------------------------- statistics days
+
+
+def newest(world: World, *endpoints: str) -> dict[Key, list[Row] | None]:
+    """What the newest answer lists, by account and day asked for; None without an answer."""
+    found: dict[Key, list[Row] | None] = {}
+    for it in world.given:
+        if it.endpoint in endpoints:
+            key = it.appid, it.publication_date
+            found[key] = it.json["list"] if it.errcode == 0 else found.get(key)
+    return found
+
+
+def _of_article(world: World, appid: str, msgid: str, day: date) -> Row:
+    """What is known of an article that was read on a day; one that nobody listed has no day."""
+    its_day = published(world).get((appid, msgid))
+    row = of(world, appid, msgid=msgid, stat_date=day, publication_date=its_day)
+    return row | {"day_number": its_day and (day - its_day).days + 1}
+
+
+@cache
+def article_read(world: World) -> Table:
+    """A row per article and day on which it was read or shared."""
+    rows: dict[Key, Row] = {}
+    for endpoint, name in (("getarticleread", "readers"), ("getarticleshare", "sharers")):
+        for (appid, day), listed in newest(world, endpoint).items():
+            for it in listed or ():
+                new = _of_article(world, appid, it["msgid"], day) | {"readers": None}
+                row = rows.setdefault((appid, it["msgid"], day), new)
+                row[name] = it["detail"].get({"readers": "read_user"}.get(name, "share_user"))
+    shared = newest(world, "getarticleshare")
+    for row in rows.values():
+        is_told = shared.get((row["appid"], row["stat_date"])) is not None
+        row.setdefault("sharers", 0 if is_told else None)
+    return Table(rows.values())
+
+
+@cache
+def day_source(world: World) -> Table:
+    """A row per article, day and place where that day's readers came from."""
+    table = Table()
+    for (appid, day), listed in newest(world, "getarticleread").items():
+        for it in listed or ():
+            row = _of_article(world, appid, it["msgid"], day)
+            table += with_shares(row, by_scene(it["detail"].get("read_user_source")))
+    return table
+
+
+@cache
+def account_summary(world: World) -> Table:
+    """A row per account and day that was asked for."""
+    table = Table()
+    for (appid, day), listed in newest(world, "getbizsummary").items():
+        detail = listed[0]["detail"] if listed else {}
+        row = of(world, appid, stat_date=day, readers=detail.get("read_user"))
+        row |= {"sharers": detail.get("share_user"), "favourites": detail.get("collection_user")}
+        table.append(row)
+    return table
+
+
+@cache
+def follower_total(world: World) -> Table:
+    """A row per account and day that was asked for: followers, and those won and lost."""
+    table = Table()
+    stocks, changes = newest(world, "getusercumulate"), newest(world, "getusersummary")
+    for appid, day in stocks.keys() | changes.keys():
+        stock, change = stocks.get((appid, day)), changes.get((appid, day))
+        # an empty answer may still be filled on the next day
+        its = None if change == [] and NOW.date() < day + 2 * DAY else change
+        sums = (
+            its if its is None else [sum(it[n] for it in its) for n in ("new_user", "cancel_user")]
+        )
+        won, lost = sums or (None, None)
+        row = of(world, appid, stat_date=day, won=won, lost=lost)
+        row["net"] = None if won is None else won - lost
+        row["cumulate_user"] = stock[0].get("cumulate_user") if stock else None
+        row["is_complete"] = None not in (won, row["cumulate_user"])
+        table.append(row)
+    return table
+
+
+@cache
+def follower_change(world: World) -> Table:
+    """A row per account, day and channel by which anybody came or went."""
+    table = Table()
+    for (appid, day), listed in newest(world, "getusersummary").items():
+        for it in listed or ():
+            row = of(world, appid, stat_date=day, channel=CHANNELS[it["user_source"]])
+            table.append(row | {name: it[name] for name in ("new_user", "cancel_user")})
+    return table
+
+
+OF_ENDPOINT = {
+    it.__name__: it for it in (article, article_day, article_source, benchmark, account_day_of)
 }
-"""Of each question, by its number or title, in the order of its queries."""
+OF_BOTH = {
+    it.__name__: it
+    for it in (
+        *(account, account_day, coverage, message, restatement, article_read, day_source),
+        *(account_summary, follower_total, follower_change),
+    )
+}
+
+
+@cache
+def view(world: World, name: str) -> Table:
+    """What a view must show, as far as the answers say it."""
+    if name in OF_BOTH:
+        return OF_BOTH[name](world)
+    stem, _, suffix = name.replace("account_day_", "account_day_of_").rpartition("_")
+    return OF_ENDPOINT[stem](world, f"_{suffix}")
+
+
+@cache
+def of_account(world: World, name: str, appid: str) -> Table:
+    """The rows of one account."""
+    return view(world, name).where(appid=appid)

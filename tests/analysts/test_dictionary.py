@@ -1,0 +1,156 @@
+"""Whoever looks at the warehouse is told what everything is, there and in docs/dictionary.md."""
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+import pytest
+from dictionary import Entry, dictionary, joins
+from sqlalchemy import Engine
+from support import rows
+
+from weixin_etl.datasets import ARTICLE_DATASETS, COMMON, DATASETS, Dataset
+from weixin_etl.warehouse.views import View, views
+
+PAGE = Path(__file__).parents[2] / "docs/dictionary.md"
+HEAD = """# The dictionary
+
+Made by `tests/analysts/test_dictionary.py`. `\\d+ analytics.article_7d` and the like show
+every column of a view in English and Chinese: see [For analysts](analysts.md).
+
+"""
+OF_VIEWS = """## The views
+
+The key identifies a row. Every `appid` joins to `account`, every day to `calendar`. Join by all of
+the columns named: msgids repeat between accounts. A row has no partner only where one is NULL.
+
+| view | one row per | key | joins to |
+| --- | --- | --- | --- |
+"""
+OF_METRICS = """## The metrics
+
+A `cumulative` metric is a running total: add it up over articles, never over days. Its increment,
+and an `additive` metric, add up over days as well. A `level` never adds up. In the views of an
+endpoint a metric has WeChat's own name and, where it has one, the common name.
+
+"""
+OF_DATASET = """### `{name}`: `{endpoint}`
+
+| name (common name) | 中文 | what it counts | unit | what to know |
+| --- | --- | --- | --- | --- |
+"""
+COLUMNS = {view.name: {*view.columns} for view in views()}
+COMMENTS = """
+    SELECT
+        class.relname,
+        attribute.attname,
+        obj_description(class.oid, 'pg_class') AS comment,
+        col_description(class.oid, attribute.attnum) AS column_comment
+    FROM pg_class AS class
+    INNER JOIN pg_attribute AS attribute
+        ON class.oid = attribute.attrelid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+    WHERE class.relnamespace = 'weixin'::regnamespace AND class.relkind IN ('r', 'p', 'v', 'm')
+"""
+
+
+def of_views(warehouse: Engine, entries: Sequence[Entry]) -> Iterator[str]:
+    """A line for each."""
+    comments = dict(
+        rows(
+            warehouse,
+            "SELECT relname, obj_description(oid, 'pg_class') FROM pg_class "
+            "WHERE relnamespace = 'analytics'::regnamespace",
+        )
+    )
+    for view, columns in groupby(entries, attrgetter("view")):
+        its = list(columns)
+        key = ", ".join(f"`{it.column}`" for it in its if it.is_key)
+        others = [
+            f"`{other}` by {', '.join(map(pair, pairs.items()))}"
+            for other, pairs in joins(its)[view].items()
+            if other not in ("account", "calendar")
+        ]
+        grain = comments[view].partition("\n")[0].removeprefix("One row per ").partition(":")[0]
+        yield f"| `{view}` | {grain.partition('. ')[0]} | {key} | {'; '.join(others)} |\n"
+
+
+def pair(columns: tuple[str, str]) -> str:
+    """What stands for a column and what it joins to."""
+    return f"`{columns[0]}`" if columns[0] == columns[1] else f"`{columns[0]} = {columns[1]}`"
+
+
+def of_metrics(warehouse: Engine, dataset: str) -> Iterator[str]:
+    """A line for each of a dataset."""
+    columns = "name, common_name, chinese_name, meaning, unit, additivity, caveat"
+    asked = f"SELECT {columns} FROM analytics.metric WHERE dataset = :dataset ORDER BY name"
+    for name, common, *words, unit, additivity, caveat in rows(warehouse, asked, dataset=dataset):
+        known = [f"`{name}`" + (f" (`{common}`)" if common else ""), *words]
+        yield f"| {' | '.join(known)} | {unit}, {additivity} | {caveat or ''} |\n"
+
+
+def test_the_page_is_the_catalogue(migrated: Engine) -> None:
+    """Which says each column in both languages; UPDATE_DOCS=1 writes it anew."""
+    entries = dictionary(migrated)
+    fresh = HEAD + OF_VIEWS + "".join(of_views(migrated, entries)) + "\n" + OF_METRICS
+    for it in DATASETS.values():
+        fresh += OF_DATASET.format(name=it.name, endpoint=it.endpoint)
+        fresh += "".join(of_metrics(migrated, it.name)) + "\n"
+    fresh = fresh.rstrip() + "\n"
+    if os.environ.get("UPDATE_DOCS"):
+        PAGE.write_text(fresh)
+
+    assert PAGE.read_text() == fresh
+    assert [it for it in entries if not it.english or not it.chinese] == []
+
+
+def test_every_table_and_column_has_a_comment(migrated: Engine) -> None:
+    """In the pipeline's schema too."""
+    found = rows(migrated, COMMENTS)
+
+    assert [row for row in found if None in row] == []
+    assert len(found) > 90
+
+
+def test_a_column_is_named_as_its_select_names_it(migrated: Engine) -> None:
+    """The list that carries the comments is in the order of the expressions."""
+    with migrated.connect() as connection:
+        for view in views():
+            named = connection.exec_driver_sql(f"SELECT * FROM ({view.query}) AS view LIMIT 0")
+            assert [*named.keys()] == [*view.columns], view.name
+
+
+@pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=lambda it: it.name)
+def test_the_views_of_an_endpoint_have_all_it_counts(dataset: Dataset) -> None:
+    """And the names that both share, also those it does not count: a query moves by its suffix."""
+    common, suffix = {it.name for it in COMMON}, dataset.suffix
+    increments = {f"{it.common or it.name}_increment" for it in dataset.wholes}
+    increments |= {f"{name}_increment" for name in common}
+    metrics = {it.name for it in dataset.metrics}
+
+    assert metrics | common | increments <= COLUMNS[f"article_day{suffix}"]
+    assert {it.name for it in dataset.figures} | common <= COLUMNS[f"article{suffix}"]
+    assert increments <= COLUMNS[f"account_day{suffix}"]
+    assert metrics.isdisjoint(COLUMNS[f"account_day{suffix}"])
+
+
+def test_no_plain_name_belongs_to_one_endpoint() -> None:
+    """A query without a suffix fails rather than leave accounts out; `account_day` has them all."""
+    of_one = {name.removesuffix(end) for name in COLUMNS for end in ("_7d", "_30d") if end in name}
+
+    assert of_one & COLUMNS.keys() == {"account_day"}
+    assert {name for name, its in COLUMNS.items() if "account_name" not in its} == {"metric"}
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
+def test_a_figure_has_a_unit(view: View) -> None:
+    """Whatever a metric is called in a view; and an increment adds up."""
+    known = {it.name: it.unit for dataset in ARTICLE_DATASETS.values() for it in dataset.metrics}
+    known |= {it.name: it.unit for it in COMMON}
+    for name, comment in view.columns.items():
+        unit, _, additivity = comment.partition("\nunit: ")[2].partition(", ")
+
+        assert unit == (known.get(name.removesuffix("_increment")) or unit), name
+        assert additivity in {"", "additive", "cumulative", "level"}, name
+        assert additivity == "additive" or not name.endswith("_increment"), name

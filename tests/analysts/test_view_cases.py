@@ -1,0 +1,158 @@
+"""What analysts see of answers as the four accounts' mornings have none, and of no answers."""
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import Engine
+from support import rows
+from warehouse_loads import at
+
+from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL, DATASETS, Kind, Rows
+from weixin_etl.kept.imported import import_files
+from weixin_etl.model import ConfiguredAccount, Run
+from weixin_etl.run import Work
+from weixin_etl.run.plan import plan
+from weixin_etl.warehouse.views import views
+
+pytestmark = [pytest.mark.every_postgres, pytest.mark.usefixtures("now")]
+
+CASES = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text())
+Figures = dict[str, Any]
+Given = tuple[str, int, str, dict[Any, dict[int, Figures]]]
+"""As the head of cases.yaml says."""
+Import = Callable[[Iterable[Given]], None]
+
+
+def answer(name: str, day: int, fetched: str, items: dict[Any, dict[int, Figures]]) -> Figures:
+    """As another program kept it."""
+    dataset, listed = DATASETS[name], []
+    for key, of_days in items.items():
+        item: Figures = {"ref_date": f"2026-11-{day:02}"}
+        item |= {dataset.item.name: key} if dataset.item else {}
+        its = [{"stat_date": f"2026-11-{on:02}", **figures} for on, figures in of_days.items()]
+        if dataset.rows_in is Rows.LIST:
+            item[dataset.rows_key] = its
+        else:
+            (figures,) = of_days.values()
+            item |= {dataset.rows_key: figures} if dataset.rows_key else figures
+        listed.append(item)
+    about = {"dataset": name, "day": f"2026-11-{day:02}", "body": {"list": listed}}
+    return {**about, "fetched_at": at(fetched).isoformat()}
+
+
+@pytest.fixture
+def import_(warehouse: Engine, tmp_path: Path) -> Import:
+    """Import the answers for two accounts, which have the same msgids."""
+
+    def imported(given: Iterable[Given]) -> None:
+        path = tmp_path / "answers.jsonl"
+        lines = [answer(*it) | {"appid": appid} for it in given for appid in ("wx1", "wx2")]
+        path.write_text("\n".join(map(json.dumps, lines)))
+        found = import_files(warehouse, [path], ready_hour=10, commit_bytes=1 << 20)
+        assert found.bad_line == ""
+
+    return imported
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_view_has_the_rows_of_its_case(
+    warehouse: Engine, import_: Import, case: dict[str, Any]
+) -> None:
+    """No more and no fewer, also beside an account of the same msgids and days."""
+    import_(case["given"])
+
+    view, *rest = case["from"].split(" ", 1)
+    of_one = f"(SELECT * FROM analytics.{view} WHERE appid = 'wx1') AS it {' '.join(rest)}"
+    found = rows(warehouse, f"SELECT {case['select']} FROM {of_one}")
+    expected = [[str(it) if isinstance(it, date) else it for it in row] for row in case["rows"]]
+    assert [list(row) for row in found] == expected
+
+
+WHOLE = {"int_page_read_user": 9, "int_page_read_count": 9}
+ALL = {18: WHOLE, 19: WHOLE, 20: WHOLE}
+INCOMPLETE: dict[str, tuple[dict[int, Figures], list[int]]] = {
+    "all its rows": (ALL, []),
+    "no row of one day": ({18: WHOLE, 20: WHOLE}, [19, 20]),
+    "no row of the last day": ({18: WHOLE, 19: WHOLE}, [20]),
+    "a row without its readers": (ALL | {19: {"share_user": 1}}, [19, 20]),
+    "a part left out": (ALL | {19: WHOLE | {"share_user": None}}, []),
+    "a value rejected": (ALL | {19: WHOLE | {"share_user": "odd"}}, [19, 20]),
+    "a row of any day rejected": ({17: WHOLE, **ALL}, [18, 19, 20]),
+    "no article any more": ({}, []),
+}
+
+
+@pytest.mark.parametrize("case", INCOMPLETE)
+def test_a_day_is_complete_if_all_that_came_is_known(
+    warehouse: Engine, import_: Import, case: str
+) -> None:
+    """Of an article of the 18th that has these rows on the 21st, of two mornings' answers."""
+    told, incomplete = INCOMPLETE[case]
+    given: list[Given] = []
+    for morning, day in ((it, day) for it in (20, 21) for day in range(8, it)):
+        articles = {"1_1": told, "1_2": ALL} if day == 18 else {}
+        listed = {
+            name: {on: row for on, row in its.items() if on < morning}
+            for name, its in articles.items()
+            if its or morning == 20
+        }
+        given.append(("article_total", day, f"{morning} 10:30", listed))
+    import_(given)
+
+    days = (
+        "SELECT extract(day FROM calendar_date)::integer FROM analytics.account_day_7d "
+        "WHERE appid = 'wx1' AND calendar_date BETWEEN '2026-11-14' AND '2026-11-20' "
+        "AND NOT is_complete ORDER BY 1"
+    )
+    assert [day for (day,) in rows(warehouse, days)] == incomplete
+
+
+def test_days_are_missing_from_wechats_first_to_the_last_one_asked_for(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None before WeChat has any; of an account that was taken from the list none after its own."""
+    for day, names in ((3, "12"), (4, "2")):
+        today = date(2025, 11, day)
+        monkeypatch.setenv("WEIXIN_NOW", f"{today}T10:30:00+08:00")
+        run = Run(f"of {today}", ARTICLE_TOTAL_DETAIL, today, is_scheduled=True)
+        plan(Work(run, warehouse), [ConfiguredAccount(it, f"wx{it}", it) for it in names])
+
+    found = rows(warehouse, "SELECT DISTINCT appid FROM analytics.coverage")
+    first = "SELECT min(day) FROM analytics.coverage WHERE appid = 'wx2'"
+    assert (found, rows(warehouse, first)) == ([("wx2",)], [(ARTICLE_TOTAL_DETAIL.first_day,)])
+
+
+def test_no_view_fails_on_the_largest_counts(warehouse: Engine, import_: Import) -> None:
+    """Nor on what they add up to, over articles, days and the entries of a list."""
+    values: dict[Kind, Any] = {
+        Kind.COUNT: 2**63 - 1,
+        Kind.RATE: 10**15 - 1,
+        Kind.LIST: [{"scene_desc": "推荐", "user_count": 10**18 - 1}] * 20,
+    }
+    for fetched in ("22 10:30", "23 10:30"):
+        given: list[Given] = []
+        for dataset in DATASETS.values():
+            largest = {metric.name: values[metric.kind] for metric in dataset.metrics}
+            smaller = largest | {metric.name: 0 for metric in dataset.totals}
+            is_list = dataset.rows_in is Rows.LIST
+            its = {20: largest, 21: smaller if fetched[:2] == "22" else largest}
+            named = dataset.item and (("1_1", "1_2") if dataset.item.name == "msgid" else (0, 1))
+            items = dict.fromkeys(named or [None], its if is_list else {20: largest})
+            given.append((dataset.name, 20, fetched, items))
+        import_(given)
+
+    for view in views():
+        assert rows(warehouse, f"SELECT length(held::text) FROM {view.full_name} AS held"), view
+
+
+def test_an_empty_warehouse_has_empty_views(warehouse: Engine) -> None:
+    """No view makes rows up, nor fails for want of them."""
+    names = [view.name for view in views() if view.name != "metric"]
+    counts = [rows(warehouse, f"SELECT count(*) FROM analytics.{name}") for name in names]
+
+    assert counts == [[(0,)]] * len(names)

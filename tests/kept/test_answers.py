@@ -1,0 +1,74 @@
+"""`weixin-etl answers`: the exact bytes of what WeChat answered."""
+
+import pytest
+from sqlalchemy import Engine
+from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair
+
+from weixin_etl import cli
+from weixin_etl.model import ConfiguredAccount
+from weixin_etl.run import Work
+from weixin_etl.run.plan import plan
+from weixin_local.home import postgres_connection
+
+OLD = b'{ "list" : [ ],\n "odd": "\x01" }'
+NEW = body(article("1_1", {"20": {"share_count": 2}}))
+
+
+@pytest.fixture(autouse=True)
+def _kept(warehouse: Engine, connected: None) -> None:
+    """Two answers of a pair, the second of them seen twice."""
+    known = ConfiguredAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name)
+    plan(Work(SCHEDULED, warehouse), [known])
+    for answer, fetched in ((OLD, "22 08:30"), (NEW, "22 09:00"), (NEW, "22 09:30")):
+        load_pairs(warehouse, pair(answer, fetched))
+
+
+@pytest.mark.parametrize("name", [ACCOUNT.appid, ACCOUNT.conn_id, ACCOUNT.name])
+def test_an_answer_is_printed_byte_for_byte(
+    capfdbinary: pytest.CaptureFixture[bytes], name: str
+) -> None:
+    """The newest, or another; whatever the account is called by."""
+    for options, printed in (([], NEW), (["--id", "1"], OLD)):
+        assert cli.main(["answers", name, "2026-11-20", *options]) == 0
+        assert capfdbinary.readouterr().out == printed
+
+
+@pytest.mark.every_postgres
+def test_the_list_says_when_each_was_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line each, in the order they were last seen."""
+    assert cli.main(["answers", ACCOUNT.name, "2026-11-20", "--list"]) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        f"1  2026-11-22 08:30:00 Beijing time  {len(OLD)} bytes",
+        f"2  2026-11-22 09:00:00 to 2026-11-22 09:30:00 Beijing time  {len(NEW)} bytes",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ("杂志 2026-11-20", ACCOUNT.name),
+        ("wx1 2026-11-21", "2026-11-21"),
+        ("wx1 2026-11-20 --id 3", "--list"),
+    ],
+    ids=["account", "day", "id"],
+)
+def test_what_there_is_not_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], arguments: str, names: str
+) -> None:
+    """It says what there is, and nothing is printed on stdout."""
+    assert cli.main(["answers", *arguments.split()]) == 1
+
+    out, said = capsys.readouterr()
+    assert (out, said.count("\n"), names in said) == ("", 1, True)
+
+
+def test_a_user_who_lacks_the_right_is_told_so(
+    reader: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may only read the analysts' views; without a traceback."""
+    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE", postgres_connection(reader.url))
+
+    assert cli.main(["answers", "wx1", "2026-11-20"]) == 1
+
+    assert capsys.readouterr().err.startswith("weixin-etl: make the user of")

@@ -1,0 +1,232 @@
+"""`weixin-etl import`: answers that another program kept."""
+
+import itertools
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from support import empty, rows
+from warehouse_loads import (
+    DAY,
+    SCHEDULED,
+    article,
+    at,
+    body,
+    coverage,
+    facts,
+    know,
+    load_pairs,
+    pair,
+    raw_answers,
+    refused,
+)
+
+from weixin_etl import cli
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.kept.imported import Imported, import_files
+from weixin_etl.load.merge import Merge
+from weixin_etl.model import ConfiguredAccount, Counts
+from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.run import Work
+from weixin_etl.run.plan import plan
+
+OFFLINE = WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009")
+
+
+def answer(share_count: int, **keys: Any) -> bytes:
+    """An answer of the account's day, as WeChat writes it."""
+    return body(article("1_1", {"20": {"share_count": share_count}}), **keys)
+
+
+def line(said: Any, on: str = "23 10:30", **keys: Any) -> str:
+    """A line of a file; `on` is its time in Beijing."""
+    about = {"appid": "wx1", "dataset": "article_total", "day": str(DAY), "body": said}
+    return json.dumps(about | {"fetched_at": at(on).isoformat()} | keys, ensure_ascii=False) + "\n"
+
+
+Load = Callable[..., Imported]
+
+
+@pytest.fixture
+def load(warehouse: Engine, tmp_path: Path) -> Load:
+    """Import lines, as one file; what came of it."""
+
+    def load(*lines: str) -> Imported:
+        path = tmp_path / "answers.jsonl"
+        path.write_text("".join(lines))
+        return import_files(warehouse, [path], ready_hour=10, commit_bytes=1 << 20)
+
+    return load
+
+
+def test_answers_become_facts(warehouse: Engine, load: Load):
+    """As texts and as objects; an account that nobody knew has a row, and no run is reported."""
+    spaced = '{"list" : [ ],\n "odd": "\\u0001甲" }'
+    other = {"list": [{"ref_date": "2026-11-19", "msgid": "2_1", "details": []}]}
+    imported = load(
+        line(answer(3).decode()),
+        line(other, day="2026-11-19", appid="wx2"),
+        line(spaced, day="2026-11-18"),
+    )
+
+    assert (imported.answers, imported.replayed.counts) == (3, Counts(inserted=1))
+    assert facts(warehouse, "appid, share_count, raw_response_id") == [("wx1", 3, 2)]
+    as_written = json.dumps(other, separators=(",", ":"))
+    kept = {answer(3), as_written.encode(), spaced.encode()}
+    assert {it for it, _ in raw_answers(warehouse)} == kept
+    known = "SELECT appid, name, conn_id, is_active FROM weixin.dim_account ORDER BY 1"
+    assert rows(warehouse, known) == [("wx1", "wx1", "", False), ("wx2", "wx2", "", False)]
+    assert rows(warehouse, "SELECT * FROM weixin.run_report") == []
+
+
+def test_answers_of_one_instant_are_told_apart_by_their_bytes(warehouse: Engine, load: Load):
+    """An archive may know whole days only: in whatever order they come, one of them is newest."""
+    found = []
+    for lines in itertools.permutations(line(answer(it).decode()) for it in (1, 2)):
+        empty(warehouse)
+        for one in lines:
+            load(one)
+        found.append(facts(warehouse, "share_count"))
+
+    assert found[0] == found[1] != []
+
+
+def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
+    """As of when they were fetched; the last attempt stays what it was, if it was later."""
+    week = {str(day): {"share_count": day} for day in range(14, 21)}
+    whole, before = (
+        body(article("0_1", dict([*week.items()][:count])), day=date(2026, 11, 14)).decode()
+        for count in (7, 6)
+    )
+    load_pairs(warehouse, refused(OFFLINE, day=date(2026, 11, 14)), refused(OFFLINE, "22 08:30"))
+
+    load(
+        line(before, "20 10:30", day="2026-11-14"),
+        line(whole, "21 10:30", day="2026-11-14"),
+        line(answer(1).decode(), "23 08:30"),
+        line(answer(1).decode(), "23 08:30", day="2026-11-19", appid="wx2"),
+    )
+
+    columns = "row_count, ready_at, settled, error_kind"
+    assert coverage(warehouse, columns) == [
+        (7, at("21 10:30"), "final", "endpoint_offline"),
+        (1, None, None, "not_ready"),
+        (None, None, None, "unreadable"),
+    ]
+    load(line(answer(2).decode()))
+    assert coverage(warehouse, columns)[1] == (1, at("23 10:30"), None, None)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ('{"appid": "wx1"}\n', "`dataset`"),
+        (line({"list": []}, dataset="article_totals"), "dataset 'article_totals' is none of "),
+        (line({"list": []}, appid="wx\0"), "`$.appid`"),
+        (line({"list": []}, fetched_at="2026-11-23T10:30:00"), "timezone"),
+        (line({"list": []}, fetched_at="0001-01-01T00:00:00+14:00"), "out of range"),
+        (line({"list": []}, "25 10:30"), "in the future"),
+        (line({"list": []}, day="2014-11-30"), "getarticletotal starts on 2014-12-01"),
+        (line({"list": []}, day="2026-11-23"), "this was fetched on 2026-11-23 in Beijing"),
+        (line(["list"]), "body: it is neither an object nor a text"),
+        (line("no"), "body: the answer is not JSON"),
+        (line({"errcode": 45009, "errmsg": "limit\0"}), "body: the answer has no list"),
+        (line("\\ud800").replace("\\\\", "\\"), "JSON is malformed"),
+        (line({"list": [[]] * 500_000}), "body: more than 100000 parts"),
+    ],
+    ids=lambda it: it if len(it) < 60 and "{" not in it else "",
+)
+def test_a_line_that_cannot_be_loaded(warehouse: Engine, load: Load, bad: str, said: str):
+    """It ends the import with its number; the file, once mended, loads the rest."""
+    before, after = line(answer(1).decode(), "22 10:30"), line(answer(2).decode())
+
+    imported = load(before, "\n", bad, after)
+
+    assert "answers.jsonl, line 3: " in imported.bad_line
+    assert said in imported.bad_line[:500] == imported.bad_line
+    assert facts(warehouse, "share_count") == [(1,)]
+    mended = load(before, "\n", after)
+    assert (mended.answers, mended.replayed.counts, mended.bad_line) == (2, Counts(updated=1), "")
+    assert len(raw_answers(warehouse)) == 2
+
+
+@pytest.mark.usefixtures("connected")
+def test_the_command_takes_files_and_standard_input(
+    warehouse: Engine,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A file that is cut is loaded up to there: its line is named, and the exit code is 1."""
+    lines = [line(answer(n).decode(), f"22 {n:02}:00") for n in range(10)]
+    plain, cut = tmp_path / "a.jsonl", tmp_path / "cut.jsonl"
+    plain.write_text(lines[0])
+    cut.write_text("".join(lines)[:-20])
+    with plain.open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert cli.main(["import", str(plain), "-"]) == 0
+    assert cli.main(["import", str(cut)]) == 1
+    assert cli.main(["import", str(tmp_path / "nothing")]) == 1
+
+    printed, said = capsys.readouterr()
+    assert printed.splitlines() == [
+        "2 answers loaded: 1 row new, 0 updated",
+        "9 answers loaded: 0 rows new, 1 updated",
+    ]
+    assert [f"{cut}, line 10: " in said, f"no file {tmp_path}/nothing" in said] == [True, True]
+    assert len(raw_answers(warehouse)) == 9
+
+
+def test_an_import_in_the_middle_of_a_run(warehouse: Engine, load: Load):
+    """An answer that was fetched before an imported one is kept, and changes nothing any more."""
+    fetched = pair(answer(1), "24 10:00")
+    load(line(answer(2).decode(), "24 10:20"))
+    of_import = coverage(warehouse, "*")
+    (loaded,) = load_pairs(warehouse, fetched)
+
+    assert loaded.coverage.ready_at == at("24 10:20")
+    assert coverage(warehouse, "*") == of_import
+    assert facts(warehouse, "share_count") == [(2,)]
+    assert len(raw_answers(warehouse)) == 2
+
+
+def test_an_answer_that_is_not_ready_takes_no_ready_one_away(warehouse: Engine, load: Load):
+    """It is the newest attempt; the run saw that the day is ready by yesterday's, not here."""
+    yesterday = date(2026, 11, 23)
+    others = body(article("2_1", {"23": {"share_count": 1}}), day=yesterday)
+    load_pairs(warehouse, pair(answer(1), "24 08:30"), pair(others, "24 08:30", yesterday))
+    load(line(body(is_delay=True).decode(), "24 08:45"))
+
+    newest = coverage(warehouse, "ready_at, attempted_at, error_kind")[0]
+    assert newest == (at("24 08:30"), at("24 08:45"), "not_ready")
+
+
+def test_an_import_ends_no_day_by_one_answer(warehouse: Engine, load: Load):
+    """Days that nobody asked for are imported as empty: the next daily run asks for each."""
+    days = [date(2026, 11, day) for day in (1, 2, 3)]
+    load(*(line('{"list":[]}', "23 10:00", day=str(day)) for day in days))
+    silent = coverage(warehouse, "day, settled, list_sha256")
+
+    load_pairs(warehouse, pair(answer(1), "24 10:10"))
+    configured = [ConfiguredAccount("weixin_default", "wx1", "报纸")]
+    planned = plan(Work(SCHEDULED, warehouse), configured)
+
+    assert silent == [(day, None, None) for day in days]
+    assert planned.accounts[0].due.days[-3:] == days[::-1]
+
+
+def test_a_run_after_an_import_that_was_killed(warehouse: Engine):
+    """Its answer is older than one that is kept and not loaded yet: it is judged all the same."""
+    know(warehouse, "wx1")
+    newer = pair(answer(5), "24 10:31")
+    with warehouse.begin() as connection:
+        merge = Merge(connection, ARTICLE_TOTAL, at("24 10:40"))
+        merge.keep([newer], merge.known([newer.pair]))
+
+    (loaded,) = load_pairs(warehouse, pair(answer(3), "24 10:30"))
+
+    assert loaded.coverage.ready_at == at("24 10:30")

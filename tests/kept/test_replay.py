@@ -1,0 +1,272 @@
+"""Facts rebuilt from the kept answers: what a replay changes, and what it leaves alone."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from support import rows
+from warehouse_loads import (
+    ACCOUNT,
+    DAY,
+    OTHER_ACCOUNT,
+    article,
+    at,
+    body,
+    contents,
+    coverage,
+    facts,
+    know,
+    load_pairs,
+    pair,
+    refused,
+)
+
+from weixin_etl import cli
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
+from weixin_etl.kept.replay import Replayed, replay, selected
+from weixin_etl.model import Counts
+from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.warehouse.locks import begin_load
+
+OTHER_DAY = DAY + timedelta(days=1)
+MORNINGS = {
+    "22 08:30": [
+        article(
+            "1_1",
+            {"20": {"share_count": 1, "new_a": 1}, "21": {"share_count": 2, "new_a": 1}},
+            title="旧",
+        ),
+        article("1_2", {"20": {"share_count": 5, "share_user": 3}}),
+    ],
+    "22 11:00": [article("1_1", {"20": {"share_count": 1, "new_a": 1}}, title="新")],
+    "23 10:30": [
+        article("1_1", {"20": {"share_count": 4}, "22": {"share_count": 9}}, title="新"),
+        article("1_2", {"20": {"share_count": 5}}),
+    ],
+}
+
+
+def run(warehouse: Engine, *, is_applied: bool = True, **chosen: Any) -> Replayed:
+    dataset = chosen.pop("dataset", ARTICLE_TOTAL)
+    pairs = selected(warehouse, dataset, **chosen)
+    return replay(warehouse, dataset, pairs, ready_hour=10, is_applied=is_applied)
+
+
+def alter(warehouse: Engine, sql: str) -> None:
+    """Change what the warehouse holds by other means."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(sql)
+
+
+@pytest.fixture
+def mornings(warehouse: Engine) -> Engine:
+    """Three mornings of an account's day, a quieter day, and the same of another account."""
+    know(warehouse, ACCOUNT.appid, OTHER_ACCOUNT.appid)
+    for account in (ACCOUNT, OTHER_ACCOUNT):
+        for fetched, items in MORNINGS.items():
+            quiet = article("2_1", {"21": {"share_count": 7}})
+            load_pairs(
+                warehouse,
+                pair(body(*items), fetched, account=account),
+                pair(body(quiet, day=OTHER_DAY, n=fetched), fetched, OTHER_DAY, account=account),
+            )
+    return warehouse
+
+
+CORRUPTED = """
+    UPDATE weixin.fact_article_total SET share_count = 100, share_user = 8 WHERE msgid = '1_1';
+    UPDATE weixin.fact_article_total SET share_user = NULL, extra = '{"b": 1}' WHERE msgid = '1_2';
+    DELETE FROM weixin.fact_article_total WHERE msgid = '2_1' AND appid = 'wx2';
+    UPDATE weixin.coverage SET row_count = 77, through_date = '2026-11-01' WHERE appid = 'wx1';
+"""
+RESTATED = """
+    SELECT msgid, metric, kind, old_value::integer, new_value::integer
+    FROM analytics.restatement WHERE cause = 'replay' AND appid = 'wx1' AND stat_date = '2026-11-20'
+    ORDER BY 1, 2
+"""
+
+
+@pytest.mark.every_postgres
+def test_the_difference_is_what_applying_it_does(loader: Engine, mornings: Engine):
+    """
+    Without `--apply` nothing is written, not even a row anew, and it is said what would be.
+
+    Values come back, those that no answer gives are gone, and analysts see that WeChat did none of
+    it; all of it with the privileges of daily runs (0019).
+    """
+    held = "to_jsonb(fact_article_total) - 'changed_at'"
+    before = facts(mornings, held), coverage(mornings, "*")
+    assert not run(loader).changes
+    alter(mornings, CORRUPTED)
+    corrupted = contents(mornings, versions=True)
+
+    diff = run(loader, is_applied=False)
+    assert contents(mornings, versions=True) == corrupted
+    assert diff == Replayed(4, Counts(inserted=1, updated=8, unchanged=1), coverage=2)
+    assert run(loader) == diff
+    assert not run(loader).changes
+
+    assert (facts(mornings, held), coverage(mornings, "*")) == before
+    assert rows(mornings, RESTATED) == [
+        ("1_1", "share_count", "correction", 100, 4),
+        ("1_1", "share_user", "removed", 8, None),
+        ("1_2", "share_user", "late", None, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "appids", "days"),
+    [
+        ({"names": ["wx2"]}, ["wx2"], [DAY, OTHER_DAY]),
+        ({"begin": OTHER_DAY}, ["wx1", "wx2"], [OTHER_DAY]),
+        ({"end": DAY}, ["wx1", "wx2"], [DAY]),
+        ({"dataset": ARTICLE_TOTAL_DETAIL}, [], []),
+    ],
+    ids=["accounts", "from a day", "to a day", "dataset"],
+)
+def test_only_what_is_selected(
+    mornings: Engine, chosen: dict[str, Any], appids: list[str], days: list[date]
+):
+    """Accounts by any of their names, publication days, one dataset."""
+    alter(mornings, "TRUNCATE weixin.fact_article_total")
+
+    run(mornings, **chosen)
+
+    found = {*facts(mornings, "appid, publication_date")}
+    assert found == {(appid, day) for appid in appids for day in days}
+
+
+def test_only_a_ready_answer_unlists_articles(warehouse: Engine):
+    """A replay keeps since when they are not listed: no early or unreadable answer says so."""
+    know(warehouse, ACCOUNT.appid)
+    first, second = (article(name, {"20": {"share_count": 1}}) for name in ("1_1", "1_2"))
+    nothing_fits = b'{"list": [{"ref_date": "2026-11-20", "details": []}]}'
+    early = body(first)  # before the hour, without yesterday's row
+    answers = {"21 10:00": body(first, second), "22 10:00": nothing_fits, "23 08:30": early}
+    for fetched, answer in (answers | {"24 10:00": body(first, told_at="24")}).items():
+        load_pairs(warehouse, pair(answer, fetched))
+    since = (
+        "SELECT msgid, (unlisted_since ->> 'article_total')::timestamptz FROM weixin.dim_article"
+    )
+    loaded = dict(rows(warehouse, since))
+
+    run(warehouse)
+
+    assert loaded == {"1_1": None, "1_2": at("24 10:00")}
+    assert dict(rows(warehouse, since)) == loaded
+
+
+BY_AN_OLDER_PARSER = """
+    UPDATE weixin.coverage SET fetched_at = NULL, through_date = NULL, row_count = NULL,
+        article_count = 0, ready_at = NULL, list_sha256 = NULL, settled = 'given_up',
+        error_kind = 'unreadable', error = 'no row fits', cure = 'report it' WHERE appid = 'wx1';
+    INSERT INTO weixin.rejected_row
+        (dataset, appid, day, msgid, reason, payload, raw_response_id, rejected_at)
+    SELECT dataset, appid, day, '1_1', 'an older reason', '{}', raw_response_id, now()
+    FROM weixin.raw_response WHERE appid = 'wx1';
+    TRUNCATE weixin.fact_article_total;
+"""
+
+
+def test_what_an_older_parser_rejected(warehouse: Engine):
+    """Rows are loaded, rejected parts resolved, and the day is ready and final, not given up."""
+    know(warehouse, "wx1")
+    week_ago = date(2026, 11, 14)
+    for fetched in ("20 10:30", "21 08:30"):
+        its_rows = {str(day): {"share_count": day} for day in range(14, int(fetched[:2]))}
+        load_pairs(warehouse, pair(body(article("1_1", its_rows), day=week_ago), fetched, week_ago))
+    before = contents(warehouse, ["coverage", "fact_article_total"])
+    assert [it["settled"] for it in before["coverage"]] == ["final"]
+    alter(warehouse, BY_AN_OLDER_PARSER)
+
+    replayed = run(warehouse)
+
+    assert (replayed.counts.inserted, replayed.coverage) == (7, 1)
+    assert contents(warehouse, ["coverage", "fact_article_total"]) == before
+    parts = "SELECT DISTINCT reason, resolved_at FROM weixin.rejected_row"
+    assert rows(warehouse, parts) == [("an older reason", at("24 10:30"))]
+
+
+def test_what_still_does_not_fit_stays_open(warehouse: Engine):
+    """An open part is not rejected a second time; one with a new reason replaces the old."""
+    know(warehouse, "wx1")
+    odd = body(article("1_1", {"20": {"share_count": "many"}, "21": {"share_count": -1}}))
+    load_pairs(warehouse, pair(odd, "23 10:30"))
+    alter(warehouse, "UPDATE weixin.rejected_row SET reason = 'old' WHERE stat_date = '2026-11-21'")
+
+    assert run(warehouse, is_applied=False).rejected == 2
+    assert run(warehouse).changes
+
+    parts = "SELECT resolved_at IS NULL FROM weixin.rejected_row ORDER BY rejected_row_id"
+    assert rows(warehouse, parts) == [(True,), (False,), (True,)]
+    before = contents(warehouse, versions=True)
+    assert not run(warehouse).changes
+    assert contents(warehouse, versions=True) == before
+
+
+def test_a_replay_is_no_attempt(warehouse: Engine):
+    """A day that was not ready stays so; a refusal since then stays the last attempt."""
+    know(warehouse, "wx1")
+    first, other = (
+        pair(body(article("1_1", {"20": {"share_count": 1}})), "23 08:30"),
+        body(article("2_1", {"21": {"share_count": 1}}), day=OTHER_DAY),
+    )
+    load_pairs(warehouse, first, pair(other, "23 08:30", OTHER_DAY))
+    later = body(article("2_1", {"22": {"share_count": 1}}), day=OTHER_DAY)
+    load_pairs(warehouse, pair(later, "23 11:00", OTHER_DAY))
+    offline = WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009")
+    load_pairs(warehouse, refused(offline, "24 08:30", OTHER_DAY))
+    before = coverage(warehouse, "*")
+
+    assert not run(warehouse).changes
+
+    assert coverage(warehouse, "*") == before
+    assert coverage(warehouse, "ready_at, error_kind") == [
+        (None, "not_ready"),
+        (at("23 11:00"), "endpoint_offline"),
+    ]
+
+
+def test_a_replay_waits_for_a_load_of_the_account(mornings: Engine):
+    """And a load for it: they take the same lock, one account after the other."""
+    alter(mornings, "TRUNCATE weixin.fact_article_total")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with ThreadPoolExecutor(1) as pool, mornings.begin() as connection:
+        begin_load(connection, ["wx1"])
+        replaying = pool.submit(run, mornings)
+        while rows(mornings, waiting) != [(1,)]:
+            assert not replaying.done()
+
+        assert facts(mornings, "msgid") == []
+        connection.rollback()
+        assert replaying.result().counts.inserted == 10
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str], connected: None) -> Callable[..., list[str]]:
+    """What a command prints."""
+
+    def printed(*arguments: str) -> list[str]:
+        assert cli.main(list(arguments)) == 0
+        return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+    return printed
+
+
+def test_the_command_shows_and_with_apply_writes(
+    mornings: Engine, printed: Callable[..., list[str]]
+):
+    """What would change; when nothing would, that."""
+    alter(mornings, CORRUPTED)
+    asked = ("replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20")
+
+    shown, written, again = printed(*asked), printed(*asked, "--apply"), printed(*asked)
+
+    difference = "4 rows with other values"
+    nothing = "Nothing is written: --apply does."
+    assert shown == ["1 pair read. This would change:", difference, nothing]
+    assert written == ["1 pair read. This was written:", difference]
+    assert again == ["1 pair read: the fact is what the kept answers say, nothing changes"]

@@ -1,0 +1,136 @@
+"""`weixin-etl probe`: what it says of an account, by every way in which WeChat may answer."""
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+from wire import Handler, Wire, refuses, says
+
+from weixin_etl.api import client as api_client
+from weixin_etl.cli import main
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+
+WORKS = "The pipeline will work for this account"
+NOT_YET = "The pipeline will not work for this account yet: "
+NOT_KNOWN = "Whether the pipeline will work for this account is not known: "
+DETAIL, TOTAL = "--datasets article_total_detail", "--datasets article_total"
+YESTERDAY = date(2026, 11, 23)
+Connect = Callable[..., None]
+Probe = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def connect(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Makes the connection to the sandbox's account, or another; no token is remembered."""
+    monkeypatch.setattr(api_client, "keepers", {})
+
+    def connect(conn_id: str = "weixin_default", **fields: object) -> None:
+        known = {"login": DEFAULT_ACCOUNT.appid, "password": DEFAULT_ACCOUNT.secret}
+        described = {"conn_type": "weixin", "host": sandbox_url, **known, **fields}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(described))
+
+    connect()
+    return connect
+
+
+@pytest.fixture
+def probe(sandbox: Sandbox, connect: Connect, capsys: pytest.CaptureFixture[str]) -> Probe:
+    """The exit code and all that is printed, in one line; no secret or token is in it."""
+
+    def run(options: str = "") -> tuple[int, str]:
+        code = main(["probe", *options.split()])
+        said = "".join(capsys.readouterr())
+        assert [it for it in (DEFAULT_ACCOUNT.secret, *sandbox.issued_tokens) if it in said] == []
+        return code, " ".join(said.split())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("scenario", "options", "code", "expected"),
+    [
+        ("empty", "", 0, [f"{WORKS}.", "no answer lists an article"]),
+        ("offline", "", 0, [f"{WORKS} with article_total_detail.", "errcode 47009"]),
+        ("offline", TOTAL, 1, [f"{NOT_YET}unpause weixin_article_total_detail"]),
+        ("delayed-text", "", 0, [f"{WORKS}.", "is_delay: not the newest figures"]),
+        ("not-ready-code", DETAIL, 0, [f"{WORKS}.", "errcode 61503"]),
+        ("unauthorized", DETAIL, 1, [f"{NOT_YET}verify the account, or"]),
+        ("ip", "", 1, [f"{NOT_YET}add this machine's IP 203.0.113.7 to the", "errcode 40164"]),
+        ("token-call:clock-skew", "", 1, [f"{NOT_YET}set this machine's clock", "the clocks"]),
+        ("odd-row", DETAIL, 1, ["✗ keys: rejected: read_user is a text"]),
+        ("busy", "", 2, [f"{NOT_KNOWN}wait; if it persists, check the Base URL"]),
+        ("daily-quota", DETAIL, 2, [f"{NOT_KNOWN}trigger a new run on a later day"]),
+        ("quota-call:errcode:48001", DETAIL, 0, ["the pipeline counts its calls", WORKS]),
+    ],
+)
+def test_it_says_whether_the_pipeline_will_work(
+    probe: Probe, sandbox: Sandbox, scenario: str, options: str, code: int, expected: list[str]
+) -> None:
+    """Or what to change, in the words of the error table; at most three calls a dataset."""
+    sandbox.scenarios[:] = [Scenario(scenario)]
+
+    exit_code, said = probe(options)
+
+    assert (exit_code, [it for it in expected if it not in said]) == (code, [])
+    calls = [call.path for call in sandbox.calls if not call.path.endswith("token")]
+    assert len(calls) <= 3 * (1 if options else 2)
+
+
+def odd(call: Handler) -> None:
+    """An article a day with keys that nobody declared, in GBK; nothing is said of a quota."""
+    asked = json.loads(call.asked.body)
+    if "begin_date" not in asked:
+        refuses(48001)(call)
+        return
+    day = date.fromisoformat(asked["begin_date"])
+    key = "detail_list" if call.asked.path.endswith("detail") else "details"
+    days = [day + timedelta(age) for age in range(8)]
+    rows = [{"stat_date": str(it), "share_user": "122122"} for it in days if it <= YESTERDAY]
+    item = {"ref_date": str(day), "msgid": "2247000001_1", "title": "标题", "from_nowhere": 776655}
+    answer = {"list": [item | {key: rows}], "is_delay": "false"}
+    says(json.dumps(answer, ensure_ascii=False).encode("gbk"))(call)
+
+
+def test_keys_that_nobody_declared_are_named(probe: Probe, connect: Connect) -> None:
+    """With their types, and missing ones; no value is printed."""
+    with Wire().serving() as wire:
+        wire.on_data = odd
+        connect(host=wire.account.base_url)
+
+        code, said = probe()
+
+    named = "✗ keys: unknown: from_nowhere (a number); missing: "
+    told = [it in said for it in (named, f"{NOT_YET}report it, with these lines.")]
+    assert (code, told) == (1, [True, True])
+    assert [it for it in ("122122", "776655", "标题") if it in said] == []
+
+
+def test_a_refused_entry_ends_no_other(
+    probe: Probe, connect: Connect, monkeypatch: pytest.MonkeyPatch, sandbox_url: str
+) -> None:
+    """No connection, a token service that refuses; one works."""
+    listed = ["weixin_none", "weixin_service", "weixin_default"]
+    monkeypatch.setenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS", json.dumps(listed))
+    connect("weixin_service", login="wxs", extra={"token_url": f"{sandbox_url}/token-service"})
+
+    code, said = probe(TOTAL)
+    alone, of_one = probe(f"{TOTAL} --accounts weixin_default")
+
+    for expected in (*listed[:2], f"{WORKS}."):
+        assert expected in said
+    assert (code, alone, of_one.count(" token: ")) == (1, 0, 1)
+
+
+def test_an_account_that_is_not_listed_is_one_sentence(
+    probe: Probe, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2, the nearest names, and no call; nor is any made without an account."""
+    code, said = probe("--accounts weixin_defualt")
+    monkeypatch.delenv("AIRFLOW_CONN_WEIXIN_DEFAULT")
+    without, nothing = probe()
+
+    assert (code, without, sandbox.calls) == (2, 2, [])
+    assert "no account weixin_defualt; there are " in said
+    assert nothing.count("weixin-etl:") == 1
+    assert "create weixin_default" in nothing

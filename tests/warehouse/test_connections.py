@@ -1,0 +1,164 @@
+"""The way to the warehouse: as its connection describes it, without its password, and how many."""
+
+import importlib
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import DBAPIError
+from support import rows
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.orchestration.connections.warehouse import READER, reading
+from weixin_etl.problem import WarehouseError
+from weixin_etl.warehouse import CONN_ID, migrations
+from weixin_etl.warehouse.connection import requiring_tls
+from weixin_local.home import postgres_connection
+
+the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
+"""The module, whose name in the package is a function's."""
+PASSWORD, QUOTED = "p@ss/w:rd%", "p%40ss%2Fw%3Ard%25"
+SOCKET = "etl@/weixin?host=%2Frun%2Fpg&port=5433"
+
+
+@pytest.mark.parametrize(
+    ("described", "rendered"),
+    [
+        (("h", 5432, "etl", PASSWORD, {}), f"etl:{QUOTED}@h:5432/weixin"),
+        (("h", None, "etl", None, {}), "etl@h/weixin"),
+        (("/run/pg", 5433, "etl", None, {}), SOCKET),
+        ((None, 5433, "etl", None, {"host": "/run/pg"}), SOCKET),
+        (("", None, "etl", None, {"host": "/run/pg"}), "etl@/weixin?host=%2Frun%2Fpg"),
+        (
+            ("h", 5432, "etl", None, {"sslmode": "verify-full", "keepalives_idle": 30}),
+            "etl@h:5432/weixin?keepalives_idle=30&sslmode=verify-full",
+        ),
+        (("h", 1, "etl", None, {"iam": False, "options": None, "a": {"a": 1}}), "etl@h:1/weixin"),
+    ],
+    ids=["TCP", "no port", "socket", "socket in extra", "no host", "libpq", "not libpq"],
+)
+def test_a_connection_is_a_url(described: tuple[Any, ...], rendered: str) -> None:
+    """Over TCP and over a Unix socket; extras that are texts or numbers are libpq parameters."""
+    *who, extra = described
+    url = the_warehouse.url(*who, "weixin", extra)
+
+    assert url.render_as_string(hide_password=False) == f"postgresql+psycopg2://{rendered}"
+
+
+@pytest.mark.parametrize(
+    ("url", "sslmode"),
+    [
+        ("etl@db.example.org/weixin", "require"),
+        ("etl@localhost.example.org/weixin", "require"),
+        ("etl@127.0.0.1:5433/weixin", None),
+        ("etl@[::1]/weixin", None),
+        ("etl@localhost/weixin", None),
+        ("etl@/weixin?host=/run/pg&port=5433", None),
+        ("etl@/weixin?host=db.example.org", "require"),
+        ("etl@localhost/weixin?hostaddr=10.1.2.3", "require"),
+        ("etl@/weixin?service=warehouse", "require"),
+        ("etl@127.0.0.1/weixin?sslmode=verify-full", "verify-full"),
+        ("etl@db.example.org/weixin?sslmode=disable", "disable"),
+    ],
+)
+def test_migrations_insist_on_tls(url: str, sslmode: str | None) -> None:
+    """Not on the same machine, else yes, and as the connection says; the rest stays as it is."""
+    asked = make_url(f"postgresql://{url}")
+    told = requiring_tls(asked)
+
+    assert told.query.get("sslmode") == sslmode
+    assert told.difference_update_query(["sslmode"]) == asked.difference_update_query(["sslmode"])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "no such host", "a%zz"])
+def test_the_password_is_in_no_error_and_no_log(host: str) -> None:
+    """Nobody listens there, or it is no name at all."""
+    url = the_warehouse.url(host, 1, "etl", PASSWORD, "weixin", {})
+    with pytest.raises(WarehouseError) as error:
+        the_warehouse.migrate(url)
+
+    printed = "".join(traceback.format_exception(error.value)) + repr(the_warehouse.engine(url))
+    assert PASSWORD not in printed
+    assert QUOTED not in printed
+    assert the_warehouse.engine(url).hide_parameters
+
+
+@pytest.mark.every_postgres
+def test_no_wait_is_without_end(warehouse: Engine) -> None:
+    """Airflow can't end a task that waits for Postgres, so Postgres does; a URL may say more."""
+    asked = {"options": "-c lock_timeout=5min", "keepalives_idle": "7"}
+    names = ("lock_timeout", "statement_timeout", "timezone", "tcp_user_timeout")
+    told = []
+    for url in (warehouse.url, warehouse.url.update_query_dict(asked)):
+        engine = the_warehouse.engine(url)
+        told.append([rows(engine, f"SHOW {name}")[0][0] for name in names])
+        with engine.connect() as connection:
+            idle = connection.connection.driver_connection.get_dsn_parameters()["keepalives_idle"]
+        told[-1].append(idle)
+        engine.dispose()
+
+    limits = ["1h", "UTC", "120000"]
+    assert told == [["30min", *limits, "60"], ["5min", *limits, "7"]]
+
+
+def test_a_task_keeps_two_connections_whatever_its_threads_have_opened(warehouse: Engine) -> None:
+    """None of them waits for another's; a server has a hundred, for all tasks and Airflow."""
+    threads = 6
+    ours = the_warehouse.engine(warehouse.url.update_query_dict({"application_name": "these"}))
+    together = Barrier(threads, timeout=30)
+
+    def use(_: int) -> None:
+        with ours.connect():
+            together.wait()
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(use, range(threads)))
+
+    assert ours.pool.checkedin() == 2
+    ours.dispose()
+
+
+@pytest.fixture(params=[READER, CONN_ID])
+def conn_id(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> str:
+    """The connection that the page has: weixin_reader, or weixin_warehouse where there is none."""
+    conn_id: str = request.param
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", postgres_connection(warehouse.url))
+    return conn_id
+
+
+@pytest.mark.usefixtures("conn_id")
+def test_the_session_cannot_write_whoever_its_user_is() -> None:
+    """And a statement that is slow is ended: a person waits (0021)."""
+    with pytest.raises(WarehouseError, match="read-only transaction"), reading() as session:
+        session.exec_driver_sql("DELETE FROM weixin.coverage")
+    with reading() as session:
+        assert session.exec_driver_sql("SHOW statement_timeout").scalar() == "10s"
+
+
+@pytest.mark.usefixtures("conn_id")
+def test_a_warehouse_that_lacks_migrations_is_said_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that a table of ours is missing."""
+    of_next_release = [*migrations(), tmp_path / "0002_next.sql"]
+    of_next_release[-1].touch()
+    monkeypatch.setattr(the_migrations, "migrations", lambda: of_next_release)
+
+    with pytest.raises(WarehouseError, match="lacks"), reading():
+        pytest.fail("nothing can be read")
+
+
+def test_a_server_that_goes_away_while_it_is_read_names_the_connection(conn_id: str) -> None:
+    """A statement of ours that does not work is no trouble of the warehouse."""
+    with pytest.raises(WarehouseError) as gone, reading() as session:
+        session.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(DBAPIError, match="no_such_table"), reading() as session:
+        session.exec_driver_sql("SELECT FROM no_such_table")
+
+    assert conn_id in gone.value.problem.cure

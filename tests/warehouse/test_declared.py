@@ -1,0 +1,175 @@
+"""A further metric is a line, a further endpoint a declaration: everything else follows."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from weixin_etl.problem import WarehouseError
+from weixin_etl.warehouse import migrate, require_migrated
+
+pytestmark = pytest.mark.every_postgres
+
+Ask = Callable[[str], list[tuple[Any, ...]]]
+PROJECT = Path(__file__).parents[2]
+RELEASE = Path(__file__).with_name("next_release.py")
+OF_DATASETS = """
+ARTICLE_TOTAL_NEXT = dataclasses.replace(
+    ARTICLE_TOTAL_DETAIL,
+    name="article_total_next",
+    endpoint="getarticletotalnext",
+    suffix="_next",
+    metrics=_metrics("article_total_next"),
+)
+ARTICLE_PRAISE = dataclasses.replace(
+    ARTICLE_SHARE,
+    name="article_praise",
+    endpoint="getarticlepraise",
+    description="who praised an article on a day",
+    is_combined=False,
+    metrics=_metrics("article_praise"),
+)
+_ALL = (*_ALL, ARTICLE_TOTAL_NEXT, ARTICLE_PRAISE)
+"""
+OF_SANDBOX = """
+_NEXT = (
+    _articles(datasets.ARTICLE_TOTAL_NEXT, _of_detail, article_detail.rows),
+    _statistics(datasets.ARTICLE_PRAISE, lambda *_: [("1_1", {"praise_user": 5})]),
+)
+ENDPOINTS |= {it.dataset.path: it for it in _NEXT}
+"""
+
+
+class Copy:
+    """A copy of what the product is made of, in which files are changed."""
+
+    def __init__(self, folder: Path, warehouse: Engine) -> None:
+        self.folder, self.touched = folder, set[str]()
+        self.url = warehouse.url.render_as_string(hide_password=False)
+        for name in ("plugins/weixin_etl", "sandbox/weixin_sandbox", "sql"):
+            shutil.copytree(PROJECT / name, folder / name)
+        migrate(warehouse.url)
+
+    def change(self, name: str, old: str, new: str) -> None:
+        """Another text at a place of a file."""
+        path = self.folder / name
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+        self.touched.add(name)
+
+    def add(self, name: str, more: str) -> None:
+        """More at the end of a file."""
+        with (self.folder / name).open("a") as file:
+            file.write(more)
+        self.touched.add(name)
+
+    def declare(self, dataset: str, name: str, meaning: str) -> None:
+        """A line of the metrics."""
+        header = csv.DictReader(io.StringIO(METRICS.read_text())).fieldnames or ()
+        line = {"dataset": dataset, "name": name, "meaning": meaning, "kind": "bigint"}
+        line |= {"chinese_name": "下一个", "unit": "people"}
+        self.add(
+            f"{METRICS.relative_to(PROJECT)}", ",".join(line.get(it, "") for it in header) + "\n"
+        )
+
+    def runs(self, *datasets: str) -> Any:
+        """What the release says, as it migrates, imports and looks."""
+        path = os.pathsep.join(str(self.folder / it) for it in ("plugins", "sandbox"))
+        done = subprocess.run(
+            [sys.executable, str(RELEASE), self.url, str(self.folder), *datasets],
+            env={**os.environ, "PYTHONPATH": path, "AIRFLOW_HOME": str(self.folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+METRICS = PROJECT / "plugins/weixin_etl/metrics.csv"
+
+
+@pytest.fixture
+def copy(tmp_path: Path, fresh: Engine) -> Copy:
+    """Of the source tree as it is, beside a warehouse of this release."""
+    return Copy(tmp_path, fresh)
+
+
+def test_a_metric_touches_two_files(copy: Copy, fresh: Engine, ask: Ask):
+    """
+    Its line, and the sandbox, which answers it: it comes into a warehouse of before.
+
+    The older release goes on there: it leaves the column alone, and its views are there again.
+    """
+    copy.declare("article_total", "next_user", "people who did the next thing")
+    of_sandbox = '_ALWAYS = [("next_user", "next_count", 1, 1),'
+    copy.change("sandbox/weixin_sandbox/article_total.py", "_ALWAYS = [", of_sandbox)
+
+    copy.runs("article_total")
+
+    assert len(copy.touched) == 2
+    counts = "SELECT count(next_user) FROM {} WHERE next_user > 0"
+    (counted,) = ask(counts.format("weixin.fact_article_total"))
+    assert counted > (0,)
+    for of in ("article_day_7d", "article_total_as_of(now())"):
+        assert ask(counts.format(f"analytics.{of}")) == [counted]
+    assert ask("SELECT chinese_name FROM analytics.metric WHERE name = 'next_user'") == [
+        ("下一个",)
+    ]
+    assert ask("SELECT DISTINCT jsonb_object_keys(extra) FROM weixin.fact_article_total") == [
+        ("next_count",)
+    ]
+
+    require_migrated(fresh)
+    assert migrate(fresh.url) != ""
+    assert ask(counts.format("weixin.fact_article_total")) == [counted]
+    columns = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'next_user'"
+    assert ask(f"{columns} AND table_schema = 'analytics'") == [(0,)]
+
+
+def test_a_run_is_refused_until_its_columns_are_there(copy: Copy, fresh: Engine):
+    """It names what is missing."""
+    with fresh.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE weixin.fact_article_total RENAME share_user TO x")
+
+    with pytest.raises(WarehouseError, match=r"fact_article_total\.share_user"):
+        require_migrated(fresh)
+
+
+def test_an_endpoint_touches_three_files(copy: Copy, ask: Ask):
+    """Of publication days and of statistics days: its declaration, its metrics, the sandbox."""
+    of = "article_total_detail,"
+    lines = [it for it in METRICS.read_text().splitlines(keepends=True) if it.startswith(of)]
+    copy.add("plugins/weixin_etl/metrics.csv", "".join(lines).replace(of, "article_total_next,"))
+    copy.declare("article_praise", "praise_user", "people who praised the article")
+    declared = "plugins/weixin_etl/datasets.py"
+    copy.change(declared, "import csv", "import csv\nimport dataclasses")
+    copy.change(declared, "\nDATASETS = {", f"{OF_DATASETS}DATASETS = {{")
+    copy.add("sandbox/weixin_sandbox/endpoints.py", OF_SANDBOX)
+
+    page = copy.runs("article_total_next", "article_praise")
+
+    assert len(copy.touched) == 3
+    assert page == {"article_total_next": "in", "article_praise": "final"}
+    for of in ("article_day_next", "article_total_next_as_of(now())"):
+        assert ask(f"SELECT sum(read_user) > 0 FROM analytics.{of}") == [(True,)]
+    assert ask("SELECT sum(readers_increment) > 0 FROM analytics.account_day_next") == [(True,)]
+    assert ask("SELECT sum(readers) > 0 FROM analytics.article_next") == [(True,)]
+    for of in ("article_praise", "article_praise_as_of(now())"):
+        found = ask(f"SELECT msgid, stat_date, praise_user FROM analytics.{of}")
+        assert found == [("1_1", date(2026, 11, 21), 5)]
+    assert ask("SELECT name FROM analytics.metric WHERE dataset = 'article_praise'") == [
+        ("praise_user",)
+    ]
+    in_coverage = {it for (it,) in ask("SELECT dataset FROM analytics.coverage")}
+    assert in_coverage >= {"article_praise", "article_total_next"}

@@ -1,0 +1,228 @@
+"""What a load and a question cost does not grow with the tables: they look up what they need."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+from support import migrated_warehouse, rows
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.api.client import Answer
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.load import Load, Staged, staged
+from weixin_etl.model import Account, Run
+from weixin_local.postgres import Server
+
+FIRST_DAY, ARTICLES_A_DAY = date(2024, 1, 1), 100
+DAYS = [date(2024, 6, 1) + timedelta(days=age) for age in range(7)]
+FETCHED_AT = datetime(2024, 6, 14, 2, 30, tzinfo=UTC)
+KNOWN, NEW = (Account(f"a{it}", f"wx{it}", "", "") for it in (1, 2))
+SILENT = [Account("", f"silent{number}", "", "") for number in range(98)]
+HISTORY = f"""
+    CREATE TEMP TABLE article AS
+    SELECT
+        number AS raw_response_id,
+        'wx1' AS appid,
+        number || '_1' AS msgid,
+        date '{FIRST_DAY}' + number / {ARTICLES_A_DAY} AS day
+    FROM generate_series(0, 71999) AS number;
+    INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at)
+    VALUES ('wx1', '', '', now()), ('wx2', '', '', now());
+    INSERT INTO weixin.fact_article_total (appid, msgid, stat_date, publication_date,
+        int_page_read_count, raw_response_id, fetched_at, changed_at)
+    SELECT appid, msgid, day + age, day, age, 1, now(), date '2026-02-14' + age
+    FROM article CROSS JOIN generate_series(0, 6) AS age;
+    INSERT INTO weixin.fact_history (dataset, appid, item, stat_date, changed_at, replaced_at,
+        cause, row)
+    SELECT 'article_total', appid, msgid, stat_date, date '2026-01-01', changed_at, 'wechat',
+        jsonb_build_object('share_user', 1)
+    FROM weixin.fact_article_total AS fact
+    WHERE stat_date - publication_date < 3
+    ORDER BY changed_at;
+    INSERT INTO weixin.dim_article (appid, msgid, message_id, position, publication_date,
+        first_seen_at, unlisted_since)
+    SELECT appid, msgid, msgid, 1, day, now(), '{{"article_total": null}}' FROM article;
+    INSERT INTO weixin.dim_article_title_history (appid, msgid, title, replaced_at)
+    SELECT appid, msgid, msgid, now() FROM article;
+    INSERT INTO weixin.raw_response (dataset, appid, day, body, body_sha256, fetched_at,
+        last_seen_at)
+    SELECT 'article_total', appid, day, '', sha256(msgid::bytea), '{FIRST_DAY}', '{FIRST_DAY}'
+    FROM article;
+    INSERT INTO weixin.rejected_row (dataset, appid, day, msgid, reason, payload, raw_response_id,
+        rejected_at)
+    SELECT 'article_total', appid, day, msgid, '', '', raw_response_id, now() FROM article;
+    INSERT INTO weixin.coverage (dataset, appid, day, ready_at, list_sha256, article_count,
+        attempted_at, fetched_at)
+    SELECT 'article_total', account, day, '{FIRST_DAY}', '', 1, now(), '{FIRST_DAY}'
+    FROM (SELECT DISTINCT day FROM article) AS pair CROSS JOIN (
+        SELECT 'wx1' UNION ALL SELECT 'other' || number FROM generate_series(1, 20) AS number
+    ) AS accounts (account)
+"""
+"""Half a million rows of the fact and all that belongs to them."""
+READ = """
+    SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::integer FROM pg_stat_user_tables
+    WHERE schemaname = 'weixin'
+"""
+
+
+@pytest.fixture(scope="module")
+def long_history(embedded_server: Server) -> Iterator[Engine]:
+    """A migrated warehouse with a long history that nobody has analysed."""
+    with migrated_warehouse(embedded_server, "history") as owner:
+        leave_unanalysed(owner)
+        with owner.begin() as connection:
+            connection.exec_driver_sql(HISTORY)
+        # what other processes read is counted later
+        alone = {"max_parallel_workers_per_gather": "0"}
+        engine = the_warehouse.engine(owner.url, alone, idle_connections=1)
+        yield engine
+        engine.dispose()
+
+
+def leave_unanalysed(warehouse: Engine) -> None:
+    """Keep the server from analysing the tables by itself."""
+    tables = rows(warehouse, "SELECT tablename FROM pg_tables WHERE schemaname = 'weixin'")
+    with warehouse.begin() as connection:
+        for (table,) in tables:
+            sql = f"ALTER TABLE weixin.{table} SET (autovacuum_enabled = off)"
+            connection.exec_driver_sql(sql)
+
+
+def read_by(warehouse: Engine, do: Callable[[], object]) -> int:
+    """How many rows of our tables are looked at."""
+    counts = []
+    for step in (lambda: None, do):
+        step()
+        rows(warehouse, "SELECT pg_stat_force_next_flush()")  # by the one session there is
+        counts.append(rows(warehouse, READ)[0][0])
+    return counts[1] - counts[0]
+
+
+def week(account: Account, share_count: int, articles: int = 4, weeks: int = 0) -> list[Staged]:
+    """A week's answers, some weeks before: articles of the history, with a row a day each."""
+    days = [day - timedelta(weeks=weeks) for day in DAYS]
+    return [_answered(account, day, share_count, articles) for day in days]
+
+
+def _answered(account: Account, day: date, share_count: int, articles: int) -> Staged:
+    """Of a few articles one may be listed no more, and a value of each does not fit."""
+    first = (day - FIRST_DAY).days * ARTICLES_A_DAY
+    figures = [share_count] * 6 + ["odd" if articles < ARTICLES_A_DAY else share_count]
+    details = [
+        {"stat_date": str(day + timedelta(days=age)), "share_count": figure}
+        for age, figure in enumerate(figures)
+    ]
+    items = [
+        {"ref_date": str(day), "msgid": f"{number}_1", "details": details}
+        for number in range(first, first + articles - share_count % 2)
+    ]
+    body = json.dumps({"list": items}).encode()
+    fetched_at = FETCHED_AT + timedelta(minutes=share_count)
+    return staged(ARTICLE_TOTAL, account, day, Answer(body, fetched_at, calls=1))
+
+
+def load(warehouse: Engine, chunks: Sequence[Sequence[Staged]]) -> None:
+    """Load them in one commit."""
+    run = Run("run", ARTICLE_TOTAL, FETCHED_AT.date(), is_scheduled=False)
+    Load(warehouse, run, ready_hour=10).commit(chunks)
+
+
+def load_hundred(warehouse: Engine, share_count: int) -> None:
+    """A week of a hundred accounts: one with a history, one without, the others silent."""
+    silent = [week(account, 2 * share_count, 0) for account in SILENT]
+    load(warehouse, [week(KNOWN, share_count), week(NEW, share_count), *silent])
+
+
+@pytest.mark.parametrize("is_analysed", [False, True], ids=["never analysed", "analysed"])
+def test_a_load_looks_everything_up_by_keys(long_history: Engine, is_analysed: bool):
+    """Half a million rows of an account, and none of another that came later."""
+    if is_analysed:
+        with long_history.begin() as connection:
+            connection.exec_driver_sql("ANALYZE")
+    load_hundred(long_history, 2 * is_analysed)
+
+    read = read_by(long_history, lambda: load_hundred(long_history, 2 * is_analysed + 1))
+    assert 1_000 < read < 10_000
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "article_total_as_of('2026-02-15') WHERE appid = 'wx1' AND msgid = '17_1'",
+        "article_total_as_of('2026-12-01') WHERE appid = 'wx2'",
+        "restatement WHERE dataset = 'article_total' AND appid = 'wx1' AND msgid = '17_1'",
+        "article_day_7d WHERE appid = 'wx1' AND msgid = '17_1'",
+        "account_day_7d WHERE appid = 'wx2' AND calendar_date < '2024-07-01'",
+    ],
+)
+def test_a_question_of_one_article_or_account_reads_no_other(long_history: Engine, asked: str):
+    """The filters reach facts, history and articles."""
+    load_hundred(long_history, 4)
+    found = []
+
+    read = read_by(
+        long_history, lambda: found.extend(rows(long_history, f"SELECT * FROM analytics.{asked}"))
+    )
+    assert found
+    assert read < 10_000
+
+
+def test_as_of_reads_the_changes_since_and_none_before(long_history: Engine):
+    """Of half a million rows 216,000 have changed, two thirds after the first instant."""
+    with long_history.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE weixin.fact_history")
+    since = (
+        f"SELECT count(*) FROM analytics.article_total_as_of('2026-02-{day}')"
+        for day in ("14 12:00", "16 12:00")
+    )
+    reads = [read_by(long_history, lambda sql=sql: rows(long_history, sql)) for sql in since]
+
+    assert reads[0] - reads[1] > 140_000
+
+
+def test_a_commit_takes_few_statements(long_history: Engine, embedded_server: Server):
+    """However many accounts it holds; what Postgres logs is counted, so each COPY too."""
+    load_hundred(long_history, 8)
+    with long_history.begin() as connection:
+        connection.exec_driver_sql("ALTER DATABASE history SET log_statement = 'all'")
+    long_history.dispose()
+    begin = len(embedded_server.log_file.read_text())
+
+    load_hundred(long_history, 9)
+
+    with long_history.begin() as connection:
+        connection.exec_driver_sql("ALTER DATABASE history RESET log_statement")
+    long_history.dispose()
+    said = embedded_server.log_file.read_text()[begin:]
+    of_load = said.partition("statement: COMMIT")[0].rpartition("statement: BEGIN")[2]
+    assert 10 < len(re.findall(r"LOG:  (?:statement|execute)", of_load)) <= 17
+
+
+def test_the_first_backfill_reads_as_much_every_week(embedded_server: Server):
+    """
+    Of a busy account, before autovacuum looks; as a role that owns no table.
+
+    A planner that knows nothing reads all articles of the account for each of them, also those that
+    the statement has just added.
+    """
+    with migrated_warehouse(embedded_server, "first_backfill") as owned:
+        leave_unanalysed(owned)
+        with owned.begin() as connection:
+            sql = "CREATE ROLE backfill LOGIN PASSWORD 'of-the-test' IN ROLE weixin_loader"
+            connection.exec_driver_sql(sql)
+        url = owned.url.set(username="backfill", password="of-the-test")
+        loader = the_warehouse.engine(url, idle_connections=1)
+        weeks = [
+            read_by(loader, lambda: load(loader, [week(NEW, 2, ARTICLES_A_DAY, number)]))  # noqa: B023
+            for number in range(8)
+        ]
+        with loader.begin() as connection:
+            connection.exec_driver_sql("DISCARD TEMP")
+        loader.dispose()
+        with owned.begin() as connection:
+            connection.exec_driver_sql("DROP OWNED BY backfill; DROP ROLE backfill")
+
+    assert max(weeks[1:]) <= weeks[1] < 100 * len(DAYS) * ARTICLES_A_DAY, weeks

@@ -1,0 +1,85 @@
+"""To a new major version of Postgres by dump and restore, as the manual says."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from sqlalchemy import Engine, make_url
+from support import rows
+from warehouse_loads import ACCOUNT, article, body, contents, know, load_pairs, pair
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_local.postgres import Server, embedded
+
+OWNER, DAILY, ANALYST = "upgrade_owner", "upgrade_daily", "upgrade_analyst"
+ROLES = f"""
+    DO $$ BEGIN
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_loader') THEN
+            CREATE ROLE weixin_loader; CREATE ROLE weixin_reader;
+        END IF;
+    END $$;
+    CREATE ROLE {OWNER} LOGIN PASSWORD 'of-the-test';
+    CREATE ROLE {DAILY} LOGIN PASSWORD 'of-the-test' IN ROLE weixin_loader;
+    CREATE ROLE {ANALYST} LOGIN PASSWORD 'of-the-test' IN ROLE weixin_reader;
+"""
+"""What a dump does not hold."""
+
+
+def execute(server: Server, *statements: str) -> None:
+    """As the superuser, each by itself."""
+    connection = psycopg2.connect(server.libpq_url("postgres"))
+    connection.autocommit = True
+    for statement in statements:
+        connection.cursor().execute(statement)
+    connection.close()
+
+
+def as_user(server: Server, user: str) -> Engine:
+    """The warehouse as a user sees it."""
+    url = make_url(server.url("upgrade")).set(username=user, password="of-the-test")
+    return the_warehouse.engine(url)
+
+
+@pytest.fixture
+def new_server(embedded_server: Server) -> Iterator[Server]:
+    """The embedded Postgres 18, with what is needed before a restore."""
+    execute(embedded_server, ROLES, f"CREATE DATABASE upgrade OWNER {OWNER}")
+    yield embedded_server
+    gone = "DROP DATABASE upgrade WITH (FORCE)"
+    execute(embedded_server, gone, f"DROP ROLE {OWNER}, {DAILY}, {ANALYST}")
+
+
+def test_everything_goes_on_after_a_dump_and_a_restore(
+    oldest_server: Server, new_server: Server, tmp_path: Path
+):
+    """Every row and view; loads, migrations and questions as before, and no one may do more."""
+    execute(oldest_server, ROLES, f"CREATE DATABASE upgrade OWNER {OWNER}")
+    old, dump = as_user(oldest_server, OWNER), tmp_path / "weixin.dump"
+    the_warehouse.migrate(old.url)
+    know(old, ACCOUNT.appid)
+    load_pairs(old, pair(body(article("1_1", {"20": {"share_count": 1}})), "22 10:30"))
+    before = contents(old)
+
+    assert oldest_server.binaries
+    dumps = (oldest_server.binaries / "pg_dump", "--format=custom", f"--file={dump}")
+    subprocess.run([*dumps, oldest_server.libpq_url("upgrade")], check=True)
+    into = f"--dbname={new_server.libpq_url('upgrade')}"
+    subprocess.run([embedded() / "pg_restore", "--exit-on-error", into, dump], check=True)
+
+    restored, daily, analyst = (as_user(new_server, it) for it in (OWNER, DAILY, ANALYST))
+    assert contents(restored) == before
+    assert the_warehouse.migrate(restored.url) == ""
+    next_day = body(article("1_1", {"20": {"share_count": 2}, "22": {}}))
+    load_pairs(daily, pair(next_day, "23 10:30"))
+    as_of = "SELECT share_count FROM analytics.article_total_as_of(now()) ORDER BY stat_date"
+    assert rows(analyst, as_of) == [(2,), (None,)]
+    assert rows(analyst, "SELECT share_count FROM analytics.article_7d") == [(2,)]
+    rights = (
+        f"SELECT has_table_privilege('{DAILY}', 'weixin.raw_response', 'DELETE'), "
+        f"has_column_privilege('{ANALYST}', 'weixin.raw_response', 'body', 'SELECT')"
+    )
+    assert rows(restored, rights) == [(False, False)]
+    for it in (old, restored, daily, analyst):
+        it.dispose()
