@@ -110,10 +110,10 @@ class Wire(ThreadingHTTPServer):
             self.server_close()
             thread.join()
 
-    def speak_tls(self, certificate: str, key: str) -> None:
-        """Answer over TLS from now on."""
+    def speak_tls(self, certificate: str) -> None:
+        """Answer over TLS from now on; the file holds the key as well."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate)
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.scheme = "https"
 
@@ -173,9 +173,9 @@ def gives_token(value: str) -> Reply:
     return says(json.dumps({"access_token": value, "expires_in": 7200}).encode())
 
 
-def refuses(errcode: int, errmsg: str = "no") -> Reply:
+def refuses(errcode: int, errmsg: str = "no", status: int = 200) -> Reply:
     """WeChat's way to say no."""
-    return says(json.dumps({"errcode": errcode, "errmsg": errmsg}).encode())
+    return says(json.dumps({"errcode": errcode, "errmsg": errmsg}).encode(), status)
 
 
 def in_turn(*replies: Reply) -> Reply:

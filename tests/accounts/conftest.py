@@ -1,32 +1,16 @@
 """A platform with its tokens in a real warehouse, asking the sandbox over HTTP."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
 from platform_workers import COMPONENT, OpenPlatform, the_platform
 from sqlalchemy import Engine
-from support import HASTE, empty, migrated_warehouse
+from support import HASTE
 
+from weixin_etl import warehouse as the_warehouse
 from weixin_etl.accounts.platform import Platform
-from weixin_etl.api import client as api_client
-from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
-
-
-@pytest.fixture(scope="session")
-def platform_warehouse(embedded_server: Server) -> Iterator[Engine]:
-    """A migrated warehouse that these tests share."""
-    with migrated_warehouse(embedded_server, "weixin_platform") as engine:
-        yield engine
-
-
-@pytest.fixture
-def warehouse(platform_warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """An empty, migrated warehouse; no token is remembered, as in a process that has just begun."""
-    empty(platform_warehouse)
-    monkeypatch.setattr(api_client, "keepers", {})
-    return platform_warehouse
 
 
 @pytest.fixture
@@ -38,7 +22,7 @@ def sandbox() -> Sandbox:
 @pytest.fixture
 def asked(sandbox: Sandbox) -> Callable[[str], int]:
     """How often a call of the platform was made."""
-    return lambda name: sum(call.path == f"/cgi-bin/component/{name}" for call in sandbox.calls)
+    return lambda name: sum(call.path.endswith(f"/api_{name}") for call in sandbox.calls)
 
 
 @pytest.fixture
@@ -49,10 +33,14 @@ def key() -> str:
 
 @pytest.fixture
 def open_platform(sandbox: Sandbox, sandbox_url: str, warehouse: Engine, key: str) -> OpenPlatform:
-    """A platform as a new process opens it; other keys may be given."""
+    """A platform as a new process opens it; it may have little patience with Postgres."""
 
-    def opened(*keys: str, ticket: Callable[[], str] = sandbox.component.ticket) -> Platform:
+    def opened(
+        *keys: str, ticket: Callable[[], str] = sandbox.component.ticket, is_patient: bool = True
+    ) -> Platform:
         fernet = MultiFernet([Fernet(it) for it in keys or [key]])
-        return Platform(the_platform(sandbox_url), warehouse, fernet, ticket, HASTE)
+        options = {} if is_patient else {"options": "-c statement_timeout=500"}
+        engine = the_warehouse.engine(warehouse.url.update_query_dict(options))
+        return Platform(the_platform(sandbox_url), engine, fernet, ticket, HASTE)
 
     return opened

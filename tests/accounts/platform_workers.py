@@ -1,12 +1,12 @@
-"""A platform, and workers in processes of their own that ask for its tokens and may be killed."""
+"""Workers in processes of their own that ask for a platform's tokens and may be killed."""
 
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
@@ -16,7 +16,6 @@ from support import HASTE
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.model import Account
-from weixin_etl.problem import WeixinError
 from weixin_sandbox import Account as Known
 
 COMPONENT = Known("wxcomponent0000001", "c0ffee00c0ffee00c0ffee00c0ffee00")
@@ -29,14 +28,8 @@ context = multiprocessing.get_context("forkserver")
 
 def the_platform(base_url: str) -> Account:
     """The platform as its connection describes it."""
-    return Account(
-        "weixin_platform",
-        COMPONENT.appid,
-        COMPONENT.secret,
-        "平台",
-        base_url,
-        is_platform=True,
-    )
+    described = "weixin_platform", COMPONENT.appid, COMPONENT.secret, "平台", base_url
+    return Account(*described, is_platform=True)
 
 
 @dataclass(frozen=True)
@@ -50,49 +43,27 @@ class Order:
     appid: str
     dies_at: str = ""
     """It kills itself right before a statement that begins so; `COMMIT` for the one of a token."""
-    together: Barrier | None = None
-    """It waits for the others here before it asks."""
 
 
-@dataclass
-class Worker:
-    """A worker at its work."""
-
-    process: Any
-    answers: Connection
-
-    def token(self) -> str:
-        """Its token, or why it got none; empty when it was killed."""
+def tokens(order: Order, workers: int = 1) -> list[str]:
+    """What the workers get, who ask at the same moment; nothing when they are killed."""
+    together = context.Barrier(workers)
+    waiting = {"initializer": together.wait, "initargs": (PATIENCE_SECONDS,)}
+    with ProcessPoolExecutor(workers, context, **waiting) as pool:
+        asked = [pool.submit(_work, order) for _ in range(workers)]
         try:
-            found = self.answers.recv() if self.answers.poll(PATIENCE_SECONDS) else "it hangs"
-        except EOFError:
-            found = ""
-        self.process.join(PATIENCE_SECONDS)
-        return str(found)
+            return [it.result(PATIENCE_SECONDS) for it in asked]
+        except BrokenProcessPool:
+            return []
 
 
-def start(order: Order) -> Worker:
-    """Start a worker."""
-    receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(order, sending), daemon=True)
-    process.start()
-    sending.close()
-    return Worker(process, receiving)
-
-
-def _work(order: Order, answers: Connection) -> None:
+def _work(order: Order) -> str:
     warehouse = the_warehouse.engine(order.warehouse_url)
     keys = MultiFernet([Fernet(it) for it in order.keys])
     platform = Platform(the_platform(order.base_url), warehouse, keys, lambda: order.ticket, HASTE)
-    account = platform.account.member(order.appid, "")
-    if order.together:
-        order.together.wait(PATIENCE_SECONDS)
     if order.dies_at:
         _die_at(warehouse, order.dies_at)
-    try:
-        answers.send(platform.token(account).value)
-    except WeixinError as error:
-        answers.send(str(error))
+    return platform.token(platform.account.member(order.appid, "")).value
 
 
 def _die_at(warehouse: Engine, statement: str) -> None:

@@ -1,67 +1,44 @@
 """Which accounts a platform stands for: those of WeChat's list, each named once."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from platform_workers import OpenPlatform
 from sqlalchemy import Engine
-from support import HASTE, rows
+from support import HASTE
 
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.rules import REFUSALS_THAT_STOP
 from weixin_sandbox import Account, Sandbox, Scenario
 
-LIST = "api_get_authorizer_list"
-INFO = "api_get_authorizer_info"
+LIST, INFO = "get_authorizer_list", "get_authorizer_info"
 Asked = Callable[[str], int]
 
 
-def authorize(sandbox: Sandbox, *numbers: int) -> list[str]:
-    """Let accounts of these numbers authorise the platform."""
+def authorize(sandbox: Sandbox, *numbers: int) -> list[tuple[str, str]]:
+    """Let accounts of these numbers authorise the platform; their AppIDs and names."""
     accounts = [Account(f"wx{number:016x}", name=f"号{number}") for number in numbers]
     for account in accounts:
         sandbox.component.authorize(account)
-    return [account.appid for account in accounts]
+    return [(account.appid, account.name) for account in accounts]
 
 
-def appids(platform_accounts: list) -> list[str]:
-    """The AppIDs, in order."""
-    return sorted(account.appid for account in platform_accounts)
+def found(open_platform: OpenPlatform, concurrency: int = 4) -> list[tuple[str, str]]:
+    """What a new process finds."""
+    accounts = open_platform().accounts(concurrency)
+    assert all(it.conn_id == f"weixin_platform/{it.appid}" for it in accounts)
+    return sorted((it.appid, it.name) for it in accounts)
 
 
-def test_accounts_are_found_on_every_page_and_named_once(
+def test_official_accounts_are_found_on_every_page_and_named_once(
     sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked
 ) -> None:
-    """Each by the id under which its figures go, with its name at WeChat."""
+    """Mini programs authorise platforms as well, in the same list."""
     authorized = authorize(sandbox, *range(1, 502))
+    sandbox.component.authorize(Account("wx00000000000000ff0", is_mini_program=True))
 
-    found, again = open_platform().accounts(4), open_platform().accounts(4)
-
-    assert {(it.conn_id, it.name) for it in found} == {
-        (f"weixin_platform/{appid}", f"号{number}")
-        for number, appid in enumerate(authorized, start=1)
-    }
-    assert again == found
-    assert (asked(LIST), asked(INFO)) == (4, 501)
-
-
-def test_runs_that_write_many_accounts_do_so_one_after_the_other(
-    sandbox: Sandbox, open_platform: OpenPlatform, warehouse: Engine
-) -> None:
-    """Two DAGs begin in the same minute; row by row, each could wait for what the other holds."""
-    platform = open_platform()
-    platform.accounts(4)
-    authorize(sandbox, 1, 2)
-    with ThreadPoolExecutor(1) as pool, warehouse.begin() as other:
-        other.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
-        found = pool.submit(platform.accounts, 4)
-        with pytest.raises(TimeoutError):
-            found.result(timeout=1)
-        names = "SELECT name FROM weixin.platform_token WHERE name IS NOT NULL"
-        assert rows(warehouse, names) == []
-        other.rollback()
-        assert {it.name for it in found.result()} == {"号1", "号2"}
+    assert found(open_platform) == found(open_platform) == authorized
+    assert (asked(LIST), asked(INFO)) == (4, 502)
 
 
 def test_accounts_are_those_that_the_list_has_now(
@@ -69,31 +46,15 @@ def test_accounts_are_those_that_the_list_has_now(
 ) -> None:
     """One that withdrew is gone; authorised again, it is as good as new."""
     gone, stays = authorize(sandbox, 1, 2)
-    first = open_platform().token(open_platform().accounts(4)[0])
-    sandbox.component.withdraw(gone)
-    without = open_platform().accounts(4)
-    asked_before = asked(INFO)
-    sandbox.component.authorize(Account(gone))
-    again = open_platform().accounts(4)
+    account = min(open_platform().accounts(4), key=lambda it: it.appid)
+    first = open_platform().token(account)
+    sandbox.component.withdraw(gone[0])
+    without = found(open_platform)
+    authorize(sandbox, 1)
 
-    assert (appids(without), appids(again)) == ([stays], [gone, stays])
-    renewed = [open_platform().token(it) for it in again if it.appid == gone]
-    assert [it.value in sandbox.issued_tokens and it != first for it in renewed] == [True]
-    assert asked(INFO) == asked_before
-
-
-def test_what_is_no_official_account_is_not_among_the_accounts(
-    sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked
-) -> None:
-    """Mini programs authorise platforms as well, in the same list; each is asked about once."""
-    authorized = authorize(sandbox, 1)
-    mini = Account("wx00000000000000ff", name="小程序", is_mini_program=True)
-    sandbox.component.authorize(mini)
-
-    found, again = open_platform().accounts(4), open_platform().accounts(4)
-
-    assert appids(found) == authorized
-    assert again == found
+    assert (without, found(open_platform)) == ([stays], [gone, stays])
+    again = open_platform().token(account)
+    assert again.value in sandbox.issued_tokens - {first.value}
     assert asked(INFO) == 2
 
 
@@ -103,23 +64,43 @@ def test_names_are_not_asked_for_in_vain(
     """Thousands of calls that all fail would take the morning; the next run asks again."""
     authorized = authorize(sandbox, *range(1, 41))
     sandbox.scenarios.append(Scenario("info-call:busy"))
-    found = open_platform().accounts(1)
-    in_vain = asked(INFO)
+
+    assert found(open_platform, 1) == [(appid, appid) for appid, _ in authorized]
+    assert asked(INFO) == REFUSALS_THAT_STOP * HASTE.tries
     sandbox.scenarios.clear()
-    again = open_platform().accounts(4)
-
-    assert [it.name for it in found] == authorized
-    assert in_vain == REFUSALS_THAT_STOP * HASTE.tries
-    assert {it.name for it in again} == {f"号{number}" for number in range(1, 41)}
+    assert found(open_platform) == authorized
 
 
-@pytest.mark.parametrize("trouble", ["list-call:http-500", "list-call:bad-json", "not whole"])
+def test_runs_that_write_many_accounts_do_so_one_after_the_other(
+    sandbox: Sandbox, open_platform: OpenPlatform, warehouse: Engine
+) -> None:
+    """Two DAGs begin in the same minute; row by row, each could wait for what the other holds."""
+    open_platform().accounts(4)
+    authorize(sandbox, 1, 2)
+    with warehouse.begin() as other:
+        other.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
+        with pytest.raises(WeixinError):
+            open_platform(is_patient=False).accounts(4)
+        assert other.exec_driver_sql("SELECT count(*) FROM weixin.platform_token").scalar() == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [
+        ("list-call:http-500", ProblemKind.UNREACHABLE),
+        ("list-call:bad-json", ProblemKind.UNREACHABLE),
+        ("its list is not whole", ProblemKind.UNREACHABLE),
+        ("token-call:clock-skew", ProblemKind.CLOCK),
+        ("its ticket is nobody's", ProblemKind.PLATFORM),
+    ],
+)
 def test_without_its_whole_list_the_platform_stands_for_nobody(
     sandbox: Sandbox,
     open_platform: OpenPlatform,
     monkeypatch: pytest.MonkeyPatch,
     asked: Asked,
     trouble: str,
+    kind: ProblemKind,
 ) -> None:
     """
     Else accounts that nobody has seen yet are missing behind a green run.
@@ -128,40 +109,16 @@ def test_without_its_whole_list_the_platform_stands_for_nobody(
     """
     authorize(sandbox, 1)
     first = sandbox.component.page(0, 1)[1]
-    if trouble == "not whole":
-        monkeypatch.setattr(sandbox.component, "page", lambda *_: (10**9, first))
-    else:
+    if "-call" in trouble:
         sandbox.scenarios.append(Scenario(trouble))
+    elif kind is ProblemKind.UNREACHABLE:
+        monkeypatch.setattr(sandbox.component, "page", lambda *_: (10**9, first))
+
+    own = {"ticket": lambda: "ticket@@@nobody's"} if kind is ProblemKind.PLATFORM else {}
+    platform = open_platform(**own)
 
     with pytest.raises(WeixinError) as missing:
-        open_platform().accounts(4)
+        platform.accounts(4)
 
-    assert missing.value.kind is ProblemKind.UNREACHABLE
+    assert missing.value.kind is kind
     assert asked(LIST) <= HASTE.tries
-
-
-def test_without_a_token_of_the_platform_it_is_the_platform_that_is_refused(
-    sandbox: Sandbox, open_platform: OpenPlatform
-) -> None:
-    """Not each account that would need one."""
-    authorize(sandbox, 1)
-    account = open_platform().accounts(4)[0]
-    sandbox.component.expire_tokens()
-    sandbox.component.expire_tickets()
-    platform = open_platform(ticket=lambda: "ticket@@@nobody's")
-
-    for call in (lambda: platform.accounts(4), lambda: platform.token(account)):
-        with pytest.raises(WeixinError) as refused:
-            call()
-        assert (refused.value.kind, refused.value.problem.errcode) == (ProblemKind.PLATFORM, 61006)
-
-
-def test_clocks_that_disagree_stop_everything(
-    sandbox: Sandbox, open_platform: OpenPlatform
-) -> None:
-    """The days to ask for would be the wrong ones."""
-    authorize(sandbox, 1)
-    sandbox.scenarios.append(Scenario("token-call:clock-skew"))
-    with pytest.raises(WeixinError) as refused:
-        open_platform().accounts(4)
-    assert refused.value.kind is ProblemKind.CLOCK

@@ -5,20 +5,16 @@ from dataclasses import replace
 
 import pytest
 from cryptography.fernet import Fernet
-from platform_workers import OpenPlatform, Order, context, start
+from platform_workers import OpenPlatform, Order, tokens
 from sqlalchemy import Engine
 from support import rows
 
-from weixin_etl.accounts import tokens
 from weixin_etl.accounts.platform import Platform
-from weixin_etl.problem import WeixinError
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_sandbox import Account, Sandbox, Scenario
 
-APPID = "wx0000000000000001"
-REFRESH = "api_authorizer_token"
-COMPONENT_TOKEN = "api_component_token"
-INFO = "api_get_authorizer_info"
-LIST = "api_get_authorizer_list"
+APPID, OTHER = "wx0000000000000001", "wx0000000000000002"
+REFRESH, COMPONENT_TOKEN, INFO = "authorizer_token", "component_token", "get_authorizer_info"
 Asked = Callable[[str], int]
 
 
@@ -40,9 +36,9 @@ def order(
     return Order(sandbox_url, url, [key], sandbox.component.ticket(), APPID)
 
 
-def token(platform: Platform, refused: str = "") -> str:
+def token(platform: Platform, refused: str = "", appid: str = APPID) -> str:
     """The account's token as a new process gets it."""
-    return platform.token(platform.account.member(APPID, ""), refused).value
+    return platform.token(platform.account.member(appid, ""), refused).value
 
 
 def is_good(sandbox: Sandbox, token: str) -> bool:
@@ -50,7 +46,10 @@ def is_good(sandbox: Sandbox, token: str) -> bool:
     return sandbox.tokens.check(token) == APPID
 
 
-# ---------------------------------------------------------------------------------------- shared
+def run_sql(warehouse: Engine, sql: str, *values: object) -> None:
+    """As the owner."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(sql, values)
 
 
 def test_a_token_is_renewed_once_for_all_processes(
@@ -60,8 +59,6 @@ def test_a_token_is_renewed_once_for_all_processes(
     first = token(platform)
     assert token(open_platform()) == first
     assert is_good(sandbox, first)
-    assert (asked(COMPONENT_TOKEN), asked(REFRESH)) == (1, 1)
-
     second = token(open_platform(), refused=first)
     assert second != first
     assert token(open_platform(), refused=first) == second
@@ -74,12 +71,10 @@ def test_a_token_in_its_last_five_minutes_is_renewed(
 ) -> None:
     """By the warehouse's clock, which is the same for all."""
     token(platform)
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql(
-            "UPDATE weixin.platform_token SET expires_at = now() + %s * interval '1 second'",
-            (seconds,),
-        )
+    ends = "UPDATE weixin.platform_token SET expires_at = now() + %s * interval '1 second'"
+    run_sql(warehouse, ends, seconds)
     token(platform)
+
     assert asked(REFRESH) == renewals
 
 
@@ -90,14 +85,11 @@ def test_workers_that_need_a_token_at_once_renew_it_once(
     """A refresh token is good for one renewal where WeChat replaces it."""
     sandbox.component.rotates_refresh_tokens = rotates
     sandbox.latency_seconds = 0.2
-    together = context.Barrier(4)
-    workers = [start(replace(order, together=together)) for _ in range(4)]
-    (shared,) = {worker.token() for worker in workers}
+
+    (shared,) = {*tokens(order, workers=4)}
+
     assert is_good(sandbox, shared)
     assert asked(REFRESH) == 1
-
-
-# ---------------------------------------------------------------------------------------- killed
 
 
 @pytest.mark.parametrize("rotates", [False, True])
@@ -107,44 +99,41 @@ def test_a_worker_that_dies_between_answer_and_commit_loses_nothing(
 ) -> None:
     """WeChat may have replaced the refresh token: then it says which one is in force."""
     sandbox.component.rotates_refresh_tokens = rotates
-    assert start(replace(order, dies_at=dies_at)).token() == ""
+
+    assert tokens(replace(order, dies_at=dies_at)) == []
     assert is_good(sandbox, token(platform))
     assert asked(INFO) == 1 + rotates  # the first: what it is called
     assert is_good(sandbox, token(platform, refused=token(platform)))
 
 
-def test_an_account_whose_refresh_token_is_lost_for_good_is_named(
-    sandbox: Sandbox, platform: Platform
+@pytest.mark.parametrize("errcode", [61023, 61003])
+def test_an_account_that_gets_no_token_is_named(
+    sandbox: Sandbox, platform: Platform, errcode: int
 ) -> None:
-    """WeChat refuses the only one it says is in force."""
-    sandbox.scenarios.append(Scenario("token-call:errcode:61023", account=APPID))
-    with pytest.raises(WeixinError) as refused:
-        token(platform)
-    assert APPID in str(refused.value)
-    assert "have the account authorised again" in str(refused.value)
-
-
-def test_an_account_that_withdrew_gets_no_token(sandbox: Sandbox, platform: Platform) -> None:
-    """WeChat says so of it alone; what is stored of it is no token any more."""
+    """Its refresh token is lost for good, or it withdrew; a stored token is no token any more."""
     first = token(platform)
-    sandbox.component.withdraw(APPID)
+    if errcode == 61003:
+        sandbox.component.withdraw(APPID)
+    else:
+        sandbox.scenarios.append(Scenario(f"token-call:errcode:{errcode}", account=APPID))
 
     with pytest.raises(WeixinError) as refused:
         token(platform, refused=first)
 
-    assert refused.value.problem.errcode == 61003
+    assert refused.value.problem.errcode == errcode
+    assert APPID in str(refused.value)
 
 
 def test_a_row_that_stays_locked_is_the_trouble_of_its_account(
-    platform: Platform, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, open_platform: OpenPlatform, warehouse: Engine
 ) -> None:
     """It must not end the task, and with it all other accounts."""
-    monkeypatch.setattr(tokens, "_LOCK_LIMITS", "SET LOCAL lock_timeout = '100ms'")
     with warehouse.begin() as connection:
         connection.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
         with pytest.raises(WeixinError, match=APPID) as stuck:
-            token(platform)
-    assert "waited too long for a lock" in str(stuck.value)
+            token(open_platform(is_patient=False))
+
+    assert stuck.value.kind is ProblemKind.UNREACHABLE
     assert token(platform)
 
 
@@ -158,6 +147,7 @@ def test_the_table_holds_nothing_that_can_be_read(
     token(platform)
     stored = str(rows(warehouse, "SELECT * FROM weixin.platform_token"))
     secrets = sandbox.component.issued_secrets | sandbox.issued_tokens | {sandbox.component.secret}
+
     assert len(secrets) >= 5
     assert not [secret for secret in secrets if secret in stored]
 
@@ -166,8 +156,7 @@ def test_a_new_key_takes_over(
     sandbox: Sandbox, platform: Platform, open_platform: OpenPlatform, key: str, asked: Asked
 ) -> None:
     """While both keys are there, a renewal encrypts with the new one; then the old one may go."""
-    first = token(platform)
-    new = Fernet.generate_key().decode()
+    first, new = token(platform), Fernet.generate_key().decode()
     assert token(open_platform(new, key)) == first
 
     second = token(open_platform(new, key), refused=first)
@@ -176,38 +165,36 @@ def test_a_new_key_takes_over(
     assert (asked(REFRESH), asked(INFO)) == (3, 1)  # the info: what it is called
 
 
-def test_what_can_not_be_opened_costs_a_renewal(
-    sandbox: Sandbox, platform: Platform, open_platform: OpenPlatform, warehouse: Engine
-) -> None:
-    """Its key is lost, or it is no ciphertext at all."""
-    sandbox.component.rotates_refresh_tokens = True
-    token(platform)
-    assert is_good(sandbox, token(open_platform(Fernet.generate_key().decode())))
-
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql("UPDATE weixin.platform_token SET access_token = 'é'")
-    platform.accounts(4)
-    assert is_good(sandbox, token(platform))
-
-
+@pytest.mark.parametrize("stored", ["of another key", "of another row", "no ciphertext"])
 def test_a_token_opens_in_its_own_row_alone(
     sandbox: Sandbox,
     platform: Platform,
+    open_platform: OpenPlatform,
     warehouse: Engine,
     caplog: pytest.LogCaptureFixture,
+    stored: str,
 ) -> None:
-    """Whoever copies another account's tokens into a row gets neither used, and it is said."""
-    other = "wx0000000000000002"
-    sandbox.component.authorize(Account(other))
+    """What can't be opened costs a renewal: another account's token is not used, and it is said."""
+    sandbox.component.rotates_refresh_tokens = True
+    sandbox.component.authorize(Account(OTHER))
     platform.accounts(4)
-    platform.token(platform.account.member(other, ""))
-    token(platform)
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql(
+    first, its = token(platform), token(platform, appid=OTHER)
+    if stored == "of another key":
+        platform = open_platform(Fernet.generate_key().decode())
+    elif stored == "no ciphertext":
+        run_sql(warehouse, "UPDATE weixin.platform_token SET access_token = 'é'")
+    else:
+        run_sql(
+            warehouse,
             "UPDATE weixin.platform_token AS own SET access_token = other.access_token, "
             "refresh_token = other.refresh_token FROM weixin.platform_token AS other "
-            "WHERE own.appid LIKE 'wx%%1' AND other.appid LIKE 'wx%%2'"
+            "WHERE own.appid = %s AND other.appid = %s",
+            APPID,
+            OTHER,
         )
 
-    assert is_good(sandbox, token(platform))
-    assert "wx0000000000000001: a token is encrypted with another key, or for" in caplog.text
+    renewed = token(platform)
+
+    assert is_good(sandbox, renewed)
+    assert renewed not in (first, its)
+    assert f"{APPID}: a token is encrypted with another key" in caplog.text

@@ -53,8 +53,8 @@ def extract(
     asked = deque(account for account in accounts if account.chunks)
     flight = _Flight(asked, ask, concurrency, max(1, most_bytes // 2))
     with thread_pool(concurrency) as pool:
-        callers = [pool.submit(flight.make_calls) for _ in range(concurrency)]
         try:
+            callers = [pool.submit(flight.make_calls) for _ in range(concurrency)]
             while taken := flight.taken(most_seconds):
                 yield taken
                 del taken  # else they stay until the next ones are all there
