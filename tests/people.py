@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -19,6 +20,7 @@ from weixin_local.home import Home
 PROJECT = Path(__file__).parents[1]
 FOREIGN = ("AIRFLOW", "WEIXIN", "MAKE", "MFLAGS", "PYTEST")
 """Variables of whoever runs the tests that would change what is tested."""
+LOCAL = (sys.executable, "-m", "weixin_local")
 
 
 @dataclass(frozen=True)
@@ -26,58 +28,54 @@ class Person:
     """Somebody who types commands in the checkout, with a state folder of their own."""
 
     home: Home
-    environment: dict[str, str]
 
     def types(
         self, *command: str, typed: str = "", **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command, answer its questions, and read what it says."""
-        own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-        return subprocess.run(
-            command,
-            cwd=self.home.project,
-            env={**own, **self.environment, **variables},
-            input=typed,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        read = {"input": typed, "capture_output": True, "text": True, "timeout": 300}
+        return subprocess.run(command, check=False, **read, **self._there(variables))
 
     def weixin(
         self, *arguments: str, typed: str = "", **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run `python -m weixin_local`."""
-        command = (sys.executable, "-m", "weixin_local", *arguments)
-        return self.types(*command, typed=typed, **variables)
+        return self.types(*LOCAL, *arguments, typed=typed, **variables)
 
-    def asks(self, statement: str, **variables: str) -> list[str]:
+    def starts(self, *arguments: str, said: Path, **variables: str) -> subprocess.Popen[str]:
+        """Run `python -m weixin_local` in a terminal of its own, which writes down what it says."""
+        with said.open("w") as output:
+            return subprocess.Popen(
+                [*LOCAL, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                # whoever runs the tests in the background has it ignored
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                **self._there(variables),
+            )
+
+    def _there(self, variables: dict[str, str]) -> dict[str, Any]:
+        own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+        nobody = {"WEIXIN_HOME": str(self.home.state), "WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
+        return {"cwd": self.home.project, "env": {**own, **nobody, **variables}}
+
+    def asks(self, statement: str) -> list[str]:
         """The lines of an answer of the warehouse."""
-        answer = self.weixin("psql", "-A", "-t", "-c", statement, **variables)
+        answer = self.weixin("psql", "-A", "-t", "-c", statement)
         assert answer.returncode == 0, answer.stderr
         return answer.stdout.splitlines()
 
     def processes(self) -> list[psutil.Process]:
         """Everything that works for this state folder, Postgres included."""
-        found = psutil.process_iter()
-        return [process for process in found if _works_for(process, str(self.home.state))]
+        return [it for it in psutil.process_iter() if _works_for(it, str(self.home.state))]
 
     @contextmanager
     def up(self, port: int, *options: str, **variables: str) -> Iterator[Path]:
         """`make up` in a terminal of its own until Ctrl-C; what it has said by then."""
-        own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         said = self.home.state / "up.log"
-        with said.open("w") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "weixin_local", "up", "--port", str(port), *options],
-                cwd=self.home.project,
-                env={**own, **self.environment, **variables},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                # whoever runs the tests in the background has it ignored
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-            )
+        process = self.starts("up", "--port", str(port), *options, said=said, **variables)
         try:
             while "  password" not in said.read_text():
                 assert process.poll() is None, said.read_text()
@@ -90,17 +88,17 @@ class Person:
 
 def copy_checkout(folder: Path) -> None:
     """What git knows of the checkout, as it is now, in another folder."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for file in listed.stdout.splitlines():
-        if (PROJECT / file).exists():  # it may be deleted and not yet committed
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / file, folder / file)
+    for file in files_of_git():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / file, folder / file)
+
+
+def files_of_git(*patterns: str) -> list[str]:
+    """What git would commit of the project."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
+    listed = subprocess.check_output(listing, cwd=PROJECT, text=True)
+    # one may be deleted and not yet committed
+    return [file for file in listed.splitlines() if (PROJECT / file).exists()]
 
 
 @contextmanager
@@ -108,8 +106,7 @@ def somebody() -> Iterator[Person]:
     """Somebody without credentials; what their commands kept is deleted afterwards."""
     # a short path with an open parent, as the server's user and the Unix socket need it
     state = Path(tempfile.mkdtemp(prefix="weixin-home-"))
-    variables = {"WEIXIN_HOME": str(state), "WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
-    person = Person(Home(PROJECT, state), variables)
+    person = Person(Home(PROJECT, state))
     try:
         yield person
     finally:

@@ -8,7 +8,6 @@ import requests
 
 PATIENCE_SECONDS = 900
 """Until a run has ended; on a busy machine a task takes a minute to begin."""
-
 REQUEST_SECONDS = 300
 """Until an answer has come: none of these tests is about how fast."""
 
@@ -27,19 +26,19 @@ class Rest:
 
     def __init__(self, port: int, password: str) -> None:
         self.origin = f"http://localhost:{port}"
-        answer = requests.post(
-            f"{self.origin}/auth/token",
-            json={"username": "admin", "password": password},
-            timeout=REQUEST_SECONDS,
-        )
-        answer.raise_for_status()
-        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        self.headers: dict[str, str] = {}
+        login = {"username": "admin", "password": password}
+        token = self._asked("POST", "auth/token", login)["access_token"]
+        self.headers = {"Authorization": f"Bearer {token}"}
 
     def __call__(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The answer's JSON; nothing when there is none."""
+        return self._asked(method, f"api/v2/{path}", body)
+
+    def _asked(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         answer = requests.request(
             method,
-            f"{self.origin}/api/v2/{path}",
+            f"{self.origin}/{path}",
             json=body,
             headers=self.headers,
             timeout=REQUEST_SECONDS,
@@ -56,16 +55,12 @@ class Rest:
         body = {"logical_date": None, "conf": conf or {}}
         return str(self("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
-    def ended(
-        self, dag_id: str, run_id: str, patience_seconds: float = PATIENCE_SECONDS
-    ) -> dict[str, Any]:
+    def ended(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """The run when it has come to its end."""
-        deadline = time.monotonic() + patience_seconds
-        while (run := self("GET", f"dags/{dag_id}/dagRuns/{run_id}"))["state"] in (
-            "queued",
-            "running",
-        ):
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
-        ended: dict[str, Any] = run
-        return ended
+
+        def ended() -> dict[str, Any] | None:
+            run: dict[str, Any] = self("GET", f"dags/{dag_id}/dagRuns/{run_id}")
+            return None if run["state"] in ("queued", "running") else run
+
+        found: dict[str, Any] = until(ended)
+        return found

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import StreamRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 from weixin_etl.api.client import Answer, Refusal
@@ -116,19 +115,6 @@ class Wire(ThreadingHTTPServer):
         context.load_cert_chain(certificate)
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.scheme = "https"
-
-
-class DripsTls(StreamRequestHandler):
-    """A TLS handshake that comes a byte at a time, and never whole."""
-
-    server: Wire
-
-    def handle(self) -> None:
-        record = b"\x16\x03\x03\x40\x00"
-        for byte in record + bytes(int(GIVES_UP_SECONDS / 0.02)):
-            self.wfile.write(bytes([byte]))
-            if self.server.is_over.wait(0.02):
-                return
 
 
 class Handler(BaseHTTPRequestHandler):

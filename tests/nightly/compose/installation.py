@@ -18,6 +18,7 @@ from rest import Rest, until
 from support import choose_port
 
 MANUAL = "".join(page.read_text() for page in sorted((PROJECT / "docs/operating").glob("*.md")))
+HERE = Path(__file__).parent.relative_to(PROJECT)
 DAG = "weixin_article_total"
 
 
@@ -27,7 +28,7 @@ class Installation:
 
     folder: Path
     port: int
-    files: tuple[str, ...] = ("docker-compose.yml", "tests/nightly/compose/sandbox.yml")
+    files: tuple[str, ...] = ("docker-compose.yml", f"{HERE}/sandbox.yml")
     """Of docker compose, in the order in which they are merged."""
 
     def types(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -72,6 +73,12 @@ class Installation:
         (first,) = until(lambda: rest("GET", f"dags/{DAG}/dagRuns")["dag_runs"])
         rest.ended(DAG, first["dag_run_id"])
 
+    def runs(self) -> dict[str, Any]:
+        """A run that is triggered now, and succeeds."""
+        run = self.rest().run(DAG)
+        assert run["state"] == "success"
+        return run
+
     def asks(self, statement: str, database: str = "weixin", user: str = "postgres") -> list[str]:
         """The lines of Postgres' answer."""
         psql = f"psql --username={user} --dbname={database} -A -t -v ON_ERROR_STOP=1"
@@ -88,9 +95,13 @@ class Installation:
         """The REST API, entered as admin."""
         return Rest(self.port, self.secret("AIRFLOW_ADMIN_PASSWORD"))
 
-    def containers(self) -> list[str]:
+    def containers(self, service: str = "") -> list[str]:
         """The ids of the containers at work."""
-        return self.does("docker compose ps --quiet").split()
+        return self.does(f"docker compose ps --quiet {service}").split()
+
+    def users(self, container: str) -> set[str]:
+        """Whose processes it has, by number."""
+        return {*self.does(f"docker top {container} -eo pid,uid").split()[3::2]}
 
     def inspect(self, container: str, what: str) -> Any:
         """A part of what Docker knows of a container."""
@@ -119,7 +130,7 @@ def clone() -> Iterator[Installation]:
         for path in installation.folder.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
         sandbox = installation.folder / "sandbox"
-        counted = installation.folder / "tests/nightly/compose/counted_sandbox.py"
+        counted = installation.folder / HERE / "counted_sandbox.py"
         for path in (sandbox, *sandbox.rglob("*"), counted):  # which containers have mounted
             path.chmod(0o755)
         try:

@@ -1,13 +1,12 @@
 """What the manual tells to do once or twice a year, typed on a server, harms nothing."""
 
 import re
-import time
 from datetime import UTC, datetime
 
 import pytest
 from dotenv import set_key
 from installation import DAG, Installation, commands
-from rest import PATIENCE_SECONDS
+from rest import until
 
 FACT = "SELECT count(*), sum(int_page_read_user) FROM weixin.fact_article_total"
 
@@ -15,17 +14,15 @@ FACT = "SELECT count(*), sum(int_page_read_user) FROM weixin.fact_article_total"
 @pytest.fixture(scope="module")
 def loaded(installation: Installation) -> Installation:
     """A server on which a run was made."""
-    assert installation.rest().run(DAG)["state"] == "success"
+    assert installation.runs()
     return installation
 
 
 def test_the_next_run_is_good_after_airflows_history_is_cleaned(loaded: Installation) -> None:
     """All of a moment ago goes, with its logs, while the scheduler works."""
     before, rest, moment = loaded.asks(FACT), loaded.rest(), datetime.now(UTC)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while datetime.fromisoformat(rest("GET", f"dags/{DAG}")["last_parsed_time"]) < moment:
-        assert time.monotonic() < deadline, "nobody reads the DAGs"  # else they are history too
-        time.sleep(1)
+    # else the DAGs are history too
+    until(lambda: datetime.fromisoformat(rest("GET", f"dags/{DAG}")["last_parsed_time"]) >= moment)
 
     loaded.follows("Airflow's own history")
     cleaned = loaded.does(
@@ -34,15 +31,15 @@ def test_the_next_run_is_good_after_airflows_history_is_cleaned(loaded: Installa
     )
 
     assert re.search(r"table task_instance\nFound [1-9]\d* rows", cleaned)
-    assert rest.run(DAG)["state"] == "success"
+    assert loaded.runs()
     assert loaded.asks(FACT) == before
 
 
 def test_the_fernet_key_can_be_changed(loaded: Installation) -> None:
     """What was encrypted with the old one can be read without it afterwards, and runs are good."""
-    rest, env = loaded.rest(), loaded.folder / ".env"
+    env = loaded.folder / ".env"
     kept = {"connection_id": "kept", "conn_type": "http", "password": "a password of before"}
-    rest("POST", "connections", kept)
+    loaded.rest()("POST", "connections", kept)
     generate, rotate = (it.replace("exec", "exec -T") for it in commands("Change the Fernet key"))
     old, new = loaded.secret("AIRFLOW_FERNET_KEY"), loaded.does(generate).strip()
 
@@ -54,4 +51,4 @@ def test_the_fernet_key_can_be_changed(loaded: Installation) -> None:
 
     get = "docker compose exec -T api-server airflow connections get kept --output json"
     assert kept["password"] in loaded.does(get)
-    assert loaded.rest().run(DAG)["state"] == "success"
+    assert loaded.runs()
