@@ -15,8 +15,8 @@ import psycopg2
 import pytest
 from sqlalchemy import Engine
 from support import TcpServer
-from world.pipeline import MORNING
-from world.processes import LOADING, IngestProcess, Processes, disturbed, order, several
+from world.pipeline import MORNING, Pipeline
+from world.processes import LOADING, IngestProcess, disturbed, order, several
 from world.truth import differences, held, kept, truth
 
 from weixin_etl.datasets import ARTICLE_TOTAL
@@ -27,7 +27,7 @@ STATEMENTS = 20
 """A scheduled run of two accounts has at least these."""
 
 
-def assert_whole(engine: Processes) -> None:
+def assert_whole(engine: Pipeline) -> None:
     """Every day of both accounts is kept once, and the tables are what it says."""
     told = kept(engine.warehouse)
     assert len(told) == 2 * ARTICLE_TOTAL.window

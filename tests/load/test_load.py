@@ -122,6 +122,16 @@ def test_every_distinct_answer_is_kept(warehouse: Engine) -> None:
     assert coverage(warehouse, "fetched_at, attempted_at") == [(at(fetched[-1]),) * 2]
 
 
+def test_an_answer_that_is_older_than_the_newest_only_keeps_its_bytes(warehouse: Engine) -> None:
+    """Another run was faster; a fold of the kept answers has what it says beside (0019)."""
+    for count, fetched in ((2, "22 09:00"), (1, "22 08:30")):
+        load_pairs(warehouse, pair(body(article("1_1", {"20": {"share_count": count}})), fetched))
+
+    assert facts(warehouse, "share_count") == [(2,)]
+    assert coverage(warehouse, "fetched_at, attempted_at") == [(at("22 09:00"),) * 2]
+    assert len(raw_answers(warehouse)) == 2
+
+
 def test_what_could_not_be_read_is_loaded_once_it_can(warehouse: Engine) -> None:
     """By the same bytes, which an earlier parser did not understand."""
     answer = pair(body(article("1_1", {"20": {"share_count": 2}})), "22 09:30")

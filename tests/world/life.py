@@ -364,11 +364,7 @@ class Asking:
 
 
 def live(calendar: Calendar, by: Engine | None = None) -> Iterator[tuple[Engine, Process]]:
-    """
-    Live through a calendar, a step at a time.
-
-    By the rules alone, or by another engine: the verbs (`Pipeline`), or processes (`Processes`).
-    """
+    """Live through a calendar, a step at a time: by the rules, or by the real `Pipeline`."""
     engine = by or Engine(calendar)
     for world in calendar.worlds.values():
         world.told.clear()

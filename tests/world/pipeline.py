@@ -30,7 +30,7 @@ class Pipeline(Engine):
     warehouse: sqlalchemy.Engine = None  # type: ignore[assignment] # the fields before have defaults
     settings: Settings = SETTINGS
     moment: int = 0
-    call_seconds = CALL
+    call_seconds: int = CALL
     plans: dict[Process, Batch] = field(default_factory=dict)
     """The newest plan of each run, as Airflow keeps it."""
     asked: list[tuple[str, str, date]] = field(default_factory=list)
@@ -127,11 +127,12 @@ def by_hand(last: int, count: int, **of_run: Any) -> Run:
     return replace(MORNING, **its)
 
 
-def publishing(warehouse: sqlalchemy.Engine, count: int, by: type[Pipeline] = Pipeline) -> Any:
+def publishing(warehouse: sqlalchemy.Engine, count: int) -> Pipeline:
     """So many accounts with an article a day, at half past ten of the morning of day 0."""
     every_day = {day: [range(ARTICLE_TOTAL.window)] for day in range(-400, 2)}
     calendar = daily(in_time(ARTICLE_TOTAL, every_day), 1)
     calendar.connections = [(f"c{n}", f"wx{n}", -1e9, 1e9) for n in range(count)]
     for _, appid, *_ in calendar.connections:
         calendar.worlds[ARTICLE_TOTAL.name, str(appid)] = in_time(ARTICLE_TOTAL, every_day)
-    return by(calendar, warehouse=warehouse, settings=Settings(concurrency=1), moment=at(0, 10.5))
+    settings = Settings(concurrency=1)
+    return Pipeline(calendar, warehouse=warehouse, settings=settings, moment=at(0, 10.5))

@@ -21,7 +21,6 @@ from weixin_etl.model import Account, Batch, Run
 from weixin_etl.problem import OperatorError, Problem, ProblemKind
 from weixin_etl.run import Settings
 from world.collector import Collector
-from world.life import CALL, Process
 from world.pipeline import Pipeline, publishing
 
 LOADING = 6
@@ -177,25 +176,11 @@ def _call_at_commits(warehouse: Engine, call: Callable[[], None]) -> None:
     warehouse.dialect.do_commit = do_commit  # type: ignore[method-assign] # of this engine
 
 
-# ----------------------------------------------------------------------------- as an engine
+# ----------------------------------------------------------------------------- who is ingested
 
 
-class Processes(Pipeline):
-    """An engine whose ingests are processes at one moment, killed where the calendar has it."""
-
-    call_seconds = 0
-
-    def ingest(self, process: Process, moment: int) -> int:
-        """In a process; when that ends."""
-        self.moment, killed_at = moment, (process.killed_after or 0)
-        made = order(self.collector, process.run, self.plans[process], killed_at=killed_at)
-        if IngestProcess(made).outcome() == Outcome():
-            process.killed_after, process.kills = None, process.kills + 1
-        return self.moment + CALL
-
-
-def several(warehouse: Engine, count: int) -> AbstractContextManager[Processes]:
-    """So many accounts, as `publishing` has them, ingested in processes; a commit is an account."""
-    engine = publishing(warehouse, count, Processes)
-    engine.settings = replace(engine.settings, commit_bytes=2000)
+def several(warehouse: Engine, count: int) -> AbstractContextManager[Pipeline]:
+    """So many accounts, as `publishing` has them, at one moment; a commit is an account."""
+    engine = publishing(warehouse, count)
+    engine.settings, engine.call_seconds = replace(engine.settings, commit_bytes=2000), 0
     return engine.serving()
