@@ -35,7 +35,7 @@ secrets: ## Generate the secrets for docker compose that .env lacks
 	@sh docker/secrets.sh
 
 check: lint ## Tell in half a minute what can be told without Postgres and Airflow
-	$(PYTEST) tests/rules tests/parse -n 2 --hypothesis-profile check
+	$(PYTEST) tests/rules tests/parse --hypothesis-profile check
 
 test: lint ## Tell whether everything works: style, types, SQL, and the tests on the embedded Postgres
 	$(PYTEST) --part newcomers -n 2 --dist loadfile

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import zstandard
@@ -104,21 +104,6 @@ def _reported(warehouse: Engine, run: Run) -> Counter[tuple[Pair, str]]:
         done = connection.execute(statement("run_report/of_run.sql"), keys).all()
     names = Counts.__struct_fields__
     return Counter({((it.appid, it.day), name): getattr(it, name) for it in done for name in names})
-
-
-def whole(day: date, until: date) -> dict[str, Any]:
-    """An article of a publication day, with its rows until another."""
-    last = min(day + timedelta(ARTICLE_TOTAL.window - 1), until)
-    dates = [day + timedelta(n) for n in range((last - day).days + 1)]
-    return {"msgid": f"{day:%m%d}_1", "details": [{"stat_date": str(it)} for it in dates]}
-
-
-def make_final(warehouse: Engine, *days: date) -> None:
-    """Load the answers of two mornings that end the asking for these days."""
-    for morning in (at("23 10:00"), at("24 10:00")):
-        until = morning.date() - timedelta(1)
-        answers = [pair(body(whole(day, until), day=day), morning, day=day) for day in days]
-        load_pairs(warehouse, *answers, run_id="before")
 
 
 def coverage(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:

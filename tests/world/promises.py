@@ -25,7 +25,6 @@ can tell it from one that publishes nothing, so its days are left alone.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from math import inf
@@ -132,10 +131,16 @@ def repair(engine: Engine, reds: list[Process]) -> Iterator[str]:
         elif tasks == "check" and engine.not_in(process):
             tasks = "ingest"
         again = engine.clear(process, at(day, 15), tasks)
-        while again is not None:
-            again = engine.step(process, again)
-        if process.is_red:
+        if (again and is_red_after(engine, process, again)) or process.is_red:
             yield f"C6 cleared ({tasks}), still red: {process.run.run_id}"
+
+
+def is_red_after(engine: Engine, process: Process, moment: int) -> bool:
+    """Whether a run is red in the end."""
+    again: int | None = moment
+    while again is not None:
+        again = engine.step(process, again)
+    return process.is_red
 
 
 # ----------------------------------------------------------------------------- of an account
@@ -323,20 +328,13 @@ class Ending:
             yield "C8 not named"
         if lost:
             days = date_of(lost[0]), date_of(lost[-1])
-            dates = Run("mend", self.world.dataset, date_of(self.last), False, *days, True)
-            is_red = self.runs_through(dates, at(self.last, 14))
+            whose = (self.endpoint[1],)
+            dates = Run("mend", self.world.dataset, date_of(self.last), False, *days, True, whose)
+            is_red = is_red_after(self.engine, Process(dates), at(self.last, 14))
             for today in (self.last + 1, self.last + 2):
-                morning = Run(f"after {today}", self.world.dataset, date_of(today))
-                self.runs_through(morning, at(today, 8.5))
+                morning = Run(f"{today}", self.world.dataset, date_of(today), accounts=whose)
+                is_red_after(self.engine, Process(morning), at(today, 8.5))
             open_days = {*map(day_number, self.due(self.last + 3)), *self.called_lost()}
             stays = open_days.intersection(lost)
             if is_red or any(not (self.is_quiet or self.moved(day)) for day in stays):
                 yield "C8 one run with their dates does not bring them in"
-
-    def runs_through(self, run: Run, moment: int) -> bool:
-        """Whether a run of the account is red in the end."""
-        process = Process(replace(run, accounts=(self.endpoint[1],)))
-        again: int | None = moment
-        while again is not None:
-            again = self.engine.step(process, again)
-        return process.is_red
