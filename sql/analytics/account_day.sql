@@ -135,12 +135,16 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT
         reached.appid,
+        reached.account_name,
         max(reached.calendar_date) AS last_date
     FROM (
         SELECT
-            pair.appid,
+            account.appid,
+            account.name AS account_name,
             pair.day + step.days AS calendar_date
-        FROM weixin.coverage AS pair
+        FROM weixin.dim_account AS account
+        INNER JOIN weixin.coverage AS pair
+            ON account.appid = pair.appid
         CROSS JOIN generate_series(0, {{ old.window - 1 }}) AS step (days)
         WHERE
             pair.dataset = '{{ old.name }}'
@@ -151,12 +155,12 @@ LEFT JOIN (
                 OR pair.list_sha256 = sha256('')
                 OR pair.day + step.days <= pair.through_date
             )
-        GROUP BY pair.appid, pair.day + step.days
+        GROUP BY account.appid, account.name, pair.day + step.days
         HAVING count(*) = {{ old.window }}
     ) AS reached
-    GROUP BY reached.appid
+    GROUP BY reached.appid, reached.account_name
 ) AS exact
-    ON day.appid = exact.appid
+    ON day.appid = exact.appid AND day.account_name = exact.account_name
 CROSS JOIN
     LATERAL (
         SELECT

@@ -118,5 +118,7 @@ LEFT JOIN weixin.{{ dataset.fact }} AS day_{{ day }}
         article.appid = day_{{ day }}.appid
         AND article.msgid = day_{{ day }}.msgid
         AND article.publication_date + {{ day - 1 }} = day_{{ day }}.stat_date
+        -- as well, so that all articles' rows of the day are found by one scan
+        AND day_{{ day }}.publication_date + {{ day - 1 }} = day_{{ day }}.stat_date
 {% endfor %}
 CROSS JOIN LATERAL (SELECT {{ is_final(dataset, "latest") }} AS is_final) AS settled

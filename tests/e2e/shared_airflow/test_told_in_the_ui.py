@@ -125,7 +125,7 @@ def test_every_refusal_says_what_to_change(stack: Stack) -> None:
         "no_password": "fill in the password",
         "no_https": "use https, or set allow_http in the connection's extra",
         "no_address": "correct the connection's host or leave it empty",
-        "nobody": "create nobody with type weixin, or correct it",
+        "nobody": "create the connection nobody with type weixin, or correct it",
     }
     collected = [*accounts, "not_ready", *unusable]
 
