@@ -41,23 +41,6 @@ def test_official_accounts_are_found_on_every_page_and_named_once(
     assert (asked(LIST), asked(INFO)) == (4, 502)
 
 
-def test_accounts_are_those_that_the_list_has_now(
-    sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked
-) -> None:
-    """One that withdrew is gone; authorised again, it is as good as new."""
-    gone, stays = authorize(sandbox, 1, 2)
-    account = min(open_platform().accounts(4), key=lambda it: it.appid)
-    first = open_platform().token(account)
-    sandbox.component.withdraw(gone[0])
-    without = found(open_platform)
-    authorize(sandbox, 1)
-
-    assert (without, found(open_platform)) == ([stays], [gone, stays])
-    again = open_platform().token(account)
-    assert again.value in sandbox.issued_tokens - {first.value}
-    assert asked(INFO) == 2
-
-
 def test_names_are_not_asked_for_in_vain(
     sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked
 ) -> None:

@@ -21,6 +21,7 @@ from rest import Rest, until
 from sqlalchemy import make_url
 from support import choose_port
 
+from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
 from weixin_local import machine
 from weixin_local.home import connection_of
@@ -195,6 +196,7 @@ def test_without_connections_others_work_and_the_page_says_what_is_missing(rest:
 def test_it_runs_and_shows_and_keeps_to_its_schemas(own: OwnAirflow, rest: Rest) -> None:
     """By the two connections of the manual; nothing is added to Airflow's own."""
     metadata, account = own.tables("own_airflow"), DEFAULT_ACCOUNT
+    assert own.types("weixin-etl --version") == f"weixin-etl {__version__}\n"
     url = make_url(own.server.url("own_figures"))
     warehouse = {
         "conn_type": "postgres",

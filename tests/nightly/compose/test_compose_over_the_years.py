@@ -1,4 +1,4 @@
-"""What the manual tells to do once or twice a year, typed on a server, harms nothing."""
+"""What the manual tells to do once or twice a year, and what dies, harms nothing."""
 
 import re
 from datetime import UTC, datetime
@@ -52,3 +52,18 @@ def test_the_fernet_key_can_be_changed(loaded: Installation) -> None:
     get = "docker compose exec -T api-server airflow connections get kept --output json"
     assert kept["password"] in loaded.does(get)
     assert loaded.runs()
+
+
+def test_a_service_whose_process_dies_is_started_again(loaded: Installation) -> None:
+    """Also Postgres; what is in the volumes outlives the containers, and the next run is good."""
+    before = loaded.asks(FACT)
+    for service in ("scheduler", "postgres"):
+        (container,) = loaded.containers(service)
+        loaded.does(f"kill -9 {loaded.inspect(container, '.State.Pid')}")
+    loaded.does("docker compose up --detach --wait")
+    assert loaded.asks(FACT) == before
+
+    loaded.does("docker compose down && docker compose up --detach --wait")
+
+    assert loaded.runs()
+    assert loaded.asks(FACT) == before

@@ -1,4 +1,4 @@
-"""Docker compose makes the connections of `.env`."""
+"""Docker compose makes the connection of the account in `.env`."""
 
 import json
 
@@ -6,44 +6,23 @@ import pytest
 from installation import Installation
 
 
-@pytest.fixture(scope="module")
-def env(checkout: Installation) -> Installation:
-    """A checkout with a generated `.env`."""
-    checkout.does("make secrets")
-    return checkout
-
-
-@pytest.mark.parametrize(
-    ("conn_id", "variables", "expected"),
-    [
-        (
-            "weixin_default",
-            {"WEIXIN_APPID": "wx1", "WEIXIN_SECRET": "s3cret"},
-            ("weixin", "wx1", "s3cret", "", "", {"name": "wx1"}),
-        ),
-        ("weixin_default", {}, None),
-        (
-            "weixin_warehouse",
-            {"WEIXIN_LOADER_PASSWORD": "l0ader"},
-            ("postgres", "weixin_loader", "l0ader", "postgres", "weixin", {"sslmode": "disable"}),
-        ),
-    ],
-)
-def test_the_account_of_env_is_asked_and_the_warehouse_entered_as_the_loader(
-    env: Installation, conn_id: str, variables: dict[str, str], expected: object
+@pytest.mark.parametrize("appid", ["wx1", ""])
+def test_the_account_of_env_is_the_connection_weixin_default(
+    checkout: Installation, appid: str
 ) -> None:
-    """As for `make run`; without an account it is made in the UI. The owner may drop tables."""
+    """As for `make run`: called by its AppID, and asked at WeChat; without one it is Airflow's."""
     from airflow.sdk import Connection  # takes seconds
 
-    config = env.does("docker compose -f docker-compose.yml config --format json", **variables)
-    environment = json.loads(config)["services"]["scheduler"]["environment"]
-    text = environment[f"AIRFLOW_CONN_{conn_id.upper()}"]
-    made = Connection.from_uri(text, conn_id=conn_id) if text else None
-
-    assert expected == (
-        made
-        and (
-            *(made.conn_type, made.login, made.password),
-            *(made.host, made.schema, made.extra_dejson),
-        )
+    config = checkout.does(
+        "make secrets && docker compose -f docker-compose.yml config --format json",
+        WEIXIN_APPID=appid,
+        WEIXIN_SECRET="s3cret",
     )
+    services = json.loads(config[config.index("{") :])["services"]
+    text = services["scheduler"]["environment"]["AIRFLOW_CONN_WEIXIN_DEFAULT"]
+
+    assert bool(text) == bool(appid)
+    if text:
+        made = Connection.from_uri(text, conn_id="weixin_default")
+        assert (made.conn_type, made.login, made.password) == ("weixin", "wx1", "s3cret")
+        assert (made.host, made.schema, made.extra_dejson) == ("", "", {"name": "wx1"})
