@@ -62,17 +62,6 @@ def test_nothing_is_said_to_a_server_that_cannot_prove_who_it_is(
         assert answered(call(wire))
 
 
-def test_a_server_that_speaks_no_tls_is_told_apart_from_a_bad_certificate(wire: Wire) -> None:
-    """The operator looks for a wrong port or a proxy, not for a certificate."""
-    wire.scheme = "https"
-
-    error = refused(call(wire)).error
-
-    assert error.kind is ProblemKind.UNREACHABLE
-    assert ("SSL" in str(error), "certificate" in str(error)) == (True, False)
-    assert wire.asked == []
-
-
 TOKEN = b'{"access_token":"t","expires_in":7200}'
 REFUSED = b'{"errcode":40125,"errmsg":"no"}'
 SAME = [-280, 280, "yesterday", "Wed, 25 Nov 99999 20:36:12 GMT", "", None]
