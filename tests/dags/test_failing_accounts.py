@@ -51,7 +51,7 @@ def test_accounts_that_fail_beside_others(
     )
     assert set(outcome.told("ingest")) == refused
     (missing,) = {*outcome.told("check")} - refused - {nonsense}
-    assert missing.startswith("forgotten: create the connection forgotten with type weixin, or correct it")
+    assert missing.startswith("forgotten: create the connection forgotten with type weixin")
     assert len(outcome.told("check")) == 4
     assert {nonsense, missing} <= {*outcome.told("refresh_access_token")}
 
