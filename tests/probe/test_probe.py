@@ -60,7 +60,7 @@ def probe(sandbox: Sandbox, connect: Connect, capsys: pytest.CaptureFixture[str]
         ("token-call:clock-skew", "", 1, [f"{NOT_YET}set this machine's clock", "the clocks"]),
         ("odd-row", DETAIL, 1, ["✗ keys: rejected: read_user is a text"]),
         ("busy", "", 2, [f"{NOT_KNOWN}wait; if it persists, check the Base URL"]),
-        ("daily-quota", DETAIL, 2, [f"{NOT_KNOWN}trigger a new run on a later day"]),
+        ("daily-quota", DETAIL, 2, [f"{NOT_KNOWN}nothing to do: tomorrow's run asks again"]),
         ("quota-call:errcode:48001", DETAIL, 0, ["the pipeline counts its calls", WORKS]),
     ],
 )
