@@ -1,12 +1,11 @@
 """
-The right answer to each question of docs/analysts.md and docs/cookbook.md, by number or title.
+The right answers to the questions of docs/analysts.md and docs/cookbook.md that work anything out.
 
-A question's answers are in the order of its queries, their values in that of the page's columns.
-Shares are exact: they are rounded as the page's query rounds. Where nothing else is said, the
-account is the page's, 春风, the endpoint the successor, and now is after the run of 24 November.
+The others pick rows and columns of a view, each of which is the truth. An answer has the columns of
+the page. Shares are exact: they are rounded as the page's query rounds. Where nothing else is said,
+the account is the page's, 春风, the endpoint the successor, and now after the run of 24 November.
 """
 
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -58,17 +57,13 @@ class Asked:
 
 
 Answer = Callable[[Asked], Rows]
-ANSWERS: defaultdict[str, list[Answer]] = defaultdict(list)
+ANSWERS: dict[tuple[str, int], Answer] = {}
+"""By question, and which of its queries it is."""
 
 
-def of(question: str) -> Callable[[Answer], Answer]:
-    """The next answer of a question."""
-
-    def listed(its: Answer) -> Answer:
-        ANSWERS[question].append(its)
-        return its
-
-    return listed
+def of(question: str, place: int = 0) -> Callable[[Answer], Answer]:
+    """The answer to a query of a question."""
+    return lambda its: ANSWERS.setdefault((question, place), its)
 
 
 def by_week(rows: Table, column: str = "calendar_date") -> Table:
@@ -97,46 +92,7 @@ def against_usual(asked: Asked) -> Table:
     usual = {it["position"]: it for it in asked.its("benchmark").where(day_number=3)}
     known = asked.its("article_day").where(day_number=3).known("readers")
     its = known.that(lambda it: it["position"] in usual)
-    return its.with_(
-        median=lambda it: usual[it["position"]]["median"],
-        upper_quartile=lambda it: usual[it["position"]]["upper_quartile"],
-    )
-
-
-@of("Which endpoint does the account have?")
-def which_endpoint(asked: Asked) -> Rows:
-    columns = "account_name last_loaded_date_7d is_retired_7d last_loaded_date_30d is_retired_30d"
-    return asked.all("account").ordered("account_name", "appid").show(columns)
-
-
-@of("1")
-def newest_articles(asked: Asked) -> Rows:
-    its = asked.its("article").between("publication_date", november(22))
-    columns = "publication_date position title readers sharers day_number is_final"
-    return its.first(5, "-publication_date", "-readers", "msgid").show(columns)
-
-
-@of("2")
-def most_read_of_the_month(asked: Asked) -> Rows:
-    its = asked.its("article").between("publication_date", november(1), november(30))
-    columns = "title publication_date readers favourites"
-    return its.first(5, "-readers", "msgid").show(columns)
-
-
-@of("3")
-def gained_each_day(asked: Asked) -> Rows:
-    its = asked.its("account_day").between("calendar_date", november(17))
-    columns = "calendar_date articles_published readers_increment sharers_increment endpoint"
-    return its.show(f"{columns} is_complete")
-
-
-@of("4")
-def gained_by_one_article(asked: Asked) -> Rows:
-    older = asked.its("article").between("publication_date", date.min, november(15))
-    most = older.first(1, "-readers", "msgid").values("msgid")
-    its = asked.its("article_day").that(lambda it: it["msgid"] in most)
-    columns = "stat_date day_number days_spanned readers_increment sharers_increment"
-    return its.first(7, "stat_date").show(columns)
+    return its.with_(median=lambda it: usual[it["position"]]["median"])
 
 
 @of("5")
@@ -146,25 +102,11 @@ def reached_by_day(asked: Asked) -> Rows:
     return [(len(final), *(share(final.sum(it), final.known(it).sum("readers")) for it in columns))]
 
 
-@of("5")
-def took_off_late(asked: Asked) -> Rows:
-    its = asked.its("article").known("readers_day_3_share")
-    columns = "title publication_date readers_day_3 readers readers_day_3_share"
-    return its.first(3, "readers_day_3_share", "msgid").show(columns)
-
-
 @of("6")
 def finish_rate(asked: Asked) -> Rows:
     known = asked.its("article").known("read_finish_rate", "readers")
     finished = total(Fraction(str(it["read_finish_rate"])) * it["readers"] for it in known)
     return [(len(known), share(finished, known.sum("readers")))]
-
-
-@of("7")
-def better_than_usual(asked: Asked) -> Rows:
-    its = against_usual(asked).where(publication_date=november(20))
-    columns = "title position readers median upper_quartile"
-    return its.first(6, "position", "msgid").show(columns)
 
 
 @of("8")
@@ -307,21 +249,11 @@ def old_articles(asked: Asked) -> Rows:
     ]
 
 
-@of("20")
+@of("20", 1)
 def scenes_of_old_articles(asked: Asked) -> Rows:
     its = asked.its("day_source").with_(is_old=is_old).by("scene")
     ages = (False, True)
     return [(*key, *(rows.where(is_old=it).sum("readers") for it in ages)) for key, rows in its]
-
-
-@of("21")
-def people_and_followers(asked: Asked) -> Rows:
-    stocks = {it["stat_date"]: it["cumulate_user"] for it in asked.its("follower_total")}
-    its = asked.its("account_summary").between("stat_date", november(17)).ordered("stat_date")
-    return [
-        (day, people, stocks.get(day), share(people, stocks.get(day)))
-        for day, people in its.show("stat_date readers")
-    ]
 
 
 @of("22")
@@ -330,54 +262,7 @@ def followers_by_week(asked: Asked) -> Rows:
     return [(*key, *sums(rows, "won", "lost", "net"), len(complete(rows))) for key, rows in its]
 
 
-@of("22")
-def channels(asked: Asked) -> Rows:
-    its = asked.its("follower_change").by("channel")
-    found = [(*key, *sums(rows, "new_user", "cancel_user")) for key, rows in its]
-    return sorted(found, key=lambda row: -row[1])
-
-
-def span(rows: Table) -> Key:
-    """How many days, the first and the last."""
-    return len(rows), min(rows.values("day")), max(rows.values("day"))
-
-
-@of("23")
-def what_we_have(asked: Asked) -> Rows:
-    its = asked.its("coverage").by("dataset", "state", "last_attempt")
-    found = [(*key, *span(rows)) for key, rows in its]
-    return sorted(found, key=lambda row: (row[0], row[4], row[1], row[2]))
-
-
-@of("23")
-def lagging(asked: Asked) -> Rows:
-    its = asked.all("account").where(is_retired_30d=False).ordered("account_name", "appid")
-    late = its.that(lambda it: it["last_loaded_date_30d"] < YESTERDAY)
-    return late.show("account_name last_loaded_date_30d")
-
-
-@of("23")
-def what_is_missing(asked: Asked) -> Rows:
-    def is_told(it: Row) -> bool:
-        is_out = it["state"] in ("late", "lost") or it["last_attempt"] not in ("ok", None)
-        return is_out or bool(it["articles_lacking"])
-
-    its = asked.all("coverage").between("day", november(1)).that(is_told)
-    groups = its.by("account_name", "appid", "dataset", "state", "last_attempt")
-    found = [(*key, *span(rows), rows.sum("articles_lacking")) for key, rows in groups]
-    found.sort(key=lambda row: (*row[:3], row[6], row[3]))
-    return [(row[0], *row[2:]) for row in found]
-
-
-@of("24")
-def corrections(asked: Asked) -> Rows:
-    its = asked.its("restatement").where(kind="correction")
-    of_readers = its.that(lambda it: it["metric"] in ("int_page_read_user", "read_user"))
-    columns = "title stat_date metric old_value new_value total_difference"
-    return of_readers.first(5, "title", "stat_date", "metric").show(columns)
-
-
-@of("24")
+@of("24", 1)
 def week_since_its_report(asked: Asked) -> Rows:
     reported = truth.article_day(asked.world, asked.suffix, REPORTED_AT).where(appid=asked.appid)
     then, now = (

@@ -7,24 +7,24 @@ the 27th.
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import jinja2
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine
-from warehouse_loads import at, body, load_pairs, refused
-from warehouse_loads import pair as answered
+from warehouse_loads import at
 
 from weixin_etl import rules
 from weixin_etl.clock import beijing_date
 from weixin_etl.datasets import ARTICLE_TOTAL, FOLLOWER_TOTAL, Dataset
 from weixin_etl.model import NOTHING, Coverage, State
-from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.warehouse.statements import sql_directory
 
 MACROS = jinja2.Environment(loader=jinja2.FileSystemLoader(sql_directory()))  # noqa: S701 - SQL
-ONE = """
+CALLED = MACROS.from_string("""
+{% from "weixin/macros.jinja" import state %}
+SELECT {{ state("pair", "cast(:day AS date)", window, "cast(:first AS date)", "since",
+    "cast(:heard AS timestamptz)", "cast(:now AS timestamptz)") }}
 FROM (SELECT 1) AS one
 LEFT JOIN (
     SELECT
@@ -35,19 +35,7 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT cast(:since AS date) AS since_date, cast(:catch_up_days AS integer) AS catch_up_days
 ) AS since ON cast(:since AS date) IS NOT NULL
-"""
-
-
-def asked(warehouse: Engine, macro: str, it: Coverage | None, **values: Any) -> Any:
-    """What a macro of weixin/macros.jinja says of a pair."""
-    name = macro.partition("(")[0]
-    text = f'{{% from "weixin/macros.jinja" import {name} %}}SELECT {{{{ {macro} }}}} {ONE}'
-    known = {name: getattr(it, name, None) for name in ("settled", "ready_at", "list_sha256")}
-    values = {"since": None, "catch_up_days": None, "is_there": it is not None, **known, **values}
-    with warehouse.connect() as connection:
-        return connection.execute(
-            sqlalchemy.text(MACROS.from_string(text).render()), values
-        ).scalar()
+""")
 
 
 def pair(ready_at: str | None = None, listed: bytes | None = b"some", **rest: str) -> Coverage:
@@ -134,10 +122,13 @@ def test_rules_and_views_call_a_pair_the_same(warehouse: Engine, case: Case) -> 
     days = case.catch_up_days if case.since else 60
     reach = rules.reach(its, beijing_date(at(case.now)), case.since, days)
     of_rules = rules.state(its, case.day, case.pair or Coverage(), reach=reach, **facts)
-    macro = f"state('pair', 'cast(:day AS date)', {its.window}, 'cast(:first AS date)', 'since', "
-    macro += "'cast(:heard AS timestamptz)', 'cast(:now AS timestamptz)')"
     facts |= {"day": case.day, "first": its.first_day, "since": case.since}
-    of_views = asked(warehouse, macro, case.pair, catch_up_days=case.catch_up_days, **facts)
+    facts |= {"catch_up_days": case.catch_up_days, "is_there": case.pair is not None}
+    for name in ("settled", "ready_at", "list_sha256"):
+        facts[name] = getattr(case.pair, name, None)
+    with warehouse.connect() as connection:
+        sql = sqlalchemy.text(CALLED.render(window=its.window))
+        of_views = connection.execute(sql, facts).scalar_one()
 
     assert (of_rules, of_views) == (case.state, case.state)
 
@@ -145,62 +136,3 @@ def test_rules_and_views_call_a_pair_the_same(warehouse: Engine, case: Case) -> 
 def test_every_state_has_a_case() -> None:
     """Each word is met."""
     assert {case.state for case in CASES} == set(State)
-
-
-PAIRS = {
-    "never asked": None,
-    "refused": pair(),
-    "answered before": pair("24 08:29"),
-    "answered since": pair("24 08:30"),
-    "final": pair("23 08:30", settled="final"),
-    "given up": pair(settled="given_up"),
-    "final since": pair("24 08:31", settled="final"),
-}
-
-
-@pytest.mark.every_postgres
-@pytest.mark.parametrize("refetch", [False, True], ids=["daily", "refetch"])
-@pytest.mark.parametrize("it", PAIRS.values(), ids=PAIRS)
-def test_rules_and_statements_agree_on_what_is_in(
-    warehouse: Engine, it: Coverage | None, refetch: bool
-) -> None:
-    """`rules.is_in` and the macro, which the page and the status use."""
-    planned_at = at("24 08:30")
-    macro = "is_in('pair', 'cast(:planned_at AS timestamptz)', ':refetch')"
-    is_in = asked(warehouse, macro, it, planned_at=planned_at, refetch=refetch)
-
-    assert is_in is rules.is_in(it or Coverage(), planned_at, refetch=refetch)
-
-
-OFFLINE, QUOTA = 47009, 45009
-
-
-@pytest.mark.every_postgres
-@pytest.mark.parametrize(
-    ("codes", "expected"),
-    [
-        ([], False),
-        ([OFFLINE], False),
-        ([OFFLINE, OFFLINE], True),
-        ([None, OFFLINE, OFFLINE], True),
-        ([OFFLINE, OFFLINE, None], False),
-        ([OFFLINE, None, OFFLINE], False),
-        ([OFFLINE, QUOTA], False),
-    ],
-    ids=str,
-)
-def test_rules_and_views_agree_on_what_is_retired(
-    warehouse: Engine, codes: list[int | None], expected: bool
-) -> None:
-    """`rules.is_retired` and the macro, of the days' last errcodes, oldest first."""
-    days = {date(2026, 11, day): code for day, code in enumerate(codes, start=1)}
-    for day, code in days.items():
-        kind = ProblemKind.DAILY_QUOTA if code == QUOTA else ProblemKind.ENDPOINT_OFFLINE
-        error = WeixinError(kind, code=str(code))
-        load_pairs(
-            warehouse, refused(error, day=day) if code else answered(body(), "24 09:00", day)
-        )
-    known = {day: Coverage(attempted_at=at("22 09:00"), error_code=it) for day, it in days.items()}
-    found = asked(warehouse, "is_retired(\"'article_total'\", \"'wx1'\")", None)
-
-    assert (rules.is_retired(known), found) == (expected, expected)

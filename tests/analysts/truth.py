@@ -107,18 +107,10 @@ class Table(list[Row]):
             groups[tuple(row[name] for name in columns)].append(row)
         return sorted(groups.items())
 
-    def ordered(self, *columns: str) -> "Table":
-        """By columns, those with a minus from the largest on; what is not known comes last."""
-        rows = self
-        for column in reversed(columns):
-            name, is_falling = column.removeprefix("-"), column.startswith("-")
-            known = sorted(rows.known(name), key=lambda it: it[name], reverse=is_falling)
-            rows = Table([*known, *rows.where(**{name: None})])
-        return rows
-
-    def first(self, count: int, *columns: str) -> "Table":
-        """The first ones in an order."""
-        return Table(self.ordered(*columns)[:count])
+    def ordered(self, columns: str) -> "Table":
+        """By columns, in their order."""
+        names = columns.split(", ")
+        return Table(sorted(self, key=lambda row: [str(row[name]) for name in names]))
 
     def values(self, column: str) -> list[Any]:
         """A column."""
