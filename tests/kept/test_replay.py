@@ -190,23 +190,6 @@ def test_what_an_older_parser_rejected(warehouse: Engine):
     assert rows(warehouse, parts) == [("an older reason", at("24 10:30"))]
 
 
-def test_what_still_does_not_fit_stays_open(warehouse: Engine):
-    """An open part is not rejected a second time; one with a new reason replaces the old."""
-    know(warehouse, "wx1")
-    odd = body(article("1_1", {"20": {"share_count": "many"}, "21": {"share_count": -1}}))
-    load_pairs(warehouse, pair(odd, "23 10:30"))
-    alter(warehouse, "UPDATE weixin.rejected_row SET reason = 'old' WHERE stat_date = '2026-11-21'")
-
-    assert run(warehouse, is_applied=False).rejected == 2
-    assert run(warehouse).changes
-
-    parts = "SELECT resolved_at IS NULL FROM weixin.rejected_row ORDER BY rejected_row_id"
-    assert rows(warehouse, parts) == [(True,), (False,), (True,)]
-    before = contents(warehouse, versions=True)
-    assert not run(warehouse).changes
-    assert contents(warehouse, versions=True) == before
-
-
 def test_a_replay_is_no_attempt(warehouse: Engine):
     """A day that was not ready stays so; a refusal since then stays the last attempt."""
     know(warehouse, "wx1")
