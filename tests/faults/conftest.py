@@ -1,8 +1,4 @@
-"""
-Faults by seed: a few in `make test-all`, the others with `--soak`, one again with `--seed`.
-
-A test that takes a `…_seed` runs once for each seed.
-"""
+"""Faults: some in `make test-all`; with `--soak` what the long run tries more of."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,38 +9,30 @@ from hypothesis import is_hypothesis_test
 from sqlalchemy import Engine
 from support import TcpServer, empty, keep, migrated_warehouse
 
-SEEDS = {"kill_seed": (4, 60), "stop_seed": (3, 30)}
-"""How many of each: in `make test-all`, and together with those of `--soak 1`."""
+FEW, ALL = (2, 9, 15), range(1, 21)
+"""Statements at which the server is stopped: a scheduled run of two accounts has at least these."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Say how much is tried."""
-    group = parser.getgroup("faults")
-    group.addoption("--soak", type=int, help="try so many times the seeds of the long run")
-    group.addoption("--seed", type=int, help="try the faults of this seed alone")
+    parser.addoption("--soak", action="store_true", help="try what takes longer, and nothing else")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give each test its seeds."""
-    for name, (few, all_of_them) in SEEDS.items():
-        if name in metafunc.fixturenames:
-            seed = metafunc.config.getoption("--seed", None)
-            times = metafunc.config.getoption("--soak", None)
-            seeds = range(few, all_of_them * times) if times else range(few)
-            metafunc.parametrize(name, seeds if seed is None else [seed])
+    """Say at which statements."""
+    if "statement" in metafunc.fixturenames:
+        metafunc.parametrize("statement", ALL if metafunc.config.getoption("--soak") else FEW)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The long run has what others leave out; a seed that is tried again is tried alone."""
+    """The long run has what tries more in it: other statements, or more examples."""
     if config.getoption("--soak", None):
         keep(config, items, is_longer)
-    if config.getoption("--seed", None) is not None:
-        keep(config, items, lambda item: SEEDS.keys() & set(getattr(item, "fixturenames", ())))
 
 
 def is_longer(item: pytest.Item) -> bool:
-    """Whether the long run tries more than `make test-all`: other seeds, or more examples."""
-    takes = {*SEEDS, "examples"} & set(getattr(item, "fixturenames", ()))
+    """Whether the long run tries more than `make test-all`."""
+    takes = {"statement", "examples"} & set(getattr(item, "fixturenames", ()))
     return bool(takes or is_hypothesis_test(getattr(item, "obj", None)))
 
 

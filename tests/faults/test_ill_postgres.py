@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -23,8 +22,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.problem import ProblemKind
 from weixin_local.postgres import SERVER_USER
 
-STATEMENTS = 20
-"""A scheduled run of two accounts has at least these."""
+Stop = Callable[[psutil.Process], None]
 
 
 def assert_whole(engine: Pipeline) -> None:
@@ -63,7 +61,7 @@ def crash(postmaster: psutil.Process) -> None:
     psutil.wait_procs(children)
 
 
-STOPS: list[Callable[[psutil.Process], None]] = [
+STOPS: list[Stop] = [
     lambda postmaster: postmaster.send_signal(signal.SIGINT),  # `pg_ctl stop`
     lambda postmaster: postmaster.send_signal(signal.SIGQUIT),  # `--mode=immediate`
     crash,
@@ -71,7 +69,7 @@ STOPS: list[Callable[[psutil.Process], None]] = [
 
 
 @contextmanager
-def stopped(server: TcpServer, stop: Callable[[psutil.Process], None]) -> Iterator[None]:
+def stopped(server: TcpServer, stop: Stop) -> Iterator[None]:
     """It is stopped, and started again afterwards."""
     lock = server.directory / "data" / "postmaster.pid"
     postmaster = psutil.Process(int(lock.read_text().split(maxsplit=1)[0]))
@@ -83,11 +81,12 @@ def stopped(server: TcpServer, stop: Callable[[psutil.Process], None]) -> Iterat
         server.start()
 
 
-def test_a_stopped_server(durable: Engine, durable_server: TcpServer, stop_seed: int) -> None:
+@pytest.mark.parametrize("stop", STOPS, ids=["fast", "immediate", "crash"])
+def test_a_stopped_server(
+    durable: Engine, durable_server: TcpServer, stop: Stop, statement: int
+) -> None:
     """Stopped in whatever way at whatever statement: a problem of the warehouse, and no gap."""
-    trouble = stopped(durable_server, STOPS[stop_seed % 3])
-
-    said = meet(durable, Random(stop_seed).randint(1, STATEMENTS), trouble)
+    said = meet(durable, statement, stopped(durable_server, stop))
 
     assert said.startswith(ProblemKind.WAREHOUSE)
 

@@ -129,7 +129,7 @@ def by_hand(last: int, count: int, **of_run: Any) -> Run:
 
 def publishing(warehouse: sqlalchemy.Engine, count: int) -> Pipeline:
     """So many accounts with an article a day, at half past ten of the morning of day 0."""
-    every_day = {day: [range(ARTICLE_TOTAL.window)] for day in range(-400, 2)}
+    every_day = {day: [range(ARTICLE_TOTAL.window)] for day in range(-400, 9)}
     calendar = daily(in_time(ARTICLE_TOTAL, every_day), 1)
     calendar.connections = [(f"c{n}", f"wx{n}", -1e9, 1e9) for n in range(count)]
     for _, appid, *_ in calendar.connections:
