@@ -29,7 +29,6 @@ class Trouble(StrEnum):
     LIES = "answers that are empty, or leave articles out"
     SILENT = "up to twenty days on which every answer is empty"
     STOPPED = "accounts that stop publishing, articles and days that are deleted at any age"
-    FICKLE = "articles that are listed every second day only"
     RETIRED = "an endpoint that goes for good"
     MISSED = "mornings without a run, or with a late one"
     BY_HAND = "runs at odd hours, of past days, and with dates"
@@ -258,9 +257,6 @@ def draw_lies(lots: Lots, world: World, asked: list[int], mornings: int) -> None
         end = at(min(mornings, first + days) - (lots.random() / 2) * (lots.random() < 0.2))
         if begin < end:
             world.silent.append((begin, end))
-    if not kinds and lots.strikes(Trouble.FICKLE, 0.3):
-        for article in itertools.chain(*world.articles.values()):
-            article.is_fickle = lots.random() < 0.1
 
 
 def draw_runs_with_dates(lots: Lots, world: World, mornings: int) -> Iterator[Start]:

@@ -18,10 +18,10 @@ What must hold after any calendar, by the log of answers and by what the worlds 
         shows, or that a whole honest day showed, is missing of what is final or silent
 
 Excused from C2: a day that a person asked for by itself on the last two mornings. Excused from C1,
-C2 and C8: a day whose list changed on a good morning, or always changes (`moved`); and, of an
-account that did not speak on the second and the third good morning (`is_quiet`), what its speech
-woke later. Not promised: a silent account of which no article that was ever listed is left. Nobody
-can tell it from one that publishes nothing, so its days are left alone.
+C2 and C8: a day whose list changed on a good morning (`moved`); and, of an account that did not
+speak on the second and the third good morning (`is_quiet`), what its speech woke later. Not
+promised: a silent account of which no article that was ever listed is left. Nobody can tell it from
+one that publishes nothing, so its days are left alone.
 """
 
 from collections.abc import Iterator
@@ -92,7 +92,7 @@ def final(engine: Engine) -> Iterator[str]:
         in_the_end = at(engine.calendar.last_day + world.dataset.window + 8)
         for day, pair in pairs.items():
             for article in world.articles.get(day_number(day), ()):
-                is_final = pair.final_at < article.deleted_at and not article.is_fickle
+                is_final = pair.final_at < article.deleted_at
                 if is_final and pair.facts.get(article, {}) != world.rows(article, in_the_end):
                     yield f"C4 final, not whole: {day} {endpoint}"
 
@@ -227,11 +227,9 @@ class Ending:
         return [day for day in range(self.first, self.next_reach) if self.state(day) is State.LOST]
 
     def moved(self, day: int) -> bool:
-        """Whether what WeChat lists of a day changed on a good morning, or always changes."""
-        return any(
-            it.is_fickle or self.calendar.mornings - 1 <= it.deleted_at / at(1) < inf
-            for it in self.world.articles.get(day, ())
-        )
+        """Whether what WeChat lists of a day changed on a good morning."""
+        articles = self.world.articles.get(day, ())
+        return any(self.calendar.mornings - 1 <= it.deleted_at / at(1) < inf for it in articles)
 
     @cached_property
     def can_be_heard(self) -> bool:
@@ -244,7 +242,7 @@ class Ending:
         if self.state(day) is State.SILENT and not self.can_be_heard:
             return False
         facts, shown = self.pair(day).facts, self.world.listing(day, at(self.last, 8.5))
-        steady = [it for it in shown if it.deleted_at >= at(self.last, 10.5) and not it.is_fickle]
+        steady = [it for it in shown if it.deleted_at >= at(self.last, 10.5)]
         return any(facts.get(article) != shown[article] for article in steady)
 
     # ----------------------------------------------------------------------- the promises
@@ -306,8 +304,7 @@ class Ending:
                     is_shown = article.listed_at <= at(today) and article.deleted_at >= at(
                         today + 1
                     )
-                    is_gone = article.deleted_at < inf and not article.is_fickle
-                    if is_shown and is_gone and article not in pair.facts:
+                    if is_shown and article.deleted_at < inf and article not in pair.facts:
                         yield f"C10 final though shown, then deleted: day {day}"
 
     def silence(self) -> Iterator[str]:

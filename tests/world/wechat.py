@@ -97,8 +97,6 @@ class Article:
     listed_at: float = -inf
     deleted_at: float = inf
     corrections: Collection[tuple[float, int]] = ()
-    is_fickle: bool = False
-    """Past the window it is listed every second day only."""
     computed: dict[int, float] = field(default_factory=dict)
     """When a row is there, if not with the account's others of its day."""
 
@@ -176,8 +174,6 @@ class World:
             if listing:
                 told.setdefault(frozenset(), today)
             return {}
-        if today % 2 and today >= day + self.dataset.window - 1:
-            listing = {it: rows for it, rows in listing.items() if not it.is_fickle}
         lots = random.Random(f"{day} {today}")  # the same for all who ask on that day
         if listing and lots.random() < self.lies_on.get(today, 0):
             is_empty = lots.random() < 0.5
