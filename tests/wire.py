@@ -7,12 +7,12 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from weixin_etl.api.client import Answer, Refusal
+from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.http import CallLimits
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account
@@ -30,10 +30,13 @@ LIMITS = CallLimits(
     minute_quota_wait_seconds=0.001,
 )
 """Three tries and hardly a wait between them."""
-IN_HASTE = replace(LIMITS, read_seconds=1)
-"""The same for a server that stays silent; long enough for one that answers on a busy machine."""
 GIVES_UP_SECONDS = 15
 """A server that would never end its answer ends it then, so that a test fails and does not hang."""
+
+
+def call(wire: "Wire", limits: CallLimits = LIMITS) -> Answer | Refusal:
+    """Ask the server for a day."""
+    return WeixinClient(wire.account, limits).datacube(DATASET, DAY)
 
 
 def answered(outcome: Answer | Refusal) -> Answer:
@@ -189,11 +192,6 @@ def resets(handler: Handler) -> None:
 def is_silent(handler: Handler) -> None:
     """No answer at all."""
     handler.server.is_over.wait(GIVES_UP_SECONDS)
-
-
-def trickles(head: bytes, piece: bytes, pause_seconds: float) -> Reply:
-    """The head of an answer, and then a piece again and again."""
-    return drips(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n", piece, pause_seconds)
 
 
 def drips(beginning: bytes, piece: bytes, pause_seconds: float = 0.02) -> Reply:

@@ -15,14 +15,13 @@ import pytest
 from secrecy import shown_by_error, shown_by_log
 from urllib3.connection import HTTPConnection
 from wire import (
-    DATASET,
-    DAY,
     LIMITS,
     SECRET,
     Handler,
     Reply,
     Wire,
     answered,
+    call,
     drips,
     gives_token,
     in_turn,
@@ -32,11 +31,9 @@ from wire import (
     refuses,
     resets,
     says,
-    trickles,
 )
 
-from weixin_etl.api.client import Answer, Refusal, WeixinClient
-from weixin_etl.api.http import CallLimits
+from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.token import Token
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -46,12 +43,8 @@ from weixin_sandbox import Sandbox
 FIGURES = '{"list":[{"title":"春风十里不如你，《论语》"}]}'.encode()
 IS_GZIP = b"Content-Encoding: gzip"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+BEGINS = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
 TOKEN = "wire-token-1"
-
-
-def call(wire: Wire, limits: CallLimits = LIMITS) -> Answer | Refusal:
-    """Ask for a day."""
-    return WeixinClient(wire.account, limits).datacube(DATASET, DAY)
 
 
 @pytest.fixture
@@ -131,7 +124,7 @@ MOST_BYTES = 1 << 20
 TOO_LARGE = {
     "plain": says(b" " * MOST_BYTES + b"{}"),
     "compressed": says(gzip.compress(b" " * 10_000_000), 200, IS_GZIP),
-    "endless": trickles(b"Content-Length: 100000000", b" " * 60_000, pause_seconds=0.01),
+    "endless": drips(BEGINS, b" " * 60_000),
     "redirect": says(b" " * 10_000_000, 302, b"Location: /elsewhere"),
 }
 NO_TOKEN = [
@@ -208,7 +201,7 @@ ENDLESS = {
     "header": drips(b"HTTP/1.1 200 OK\r\nA: ", b"a"),
     "chunk-size": drips(CHUNKED, b"0"),
     "trailers": drips(CHUNKED + b"1\r\n \r\n0\r\n", b"a: b\r\n"),
-    "body": trickles(b"Content-Length: 100000000", b" ", pause_seconds=0.02),
+    "body": drips(BEGINS, b" "),
     "silent": is_silent,
 }
 

@@ -11,15 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from wire import DATASET, DAY, LIMITS, Wire, answered, refused, says
+from wire import Wire, answered, call, refused, says
 
-from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.problem import ProblemKind
-
-
-def call(wire: Wire) -> Answer | Refusal:
-    """Ask for a day."""
-    return WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY)
 
 
 def certificate_in(folder: Path) -> str:
