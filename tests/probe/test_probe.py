@@ -133,4 +133,4 @@ def test_an_account_that_is_not_listed_is_one_sentence(
     assert (code, without, sandbox.calls) == (2, 2, [])
     assert "no account weixin_defualt; there are " in said
     assert nothing.count("weixin-etl:") == 1
-    assert "create weixin_default" in nothing
+    assert "create the connection weixin_default" in nothing
