@@ -73,6 +73,7 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
 WITH asked AS (
     SELECT
         account.appid,
+        account.name AS account_name,
         greatest(date '{{ dataset.first_day }}', least(min(pair.day), daily.since_date))
             AS first_date,
         CASE
@@ -206,31 +207,40 @@ gap AS (
     WHERE own.row_count = 0 OR NOT {{ follows }}
 ),
 
--- all that counts on a day; Postgres looks through parts of the same types and without conditions
+-- all that counts on a day: rows of the day, those of the day before, and the days asked for
 signed AS (
     {% for kind in ["row", "subtracted"] %}
     SELECT
-        fact.appid,
-        fact.publication_date,
-        {% for metric in dataset.wholes %}
-        fact.{{ metric.name }},
-        {% endfor %}
+        account.appid,
+        account.name AS account_name,
         fact.stat_date{{ " + 1" if kind == "subtracted" }} AS calendar_date,
-        {{ "1" if kind == "row" else "-1" }} AS sign,
+        {% for metric in dataset.wholes %}
+        {{ "-" if kind == "subtracted" }}sum(fact.{{ metric.name }}) AS {{ metric.name }},
+        count(fact.{{ metric.name }}) AS has_{{ metric.name }},
+        {% endfor %}
         {{ "2" if kind == "row" else "0" }} AS kind,
-        {{ "fact." ~ dataset.headline | join(" IS NOT NULL AND fact.") }} IS NOT NULL AS is_whole
-    FROM weixin.{{ dataset.fact }} AS fact
+        count(*) AS row_count,
+        bool_and({{ "fact." ~ dataset.headline | join(" IS NOT NULL AND fact.") }} IS NOT NULL)
+            AS is_whole
+    FROM weixin.dim_account AS account
+    INNER JOIN weixin.{{ dataset.fact }} AS fact
+        ON account.appid = fact.appid
+    WHERE
+        fact.stat_date{{ " + 1" if kind == "subtracted" }}
+        < fact.publication_date + {{ dataset.window }}
+    GROUP BY account.appid, account.name, fact.stat_date{{ " + 1" if kind == "subtracted" }}
     UNION ALL
     {% endfor %}
     SELECT
         asked.appid,
-        NULL::date,
+        asked.account_name,
+        calendar.calendar_date,
         {% for metric in dataset.wholes %}
+        0::numeric,
         0::bigint,
         {% endfor %}
-        calendar.calendar_date,
-        0,
         1,
+        0::bigint,
         TRUE
     FROM asked
     INNER JOIN analytics.calendar
@@ -239,23 +249,20 @@ signed AS (
 
 summed AS (
     SELECT
-        account.appid,
-        account.name AS account_name,
+        signed.appid,
+        signed.account_name,
         signed.calendar_date,
         max(signed.kind) = 2 AS has_rows,
         {% for metric in dataset.wholes %}
         CASE
-            WHEN count(signed.{{ metric.name }}) FILTER (WHERE signed.kind = 2) > 0
-                THEN sum(signed.sign * signed.{{ metric.name }})
+            WHEN max(signed.has_{{ metric.name }}) FILTER (WHERE signed.kind = 2) > 0
+                THEN sum(signed.{{ metric.name }})
         END AS {{ metric.name }},
-        count(signed.{{ metric.name }}) < count(*) AS lacks_{{ metric.name }},
+        sum(signed.has_{{ metric.name }}) < sum(signed.row_count) AS lacks_{{ metric.name }},
         {% endfor %}
         bool_and(signed.is_whole) AS is_whole
-    FROM weixin.dim_account AS account
-    INNER JOIN signed
-        ON account.appid = signed.appid
-    WHERE (signed.calendar_date < signed.publication_date + {{ dataset.window }}) IS NOT FALSE
-    GROUP BY account.appid, signed.calendar_date
+    FROM signed
+    GROUP BY signed.appid, signed.account_name, signed.calendar_date
     HAVING max(signed.kind) > 0
 ),
 
