@@ -86,7 +86,7 @@ def each(field: str, *values: object) -> list[dict[str, object]]:
         ("correct the connection's extra", each("extra", {"mode": "Platform"}, {"token_url": 7})),
         ("correct the connection's host", each("host", "a:99999")),
         ("correct the connection's token_url", each("extra", {"token_url": "https://a:b"})),
-        ("create the connection weixin_default with type weixin", each("login", 7, ["a"], "\ud800")),
+        ("create the connection weixin_default with", each("login", 7, ["a"], "\ud800")),
         (
             "create the connection weixin_default with type weixin",
             [*each("surprise", 1), json.dumps(IS_JSON)[:-1]],
