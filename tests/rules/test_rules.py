@@ -201,47 +201,51 @@ def test_no_day_before_the_datasets_first_is_asked_for() -> None:
 # ----------------------------------------------------------------------------------------- ready
 
 
+def said(words: str) -> Answer:
+    """
+    An answer, as `17 8:30 a part`: its time (noon, unless named) and its list (`-` is empty).
+
+    It may be delayed, lack a part, or have the row of the day before. The rules' clock is Beijing's.
+    """
+    day, *rest = words.split()
+    clock_time = rest.pop(0) if ":" in rest[0] else "12:00"
+    what, *odd = rest
+    when = at(int(day), *map(int, clock_time.split(":"))).astimezone(UTC)
+    if what == "unreadable":
+        return Answer(when, error_kind=what)
+    listed = what.replace("-", "").encode()
+    facts = {"is_whole": "part" not in odd, "is_delayed": "delayed" in odd}
+    return Answer(when, listed, len(listed), has_yesterday="row" in odd, **facts)
+
+
 @cases("""
-    dataset        | answers: day, asked at, what it is                             | not ready
+    dataset        | answers, by day                                    | not ready
     # before the hour a window that lists an article waits for yesterday's row
-    article_total  | 23 24-9:59 empty, 17 24-9:59 lists, 16 24-9:59 has row         | 23 17
-    article_total  | 23 24-10:00 empty, 17 24-10:00 lists, 16 24-10:00 has row      |
-    article_total  | 23 24-8:30 empty, 21 24-8:30 has row                           |
-    article_total  | 23 24-8:30 empty, 16 24-8:30 lists                             |
-    article_total  | 22 23-23:59 has row, 21 24-0:00 lists                          | 21
-    article_total  | 5 24-13:00 is delayed                                          | 5
+    article_total  | 23: 24 9:59 -, 17: 24 9:59 a, 16: 24 9:59 a row    | 23 17
+    article_total  | 23: 24 10:00 -, 17: 24 10:00 a, 16: 24 10:00 a row |
+    article_total  | 23: 24 8:30 -, 21: 24 8:30 a row                   |
+    article_total  | 23: 24 8:30 -, 16: 24 8:30 a                       |
+    article_total  | 22: 23 23:59 a row, 21: 24 0:00 a                  | 21
+    article_total  | 5: 24 13:00 a row delayed                          | 5
     # an empty statistics day waits for the hour, or for ever where none can be empty
-    article_share  | 23 24-9:59 empty                                               | 23
-    article_share  | 23 24-10:00 empty                                              |
-    article_share  | 23 24-8:30 lists                                               |
-    follower_total | 23 24-13:00 empty                                              | 23
-    follower_total | 23 24-8:30 lists                                               |
+    article_share  | 23: 24 9:59 -                                      | 23
+    article_share  | 23: 24 10:00 -                                     |
+    article_share  | 23: 24 8:30 a                                      |
+    follower_total | 23: 24 13:00 -                                     | 23
+    follower_total | 23: 24 8:30 a                                      |
 """)
 def test_what_is_not_ready(dataset: str, answers: str, expected: str) -> None:
     """By the chunk's answers of the same Beijing day."""
-    said = {nov(int(it.split()[0])): answer_of(it.partition(" ")[2]) for it in answers.split(", ")}
+    came = [it.split(": ") for it in answers.split(", ")]
+    by_day = {nov(int(day)): said(answer) for day, answer in came}
     its = DATASETS[dataset]
-    chunk = Chunk(said, None, its.window)
+    chunk = Chunk(by_day, None, its.window)
     kinds = {
         day: rules.after(Coverage(), its, day, answer, chunk, READY_HOUR).error_kind
-        for day, answer in said.items()
+        for day, answer in by_day.items()
     }
 
-    assert kinds == {day: "not_ready" if day in days(expected) else None for day in said}
-
-
-def answer_of(words: str) -> Answer:
-    """As `24-9:59 lists`, in UTC: the clock of the rules is Beijing's."""
-    asked_at, _, what = words.partition(" ")
-    when = moment(asked_at.replace("-", " "))
-    assert when
-    facts: dict[str, dict[str, Any]] = {
-        "empty": {},
-        "lists": {"article_count": 1},
-        "has row": {"article_count": 1, "has_yesterday": True},
-        "is delayed": {"article_count": 1, "has_yesterday": True, "is_delayed": True},
-    }
-    return Answer(when.astimezone(UTC), **facts[what])
+    assert kinds == {day: "not_ready" if day in days(expected) else None for day in by_day}
 
 
 LISTS = Answer(at(24), b"a", 1)
@@ -269,16 +273,6 @@ def test_of_a_refusal_only_the_attempt_is_noted(
 
 
 # ----------------------------------------------------------------------------------------- final
-
-
-def said(words: str) -> Answer:
-    """An answer at noon, as `17 a part`: its list, of which rows or everything may be missing."""
-    day, what, *odd = words.split()
-    if what == "unreadable":
-        return Answer(at(int(day), 12), error_kind=what)
-    listed = what.replace("-", "").encode()
-    facts = {"is_whole": "part" not in odd, "is_delayed": "delayed" in odd}
-    return Answer(at(int(day), 12), listed, len(listed), **facts)
 
 
 def settled(*answers: Answer, dataset: Dataset = ARTICLE_TOTAL) -> str | None:
