@@ -205,7 +205,7 @@ def said(words: str) -> Answer:
     """
     An answer, as `17 8:30 a part`: its time (noon, unless named) and its list (`-` is empty).
 
-    It may be delayed, lack a part, or have the row of the day before. The rules' clock is Beijing's.
+    It may be delayed, lack a part, or have yesterday's row. The rules' clock is Beijing's.
     """
     day, *rest = words.split()
     clock_time = rest.pop(0) if ":" in rest[0] else "12:00"
