@@ -56,10 +56,9 @@ def test_whose_figures_are_collected(
     assert json.loads(configured_connection(home) or "null") == expected
 
 
-@pytest.mark.parametrize("line", ["WEIXIN_APPID=x\n", "WEIXIN_SECRET=x\n"])
-def test_half_an_account_is_refused(home: Home, line: str) -> None:
+def test_half_an_account_is_refused(home: Home) -> None:
     """The sentence names both lines."""
-    (home.project / ".env").write_text(line)
+    (home.project / ".env").write_text("WEIXIN_APPID=x\n")
 
     with pytest.raises(LocalError, match="both WEIXIN_APPID and WEIXIN_SECRET"):
         configured_connection(home)

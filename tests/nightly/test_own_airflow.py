@@ -164,10 +164,8 @@ def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
         [sys.executable, "-m", "hatchling", "build", *wheel],
     ):
         subprocess.run(command, cwd=PROJECT, check=True)
-    own.types("airflow db migrate")
-    for command in blocks("sh")[:1]:
+    for command in ("airflow db migrate", blocks("sh")[0], blocks("sh")[2]):
         own.types(command)
-    own.types(blocks("sh")[2])
     own.start()
     try:
         yield own
