@@ -35,7 +35,7 @@ ROOMS += ("warehouse", "kept", "probe", "analysts", "dags/test_whole_run.py")
 NEWCOMERS = [TESTS / room for room in ROOMS]
 """What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""
 OUTSIDE = [TESTS / "nightly"]
-"""What needs hours, Docker, Superset, dbt or a built release, and has targets of its own."""
+"""What needs hours, Docker, Superset or dbt, and has targets of its own."""
 
 SHARED_AIRFLOW = "tests/e2e/shared_airflow/"
 
