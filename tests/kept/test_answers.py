@@ -8,7 +8,6 @@ from weixin_etl import cli
 from weixin_etl.model import ConfiguredAccount
 from weixin_etl.run import Work
 from weixin_etl.run.plan import plan
-from weixin_local.home import postgres_connection
 
 OLD = b'{ "list" : [ ],\n "odd": "\x01" }'
 NEW = body(article("1_1", {"20": {"share_count": 2}}))
@@ -61,14 +60,3 @@ def test_what_there_is_not_is_one_sentence(
 
     out, said = capsys.readouterr()
     assert (out, said.count("\n"), names in said) == ("", 1, True)
-
-
-def test_a_user_who_lacks_the_right_is_told_so(
-    reader: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Whoever may only read the analysts' views; without a traceback."""
-    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE", postgres_connection(reader.url))
-
-    assert cli.main(["answers", "wx1", "2026-11-20"]) == 1
-
-    assert capsys.readouterr().err.startswith("weixin-etl: make the user of")

@@ -1,9 +1,7 @@
 """The way to the warehouse: as its connection describes it, without its password, and how many."""
 
-import importlib
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -15,12 +13,10 @@ from support import rows
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.orchestration.connections.warehouse import READER, reading
 from weixin_etl.problem import WarehouseError
-from weixin_etl.warehouse import CONN_ID, migrations
+from weixin_etl.warehouse import CONN_ID
 from weixin_etl.warehouse.connection import requiring_tls
 from weixin_local.home import postgres_connection
 
-the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
-"""The module, whose name in the package is a function's."""
 PASSWORD, QUOTED = "p@ss/w:rd%", "p%40ss%2Fw%3Ard%25"
 SOCKET = "etl@/weixin?host=%2Frun%2Fpg&port=5433"
 
@@ -139,19 +135,6 @@ def test_the_session_cannot_write_whoever_its_user_is() -> None:
         session.exec_driver_sql("DELETE FROM weixin.coverage")
     with reading() as session:
         assert session.exec_driver_sql("SHOW statement_timeout").scalar() == "10s"
-
-
-@pytest.mark.usefixtures("conn_id")
-def test_a_warehouse_that_lacks_migrations_is_said_before_anything_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not that a table of ours is missing."""
-    of_next_release = [*migrations(), tmp_path / "0002_next.sql"]
-    of_next_release[-1].touch()
-    monkeypatch.setattr(the_migrations, "migrations", lambda: of_next_release)
-
-    with pytest.raises(WarehouseError, match="lacks"), reading():
-        pytest.fail("nothing can be read")
 
 
 def test_a_server_that_goes_away_while_it_is_read_names_the_connection(conn_id: str) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,47 +24,7 @@ FETCHED_AT = datetime(2024, 6, 14, 2, 30, tzinfo=UTC)
 KNOWN, NEW = (Account(f"a{it}", f"wx{it}", "", "") for it in (1, 2))
 SILENT = [Account("", f"silent{number}", "", "") for number in range(98)]
 METRICS = [it.name for it in ARTICLE_TOTAL.metrics]
-HISTORY = f"""
-    CREATE TEMP TABLE article AS
-    SELECT
-        number AS raw_response_id,
-        'wx1' AS appid,
-        number || '_1' AS msgid,
-        date '{FIRST_DAY}' + number / {ARTICLES_A_DAY} AS day
-    FROM generate_series(0, 71999) AS number;
-    INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at)
-    VALUES ('wx1', '', '', now()), ('wx2', '', '', now());
-    INSERT INTO weixin.fact_article_total (appid, msgid, stat_date, publication_date,
-        raw_response_id, fetched_at, changed_at, {", ".join(METRICS)})
-    SELECT appid, msgid, day + age, day, 1, now(), date '2026-02-14' + age,
-        {", ".join("age" for _ in METRICS)}
-    FROM article CROSS JOIN generate_series(0, 6) AS age;
-    INSERT INTO weixin.fact_history (dataset, appid, item, stat_date, changed_at, replaced_at,
-        cause, row)
-    SELECT 'article_total', appid, msgid, stat_date, date '2026-01-01', changed_at, 'wechat',
-        jsonb_build_object('share_user', 1)
-    FROM weixin.fact_article_total AS fact
-    WHERE stat_date - publication_date < 3
-    ORDER BY changed_at;
-    INSERT INTO weixin.dim_article (appid, msgid, message_id, position, publication_date,
-        first_seen_at, unlisted_since)
-    SELECT appid, msgid, msgid, 1, day, now(), '{{"article_total": null}}' FROM article;
-    INSERT INTO weixin.dim_article_title_history (appid, msgid, title, replaced_at)
-    SELECT appid, msgid, msgid, now() FROM article;
-    INSERT INTO weixin.raw_response (dataset, appid, day, body, body_sha256, fetched_at,
-        last_seen_at)
-    SELECT 'article_total', appid, day, '', sha256(msgid::bytea), '{FIRST_DAY}', '{FIRST_DAY}'
-    FROM article;
-    INSERT INTO weixin.rejected_row (dataset, appid, day, msgid, reason, payload, raw_response_id,
-        rejected_at)
-    SELECT 'article_total', appid, day, msgid, '', '', raw_response_id, now() FROM article;
-    INSERT INTO weixin.coverage (dataset, appid, day, ready_at, list_sha256, article_count,
-        attempted_at, fetched_at)
-    SELECT 'article_total', account, day, '{FIRST_DAY}', '', 1, now(), '{FIRST_DAY}'
-    FROM (SELECT DISTINCT day FROM article) AS pair CROSS JOIN (
-        SELECT 'wx1' UNION ALL SELECT 'other' || number FROM generate_series(1, 20) AS number
-    ) AS accounts (account)
-"""
+HISTORY = Path(__file__).with_name("history.sql")
 """Half a million rows of the fact and all that belongs to them."""
 READ = """
     SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::integer FROM pg_stat_user_tables
@@ -77,7 +38,8 @@ def long_history(embedded_server: Server) -> Iterator[Engine]:
     with migrated_warehouse(embedded_server, "history") as owner:
         leave_unanalysed(owner)
         with owner.begin() as connection:
-            connection.exec_driver_sql(HISTORY)
+            sql = HISTORY.read_text().replace(":metrics", ", ".join(METRICS))
+            connection.exec_driver_sql(sql.replace(":ages", ", ".join("age" for _ in METRICS)))
         # what other processes read is counted later
         alone = {"max_parallel_workers_per_gather": "0"}
         engine = the_warehouse.engine(owner.url, alone, idle_connections=1)

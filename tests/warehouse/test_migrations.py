@@ -129,17 +129,6 @@ def test_a_reader_of_what_it_changes_is_waited_for_half_a_minute(
     assert ask(CATALOGUE_SQL) == before
 
 
-def test_over_a_unix_socket(server: Server, fresh: Engine):
-    """However the connection names its place: as host, or as libpq's parameter."""
-    folder, password = str(server.directory / "data"), make_url(server.url("x")).password
-    for host, extra in ((folder, {}), (None, {"host": folder})):
-        url = the_warehouse.url(host, server.port, "postgres", password, "fresh", extra)
-        migrate(url)
-        engine = the_warehouse.engine(url)
-        assert rows(engine, "SELECT inet_server_addr()") == [(None,)]
-        engine.dispose()
-
-
 def test_a_run_names_what_is_missing(fresh: Engine, later: Path):
     """Only that; with all of it there is nothing to say."""
     with pytest.raises(WarehouseError, match=r"`weixin-etl migrate.*lacks migrations: 0002_next"):

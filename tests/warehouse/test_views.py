@@ -185,12 +185,6 @@ def test_whoever_migrates_lets_the_reader_read_it(
         do("DROP OWNED BY another CASCADE", "DROP ROLE another")
 
 
-def test_a_column_without_a_comment_is_no_view():
-    """Whoever writes a view is told before it reaches a database."""
-    with pytest.raises(ValueError, match="no view with a comment on everything"):
-        parse_view("-- One row.\nCREATE VIEW analytics.v (\n    one\n) AS\nSELECT 1 AS one\n", "v")
-
-
 @pytest.mark.parametrize("name", ["analytics.metric", "article_total_as_of"])
 def test_what_postgres_gets_is_printed(
     fresh: Engine, ask: Ask, do: Do, capsys: pytest.CaptureFixture[str], name: str
