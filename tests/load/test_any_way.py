@@ -210,6 +210,7 @@ ODDLY_READY = (
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(any_way())
+@example(in_runs({"share_count": 1}, {"share_count": 2}))
 @example(in_runs({"share_count": 1, "share_user": 2, "new_a": 1}, {"share_count": None}))
 @example(in_runs({"share_count": 1, "share_user": ODD}, {"share_user": 2}))
 def test_any_way_of_loading_gives_the_same_tables(
