@@ -68,7 +68,7 @@ test-lowest test-next: $(INSTALLED)
 	$(UV) pip install --quiet --python .venv-$@/bin/python --require-hashes -r requirements-dev.txt
 	$(UV) pip install --quiet --python .venv-$@/bin/python $(OTHERS)
 	$(UV) pip install --quiet --python .venv-$@/bin/python --no-deps --editable .
-	.venv-$@/bin/pytest --ignore tests/faults --ignore tests/local --ignore tests/e2e -n 2 --dist loadfile
+	.venv-$@/bin/pytest --ignore tests/faults --ignore tests/local --ignore tests/airflow/running --ignore tests/page -n 2 --dist loadfile
 
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
 	$(UV) tool run --python $(BIN)/python pip-audit==2.10.1 --strict --requirement requirements-dev.txt --require-hashes --disable-pip

@@ -20,6 +20,8 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytest_plugins = ["in_process"]
+
 CHROMIUM = shutil.which("chromium")
 """Debian's: Playwright's own would be downloaded."""
 
@@ -30,14 +32,15 @@ settings.register_profile("soak", max_examples=2000)
 settings.register_profile("check", max_examples=20, derandomize=True)
 
 TESTS = Path(__file__).parent
-ROOMS = ("unit", "project", "rules", "parse", "api", "load", "run", "accounts", "health")
-ROOMS += ("warehouse", "kept", "probe", "analysts", "dags/test_whole_run.py")
+ROOMS = ("project", "rules", "parse", "api", "load", "run", "accounts", "health")
+ROOMS += ("warehouse", "kept", "probe", "analysts", "page/test_page_labels.py")
+ROOMS += tuple(f"airflow/test_{it}.py" for it in ("first_morning", "form", "weixin_hook"))
 NEWCOMERS = [TESTS / room for room in ROOMS]
 """What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""
 OUTSIDE = [TESTS / "nightly"]
 """What needs hours, Docker, Superset or dbt, and has targets of its own."""
 
-SHARED_AIRFLOW = "tests/e2e/shared_airflow/"
+SHARED_AIRFLOW = "tests/airflow/running/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

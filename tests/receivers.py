@@ -18,28 +18,26 @@ class Receiver:
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
         self.channel: list[dict[str, Any]] = []
-        self.refused = 0
         self.answer: int | None = 200
         self.port = 0
         self.released = threading.Event()
 
     @property
     def titles(self) -> list[str]:
-        """What the messages are called."""
         return [message["title"] for message in self.messages]
 
     @property
-    def connection(self) -> str:
-        """The Airflow connection that leads here; its address holds a secret."""
-        path = f"json://robot:s3cr3t-of-the-robot@127.0.0.1:{self.port}/s3cr3t-hook"
-        return json.dumps({"conn_type": "apprise", "extra": {"config": {"path": path}}})
+    def program(self) -> str:
+        return f"json://robot:s3cr3t-of-the-robot@127.0.0.1:{self.port}/s3cr3t-hook"
 
     @property
-    def both(self) -> str:
-        """As `connection`, with the channel beside it."""
-        extra = json.loads(self.connection)["extra"]["config"]
-        channel = {"path": f"mmost://127.0.0.1:{self.port}/{'k' * 26}"}
-        return json.dumps({"conn_type": "apprise", "extra": {"config": [extra, channel]}})
+    def chat(self) -> str:
+        return f"mmost://127.0.0.1:{self.port}/{'k' * 26}"
+
+    @property
+    def connection(self) -> str:
+        extra = {"config": {"path": self.program}}
+        return json.dumps({"conn_type": "apprise", "extra": extra})
 
     @contextmanager
     def listening(self) -> Iterator["Receiver"]:
@@ -49,12 +47,10 @@ class Receiver:
             def do_POST(_self) -> None:  # noqa: N805 # http.server's name; self is taken
                 message = json.loads(_self.rfile.read(int(_self.headers["Content-Length"])))
                 if self.answer is None:
-                    self.released.wait(60)
+                    self.released.wait()
                 elif self.answer == 200:
-                    is_channel = _self.path.startswith("/hooks/")
-                    (self.channel if is_channel else self.messages).append(message)
-                else:
-                    self.refused += 1
+                    is_chat = _self.path.startswith("/hooks/")
+                    (self.channel if is_chat else self.messages).append(message)
                 _self.send_response(self.answer or 500)
                 _self.end_headers()
 
@@ -63,11 +59,9 @@ class Receiver:
 
         with ThreadingHTTPServer(("127.0.0.1", self.port), Handler) as server:
             self.port = server.server_address[1]
-            thread = threading.Thread(target=server.serve_forever)
-            thread.start()
+            threading.Thread(target=server.serve_forever).start()
             try:
                 yield self
             finally:
                 self.released.set()
                 server.shutdown()
-                thread.join()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support import rows
-from told import DATASET, DAY, FIRST, OFF, People, at, run
+from world.told import DATASET, DAY, FIRST, OFF, People, at, run
 
 from weixin_etl.datasets import DATASETS
 from weixin_etl.health.incidents import Note
@@ -34,7 +34,6 @@ def people(warehouse: Engine) -> People:
 
 
 def some(how: int | bytes, *days: date) -> Any:
-    """These days are answered so."""
     return lambda day: how if day in days else None
 
 
@@ -169,6 +168,7 @@ def test_people_are_told_when_it_begins_and_when_it_is_over(people: People, case
     ("source", "problem", "title"),
     [
         ("plan", replace(PROGRAM, subject="plan"), "plan: program fault"),
+        ("run", Problem.of_kind(ProblemKind.RUN_ENDED, subject="r"), "a run ended early"),
         ("deadline", Problem(ProblemKind.RUN_LATE, "", ""), "the daily run is late"),
         ("refresh_access_token", UNUSABLE, "c refused"),
         ("ingest", PROGRAM, "ingest: program fault"),

@@ -1,0 +1,88 @@
+"""A real Airflow for these tests: its metadata in Postgres, everything else by environment."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from dag_runs import DailyDag
+from in_process import SETTINGS
+from receivers import Receiver
+from sqlalchemy import Engine
+
+from weixin_etl import rules
+from weixin_etl.api import client as api_client
+from weixin_sandbox import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Sandbox
+
+
+@pytest.fixture
+def airflow(metadata_url: str, warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of Airflow and of what it starts, with a scheduler that is well."""
+    from weixin_etl.orchestration.web import airflow_state
+
+    url = warehouse.url.set(drivername="postgres").render_as_string(hide_password=False)
+    of_test = {"AIRFLOW_CONN_WEIXIN_WAREHOUSE": url}
+    of_test |= {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url}
+    for name, value in {**SETTINGS, **of_test}.items():
+        monkeypatch.setenv(name, value)
+    well = {"scheduler": {"status": airflow_state.HEALTHY}}
+    monkeypatch.setattr(airflow_state, "get_airflow_health", lambda: well)
+
+
+class _NoMemory(dict[Any, Any]):
+    """Keeps nothing: each task is a process in Airflow, and has no token of another's memory."""
+
+    def setdefault(self, _: Any, default: Any = None) -> Any:
+        return default
+
+
+@pytest.fixture
+def daily(
+    airflow: None,  # it needs one
+    sandbox: Sandbox,
+    sandbox_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> DailyDag:
+    """The DAG with the sandbox's account in its connection `weixin_default`."""
+    monkeypatch.setattr(api_client, "keepers", _NoMemory())
+    dag = DailyDag(monkeypatch, caplog, sandbox, sandbox_url)
+    dag.connect(DEFAULT_ACCOUNT, "weixin_default")
+    return dag
+
+
+@pytest.fixture
+def scheduled(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> DailyDag:
+    """The DAG with runs as the scheduler makes them, with a second for half an hour."""
+    from airflow.serialization.definitions.dag import SerializedDAG
+    from airflow.utils.types import DagRunType
+
+    create_dagrun = SerializedDAG.create_dagrun
+
+    def create(dag: SerializedDAG, *, run_id: str, run_type: DagRunType, **values: Any) -> Any:
+        assert run_type is DagRunType.MANUAL
+        scheduled_id = run_id.replace("manual", "scheduled")
+        return create_dagrun(dag, run_id=scheduled_id, run_type=DagRunType.SCHEDULED, **values)
+
+    monkeypatch.setattr(SerializedDAG, "create_dagrun", create)
+    monkeypatch.setattr(rules, "WAIT_FOR_READY", timedelta(seconds=1))
+    return daily
+
+
+@pytest.fixture
+def receiver(daily: DailyDag) -> Iterator[Receiver]:
+    """Who is told: `weixin_alerts` leads there."""
+    with Receiver().listening() as receiver:
+        daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.connection)
+        yield receiver
+
+
+@pytest.fixture
+def platform(daily: DailyDag) -> DailyDag:
+    """It alone is collected, has a good ticket, and no account has authorised it yet."""
+    daily.sandbox.accounts.clear()
+    component = Account(DEFAULT_COMPONENT.appid, DEFAULT_COMPONENT.secret, "平台")
+    daily.connect(component, "weixin_platform", extra={"name": "平台", "mode": "platform"})
+    daily.collect("weixin_platform")
+    daily.set("AIRFLOW_VAR_WEIXIN_PLATFORM_TICKET", daily.sandbox.component.push_ticket())
+    return daily

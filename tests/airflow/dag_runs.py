@@ -1,0 +1,194 @@
+"""Runs of the DAG in this process by Airflow's own `dag.test()`, and what they leave."""
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from figures import Figures, truth
+from in_process import REPOSITORY
+from sqlalchemy import Engine
+from support import rows
+
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
+from weixin_sandbox import Account, Sandbox
+
+DAG_ID = ARTICLE_TOTAL.dag_id
+TASKS = ("refresh_access_token", "plan", "ingest", "report", "check")
+MORNING = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
+"""The tick of 24 November, 08:30 in Beijing."""
+WINDOW = [MORNING.date() - timedelta(days=age) for age in range(7, 0, -1)]
+"""Its publication days."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run."""
+
+    run_id: str
+    state: str
+    tasks: dict[str, str]
+    """The state of each task; of a mapped one that of a batch, a failed one if there is one."""
+    tries: dict[str, int]
+    log: str
+    problems: list[tuple[str, str]]
+    """What the tasks logged as ERROR, in order: the task and the line."""
+    events: list[dict[str, Any]]
+    """What its asset events carry."""
+
+    def told(self, task_id: str) -> list[str]:
+        """The ERROR lines of a task, each as whose it is and with which errcode."""
+        lines = [line for task, line in self.problems if task == task_id]
+        return [" ".join(re.findall(r"^[^: ]+(?=: )|(?<=errcode )-?\d+", it)) for it in lines]
+
+
+@dataclass
+class DailyDag:
+    """The DAG, parsed anew for each run with the settings that hold then."""
+
+    monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox
+    url: str
+    """Where the sandbox is."""
+    dag_id: str = DAG_ID
+    retries: int = 0
+
+    def connect(self, account: Account, conn_id: str, **changed: Any) -> None:
+        """Make an Airflow connection for the account, in the environment."""
+        extra = {"name": account.name}
+        fields = {"login": account.appid, "password": account.secret, "host": self.url}
+        connection = {"conn_type": "weixin", "extra": extra, **fields, **changed}
+        self.set(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+
+    def collect(self, *conn_ids: str) -> None:
+        self.set("AIRFLOW_VAR_WEIXIN_ACCOUNTS", json.dumps(conn_ids))
+
+    def accounts(self, count: int) -> list[Account]:
+        """Let the sandbox know this many, connect them as a0, a1, … and collect them."""
+        made = [Account(f"wx{n:016x}", f"{n:032x}", f"号{n}") for n in range(count)]
+        self.sandbox.accounts.clear()
+        self.sandbox.accounts.update({account.appid: account for account in made})
+        for number, account in enumerate(made):
+            self.connect(account, f"a{number}")
+        self.collect(*(f"a{number}" for number in range(count)))
+        return made
+
+    def set(self, name: str, value: str) -> None:
+        self.monkeypatch.setenv(name, value)
+
+    def at(self, time_of_day: str, days_later: int = 0) -> None:
+        """Let it be that time, in Beijing, so many days after `MORNING`."""
+        self.set("WEIXIN_NOW", f"{MORNING.date() + timedelta(days_later)}T{time_of_day}:00+08:00")
+
+    def on(self, days_later: int, at: str = "10:30", **form: Any) -> Outcome:
+        """Run it on the morning some days after `MORNING`, at that time; the clock stays there."""
+        self.at(at, days_later)
+        return self.run(MORNING + timedelta(days_later), **form)
+
+    def run(self, logical_date: datetime | None = MORNING, **form: Any) -> Outcome:
+        """Run it once; `form` holds the parameters somebody entered."""
+        from airflow.models.asset import AssetEvent
+        from airflow.utils.session import create_session
+
+        dag = parsed(self.dag_id)
+        for task in dag.tasks:
+            task.retries, task.retry_delay = self.retries, timedelta()
+        self.caplog.clear()
+        with self.caplog.at_level(logging.INFO):
+            run = dag.test(logical_date=logical_date, run_conf=form)
+        instances = sorted(run.get_task_instances(), key=lambda ti: ti.map_index)
+        by_state = sorted(instances, key=lambda ti: str(ti.state) == "failed")
+        with create_session() as session:
+            events = session.query(AssetEvent).filter_by(source_run_id=run.run_id).all()
+            extras = [event.extra for event in events]
+        return Outcome(
+            run.run_id,
+            str(run.state),
+            {ti.task_id: str(ti.state) for ti in by_state},
+            {ti.task_id: ti.try_number for ti in instances},
+            "\n".join(record.getMessage() for record in self.caplog.records),
+            list(_problems(self.caplog.records)),
+            extras,
+        )
+
+    def by_command(self, folder: Path) -> subprocess.CompletedProcess[str]:
+        """Run `airflow dags test` of `MORNING`, logging all there is into a folder."""
+        self.set("AIRFLOW_HOME", str(folder))
+        self.set("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")
+        self.set("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(folder / "logs"))
+        command = [sys.executable, "-m", "airflow", "dags", "test", DAG_ID, str(MORNING.date())]
+        return subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+
+
+def _problems(records: Sequence[logging.LogRecord]) -> Iterator[tuple[str, str]]:
+    task = ""
+    for record in records:
+        line = record.getMessage()
+        if begun := re.match(r"\[DAG TEST\] starting task_id=(\w+)", line):
+            task = begun[1]
+        elif record.name.startswith("weixin_etl") and record.levelno == logging.ERROR:
+            yield task, line
+
+
+def set_paused(*, is_paused: bool) -> None:
+    """Pause or unpause every DAG: of a paused one nobody hears that anything is wrong."""
+    from airflow.models import DagModel
+    from airflow.utils.session import create_session
+
+    with create_session(scoped=False) as session:
+        session.query(DagModel).update({"is_paused": is_paused})
+
+
+def parsed(dag_id: str = DAG_ID) -> Any:
+    """The DAG, out of its file."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(REPOSITORY / "dags")).dags[dag_id]
+
+
+def asked(sandbox: Sandbox, appid: str | None = None) -> dict[date, int]:
+    """How often the sandbox was asked for each publication day (of one account)."""
+    return Counter(
+        call.publication_date
+        for call in sandbox.calls
+        if call.path.startswith("/datacube/") and call.publication_date
+        if appid in (None, call.appid)
+    )
+
+
+def in_truth(warehouse: Engine, sandbox: Sandbox, dataset: Dataset = ARTICLE_TOTAL) -> Figures:
+    """What WeChat says of all days that are in, on the day when they were asked for last."""
+    found: Figures = {}
+    sql = """
+        SELECT appid, day, (ready_at AT TIME ZONE 'Asia/Shanghai')::date FROM weixin.coverage
+        WHERE ready_at IS NOT NULL AND dataset = :dataset
+    """
+    for appid, day, asked_on in rows(warehouse, sql, dataset=dataset.name):
+        found |= truth(sandbox, [sandbox.accounts[appid]], [day], asked_on, dataset)
+    return found
+
+
+def on_the_page(appid: str) -> dict[str, str]:
+    """Everything that the page's server answers to who may read: by path."""
+    from fastapi.testclient import TestClient
+
+    from weixin_etl.orchestration.web.page.app import app, readable
+
+    dataset = f"dataset={ARTICLE_TOTAL.name}"
+    day = f"/day?{dataset}&appid={appid}&day={WINDOW[3]}"
+    paths = ("/", "/health", f"/coverage?{dataset}", day, f"/articles?{dataset}")
+    app.dependency_overrides[readable] = lambda: tuple(DATASETS.values())
+    try:
+        return {path: TestClient(app).get(path).text for path in paths}
+    finally:
+        app.dependency_overrides.clear()

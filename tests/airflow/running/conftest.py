@@ -1,0 +1,99 @@
+"""One Airflow for the tests of this folder, which the runner gives to one worker."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from people import somebody
+from receivers import Receiver
+from rest import Rest, until
+from support import choose_port
+from world.told import People
+
+from weixin_etl import warehouse
+from weixin_local.home import (
+    Source,
+    admin_password,
+    airflow_environment,
+    connection_of,
+    postgres_connection,
+)
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
+
+from .stack import BEARER, COMPONENT, PASSWORD, FabServer, Stack
+
+FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+
+
+@pytest.fixture(scope="package")
+def stack() -> Iterator[Stack]:
+    """
+    It runs by the real clock, without retries.
+
+    The run that it made by itself would have a minute from its creation, being created late; its
+    deadline is put back by that minute while it works, so that it misses it.
+    """
+    sandbox = Sandbox(component=COMPONENT, token_service_bearer=BEARER)
+    account, port = DEFAULT_ACCOUNT, choose_port()
+    with (
+        somebody() as person,
+        sandbox.serve() as base_url,
+        Receiver().listening() as receiver,
+        person.up(
+            port,
+            AIRFLOW_CONN_WEIXIN_DEFAULT=connection_of(
+                account.appid, account.secret, base_url, name=account.name
+            ),
+            AIRFLOW_CONN_WEIXIN_ALERTS=receiver.connection,
+            AIRFLOW__WEIXIN__DEADLINE_HOUR="08:31",
+            AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS="0",
+            WEIXIN_IN_HASTE="1",
+        ),
+    ):
+        rest = Rest(port, admin_password(person.home))
+        rest("POST", "variables", {"key": "weixin_accounts", "value": '["weixin_default"]'})
+        stack = Stack(person.home, rest, sandbox, base_url, receiver)
+        until(lambda: stack.scheduled() != "")
+        stack.metadata("UPDATE deadline SET deadline_time = deadline_time - interval '1 minute'")
+        # it would ask the accounts of the tests as well
+        until(lambda: stack.scheduled() not in ("", "queued", "running"))
+        yield stack
+
+
+@pytest.fixture(scope="package")
+def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabServer]:
+    """
+    The same Airflow as docker compose has it, and a page with a warehouse of its own.
+
+    In that the second of two mornings has refused an account.
+    """
+    home = stack.home
+    home.server.create_database("weixin_page")
+    url = home.server.url("weixin_page")
+    warehouse.migrate(url)
+    engine = warehouse.engine(url)
+    people = People(engine)
+    people.morning()
+    people.morning(a=40164)
+    engine.dispose()
+    home.server.ask("weixin_page", "CREATE ROLE weixin_page LOGIN IN ROLE weixin_reader")
+    reader = sqlalchemy.make_url(url).set(username="weixin_page")
+    environment = airflow_environment(home, Source("weixin://", url), choose_port()) | {
+        "AIRFLOW__CORE__AUTH_MANAGER": FAB,
+        "FAB_PASSWORD": PASSWORD,
+        "AIRFLOW_CONN_WEIXIN_READER": postgres_connection(reader),
+        "WEIXIN_NOW": people.now.isoformat(),
+    }
+    log = tmp_path_factory.mktemp("fab") / "log"
+    program = str(Path(__file__).with_name("fab_server.py"))
+    command = [sys.executable, program, environment["AIRFLOW__API__PORT"]]
+    with log.open("wb") as out:
+        server = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        yield FabServer(environment, server, log)
+    finally:
+        server.terminate()
+        server.wait(30)

@@ -1,0 +1,118 @@
+"""The Airflow that the tests of this folder share: its stack, and a second server with FAB."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from receivers import Receiver
+from rest import Rest, until
+
+from weixin_local import machine
+from weixin_local.home import METADATA_DATABASE, Home, airflow_url
+from weixin_sandbox import Account, Sandbox, Scenario
+
+DAG = "weixin_article_total"
+PASSWORD = "of-the-test"
+"""Of everybody who logs in to the server with FAB."""
+COMPONENT = Account("wxc0mp0nent", "5ecret-of-the-component")
+BEARER = "b3arer-of-the-service"
+"""What the sandbox's token service wants."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running Airflow, the WeChat it asks, and who is told."""
+
+    home: Home
+    rest: Rest
+    sandbox: Sandbox
+    base_url: str
+    receiver: Receiver
+
+    def told(self, text: str) -> list[dict[str, Any]]:
+        """The messages that say so of the DAG's dataset, as soon as there is one."""
+
+        def found() -> list[dict[str, Any]]:
+            return [
+                message
+                for message in self.receiver.messages
+                for line in message["message"].splitlines()
+                if line.startswith("article_total: ") and text in line
+            ]
+
+        found_now: list[dict[str, Any]] = until(found, lambda: self.receiver.messages)
+        return found_now
+
+    def metadata(self, statement: str) -> Any:
+        return self.home.server.ask(METADATA_DATABASE, statement)
+
+    def scheduled(self) -> str:
+        """The state of the run that Airflow made by itself, as soon as it could."""
+        runs = self.rest("GET", f"dags/{DAG}/dagRuns?run_type=scheduled")["dag_runs"]
+        return str(runs[0]["state"]) if runs else ""
+
+    def slow_run(self) -> str:
+        """A run that is waiting for WeChat's answer."""
+        self.sandbox.calls.clear()
+        self.sandbox.scenarios[:] = [Scenario("slow")]
+        run = self.rest.trigger(DAG)
+        until(lambda: any(it.path.startswith("/datacube/") for it in [*self.sandbox.calls]))
+        return run
+
+    def connect(self, conn_id: str, **fields: Any) -> None:
+        """Make the connection."""
+        body = {"connection_id": conn_id, "conn_type": "weixin", "host": self.base_url, **fields}
+        self.rest("POST", "connections", body)
+
+
+@dataclass(frozen=True)
+class FabServer:
+    """Airflow's API server with FAB, which may still be starting; its warehouse is the page's."""
+
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def origin(self) -> str:
+        """Where people open it, once it answers."""
+        port = int(self.environment["AIRFLOW__API__PORT"])
+
+        def answers() -> bool:
+            assert self.process.poll() is None, self.log.read_text()
+            return machine.answers(port)
+
+        until(answers, self.log.read_text)
+        return airflow_url(port)
+
+    def airflow(self, *arguments: str, typed: str = "") -> str:
+        """Run Airflow's command beside it; what it prints."""
+        said = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=self.environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert said.returncode == 0, said.stdout + said.stderr
+        return said.stdout
+
+
+class LoggedIn:
+    """Somebody who has logged in to the server with FAB."""
+
+    def __init__(self, origin: str, name: str) -> None:
+        self.origin, who = origin, {"username": name, "password": PASSWORD}
+        answer = requests.post(f"{origin}/auth/token", json=who, timeout=300)
+        answer.raise_for_status()
+        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def __call__(self, method: str, path: str, body: Any = None) -> requests.Response:
+        """The answer to a call."""
+        url = f"{self.origin}/{path}"
+        return requests.request(
+            method, url, json=body, headers=self.headers, timeout=300, allow_redirects=False
+        )

@@ -1,0 +1,142 @@
+"""Airflow with FAB, as docker compose has it: who reads the page, and who writes a ticket."""
+
+import re
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, FrameLocator, Page, expect
+
+from weixin_etl.datasets import ARTICLE_TOTAL
+
+from .stack import DAG, PASSWORD, FabServer, LoggedIn
+
+expect.set_options(timeout=30_000)  # a busy machine needs longer than Playwright's five seconds
+
+OF = f"dataset={ARTICLE_TOTAL.name}"
+PATHS = ("", f"coverage?{OF}", f"day?{OF}&appid=a&day=2026-11-01", f"articles?{OF}", "health")
+TICKET, OTHER = "weixin_platform_ticket", "anything_else"
+
+
+@pytest.fixture(scope="module")
+def admin(fab: FabServer) -> LoggedIn:
+    """Somebody who may do anything."""
+    return LoggedIn(fab.origin(), "admin")
+
+
+def statuses(who: LoggedIn, method: str = "GET") -> set[int]:
+    return {who(method, f"weixin/{path}").status_code for path in PATHS}
+
+
+def test_who_may_read_a_dag_reads_and_nobody_writes(admin: LoggedIn) -> None:
+    """
+    Without a login nothing of the warehouse is said; nor is there another file.
+
+    Who may not press *Test* gets Airflow's answer, though our middleware looks at the call first.
+    """
+    nobody, viewer, stranger = (LoggedIn(admin.origin, it) for it in ("nobody", "viewer", "viewer"))
+    stranger.headers = {}
+
+    assert statuses(stranger) == {401, 307}  # the views lead to the login
+    assert (statuses(nobody), statuses(viewer)) == ({403}, {200, 503})  # /health
+    test, ours = "api/v2/connections/test", {"conn_type": "weixin", "port": 0}
+    assert [it("POST", test, ours).status_code for it in (stranger, viewer)] == [401, 403]
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert statuses(admin, method) == {405}
+    for path in ("docs", "redoc", "openapi.json", "static/app.py", "static/..%2Fapp.py"):
+        assert admin("GET", f"weixin/{path}").status_code == 404
+
+
+def test_health_names_what_is_wrong_and_a_pause(admin: LoggedIn) -> None:
+    """503 as long as something is, with the cure; a pause is a note."""
+    health = admin("GET", "weixin/health")
+    (blocked,) = [it["problem"] for it in health.json()["problems"] if it["problem"]["code"]]
+    admin("PATCH", f"api/v2/dags/{DAG}", {"is_paused": True})
+    paused = admin("GET", "weixin/health").json()
+    admin("PATCH", f"api/v2/dags/{DAG}", {"is_paused": False})
+
+    assert (health.status_code, blocked["code"], blocked["account"]) == (503, "40164", "号a")
+    assert "IP whitelist" in blocked["cure"]
+    said = [(it["problem"]["kind"], it["severity"]) for it in paused["problems"]]
+    assert said == [("no_runs", "note")]
+
+
+def test_the_page_works_inside_airflow(browser: Browser, admin: LoggedIn) -> None:
+    """
+    Logged in by Airflow's own form, in Airflow's theme and language.
+
+    Who opens a message's link logged out comes to its problem after the login. A link leads out of
+    Airflow's sandboxed frame to the DAG.
+    """
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(f"{admin.origin}/weixin/#problem-1")
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.locator(".card:target")).to_be_in_viewport()
+        inside(page, admin.origin).locator("a.airflow[href*='/dags/']").first.click()
+        # Airflow adds what the frame shows to its own address: the DAG must not be in the frame
+        page.wait_for_url(re.compile(rf"^{admin.origin}/dags/{DAG}"), wait_until="commit")
+        shown = inside(page, admin.origin)
+        page.evaluate("localStorage.setItem('i18nextLng', 'zh-CN')")
+        expect(shown.locator("h1")).to_have_text("公众号文章")
+
+
+def inside(page: Page, origin: str) -> FrameLocator:
+    page.goto(f"{origin}/")
+    page.get_by_role("link", name="WeChat articles").click()
+    return page.frame_locator("iframe[title='WeChat articles']")
+
+
+NOT_THEIRS = {
+    "GET": f"variables variables/{TICKET} variables/{OTHER} connections dags dags/{DAG} config",
+    "POST": f"variables connections connections/test dags/{DAG}/dagRuns",
+    "PATCH": f"dags/{DAG} variables",
+    "DELETE": f"variables/{TICKET} dags/{DAG}",
+}
+BODIES: dict[str, Any] = {
+    "variables": {"key": "new", "value": "1"},
+    "connections": {"connection_id": "x", "conn_type": "weixin"},
+    "connections/test": {"connection_id": "x", "conn_type": "weixin"},
+    f"dags/{DAG}/dagRuns": {"logical_date": None},
+    f"dags/{DAG}": {"is_paused": False},
+    "PATCH variables": {"actions": [{"action": "delete", "entities": [OTHER]}]},
+}
+
+
+def test_a_tickets_writer_writes_it_and_may_do_nothing_else(
+    admin: LoggedIn, fab: FabServer
+) -> None:
+    """
+    Made by the commands of the manual. Who may read Variables is shown stars.
+
+    FAB can't forbid it other Variables, as the manual says: it sees those that are not masked.
+    """
+    for key, value in ((TICKET, ""), (OTHER, "can be read")):
+        assert admin("POST", "api/v2/variables", {"key": key, "value": value}).ok
+    fab.airflow("roles", "create", "Writer")
+    fab.airflow("roles", "add-perms", "Writer", "--action", "can_edit", "--resource", "Variables")
+    person = ["--firstname", "Ticket", "--lastname", "Writer", "--email", "writer@localhost"]
+    create = ["users", "create", "--role", "Writer", "--username", "writer", *person]
+    fab.airflow(*create, typed=f"{PASSWORD}\n" * 2)
+    writer = LoggedIn(admin.origin, "writer")
+
+    def write(key: str, value: str, query: str = "") -> requests.Response:
+        body = {"key": key, "value": value, "description": "changed"}
+        return writer("PATCH", f"api/v2/variables/{key}{query}", body)
+
+    for said in (write(TICKET, "ticket@@@1"), admin("GET", f"api/v2/variables/{TICKET}")):
+        assert (said.status_code, said.json()["value"]) == (200, "***")
+    assert fab.airflow("variables", "get", TICKET).splitlines()[-1] == "ticket@@@1"
+    assert write(OTHER, "", "?update_mask=description").json()["value"] == "can be read"
+    allowed = [
+        (method, path)
+        for method, paths in NOT_THEIRS.items()
+        for path in paths.split()
+        for body in [BODIES.get(f"{method} {path}", BODIES.get(path))]
+        if writer(method, f"api/v2/{path}", body).status_code != 403
+    ]
+    for path in ("auth/fab/v1/users", "weixin/health"):
+        assert writer("GET", path).status_code == 403
+    assert allowed == []

@@ -1,0 +1,84 @@
+"""`weixin-etl` beside Airflow: what `status` prints, and where commands find accounts."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from dag_runs import DailyDag
+from sqlalchemy import Engine, delete
+
+from weixin_etl.cli import main
+from weixin_local.home import postgres_connection
+from weixin_sandbox import DEFAULT_ACCOUNT
+
+NOWHERE = "postgresql+psycopg2://nobody@127.0.0.1:1/none"
+
+
+def test_status_without_airflows_database_says_what_it_does_not_know(
+    daily: DailyDag, warehouse: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """The rest is judged by the warehouse, with what can only read; SQLite creates no database."""
+    from airflow import settings
+
+    daily.on(0)
+    patch = daily.monkeypatch
+    patch.delenv("_AIRFLOW_PROCESS_CONTEXT", raising=False)  # another test's command set it
+    patch.delenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE")
+    daily.set("AIRFLOW_CONN_WEIXIN_READER", postgres_connection(warehouse.url))
+    file = tmp_path / "airflow.db"
+    for url in (f"sqlite:///{file}", NOWHERE):
+        engine = sqlalchemy.create_engine(url)
+        patch.setattr(settings, "engine", engine)
+        for name in ("Session", "NonScopedSession"):
+            patch.setattr(settings, name, sqlalchemy.orm.sessionmaker(engine))
+
+        assert main(["status"]) == 0
+        assert "Airflow's own database cannot be read" in capsys.readouterr().out
+    assert not file.exists()
+
+
+def command(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with an environment that knows one account and no warehouse."""
+    own = {k: v for k, v in os.environ.items() if k != "AIRFLOW_CONN_WEIXIN_WAREHOUSE"}
+    return subprocess.run(
+        [sys.executable, "-m", "weixin_etl.cli", *options],
+        env={**own, "COLUMNS": "160", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_was_made_in_the_ui_is_found(daily: DailyDag, warehouse: Engine):
+    """
+    The warehouse, and the accounts with those of the environment, as the DAG finds them.
+
+    A database that does not answer is said: other accounts than the DAG's would look like its own.
+    """
+    from airflow.models import Connection, Variable
+    from airflow.utils.session import create_session
+
+    account = {"login": "wx00000000000000ff", "password": "f" * 32, "host": daily.url}
+    uri = warehouse.url.set(drivername="postgres").render_as_string(hide_password=False)
+    with create_session() as session:
+        extra = json.dumps({"name": "界面的号"})
+        session.add(Connection("of_the_ui", conn_type="weixin", extra=extra, **account))
+        session.add(Connection("weixin_warehouse", uri=uri))
+        session.add(Variable("weixin_accounts", json.dumps(["weixin_default", "of_the_ui"])))
+    try:
+        replay, probe = command("replay", "article_total"), command("probe")
+        lost = command("replay", "article_total", AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=NOWHERE)
+    finally:
+        with create_session() as session:
+            session.execute(delete(Connection))
+            session.execute(delete(Variable))
+
+    assert (replay.returncode, replay.stderr) == (0, "")
+    assert DEFAULT_ACCOUNT.name in probe.stdout
+    assert "界面的号" in probe.stdout
+    assert lost.returncode == 1
+    assert lost.stderr.startswith("weixin-etl: Airflow's database does not answer")

@@ -1,0 +1,255 @@
+"""Scripted mornings, run by Airflow: colour, tasks, calls, what people are told, and `status`."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from dag_runs import WINDOW, DailyDag, asked, in_truth, set_paused
+from figures import loaded
+from receivers import Receiver
+from sqlalchemy import Engine, make_url
+from support import rows
+
+from weixin_etl.cli import main
+from weixin_etl.load import stage
+from weixin_etl.problem import ROWS, ProblemKind
+from weixin_etl.run import check as check_verb
+from weixin_sandbox import DEFAULT_ACCOUNT, Scenario
+
+YESTERDAY = WINDOW[-1]
+WAREHOUSE = "AIRFLOW_CONN_WEIXIN_WAREHOUSE"
+
+
+@dataclass(frozen=True)
+class Morning:
+    """What happens, and what has to come of it: without more, all is well."""
+
+    wrong: Sequence[Scenario] = ()
+    form: Mapping[str, Any] = field(default_factory=dict)
+    at: str = ""
+    """Of a scheduled run, when it begins; else it is made by hand at 10:30."""
+    before: Callable[[DailyDag], object] = lambda _: None
+    retries: int = 1
+    tasks: Mapping[str, str] = field(default_factory=dict)
+    """The states of tasks that are no success."""
+    tries: Mapping[str, int] = field(default_factory=dict)
+    """Of tasks that had more than one."""
+    calls: int | None = 7
+    """None, here and below: whatever."""
+    check: Sequence[str] = ()
+    """Whom the check names, and with which errcode."""
+    told: Sequence[str] | None = ()
+    """What people are told."""
+    said: str = ""
+    """What the log says."""
+    status: int = 0
+    """The exit code of `weixin-etl status` then."""
+
+
+def accounts(count: int, *wrong: int) -> Callable[[DailyDag], None]:
+    """So many are collected, some with a wrong secret."""
+
+    def before(dag: DailyDag) -> None:
+        made = dag.accounts(count)
+        for number in wrong:
+            dag.connect(made[number], f"a{number}", password="wrong")
+
+    return before
+
+
+CODES = {
+    int(code): row.kind is ProblemKind.CONFIGURATION
+    for row in reversed(ROWS)
+    if not row.kind.is_of_warehouse
+    for code in row.codes
+    if code.lstrip("-").isdigit()
+}
+"""Every errcode, and whether it is (also) met by the call for a token."""
+REFUSALS = [f"token-call:errcode:{it}" for it in sorted(CODES) if CODES[it] and it != 61502]
+REFUSALS += [f"errcode:{it}" for it in sorted({48001, 61502, 41001, *CODES} - {61503})]
+REFUSALS += ["http-500", "cut-answer", "bad-json"]
+REFUSED = [f"号{n} {it.partition('errcode:')[2]}".strip() for n, it in enumerate(REFUSALS)]
+
+
+def every_refusal(dag: DailyDag) -> None:
+    """An account for each, three that are well, one that is late, and two unusable connections."""
+    made = dag.accounts(len(REFUSALS) + 4)
+    dag.sandbox.scenarios[:] = [
+        Scenario(name, account=it.appid)
+        for name, it in zip([*REFUSALS, "not-ready-code"], made, strict=False)
+    ]
+    dag.set("AIRFLOW_CONN_BROKEN", '{"conn_type": "weixin", "login": "a", "extra": "nonsense"}')
+    dag.collect(*(f"a{number}" for number in range(len(made))), "broken", "forgotten")
+
+
+def two_of_one(dag: DailyDag) -> None:
+    """Two connections of one account, the first with a wrong secret."""
+    dag.connect(DEFAULT_ACCOUNT, "weixin_default", password="wrong")
+    dag.connect(DEFAULT_ACCOUNT, "weixin_second")
+    dag.collect("weixin_default", "weixin_second")
+
+
+def stumble(module: Any, name: str, times: int) -> Callable[[DailyDag], None]:
+    """A function of the program has a bug, the first times it is called: at its end."""
+
+    def before(dag: DailyDag) -> None:
+        real, done = getattr(module, name), []
+
+        def wrapped(*arguments: Any) -> Any:
+            found = real(*arguments)
+            done.append(found)
+            if len(done) <= times:
+                raise RuntimeError("a bug")
+            return found
+
+        dag.monkeypatch.setattr(module, name, wrapped)
+
+    return before
+
+
+def bare(dag: DailyDag) -> None:
+    """The warehouse is a database of the same server, in which nobody has migrated anything."""
+    url = make_url(os.environ[WAREHOUSE]).set(database="postgres")
+    dag.set(WAREHOUSE, url.render_as_string(hide_password=False))
+
+
+def late(times: int | None = None) -> Scenario:
+    return Scenario("not-ready-code", day=YESTERDAY, times=times)
+
+
+def outages(times: int) -> Scenario:
+    return Scenario("http-500", day=WINDOW[2], times=times)
+
+
+RED = Morning(tasks={"ingest": "failed", "check": "failed"}, status=1)
+NOTHING = Morning(calls=0, check=[""], status=1)
+NO_PLAN = {"plan": "upstream_failed", "ingest": "upstream_failed", "check": "failed"}
+DRY = {"plan": "skipped", "ingest": "skipped", "check": "skipped"}
+NO_WAREHOUSE = replace(
+    NOTHING, tasks={**NO_PLAN, "plan": "failed", "report": "failed"}, check=["", ""], status=2
+)
+UNUSABLE = replace(NO_WAREHOUSE, told=["the warehouse cannot be used"])
+NOWHERE = "postgres://nobody:s3cr3t@127.0.0.1:1/none?sslmode=disable"
+TOO_LATE = {"begin_date": "2026-11-20", "end_date": "2026-11-24", "dry_run": True}
+FORM = {"begin_date": "2026-10-30", "end_date": "2026-11-02", "accounts": ["a1"]}
+TWICE = {"ingest": 2}
+
+MORNINGS = {
+    "all is well": Morning(),
+    "a dry run": replace(NOTHING, form={"dry_run": True}, tasks=DRY, check=[]),
+    "the form's days and accounts": Morning(form=FORM, before=accounts(3), calls=4, status=1),
+    "a mistyped parameter": replace(
+        NOTHING,
+        form={"acounts": ["weixin_default"]},
+        tasks={"refresh_access_token": "failed", **NO_PLAN},
+        said="acounts is no parameter: did you mean accounts?",
+    ),
+    "a day that is not over": replace(NOTHING, form=TOO_LATE, tasks={**NO_PLAN, "plan": "failed"}),
+    "a refused account": replace(
+        RED,
+        wrong=[Scenario("unauthorized")],
+        calls=1,
+        check=["沙箱公众号 48001"],
+        told=["沙箱公众号 refused"],
+    ),
+    "accounts that fail beside others, in every way there is": replace(
+        RED,
+        before=every_refusal,
+        retries=0,
+        calls=None,
+        check=["broken", "forgotten", *REFUSED],
+        told=None,
+        said=f"号{len(REFUSALS)}: nothing to do",
+    ),
+    "eight wrong secrets are one message": replace(
+        RED,
+        before=accounts(9, *range(8)),
+        check=[f"号{number} 40125" for number in range(8)],
+        told=["号0 refused, and 7 more"],
+    ),
+    "of two connections the one that works": Morning(
+        before=two_of_one, said="weixin_second is the same account as weixin_default"
+    ),
+    "outages are tried again": Morning([outages(5)], tries=TWICE, calls=7 + 5),
+    "late, by hand": replace(RED, wrong=[late()], said="clear ingest", status=0),
+    "late, and it comes": Morning([late(3)], at="08:30", calls=7 + 3, said="asks again at 08:30"),
+    "late, until noon": replace(
+        RED, wrong=[late()], at="12:01", told=["沙箱公众号: figures not ready"]
+    ),
+    "late, beside what is tried again": replace(
+        RED,
+        wrong=[late(2), outages(5), Scenario("errcode:99999", day=WINDOW[0])],
+        at="08:30",
+        tries=TWICE,
+        calls=4 + 3 + 6 + 3,
+        check=["沙箱公众号 99999"],
+        told=["沙箱公众号 refused"],
+    ),
+    "a bug": replace(
+        RED,
+        before=stumble(stage, "parse", 99),
+        tries=TWICE,
+        calls=2,
+        check=["沙箱公众号"],
+        told=["沙箱公众号: program fault"],
+        said="::group::Where it was raised\nTraceback (most recent call last):\n",
+    ),
+    "a bug that passes": Morning(
+        before=stumble(check_verb, "check", 1), tries={"check": 2}, check=[""]
+    ),
+    "no connection to the warehouse": replace(
+        UNUSABLE, before=lambda it: it.monkeypatch.delenv(WAREHOUSE), said="create the connection"
+    ),
+    "a warehouse that is not migrated": replace(UNUSABLE, before=bare, said="`weixin-etl migrate`"),
+    "no warehouse that answers": replace(
+        NO_WAREHOUSE,
+        before=lambda it: it.set(WAREHOUSE, NOWHERE),
+        tries={"plan": 2, "report": 2},
+        told=["the warehouse does not work"],
+        said="start Postgres",
+    ),
+}
+MISSING = """
+    SELECT count(*) FROM weixin.run_report INNER JOIN weixin.coverage USING (dataset, appid, day)
+    WHERE ready_at IS NULL OR ready_at < planned_at
+"""
+
+
+@pytest.mark.parametrize("name", MORNINGS)
+def test_a_morning(
+    daily: DailyDag,
+    receiver: Receiver,
+    warehouse: Engine,
+    request: pytest.FixtureRequest,
+    name: str,
+):
+    """It is green only if all it planned is in, and makes one event then; figures are WeChat's."""
+    morning, sandbox = MORNINGS[name], daily.sandbox
+    daily.retries, sandbox.scenarios[:] = morning.retries, morning.wrong
+    morning.before(daily)
+    if morning.at:
+        request.getfixturevalue("scheduled")
+    daily.at(morning.at or "10:30")
+
+    outcome = daily.run(**morning.form)
+    set_paused(is_paused=False)
+    status = main(["status", "--dataset", "article_total"])
+
+    states = {task: state for task, state in outcome.tasks.items() if state != "success"}
+    assert states == morning.tasks
+    assert outcome.state == ("failed" if "failed" in states.values() else "success")
+    assert {task: count for task, count in outcome.tries.items() if count > 1} == morning.tries
+    assert sum(asked(sandbox).values()) == morning.calls or morning.calls is None
+    assert sorted(outcome.told("check")) == sorted(morning.check)
+    told = [it.removeprefix("weixin-etl: ") for it in receiver.titles]
+    assert morning.told is None or told == [*morning.told]
+    assert morning.said in outcome.log
+    assert "s3cr3t" not in f"{outcome.log}{receiver.messages}"
+    assert ("Traceback" in outcome.log) == ("a bug" in name)
+    assert status == morning.status
+    is_green = outcome.state == "success" and "dry_run" not in morning.form
+    assert rows(warehouse, MISSING) == [(0,)] or not is_green
+    assert len(outcome.events) == is_green
+    assert loaded(warehouse) == in_truth(warehouse, sandbox)

@@ -1,0 +1,90 @@
+"""No secret anywhere: WeChat refuses in every way there is, and everything is searched."""
+
+import os
+from pathlib import Path
+
+import sqlalchemy
+from dag_runs import DailyDag, on_the_page, set_paused
+from receivers import Receiver
+from secret_search import places, printed
+from sqlalchemy import Engine
+
+from weixin_sandbox import DEFAULT_COMPONENT, Account, Call, Scenario
+
+BEARER = "the bearer of the token service"
+
+
+def test_a_failing_run_leaves_no_secret_anywhere(
+    platform: DailyDag, metadata_url: str, receiver: Receiver, warehouse: Engine, tmp_path: Path
+):
+    """
+    Its exit code is 1.
+
+    Of accounts of their own the secret, the tokens and the answers; of a platform a refresh token
+    and the ticket; and what a token service gives. Neither a secret, right or wrong, nor a token or
+    ticket is in print or logs at DEBUG, in either database, in messages or on the page.
+    """
+    dag, sandbox = platform, platform.sandbox
+    sandbox.component.rotates_refresh_tokens = True
+    invalid, last = (Account(f"wx{n:016x}", "", f"号{n}") for n in (1, 2))
+    for account in (invalid, last):
+        sandbox.component.authorize(account)
+    own = [Account(f"wx00000000000000a{n}", f"5ecret-of-a-{n}", f"自{n}") for n in range(5)]
+    for number, account in enumerate(own):
+        sandbox.accounts[account.appid] = account
+        dag.connect(account, f"own_{number}")
+    fine, wrong, refused, broken, serviced = own
+    dag.connect(wrong, "own_1", password="wrong-secret-6b1f")
+    nowhere = {"login": "wx9", "password": "s3cr3t-9d7a", "host": "http://127.0.0.1:1"}
+    dag.connect(fine, "nobody_there", **nowhere)
+    extra = {"name": serviced.name, "token_url": f"{dag.url}/token-service"}
+    dag.connect(serviced, "own_4", password=BEARER, extra=extra)
+    sandbox.token_service_bearer = BEARER
+    stale = sandbox.tokens.stable(serviced.appid)
+    sandbox.service_token = lambda _appid: stale
+    dag.collect(*(f"own_{n}" for n in range(5)), "nobody_there", "weixin_platform")
+    sandbox.scenarios[:] = [
+        Scenario("token-expired", account=fine.appid, times=1),
+        Scenario("errcode:40001", account=refused.appid),
+        Scenario("cut-answer", account=broken.appid, times=3),
+        Scenario("http-500", account=broken.appid, times=3),
+        Scenario("bad-json", account=broken.appid),
+        Scenario("list-call:bad-json", times=1),
+        Scenario("token-call:errcode:61023", account=invalid.appid),
+        Scenario("info-call:cut-answer", account=last.appid),
+        Scenario("token-expired", account=last.appid),
+        Scenario("token-expired", account=serviced.appid),
+    ]
+
+    def end(call: Call) -> None:
+        if call.appid == last.appid and call.publication_date:
+            sandbox.component.expire_tickets()
+            sandbox.component.expire_tokens()
+
+    sandbox.before_delivery = end
+    dag.at("10:30")
+    done = dag.by_command(tmp_path)
+    set_paused(is_paused=False)
+
+    assert done.returncode == 1, done.stdout
+    met = ("自1: correct the password", "自2: find", "自3: wait", "自4: find", "61023", "[debug ")
+    for sentence in (*met, "weixin_platform_ticket"):
+        assert sentence in done.stdout
+    hidden = [
+        *(account.secret for account in own[:4]),
+        *("wrong-secret-6b1f", "s3cr3t-9d7a", BEARER, DEFAULT_COMPONENT.secret),
+        os.environ["AIRFLOW__CORE__FERNET_KEY"],
+        *sandbox.component.issued_secrets,
+        *sandbox.issued_tokens,
+    ]
+    assert len(hidden) > 15
+    page = on_the_page(last.appid)
+    said = printed(done) | page | {"messages": str(receiver.messages)}
+    databases = sqlalchemy.create_engine(metadata_url), warehouse
+    assert places(hidden, said, tmp_path, databases) == set()
+    # the search finds what may be there: in a print, a message, a text, the bytes of an answer
+    shown = [invalid.name, last.name, last.appid, wrong.name, fine.appid, "stat_date"]
+    assert places(shown, said, tmp_path, databases) >= {
+        *("stdout", "messages", "/health", "/", "platform_token.appid"),
+        *("dim_article.appid", "raw_response.body"),
+    }

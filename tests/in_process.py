@@ -1,0 +1,45 @@
+"""The Airflow of this process: its metadata in Postgres, everything else by environment."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from weixin_local.postgres import Server
+
+REPOSITORY = Path(__file__).parents[1]
+SETTINGS = {
+    "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
+    "AIRFLOW__API__BASE_URL": "http://airflow.example",
+    "AIRFLOW__WEIXIN__CONCURRENCY": "1",
+    "AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS": "0",
+    "WEIXIN_IN_HASTE": "1",
+}
+
+
+@pytest.fixture(scope="session")
+def metadata_url(embedded_server: Server) -> str:
+    """Airflow's own migrated database, and this process's Airflow on it."""
+    embedded_server.create_database("airflow_dags")
+    url = embedded_server.url("airflow_dags")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", url)
+        for name, value in SETTINGS.items():
+            environment.setenv(name, value)
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        subprocess.run(command, check=True, capture_output=True)
+
+        # other tests may have imported Airflow already, with the database and key of its defaults
+        from airflow import settings
+        from airflow.models.crypto import get_fernet
+
+        get_fernet.cache_clear()
+        settings.configure_vars()
+        settings.dispose_orm()
+        settings.configure_orm()
+    return url

@@ -1,0 +1,362 @@
+"""The page "WeChat articles" as Airflow's web server serves it, in a real browser."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from fastapi.dependencies.utils import get_flat_dependant
+from fastapi.routing import APIRoute
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from support import choose_port, migrated_warehouse
+from world.told import FIRST, People, run
+
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, FOLLOWER_TOTAL
+from weixin_etl.health.troubles import Airflow, DagState
+from weixin_etl.orchestration.web import airflow_state
+from weixin_etl.orchestration.web.page.app import app as the_page
+from weixin_local.home import postgres_connection
+from weixin_local.postgres import Server
+
+expect.set_options(timeout=30_000)  # a busy machine needs longer than Playwright's five seconds
+
+DAG, NOON = ARTICLE_TOTAL.dag_id, "2026-11-24T12:00:00+08:00"
+TODAY = 15
+"""Noon's day, so many days after the first morning."""
+POINTS = "0.0,24.0 20.0,20.0 40.0,16.0 60.0,12.0 80.0,8.0 100.0,4.0 120.0,0.0"
+"""A thousand readers more each day."""
+ARTICLES = f"dataset={ARTICLE_TOTAL.name}"
+VIEWS = {
+    "problems": "",
+    "coverage": f"coverage?{ARTICLES}",
+    "day": f"day?{ARTICLES}&appid=well&day=2026-11-20",
+    "articles": f"articles?{ARTICLES}",
+}
+HOSTILE = "<b>粗</b><img src=x onerror='window.harmed = 1'>"
+"""The title of each article."""
+NAMES = {
+    "well": "春风",
+    "one": "夏雨",
+    "two": "秋月",
+    "secret": "星辰",
+    "lost": "云端",
+    "left": "灯塔",
+}
+
+
+@pytest.fixture(scope="module")
+def origin(metadata_url: str, embedded_server: Server) -> Iterator[str]:
+    """
+    Airflow's own web server, with the plugin as Airflow finds it, and a warehouse of its own.
+
+    That has lived through sixteen mornings: a wrong secret since the seventh, two days that WeChat
+    never computed; today a call of two accounts is refused; one account left long ago.
+    """
+    from airflow.api_fastapi.app import create_app
+
+    port, late = choose_port(), (date(2026, 11, 10), date(2026, 11, 11))
+    with (
+        migrated_warehouse(embedded_server, "page") as engine,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        people = People(engine, NAMES, {"catch_up_days": 3}, title=HOSTILE)
+        for day in range(TODAY + 1):
+            if day == 5:
+                people.names = {appid: NAMES[appid] for appid in NAMES if appid != "left"}
+            how = {"lost": lambda it: 61503 if it in late else None}
+            how |= {"secret": 40125} if day > 5 else {}
+            how |= dict.fromkeys(("one", "two"), 48009) if day == TODAY else {}
+            people.morning(8.5, **how)
+        patch.setenv("WEIXIN_NOW", NOON)
+        patch.setenv("AIRFLOW_CONN_WEIXIN_READER", postgres_connection(engine.url))
+        patch.setattr(airflow_state, "read", lambda: Airflow({ARTICLE_TOTAL.name: DagState()}))
+        config = uvicorn.Config(create_app(apps="core"), port=port, log_level="warning")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture(scope="module")
+def token(origin: str) -> str:
+    """What somebody who may read got when they logged in."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    user = SimpleAuthManagerUser(username="viewer", role="viewer")
+    return get_auth_manager().generate_jwt(user)
+
+
+Visit = Callable[..., Page]
+WATCH = """
+    window.refused = [];
+    document.addEventListener('securitypolicyviolation', (event) =>
+      window.refused.push(`${event.violatedDirective} ${event.target.outerHTML}`));
+"""
+
+
+@pytest.fixture
+def visit(browser: Browser, origin: str, token: str) -> Iterator[Visit]:
+    """
+    Open a view in a browser of one size, theme and language: `visit("", width=390)`.
+
+    Its policy says that nothing from elsewhere and nothing inline is run; no script fails.
+    """
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def opened(
+        path: str, width: int = 1280, scheme: Any = "light", language: str = "en-US", **more: Any
+    ) -> Page:
+        look = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, **more}
+        contexts.append(browser.new_context(locale=language, **look))
+        contexts[-1].add_cookies([{"name": "_token", "value": token, "url": origin}])
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.add_init_script(WATCH)
+        page.clock.install()
+        answer = page.goto(f"{origin}/weixin/{path}")
+        policy = answer.headers["content-security-policy"] if answer else ""
+        assert ("default-src 'none'" in policy, "unsafe" in policy) == (True, False)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "language"),
+    [
+        (1280, "light", "en-US"),
+        (1280, "dark", "zh-CN"),
+        (390, "light", "zh-CN"),
+        (390, "dark", "en-US"),
+    ],
+)
+def test_each_view_fits_the_screen_and_axe_finds_nothing_serious(
+    visit: Visit, width: int, scheme: str, language: str
+) -> None:
+    """Nor does the policy keep the page from something it needs."""
+    for view, path in VIEWS.items():
+        page = visit(path, width, scheme, language)
+        found = Axe().run(page).response["violations"]
+        serious = [it for it in found if it["impact"] in ("serious", "critical")]
+
+        assert (view, [(it["id"], it["nodes"][0]["html"]) for it in serious]) == (view, [])
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate("window.refused") == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_page_speaks_chinese_to_a_chinese_browser(visit: Visit, view: str) -> None:
+    """All but names, and causes, which are in the words of WeChat or Postgres."""
+    ours = "AppSecret AppID Airflow password begin_date end_date accounts refetch ready_hour weixin"
+    ours += " weixin_ answers dataset ingest weixin_article_total_detail weixin_article_total"
+    names = {*(it.endpoint for it in DATASETS.values()), *NAMES, *DATASETS, *re.split(" ", ours)}
+    page = visit(VIEWS[view], language="zh-CN")
+
+    assert page.locator("html").get_attribute("lang") == "zh-CN"
+    page.evaluate("document.querySelectorAll('.cause').forEach((it) => it.remove())")
+    shown = page.locator("body").inner_text().replace(HOSTILE, "")
+    assert set(re.findall(r"[A-Za-z_]{4,}", shown)) - names == set()
+
+
+def test_without_scripts_it_is_read_and_searched(visit: Visit) -> None:
+    """By a button, and by links."""
+    page = visit(VIEWS["coverage"], java_script_enabled=False)
+
+    page.fill("#search", "星辰")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".calendar tbody tr")).to_have_count(1)
+    page.locator(".calendar .needs_you").last.click()
+    expect(page.locator("h2")).to_have_text("星辰, 2026-11-23")
+    page.get_by_role("link", name="← 2026-11-22").click()
+    expect(page.locator("h2")).to_have_text("星辰, 2026-11-22")
+    page.get_by_role("link", name="Articles").click()
+    expect(page.locator("tbody tr").first).to_contain_text("2026-11-23")
+
+
+def test_a_problem_says_what_to_do_and_a_messages_link_leads_to_its_card(visit: Visit) -> None:
+    """Whose it is, the cure, which days, since when; one cause of many accounts is one card."""
+    page = visit("", 390)
+    card = page.locator(".card.failure", has_text="40125")
+    expect(card.locator("h3")).to_have_text("星辰 refused")
+    expect(card.locator(".cure")).to_have_text("Correct the password in the connection secret")
+    expect(card).to_contain_text("2026-11-23")
+    expect(card).to_contain_text("since 2026-11-15 08:30")
+    assert card.locator("a").get_attribute("href") == (f"/dags/{DAG}/runs/{run(TODAY).run_id}")
+    lost = page.locator(".card.warning", has_text="云端")
+    expect(lost).to_contain_text("begin_date 2026-11-10, end_date 2026-11-11")
+
+    anchor = page.locator(".card", has_text="夏雨 +1").get_attribute("id")
+    page = visit(f"#{anchor}", 390)
+    expect(page.locator(".card:target")).to_be_in_viewport()
+    expect(page.locator(".card:target summary")).to_have_text("Which 2 accounts")
+    expect(page.locator(".card:target")).to_contain_text("秋月")
+
+
+def test_a_run_at_work_is_no_problem(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far it has come is said in grey, and when it asks again."""
+    name, run_id = ARTICLE_TOTAL.name, run(TODAY).run_id
+    waits = {(name, run_id): datetime.fromisoformat(NOON) + timedelta(minutes=30)}
+    found = Airflow({name: DagState()}, runs={name: {run_id}}, waits=waits)
+    monkeypatch.setattr(airflow_state, "read", lambda: found)
+    page = visit("")
+
+    expect(page.locator(".work")).to_contain_text("asks again at 2026-11-24 12:30, until noon")
+    assert page.locator(".work a").get_attribute("href") == f"/dags/{DAG}/runs/{run_id}"
+    done, of = (page.locator("progress").get_attribute(it) for it in ("value", "max"))
+    assert 0 < int(done or 0) < int(of or 0)
+
+
+def test_the_calendar_is_walked_by_keys_and_a_day_tells_its_story(visit: Visit) -> None:
+    """What to do, what happened, and what to enter into Airflow's form: more for a final day."""
+    final = visit(VIEWS["day"].replace("11-20", "11-09")).locator("#form")
+    expect(final).to_contain_text('"refetch":true')
+    page = visit(VIEWS["coverage"])
+
+    page.locator("tr", has_text="星辰").locator("a.cell").last.focus()
+    for key in ("ArrowUp", "ArrowDown", "ArrowLeft", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("h2")).to_have_text("星辰, 2026-11-22")
+    expect(page.locator(".chip")).to_have_text("Late")
+    expect(page.locator(".cure")).to_have_text("Correct the password in the connection secret")
+    runs = page.locator(f"a[href^='/dags/{DAG}/runs/scheduled__']")
+    expect(runs.first).to_have_text("2026-11-24 08:30")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    day = {"begin_date": "2026-11-22", "end_date": "2026-11-22"}
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == {
+        **day,
+        "accounts": ["secret"],
+    }
+
+
+def test_it_searches_while_somebody_types_and_goes_back_in_time(visit: Visit) -> None:
+    """The box keeps its focus, and the address what is searched; days are lost in the end."""
+    page = visit(VIEWS["coverage"])
+
+    page.locator("#search").press_sequentially("LOST")
+    expect(page.locator(".calendar tbody tr")).to_have_count(1)
+    assert page.evaluate("document.activeElement.id") == "search"
+    assert "search=LOST" in page.url
+    page.get_by_role("link", name="Earlier days").click()
+    expect(page.locator(".calendar tbody tr")).to_contain_text("云端")
+    page.get_by_role("link", name="Newest").click()
+    page.locator(".calendar .needs_you").first.click()
+    expect(page.locator("h2")).to_have_text("云端, 2026-11-10")
+    expect(page.locator("main")).to_contain_text("no daily run reaches it any more")
+    page = visit(VIEWS["coverage"])
+    expect(page.locator("tr", has_text="灯塔")).to_contain_text("not collected")
+    page.fill("#search", "nobody")
+    expect(page.locator(".empty")).to_have_text("Nothing matches “nobody”.")
+    page.fill("#search", "")
+    page.select_option("#dataset", FOLLOWER_TOTAL.name)
+    expect(page.locator(".empty")).to_contain_text("Days appear after the first run")
+
+
+def test_it_refreshes_itself_while_somebody_looks_and_says_when_it_cannot(visit: Visit) -> None:
+    """What is open and scrolled stays, and what is shown; a login may be over meanwhile."""
+    page = visit("", 390)
+    page.locator("summary").first.click()
+    page.evaluate("scrollTo(0, 150)")
+    asked: list[str] = []
+
+    def later(route: Route) -> None:
+        asked.append(route.request.url)
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("days lost", "it is news"))
+
+    page.route("**/weixin/", later)
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.clock.fast_forward(61_000)
+    assert asked == []
+    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("h3", has_text="it is news")).to_have_count(1)
+    expect(page.locator("details")).to_have_attribute("open", "")
+    assert page.evaluate("scrollY") == 150
+    page.unroute("**/weixin/")
+    for happens, is_stale in (
+        (lambda: page.route("**/weixin/", lambda route: route.abort()), True),
+        (lambda: page.unroute("**/weixin/"), False),
+        (page.context.clear_cookies, True),
+    ):
+        happens()
+        page.clock.fast_forward(61_000)
+        expect(page.locator("#stale")).to_be_visible(visible=is_stale)
+    expect(page.locator(".card", has_text="40125")).to_be_visible()
+
+
+def test_articles_are_the_newest_with_a_line_of_their_growth(visit: Visit) -> None:
+    """A title's markup is a title."""
+    page = visit(VIEWS["articles"])
+
+    expect(page.locator("tbody tr").first).to_contain_text(HOSTILE)
+    assert page.locator("main img").count() == 0
+    assert page.evaluate("window.harmed") is None
+    page.fill("#search", "春风")
+    expect(page.locator("tbody tr", has_text="夏雨")).to_have_count(0)
+    final = page.locator("tbody tr", has_text="2026-11-16")
+    expect(final).to_contain_text("final")
+    assert final.locator("polyline").get_attribute("points") == POINTS
+    expect(final.locator("svg")).to_have_accessible_name(re.compile("by day: 1: 1,000, 2: 2,000"))
+    page = visit(VIEWS["articles"])
+    expect(page.locator("tbody tr")).to_have_count(25)
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator(".pager")).to_contain_text("26–50 of ")
+
+
+@pytest.mark.parametrize(("view", "where"), [("problems", ".card"), ("coverage", ".bad")])
+def test_a_warehouse_that_cannot_be_read_is_all_that_is_said(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, view: str, where: str
+) -> None:
+    """Nothing is known of accounts."""
+    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_READER", "postgres://a:b@127.0.0.1:1/c")
+    page = visit(VIEWS[view])
+
+    expect(page.locator(where, has_text="weixin_reader")).to_have_count(1)
+    assert "not asked" not in page.locator("main").inner_text()
+
+
+GOOD = {"dataset": ARTICLE_TOTAL.name, "appid": "well", "day": str(FIRST)}
+"""What is given to a parameter that has to be given."""
+NEVER = ["x" * 5000, "9" * 5000, "%00", "a%00b", "%1B[2J", "%C2%9B"]
+"""What no parameter may be."""
+TEXTS = ["", "%FF%FE", "%ED%A0%80", "0001-01-01", "9999-12-31", "-1", str(2**70), "1e300", "nan"]
+"""What is no number, day or switch; a text may be all of it."""
+
+
+@pytest.mark.parametrize(
+    "route", [it for it in the_page.routes if isinstance(it, APIRoute)], ids=lambda it: it.path
+)
+def test_an_odd_value_is_refused(origin: str, token: str, route: APIRoute) -> None:
+    """In each parameter of each route: never 500, and never that the warehouse can't be read."""
+    assert route.methods == {"GET"}
+    fields = get_flat_dependant(route.dependant).query_params
+    good = {it.alias: GOOD[it.alias] for it in fields if it.field_info.is_required()}
+
+    def said(**odd: str) -> int:
+        query = "&".join(f"{name}={value}" for name, value in (good | odd).items())
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"{origin}/weixin{route.path}?{query}"
+        return requests.get(url, headers=headers, timeout=60).status_code
+
+    assert said() == (503 if route.path == "/health" else 200)
+    for field in fields:
+        for value in [*NEVER, *TEXTS]:
+            fits = field.field_info.annotation is str and value in TEXTS
+            assert said(**{field.alias: value}) in ({200, 404} if fits else {422}), value
