@@ -108,50 +108,32 @@ def _reported(warehouse: Engine, run: Run) -> Counter[tuple[Pair, str]]:
 
 def coverage(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
     """Columns of the coverage, oldest day first."""
-    return rows(
-        warehouse,
-        f"SELECT {columns} FROM weixin.coverage ORDER BY dataset, appid, day",
-    )
+    order = "dataset, appid, day"
+    return rows(warehouse, f"SELECT {columns} FROM weixin.coverage ORDER BY {order}")
 
 
 def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
     """Columns of the fact, in the order of its key."""
-    return rows(
-        warehouse,
-        f"SELECT {columns} FROM weixin.fact_article_total ORDER BY appid, msgid, stat_date",
-    )
+    order = "appid, msgid, stat_date"
+    return rows(warehouse, f"SELECT {columns} FROM weixin.fact_article_total ORDER BY {order}")
 
 
 def history(warehouse: Engine, *columns: str) -> list[tuple[Any, ...]]:
     """Each row that was replaced, by key and version: columns of its history, then of itself."""
-    shown = (it if it in HISTORY else f"row->'{it}'" for it in columns)
-    return rows(
-        warehouse,
-        f"SELECT {', '.join(shown)} FROM weixin.fact_history "
-        "ORDER BY appid, dataset, item, stat_date, changed_at",
-    )
+    shown = ", ".join(it if it in HISTORY else f"row->'{it}'" for it in columns)
+    order = "appid, dataset, item, stat_date, changed_at"
+    return rows(warehouse, f"SELECT {shown} FROM weixin.fact_history ORDER BY {order}")
 
 
 def raw_answers(warehouse: Engine) -> list[tuple[bytes, datetime]]:
     """The bytes of the answers that are kept and when each was last seen, in order of arrival."""
     kept = "SELECT body, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
-    return [
-        (zstandard.decompress(bytes(body)), last_seen_at)
-        for body, last_seen_at in rows(warehouse, kept)
-    ]
+    return [(zstandard.decompress(bytes(it)), seen_at) for it, seen_at in rows(warehouse, kept)]
 
 
 HISTORY = ("dataset", "appid", "item", "stat_date", "changed_at", "replaced_at", "cause")
-TABLES = (
-    "dim_article",
-    "dim_article_title_history",
-    "fact_article_total",
-    "fact_history",
-    "raw_response",
-    "coverage",
-    "rejected_row",
-    "run_report",
-)
+TABLES = ("dim_article", "dim_article_title_history", "fact_article_total", "fact_history")
+TABLES += ("raw_response", "coverage", "rejected_row", "run_report")
 SURROGATES = ("raw_response_id", "rejected_row_id", "history_id")
 """Numbers drawn from a sequence: where transactions were rolled back they have gaps."""
 
@@ -165,20 +147,14 @@ def contents(
     With `versions` also the transaction that wrote each, so that a rewritten row differs from one
     that was left alone; without, the surrogate keys are left out too.
     """
+    left_out = () if versions else ("xmin", *SURROGATES)
     held: dict[str, list[dict[str, Any]]] = {}
-    with warehouse.connect() as connection:
-        for table in tables:
-            found = connection.exec_driver_sql(
-                f"SELECT xmin::text AS xmin, * FROM weixin.{table} ORDER BY {table}::text"
-            ).mappings()
-            left_out = () if versions else ("xmin", *SURROGATES)
-            held[table] = [
-                {
-                    name: bytes(value) if isinstance(value, memoryview) else value
-                    for name, value in row.items()
-                    if name not in left_out
-                }
-                for row in found
-            ]
-            held[table].sort(key=repr)
+    for table in tables:
+        sql = f"SELECT xmin::text AS xmin, * FROM weixin.{table}"
+        with warehouse.connect() as connection:
+            found = [dict(row) for row in connection.exec_driver_sql(sql).mappings()]
+        for row in found:
+            row |= {name: bytes(it) for name, it in row.items() if isinstance(it, memoryview)}
+        its = ({name: it for name, it in row.items() if name not in left_out} for row in found)
+        held[table] = sorted(its, key=repr)
     return held

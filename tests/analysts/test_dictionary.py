@@ -1,6 +1,7 @@
 """Whoever looks at the warehouse is told what everything is, there and in docs/dictionary.md."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -15,32 +16,8 @@ from weixin_etl.datasets import ARTICLE_DATASETS, COMMON, DATASETS, Dataset
 from weixin_etl.warehouse.views import View, views
 
 PAGE = Path(__file__).parents[2] / "docs/dictionary.md"
-HEAD = """# The dictionary
-
-Made by `tests/analysts/test_dictionary.py`. `\\d+ analytics.article_7d` and the like show
-every column of a view in English and Chinese: see [For analysts](analysts.md).
-
-"""
-OF_VIEWS = """## The views
-
-The key identifies a row. Every `appid` joins to `account`, every day to `calendar`. Join by all of
-the columns named: msgids repeat between accounts. A row has no partner only where one is NULL.
-
-| view | one row per | key | joins to |
-| --- | --- | --- | --- |
-"""
-OF_METRICS = """## The metrics
-
-A `cumulative` metric is a running total: add it up over articles, never over days. Its increment,
-and an `additive` metric, add up over days as well. A `level` never adds up. In the views of an
-endpoint a metric has WeChat's own name and, where it has one, the common name.
-
-"""
-OF_DATASET = """### `{name}`: `{endpoint}`
-
-| name (common name) | 中文 | what it counts | unit | what to know |
-| --- | --- | --- | --- | --- |
-"""
+TABLE = re.compile(r"(\| --- .*\n)(?:\| .*\n)*")
+"""One of the views, then one of the metrics of each dataset."""
 COLUMNS = {view.name: {*view.columns} for view in views()}
 COMMENTS = """
     SELECT
@@ -93,15 +70,12 @@ def of_metrics(warehouse: Engine, dataset: str) -> Iterator[str]:
 def test_the_page_is_the_catalogue(migrated: Engine) -> None:
     """Which says each column in both languages; UPDATE_DOCS=1 writes it anew."""
     entries = dictionary(migrated)
-    fresh = HEAD + OF_VIEWS + "".join(of_views(migrated, entries)) + "\n" + OF_METRICS
-    for it in DATASETS.values():
-        fresh += OF_DATASET.format(name=it.name, endpoint=it.endpoint)
-        fresh += "".join(of_metrics(migrated, it.name)) + "\n"
-    fresh = fresh.rstrip() + "\n"
+    tables = iter([of_views(migrated, entries), *(of_metrics(migrated, it) for it in DATASETS)])
+    fresh = TABLE.sub(lambda match: match[1] + "".join(next(tables)), PAGE.read_text())
     if os.environ.get("UPDATE_DOCS"):
         PAGE.write_text(fresh)
 
-    assert PAGE.read_text() == fresh
+    assert (PAGE.read_text(), [*tables]) == (fresh, [])
     assert [it for it in entries if not it.english or not it.chinese] == []
 
 
