@@ -235,6 +235,7 @@ PAUSED = airflow(is_paused=True)
         ({}, AT_WORK, 9, [("program", "retrying", 0)]),
         (UNREACHABLE, AT_WORK, 9, [("unreachable", "retrying", 1)]),
         (UNREADY, WAITING, 9, []),
+        ("planned", WAITING, 13, []),
         (UNREADY, WAITING, 13, [("not_ready", "retrying", 1)]),
     ],
 )
@@ -243,7 +244,10 @@ def test_why_nobody_has_asked(
 ) -> None:
     """Before noon a run may, and one that is at work does; what a person decided is a note."""
     people.day = 1
-    if how is not None:
+    if how == "planned":
+        people.now = at(1)
+        people.collector.plan(run(1))
+    elif how is not None:
         people.ingest(again=True, **how)
     found = people.status(hour, known)
 
