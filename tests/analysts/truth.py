@@ -78,22 +78,18 @@ def quantile(values: Iterable[float | None], part: float = 0.5) -> Fraction | No
 
 
 class Table(list[Row]):
-    """Rows of a view."""
+    """Rows of a view; some of them, groups, columns and sums: what is not known is in no sum."""
 
     def that(self, fits: Callable[[Row], Any]) -> "Table":
-        """Those that do."""
         return Table(filter(fits, self))
 
     def where(self, **values: Any) -> "Table":
-        """Those that have these values."""
         return self.that(lambda it: [it[name] for name in values] == [*values.values()])
 
     def known(self, *columns: str) -> "Table":
-        """Those that have a value."""
         return self.that(lambda it: None not in [it[name] for name in columns])
 
     def between(self, column: str, first: date, last: date = date.max) -> "Table":
-        """Those of days."""
         return self.that(lambda it: first <= it[column] <= last)
 
     def with_(self, **columns: Callable[[Row], Any]) -> "Table":
@@ -108,20 +104,16 @@ class Table(list[Row]):
         return sorted(groups.items())
 
     def ordered(self, columns: str) -> "Table":
-        """By columns, in their order."""
         names = columns.split(", ")
         return Table(sorted(self, key=lambda row: [str(row[name]) for name in names]))
 
     def values(self, column: str) -> list[Any]:
-        """A column."""
         return [row[column] for row in self]
 
     def sum(self, column: str) -> Any:
-        """Of what is known."""
         return total(self.values(column))
 
     def show(self, columns: str) -> list[Key]:
-        """Some columns."""
         return [tuple(row[name] for name in columns.split()) for row in self]
 
 

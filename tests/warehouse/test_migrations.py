@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError
 from support import rows
 
@@ -14,7 +14,6 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.problem import WarehouseError
 from weixin_etl.warehouse import locks, migrate, require_migrated
 from weixin_etl.warehouse.views import parse_view
-from weixin_local.postgres import Server
 
 pytestmark = pytest.mark.every_postgres
 
@@ -87,18 +86,6 @@ def test_no_reader_holds_it_up(fresh: Engine):
         assert migrate(impatient).startswith("Applied: 0002_next.sql")
 
 
-def test_one_that_fails_changes_nothing_and_is_named(fresh: Engine, ask: Ask, do: Do):
-    """Once what was in its way is gone, it is applied."""
-    do("CREATE SCHEMA analytics", "CREATE TABLE analytics.calendar ()")
-
-    with pytest.raises(WarehouseError, match=r"0001_warehouse\.sql: .*exists"):
-        migrate(fresh.url)
-    assert ask(TABLES_SQL) == [("schema_migrations",)]
-    do("DROP SCHEMA analytics CASCADE")
-
-    assert migrate(fresh.url) == ALL_OF_IT
-
-
 @pytest.mark.usefixtures("later")
 def test_all_of_it_or_nothing(fresh: Engine, ask: Ask, monkeypatch: pytest.MonkeyPatch):
     """A view that Postgres refuses takes the migration back that was applied before it (0002)."""
@@ -136,19 +123,6 @@ def test_a_run_names_what_is_missing(fresh: Engine, later: Path):
 
     migrate(fresh.url)
     require_migrated(fresh)
-
-
-@pytest.mark.parametrize("parts", [{"database": "nowhere"}, {"port": 1}], ids=["name", "port"])
-def test_a_run_is_tried_again_where_nobody_answers(server: Server, parts: dict[str, str | int]):
-    """The place is named without its password."""
-    url = make_url(server.url("weixin")).set(**parts)
-
-    with pytest.raises(WarehouseError) as nobody:
-        require_migrated(the_warehouse.engine(url))
-
-    assert nobody.value.kind.is_retried
-    assert f"{url.host}:{url.port}/{url.database}" in str(nobody.value)
-    assert str(url.password) not in str(nobody.value)
 
 
 @pytest.mark.parametrize(

@@ -170,21 +170,6 @@ def test_an_older_release_drops_what_it_does_not_have(follow: Follow, ask: Ask, 
     assert [name for name, _ in ask(OIDS)] == ["base", "their", "theirs"]
 
 
-@pytest.mark.usefixtures("made")
-def test_whoever_migrates_lets_the_reader_read_it(
-    fresh: Engine, ask: Ask, do: Do, monkeypatch: pytest.MonkeyPatch
-):
-    """Default privileges are those of the administrator who migrated before."""
-    do("CREATE ROLE another SUPERUSER LOGIN PASSWORD 'choose-one'")
-    newest = in_order([TOP, BASE, ON_THINGS, THINGS, view("newest", "SELECT 1 AS one", "one")])
-    monkeypatch.setattr(the_migrations, "all_views", lambda: newest)
-    try:
-        migrate(fresh.url.set(username="another", password="choose-one"))
-        assert ask(MAY_READ) == [(True,)]
-    finally:
-        do("DROP OWNED BY another CASCADE", "DROP ROLE another")
-
-
 @pytest.mark.parametrize("name", ["analytics.metric", "article_total_as_of"])
 def test_what_postgres_gets_is_printed(
     fresh: Engine, ask: Ask, do: Do, capsys: pytest.CaptureFixture[str], name: str
