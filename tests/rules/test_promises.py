@@ -1,6 +1,7 @@
 """What the rules promise after four good mornings, whatever happened in the 90 before."""
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -8,11 +9,12 @@ from hostile_answers import no_deadline
 from hypothesis import example, given
 from hypothesis import strategies as st
 from world.drawn import Trouble, draw_calendar
-from world.life import daily
+from world.life import Calendar, Start, daily
 from world.promises import broken_promises
-from world.wechat import Refusal, World, at, in_time
+from world.wechat import Refusal, World, at, date_of, in_time
 
-from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
+from weixin_etl.model import Run
 
 ANY_TROUBLES = st.sets(st.sampled_from(Trouble)) | st.just(frozenset(Trouble))
 
@@ -27,23 +29,96 @@ def test_every_promise_holds_after_any_calendar(
     assert broken_promises(draw_calendar(seed, mornings, troubles)) == []
 
 
-def world(days: range, **oddly: Any) -> World:
+def world(days: range, late: dict[int, float] | None = None, **oddly: Any) -> World:
     """A whole article a day, with what is odd about the world."""
-    return replace(in_time(ARTICLE_TOTAL, {day: [range(7)] for day in days}), **oddly)
+    return replace(in_time(ARTICLE_TOTAL, {day: [range(7)] for day in days}, late), **oddly)
 
 
+def refused(days: range, *times: tuple[float, float], by: Refusal = Refusal.FORBIDDEN) -> World:
+    """The same, refused from time to time."""
+    return world(days, refused=[(*time, by, 1) for time in times])
+
+
+def by_hand(moment: float, day: int, **form: Any) -> Start:
+    """A run of a day, started by hand."""
+    return moment, Run(f"by hand {day}", ARTICLE_TOTAL, date_of(day), **form), None
+
+
+def two_accounts(*connections: tuple[str, str | None, float, float]) -> Calendar:
+    """Three mornings of accounts A and B without articles."""
+    it, names = daily(world(range(0)), 3), [(ARTICLE_TOTAL.name, appid) for appid in "AB"]
+    return replace(it, worlds={name: world(range(0)) for name in names}, connections=[*connections])
+
+
+def two_datasets() -> Calendar:
+    """The other dataset's DAG is switched on for the last five mornings."""
+    it, other = daily(world(range(0)), 95), daily(in_time(DETAIL, {}), 95, range(94))
+    return Calendar(95, it.worlds | other.worlds, it.runs + other.runs)
+
+
+def dates(first: int, last: int, **form: Any) -> dict[str, Any]:
+    """A form that names dates."""
+    names = {"begin_date": date_of(first), "end_date": date_of(last)}
+    return {"names_dates": True, **names, **form}
+
+
+DETAIL, ONE, MONTH, NO = ARTICLE_TOTAL_DETAIL, range(1), range(30), range(0)
+REFUSED_AT = refused(MONTH, (at(20, 14), at(21)))
 CALENDARS = {
+    "the last row is there on P+W+1 at 11:00": daily(world(ONE, {6: at(8, 11)}), 12),
+    "the last row is there on P+W at 11:00": daily(world(range(12), {6: at(7, 11)}), 12),
+    "a row is later than the last one": daily(world(ONE, {5: at(7, 9.1)}), 12),
+    "yesterday's rows come at 09:15": daily(world(ONE, {3: at(4, 9.25)}), 12),
+    "the answer of P+W is a lie": daily(world(ONE, lies_on={7: 1.0}), 12),
     "fourteen mornings are missed, and the next is a lie": daily(
-        world(range(30), lies_on={20: 1.0}), 30, range(6, 20)
+        world(MONTH, lies_on={20: 1.0}), 30, range(6, 20)
     ),
+    "a backfill is answered by lies": daily(
+        world(range(-80, 30), lies_on={12: 1.0}), 30, (), by_hand(at(12, 14), 12, **dates(-60, -50))
+    ),
+    "twelve silent mornings": daily(world(MONTH, silent=[(at(8), at(20))]), 30),
     "an account stops for good, and then WeChat is silent": daily(
         world(range(-7, 14), silent=[(at(14), at(30))]), 30
     ),
-    "WeChat stops counting an article, and 70 mornings are missed": daily(
+    "cleared with its plan while every call fails": replace(
+        daily(REFUSED_AT, 30), clears=[(at(20, 15), "green all")] * 12
+    ),
+    "48001 from P+W to P+W+3": daily(refused(ONE, (at(7), at(11))), 14),
+    "is_delay all day, of a day with data": daily(
+        refused(ONE, (at(3), at(4)), by=Refusal.IS_DELAY), 5
+    ),
+    "an article that WeChat stops counting": daily(in_time(ARTICLE_TOTAL, {0: [range(2)]}), 14),
+    "it was so before 70 mornings were missed": daily(
         in_time(ARTICLE_TOTAL, {0: [range(2)]}), 75, range(4, 75)
     ),
+    "it was so before 47, of thirty days": daily(
+        in_time(DETAIL, {3: [range(2)]}), 50, range(3, 50)
+    ),
+    "47009 for all on the first morning": daily(
+        refused(ONE, (at(0), at(1)), by=Refusal.OFFLINE), 1
+    ),
     "47009 for five days in a row on one morning": daily(
-        world(range(0), refused_on={(day, 3): Refusal.OFFLINE for day in range(-2, 3)}), 5
+        world(NO, refused_on={(day, 3): Refusal.OFFLINE for day in range(-2, 3)}), 5
+    ),
+    "47009 for good": daily(world(NO, retired_at=at(1)), 5),
+    "the other dataset is switched on later": two_datasets(),
+    "a refetch of a final day is refused": daily(
+        refused(ONE, (at(10, 14), at(10, 15))),
+        12,
+        (),
+        by_hand(at(10, 14), 10, **dates(0, 0, refetch=True)),
+    ),
+    "repaired, then a later run is refused": daily(
+        refused(ONE, (at(1), at(2)), (at(5, 9), at(5, 12))), 2, (), by_hand(at(5, 9), 5)
+    ),
+    "a backfill of past mornings came first": daily(
+        world(NO), 80, range(79), by_hand(at(78, 15), 0), by_hand(at(78, 15.1), 1)
+    ),
+    "the login changes between plan and ingest": two_accounts(
+        ("a", "A", -inf, at(2, 8.508)), ("a", "B", at(2, 8.508), inf)
+    ),
+    "a connection has no login on one morning": two_accounts(
+        ("a", "A", -inf, inf), ("b", None, at(1), at(2)), ("b", "B", at(2), inf)
     ),
 }
 

@@ -21,8 +21,12 @@ from world.truth import facts, readers
 from world.wechat import day_number, figures
 
 from weixin_etl import clock, rules
+from weixin_etl.datasets import DATASETS
+from weixin_etl.health import status
 from weixin_etl.health.troubles import AccountDays
 from weixin_etl.model import Coverage, State
+from weixin_etl.orchestration.web.page import calendar as page
+from weixin_etl.orchestration.web.page.calendar import Figures
 
 TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
 """Kills have tests of their own, at every commit (tests/faults)."""
@@ -89,6 +93,11 @@ def final_date(days: AccountDays, day: date, asked: date | None) -> date | None:
     return max(asked, since) + rules.DAY
 
 
+def why(pair: Coverage | None) -> str | None:
+    """What is told of its last attempt."""
+    return "; ".join(filter(None, [pair.error, pair.cure])) or None if pair else None
+
+
 def states(engine: Pipeline, now: datetime, others: Iterable[Named]) -> States:
     """By the rules: all days of rows, and others."""
     found = {}
@@ -107,9 +116,11 @@ def states(engine: Pipeline, now: datetime, others: Iterable[Named]) -> States:
         days = AccountDays(dataset, endpoint[1], "", first, CATCH_UP_DAYS, heard, pairs)
         for day in {*pairs, *(day for *of, day in others if (*of,) == endpoint)}:
             asked = next_date(days, day, now) if is_active else None
-            pair = days.pairs.get(day) or Coverage()
-            why = "; ".join(filter(None, [pair.error, pair.cure])) or None
-            found[*endpoint, day] = days.state(day, now), why, asked, final_date(days, day, asked)
+            reason = why(days.pairs.get(day))
+            found[*endpoint, day] = (
+                *(days.state(day, now), reason),
+                *(asked, final_date(days, day, asked)),
+            )
     return found
 
 
@@ -122,6 +133,27 @@ def states_of_analysts(engine: Pipeline, now: datetime) -> States:
     with engine.warehouse.connect() as connection:
         found = connection.exec_driver_sql(f"SELECT {columns} FROM ({view}) AS it")
         return {(*row[:3],): (State(row[3]), *row[4:]) for row in found}
+
+
+def states_of_status(engine: Pipeline, now: datetime) -> dict[Named, tuple[State, str | None]]:
+    """By `weixin-etl status` and messages, of each day that is not final."""
+    with engine.warehouse.connect() as connection:
+        read = status.read(connection, None, now=now)
+    return {
+        (it.dataset.name, it.appid, day): (it.state(day, now), why(pair))
+        for it in read.accounts
+        for day, pair in it.pairs.items()
+    }
+
+
+def state_on_page(engine: Pipeline, now: datetime, named: Named) -> tuple[Any, ...]:
+    """By the page's story of a day."""
+    dataset, appid, day = named
+    with engine.warehouse.connect() as connection:
+        story = page.story(Figures(connection, DATASETS[dataset], now), appid, day)
+    cell, problem = story["cell"], story["why"]
+    reason = "; ".join(filter(None, [problem.cause, problem.cure])) or None
+    return cell["state"], reason, cell["next_date"], cell["final_date"]
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +184,8 @@ def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) ->
     """
     A few weeks with every trouble: after each step plan, calls, colour and coverage agree.
 
-    So does what analysts read of each day: its state, why, when it is asked again and final.
+    So do what analysts, `status` and the page say of a day: its state, why, when it is asked again
+    and when it can be final.
     """
     empty(warehouse)
     calendar = draw_calendar(seed, mornings, TROUBLES)
@@ -162,8 +195,15 @@ def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) ->
         for (_, process), (_, other) in steps:
             assert of_run(other) == of_run(process)
             assert of_warehouse(real) == of_warehouse(ours)
-            told = states_of_analysts(real, real.now())
-            assert told == states(real, real.now(), told)
+            now = real.now()
+            told = states_of_analysts(real, now)
+            assert told == states(real, now, told)
+            of_status = states_of_status(real, now)
+            both = told.keys() & of_status.keys()
+            assert {it: told[it][:2] for it in both} == {it: of_status[it] for it in both}
+            if told:
+                some = sorted(told)[7 * now.day % len(told)]
+                assert state_on_page(real, now, some) == told[some]
 
     assert readers(facts(warehouse)) == facts_by_the_rules(ours)
     assert told
