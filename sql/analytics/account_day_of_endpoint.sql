@@ -17,7 +17,7 @@
             )
             FROM weixin.{{ dataset.fact }} AS silent
             INNER JOIN (VALUES (0, 1), (1, -1)) AS counted (days, sign)
-                ON silent.stat_date + counted.days = day.calendar_date
+                ON day.calendar_date - counted.days = silent.stat_date
             WHERE
                 silent.appid = day.appid
                 AND silent.{{ metric.name }} IS NULL
