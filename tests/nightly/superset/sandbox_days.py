@@ -33,7 +33,7 @@ def fill(warehouse: Engine) -> None:
     with Sandbox(ACCOUNTS).serve() as url, pytest.MonkeyPatch.context() as patch:
         accounts = [Account(it.appid, it.appid, it.secret, it.name, url) for it in ACCOUNTS]
         for dataset in ARTICLE_DATASETS.values():
-            runs = [Run("first", dataset, first, is_scheduled=False, **span)]
+            runs = [Run("first", dataset, first, names_dates=True, **span)]
             for day in mornings:
                 only = (ACCOUNTS[0].appid,) if day == today else ()
                 runs.append(Run(f"run {day}", dataset, day, is_scheduled=True, accounts=only))
