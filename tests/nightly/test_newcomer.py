@@ -1,7 +1,7 @@
 """
 The README's first promise, on a fresh Debian: git, make and Python are enough, and nobody is root.
 
-Each part can be tried alone: `make test-newcomer ONLY='forky and run'`; the suite tries `make up`.
+Each part can be tried alone: `make test-newcomer ONLY='forky and up'`.
 """
 
 import re
@@ -46,6 +46,11 @@ class Machine:
         )
         assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
         return done.stdout
+
+    def programs(self) -> list[str]:
+        """What is at work, apart from what keeps the container there."""
+        listed = docker("top", self.container, "-eo", "pid,args").splitlines()[1:]
+        return [line for line in listed if "sleep infinity" not in line]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +98,7 @@ def test_there_is_only_what_the_readme_asks_for(machine: Machine) -> None:
 
 
 def test_run_twice(machine: Machine) -> None:
-    """The first fills the tables, the second changes nothing, and `make psql` answers from them."""
+    """The first fills the tables, the second changes nothing; `make psql` answers, and all end."""
     first = machine.does(f"{DAY} make run")
     second = machine.does(f"{DAY.replace(':30:', ':31:')} make run")
     answer = machine.does("echo 'SELECT current_database() AS warehouse' | make psql")
@@ -103,6 +108,24 @@ def test_run_twice(machine: Machine) -> None:
     assert (inserted > 0, others) == (True, [0, 0, 0])
     assert totals(second)[1:] == [0, 0, inserted, 0]
     assert answer.split() == ["warehouse", "----------------", "weixin_sandbox", "(1", "row)"]
+    assert machine.programs() == []
+
+
+def test_up_until_it_is_ended(machine: Machine) -> None:
+    """Airflow is healthy where `make up` says it is; nothing of it stays at work."""
+    health = "http://localhost:8080/api/v2/monitor/health"
+    ask = f"from urllib.request import urlopen as ask; print(ask('{health}').read().decode())"
+    up = ".venv/bin/python -m weixin_local up > up.log 2>&1 & up=$!"
+    ready = "until grep -q '  password' up.log; do kill -0 $up; sleep 1; done"
+
+    machine.does("make setup")
+    said = machine.does(
+        f'set -e; {up}; {ready}; python3 -c "{ask}"; kill $up; wait $up || true; cat up.log'
+    )
+
+    assert "http://localhost:8080" in said
+    assert re.findall(r'"status": ?"(\w+)"', said)[:4] == ["healthy"] * 4
+    assert machine.programs() == []
 
 
 def test_the_whole_suite(machine: Machine) -> None:
