@@ -131,10 +131,13 @@ def test_the_page_reads_as_a_user_who_can_only_read(
 ) -> None:
     """Behind Airflow's login; its files and htmx come with the image."""
     page, headers = f"{origin}/weixin", installation.rest().headers
+    shown = get(f"{page}/coverage?dataset=article_total", headers=headers)
+    users = installation.asks("SELECT usename FROM pg_stat_activity WHERE datname = 'weixin'")
 
+    assert DEFAULT_ACCOUNT.appid in shown.text
+    assert "weixin_page" in users  # who stays connected for the next request
     assert "/login" in get(f"{page}/").url
     assert get(f"{page}/health").status_code == 401
-    assert "The page reads the warehouse by" not in get(f"{page}/", headers=headers).text
     for file in ("/", "/static/page.js", "/static/htmx.min.js"):
         assert get(f"{page}{file}", headers=headers).status_code == 200
     permissions = installation.does(
