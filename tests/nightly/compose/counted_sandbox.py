@@ -1,11 +1,10 @@
 """
 The sandbox for tasks in several containers: open to their network, and it says who asked when.
 
-`GET /asked` has every call: the caller's address, when it began and ended, path, account and day.
+`GET /asked` has every call: the caller's address, when it began, path, account and day.
 """
 
 import threading
-import time
 
 from weixin_sandbox import Account, Call, Sandbox
 from weixin_sandbox.answers import Answer, Row, to_bytes
@@ -22,10 +21,8 @@ class CountedSandbox(Sandbox):
     def remember(self, call: Call, body: bytes) -> None:
         """Called once for each call."""
         super().remember(call, body)
-        at = {"caller": call.caller, "began_at": call.began_at, "ended_at": time.time()}
-        asked.append(
-            {**at, "path": call.path, "appid": call.appid, "day": str(call.publication_date)}
-        )
+        at = {"caller": call.caller, "began_at": call.began_at, "path": call.path}
+        asked.append({**at, "appid": call.appid, "day": str(call.publication_date)})
 
 
 if __name__ == "__main__":

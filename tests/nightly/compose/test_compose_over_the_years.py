@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from dotenv import set_key
@@ -56,14 +57,17 @@ def test_the_fernet_key_can_be_changed(loaded: Installation) -> None:
 
 def test_a_service_whose_process_dies_is_started_again(loaded: Installation) -> None:
     """Also Postgres; what is in the volumes outlives the containers, and the next run is good."""
-    before = loaded.asks(FACT)
+    log = f"dags/{DAG}/dagRuns/{loaded.runs()['dag_run_id']}/taskInstances/plan/logs/1"
+    before, logged = loaded.asks(FACT), loaded.rest()("GET", log)["content"]
     for service in ("scheduler", "postgres"):
         (container,) = loaded.containers(service)
         loaded.does(f"kill -9 {loaded.inspect(container, '.State.Pid')}")
+        until(partial(loaded.inspect, container, ".RestartCount"))  # by Docker, not by `up`
     loaded.does("docker compose up --detach --wait")
     assert loaded.asks(FACT) == before
 
     loaded.does("docker compose down && docker compose up --detach --wait")
 
+    assert loaded.rest()("GET", log)["content"] == logged
     assert loaded.runs()
     assert loaded.asks(FACT) == before
