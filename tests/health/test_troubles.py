@@ -37,11 +37,6 @@ def some(how: int | bytes, *days: date) -> Any:
     return lambda day: how if day in days else None
 
 
-def call(name: str, *values: Any, **named: Any) -> Any:
-    """A step: something that people or their runs do."""
-    return lambda people: getattr(people, name)(*values, **named)
-
-
 def have(name: str, value: Any) -> Any:
     """A step: something is different from now on."""
     return lambda people: setattr(people, name, value)
@@ -65,7 +60,6 @@ def next_day(hour: float, **how: Any) -> Any:
 
 
 CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
-    "once": ([{"a": SECRET}] * 3, [("configuration", "failure", 3)], ["号a refused"]),
     "another thing to mend is told again": (
         [{"a": SECRET}, {"a": ADDRESS}, {"a": ADDRESS}, {}],
         [],
@@ -86,23 +80,18 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("configuration", "failure", 1), ("unreachable", "failure", 1)],
         ["号a refused"],
     ),
-    "late before noon is no news": ([next_day(9, a=LATE), call("check")], [], []),
+    "late before noon is no news": ([next_day(9, a=LATE), People.check], [], []),
     "late at noon is, and not over when the next morning is late too": (
-        [next_day(12, a=LATE), call("check", 12.1), next_day(8.5, a=LATE)],
+        [next_day(12, a=LATE), lambda it: it.check(12.1), next_day(8.5, a=LATE)],
         [("not_ready", "failure", 1)],
         ["号a: figures not ready"],
     ),
     "a batch does not end what others have too": (
-        [{"a": OFF, "b": OFF}, call("ingest", 10, of="b")],
+        [{"a": OFF, "b": OFF}, lambda it: it.ingest(10, of="b")],
         [("unreachable", "failure", 1)],
         ["号a +1 unreachable"],
     ),
-    "a retired endpoint is one trouble, whatever its days": (
-        [{"a": OFFLINE, "b": OFFLINE}] * 2,
-        [("endpoint_offline", "failure", 0)],
-        ["号a +1: endpoint retired"],
-    ),
-    "it is a warning where the successor collects": (
+    "a retired endpoint is one trouble, and a warning where the successor collects": (
         [*[{"a": OFFLINE, "b": OFFLINE}] * 2, lambda it: it.collector.plan(run(2, DETAIL))],
         [("endpoint_offline", "warning", 0)],
         ["号a +1: endpoint retired"],
@@ -143,7 +132,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
             have("is_up", False),
             {"a": SECRET, "b": ADDRESS},
             have("day", 2),
-            call("ingest", of="b"),
+            lambda it: it.ingest(of="b"),
             have("is_up", True),
             {"a": SECRET},
         ],
@@ -226,6 +215,9 @@ PAUSED = airflow(is_paused=True)
 @pytest.mark.parametrize(
     ("how", "known", "hour", "wrong"),
     [
+        ("new", airflow(next_run_at=at(1, 8.5)), 7, [("first_run", "note", 0)]),
+        ("new", airflow(), 10, [("nothing_collected", "failure", 0)]),
+        ("new", PAUSED, 10, [("nothing_collected", "failure", 0)]),
         (None, None, 11, []),
         (None, None, 13, [("not_asked", "failure", 1)]),
         (None, PAUSED, 13, [("no_runs", "note", 0)]),
@@ -240,14 +232,21 @@ PAUSED = airflow(is_paused=True)
     ],
 )
 def test_why_nobody_has_asked(
-    people: People, how: Any, known: Airflow | None, hour: int, wrong: object
+    warehouse: Engine, how: Any, known: Airflow | None, hour: int, wrong: object
 ) -> None:
-    """Before noon a run may, and one that is at work does; what a person decided is a note."""
+    """
+    Before noon a run may, and one that is at work does; what a person decided is a note.
+
+    Where nobody is collected yet, there is nothing to do if the first run is still to come today.
+    """
+    people = People(warehouse)
+    if how != "new":
+        people.morning()
     people.day = 1
     if how == "planned":
         people.now = at(1)
         people.collector.plan(run(1))
-    elif how is not None:
+    elif isinstance(how, dict):
         people.ingest(again=True, **how)
     found = people.status(hour, known)
 
@@ -256,21 +255,6 @@ def test_why_nobody_has_asked(
     assert [it.failed_tries for it in found.open if it.severity == "retrying"] == (
         [2] if known is AT_WORK else [0] * ("retrying" in str(wrong))
     )
-
-
-@pytest.mark.parametrize(
-    ("known", "hour", "kind"),
-    [
-        (airflow(next_run_at=at(0, 8.5)), 7, ("first_run", "note", 0)),
-        (airflow(), 10, ("nothing_collected", "failure", 0)),
-        (PAUSED, 10, ("nothing_collected", "failure", 0)),
-    ],
-)
-def test_that_no_account_is_collected_is_said(
-    warehouse: Engine, known: Airflow, hour: int, kind: object
-) -> None:
-    """There is nothing to do, if the first daily run is still to come today."""
-    assert People(warehouse).wrong(hour, known, day=1) == [kind]
 
 
 @pytest.mark.parametrize("seed", range(12))
