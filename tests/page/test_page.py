@@ -49,6 +49,9 @@ NAMES = {
     "lost": "云端",
     "left": "灯塔",
 }
+OURS = "AppSecret AppID Airflow password begin_date end_date accounts refetch ready_hour weixin"
+OURS += " weixin_ answers dataset ingest weixin_article_total_detail weixin_article_total"
+WORDS_IN_CHINESE = {*(it.endpoint for it in DATASETS.values()), *NAMES, *DATASETS, *OURS.split()}
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +152,11 @@ def visit(browser: Browser, origin: str, token: str) -> Iterator[Visit]:
 def test_each_view_fits_the_screen_and_axe_finds_nothing_serious(
     visit: Visit, width: int, scheme: str, language: str
 ) -> None:
-    """Nor does the policy keep the page from something it needs."""
+    """
+    Nor does the policy keep the page from something it needs.
+
+    A Chinese browser is shown Chinese but for names, and causes in the words of WeChat or Postgres.
+    """
     for view, path in VIEWS.items():
         page = visit(path, width, scheme, language)
         found = Axe().run(page).response["violations"]
@@ -158,20 +165,11 @@ def test_each_view_fits_the_screen_and_axe_finds_nothing_serious(
         assert (view, [(it["id"], it["nodes"][0]["html"]) for it in serious]) == (view, [])
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate("window.refused") == []
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_the_page_speaks_chinese_to_a_chinese_browser(visit: Visit, view: str) -> None:
-    """All but names, and causes, which are in the words of WeChat or Postgres."""
-    ours = "AppSecret AppID Airflow password begin_date end_date accounts refetch ready_hour weixin"
-    ours += " weixin_ answers dataset ingest weixin_article_total_detail weixin_article_total"
-    names = {*(it.endpoint for it in DATASETS.values()), *NAMES, *DATASETS, *re.split(" ", ours)}
-    page = visit(VIEWS[view], language="zh-CN")
-
-    assert page.locator("html").get_attribute("lang") == "zh-CN"
-    page.evaluate("document.querySelectorAll('.cause').forEach((it) => it.remove())")
-    shown = page.locator("body").inner_text().replace(HOSTILE, "")
-    assert set(re.findall(r"[A-Za-z_]{4,}", shown)) - names == set()
+        assert page.locator("html").get_attribute("lang") == language.removesuffix("-US")
+        page.evaluate("document.querySelectorAll('.cause').forEach((it) => it.remove())")
+        shown = page.locator("body").inner_text().replace(HOSTILE, "")
+        english = set(re.findall(r"[A-Za-z_]{4,}", shown)) - WORDS_IN_CHINESE
+        assert bool(english) == (language == "en-US")
 
 
 def test_without_scripts_it_is_read_and_searched(visit: Visit) -> None:
@@ -182,14 +180,11 @@ def test_without_scripts_it_is_read_and_searched(visit: Visit) -> None:
     page.get_by_role("button", name="Show").click()
     expect(page.locator(".calendar tbody tr")).to_have_count(1)
     page.locator(".calendar .needs_you").last.click()
-    expect(page.locator("h2")).to_have_text("星辰, 2026-11-23")
     page.get_by_role("link", name="← 2026-11-22").click()
     expect(page.locator("h2")).to_have_text("星辰, 2026-11-22")
-    page.get_by_role("link", name="Articles").click()
-    expect(page.locator("tbody tr").first).to_contain_text("2026-11-23")
 
 
-def test_a_problem_says_what_to_do_and_a_messages_link_leads_to_its_card(visit: Visit) -> None:
+def test_a_problem_says_what_to_do(visit: Visit) -> None:
     """Whose it is, the cure, which days, since when; one cause of many accounts is one card."""
     page = visit("", 390)
     card = page.locator(".card.failure", has_text="40125")
@@ -201,11 +196,9 @@ def test_a_problem_says_what_to_do_and_a_messages_link_leads_to_its_card(visit: 
     lost = page.locator(".card.warning", has_text="云端")
     expect(lost).to_contain_text("begin_date 2026-11-10, end_date 2026-11-11")
 
-    anchor = page.locator(".card", has_text="夏雨 +1").get_attribute("id")
-    page = visit(f"#{anchor}", 390)
-    expect(page.locator(".card:target")).to_be_in_viewport()
-    expect(page.locator(".card:target summary")).to_have_text("Which 2 accounts")
-    expect(page.locator(".card:target")).to_contain_text("秋月")
+    both = page.locator(".card", has_text="夏雨 +1")
+    expect(both.locator("summary")).to_have_text("Which 2 accounts")
+    expect(both).to_contain_text("秋月")
 
 
 def test_a_run_at_work_is_no_problem(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,9 +255,6 @@ def test_it_searches_while_somebody_types_and_goes_back_in_time(visit: Visit) ->
     expect(page.locator("main")).to_contain_text("no daily run reaches it any more")
     page = visit(VIEWS["coverage"])
     expect(page.locator("tr", has_text="灯塔")).to_contain_text("not collected")
-    page.fill("#search", "nobody")
-    expect(page.locator(".empty")).to_have_text("Nothing matches “nobody”.")
-    page.fill("#search", "")
     page.select_option("#dataset", FOLLOWER_TOTAL.name)
     expect(page.locator(".empty")).to_contain_text("Days appear after the first run")
 
