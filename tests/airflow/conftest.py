@@ -44,10 +44,10 @@ def daily(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> DailyDag:
-    """The DAG with the sandbox's account in its connection `weixin_default`."""
+    """The DAG with the sandbox's account in its connection `weixin_default`, as 春风."""
     monkeypatch.setattr(api_client, "keepers", _NoMemory())
     dag = DailyDag(monkeypatch, caplog, sandbox, sandbox_url)
-    dag.connect(DEFAULT_ACCOUNT, "weixin_default")
+    dag.connect(DEFAULT_ACCOUNT, "weixin_default", extra={"name": "春风"})
     return dag
 
 
@@ -72,7 +72,7 @@ def scheduled(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> DailyDag:
 @pytest.fixture
 def receiver(daily: DailyDag) -> Iterator[Receiver]:
     """Who is told: `weixin_alerts` leads there."""
-    with Receiver().listening() as receiver:
+    with Receiver().serving() as receiver:
         daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.connection)
         yield receiver
 

@@ -1,8 +1,6 @@
 """Who is told: receivers that hang or refuse, several, none; and whoever asks meanwhile."""
 
-import io
 import json
-from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +14,7 @@ from weixin_etl.orchestration.commands.status import show_status
 from weixin_etl.orchestration.tasks import alerts
 from weixin_sandbox import Call, Scenario
 
-REFUSED, TITLE = [Scenario("unauthorized")], "weixin-etl: 沙箱公众号 refused"
+TITLE = "weixin-etl: 春风 refused"
 
 
 def lead_to(daily: DailyDag, extra: dict[str, Any]) -> None:
@@ -24,45 +22,29 @@ def lead_to(daily: DailyDag, extra: dict[str, Any]) -> None:
     daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", connection)
 
 
-def test_a_refused_account_is_told_once_and_so_is_its_recovery(daily: DailyDag, receiver: Receiver):
-    """With its type and a link, to a program and to a channel, before the run's report."""
-    lead_to(daily, {"config": [{"path": receiver.program}, {"path": receiver.chat}]})
-    daily.sandbox.scenarios[:] = REFUSED
-    first = daily.on(0)
-    daily.on(0, "10:40")
-    daily.sandbox.scenarios[:] = []
-    daily.on(0, "11:45")
-    daily.run()
-
-    assert receiver.titles == [TITLE, TITLE.replace(": ", ": over: ", 1)]
-    begun, over = receiver.messages
-    assert begun["message"].splitlines()[-1].startswith("http://airflow.example/weixin/#problem-")
-    assert (begun["type"], over["type"]) == ("failure", "success")
-    assert "from 2026-11-24 10:30 to 2026-11-24 11:45" in over["message"]
-    for message, read in zip(receiver.messages, receiver.channel, strict=True):
-        assert message["title"] in read["text"]
-        assert f"-{message['type']}-" in read["icon_url"]
-    assert first.log.index("told: weixin-etl") < first.log.index("starting task_id=report")
-
-
 def test_what_no_receiver_took_is_told_by_the_next_run(daily: DailyDag, receiver: Receiver):
     """
     One that hangs or refuses holds no run up; of two, one that took the message is enough.
 
-    Otherwise the broken one would let the other get every message again and again.
+    Otherwise the broken one would let the other get every message again and again. A message leads
+    to the page, and is there before the run's report.
     """
-    daily.sandbox.scenarios[:] = REFUSED
+    daily.sandbox.scenarios[:] = [Scenario("unauthorized")]
     told, undelivered = [], []
     for minute, receiver.answer in enumerate((None, 500, 200, 200)):
         if minute == 2:
-            paths = ("json://127.0.0.1:1", receiver.program)
+            paths = ("json://127.0.0.1:1", receiver.path)
             lead_to(daily, {"config": [{"path": it} for it in paths]})
         log = daily.on(0, f"10:3{minute}").log
         assert "s3cr3t" not in log
-        told.append(len(receiver.messages))
+        report = log.index("starting task_id=report")
+        told.append(f"told: {TITLE}" in log[:report])
         undelivered.append(f"not delivered by JSON: {TITLE}" in log)
 
-    assert (told, undelivered) == ([0, 0, 1, 1], [True, True, True, False])
+    assert (told, undelivered) == ([False, False, True, False], [True, True, True, False])
+    (message,) = receiver.messages
+    assert (message["title"], message["type"]) == (TITLE, "failure")
+    assert message["message"].splitlines()[-1].startswith("http://airflow.example/weixin/#problem-")
 
 
 @pytest.mark.parametrize("config", [None, "s3cr3t", {"url": "s3cr3t://x"}, {"path": "s3cr3t:"}])
@@ -77,7 +59,7 @@ def test_a_wrong_connection_is_a_warning(
     assert "s3cr3t" not in caplog.text
 
 
-def test_a_wait_is_shown_while_it_lasts(scheduled: DailyDag):
+def test_a_wait_is_shown_while_it_lasts(scheduled: DailyDag, capsys: pytest.CaptureFixture[str]):
     """By `status`, with the next instant by our own clock, while another account is asked."""
     scheduled.accounts(2)
     late = Scenario("not-ready-code", day=WINDOW[-1], times=2)
@@ -86,15 +68,13 @@ def test_a_wait_is_shown_while_it_lasts(scheduled: DailyDag):
     def ask(call: Call) -> None:
         if call.publication_date == WINDOW[-1]:
             set_paused(is_paused=False)
-            with redirect_stdout(io.StringIO()) as printed:
-                code = show_status([ARTICLE_TOTAL])
-            shown.append((code, printed.getvalue()))
+            shown.append(show_status([ARTICLE_TOTAL]))
 
     scheduled.sandbox.before_delivery = ask
     outcome = scheduled.on(0, "08:30")
 
-    assert (outcome.state, {code for code, _ in shown}) == ("success", {0})
-    assert "it asks again at 08:30 Beijing time, until noon" in str(shown)
+    assert (outcome.state, {*shown}) == ("success", {0})
+    assert "it asks again at 08:30 Beijing time, until noon" in capsys.readouterr().out
 
 
 def test_a_failed_try_is_shown_while_another_is_made(
@@ -105,20 +85,15 @@ def test_a_failed_try_is_shown_while_another_is_made(
     from airflow.utils.session import create_session
 
     daily.set("AIRFLOW__WEIXIN__LANGUAGE", "zh-CN")
-    run_id = daily.on(0).run_id
+    run_id, said = daily.on(0).run_id, []
     set_paused(is_paused=False)
-    with create_session(scoped=False) as session:
-        session.query(DagRun).filter_by(run_id=run_id).update({"state": "running"})
-        plan = session.query(TaskInstance).filter_by(run_id=run_id, task_id="plan")
-        asleep = {"state": "up_for_retry", "max_tries": 0, "end_date": datetime.now(UTC)}
-        plan.update(asleep)
-    asleep_then = main(["status", "--dataset", "article_total"]), capsys.readouterr().out
-    with create_session(scoped=False) as session:
-        session.query(TaskInstance).filter_by(run_id=run_id, task_id="plan").update(
-            {"state": "running", "try_number": 2}
-        )
-    at_it = main(["status", "--dataset", "article_total"]), capsys.readouterr().out
+    asleep = {"state": "up_for_retry", "max_tries": 0, "end_date": datetime.now(UTC)}
+    for row in (asleep, {"state": "running", "try_number": 2}):
+        with create_session(scoped=False) as session:
+            session.query(DagRun).filter_by(run_id=run_id).update({"state": "running"})
+            session.query(TaskInstance).filter_by(run_id=run_id, task_id="plan").update(row)
+        said.append((main(["status", "--dataset", "article_total"]), capsys.readouterr().out))
 
-    assert (asleep_then[0], at_it[0]) == (3, 3)
-    assert "1 次尝试中第 1 次失败；下一次在 2026-11-24 10:3" in asleep_then[1]
-    assert "下一次正在进行" in at_it[1]
+    assert [code for code, _ in said] == [3, 3]
+    assert "1 次尝试中第 1 次失败；下一次在 2026-11-24 10:3" in said[0][1]
+    assert "下一次正在进行" in said[1][1]

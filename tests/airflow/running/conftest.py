@@ -41,7 +41,7 @@ def stack() -> Iterator[Stack]:
     with (
         somebody() as person,
         sandbox.serve() as base_url,
-        Receiver().listening() as receiver,
+        Receiver().serving() as receiver,
         person.up(
             port,
             AIRFLOW_CONN_WEIXIN_DEFAULT=connection_of(
@@ -81,7 +81,8 @@ def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabS
     engine.dispose()
     home.server.ask("weixin_page", "CREATE ROLE weixin_page LOGIN IN ROLE weixin_reader")
     reader = sqlalchemy.make_url(url).set(username="weixin_page")
-    environment = airflow_environment(home, Source("weixin://", url), choose_port()) | {
+    port = choose_port()
+    environment = airflow_environment(home, Source("weixin://", url), port) | {
         "AIRFLOW__CORE__AUTH_MANAGER": FAB,
         "FAB_PASSWORD": PASSWORD,
         "AIRFLOW_CONN_WEIXIN_READER": postgres_connection(reader),
@@ -89,11 +90,11 @@ def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabS
     }
     log = tmp_path_factory.mktemp("fab") / "log"
     program = str(Path(__file__).with_name("fab_server.py"))
-    command = [sys.executable, program, environment["AIRFLOW__API__PORT"]]
+    command = [sys.executable, program, str(port)]
     with log.open("wb") as out:
         server = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:
-        yield FabServer(environment, server, log)
+        yield FabServer(port, server, log)
     finally:
         server.terminate()
         server.wait(30)

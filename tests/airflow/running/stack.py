@@ -1,7 +1,7 @@
 """The Airflow that the tests of this folder share: its stack, and a second server with FAB."""
 
+import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,18 +33,12 @@ class Stack:
     receiver: Receiver
 
     def told(self, text: str) -> list[dict[str, Any]]:
-        """The messages that say so of the DAG's dataset, as soon as there is one."""
-
-        def found() -> list[dict[str, Any]]:
-            return [
-                message
-                for message in self.receiver.messages
-                for line in message["message"].splitlines()
-                if line.startswith("article_total: ") and text in line
-            ]
-
-        found_now: list[dict[str, Any]] = until(found, lambda: self.receiver.messages)
-        return found_now
+        """The messages that say so, as soon as there is one."""
+        line, messages = re.compile(f"^article_total: .*{text}", re.M), self.receiver.messages
+        found: list[dict[str, Any]] = until(
+            lambda: [it for it in messages if line.search(it["message"])], lambda: messages
+        )
+        return found
 
     def metadata(self, statement: str) -> Any:
         return self.home.server.ask(METADATA_DATABASE, statement)
@@ -62,43 +56,24 @@ class Stack:
         until(lambda: any(it.path.startswith("/datacube/") for it in [*self.sandbox.calls]))
         return run
 
-    def connect(self, conn_id: str, **fields: Any) -> None:
-        """Make the connection."""
-        body = {"connection_id": conn_id, "conn_type": "weixin", "host": self.base_url, **fields}
-        self.rest("POST", "connections", body)
-
 
 @dataclass(frozen=True)
 class FabServer:
     """Airflow's API server with FAB, which may still be starting; its warehouse is the page's."""
 
-    environment: dict[str, str]
+    port: int
     process: subprocess.Popen[bytes]
     log: Path
 
     def origin(self) -> str:
         """Where people open it, once it answers."""
-        port = int(self.environment["AIRFLOW__API__PORT"])
 
         def answers() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            return machine.answers(port)
+            return machine.answers(self.port)
 
         until(answers, self.log.read_text)
-        return airflow_url(port)
-
-    def airflow(self, *arguments: str, typed: str = "") -> str:
-        """Run Airflow's command beside it; what it prints."""
-        said = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
-            env=self.environment,
-            input=typed,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert said.returncode == 0, said.stdout + said.stderr
-        return said.stdout
+        return airflow_url(self.port)
 
 
 class LoggedIn:
