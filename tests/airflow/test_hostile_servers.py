@@ -3,10 +3,8 @@
 import io
 import json
 import os
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import pytest
 from dag_runs import WINDOW, DailyDag, on_the_page, set_paused
@@ -73,7 +71,7 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
         "log": outcome.log,
         "out": printed.out,
         "err": printed.err,
-        "terminal": in_terminal(daily.monkeypatch, lambda: main(["answers", who.appid, OTHER])),
+        "terminal": in_terminal(daily.monkeypatch, "answers", who.appid, OTHER),
         "messages": json.dumps(receiver.messages, ensure_ascii=False),
         "page": "".join(on_the_page(who.appid).values()),
         "make run": of_make_run.getvalue(),
@@ -85,12 +83,12 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
     assert len(named) < 500
 
 
-def in_terminal(monkeypatch: pytest.MonkeyPatch, command: Callable[[], Any]) -> str:
+def in_terminal(monkeypatch: pytest.MonkeyPatch, *command: str) -> str:
     """What a command writes to a terminal."""
     master, slave = os.openpty()
     with os.fdopen(master, "rb") as terminal, os.fdopen(slave, "w") as stdout:
         with monkeypatch.context() as patch:
             patch.setattr("sys.stdout", stdout)
-            command()
+            main(command)
             stdout.flush()
         return os.read(terminal.fileno(), 1 << 16).decode().replace("\r\n", "\n")
