@@ -34,7 +34,7 @@ settings.register_profile("check", max_examples=20, derandomize=True)
 TESTS = Path(__file__).parent
 ROOMS = ("project", "rules", "parse", "api", "load", "run", "accounts", "health")
 ROOMS += ("warehouse", "kept", "probe", "analysts", "page/test_page_labels.py")
-ROOMS += tuple(f"airflow/test_{it}.py" for it in ("first_morning", "form", "weixin_hook"))
+ROOMS += tuple(f"airflow/test_{it}.py" for it in ("mornings", "form", "weixin_hook"))
 NEWCOMERS = [TESTS / room for room in ROOMS]
 """What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""
 OUTSIDE = [TESTS / "nightly"]
