@@ -59,7 +59,7 @@ def probe(sandbox: Sandbox, connect: Connect, capsys: pytest.CaptureFixture[str]
         ("ip", "", 1, [f"{NOT_YET}add this machine's IP 203.0.113.7 to the", "errcode 40164"]),
         ("token-call:clock-skew", "", 1, [f"{NOT_YET}set this machine's clock", "the clocks"]),
         ("odd-row", DETAIL, 1, ["✗ keys: rejected: read_user is a text"]),
-        ("busy", "", 2, [f"{NOT_KNOWN}wait; if it persists, check the Base URL"]),
+        ("busy", "", 2, [f"{NOT_KNOWN}nothing to do: the next try or daily"]),
         ("daily-quota", DETAIL, 2, [f"{NOT_KNOWN}nothing to do: tomorrow's run asks again"]),
         ("quota-call:errcode:48001", DETAIL, 0, ["the pipeline counts its calls", WORKS]),
     ],
