@@ -80,6 +80,7 @@ CORRUPTED = """
     UPDATE weixin.fact_article_total SET share_count = 100, share_user = 8 WHERE msgid = '1_1';
     UPDATE weixin.fact_article_total SET share_user = NULL, extra = '{"b": 1}' WHERE msgid = '1_2';
     DELETE FROM weixin.fact_article_total WHERE msgid = '2_1' AND appid = 'wx2';
+    UPDATE weixin.dim_article SET title = '错' WHERE msgid = '1_1' AND appid = 'wx1';
     UPDATE weixin.coverage SET row_count = 77, through_date = '2026-11-01' WHERE appid = 'wx1';
 """
 RESTATED = """
@@ -105,7 +106,7 @@ def test_the_difference_is_what_applying_it_does(loader: Engine, mornings: Engin
 
     diff = run(loader, is_applied=False)
     assert contents(mornings, versions=True) == corrupted
-    assert diff == Replayed(4, Counts(inserted=1, updated=8, unchanged=1), coverage=2)
+    assert diff == Replayed(4, Counts(inserted=1, updated=8, unchanged=1), articles=1, coverage=2)
     assert run(loader) == diff
     assert not run(loader).changes
 

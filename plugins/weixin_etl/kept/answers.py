@@ -27,9 +27,7 @@ def answers_of_pair(
         appid = appid_of(connection, account)
         answers = list(kept_answers(connection, [dataset], [(appid, day)]))
     if not answers:
-        raise ParameterError(
-            f"no answer of {dataset.endpoint} is kept for {account} and the day {day}"
-        )
+        raise ParameterError(f"no answer of {dataset.endpoint} is kept of {account} on {day}")
     return answers
 
 

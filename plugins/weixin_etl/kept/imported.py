@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 from sqlalchemy import Engine
 
 from weixin_etl import clock
@@ -135,10 +134,10 @@ def _lines(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
 
 
 class _Line(msgspec.Struct):
-    appid: Annotated[str, Meta(pattern=r"^[!-~]{1,100}\Z")]
+    appid: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,100}\Z")]
     dataset: str
     day: date
-    fetched_at: Annotated[datetime, Meta(tz=True)]
+    fetched_at: Annotated[datetime, msgspec.Meta(tz=True)]
     body: msgspec.Raw
 
 

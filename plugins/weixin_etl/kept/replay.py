@@ -39,6 +39,8 @@ class Replayed(msgspec.Struct, frozen=True):
     counts: Counts = Counts()
     rejected: int = 0
     """Rejected parts that are opened or resolved."""
+    articles: int = 0
+    """Articles with another title or another attribute, or listed since another answer."""
     coverage: int = 0
     """Pairs of which coverage says otherwise what we have."""
 
@@ -53,6 +55,7 @@ class Replayed(msgspec.Struct, frozen=True):
             (self.counts.inserted, "row", "new"),
             (self.counts.updated, "row", "with other values"),
             (self.rejected, "rejected part", "opened or resolved"),
+            (self.articles, "article", "new, or described otherwise"),
             (self.coverage, "pair", "with another state or other counts in coverage"),
         ]
         return [f"{counted(n, it)} {what}" for n, it, what in lines if n]
@@ -80,7 +83,8 @@ def selected(
     for appid in appids:
         with warehouse.connect() as connection:
             of_account = statement("raw_response/days.sql")
-            yield appid, connection.scalars(of_account, {**days, "appid": appid}).all()
+            if its := connection.scalars(of_account, {**days, "appid": appid}).all():
+                yield appid, its
 
 
 def replay(
@@ -105,8 +109,6 @@ def replay(
     done = Replayed()
     with diagnosed(warehouse):
         for appid, days in accounts:
-            if not days:
-                continue
             with warehouse.connect() as connection:
                 begin_load(connection, [appid])
                 merge = Merge(connection, dataset, now(), is_fold=True)
@@ -135,7 +137,9 @@ def _replay(merge: Merge, pairs: Sequence[Pair], ready_hour: int) -> Replayed:
         rejected = merge.reject(contents, known)
         done += Replayed(counts=sum(counts.values(), Counts()), rejected=rejected)
         folded += [replace(it, articles={}, changed_by={}) for it in its]
-    return done + Replayed(len(pairs), coverage=_judge(merge, folded, known, ready_hour))
+    coverage = _judge(merge, folded, known, ready_hour)
+    articles = merge.execute("dim_article/written.sql", appid=pairs[0][0]).scalar_one()
+    return done + Replayed(len(pairs), coverage=coverage, articles=articles)
 
 
 def in_parts(sized: Iterable[tuple[T, int]], most_bytes: int) -> Iterator[list[T]]:
