@@ -25,7 +25,7 @@ def airflow(metadata_url: str, warehouse: Engine, monkeypatch: pytest.MonkeyPatc
     of_test |= {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url}
     for name, value in {**SETTINGS, **of_test}.items():
         monkeypatch.setenv(name, value)
-    well = {"scheduler": {"status": airflow_state.HEALTHY}}
+    well = {"scheduler": {"status": "healthy"}}
     monkeypatch.setattr(airflow_state, "get_airflow_health", lambda: well)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from airflow.api.common.airflow_health import HEALTHY, get_airflow_health
+from airflow.api.common.airflow_health import get_airflow_health
 from airflow.models import DagModel, DagRun, TaskInstance
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskreschedule import TaskReschedule
@@ -42,7 +42,7 @@ def read() -> Airflow:
                 name: DagState(bool(dag.is_paused), dag.next_dagrun_create_after)
                 for name, dag in dags.items()
             },
-            is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == HEALTHY,
+            is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == "healthy",
             runs=runs,
             tried=[*filter(None, (_tried_again(session, task) for task in tasks))],
             waits=_waits(session, tasks),
