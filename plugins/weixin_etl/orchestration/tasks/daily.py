@@ -55,9 +55,15 @@ def readable_ending() -> Iterator[None]:
     except Exception as error:
         problem = as_problem(error)
         log_problem(log, problem)
-        get_current_context()["ti"].xcom_push(PROBLEM, msgspec.to_builtins(problem))
+        _leave(problem)
         end = EndOfTask if problem.kind.is_retried else EndForGood
         raise end("see the ERROR line above") from None
+
+
+def _leave(problem: Problem) -> None:
+    """Leave why a try failed, in JSON's types alone: Airflow's servers read no tuple."""
+    plain = msgspec.json.decode(msgspec.json.encode(problem))
+    get_current_context()["ti"].xcom_push(PROBLEM, plain)
 
 
 def as_problem(error: Exception) -> Problem:
@@ -124,7 +130,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         raise AirflowRescheduleException(real_time)  # type: ignore[no-untyped-call] # Airflow's
     if came.problems:
         first = max(came.problems, key=lambda it: it.kind.is_retried)
-        get_current_context()["ti"].xcom_push(PROBLEM, msgspec.to_builtins(first))
+        _leave(first)
         raise (EndOfTask if came.is_retryable else EndForGood)(not_in(came.problems))
 
 
