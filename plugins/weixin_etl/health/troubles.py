@@ -95,7 +95,7 @@ class Trouble:
     names: tuple[str, ...] = ()
     """What people call them."""
     opened_at: datetime | None = None
-    """Since when: by what people were told, else when it was first met."""
+    """Since when: by what people were told, else by the last attempts."""
     has_figures: bool = False
     """Whether there are figures of its day, of an earlier morning."""
     run_id: str = ""
