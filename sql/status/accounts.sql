@@ -1,15 +1,23 @@
--- The accounts that daily runs collect, or some of them: one row per dataset and account, with what
--- its days' states are judged by, when it was ready last, and the days with rejected parts.
-{% from "status/macros.jinja" import heard_at %}
+-- The accounts that daily runs collect, or some of them: one row per dataset and account, with when
+-- it was answered last, whether the endpoint is retired, and the days with rejected parts.
+{% from "weixin/macros.jinja" import is_retired %}
 SELECT
     since.dataset,
     since.appid,
     account.name,
     account.conn_id,
-    since.since_date,
-    since.catch_up_days,
-    {{ heard_at("since.dataset", "since.appid") }} AS heard_at,
-    newest.ready_at,
+    greatest(
+        ready.ready_at,
+        (
+            SELECT max(open.ready_at)
+            FROM weixin.coverage AS open
+            WHERE
+                open.appid = since.appid
+                AND open.dataset = since.dataset
+                AND open.settled IS NULL
+        )
+    ) AS answered_at,
+    {{ is_retired("since.dataset", "since.appid") }} AS is_retired,
     rejected.days AS rejected_days,
     rejected.reason AS rejected_reason
 FROM weixin.collected_since AS since
@@ -27,7 +35,7 @@ LEFT JOIN LATERAL (
         AND coverage.ready_at IS NOT NULL
     ORDER BY coverage.day DESC
     LIMIT 1
-) AS newest ON TRUE
+) AS ready ON TRUE
 LEFT JOIN LATERAL (
     SELECT
         array_agg(DISTINCT part.day ORDER BY part.day) AS days,

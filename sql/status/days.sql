@@ -1,60 +1,80 @@
--- The days that somebody may have to look at: one row per account and day that is not final, or
--- that nobody has asked for since the account's first day. And the two newest that were, final or
--- not, which tell whether the endpoint is retired.
+-- The days that are not as they should be, of accounts that daily runs collect: one row per account
+-- and day whose state is one of `lacking`, or that is open and was refused last.
+{% from "weixin/macros.jinja" import beijing, heard_at, state %}
+WITH account AS (
+    SELECT
+        since.appid,
+        since.catch_up_days,
+        greatest(since.since_date, date '{{ dataset.first_day }}') AS since_date
+    FROM weixin.collected_since AS since
+    INNER JOIN weixin.dim_account AS account ON since.appid = account.appid AND account.is_active
+    WHERE
+        since.dataset = '{{ dataset.name }}'
+        AND (cast(:appids AS text[]) IS NULL OR since.appid = any(:appids))
+),
+
+listed AS (
+    SELECT
+        account.*,
+        open.day,
+        open AS pair
+    FROM account
+    INNER JOIN weixin.coverage AS open
+        ON
+            account.appid = open.appid
+            AND open.dataset = '{{ dataset.name }}'
+            AND (open.settled IS NULL OR open.settled = 'given_up')
+    UNION ALL
+    SELECT
+        account.*,
+        never.day,
+        NULL AS pair
+    FROM account
+    -- it is looked at day by day only where some were never asked for
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                CASE
+                    WHEN count(*) <= max(asked.day) - account.since_date THEN account.since_date
+                    ELSE coalesce(max(asked.day) + 1, account.since_date)
+                END AS begin_date
+            FROM weixin.coverage AS asked
+            WHERE
+                asked.appid = account.appid
+                AND asked.dataset = '{{ dataset.name }}'
+                AND asked.day >= account.since_date
+        ) AS reach
+    CROSS JOIN
+        LATERAL (
+            SELECT reach.begin_date + step AS day
+            FROM generate_series(0, {{ beijing(":now") }} - 1 - reach.begin_date) AS step
+            EXCEPT
+            SELECT asked.day
+            FROM weixin.coverage AS asked
+            WHERE
+                asked.appid = account.appid
+                AND asked.dataset = '{{ dataset.name }}'
+                AND asked.day >= reach.begin_date
+        ) AS never
+)
+
 SELECT
-    wanted.appid,
+    listed.appid,
     listed.day,
-    listed.{{ coverage_columns | join(",\n    listed.") }}
-FROM unnest(cast(:appids AS text[])) AS wanted (appid)
-CROSS JOIN
-    LATERAL ( -- noqa: ST05
-        SELECT *
-        FROM weixin.coverage AS known
-        WHERE
-            known.appid = wanted.appid
-            AND known.dataset = :dataset
-            AND (known.settled IS NULL OR known.settled = 'given_up')
-        UNION
-        (
-            SELECT *
-            FROM weixin.coverage AS newest
-            WHERE newest.appid = wanted.appid AND newest.dataset = :dataset
-            ORDER BY newest.day DESC
-            LIMIT 2
-        )
-    ) AS listed
-UNION ALL
-SELECT
-    wanted.appid,
-    never.day,
-    NULL AS {{ coverage_columns | join(",\n    NULL AS ") }}
-FROM unnest(
-        cast(:appids AS text[]), cast(:since_dates AS date[]), cast(:first_dates AS date[])
-    ) AS wanted (appid, since_date, first_date)
--- what daily runs no longer reach is looked at day by day only where some were never asked for
+    told.state,
+    (listed.pair).ready_at IS NOT NULL AS has_figures,
+    (listed.pair).attempted_at,
+    (listed.pair).error_kind,
+    (listed.pair).error_code,
+    (listed.pair).error,
+    (listed.pair).cure
+FROM listed
 CROSS JOIN
     LATERAL (
         SELECT
-            CASE
-                WHEN count(*) < wanted.first_date - wanted.since_date THEN wanted.since_date
-                ELSE wanted.first_date
-            END AS begin_date
-        FROM weixin.coverage
-        WHERE
-            coverage.appid = wanted.appid
-            AND coverage.dataset = :dataset
-            AND coverage.day >= wanted.since_date
-            AND coverage.day < wanted.first_date
-    ) AS reach
-CROSS JOIN
-    LATERAL (
-        SELECT reach.begin_date + step AS day
-        FROM generate_series(0, cast(:last_date AS date) - reach.begin_date) AS step
-        EXCEPT
-        SELECT coverage.day
-        FROM weixin.coverage
-        WHERE
-            coverage.appid = wanted.appid
-            AND coverage.dataset = :dataset
-            AND coverage.day >= reach.begin_date
-    ) AS never
+            {{ state(
+                "(listed.pair)", "listed.day", dataset.window, "date '" ~ dataset.first_day ~ "'",
+                "listed", heard_at("'" ~ dataset.name ~ "'", "listed.appid"), ":now"
+            ) }} AS state
+    ) AS told
+WHERE told.state = any(:lacking) OR (listed.pair).error_kind IS NOT NULL

@@ -57,9 +57,10 @@ def record(warehouse: Engine, note: Note) -> None:
             _replace(connection, note, source, problems)
         accounts = []
         if note.is_judged:
-            at_work = progress(connection, dataset, [note.run.run_id] if note.is_at_work else [])
+            run_ids = [note.run.run_id] if note.is_at_work else []
+            at_work = progress(connection, dataset, run_ids, note.looked)
             accounts = read_accounts(connection, [dataset], at_work, note.at, note.looked)
-        findings = read_findings(connection, [dataset])
+        findings = read_findings(connection, [dataset], note.looked)
         found = judge(accounts, findings, None, now=note.at, datasets=[dataset])
         found += [Trouble(it, dataset.name, usual(it.kind)) for it in note.once]
         _write(connection, note, found, collected={None, *(it.appid for it in accounts)})

@@ -6,27 +6,25 @@ can only read is enough. What only Airflow knows is handed in.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
-from weixin_etl import clock
-from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health.troubles import (
+    LACKING,
     AccountDays,
     Airflow,
+    Day,
     Severity,
     Trouble,
     judge,
     nothing_collected,
-    with_days,
 )
+from weixin_etl.model import State
 from weixin_etl.warehouse import statement
-
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +120,13 @@ def read_incidents(
     return [*map(Trouble.of, rows.mappings())]
 
 
-def read_findings(connection: Connection, datasets: Sequence[Dataset]) -> list[Trouble]:
-    """What tasks have found."""
-    names = [dataset.name for dataset in datasets]
-    found = connection.execute(statement("finding/of_datasets.sql"), {"datasets": names})
+def read_findings(
+    connection: Connection, datasets: Sequence[Dataset], appids: Collection[str] | None = None
+) -> list[Trouble]:
+    """What tasks have found: about all accounts or some, and what is about none."""
+    some = None if appids is None else [*appids]
+    wanted = {"datasets": [it.name for it in datasets], "appids": some}
+    found = connection.execute(statement("finding/of_datasets.sql"), wanted)
     return [*map(Trouble.of, found.mappings())]
 
 
@@ -138,45 +139,49 @@ def read_accounts(
 ) -> list[AccountDays]:
     """What is judged of all accounts, or of some: a statement, and one per dataset."""
     wanted = {"appids": None if appids is None else [*appids]}
-    rows = connection.execute(statement("status/accounts.sql"), wanted).mappings().all()
+    rows = connection.execute(statement("status/accounts.sql"), wanted).all()
     asking: dict[tuple[str, str], set[date]] = defaultdict(set)
     for it in at_work:
         asking[it.dataset, it.appid].update(it.days_left)
-    collected = {(row["dataset"], row["appid"]) for row in rows}
+    collected = {(row.dataset, row.appid) for row in rows}
     return [
-        replace(
-            account,
-            being_asked=asking[dataset.name, account.appid],
-            is_succeeded=(dataset.successor, account.appid) in collected,
+        AccountDays._make(
+            [
+                *(dataset, *row[1:], days.get(row.appid, {})),
+                asking.get((row.dataset, row.appid), ()),
+                (dataset.successor, row.appid) in collected,
+            ]
         )
         for dataset in datasets
-        for account in _of_dataset(connection, dataset, rows, clock.beijing_date(now))
+        for days in [_days_of(connection, dataset, {**wanted, "now": now})]
+        for row in rows
+        if row.dataset == dataset.name
     ]
 
 
-def _of_dataset(
-    connection: Connection, dataset: Dataset, rows: Iterable[RowMapping], today: date
-) -> list[AccountDays]:
-    """What the warehouse has of the dataset's accounts, in their order."""
-    ours = [AccountDays.of(dataset, row) for row in rows if row["dataset"] == dataset.name]
-    wanted = {
-        "dataset": dataset.name,
-        "appids": [it.appid for it in ours],
-        "since_dates": [it.since_date for it in ours],
-        "first_dates": [it.reach(today) for it in ours],
-        "last_date": today - _DAY,
-    }
-    days = connection.execute(statement("status/days.sql"), wanted)
-    return with_days(ours, days)
+def _days_of(
+    connection: Connection, dataset: Dataset, wanted: Mapping[str, object]
+) -> Mapping[str, Mapping[date, Day]]:
+    """The days of each account that are not as they should be."""
+    found: dict[str, dict[date, Day]] = defaultdict(dict)
+    rows = connection.execute(statement("status/days.sql", dataset), {**wanted, "lacking": LACKING})
+    for appid, day, state, *attempt in rows:
+        found[appid][day] = Day(State(state), *attempt)
+    return found
 
 
-def progress(connection: Connection, dataset: Dataset, run_ids: Collection[str]) -> list[Progress]:
-    """How far some runs of the dataset have come, account by account."""
+def progress(
+    connection: Connection,
+    dataset: Dataset,
+    run_ids: Collection[str],
+    appids: Collection[str] | None = None,
+) -> list[Progress]:
+    """How far some runs of the dataset have come, with each of all accounts or of some."""
     if not run_ids:
         return []
-    wanted = {"dataset": dataset.name, "run_ids": [*run_ids]}
-    rows = connection.execute(statement("status/at_work.sql"), wanted)
-    return [convert(dict(row), Progress) for row in rows.mappings()]
+    some = None if appids is None else [*appids]
+    wanted = {"dataset": dataset.name, "run_ids": [*run_ids], "appids": some}
+    return [Progress(*row) for row in connection.execute(statement("status/at_work.sql"), wanted)]
 
 
 def runs_at_work(airflow: Airflow, at_work: Sequence[Progress]) -> Iterator[Progress]:

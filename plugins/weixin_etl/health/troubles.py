@@ -7,96 +7,56 @@ its `/health`, `weixin-etl status` and the messages all have its list.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, RowMapping
+from sqlalchemy import RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Coverage, State, connection_of
+from weixin_etl.model import State, connection_of
 from weixin_etl.problem import Problem, ProblemKind, days_of, filled
-from weixin_etl.warehouse.statements import coverage_of
 
-CATCH_UP_DAYS = 60
-"""What holds for an account that no daily run has planned; analytics.coverage has it too."""
-LACKING = (State.LATE, State.LOST, State.GIVEN_UP)
+LACKING = [State.LATE, State.LOST, State.GIVEN_UP]
 """The states of days that are not as they should be."""
 
 
-@dataclass(frozen=True)
-class AccountDays:
-    """What the warehouse has of an account in a dataset: days, and what they are judged by."""
+class Day(NamedTuple):
+    """What a day is called, and how its last attempt ended, if it was ever asked for."""
+
+    state: State
+    has_figures: bool
+    """Whether there are some, maybe of an earlier morning."""
+    attempted_at: datetime | None
+    error_kind: str | None
+    error_code: int | None
+    error: str | None
+    cure: str | None
+
+
+class AccountDays(NamedTuple):
+    """What the warehouse has of an account in a dataset, as far as something may be wrong."""
 
     dataset: Dataset
     appid: str
     name: str
-    since_date: date | None
-    """The first day that daily runs are to bring in; None where none has planned the account."""
-    catch_up_days: int | None
-    heard_at: datetime | None
-    """As `rules.heard_at` has it; None as well where no day's state depends on it."""
-    pairs: Mapping[date, Coverage | None] = field(default_factory=dict)
-    """Those that were looked up; None for a day that nobody has asked for."""
-    conn_id: str = ""
-    ready_at: datetime | None = None
-    """When the answer of the newest day that is in was fetched."""
-    rejected_days: Sequence[date] | None = None
+    conn_id: str
+    answered_at: datetime | None
+    """When WeChat last answered it."""
+    is_retired: bool
+    """Whether WeChat has taken the endpoint offline for it."""
+    rejected_days: Sequence[date] | None
     """Days with parts of answers that do not fit, and why the first of them does not."""
-    rejected_reason: str | None = None
-    being_asked: Collection[date] = ()
+    rejected_reason: str | None
+    days: Mapping[date, Day]
+    """Those that lack, or that were refused last."""
+    being_asked: Collection[date]
     """The days that runs at work have yet to bring in."""
-    is_succeeded: bool = False
+    is_succeeded: bool
     """Whether daily runs collect it by the endpoint's successor as well."""
-
-    @classmethod
-    def of(cls, dataset: Dataset, row: RowMapping) -> "AccountDays":
-        """An account without its days."""
-        known = {name: row[name] for name in row.keys() & _FIELDS}
-        return cls(**{**known, "dataset": dataset})
-
-    @cached_property
-    def answered_at(self) -> datetime | None:
-        """When WeChat last answered it, of the days that are known."""
-        pairs = [*self.pairs.values(), self]
-        return max((it.ready_at for it in pairs if it and it.ready_at), default=None)
-
-    @cached_property
-    def is_retired(self) -> bool:
-        """Whether WeChat has taken the endpoint offline for it."""
-        return rules.is_retired({day: pair for day, pair in self.pairs.items() if pair})
-
-    def reach(self, today: date) -> date:
-        """The first day that a daily run of today asks for."""
-        days = CATCH_UP_DAYS if self.catch_up_days is None else self.catch_up_days
-        return rules.reach(self.dataset, today, self.since_date, days)
-
-    def state(self, day: date, now: datetime) -> State:
-        """What the day is called."""
-        return rules.state(
-            self.dataset,
-            day,
-            self.pairs.get(day) or Coverage(),
-            reach=self.reach(clock.beijing_date(now)),
-            heard=self.heard_at,
-            now=now,
-        )
-
-
-_FIELDS = {it.name for it in fields(AccountDays)}
-
-
-def with_days(accounts: Iterable[AccountDays], rows: Iterable[Row[Any]]) -> list[AccountDays]:
-    """The accounts, with what rows of `weixin.coverage` say of their days."""
-    found: dict[str, dict[date, Coverage | None]] = defaultdict(dict)
-    for row in rows:
-        pair = coverage_of(row[2:])
-        found[row.appid][row.day] = pair if pair.attempted_at else None
-    return [replace(it, pairs=found[it.appid]) for it in accounts]
 
 
 class Severity(StrEnum):
@@ -135,7 +95,7 @@ class Trouble:
     names: tuple[str, ...] = ()
     """What people call them."""
     opened_at: datetime | None = None
-    """Since when: by what people were told, else when it was first met."""
+    """Since when: by what people were told, else by the last attempts."""
     has_figures: bool = False
     """Whether there are figures of its day, of an earlier morning."""
     run_id: str = ""
@@ -338,22 +298,44 @@ def _found_of(account: AccountDays, owned: Mapping[Owner, Sequence[Trouble]]) ->
     ]
 
 
+class _Cause(NamedTuple):
+    """Why days of an account are not as they should be: it has a trouble for each."""
+
+    kind: ProblemKind
+    text: str | None = None
+    """What happened; like the cure it is the kind's, unless given."""
+    cure: str | None = None
+    code: str = ""
+    severity: Severity | None = None
+    """None: what is usual of the kind."""
+
+
 def _of_account(account: AccountDays, found: Sequence[Trouble], now: datetime) -> Iterator[Trouble]:
     """What is wrong with an account: with all of it, or with some days that are not in."""
-    ours = frozenset([account.appid])
     told = {day: it for it in found for day in it.problem.days}
     stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
-    for whole in _of_facts(account):
-        yield replace(whole, appids=ours)
-    for day, pair in sorted({**dict.fromkeys(told), **account.pairs}.items()):
-        met = told.get(day) or _of_day(account, day, pair or Coverage(), now)
-        if met is None:
-            continue
-        if stops and day not in told and met.is_broken:  # that is why the day was not asked for
-            met = stops[-1]
-        has_figures = bool(pair and pair.ready_at)
-        problem = replace(met.problem, days=(day,))
-        yield replace(met, problem=problem, has_figures=has_figures, appids=ours)
+    alike: dict[tuple[_Cause, bool], dict[date, Day]] = defaultdict(dict)
+    for day, pair in account.days.items():
+        if day not in told and (cause := _of_day(account, day, pair, now)):
+            alike[cause, pair.has_figures][day] = pair
+    yield from _of_facts(account)
+    for finding in found:
+        if days := [day for day in finding.problem.days if told[day] is finding]:
+            yield _on(account, finding, days, has_figures=finding.has_figures)
+    for (cause, has_figures), pairs in alike.items():
+        met = _met(account, cause, sorted(pairs), max(pairs.values(), key=_attempted))
+        # what stops an account is why these days were not asked for
+        is_stopped = stops and met.is_broken
+        yield _on(account, stops[-1], pairs, has_figures=has_figures) if is_stopped else met
+
+
+def _on(
+    account: AccountDays, found: Trouble, days: Iterable[date], *, has_figures: bool
+) -> Trouble:
+    """What was found, of some days of an account."""
+    problem = replace(found.problem, days=tuple(sorted(days)))
+    ours = frozenset([account.appid])
+    return replace(found, problem=problem, appids=ours, has_figures=has_figures)
 
 
 def _of_facts(account: AccountDays) -> Iterator[Trouble]:
@@ -363,96 +345,99 @@ def _of_facts(account: AccountDays) -> Iterator[Trouble]:
     Nothing is broken by the latter, if the endpoint's successor has the account.
     """
     if account.rejected_days:
-        days = tuple(account.rejected_days)
-        yield _met(account, ProblemKind.REJECTED, account.rejected_reason, days=days)
+        cause = _Cause(ProblemKind.REJECTED, account.rejected_reason)
+        yield _met(account, cause, account.rejected_days)
     if account.is_retired:
-        pairs = [it for it in account.pairs.values() if it and it.error_code == rules.OFFLINE]
-        newest = max(pairs, key=lambda it: it.attempted_at.timestamp() if it.attempted_at else 0)
-        retired = _of_attempt(account, newest)
-        is_known = account.is_succeeded
-        yield replace(retired, severity=Severity.WARNING) if is_known else retired
+        refused = [it for it in account.days.values() if it.error_code == rules.OFFLINE]
+        newest = max(refused, key=_attempted, default=None)
+        cause = _of_attempt(newest) if newest else _Cause(ProblemKind.ENDPOINT_OFFLINE)
+        severity = Severity.WARNING if account.is_succeeded else None
+        yield _met(account, cause._replace(severity=severity), newest=newest)
 
 
-def _of_day(account: AccountDays, day: date, pair: Coverage, now: datetime) -> Trouble | None:
+def _of_day(account: AccountDays, day: date, pair: Day, now: datetime) -> _Cause | None:
     """Why a day is not as it should be, by its last attempt, else by what it is called."""
-    state, is_asked = account.state(day, now), day in account.being_asked
     if account.is_retired and pair.error_code in (None, rules.OFFLINE):
         return None
-    is_late = pair.error_kind == ProblemKind.NOT_READY
-    if _is_refused(account, pair, state):
-        met = _of_attempt(account, pair)
-    elif state in LACKING and (is_late or not is_asked):
-        met = _of_state(account, state, pair, now)
+    is_asked, is_late = day in account.being_asked, pair.error_kind == ProblemKind.NOT_READY
+    if _is_refused(account, pair):
+        cause = _of_attempt(pair)
+    elif pair.state in LACKING and (is_late or not is_asked):
+        cause = _of_state(pair, now)
     else:
         return None
-    kind = met.problem.kind
-    is_tried = is_asked and (kind.is_retried or kind is ProblemKind.NOT_READY)
-    return replace(met, severity=Severity.RETRYING) if is_tried else met
+    is_tried = is_asked and (cause.kind.is_retried or cause.kind is ProblemKind.NOT_READY)
+    return cause._replace(severity=Severity.RETRYING) if is_tried else cause
 
 
 _MOMENT = timedelta(minutes=1)
 """Answers of calls that were in flight when another was refused come within it."""
 
 
-def _is_refused(account: AccountDays, pair: Coverage, state: State) -> bool:
+def _is_refused(account: AccountDays, pair: Day) -> bool:
     """
     Whether the last attempt failed, and that still matters.
 
     What concerns a whole account does until the account is answered; but a day that is due still
     lacks what could be tried again.
     """
-    is_settled = state in (State.FINAL, State.GIVEN_UP)
-    if pair.error_kind in (None, ProblemKind.NOT_READY) or is_settled:
+    if pair.error_kind in (None, ProblemKind.NOT_READY) or pair.state is State.GIVEN_UP:
         return False
     kind, at, answered_at = ProblemKind(pair.error_kind), pair.attempted_at, account.answered_at
     is_whole = kind.is_of_account or kind is ProblemKind.ENDPOINT_OFFLINE
     is_over = is_whole and bool(at and answered_at and answered_at > at + _MOMENT)
-    return not is_over or (kind.is_retried and state in (State.OPEN, State.LATE))
+    return not is_over or (kind.is_retried and pair.state in (State.OPEN, State.LATE))
 
 
-def _of_attempt(account: AccountDays, pair: Coverage) -> Trouble:
+def _of_attempt(pair: Day) -> _Cause:
     """What the last attempt met."""
-    kind, cure = ProblemKind(pair.error_kind or ""), pair.cure or ""
-    met = _met(account, kind, pair.error, cure, code=str(pair.error_code or ""))
-    if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
-        conn_id = connection_of(account.conn_id)
-        met = replace(met, problem=replace(met.problem, appid=None, conn_id=conn_id))
-    return replace(met, opened_at=pair.attempted_at)
+    kind = ProblemKind(pair.error_kind or "")
+    return _Cause(kind, pair.error, pair.cure, str(pair.error_code or ""))
 
 
-def _of_state(account: AccountDays, state: State, pair: Coverage, now: datetime) -> Trouble:
+def _of_state(pair: Day, now: datetime) -> _Cause:
     """What is said of a day of which no failed attempt says why it is not in."""
-    if state is State.GIVEN_UP:
-        unread = _met(account, ProblemKind.UNREADABLE, pair.error, pair.cure)
-        met = replace(unread, severity=Severity.WARNING)  # its run was red
-    elif state is State.LOST:
-        met = _met(account, ProblemKind.DAYS_LOST, subject=account.dataset.dag_id)
-    elif _is_late(pair, now):
-        met = _met(account, ProblemKind.NOT_READY, pair.error)
-    else:
-        met = _met(account, ProblemKind.NOT_ASKED)
-        if pair.error_code == rules.OFFLINE:  # its endpoint is back, and no run is red for that
-            met = replace(met, severity=Severity.WARNING)
-    return replace(met, opened_at=pair.attempted_at)
+    if pair.state is State.GIVEN_UP:  # its run was red
+        return _Cause(ProblemKind.UNREADABLE, pair.error, pair.cure, severity=Severity.WARNING)
+    if pair.state is State.LOST:
+        return _Cause(ProblemKind.DAYS_LOST)
+    if _is_late(pair, now):
+        return _Cause(ProblemKind.NOT_READY, pair.error)
+    is_back = pair.error_code == rules.OFFLINE  # its endpoint, and no run is red for that
+    return _Cause(ProblemKind.NOT_ASKED, severity=Severity.WARNING if is_back else None)
 
 
-def _is_late(pair: Coverage, now: datetime) -> bool:
+def _is_late(pair: Day, now: datetime) -> bool:
     """Whether WeChat was asked this morning, and had not computed the figures."""
     at, is_answer = pair.attempted_at, pair.error_kind in (None, ProblemKind.NOT_READY)
     return is_answer and at is not None and clock.beijing_date(at) >= rules.due_morning(now)
 
 
+def _attempted(pair: Day) -> float:
+    """When its last attempt was, as far as there was one."""
+    return pair.attempted_at.timestamp() if pair.attempted_at else 0
+
+
 def _met(
-    account: AccountDays,
-    kind: ProblemKind,
-    cause: str | None = None,
-    cure: str | None = None,
-    **more: Any,
+    account: AccountDays, cause: _Cause, days: Iterable[date] = (), newest: Day | None = None
 ) -> Trouble:
-    """A trouble of the account; its cause and cure are the kind's, unless others are given."""
-    who = {"account": account.name, "appid": account.appid, "conn_id": account.conn_id}
-    problem = Problem.of_kind(kind, cause, cure, **who, **more)
-    return Trouble(problem, account.dataset.name, usual(kind))
+    """A trouble of the account, with some days, of which `newest` was attempted last."""
+    kind, conn_id = cause.kind, account.conn_id
+    appid: str | None = account.appid
+    if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
+        appid, conn_id = None, connection_of(conn_id)
+    subject = account.dataset.dag_id if kind is ProblemKind.DAYS_LOST else None
+    who: dict[str, Any] = {"account": account.name, "appid": appid, "conn_id": conn_id}
+    said: dict[str, Any] = {"code": cause.code, "subject": subject, "days": tuple(days)}
+    problem = Problem.of_kind(kind, cause.text, cause.cure, **who, **said)
+    return Trouble(
+        problem,
+        account.dataset.name,
+        cause.severity or usual(kind),
+        frozenset([account.appid]),
+        opened_at=newest.attempted_at if newest else None,
+        has_figures=bool(newest and newest.has_figures),
+    )
 
 
 # -------------------------------------------------------------------------------------- of Airflow
