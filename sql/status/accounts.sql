@@ -18,6 +18,7 @@ SELECT
         )
     ) AS answered_at,
     {{ is_retired("since.dataset", "since.appid") }} AS is_retired,
+    since.since_date,
     rejected.days AS rejected_days,
     rejected.reason AS rejected_reason
 FROM weixin.collected_since AS since

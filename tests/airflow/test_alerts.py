@@ -1,6 +1,7 @@
 """Who is told: receivers that hang or refuse, several, none; and whoever asks meanwhile."""
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,25 +78,36 @@ def test_a_wait_is_shown_while_it_lasts(scheduled: DailyDag, capsys: pytest.Capt
     assert "it asks again at 08:30 Beijing time, until noon" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("scenarios", "task_id", "exit_code", "cause"),
+    [([], "plan", 3, "the task was killed"), (["http-500"], "ingest", 1, "HTTP 500")],
+    ids=["of a good run", "of a red run that was cleared"],
+)
 def test_a_failed_try_is_shown_while_another_is_made(
-    daily: DailyDag, capsys: pytest.CaptureFixture[str]
+    daily: DailyDag,
+    capsys: pytest.CaptureFixture[str],
+    scenarios: list[str],
+    task_id: str,
+    exit_code: int,
+    cause: str,
 ):
-    """With why, and when the next is, in the language that is set; exit code 3."""
+    """With why, and when the next is, in the language that is set. Airflow's rows are ours."""
     from airflow.models import DagRun, TaskInstance
     from airflow.utils.session import create_session
 
     daily.set("AIRFLOW__WEIXIN__LANGUAGE", "zh-CN")
-    daily.sandbox.scenarios[:] = [Scenario("http-500")]
+    daily.sandbox.scenarios[:] = map(Scenario, scenarios)
     run_id, said = daily.on(0).run_id, []
     set_paused(is_paused=False)
     asleep = {"state": "up_for_retry", "max_tries": 0, "end_date": datetime.now(UTC)}
     for row in (asleep, {"state": "running", "try_number": 2}):
         with create_session(scoped=False) as session:
             session.query(DagRun).filter_by(run_id=run_id).update({"state": "running"})
-            session.query(TaskInstance).filter_by(run_id=run_id, task_id="ingest").update(row)
+            session.query(TaskInstance).filter_by(run_id=run_id, task_id=task_id).update(row)
         said.append((main(["status", "--dataset", "article_total"]), capsys.readouterr().out))
 
-    assert [code for code, _ in said] == [3, 3]
-    assert "1 次尝试中第 1 次失败；下一次在 2026-11-24 10:3" in said[0][1]
-    assert "HTTP 500" in said[0][1]
+    assert [code for code, _ in said] == [exit_code] * 2
+    (tried,) = re.findall("^retrying: .*", said[0][1], re.MULTILINE)
+    assert "1 次尝试中第 1 次失败；下一次在 2026-11-24 10:3" in tried
+    assert cause in tried
     assert "下一次正在进行" in said[1][1]

@@ -48,6 +48,8 @@ class AccountDays(NamedTuple):
     """When WeChat last answered it."""
     is_retired: bool
     """Whether WeChat has taken the endpoint offline for it."""
+    since_date: date
+    """The first day that daily runs are to bring in; of those before it, what came otherwise."""
     rejected_days: Sequence[date] | None
     """Days with parts of answers that do not fit, and why the first of them does not."""
     rejected_reason: str | None
@@ -178,6 +180,11 @@ class Airflow:
         """The runs that ask WeChat: none while no scheduler starts their tasks."""
         return sorted(self.runs.get(dataset.name, ())) if self.is_scheduler_alive else []
 
+    def tried_again(self, datasets: Iterable[Dataset]) -> dict[str | None, Trouble]:
+        """The tasks of these that are tried again: none while no scheduler starts them."""
+        names = {it.name for it in datasets} if self.is_scheduler_alive else ()
+        return {it.dataset: it for it in self.tried if it.dataset in names}
+
     def is_idle(self, dataset: str | None) -> bool:
         """Whether a person has paused its DAG, or left it out of the DAG file."""
         dag = self.dags.get(dataset or "")
@@ -213,7 +220,8 @@ def judge(
     found = _together(met)
     if airflow:
         found = [it for it in found if not airflow.is_idle(it.dataset)]
-        found = [*_tried(found, airflow), *_of_airflow(airflow, accounts, datasets)]
+        found = [*_tried(found, airflow.tried_again(datasets))]
+        found += _of_airflow(airflow, accounts, datasets)
     stopped = {it.dataset for it in found if it.is_broken and _is_of_all(it.problem)}
     own = [it for it in found if not _follows(it, stopped)]
     return sorted(own, key=lambda it: ([*Severity].index(it.severity), bool(it.problem.appid)))
@@ -236,9 +244,8 @@ def _is_of_all(problem: Problem) -> bool:
     return not problem.account and problem.subject not in ("report", "check")
 
 
-def _tried(found: Sequence[Trouble], airflow: Airflow) -> Iterator[Trouble]:
+def _tried(found: Sequence[Trouble], tried: Mapping[str | None, Trouble]) -> Iterator[Trouble]:
     """What is tried again with its tries, and tasks of which nothing else says that they are."""
-    tried = {it.dataset: it for it in airflow.tried}
     retrying = {it.dataset for it in found if it.severity is Severity.RETRYING}
     for trouble in found:
         if trouble.severity is Severity.RETRYING and (task := tried.get(trouble.dataset)):
@@ -360,9 +367,10 @@ def _of_day(account: AccountDays, day: date, pair: Day, now: datetime) -> _Cause
     if account.is_retired and pair.error_code in (None, rules.OFFLINE):
         return None
     is_asked, is_late = day in account.being_asked, pair.error_kind == ProblemKind.NOT_READY
+    is_due = pair.state is not State.LATE or day >= account.since_date
     if _is_refused(account, pair):
         cause = _of_attempt(pair)
-    elif pair.state in LACKING and (is_late or not is_asked):
+    elif pair.state in LACKING and (is_late or (is_due and not is_asked)):
         cause = _of_state(pair, now)
     else:
         return None
