@@ -8,13 +8,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from rest import until
 
+from weixin_local import machine
 from weixin_local.home import Home
 
 PROJECT = Path(__file__).parents[1]
@@ -44,6 +46,31 @@ def printed(*command: str | Path, folder: Path = PROJECT, **variables: str) -> s
     done = typed(*command, folder=folder, **variables)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
     return done.stdout
+
+
+@contextmanager
+def serving(command: Sequence[str | Path], port: int, log: Path, **variables: str) -> Iterator[str]:
+    """A server of the block's own, which writes down what it says: where it is, once it answers."""
+    with log.open("w") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=own_environment(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        return machine.answers(port)
+
+    try:
+        until(answers, log.read_text)
+        yield f"http://localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait(120)
 
 
 def blocks(page: str, heading: str, language: str = "sh") -> list[str]:

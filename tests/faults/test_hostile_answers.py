@@ -12,9 +12,9 @@ from hostile_answers import ANY_TEXT, DAY, ODD_NUMBERS, answers, written
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
-from support import rows
-from wire import Handler, refused, says
-from world.pipeline import MORNING, by_hand, day_asked
+from support import empty, rows
+from wire import refused, says
+from world.pipeline import MORNING, day_asked
 from world.processes import IngestProcess, order, several
 from world.wechat import date_of, day_number
 
@@ -26,7 +26,6 @@ from weixin_etl.load import Load, Staged
 from weixin_etl.model import Account, Counts, Run, days_of
 from weixin_etl.parse import parse
 
-MEGABYTE = 1 << 20
 FETCHED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
 REFUSALS = st.fixed_dictionaries(
     {
@@ -108,46 +107,21 @@ def test_any_refusal_is_in_the_warehouse_as_a_sentence(
         load_refusal()
 
 
-def two_hundred_megabytes(handler: Handler) -> None:
-    """A beginning and spaces."""
-    size = 200 * MEGABYTE
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
-    for _ in range(200):
-        handler.wfile.write(b" " * MEGABYTE)
-
-
-def test_an_ingest_of_hostile_answers(warehouse: Engine) -> None:
-    """Too large, too deep, too many parts: unreadable, or rejected; the others are in."""
-    good, *ill = days_of(date_of(-4), date_of(-1))
-    replies = {
-        ill[0]: two_hundred_megabytes,
-        ill[1]: says(b'{"list":' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
-        ill[2]: says(b'{"list":[' + b"{}," * 5_000_000 + b"{}]}"),
-        good: says(b'{"list":[{"ref_date":"%s","msgid":"1_1"}]}' % str(good).encode()),
-    }
-    with several(warehouse, 1) as engine:
-        engine.wire.on_data = lambda it: replies.get(day_asked(it), says(b'{"list":[]}'))(it)
-        end = IngestProcess(order(engine.collector, MORNING)).outcome()
-
-        unreadable = "SELECT day FROM weixin.coverage WHERE error_kind = 'unreadable'"
-        assert {day for (day,) in rows(warehouse, unreadable)} == {*ill}
-        assert not end.is_done
-        assert end.peak_mb < 600
-        assert rows(warehouse, "SELECT msgid FROM weixin.dim_article") == [("1_1",)]
-
-
 def test_memory_is_bounded_by_a_commit(warehouse: Engine) -> None:
-    """31 answers of 3.7 MB take as much memory as the few that a commit holds."""
-    articles, run = 400, by_hand(-8, 31)
-    with several(warehouse, 1) as engine:
-        engine.wire.on_data = lambda it: says(large(str(day_asked(it)), articles))(it)
-        engine.settings = replace(engine.settings, concurrency=4, commit_bytes=16 * MEGABYTE)
-        end = IngestProcess(order(engine.collector, run)).outcome()
-
+    """The answers of sixteen accounts, 0.9 MB each, take less than if they were one commit."""
+    peak_mb = {}
+    for commit_mb in (8, 1000):
+        empty(warehouse)
+        with several(warehouse, 16) as engine:
+            engine.wire.on_data = lambda it: says(large(str(day_asked(it)), 100))(it)
+            limits = {"concurrency": 4, "commit_bytes": commit_mb << 20}
+            engine.settings = replace(engine.settings, **limits)
+            end = IngestProcess(order(engine.collector, MORNING)).outcome()
         assert end.is_done, end.said
-        assert end.peak_mb < 270
-        count = 31 * articles * ARTICLE_TOTAL.window
-        assert rows(warehouse, "SELECT count(*) FROM weixin.fact_article_total") == [(count,)]
+        peak_mb[commit_mb] = end.peak_mb
+
+    # one is loaded while the next one waits
+    assert peak_mb[8] + 2 * 8 < peak_mb[1000]
 
 
 def large(day: str, articles: int) -> bytes:

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import requests
-from people import PROJECT, blocks, own_environment, printed
+from people import PROJECT, blocks, printed, serving
 from rest import Rest, until
 from sqlalchemy import make_url
 from support import choose_port
 
 from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
-from weixin_local import machine
 from weixin_local.home import connection_of
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
@@ -79,11 +77,6 @@ class OwnAirflow:
         return {*self.server.ask(database, statement)}
 
 
-def page(rest: Rest, path: str) -> requests.Response:
-    """What the page answers a person who is logged in."""
-    return requests.get(f"{rest.origin}/weixin/{path}", headers=rest.headers, timeout=60)
-
-
 @pytest.fixture(scope="module")
 def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAirflow]:
     """It has somebody's DAG, and the wheel as the manual says; it runs, and knows no connection."""
@@ -106,32 +99,22 @@ def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
         printed("sh", "-ec", command)
     for command in ("airflow db migrate", INSTALL, PUT_DAGS):
         own.types(command)
-    started = f"exec airflow standalone > {folder}/log 2>&1"
-    running = machine.start(["sh", "-c", started], own_environment(**own.environment))
-    try:
+    command = [env / "bin/airflow", "standalone"]
+    with serving(command, own.port, folder / "log", **own.environment):
         yield own
-    finally:
-        machine.end([running], 30)
 
 
 @pytest.fixture(scope="module")
 def rest(own: OwnAirflow) -> Rest:
     """Its REST API, once it has parsed every DAG: ours, and one of somebody else."""
-
-    def session() -> Rest | None:
-        try:
-            return Rest(own.port, PASSWORD)
-        except requests.RequestException:
-            return None
-
-    rest: Rest = until(session, (own.folder / "log").read_text)
+    rest = Rest(own.port, PASSWORD)
     until(lambda: rest("GET", "dags")["total_entries"] == len(DATASETS) + 1)
     return rest
 
 
 def test_without_connections_others_work_and_the_page_says_what_is_missing(rest: Rest) -> None:
     """The DAG file imports; a task of somebody else's works; no answer is a 500."""
-    problems = page(rest, "")
+    problems = rest.asked("GET", "weixin/")
 
     assert rest("GET", "importErrors")["total_entries"] == 0
     assert rest.run("somebody_elses")["state"] == "success"
@@ -164,8 +147,8 @@ def test_it_runs_and_shows_and_keeps_to_its_schemas(own: OwnAirflow, rest: Rest)
         rest("PATCH", f"dags/{DAG}", {"is_paused": False})
         assert rest.run(DAG)["state"] == "success"
 
-    assert "calendar" in page(rest, "coverage?dataset=article_total").text
-    assert page(rest, "static/htmx.min.js").status_code == 200
+    assert "calendar" in rest.asked("GET", "weixin/coverage?dataset=article_total").text
+    assert rest.asked("GET", "weixin/static/htmx.min.js").status_code == 200
     assert {it.split(".")[0] for it in own.tables("own_figures")} == {"weixin", "analytics"}
     assert own.tables("own_airflow") == metadata
     assert [it["name"] for it in rest("GET", "pools")["pools"]] == ["default_pool"]
