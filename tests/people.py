@@ -48,18 +48,25 @@ def printed(*command: str | Path, folder: Path = PROJECT, **variables: str) -> s
     return done.stdout
 
 
-@contextmanager
-def serving(command: Sequence[str | Path], port: int, log: Path, **variables: str) -> Iterator[str]:
-    """A server of the block's own, which writes down what it says: where it is, once it answers."""
+def _started(command: Sequence[str | Path], log: Path, **variables: str) -> subprocess.Popen[str]:
     with log.open("w") as said:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             cwd=PROJECT,
             env=own_environment(**variables),
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
+            text=True,
+            # whoever runs the tests in the background has it ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+
+
+@contextmanager
+def serving(command: Sequence[str | Path], port: int, log: Path, **variables: str) -> Iterator[str]:
+    """A server of the block's own, which writes down what it says: where it is, once it answers."""
+    process = _started(command, log, **variables)
 
     def answers() -> bool:
         assert process.poll() is None, log.read_text()
@@ -102,18 +109,7 @@ class Person:
 
     def starts(self, *arguments: str, said: Path, **variables: str) -> subprocess.Popen[str]:
         """Run `python -m weixin_local` in a terminal of its own, which writes down what it says."""
-        with said.open("w") as output:
-            return subprocess.Popen(
-                [*LOCAL, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                text=True,
-                # whoever runs the tests in the background has it ignored
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-                cwd=PROJECT,
-                env=own_environment(**(self._own | variables)),
-            )
+        return _started([*LOCAL, *arguments], said, **(self._own | variables))
 
     def asks(self, statement: str) -> list[str]:
         """The lines of an answer of the warehouse."""

@@ -1,4 +1,4 @@
-"""Whatever an answer holds, it is loaded, rejected or refused, in bounded memory."""
+"""Whatever an answer holds, it is loaded or rejected, in bounded memory."""
 
 import itertools
 import json
@@ -8,18 +8,17 @@ from typing import Any
 
 import pytest
 import zstandard
-from hostile_answers import ANY_TEXT, DAY, ODD_NUMBERS, answers, written
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hostile_answers import DAY, answers, written
+from hypothesis import given, settings
 from sqlalchemy import Engine
 from support import empty, rows
-from wire import refused, says
+from wire import says
 from world.pipeline import MORNING, day_asked
 from world.processes import IngestProcess, order, several
 from world.wechat import date_of, day_number
 
 from weixin_etl import load as loading
-from weixin_etl.api.client import Answer, WeixinClient
+from weixin_etl.api.client import Answer
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, Dataset
 from weixin_etl.load import Load, Staged
@@ -27,16 +26,6 @@ from weixin_etl.model import Account, Counts, Run, days_of
 from weixin_etl.parse import parse
 
 FETCHED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
-REFUSALS = st.fixed_dictionaries(
-    {
-        "errcode": st.integers(1)
-        | st.integers(1).map(str)
-        | st.integers(max_value=-2)
-        | ODD_NUMBERS.filter(lambda digits: "0.00" not in digits)
-        | ANY_TEXT.map("x{}".format),
-        "errmsg": st.none() | ANY_TEXT | ANY_TEXT.map(lambda text: text * 1000),
-    }
-)
 both_datasets = pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
 
 
@@ -76,35 +65,6 @@ def test_any_answer_is_in_the_warehouse_once(
         assert again == unchanged
 
     load_twice()
-
-
-@both_datasets
-def test_any_refusal_is_in_the_warehouse_as_a_sentence(
-    warehouse: Engine, dataset: Dataset, examples: int
-) -> None:
-    """Whatever its errcode and errmsg are; one that cannot be stored would hold back all days."""
-    with several(warehouse, 1) as engine:
-        its = engine.collector
-        account = its.accounts["c0"]
-        assert account
-        limits = replace(its.limits, minute_quota_wait_seconds=0)
-
-        @settings(max_examples=examples, deadline=None)
-        @given(REFUSALS)
-        @example({"errcode": 1, "errmsg": "a\0b\ud800"})
-        def load_refusal(answer: dict[str, Any]) -> None:
-            engine.wire.on_data = says(written(answer))
-            refusal = refused(WeixinClient(account, limits).datacube(dataset, DAY))
-            error = refusal.error
-            assert error.__traceback__ is error.__context__ is None  # they would hold the answer
-
-            load(warehouse, dataset, loading.staged(dataset, account, DAY, refusal))
-
-            ((said,),) = rows(warehouse, "SELECT error FROM weixin.coverage")
-            assert said == error.problem.cause
-            assert len(said) < 800
-
-        load_refusal()
 
 
 def test_memory_is_bounded_by_a_commit(warehouse: Engine) -> None:

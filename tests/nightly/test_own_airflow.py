@@ -63,6 +63,8 @@ class OwnAirflow:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{self.port}",
+            # the server's first answer to a task takes half a minute on a busy machine
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "300",
         }
 
     def types(self, command: str) -> str:
