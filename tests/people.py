@@ -146,9 +146,8 @@ def copy_checkout(folder: Path) -> None:
 def files_of_git(*patterns: str) -> list[str]:
     """What git would commit of the project."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
-    listed = subprocess.check_output(listing, cwd=PROJECT, text=True)
     # one may be deleted and not yet committed
-    return [file for file in listed.splitlines() if (PROJECT / file).exists()]
+    return [file for file in printed(*listing).splitlines() if (PROJECT / file).exists()]
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import json
 
 import psutil
-import requests
 from rest import until
 
 from weixin_sandbox import DEFAULT_ACCOUNT
@@ -82,7 +81,6 @@ def test_the_form_offers_what_the_hook_reads_and_the_button_says_what_to_change(
     for (is_good, message), (*_, expected) in zip(said, CONNECTIONS, strict=True):
         assert expected in message
         assert is_good == ("gave" in expected)
-    url = f"{stack.rest.origin}/ui/connections/hook_meta"
-    forms = requests.get(url, headers=stack.rest.headers, timeout=300).json()
+    forms = stack.rest.asked("GET", "ui/connections/hook_meta").json()
     (ours,) = [it for it in forms if it["connection_type"] == "weixin"]
     assert {*ours["extra_fields"]} == {"name", "mode", "token_url", "allow_http"}
