@@ -22,10 +22,8 @@ from weixin_local.home import (
 )
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
-from .stack import BEARER, COMPONENT, Stack
+from .stack import BEARER, COMPONENT, PASSWORD, Stack
 
-PASSWORD = "of-the-test"
-"""Of everybody who logs in to the server with FAB."""
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
 

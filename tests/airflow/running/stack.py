@@ -11,6 +11,8 @@ from weixin_local.home import METADATA_DATABASE, Home
 from weixin_sandbox import Account, Sandbox, Scenario
 
 DAG = "weixin_article_total"
+PASSWORD = "of-the-test"
+"""Of everybody who logs in to the server with FAB."""
 COMPONENT = Account("wxc0mp0nent", "5ecret-of-the-component")
 BEARER = "b3arer-of-the-service"
 """What the sandbox's token service wants."""

@@ -15,7 +15,6 @@ GATEWAY = "{{ (index .IPAM.Config 0).Gateway }}"
 """From where a proxy on this machine comes to a published port."""
 SERVICES = {"api-server", "dag-processor", "postgres", "sandbox", "scheduler", "triggerer"}
 get = partial(requests.get, timeout=REQUEST_SECONDS)
-post = partial(requests.post, timeout=REQUEST_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +40,8 @@ def log_in(
     entered = {"csrf_token": token, "username": "admin", "password": password}
     # no client sends a cookie for TLS alone by itself
     cookie = {"Cookie": form.headers["Set-Cookie"].split(";")[0]}
-    answer = post(form.url, entered, headers={**headers, **cookie}, allow_redirects=False)
-    return form, answer
+    there = {"headers": {**headers, **cookie}, "allow_redirects": False}
+    return form, requests.post(form.url, entered, timeout=REQUEST_SECONDS, **there)
 
 
 def test_up_ends_when_all_is_healthy(installation: Installation) -> None:
