@@ -1,26 +1,92 @@
-"""Somebody who types commands in the checkout, as the README tells them to."""
+"""Somebody who types commands, as the README and the manual tell them to."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
+from rest import until
 
+from weixin_local import machine
 from weixin_local.home import Home
 
 PROJECT = Path(__file__).parents[1]
-FOREIGN = ("AIRFLOW", "WEIXIN", "MAKE", "MFLAGS", "PYTEST")
+FOREIGN = ("AIRFLOW", "WEIXIN", "MAKE", "MFLAGS", "PYTEST", "COMPOSE", "VIRTUAL_ENV", "PYTHONPATH")
 """Variables of whoever runs the tests that would change what is tested."""
 LOCAL = (sys.executable, "-m", "weixin_local")
+HANGS_SECONDS = 7200
+"""A command that takes longer than the whole suite hangs."""
+
+
+def own_environment(**variables: str) -> dict[str, str]:
+    """That of whoever runs the tests, without what is foreign to the command, and with these."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)} | variables
+
+
+def typed(
+    *command: str | Path, folder: Path = PROJECT, answers: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Type a command in a folder, answer its questions, and read what it says."""
+    read = {"input": answers, "capture_output": True, "text": True, "timeout": HANGS_SECONDS}
+    there = {"cwd": folder, "env": own_environment(**variables)}
+    return subprocess.run(command, check=False, **read, **there)
+
+
+def printed(*command: str | Path, folder: Path = PROJECT, **variables: str) -> str:
+    """What a command prints that must succeed."""
+    done = typed(*command, folder=folder, **variables)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+    return done.stdout
+
+
+def _started(command: Sequence[str | Path], log: Path, **variables: str) -> subprocess.Popen[str]:
+    with log.open("w") as said:
+        return subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=own_environment(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # whoever runs the tests in the background has it ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
+
+@contextmanager
+def serving(command: Sequence[str | Path], port: int, log: Path, **variables: str) -> Iterator[str]:
+    """A server of the block's own, which writes down what it says: where it is, once it answers."""
+    process = _started(command, log, **variables)
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        return machine.answers(port)
+
+    try:
+        until(answers, log.read_text)
+        yield f"http://localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait(120)
+
+
+def blocks(page: str, heading: str, language: str = "sh") -> list[str]:
+    """What a section of a page tells to type, or to put into a file."""
+    text = re.split(rf"^#+ {heading}$", page, flags=re.M)[1]
+    section = re.split(r"^#+ ", text, flags=re.M)[0]
+    found = re.findall(rf"^```{language}\n(.*?)^```", section, re.M | re.S)
+    assert found, heading
+    return found
 
 
 @dataclass(frozen=True)
@@ -29,37 +95,21 @@ class Person:
 
     home: Home
 
-    def types(
-        self, *command: str, typed: str = "", **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command, answer its questions, and read what it says."""
-        read = {"input": typed, "capture_output": True, "text": True, "timeout": 300}
-        return subprocess.run(command, check=False, **read, **self._there(variables))
+    @property
+    def _own(self) -> dict[str, str]:
+        return {"WEIXIN_HOME": str(self.home.state), "WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
 
-    def weixin(
-        self, *arguments: str, typed: str = "", **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def types(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command, answer its questions, and read what it says."""
+        return typed(*command, **(self._own | more))
+
+    def weixin(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m weixin_local`."""
-        return self.types(*LOCAL, *arguments, typed=typed, **variables)
+        return self.types(*LOCAL, *arguments, **more)
 
     def starts(self, *arguments: str, said: Path, **variables: str) -> subprocess.Popen[str]:
         """Run `python -m weixin_local` in a terminal of its own, which writes down what it says."""
-        with said.open("w") as output:
-            return subprocess.Popen(
-                [*LOCAL, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                text=True,
-                # whoever runs the tests in the background has it ignored
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-                **self._there(variables),
-            )
-
-    def _there(self, variables: dict[str, str]) -> dict[str, Any]:
-        own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-        nobody = {"WEIXIN_HOME": str(self.home.state), "WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
-        return {"cwd": self.home.project, "env": {**own, **nobody, **variables}}
+        return _started([*LOCAL, *arguments], said, **(self._own | variables))
 
     def asks(self, statement: str) -> list[str]:
         """The lines of an answer of the warehouse."""
@@ -96,9 +146,8 @@ def copy_checkout(folder: Path) -> None:
 def files_of_git(*patterns: str) -> list[str]:
     """What git would commit of the project."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
-    listed = subprocess.check_output(listing, cwd=PROJECT, text=True)
     # one may be deleted and not yet committed
-    return [file for file in listed.splitlines() if (PROJECT / file).exists()]
+    return [file for file in printed(*listing).splitlines() if (PROJECT / file).exists()]
 
 
 @contextmanager

@@ -22,29 +22,25 @@ def until(is_so: Callable[[], Any], what: Callable[[], object] = lambda: "") -> 
 
 
 class Rest:
-    """A session of the user `admin`."""
+    """The session of a user."""
 
-    def __init__(self, port: int, password: str) -> None:
+    def __init__(self, port: int, password: str, name: str = "admin") -> None:
         self.origin = f"http://localhost:{port}"
         self.headers: dict[str, str] = {}
-        login = {"username": "admin", "password": password}
-        token = self._asked("POST", "auth/token", login)["access_token"]
-        self.headers = {"Authorization": f"Bearer {token}"}
+        login = self.asked("POST", "auth/token", {"username": name, "password": password})
+        login.raise_for_status()
+        self.headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
 
     def __call__(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The answer's JSON; nothing when there is none."""
-        return self._asked(method, f"api/v2/{path}", body)
-
-    def _asked(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        answer = requests.request(
-            method,
-            f"{self.origin}/{path}",
-            json=body,
-            headers=self.headers,
-            timeout=REQUEST_SECONDS,
-        )
+        answer = self.asked(method, f"api/v2/{path}", body)
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+    def asked(self, method: str, path: str, body: Any = None) -> requests.Response:
+        """The answer to any call, whatever it says."""
+        url, there = f"{self.origin}/{path}", {"headers": self.headers, "allow_redirects": False}
+        return requests.request(method, url, json=body, timeout=REQUEST_SECONDS, **there)
 
     def run(self, dag_id: str, conf: dict[str, Any] | None = None) -> dict[str, Any]:
         """A run of the DAG that has come to its end."""

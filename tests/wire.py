@@ -30,7 +30,7 @@ LIMITS = CallLimits(
     minute_quota_wait_seconds=0.001,
 )
 """Three tries and hardly a wait between them."""
-GIVES_UP_SECONDS = 15
+GIVES_UP_SECONDS = 60
 """A server that would never end its answer ends it then, so that a test fails and does not hang."""
 
 
@@ -73,6 +73,7 @@ class Wire(ThreadingHTTPServer):
         self.asked: list[Asked] = []
         self.connections = 0
         self.is_over = threading.Event()
+        self.has_given_up = False
         self.scheme = "http"
 
     @property
@@ -90,6 +91,10 @@ class Wire(ThreadingHTTPServer):
     def token_calls(self) -> list[Asked]:
         """The times a token was asked for."""
         return [asked for asked in self.asked if asked.path == TOKEN_PATH]
+
+    def hang(self) -> None:
+        """Until the test is over, or it has hung for too long."""
+        self.has_given_up = not self.is_over.wait(GIVES_UP_SECONDS)
 
     def get_request(self) -> tuple[socket.socket, object]:
         """Count a connection, also one whose client turns away."""
@@ -191,7 +196,7 @@ def resets(handler: Handler) -> None:
 
 def is_silent(handler: Handler) -> None:
     """No answer at all."""
-    handler.server.is_over.wait(GIVES_UP_SECONDS)
+    handler.server.hang()
 
 
 def drips(beginning: bytes, piece: bytes, pause_seconds: float = 0.02) -> Reply:
@@ -203,5 +208,6 @@ def drips(beginning: bytes, piece: bytes, pause_seconds: float = 0.02) -> Reply:
             handler.wfile.write(piece)
             if handler.server.is_over.wait(pause_seconds):
                 return
+        handler.server.has_given_up = True
 
     return reply

@@ -81,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Write no log: the URLs carry tokens."""
 
     def _answer(self) -> Answer:
-        began_at, wechat = time.time(), self.server.wechat
+        wechat = self.server.wechat
         url = urlsplit(self.path)
         asked = calls.Asked(
             self.command,
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = calls.decided(wechat, asked)
             call = Call(
                 *(asked.path, asked.appid, asked.publication_date, answer.errcode, asked.token),
-                *(self.client_address[0], began_at),
+                self.client_address[0],
             )
             wechat.remember(call, answer.body)
         if wechat.before_delivery is not None:

@@ -22,7 +22,7 @@ class Call:
 
     `appid` is the account's, or the platform's on its own calls. It, `publication_date` and
     `access_token` are None where the call did not say them, `errcode` where the answer has none
-    that can be read; a success is 0. `caller` is an IP address, `began_at` Unix time.
+    that can be read; a success is 0. `caller` is an IP address.
     """
 
     path: str
@@ -31,7 +31,6 @@ class Call:
     errcode: int | None
     access_token: str | None = field(repr=False)
     caller: str
-    began_at: float
 
 
 class WeChat:

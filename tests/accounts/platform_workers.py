@@ -1,11 +1,9 @@
-"""Workers in processes of their own that ask for a platform's tokens and may be killed."""
+"""Workers in processes of their own that ask for a platform's tokens and are killed."""
 
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,29 +39,24 @@ class Order:
     keys: Sequence[str]
     ticket: str
     appid: str
-    dies_at: str = ""
+    dies_at: str
     """It kills itself right before a statement that begins so; `COMMIT` for the one of a token."""
 
 
-def tokens(order: Order, workers: int = 1) -> list[str]:
-    """What the workers get, who ask at the same moment; nothing when they are killed."""
-    together = context.Barrier(workers)
-    waiting = {"initializer": together.wait, "initargs": (PATIENCE_SECONDS,)}
-    with ProcessPoolExecutor(workers, context, **waiting) as pool:
-        asked = [pool.submit(_work, order) for _ in range(workers)]
-        try:
-            return [it.result(PATIENCE_SECONDS) for it in asked]
-        except BrokenProcessPool:
-            return []
+def is_killed(order: Order) -> bool:
+    """Whether a worker that asks for the token is killed on the way."""
+    process = context.Process(target=_work, args=(order,))
+    process.start()
+    process.join(PATIENCE_SECONDS)
+    return process.exitcode == -signal.SIGKILL
 
 
-def _work(order: Order) -> str:
+def _work(order: Order) -> None:
     warehouse = the_warehouse.engine(order.warehouse_url)
     keys = MultiFernet([Fernet(it) for it in order.keys])
     platform = Platform(the_platform(order.base_url), warehouse, keys, lambda: order.ticket, HASTE)
-    if order.dies_at:
-        _die_at(warehouse, order.dies_at)
-    return platform.token(platform.account.member(order.appid, "")).value
+    _die_at(warehouse, order.dies_at)
+    platform.token(platform.account.member(order.appid, ""))
 
 
 def _die_at(warehouse: Engine, statement: str) -> None:

@@ -1,11 +1,12 @@
 """Which accounts a platform stands for: those of WeChat's list, each named once."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from platform_workers import OpenPlatform
 from sqlalchemy import Engine
-from support import HASTE
+from support import HASTE, rows
 
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.rules import REFUSALS_THAT_STOP
@@ -60,11 +61,13 @@ def test_runs_that_write_many_accounts_do_so_one_after_the_other(
     """Two DAGs begin in the same minute; row by row, each could wait for what the other holds."""
     open_platform().accounts(4)
     authorize(sandbox, 1, 2)
-    with warehouse.begin() as other:
-        other.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
-        with pytest.raises(WeixinError):
-            open_platform(is_patient=False).accounts(4)
-        assert other.exec_driver_sql("SELECT count(*) FROM weixin.platform_token").scalar() == 1
+    with ThreadPoolExecutor(1) as pool:
+        with warehouse.begin() as other:
+            other.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
+            waiting = pool.submit(open_platform().accounts, 4)
+            while not rows(warehouse, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+                assert not waiting.done()
+        assert len(waiting.result()) == 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from figures import Figures, truth
-from in_process import REPOSITORY
+from people import PROJECT
 from sqlalchemy import Engine
 from support import rows
 
@@ -151,7 +151,7 @@ def parsed(dag_id: str = DAG_ID) -> Any:
     """The DAG, out of its file."""
     from airflow.dag_processing.dagbag import DagBag
 
-    return DagBag(str(REPOSITORY / "dags")).dags[dag_id]
+    return DagBag(str(PROJECT / "dags")).dags[dag_id]
 
 
 def asked(sandbox: Sandbox) -> int:

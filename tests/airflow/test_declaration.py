@@ -1,8 +1,6 @@
 """What the DAG file declares, as Airflow reads it, and what that costs others (0031)."""
 
 import json
-import os
-import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +9,9 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.module_loading import import_string
-from dag_runs import DAG_ID, REPOSITORY, DailyDag, parsed
+from dag_runs import DAG_ID, DailyDag, parsed
 from in_process import SETTINGS
+from people import PROJECT, printed
 from receivers import Receiver
 
 from weixin_etl.datasets import DATASETS
@@ -51,18 +50,10 @@ def test_the_folder_holds_exactly_these_dags_and_costs_others_next_to_nothing(tm
     folder would run each module a second time, as a top-level one. Each task of anybody's DAG loads
     providers and plugins; each file of DAGs is parsed often.
     """
-    own = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "WEIXIN"))}
     nowhere = "postgresql+psycopg2://nobody@127.0.0.1:1/none"
     of_test = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": nowhere}
-    done = subprocess.run(
-        [sys.executable, "-c", READ],
-        cwd=REPOSITORY,
-        env={**own, **SETTINGS, **of_test},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    dags, *problems, loaded, parsed = json.loads(done.stdout.splitlines()[-1])
+    read = printed(sys.executable, "-c", READ, **SETTINGS, **of_test)
+    dags, *problems, loaded, parsed = json.loads(read.splitlines()[-1])
 
     assert dags == {it.dag_id: it.is_optional for it in DATASETS.values()}
     assert problems == [{}, []]
@@ -114,13 +105,12 @@ def test_what_the_manual_puts_into_another_folder_of_dags(tmp_path: Path):
 
     And a consumer, which waits for the asset of the check.
     """
-    command = [sys.executable, "-m", "weixin_etl.cli", "dag"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert printed == (REPOSITORY / "dags/weixin_article_statistics.py").read_text()
+    copy = printed(sys.executable, "-m", "weixin_etl.cli", "dag")
+    assert copy == (PROJECT / "dags/weixin_article_statistics.py").read_text()
     line = 'ENDPOINTS = list(DATASETS)  # or fewer, for example ["article_total", "follower_total"]'
     shorter = line.partition("for example ")[2]
-    (tmp_path / "weixin.py").write_text(printed.replace(line, f"ENDPOINTS = {shorter}"))
-    page = (REPOSITORY / "docs/operating/every-morning.md").read_text()
+    (tmp_path / "weixin.py").write_text(copy.replace(line, f"ENDPOINTS = {shorter}"))
+    page = (PROJECT / "docs/operating/every-morning.md").read_text()
     (tmp_path / "consumer.py").write_text(page.split("```python\n")[1].split("```")[0])
 
     bag = DagBag(str(tmp_path))

@@ -2,11 +2,11 @@
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.exceptions import AirflowConfigException
+from airflow.models import DagRun
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import ParameterError, Run
@@ -36,7 +36,7 @@ def test_a_runs_day_is_that_of_its_logical_date_in_beijing(
 ) -> None:
     """Whenever it really runs; without one, of its start. It names dates if the form does."""
     times = {"logical_date": LATE_EVENING, "run_after": LATE_EVENING}
-    dag_run = SimpleNamespace(**{"run_id": "r", "run_type": "manual"} | times | of_run)
+    dag_run = DagRun("d", "r", **{"run_type": "manual"} | times | of_run)
 
     run = form.run_of(ARTICLE_TOTAL, {"dag_run": dag_run, "params": EMPTY | entered})
 

@@ -20,6 +20,8 @@ from weixin_sandbox import Account
 
 HOSTILE = "\x1b[2J\x07\x7f\x9b\u202e\u2066\u200f\u2028\r2 of 2 accounts"
 """Clears a terminal, rings, turns the order of reading, and begins the line anew."""
+UNSTORABLE = "\0\ud800"
+"""What Postgres takes in no text: a refusal that can't be stored would hold back all days."""
 HARM = {*HOSTILE} - {*"[2J of 2 accounts"}
 FIRST, DAY, OTHER = (str(WINDOW[n]) for n in (0, 3, 4))
 MANY = {f"m{number}{HOSTILE}": 1 for number in range(100_000)}
@@ -32,8 +34,8 @@ def answers(handler: Handler) -> None:
     row |= MANY if day == DAY else {f"m{HOSTILE}": 1}
     item = {"ref_date": day, "msgid": f"1{HOSTILE}_1", "title": HOSTILE, "details": [row]}
     good = {"list": [item, {"ref_date": HOSTILE, "msgid": HOSTILE}]}
-    said = {"errcode": 61501, "errmsg": HOSTILE} if day == FIRST else good
-    says(json.dumps(said, ensure_ascii=False).encode())(handler)
+    said = {"errcode": 61501, "errmsg": HOSTILE + UNSTORABLE} if day == FIRST else good
+    says(json.dumps(said).encode())(handler)
 
 
 def test_no_text_of_a_stranger_reaches_people_as_it_is(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dag_runs import WINDOW, DailyDag, asked, in_truth, set_paused
 from figures import loaded
-from in_process import REPOSITORY
+from people import PROJECT
 from receivers import Receiver
 from sqlalchemy import Engine, make_url
 from support import rows
@@ -208,7 +208,7 @@ MORNINGS = {
         said="start Postgres",
     ),
 }
-PAGE = REPOSITORY / "docs/operating/first-morning.md"
+PAGE = PROJECT / "docs/operating/first-morning.md"
 MISSING = """
     SELECT count(*) FROM weixin.run_report INNER JOIN weixin.coverage USING (dataset, appid, day)
     WHERE ready_at IS NULL OR ready_at < planned_at

@@ -18,9 +18,8 @@ from weixin_etl import clock
 from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import Due, PlannedAccount, Run
+from weixin_etl.model import Due, PlannedAccount
 from weixin_etl.run.extract import FetchedChunk, extract
-from weixin_etl.run.outcome import Outcome
 
 DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]
 LATER = datetime(2027, 1, 8, 10, tzinfo=clock.SHANGHAI)
@@ -172,28 +171,23 @@ def test_what_there_is_comes_after_some_time() -> None:
 def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows() -> None:
     """Half of them are taken, half may wait: no call is made beyond that."""
     taken: list[FetchedChunk] = []
-    made = itertools.count(1)
-    is_too_far = threading.Event()
+    made = threading.Semaphore(0)
+    ahead: list[int] = []
+    count = itertools.count(1)
 
     def ask(calls: AccountCalls, day: date) -> Came:
-        if next(made) > len(taken) + 2:
-            is_too_far.set()
+        number = next(count)
+        ahead.append(number - len(taken))
+        if number > 1:
+            made.release()
         return Came(day)
 
     for chunk in extracted(several(6, 1), ask, 1):
-        assert not is_too_far.wait(0.05)
+        assert len(taken) == 5 or made.acquire(timeout=PATIENCE_SECONDS)
         taken.append(chunk)
 
     assert len(taken) == 6
-
-
-def test_chunks_are_the_window_and_at_most_thirty_older_days() -> None:
-    """In the plan's order."""
-    older = [date(2026, 11, 11) - timedelta(number) for number in range(70)]
-    planned = PlannedAccount("a", "wx0", "号", LATER, Due(DAYS, older))
-    outcome = Outcome(Run("manual", ARTICLE_TOTAL, LATER.date()), [planned], {}, {}, {})
-
-    assert outcome.chunks(planned) == [DAYS, older[:30], older[30:60], older[60:]]
+    assert max(ahead) == 2
 
 
 def test_an_error_of_the_program_ends_its_accounts_calls_alone() -> None:
@@ -221,36 +215,30 @@ class TimeIsUpError(BaseException):
 
 def test_a_task_whose_time_is_up_waits_for_no_call() -> None:
     """The call in flight is left to end by its deadline; no other is made."""
-    waits, goes_on, main = threading.Event(), threading.Event(), threading.get_ident()
+    is_in_flight, goes_on = threading.Event(), threading.Event()
     threads: list[threading.Thread] = []
 
     def ask(calls: AccountCalls, day: date) -> Came:
         threads.append(threading.current_thread())
-        if len(threads) == 2:
-            assert waits.wait(PATIENCE_SECONDS)
-            signal.pthread_kill(main, signal.SIGALRM)
-            assert goes_on.wait(PATIENCE_SECONDS)
+        is_in_flight.set()
+        assert goes_on.wait(PATIENCE_SECONDS)
         return Came(day)
 
     def time_is_up(*_: object) -> None:
-        raise TimeIsUpError
-
-    def wait_for_the_next() -> None:
-        waits.set()
-        next(came)
+        if is_in_flight.is_set():
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise TimeIsUpError
 
     limits = {"concurrency": 1, "most_bytes": 200, "most_seconds": 60}
-    came = extract(several(12, days=1), ask, **limits)
-    next(came)
     handler = signal.signal(signal.SIGALRM, time_is_up)
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)  # again, until the call is in flight
     try:
         with pytest.raises(TimeIsUpError):
-            wait_for_the_next()
-        came.close()
-        is_in_flight = threads[0].is_alive()
+            next(extract(several(12, days=1), ask, **limits))
+        is_still = threads[0].is_alive()
     finally:
         signal.signal(signal.SIGALRM, handler)
         goes_on.set()
     threads[0].join(PATIENCE_SECONDS)
 
-    assert (is_in_flight, len(threads), threads[0].is_alive()) == (True, 2, False)
+    assert (is_still, len(threads), threads[0].is_alive()) == (True, 1, False)

@@ -32,14 +32,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def is_longer(item: pytest.Item) -> bool:
     """Whether the long run tries more than `make test-all`."""
-    takes = {"statement", "examples"} & set(getattr(item, "fixturenames", ()))
-    return bool(takes or is_hypothesis_test(getattr(item, "obj", None)))
-
-
-@pytest.fixture(scope="session")
-def examples(request: pytest.FixtureRequest) -> int:
-    """How many answers a property tries."""
-    return 1000 if request.config.getoption("--soak") else 40
+    takes = "statement" in getattr(item, "fixturenames", ())
+    return takes or is_hypothesis_test(getattr(item, "obj", None))
 
 
 @pytest.fixture(scope="session")

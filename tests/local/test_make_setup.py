@@ -1,14 +1,12 @@
 """`make setup` says in one sentence what a machine lacks; `make secrets` adds what `.env` lacks."""
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
-from people import FOREIGN, PROJECT
+from people import PROJECT, typed
 
 ACCOUNT = {"WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
 LONG = (
@@ -32,13 +30,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Type `make`; the one that may be running these tests has no say in it."""
-    own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-    read = {"capture_output": True, "text": True, "check": False}
-    return subprocess.run(["make", *arguments], cwd=folder, env=own, **read)
-
-
 @pytest.mark.parametrize(
     "script",
     [None, "exit 1", 'case "$2" in *ensurepip*) exit 1;; esac'],
@@ -53,7 +44,7 @@ def test_an_unfit_python_is_one_sentence_with_what_to_type(
         python.write_text(f"#!/bin/sh\n{script}\n")
         python.chmod(0o755)
 
-    said = make(folder, "setup", f"PYTHON={python}")
+    said = typed("make", "setup", f"PYTHON={python}", folder=folder)
 
     complaint, *makes_own = said.stderr.splitlines()
     assert said.returncode != 0
@@ -65,7 +56,7 @@ def test_an_unfit_python_is_one_sentence_with_what_to_type(
 
 def make_secrets(folder: Path) -> tuple[str, dict[str, str]]:
     """Type it; what it says, and what `.env` says then, which is its owner's alone."""
-    said = make(folder, "secrets")
+    said = typed("make", "secrets", folder=folder)
     assert said.returncode == 0, said.stderr
     assert (folder / ".env").stat().st_mode & 0o777 == 0o600
     values = {name: value or "" for name, value in dotenv_values(folder / ".env").items()}

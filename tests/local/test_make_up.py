@@ -60,7 +60,7 @@ def test_airflows_own_command_works_beside_it(person: Person, rest: Rest, tmp_pa
     listed = person.types("make", "airflow", "ARGS=dags list --output json", **own)
     wrong = person.weixin("airflow", "dags", "nonsense", **own)
     status = person.types("make", "etl", "ARGS=status", **own)
-    asked = person.weixin("airflow", "dags", "delete", "nothing", **own, typed="n\n")
+    asked = person.weixin("airflow", "dags", "delete", "nothing", **own, answers="n\n")
     conf = json.dumps({"begin_date": "2026-11-01", "end_date": "2026-11-02"})
     morning = "--from-date", "2026-11-20", "--to-date", "2026-11-20T23:59:59+08:00"
     backfill = "backfill", "create", "--dag-id", DAG, "--dag-run-conf", conf
@@ -82,7 +82,7 @@ def test_airflows_own_command_works_beside_it(person: Person, rest: Rest, tmp_pa
 def test_a_second_up_and_a_reset_say_where_the_first_is(person: Person, port: int) -> None:
     """They change nothing, whatever port is given; nor does a reset without a yes."""
     second = person.types("make", "up")
-    reset = person.types("make", "reset", typed="yes\n")
+    reset = person.types("make", "reset", answers="yes\n")
     refused = person.types("make", "reset")
 
     for done in (second, reset):
@@ -103,7 +103,7 @@ def test_nothing_outlives_a_killed_terminal_or_a_ctrl_c_or_a_reset() -> None:
         with person.up(choose_port()):
             before = person.processes()
         after = person.processes()
-        said = person.types("make", "reset", typed="yes\n")
+        said = person.types("make", "reset", answers="yes\n")
 
         assert taken_over == (["1"], [])
         assert len(before) > 4

@@ -1,32 +1,26 @@
 """The stand-in for WeChat: its command, and where it listens."""
 
-import os
 import socket
-import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 import requests
+from people import serving
+from support import choose_port
 
 from weixin_sandbox import DEFAULT_ACCOUNT
 
 TODAY, YESTERDAY = date(2026, 11, 24), date(2026, 11, 23)
 
 
-def test_the_command_says_whom_to_ask_for_and_heeds_its_options() -> None:
-    """Its greeting has URL, AppID and secret; day and scenarios are what was asked for."""
-    options = ["--port", "0", "--today", str(TODAY), "--scenario", "offline"]
+def test_the_command_says_whom_to_ask_for_and_heeds_its_options(tmp_path: Path) -> None:
+    """Its greeting has AppID and secret; day and scenarios are what was asked for."""
+    port, said = choose_port(), tmp_path / "said"
+    options = ["--port", str(port), "--today", str(TODAY), "--scenario", "offline"]
     known = {"appid": DEFAULT_ACCOUNT.appid, "secret": DEFAULT_ACCOUNT.secret}
-    with subprocess.Popen(
-        [sys.executable, "-m", "weixin_sandbox", *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUTF8": "1"},
-    ) as process:
-        assert process.stdout is not None
-        greeting = "".join(process.stdout.readline() for _ in range(4)).split()
-        url = next(it for it in greeting if it.startswith("http://127.0.0.1:"))
+    with serving([sys.executable, "-m", "weixin_sandbox", *options], port, said) as url:
 
         def asked(path: str, token: str = "", **fields: str) -> dict[str, object]:
             query = {"access_token": token}
@@ -41,9 +35,8 @@ def test_the_command_says_whom_to_ask_for_and_heeds_its_options() -> None:
                 ("getarticletotaldetail", str(YESTERDAY)),
             )
         ]
-        process.kill()
 
-    assert {*known.values()} <= {*greeting}
+    assert {*known.values()} <= {*said.read_text().split()}
     assert [it.get("errcode", 0) for it in codes] == [61501, 47009, 0]
 
 

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy
 from analysts.world import BUSY, PAPER, SEED, at, collect, november, stop_clock
 from dictionary import dictionary, joins
-from people import PROJECT
+from people import PROJECT, printed, typed
 from sqlalchemy import Engine
 from support import migrated_warehouse, rows
 
@@ -119,15 +119,11 @@ class Dbt:
 
     def types(self, *arguments: str, tool: str = "dbt") -> subprocess.CompletedProcess[str]:
         """Run `dbt` or a tool beside it and read what it says."""
-        environment = {**os.environ, **self.environment}
-        read = {"capture_output": True, "text": True, "check": False, "timeout": 300}
-        command = [DBT.with_name(tool), *arguments]
-        return subprocess.run(command, cwd=self.project, env=environment, **read)
+        return typed(DBT.with_name(tool), *arguments, folder=self.project, **self.environment)
 
     def does(self, *arguments: str, tool: str = "dbt") -> None:
         """Run it; it must succeed."""
-        done = self.types(*arguments, tool=tool)
-        assert done.returncode == 0, done.stdout + done.stderr
+        printed(DBT.with_name(tool), *arguments, folder=self.project, **self.environment)
 
     def wrote(self, artifact: str) -> list[dict[str, Any]]:
         """The results that the last command left, in `run_results.json` or `sources.json`."""

@@ -7,31 +7,28 @@ what matters is which packages there are.
 
 import json
 import os
-import re
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import requests
-from people import PROJECT
+from people import PROJECT, blocks, printed, serving
 from rest import Rest, until
 from sqlalchemy import make_url
 from support import choose_port
 
 from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
-from weixin_local import machine
 from weixin_local.home import connection_of
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 DAG = "weixin_article_total"
 PASSWORD = "somebody-s-own"
-UV = [sys.executable, "-m", "uv"]
-PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+MANUAL = (PROJECT / "docs/operating/install.md").read_text()
+INSTALL, _, PUT_DAGS, IMPORT, UPGRADE = blocks(MANUAL, "Into your own Airflow")
+(CONNECTIONS,) = blocks(MANUAL, "Into your own Airflow", "json")
 OTHERS = """
 from airflow.sdk import dag, task
 
@@ -47,76 +44,32 @@ somebody_elses()
 """
 
 
-def blocks(language: str) -> list[str]:
-    """What the section tells to type, or to put into a file."""
-    page = (PROJECT / "docs/operating/install.md").read_text()
-    section = page.split("\n## Into your own Airflow\n")[1]
-    return re.findall(rf"```{language}\n(.*?)```", section.split("\n## ")[0], re.S)
-
-
-@dataclass
+@dataclass(frozen=True)
 class OwnAirflow:
     """Somebody's Airflow: an environment, a DAG folder, two databases of Postgres."""
 
     folder: Path
     server: Server
     port: int
-    running: list[machine.Process] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
         """Plain Airflow; nothing of it names weixin."""
-        origin = f"http://127.0.0.1:{self.port}"
-        foreign = ("AIRFLOW", "WEIXIN", "PYTEST", "MAKE", "VIRTUAL_ENV", "PYTHONPATH")
-        own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         return {
-            **own,
             "PATH": f"{self.folder / 'env/bin'}:{os.environ['PATH']}",
-            "AIRFLOW_HOME": str(self.folder / "airflow"),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(self.folder / "dags"),
-            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__FERNET_KEY": "cZfO0ig0kBQJ2B6qgRx9QFuUEm5n0vJZUu1sQk2uTgU=",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.folder / "passwords"),
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{origin}/execution/",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.server.url("own_airflow"),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
-            "AIRFLOW__API__BASE_URL": origin,
-            "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__API__SECRET_KEY": "s" * 64,
-            "AIRFLOW__API_AUTH__JWT_SECRET": "j" * 64,
-            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{self.port}",
+            # the server's first answer to a task takes half a minute on a busy machine
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "300",
         }
-
-    def start(self) -> None:
-        """Start Airflow's processes."""
-        self.running = [
-            machine.start(
-                ["sh", "-c", f"cd {self.folder} && exec env/bin/airflow {part} >{part}.log 2>&1"],
-                self.environment,
-            )
-            for part in PARTS
-        ]
-
-    def stop(self) -> None:
-        """Stop them."""
-        machine.end(self.running, 10)
 
     def types(self, command: str) -> str:
         """Run a line of shell beside the wheel; what it prints."""
-        done = subprocess.run(
-            ["sh", "-ec", command],
-            cwd=self.folder / "dist",
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return printed("sh", "-ec", command, folder=self.folder / "dist", **self.environment)
 
     def tables(self, database: str) -> set[str]:
         """Of all schemas but Postgres's own."""
@@ -126,64 +79,44 @@ class OwnAirflow:
         return {*self.server.ask(database, statement)}
 
 
-def page(rest: Rest, path: str) -> requests.Response:
-    """What the page answers a person who is logged in."""
-    return requests.get(f"{rest.origin}/weixin/{path}", headers=rest.headers, timeout=60)
-
-
-def logged_in(own: OwnAirflow) -> Rest:
-    """A session, once the API server answers."""
-
-    def session() -> Rest | None:
-        try:
-            return Rest(own.port, PASSWORD)
-        except requests.RequestException:
-            return None
-
-    rest: Rest = until(session)
-    return rest
-
-
 @pytest.fixture(scope="module")
 def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAirflow]:
     """It has somebody's DAG, and the wheel as the manual says; it runs, and knows no connection."""
     folder = tmp_path_factory.mktemp("own")
     own = OwnAirflow(folder, embedded_server, choose_port())
-    for name in ("airflow", "dags", "dist"):
+    for name in ("dags", "dist"):
         (folder / name).mkdir()
-    (folder / "passwords").write_text(json.dumps({"admin": PASSWORD}))
+    passwords = folder / "simple_auth_manager_passwords.json.generated"
+    passwords.write_text(json.dumps({"admin": PASSWORD}))
     (folder / "dags/others.py").write_text(OTHERS)
     for database in ("own_airflow", "own_figures"):
         embedded_server.create_database(database)
-    python = str(folder / "env/bin/python")
-    lowest = str(PROJECT / "requirements-lowest.txt")
-    wheel = ["--target", "wheel", "--directory", str(folder / "dist")]
+    uv, env = f"{sys.executable} -m uv", folder / "env"
+    lowest = f"--require-hashes -r {PROJECT}/requirements-lowest.txt"
     for command in (
-        [*UV, "venv", "--quiet", "--seed", "--python", sys.executable, str(folder / "env")],
-        [*UV, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", lowest],
-        [sys.executable, "-m", "hatchling", "build", *wheel],
+        f"{uv} venv --quiet --seed --python {sys.executable} {env}",
+        f"{uv} pip install --quiet --python {env}/bin/python {lowest}",
+        f"{sys.executable} -m hatchling build --target wheel --directory {folder}/dist",
     ):
-        subprocess.run(command, cwd=PROJECT, check=True)
-    for command in ("airflow db migrate", blocks("sh")[0], blocks("sh")[2]):
+        printed("sh", "-ec", command)
+    for command in ("airflow db migrate", INSTALL, PUT_DAGS):
         own.types(command)
-    own.start()
-    try:
+    command = [env / "bin/airflow", "standalone"]
+    with serving(command, own.port, folder / "log", **own.environment):
         yield own
-    finally:
-        own.stop()
 
 
 @pytest.fixture(scope="module")
 def rest(own: OwnAirflow) -> Rest:
     """Its REST API, once it has parsed every DAG: ours, and one of somebody else."""
-    rest = logged_in(own)
+    rest = Rest(own.port, PASSWORD)
     until(lambda: rest("GET", "dags")["total_entries"] == len(DATASETS) + 1)
     return rest
 
 
 def test_without_connections_others_work_and_the_page_says_what_is_missing(rest: Rest) -> None:
     """The DAG file imports; a task of somebody else's works; no answer is a 500."""
-    problems = page(rest, "")
+    problems = rest.asked("GET", "weixin/")
 
     assert rest("GET", "importErrors")["total_entries"] == 0
     assert rest.run("somebody_elses")["state"] == "success"
@@ -207,17 +140,17 @@ def test_it_runs_and_shows_and_keeps_to_its_schemas(own: OwnAirflow, rest: Rest)
     with Sandbox().serve() as base_url:
         weixin = json.loads(connection_of(account.appid, account.secret, base_url, account.name))
         given = {"weixin_default": weixin, "weixin_warehouse": warehouse}
-        assert {name: {*it} for name, it in json.loads(blocks("json")[0]).items()} == {
+        assert {name: {*it} for name, it in json.loads(CONNECTIONS).items()} == {
             "weixin_default": weixin.keys() - {"host"},
             "weixin_warehouse": warehouse.keys(),
         }
         (own.folder / "dist/connections.json").write_text(json.dumps(given))
-        own.types(blocks("sh")[3])
+        own.types(IMPORT)
         rest("PATCH", f"dags/{DAG}", {"is_paused": False})
         assert rest.run(DAG)["state"] == "success"
 
-    assert "calendar" in page(rest, "coverage?dataset=article_total").text
-    assert page(rest, "static/htmx.min.js").status_code == 200
+    assert "calendar" in rest.asked("GET", "weixin/coverage?dataset=article_total").text
+    assert rest.asked("GET", "weixin/static/htmx.min.js").status_code == 200
     assert {it.split(".")[0] for it in own.tables("own_figures")} == {"weixin", "analytics"}
     assert own.tables("own_airflow") == metadata
     assert [it["name"] for it in rest("GET", "pools")["pools"]] == ["default_pool"]
@@ -230,9 +163,6 @@ def test_the_wheel_of_an_upgrade_takes_the_old_ones_place(own: OwnAirflow) -> No
     newest = installed.read_text()
     installed.write_text(f"{newest}# old\n")
 
-    own.stop()
-    own.types(blocks("sh")[4])
-    own.start()
-    logged_in(own)
+    own.types(UPGRADE)
 
     assert installed.read_text() == newest

@@ -1,10 +1,9 @@
 """The documents keep their word: what they name exists."""
 
 import re
-import subprocess
 from pathlib import Path
 
-from people import PROJECT, files_of_git
+from people import PROJECT, files_of_git, printed
 
 from weixin_etl.orchestration.settings import OPTIONS
 
@@ -13,20 +12,17 @@ MANUAL = {it: text for it, text in DOCUMENTS.items() if it.startswith("docs/oper
 TEXT = "\n".join(DOCUMENTS.values())
 
 
-def says(*command: str) -> str:
-    """What a command prints."""
-    return subprocess.check_output(command, cwd=PROJECT, text=True)
-
-
 def test_every_command_of_the_documents_exists() -> None:
     """Of `make` as `make help` lists it, and of our own programs."""
     code = "\n".join(re.findall(r"```.*?```|`[^`]+`", TEXT, re.DOTALL))
     named = {*re.findall(r"(?:`|^\$ |^)make ([a-z][a-z-]*)", TEXT, re.M)}
     helps = {
-        "weixin-etl": says(".venv/bin/weixin-etl", "--help"),
-        "python -m weixin_local": says(".venv/bin/python", "-m", "weixin_local", "--help"),
+        "weixin-etl": printed(".venv/bin/weixin-etl", "--help"),
+        "python -m weixin_local": printed(".venv/bin/python", "-m", "weixin_local", "--help"),
     }
-    targets = re.findall(r"^  make ([a-z-]+)", says("make", "--no-print-directory", "help"), re.M)
+    targets = re.findall(
+        r"^  make ([a-z-]+)", printed("make", "--no-print-directory", "help"), re.M
+    )
 
     assert {"run", "test", "up", "reset"} <= named <= {*targets}
     for program, usage in helps.items():

@@ -2,12 +2,11 @@
 
 import ast
 import re
-import subprocess
 import sys
 from functools import cache
 from graphlib import TopologicalSorter
 
-from people import PROJECT, files_of_git
+from people import PROJECT, files_of_git, printed
 
 from weixin_etl.datasets import DATASETS
 
@@ -23,7 +22,7 @@ STATEMENTS = {it: (PROJECT / it).read_text() for it in files_of_git("sql/*.sql")
 
 def prints(code: str) -> list[str]:
     """The lines that a fresh interpreter prints."""
-    return subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
+    return printed(sys.executable, "-c", code).splitlines()
 
 
 def those_with(pattern: str) -> list[str]:

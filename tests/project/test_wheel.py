@@ -1,14 +1,13 @@
 """The wheel carries the product, whole and alone."""
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from email import message_from_bytes
 from zipfile import ZipFile
 
 import pytest
-from people import PROJECT, files_of_git
+from people import files_of_git, printed
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +15,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
     """Built from the checkout as the image builds it."""
     folder = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
-    subprocess.run(build, cwd=PROJECT, capture_output=True, check=True)
+    printed(*build)
     (built,) = folder.iterdir()
     with ZipFile(built) as wheel:
         yield wheel

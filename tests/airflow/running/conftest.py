@@ -1,13 +1,12 @@
 """One Airflow for the tests of this folder, which the runner gives to one worker."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy
-from people import somebody
+from people import serving, somebody
 from receivers import Receiver
 from rest import Rest, until
 from support import choose_port
@@ -23,7 +22,7 @@ from weixin_local.home import (
 )
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
-from .stack import BEARER, COMPONENT, PASSWORD, FabServer, Stack
+from .stack import BEARER, COMPONENT, PASSWORD, Stack
 
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
@@ -64,13 +63,13 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="package")
-def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabServer]:
+def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """
-    The same Airflow as docker compose has it, and a page with a warehouse of its own.
+    The port of the same Airflow as docker compose has it, and a page with a warehouse of its own.
 
     In that the second of two mornings has refused an account.
     """
-    home = stack.home
+    home, port = stack.home, choose_port()
     home.server.create_database("weixin_page")
     url = home.server.url("weixin_page")
     warehouse.migrate(url)
@@ -81,20 +80,12 @@ def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabS
     engine.dispose()
     home.server.ask("weixin_page", "CREATE ROLE weixin_page LOGIN IN ROLE weixin_reader")
     reader = sqlalchemy.make_url(url).set(username="weixin_page")
-    port = choose_port()
     environment = airflow_environment(home, Source("weixin://", url), port) | {
         "AIRFLOW__CORE__AUTH_MANAGER": FAB,
         "FAB_PASSWORD": PASSWORD,
         "AIRFLOW_CONN_WEIXIN_READER": postgres_connection(reader),
         "WEIXIN_NOW": people.now.isoformat(),
     }
-    log = tmp_path_factory.mktemp("fab") / "log"
-    program = str(Path(__file__).with_name("fab_server.py"))
-    command = [sys.executable, program, str(port)]
-    with log.open("wb") as out:
-        server = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
-    try:
-        yield FabServer(port, server, log)
-    finally:
-        server.terminate()
-        server.wait(30)
+    command = [sys.executable, Path(__file__).with_name("fab_server.py"), str(port)]
+    with serving(command, port, tmp_path_factory.mktemp("fab") / "log", **environment):
+        yield port

@@ -1,7 +1,7 @@
 """Airflow's API server with FAB, as docker compose has it: people, roles, hashed passwords.
 
 `python fab_server.py PORT` with the environment of a running stack; its people log in with the
-password in FAB_PASSWORD. Viewer reads, writer changes Variables; nobody may only log in.
+password in FAB_PASSWORD. Viewer reads; nobody may only log in.
 """
 
 import os
@@ -19,9 +19,7 @@ if __name__ == "__main__":
     with get_application_builder() as builder:
         builder.sm.sync_roles()
         builder.sm.add_role("Nobody")
-        may_edit = builder.sm.create_permission("can_edit", "Variables")
-        builder.sm.add_permission_to_role(builder.sm.add_role("Writer"), may_edit)
-        for name in ("admin", "viewer", "nobody", "writer"):
+        for name in ("admin", "viewer", "nobody"):
             role = builder.sm.find_role(name.title())
             mail, password = f"{name}@localhost", os.environ["FAB_PASSWORD"]
             builder.sm.add_user(name, name, name, mail, role, password)

@@ -1,17 +1,13 @@
-"""The Airflow that the tests of this folder share: its stack, and a second server with FAB."""
+"""The Airflow that the tests of this folder share."""
 
 import re
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import requests
 from receivers import Receiver
 from rest import Rest, until
 
-from weixin_local import machine
-from weixin_local.home import METADATA_DATABASE, Home, airflow_url
+from weixin_local.home import METADATA_DATABASE, Home
 from weixin_sandbox import Account, Sandbox, Scenario
 
 DAG = "weixin_article_total"
@@ -55,39 +51,3 @@ class Stack:
         run = self.rest.trigger(DAG)
         until(lambda: any(it.path.startswith("/datacube/") for it in [*self.sandbox.calls]))
         return run
-
-
-@dataclass(frozen=True)
-class FabServer:
-    """Airflow's API server with FAB, which may still be starting; its warehouse is the page's."""
-
-    port: int
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def origin(self) -> str:
-        """Where people open it, once it answers."""
-
-        def answers() -> bool:
-            assert self.process.poll() is None, self.log.read_text()
-            return machine.answers(self.port)
-
-        until(answers, self.log.read_text)
-        return airflow_url(self.port)
-
-
-class LoggedIn:
-    """Somebody who has logged in to the server with FAB."""
-
-    def __init__(self, origin: str, name: str) -> None:
-        self.origin, who = origin, {"username": name, "password": PASSWORD}
-        answer = requests.post(f"{origin}/auth/token", json=who, timeout=300)
-        answer.raise_for_status()
-        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-    def __call__(self, method: str, path: str, body: Any = None) -> requests.Response:
-        """The answer to a call."""
-        url = f"{self.origin}/{path}"
-        return requests.request(
-            method, url, json=body, headers=self.headers, timeout=300, allow_redirects=False
-        )

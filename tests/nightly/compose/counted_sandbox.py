@@ -1,28 +1,28 @@
 """
-The sandbox for tasks in several containers: open to their network, and it says who asked when.
+The sandbox for tasks in several containers: open to their network, and it says who asked.
 
-`GET /asked` has every call: the caller's address, when it began, path, account and day.
+`GET /asked` has every call for figures: the caller's address, account and day.
 """
 
 import threading
 
 from weixin_sandbox import Account, Call, Sandbox
-from weixin_sandbox.answers import Answer, Row, to_bytes
+from weixin_sandbox.answers import Answer, to_bytes
 from weixin_sandbox.calls import ROUTES
 
 ACCOUNTS = [Account(f"wx{n:016x}", f"secret-of-{n:05}", f"account {n}") for n in range(200)]
 LATENCY_SECONDS = 0.4
-asked: list[Row] = []
+asked: list[list[str]] = []
 
 
 class CountedSandbox(Sandbox):
-    """It remembers of each call who made it, and when."""
+    """It remembers of each call who made it."""
 
     def remember(self, call: Call, body: bytes) -> None:
         """Called once for each call."""
         super().remember(call, body)
-        at = {"caller": call.caller, "began_at": call.began_at, "path": call.path}
-        asked.append({**at, "appid": call.appid, "day": str(call.publication_date)})
+        if call.publication_date:
+            asked.append([call.caller, call.appid, str(call.publication_date)])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """Somebody who installs the project on a server, as the manual, docs/operating, tells them to."""
 
 import json
-import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from secrets import token_hex
 from typing import Any
 
 from dotenv import dotenv_values
-from people import FOREIGN, PROJECT, copy_checkout
+from people import PROJECT, blocks, copy_checkout, printed, typed
 from rest import Rest, until
 from support import choose_port
 
@@ -31,34 +29,23 @@ class Installation:
     files: tuple[str, ...] = ("docker-compose.yml", f"{HERE}/sandbox.yml")
     """Of docker compose, in the order in which they are merged."""
 
-    def types(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a line of shell and read what it says."""
-        own = {k: v for k, v in os.environ.items() if not k.startswith((*FOREIGN, "COMPOSE"))}
-        compose = {
-            "COMPOSE_PROJECT_NAME": self.folder.name,
-            "COMPOSE_FILE": ":".join(self.files),
-            "AIRFLOW_PORT": str(self.port),
-        }
-        return subprocess.run(
-            ["sh", "-ec", command],
-            cwd=self.folder,
-            env={**own, **compose, **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=3600,
-        )
+    @property
+    def _own(self) -> dict[str, str]:
+        """What docker compose reads of the environment."""
+        own = {"COMPOSE_PROJECT_NAME": self.folder.name, "COMPOSE_FILE": ":".join(self.files)}
+        return own | {"AIRFLOW_PORT": str(self.port)}
 
-    def does(self, command: str, **variables: str) -> str:
+    def types(self, command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a line of shell and read what it says."""
+        return typed("sh", "-ec", command, folder=self.folder, **(self._own | more))
+
+    def does(self, command: str, **more: str) -> str:
         """Run a line of shell that must succeed; what it prints."""
-        done = self.types(command, **variables)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return printed("sh", "-ec", command, folder=self.folder, **(self._own | more))
 
     def follows(self, section: str) -> None:
         """Type every command of a section of the manual."""
-        for command in commands(section):
+        for command in blocks(MANUAL, section):
             self.does(command)
 
     def install(self) -> None:
@@ -99,21 +86,9 @@ class Installation:
         """The ids of the containers at work."""
         return self.does(f"docker compose ps --quiet {service}").split()
 
-    def users(self, container: str) -> set[str]:
-        """Whose processes it has, by number."""
-        return {*self.does(f"docker top {container} -eo pid,uid").split()[3::2]}
-
     def inspect(self, container: str, what: str) -> Any:
         """A part of what Docker knows of a container."""
         return json.loads(self.does(f"docker inspect --format '{{{{json {what}}}}}' {container}"))
-
-
-def commands(section: str) -> list[str]:
-    """The shell blocks of a section of the manual."""
-    text = re.split(rf"^#+ {section}$", MANUAL, flags=re.M)[1]
-    found = re.findall(r"^```sh\n(.*?)^```", re.split(r"^#+ ", text, flags=re.M)[0], re.M | re.S)
-    assert found, section
-    return found
 
 
 @contextmanager

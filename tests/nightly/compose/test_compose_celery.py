@@ -3,11 +3,9 @@
 import json
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -21,7 +19,7 @@ WORKERS = (
     *(f"{HERE}/counted_sandbox.yml", f"{HERE}/impatient.yml"),
 )
 PAIRS = len(ACCOUNTS) * 7
-SLOTS, ACCOUNTS_OF_A_TASK = 6, 8
+SLOTS = 6
 ASKED = "http://localhost:8077/asked"
 ASK = f"from urllib.request import urlopen as u; print(u('{ASKED}').read().decode())"
 FACTS = """
@@ -36,39 +34,13 @@ EMPTY = """
     SELECT 'TRUNCATE ' || string_agg(format('weixin.%I', tablename), ', ') FROM pg_tables
     WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'
 """
-Pair = tuple[str, str]
-Call = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Morning:
-    """A run with two workers, one of which was killed."""
-
-    run: dict[str, Any]
-    tables: list[list[str]]
-    calls: list[Call]
-    victim: str
-    """The address of the killed worker."""
-    killed_at: float
-    were_in: set[Pair]
-    """Committed when it was killed."""
-
-
-def asked(installation: Installation) -> list[Call]:
-    """Every call that the sandbox has answered, asked in its own container."""
+def asked(installation: Installation) -> list[list[str]]:
+    """Every call for figures: the caller's address, account and day; asked in its container."""
     said = installation.does(f'docker compose exec -T sandbox python -c "{ASK}"')
-    calls: list[Call] = json.loads(said)
+    calls: list[list[str]] = json.loads(said)
     return calls
-
-
-def data_calls(calls: list[Call]) -> list[Call]:
-    """Those for figures."""
-    return [call for call in calls if call["path"].startswith("/datacube")]
-
-
-def pair(call: Call) -> Pair:
-    """Whose figures of which day it asks for."""
-    return call["appid"], call["day"]
 
 
 def ingests(installation: Installation, run_id: str, state: str) -> set[int]:
@@ -79,11 +51,6 @@ def ingests(installation: Installation, run_id: str, state: str) -> set[int]:
         for task in installation.rest()("GET", path)["task_instances"]
         if (task["task_id"], task["state"], task["try_number"]) == ("ingest", state, 1)
     }
-
-
-def pairs_in(installation: Installation) -> set[Pair]:
-    """The accounts and days that are committed."""
-    return {(appid, day) for appid, day in (line.split("|") for line in installation.asks(IN))}
 
 
 def worker_processes(installation: Installation) -> dict[str, int]:
@@ -140,57 +107,40 @@ def workers(checkout: Installation, alone: list[list[str]]) -> Installation:
 
 
 @pytest.fixture(scope="module")
-def morning(workers: Installation) -> Morning:
-    """The first morning with workers."""
+def morning(workers: Installation) -> list[list[str]]:
+    """The tables of the first morning with workers, one of which is killed; its run is green."""
     before = len(asked(workers))
     run_id = workers.rest().trigger(DAG)
 
     def in_the_middle() -> str | None:
         """The worker with most calls that are not committed, and not about to be."""
-        calls, committed = data_calls(asked(workers)[before:]), pairs_in(workers)
-        lost = Counter(it["caller"] for it in calls if pair(it) not in committed)
+        committed = {*workers.asks(IN)}
+        lost = Counter(
+            caller for caller, *pair in asked(workers)[before:] if "|".join(pair) not in committed
+        )
         caller, count = lost.most_common(1)[0] if lost else ("", 0)
         return caller if committed and count in range(8, 100) else None
 
     processes = worker_processes(workers)
-    until(lambda: data_calls(asked(workers)[before:]))
     victim = until(in_the_middle)
     os.kill(processes[victim], signal.SIGKILL)  # and with it all of the container
-    killed_at, were_in = time.time(), pairs_in(workers)
-    run = workers.rest().ended(DAG, run_id)
-    tables = [workers.asks(FACTS), workers.asks(COVERAGE)]
-    calls = asked(workers)[before:]
-    return Morning(run, tables, calls, victim, killed_at, were_in)
+    assert workers.rest().ended(DAG, run_id)["state"] == "success"
+    return [workers.asks(FACTS), workers.asks(COVERAGE)]
 
 
 def test_with_a_worker_killed_every_pair_is_in_and_the_rows_are_those_of_one_machine(
-    morning: Morning, alone: list[list[str]]
+    morning: list[list[str]], alone: list[list[str]]
 ) -> None:
     """It is green without anybody's help; only when a row came, and by which answer, differs."""
-    assert morning.run["state"] == "success"
-    assert len(morning.tables[0]) > 10_000
-    assert len(morning.tables[1]) == PAIRS
-    assert morning.tables == alone
+    facts, coverage = morning
 
-
-def test_only_what_the_killed_tasks_had_not_committed_is_asked_again(morning: Morning) -> None:
-    """Once more each, as Airflow tries their tasks once more; so are their accounts' tokens."""
-    calls = data_calls(morning.calls)
-    times = Counter(map(pair, calls))
-    of_victim = [call for call in calls if call["caller"] == morning.victim]
-    lost = {pair(it) for it in of_victim if it["began_at"] < morning.killed_at} - morning.were_in
-    again = {pair for pair, count in times.items() if count > 1}
-    tokens = [call for call in morning.calls if call["path"] == "/cgi-bin/stable_token"]
-
-    assert len(times) == PAIRS
-    assert again
-    assert again <= lost
-    assert max(times.values()) == 2
-    assert len(tokens) <= 2 * len(ACCOUNTS) + SLOTS * ACCOUNTS_OF_A_TASK
+    assert len(facts) > 10_000
+    assert len(coverage) == PAIRS
+    assert morning == alone
 
 
 def test_workers_that_are_stopped_end_their_tasks_first(
-    workers: Installation, morning: Morning
+    workers: Installation, morning: list[list[str]]
 ) -> None:
     """As the scheduler does where tasks run in it; the others run when there are workers again."""
     run_id = workers.rest().trigger(DAG)
@@ -204,7 +154,7 @@ def test_workers_that_are_stopped_end_their_tasks_first(
 
 
 def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
-    workers: Installation, morning: Morning
+    workers: Installation, morning: list[list[str]]
 ) -> None:
     """Longer than Airflow by itself lets a task wait, before it fails it."""
     workers.does("docker compose stop worker")
@@ -217,20 +167,9 @@ def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
     assert workers.rest().ended(DAG, run_id)["state"] == "success"
 
 
-def test_redis_is_closed_and_workers_alone_reach_wechat(
-    workers: Installation, morning: Morning
-) -> None:
-    """No way in without a password, nothing published, nobody root; the scheduler stays inside."""
-    inside, outside = (f"{workers.folder.name}_{name}" for name in ("inside", "outside"))
-    reached: dict[str, set[str]] = {}
-    for service in ("redis", "scheduler", "worker"):
-        for container in workers.containers(service):
-            settings = workers.inspect(container, ".NetworkSettings")
-            reached[service] = set(settings["Networks"])
-            assert not any(settings["Ports"].values())
-            assert "0" not in workers.users(container)
-
+def test_redis_wants_its_password(workers: Installation) -> None:
+    """Whoever may write to it could run code on workers."""
     redis = "docker compose exec -T {} redis redis-cli ping"
-    assert reached == {"redis": {inside}, "scheduler": {inside}, "worker": {inside, outside}}
+
     assert "NOAUTH" in workers.does(redis.format("-e REDISCLI_AUTH="))
     assert workers.does(redis.format("")) == "PONG\n"

@@ -26,17 +26,6 @@ def test_each_user_enters_their_own_database(
         assert "permission denied for database" in said.stderr
 
 
-def test_without_the_password_nobody_enters(installation: Installation) -> None:
-    """The superuser included; on Postgres' own socket, in its container, it needs none."""
-    said = installation.types(
-        "docker compose exec -T -e PGPASSWORD=postgres postgres "
-        "psql --host=postgres --username=postgres -c 'SELECT 1'"
-    )
-
-    assert said.returncode != 0
-    assert "password authentication failed" in said.stderr
-
-
 def test_only_postgres_is_superuser_and_the_owner_owns_the_schemas(
     installation: Installation,
 ) -> None:

@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 from dotenv import set_key
-from installation import DAG, Installation, commands
+from installation import DAG, MANUAL, Installation
+from people import blocks
 from rest import until
 
 FACT = "SELECT count(*), sum(int_page_read_user) FROM weixin.fact_article_total"
@@ -41,7 +42,8 @@ def test_the_fernet_key_can_be_changed(loaded: Installation) -> None:
     env = loaded.folder / ".env"
     kept = {"connection_id": "kept", "conn_type": "http", "password": "a password of before"}
     loaded.rest()("POST", "connections", kept)
-    generate, rotate = (it.replace("exec", "exec -T") for it in commands("Change the Fernet key"))
+    typed = blocks(MANUAL, "Change the Fernet key")
+    generate, rotate = (it.replace("exec", "exec -T") for it in typed)
     old, new = loaded.secret("AIRFLOW_FERNET_KEY"), loaded.does(generate).strip()
 
     set_key(env, "AIRFLOW_FERNET_KEY", f"{new},{old}")

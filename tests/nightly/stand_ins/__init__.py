@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from people import printed, typed
+
 RECIPES = Path(__file__).parent
 LOCK = RECIPES.parents[2] / "requirements-dev.txt"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -41,26 +43,21 @@ def _build(tag: str, recipe: Path, suite: str = "trixie") -> None:
         shutil.copytree(recipe, context)
         for path in (AUTHORITIES, LOCK):
             shutil.copy(path, context)
-        subprocess.run(
-            ["docker", "build", "--quiet", "--tag", tag, f"--build-arg=DEBIAN={debian}", context],
-            check=True,
-        )
+        argument = f"--build-arg=DEBIAN={debian}"
+        printed("docker", "build", "--quiet", "--tag", tag, argument, context)
 
 
 def _import_debian(tag: str, suite: str) -> None:
     """A Debian with nothing but what the official images have beside their program."""
     with tempfile.TemporaryDirectory(prefix="weixin-debian-") as folder:
         extras = "--include=ca-certificates,netbase,tzdata"
-        subprocess.run(["debootstrap", "--variant=minbase", extras, suite, folder], check=True)
-        reaches = subprocess.run(["apt-config", "dump", *REACHING], capture_output=True, check=True)
-        Path(folder, "etc/apt/apt.conf.d/99builder").write_bytes(reaches.stdout)
+        printed("debootstrap", "--variant=minbase", extras, suite, folder)
+        reaches = printed("apt-config", "dump", *REACHING)
+        Path(folder, "etc/apt/apt.conf.d/99builder").write_text(reaches)
         archive = subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE)
         with archive:
             subprocess.run(["docker", "import", "-", tag], stdin=archive.stdout, check=True)
 
 
 def _is_there(tag: str) -> bool:
-    found = subprocess.run(
-        ["docker", "image", "inspect", tag], stdout=subprocess.DEVNULL, check=False
-    )
-    return found.returncode == 0
+    return typed("docker", "image", "inspect", tag).returncode == 0
