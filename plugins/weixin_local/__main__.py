@@ -40,7 +40,7 @@ def up(options: argparse.Namespace) -> None:
 
 
 def beside_up(options: argparse.Namespace) -> int:
-    """Run a program with the connections and databases of `up`, whether that runs or not."""
+    """Run a program with the databases of `up`, running or not; a sandbox is the program's own."""
     found = home.find()
     with home.opened(found) as source:
         folders = Path(sys.executable).parent, postgres.embedded(), os.environ["PATH"]

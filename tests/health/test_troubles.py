@@ -1,9 +1,11 @@
 """What is wrong is a list, and people are told when something of it begins and is over."""
 
+import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from world.told import DATASET, DAY, FIRST, OFF, People, at, run
 from weixin_etl.datasets import DATASETS
 from weixin_etl.health.incidents import Note
 from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
+from weixin_etl.kept.imported import import_files
 from weixin_etl.problem import Problem, ProblemKind
 
 DETAIL = DATASETS["article_total_detail"]
@@ -209,7 +212,8 @@ def airflow(*, is_at_work: bool = False, is_alive: bool = True, **dag: Any) -> A
 
 UNREACHABLE, UNREADY = {"a": OFF, "b": OFF}, {"a": LATE, "b": LATE}
 AT_WORK, WAITING = airflow(is_at_work=True), replace(airflow(is_at_work=True), tried=[])
-PAUSED = airflow(is_paused=True)
+PAUSED, LEFT_ALONE = airflow(is_paused=True), replace(AT_WORK, is_scheduler_alive=False)
+OTHERS = replace(AT_WORK, tried=[replace(it, dataset=DETAIL.name) for it in AT_WORK.tried])
 
 
 @pytest.mark.parametrize(
@@ -225,6 +229,8 @@ PAUSED = airflow(is_paused=True)
         (None, Airflow({}), 10, [("no_runs", "failure", 0)]),
         (None, airflow(is_alive=False), 13, [("scheduler_down", "failure", 0)]),
         ({}, AT_WORK, 9, [("program", "retrying", 0)]),
+        ({}, LEFT_ALONE, 9, [("scheduler_down", "failure", 0)]),
+        ({}, OTHERS, 9, []),
         (UNREACHABLE, AT_WORK, 9, [("unreachable", "retrying", 1)]),
         (UNREADY, WAITING, 9, []),
         ("planned", WAITING, 13, []),
@@ -255,6 +261,21 @@ def test_why_nobody_has_asked(
     assert [it.failed_tries for it in found.open if it.severity == "retrying"] == (
         [2] if known is AT_WORK else [0] * ("retrying" in str(wrong))
     )
+
+
+def test_what_an_import_brought_in_was_missed_by_no_run(people: People, tmp_path: Path) -> None:
+    """The next daily run asks for it, as for any open day."""
+    day = FIRST - 20 * DAY
+    article = {"ref_date": str(day), "msgid": "9_1", "details": [{"stat_date": str(day)}]}
+    told = {"appid": "a", "dataset": DATASET.name, "day": str(day), "body": {"list": [article]}}
+    file = tmp_path / "answers.jsonl"
+    file.write_text(json.dumps({**told, "fetched_at": at(-16, 11).isoformat()}))
+    import_files(people.warehouse, [file], ready_hour=10, commit_bytes=1 << 20)
+
+    assert people.wrong(13) == []
+    assert people.wrong(13, day=1) == [("not_asked", "failure", 1)]
+    people.morning()
+    assert people.wrong(13) == []
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -68,7 +68,7 @@ def import_files(
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     for path in paths:
-        if path != STANDARD_INPUT and not path.is_file():
+        if path != STANDARD_INPUT and (path.is_dir() or not path.exists()):
             raise ParameterError(f"there is no file {path}")
     require_migrated(warehouse)
     imported = Imported()

@@ -12,7 +12,7 @@ from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.text import counted, few_names, one_line
 
 REPORT = "report it, with these lines"
-WAIT = "wait: figures are there by 10:00 in Beijing, as a rule"
+WAIT = "nothing to do: figures are there by the [weixin] ready_hour, as a rule"
 
 
 class Grade(IntEnum):
@@ -95,7 +95,7 @@ def of_keys(dataset: Dataset, answers: Sequence[tuple[bytes, Parsed]]) -> list[F
     if rejected or needed.intersection(missing):
         return [Finding(Grade.BAD, "keys", "; ".join(said), REPORT)]
     if said:
-        return [Finding(Grade.NOTE, "keys", "; ".join(said), f"nothing: it copes; {REPORT}")]
+        return [Finding(Grade.NOTE, "keys", "; ".join(said), f"nothing to do: it works; {REPORT}")]
     return [Finding(Grade.GOOD, "keys", "as declared")]
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection
 
 from weixin_etl.model import Batch, ConfiguredAccount, Counts, Pair, Run
-from weixin_etl.problem import Problem, ProblemKind, log_problem
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
 from weixin_etl.run.outcome import Outcome, outcome_of, problem_of
 from weixin_etl.text import counted
@@ -92,7 +92,7 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
         log.warning("%s", problem)
     not_in = [*unplanned, *outcome.problems()]
     for problem in not_in:
-        log_problem(log, problem)
+        log.error("%s", problem)
     late = {(it.appid, day) for it, day, pair in outcome.pairs() if not outcome.is_in(it, pair)}
     changed = {pair for pair, it in done.items() if it.inserted + it.updated}
     changed_days = sorted({day for _, day in changed - late})

@@ -71,7 +71,9 @@ def import_(options: Namespace) -> int:
     rows = f"{counted(counts.inserted, 'row')} new, {counts.updated} updated"
     _print(f"{counted(came.answers, 'answer')} loaded: {rows}")
     if came.bad_line:
-        sys.stderr.write(f"weixin-etl: {came.bad_line}; correct it and import the file again\n")
+        sys.stderr.write(
+            f"weixin-etl: {came.bad_line}; correct it and import again from this file on\n"
+        )
     return 1 if came.bad_line else 0
 
 

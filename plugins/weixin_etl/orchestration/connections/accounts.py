@@ -159,12 +159,7 @@ def _keys(account: Account) -> "MultiFernet":
     keys = get_fernet()
     if keys.is_encrypted:
         return cast("MultiFernet", keys)
-    raise WeixinError(
-        ProblemKind.CONFIGURATION,
-        account=str(account),
-        cause="Airflow has no Fernet key, so its tokens can't be encrypted",
-        cure="set [core] fernet_key, the same on every machine",
-    )
+    raise WeixinError(ProblemKind.CONFIGURATION, account=str(account), code="fernet_key_missing")
 
 
 def _first_with_token(

@@ -85,7 +85,7 @@ class WeixinHook(BaseHook):
         appid, secret = ((it or "").strip() for it in (connection.login, connection.password))
         for field, value in (("login (AppID)", appid), ("password (AppSecret)", secret)):
             if not value and not token_url:
-                raise _unusable(connection, "the connection has none", f"fill in the {field}")
+                raise _unusable(connection, "field_missing", field)
         return Account(
             conn_id=conn_id,
             appid=appid,
@@ -137,9 +137,7 @@ def _extra(connection: Connection) -> _Extra:
     try:
         return _EXTRA.decode(connection.extra or "{}")
     except (msgspec.MsgspecError, RecursionError) as error:
-        cause = one_line(str(error))
-        cure = "correct the connection's extra or leave it empty"
-        raise _unusable(connection, cause, cure) from None
+        raise _unusable(connection, "field_wrong", f"extra: {one_line(str(error))}") from None
 
 
 def _base_url(connection: Connection) -> str:
@@ -158,19 +156,14 @@ def _private(connection: Connection, extra: _Extra, field: str, url: str) -> str
     try:
         address = parse_url(url)  # as the HTTP client reads it: others find other hosts in odd URLs
     except LocationParseError:
-        cure = f"correct the connection's {field} or leave it empty"
-        raise _unusable(connection, "it is not a web address", cure) from None
+        raise _unusable(connection, "field_wrong", f"{field} is no web address") from None
     is_here = (address.host or "").strip("[]") in _THIS_MACHINE
     if address.scheme == "https" or is_here or extra.allow_http:
         return url
-    raise _unusable(
-        connection,
-        f"secret and token would travel unencrypted to {one_line(url)}",
-        "use https, or set allow_http in the connection's extra",
-    )
+    raise _unusable(connection, "unencrypted", one_line(url))
 
 
-def _unusable(connection: Connection, cause: str, cure: str) -> WeixinError:
-    return WeixinError(
-        ProblemKind.CONFIGURATION, account=connection.conn_id, cause=cause, cure=cure
-    )
+def _unusable(connection: Connection, code: str, detail: str) -> WeixinError:
+    account = to_change = connection.conn_id
+    more = {"account": account, "to_change": to_change, "code": code}
+    return WeixinError(ProblemKind.CONFIGURATION, detail, **more)
