@@ -216,12 +216,10 @@ signed AS (
         fact.stat_date{{ " + 1" if kind == "subtracted" }} AS calendar_date,
         {% for metric in dataset.wholes %}
         {{ "-" if kind == "subtracted" }}sum(fact.{{ metric.name }}) AS {{ metric.name }},
-        count(fact.{{ metric.name }}) AS has_{{ metric.name }},
+        -- not how many have it: a filter that lets no row through costs least
+        count(*) FILTER (WHERE fact.{{ metric.name }} IS NULL) AS lacks_{{ metric.name }},
         {% endfor %}
-        {{ "2" if kind == "row" else "0" }} AS kind,
-        count(*) AS row_count,
-        bool_and({{ "fact." ~ dataset.headline | join(" IS NOT NULL AND fact.") }} IS NOT NULL)
-            AS is_whole
+        {{ "2" if kind == "row" else "0" }} AS kind
     FROM weixin.dim_account AS account
     INNER JOIN weixin.{{ dataset.fact }} AS fact
         ON account.appid = fact.appid
@@ -239,9 +237,7 @@ signed AS (
         0::numeric,
         0::bigint,
         {% endfor %}
-        1,
-        0::bigint,
-        TRUE
+        1
     FROM asked
     INNER JOIN analytics.calendar
         ON calendar.calendar_date BETWEEN asked.first_date AND asked.last_date
@@ -252,15 +248,14 @@ summed AS (
         signed.appid,
         signed.account_name,
         signed.calendar_date,
-        max(signed.kind) = 2 AS has_rows,
         {% for metric in dataset.wholes %}
         CASE
-            WHEN max(signed.has_{{ metric.name }}) FILTER (WHERE signed.kind = 2) > 0
+            WHEN count(signed.{{ metric.name }}) FILTER (WHERE signed.kind = 2) > 0
                 THEN sum(signed.{{ metric.name }})
         END AS {{ metric.name }},
-        sum(signed.has_{{ metric.name }}) < sum(signed.row_count) AS lacks_{{ metric.name }},
+        sum(signed.lacks_{{ metric.name }}) > 0 AS lacks_{{ metric.name }},
         {% endfor %}
-        bool_and(signed.is_whole) AS is_whole
+        max(signed.kind) = 2 AS has_rows
     FROM signed
     GROUP BY signed.appid, signed.account_name, signed.calendar_date
     HAVING max(signed.kind) > 0
@@ -309,7 +304,7 @@ LEFT JOIN lacking
 CROSS JOIN
     LATERAL (
         SELECT
-            day.is_whole
+            NOT (day.lacks_{{ dataset.headline | join(" OR day.lacks_") }})
             AND lacking.spoils IS NOT TRUE
             AND (
                 SELECT count(*)
