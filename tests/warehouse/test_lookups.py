@@ -126,7 +126,7 @@ def test_a_load_looks_everything_up_by_keys(request: pytest.FixtureRequest, how:
     "asked",
     [
         "article_total_as_of('2026-02-15') WHERE appid = 'wx1' AND msgid = '17_1'",
-        "article_total_as_of('2026-12-01') WHERE appid = 'wx2'",
+        "article_total_as_of('infinity') WHERE appid = 'wx2'",
         "account_day_7d WHERE appid = 'wx2' AND calendar_date < '2024-07-01'",
         "restatement WHERE dataset = 'article_total' AND appid = 'wx1' AND msgid = '17_1'",
         "article_day_7d WHERE appid = 'wx1' AND msgid = '17_1'",
