@@ -136,28 +136,39 @@ LEFT JOIN (
     SELECT
         reached.appid,
         reached.account_name,
-        max(reached.calendar_date) AS last_date
+        max(reached.day) AS last_date
     FROM (
         SELECT
             account.appid,
             account.name AS account_name,
-            pair.day + step.days AS calendar_date
+            pair.day,
+            count(*) OVER counting AS pair_count,
+            min(
+                CASE
+                    WHEN pair.settled = 'final' OR pair.list_sha256 = sha256('')
+                        THEN {{ beijing("pair.ready_at") }} - 1
+                    ELSE least({{ beijing("pair.ready_at") }}, pair.through_date + 1) - 1
+                END
+            ) OVER counting AS last_date
         FROM weixin.dim_account AS account
         INNER JOIN weixin.coverage AS pair
             ON account.appid = pair.appid
-        CROSS JOIN generate_series(0, {{ old.window - 1 }}) AS step (days)
         WHERE
             pair.dataset = '{{ old.name }}'
             AND pair.list_sha256 IS NOT NULL
-            AND pair.day + step.days < {{ beijing("pair.ready_at") }}
+            AND pair.ready_at IS NOT NULL
             AND (
                 pair.settled = 'final'
                 OR pair.list_sha256 = sha256('')
-                OR pair.day + step.days <= pair.through_date
+                OR pair.through_date IS NOT NULL
             )
-        GROUP BY account.appid, account.name, pair.day + step.days
-        HAVING count(*) = {{ old.window }}
+        WINDOW counting AS (
+            PARTITION BY account.appid, account.name
+            ORDER BY pair.day
+            RANGE BETWEEN INTERVAL '{{ old.window - 1 }} days' PRECEDING AND CURRENT ROW
+        )
     ) AS reached
+    WHERE reached.pair_count = {{ old.window }} AND reached.day <= reached.last_date
     GROUP BY reached.appid, reached.account_name
 ) AS exact
     ON day.appid = exact.appid AND day.account_name = exact.account_name

@@ -27,7 +27,7 @@
 {#- The figure of a day; nothing came on one that is known in full and has no rows. -#}
 {% macro gained(metric) -%}
 coalesce(
-        day.{{ metric.name }} + coalesce(lacking.{{ metric.name }}, 0)
+        day.{{ metric.name }}
         + CASE
             WHEN day.lacks_{{ metric.name }} THEN coalesce({{ known_earlier(metric) }}, 0)
             ELSE 0
@@ -96,15 +96,8 @@ irregular AS (
         account.name AS account_name,
         pair.day,
         pair.settled,
-        least(pair.day + {{ dataset.window - 1 }}, reached.date) AS last_date
+        pair.last_date
     FROM weixin.dim_account AS account
-    CROSS JOIN
-        LATERAL (
-            -- no answer can have a row of a later day
-            SELECT {{ beijing("max(attempted_at)") }} - 1 AS date
-            FROM weixin.coverage
-            WHERE appid = account.appid AND dataset = '{{ dataset.name }}'
-        ) AS reached
     CROSS JOIN
         LATERAL (
             -- publication days of articles that are listed no more, or were moved to them
@@ -125,21 +118,25 @@ irregular AS (
         ) AS odd
     CROSS JOIN
         LATERAL (
-            SELECT
-                coverage.day,
-                coverage.settled
-            FROM weixin.coverage
+            SELECT its.*
+            FROM (
+                SELECT
+                    coverage.*,
+                    -- no answer can have a row of a later day
+                    least(
+                        coverage.day + {{ dataset.window - 1 }},
+                        {{ beijing("max(coverage.attempted_at) OVER ()") }} - 1
+                    ) AS last_date
+                FROM weixin.coverage
+                WHERE coverage.appid = account.appid AND coverage.dataset = '{{ dataset.name }}'
+            ) AS its
             WHERE
-                coverage.appid = account.appid
-                AND coverage.dataset = '{{ dataset.name }}'
-                AND coverage.article_count > 0
+                its.article_count > 0
                 -- a planner expects half of the pairs if this is a boolean
                 AND coalesce(
-                    least(coverage.day + {{ dataset.window - 1 }}, reached.date)
-                    = coverage.through_date
-                    AND coverage.article_count * (coverage.through_date - coverage.day + 1)
-                    = coverage.row_count
-                    AND (coverage.day = any(odd.dates)) IS NOT TRUE, FALSE
+                    its.last_date = its.through_date
+                    AND its.article_count * (its.through_date - its.day + 1) = its.row_count
+                    AND (its.day = any(odd.dates)) IS NOT TRUE, FALSE
                 )::integer = 0
             -- before their articles are looked up: few are left
             OFFSET 0 -- noqa: AM09
@@ -156,16 +153,18 @@ gap AS (
         day.calendar_date,
         before.*,
         ({{ follows }})::integer - own.row_count AS sign,
-        own.row_count = 0
-        AND coalesce(pair.settled, '') != 'final'
-        AND {{ is_listed("article", dataset) }} AS is_lacking,
-        own.row_count = 1 OR EXISTS (
+        -- it lacks a row that is expected, or an increment spans the day
+        (
+            own.row_count = 0
+            AND coalesce(pair.settled, '') != 'final'
+            AND {{ is_listed("article", dataset) }}
+        ) OR own.row_count = 1 OR EXISTS (
             SELECT FROM weixin.{{ dataset.fact }} AS later
             WHERE
                 later.appid = article.appid
                 AND later.msgid = article.msgid
                 AND later.stat_date > day.calendar_date
-        ) AS is_spanned
+        ) AS spoils
     FROM irregular AS pair
     INNER JOIN weixin.dim_article AS article
         ON pair.appid = article.appid AND pair.day = article.publication_date
@@ -207,7 +206,7 @@ gap AS (
     WHERE own.row_count = 0 OR NOT {{ follows }}
 ),
 
--- all that counts on a day: rows of the day, those of the day before, and the days asked for
+-- all that counts on a day: rows of the day, those of the day before, gaps, and the days asked for
 signed AS (
     {% for kind in ["row", "subtracted"] %}
     SELECT
@@ -219,6 +218,7 @@ signed AS (
         -- not how many have it: a filter that lets no row through costs least
         count(*) FILTER (WHERE fact.{{ metric.name }} IS NULL) AS lacks_{{ metric.name }},
         {% endfor %}
+        FALSE AS spoils,
         {{ "2" if kind == "row" else "0" }} AS kind
     FROM weixin.dim_account AS account
     INNER JOIN weixin.{{ dataset.fact }} AS fact
@@ -230,6 +230,21 @@ signed AS (
     UNION ALL
     {% endfor %}
     SELECT
+        gap.appid,
+        gap.account_name,
+        gap.calendar_date,
+        {% for metric in dataset.wholes %}
+        gap.sign * coalesce(
+            gap.{{ metric.name }},
+            {{ known_before(metric.name, dataset.fact, "gap") | indent(12) }}
+        )::numeric,
+        0::bigint,
+        {% endfor %}
+        gap.spoils,
+        0
+    FROM gap
+    UNION ALL
+    SELECT
         asked.appid,
         asked.account_name,
         calendar.calendar_date,
@@ -237,6 +252,7 @@ signed AS (
         0::numeric,
         0::bigint,
         {% endfor %}
+        FALSE,
         1
     FROM asked
     INNER JOIN analytics.calendar
@@ -255,28 +271,11 @@ summed AS (
         END AS {{ metric.name }},
         sum(signed.lacks_{{ metric.name }}) > 0 AS lacks_{{ metric.name }},
         {% endfor %}
+        bool_or(signed.spoils) AS is_spoilt,
         max(signed.kind) = 2 AS has_rows
     FROM signed
     GROUP BY signed.appid, signed.account_name, signed.calendar_date
     HAVING max(signed.kind) > 0
-),
-
-lacking AS (
-    SELECT
-        gap.appid,
-        gap.account_name,
-        gap.calendar_date,
-        {% for metric in dataset.wholes %}
-        sum(
-            gap.sign * coalesce(
-                gap.{{ metric.name }},
-                {{ known_before(metric.name, dataset.fact, "gap") | indent(16) }}
-            )
-        ) AS {{ metric.name }},
-        {% endfor %}
-        bool_or(gap.is_lacking OR gap.is_spanned) AS spoils
-    FROM gap
-    GROUP BY gap.appid, gap.account_name, gap.calendar_date
 )
 
 SELECT
@@ -296,16 +295,13 @@ SELECT
     {% endfor %}
     known.is_complete
 FROM summed AS day
-LEFT JOIN lacking
-    ON
-        day.appid = lacking.appid
-        AND day.account_name = lacking.account_name
-        AND day.calendar_date = lacking.calendar_date
 CROSS JOIN
     LATERAL (
         SELECT
-            NOT (day.lacks_{{ dataset.headline | join(" OR day.lacks_") }})
-            AND lacking.spoils IS NOT TRUE
+            NOT day.is_spoilt
+            {% for metric in dataset.headline %}
+            AND NOT day.lacks_{{ metric }}
+            {% endfor %}
             AND (
                 SELECT count(*)
                 FROM weixin.coverage AS pair
