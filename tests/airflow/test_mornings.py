@@ -115,6 +115,7 @@ NO_TOKENS = {"refresh_access_token": "failed", **NO_PLAN}
 NO_WAREHOUSE = replace(
     NOTHING, tasks={**NO_PLAN, "plan": "failed", "report": "failed"}, check=["", ""], status=2
 )
+LATE = replace(RED, wrong=[late()], check=["春风 61503"])
 UNUSABLE = replace(NO_WAREHOUSE, told=["the warehouse cannot be used"])
 NOWHERE = "postgres://nobody:s3cr3t@127.0.0.1:1/none?sslmode=disable"
 OLDER = {"begin_date": "2026-11-01", "end_date": "2026-11-16", "dry_run": True}
@@ -152,7 +153,7 @@ MORNINGS = {
         before=every_refusal,
         retries=0,
         calls=None,
-        check=["broken", "forgotten", *REFUSED],
+        check=["broken", "forgotten", *REFUSED, f"号{len(REFUSALS)} 61503"],
         told=None,
         said=f"号{len(REFUSALS)}: nothing to do",
     ),
@@ -167,17 +168,18 @@ MORNINGS = {
         before=two_of_one, said="weixin_second is the same account as weixin_default"
     ),
     "outages are tried again": Morning([outages(5)], tries=TWICE, calls=7 + 5),
-    "late, by hand": replace(RED, wrong=[late()], said="clear ingest", status=0),
+    "late, by hand": replace(LATE, said="clear ingest", status=0),
     "late on every day": replace(
-        RED,
+        LATE,
         wrong=[Scenario("not-ready")],
+        check=["春风"],
         before=lambda it: it.at("08:30"),
         told=["春风: figures not ready"],
         shown="Figures not ready",
     ),
     "late, and it comes": Morning([late(3)], at="08:30", calls=7 + 3, said="asks again at 08:30"),
     "statistics days": Morning([late(3)], FOLLOWER_CHANGE, at="08:30", calls=7 + 3),
-    "late, until noon": replace(RED, wrong=[late()], at="12:01", told=["春风: figures not ready"]),
+    "late, until noon": replace(LATE, at="12:01", told=["春风: figures not ready"]),
     "late, beside what is tried again": replace(
         RED,
         wrong=[late(2), outages(5), Scenario("errcode:99999", day=WINDOW[0])],

@@ -60,28 +60,30 @@ def test_a_connection_describes_an_account(
 
 
 @pytest.mark.parametrize(
-    ("cure", "connections"),
+    ("code", "field", "connections"),
     [
-        ("fill in the login", [{"login": None}, {"login": " "}, "weixin", "{}", "[]", "null"]),
-        ("fill in the password", [{"password": None}, {"password": "\t"}]),
-        ("correct the connection's extra", [{"extra": it} for it in ([1], "{bad", {"name": 7})]),
-        ("correct the connection's extra", [{"extra": {"mode": "Platform"}}]),
-        ("correct the connection's host", [{"host": "a:99999"}]),
-        ("correct the connection's token_url", [{"extra": {"token_url": "https://a:b"}}]),
-        ("create the connection weixin_default", [{"login": 7}, {"surprise": 1}, '{"login": "a']),
-        ("use https, or set allow_http", [{"host": it} for it in NOT_HERE]),
-        ("use https, or set allow_http", [{"extra": {"token_url": OPEN, "allow_http": None}}]),
+        ("field_missing", "login", [{"login": None}, {"login": " "}, "weixin", "{}", "[]", "null"]),
+        ("field_missing", "password", [{"password": None}, {"password": "\t"}]),
+        ("field_wrong", "extra", [{"extra": it} for it in ([1], "{bad", {"name": 7})]),
+        ("field_wrong", "extra", [{"extra": {"mode": "Platform"}}]),
+        ("field_wrong", "host", [{"host": "a:99999"}]),
+        ("field_wrong", "token_url", [{"extra": {"token_url": "https://a:b"}}]),
+        ("connection_missing", "", [{"login": 7}, {"surprise": 1}, '{"login": "a']),
+        ("unencrypted", "", [{"host": it} for it in NOT_HERE]),
+        ("unencrypted", "", [{"extra": {"token_url": OPEN, "allow_http": None}}]),
     ],
 )
 def test_a_connection_that_cannot_be_used_says_what_to_change(
-    monkeypatch: pytest.MonkeyPatch, connections: list[Any], cure: str
+    monkeypatch: pytest.MonkeyPatch, connections: list[Any], code: str, field: str
 ):
     """A configuration error of that account, whatever stands in the variable."""
     for connection in connections:
         with pytest.raises(WeixinError) as caught:
             described(monkeypatch, connection)
 
-        assert str(caught.value).startswith(f"weixin_default: {cure}"), str(connection)[:200]
+        problem = caught.value.problem
+        assert (problem.account, problem.code) == ("weixin_default", code), str(connection)[:200]
+        assert field in problem.cause
         assert SECRET not in shown_by_error(caught.value)
 
 
