@@ -1,7 +1,6 @@
 """Answers as WeChat would give them, loads of them, and what the warehouse holds afterwards."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -110,27 +109,17 @@ def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
 
 TABLES = ("dim_article", "dim_article_title_history", "fact_article_total", "fact_history")
 TABLES += ("raw_response", "coverage", "rejected_row", "run_report")
-SURROGATES = ("raw_response_id", "rejected_row_id", "history_id")
-"""Numbers drawn from a sequence: where transactions were rolled back they have gaps."""
 
 
 def contents(
-    warehouse: Engine, tables: Sequence[str] = TABLES, *, versions: bool = False
-) -> dict[str, list[dict[str, Any]]]:
+    warehouse: Engine, *tables: str, versions: bool = False
+) -> dict[str, list[tuple[Any, ...]]]:
     """
-    Every row of the tables.
+    Every row of some tables or all, as a text.
 
     With `versions` also the transaction that wrote each, so that a rewritten row differs from one
-    that was left alone; without, the surrogate keys are left out too.
+    that was left alone.
     """
-    left_out = () if versions else ("xmin", *SURROGATES)
-    held: dict[str, list[dict[str, Any]]] = {}
-    for table in tables:
-        sql = f"SELECT xmin::text AS xmin, * FROM weixin.{table}"
-        with warehouse.connect() as connection:
-            found = [dict(row) for row in connection.exec_driver_sql(sql).mappings()]
-        for row in found:
-            row |= {name: bytes(it) for name, it in row.items() if isinstance(it, memoryview)}
-        its = ({name: it for name, it in row.items() if name not in left_out} for row in found)
-        held[table] = sorted(its, key=repr)
-    return held
+    shown = "xmin::text, it::text" if versions else "it::text"
+    sql = f"SELECT {shown} FROM weixin.{{}} AS it"
+    return {table: sorted(rows(warehouse, sql.format(table))) for table in tables or TABLES}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from support import rows
+from support import execute, rows
 from warehouse_loads import (
     ACCOUNT,
     DAY,
@@ -52,12 +52,6 @@ def run(warehouse: Engine, *, is_applied: bool = True, **chosen: Any) -> Replaye
     return replay(warehouse, dataset, pairs, ready_hour=10, is_applied=is_applied)
 
 
-def alter(warehouse: Engine, sql: str) -> None:
-    """Change what the warehouse holds by other means."""
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql(sql)
-
-
 @pytest.fixture
 def mornings(warehouse: Engine) -> Engine:
     """Three mornings of an account's day, a quieter day, and the same of another account."""
@@ -98,7 +92,7 @@ def test_the_difference_is_what_applying_it_does(loader: Engine, mornings: Engin
     held = "to_jsonb(fact_article_total) - 'changed_at'"
     before = facts(mornings, held), coverage(mornings, "*")
     assert not run(loader).changes
-    alter(mornings, CORRUPTED)
+    execute(mornings, CORRUPTED)
     corrupted = contents(mornings, versions=True)
 
     diff = run(loader, is_applied=False)
@@ -129,7 +123,7 @@ def test_only_what_is_selected(
     mornings: Engine, chosen: dict[str, Any], appids: list[str], days: list[date]
 ):
     """Accounts by any of their names, publication days, one dataset."""
-    alter(mornings, "TRUNCATE weixin.fact_article_total")
+    execute(mornings, "TRUNCATE weixin.fact_article_total")
 
     run(mornings, **chosen)
 
@@ -181,14 +175,14 @@ def test_what_an_older_parser_rejected(warehouse: Engine):
     for fetched in ("20 10:30", "21 08:30"):
         its_rows = {str(day): {"share_count": day} for day in range(14, int(fetched[:2]))}
         load_pairs(warehouse, pair(body(article("1_1", its_rows), day=week_ago), fetched, week_ago))
-    before = contents(warehouse, ["coverage", "fact_article_total"])
-    assert [it["settled"] for it in before["coverage"]] == ["final"]
-    alter(warehouse, BY_AN_OLDER_PARSER)
+    before = contents(warehouse, "coverage", "fact_article_total")
+    assert coverage(warehouse, "settled") == [("final",)]
+    execute(warehouse, BY_AN_OLDER_PARSER)
 
     replayed = run(warehouse)
 
     assert (replayed.counts.inserted, replayed.coverage) == (7, 1)
-    assert contents(warehouse, ["coverage", "fact_article_total"]) == before
+    assert contents(warehouse, "coverage", "fact_article_total") == before
     parts = "SELECT DISTINCT reason, resolved_at FROM weixin.rejected_row"
     assert rows(warehouse, parts) == [("an older reason", at("24 10:30"))]
 
@@ -220,7 +214,7 @@ def test_the_command_shows_and_with_apply_writes(
     mornings: Engine, connected: None, capsys: pytest.CaptureFixture[str]
 ):
     """What would change; when nothing would, that."""
-    alter(mornings, CORRUPTED)
+    execute(mornings, CORRUPTED)
     asked, printed = ["replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20"], []
     for more in ([], ["--apply"], []):
         assert cli.main([*asked, *more]) == 0

@@ -14,8 +14,8 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
-from support import empty, rows
-from warehouse_loads import SCHEDULED, at, import_lines, know, line, pair
+from support import empty, execute, rows
+from warehouse_loads import SCHEDULED, at, contents, import_lines, know, line, pair
 from world.truth import Facts, Told, differences, facts, held, truth
 from world.wechat import item
 
@@ -208,13 +208,6 @@ def import_(warehouse: Engine, taken: Iterable[Told]) -> None:
 # -------------------------------------------------------------------------------- the property
 
 
-def versions(warehouse: Engine) -> list[tuple[Any, ...]]:
-    """Each row of the facts, and each that was replaced, with the transaction that wrote it."""
-    tables = (*(dataset.fact for dataset in DATASETS.values()), "fact_history")
-    sql = (f"SELECT xmin::text, it::text FROM weixin.{table} AS it" for table in tables)
-    return sorted(itertools.chain.from_iterable(rows(warehouse, it) for it in sql))
-
-
 def in_runs(*came: Told) -> list[Arrival]:
     """A run each, and the last again."""
     arrivals = [Arrival((it,)) for it in came]
@@ -273,16 +266,16 @@ def test_any_way_of_loading_gives_the_same_tables(
     assert rows(warehouse, ODDLY_READY) == []
     then = [without_days(facts(warehouse, *datasets, instant=instant)) for instant, _ in seen]
     assert then == [it for _, it in seen]
-    before = versions(warehouse)
+    tables = (*(dataset.fact for dataset in datasets), "fact_history")
+    before = contents(warehouse, *tables, versions=True)
 
     import_(warehouse, told(arriving))
     for dataset, day in itertools.product(datasets, (None, DAYS[1])):
         pairs = selected(warehouse, dataset, (), day, day)
         assert not replay(warehouse, dataset, pairs, ready_hour=10, now=tick).changes
 
-    assert versions(warehouse) == before
+    assert contents(warehouse, *tables, versions=True) == before
     for dataset in datasets:
-        with warehouse.begin() as connection:
-            connection.exec_driver_sql(f"TRUNCATE weixin.{dataset.fact}")
+        execute(warehouse, f"TRUNCATE weixin.{dataset.fact}")
         replay(warehouse, dataset, selected(warehouse, dataset, ()), ready_hour=10)
     assert differences(held(warehouse), known) == []

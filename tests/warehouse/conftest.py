@@ -1,18 +1,14 @@
 """One fixed time, and new databases."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import psycopg2
 import psycopg2.extensions
 import pytest
 from sqlalchemy import Engine
-from support import rows
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_local.postgres import Server
-
-Ask = Callable[[str], list[tuple[Any, ...]]]
 
 
 @pytest.fixture(autouse=True)
@@ -38,21 +34,3 @@ def fresh(server: Server, admin: psycopg2.extensions.cursor) -> Iterator[Engine]
     yield engine
     engine.dispose()
     admin.execute("DROP DATABASE fresh WITH (FORCE)")
-
-
-@pytest.fixture
-def ask(fresh: Engine) -> Ask:
-    """Ask the new database something."""
-    return lambda sql: rows(fresh, sql)
-
-
-@pytest.fixture
-def do(fresh: Engine) -> Callable[..., None]:
-    """Do it in the new database, and keep it."""
-
-    def done(*statements: str) -> None:
-        with fresh.begin() as connection:
-            for statement in statements:
-                connection.exec_driver_sql(statement)
-
-    return done
