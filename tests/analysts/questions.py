@@ -47,7 +47,7 @@ class Asked:
 
     def its(self, view: str) -> Table:
         """The rows of the account."""
-        return truth.of_account(self.world, self._name(view), self.appid)
+        return truth.view(self.world, self._name(view)).where(appid=self.appid)
 
     def listed(self, view: str) -> Table:
         """The rows of the accounts."""

@@ -144,7 +144,7 @@ def rows_of(world: World, dataset: Dataset, at: datetime = NOW) -> Table:
 class Pair:
     """What was asked and answered for a day of an account."""
 
-    last: Told
+    last: Told | None = None
     """The newest call."""
     listed: set[str] = field(default_factory=set)
     """The articles of the newest answer."""
@@ -181,7 +181,7 @@ class Endpoint:
         its = [it for it in world.told if it.dataset is dataset and it.at <= at]
         heard = {(it.appid, it.at.date()) for it in its if it.items}
         for it in its:
-            pair = self.pairs.setdefault((it.appid, it.day), Pair(it))
+            pair = self.pairs.setdefault((it.appid, it.day), Pair())
             pair.last = it
             if it.errcode == 0:
                 pair.take(it, is_heard=(it.appid, it.at.date()) in heard)
@@ -192,22 +192,19 @@ class Endpoint:
         """By day."""
         return {day: it for (its, day), it in self.pairs.items() if its == appid}
 
-    def counting(self, appid: str, day: date) -> list[tuple[date, Pair | None]]:
+    def counting(self, appid: str, day: date) -> list[tuple[date, Pair]]:
         """The publication days that count on a day."""
         window = days(day - (self.window - 1) * DAY, day)
-        return [(its_day, self.pairs.get((appid, its_day))) for its_day in window]
+        return [(its_day, self.pairs.get((appid, its_day), Pair())) for its_day in window]
 
-    def is_known(self, its_day: date, pair: Pair | None, day: date) -> bool:
+    def is_known(self, its_day: date, pair: Pair, day: date) -> bool:
         """Whether a publication day was answered after a day, as can be relied on."""
-        return (
-            pair is not None
-            and (pair.is_heard and pair.answered_on > day)
-            and (pair.is_final or pair.answered_on < its_day + self.window * DAY)
-        )
+        is_relied_on = pair.is_final or pair.answered_on < its_day + self.window * DAY
+        return pair.is_heard and pair.answered_on > day and is_relied_on
 
-    def growing(self, appid: str, pair: Pair | None) -> list[set[date]]:
+    def growing(self, appid: str, pair: Pair) -> list[set[date]]:
         """The days of each article of a publication day that is still to have more."""
-        listed = pair.listed if pair and not pair.is_final else ()
+        listed = () if pair.is_final else pair.listed
         return [self.days_of[appid, msgid] for msgid in listed]
 
     def lacking(self, appid: str, day: date, pair: Pair) -> int:
@@ -220,8 +217,7 @@ class Endpoint:
     def reaches(self, appid: str, day: date) -> bool:
         """Whether each publication day that counts on it was answered with all rows of it."""
         return all(
-            pair is not None
-            and (pair.is_heard and pair.answered_on > day)
+            (pair.is_heard and pair.answered_on > day)
             and all(max(its, default=date.min) >= day for its in self.growing(appid, pair))
             for _, pair in self.counting(appid, day)
         )
@@ -419,11 +415,10 @@ def coverage(world: World) -> Table:
         for appid in world.names:
             pairs = its.pairs_of(appid)
             for day in sorted({*pairs, *days(since, YESTERDAY)}):
-                pair, ends = pairs.get(day), {0: "ok", NOT_READY: "not_ready"}
-                row = of(world, appid, dataset=dataset.name, day=day)
-                row["articles_lacking"] = its.lacking(appid, day, pair) if pair else 0
-                row["last_attempt"] = pair and ends.get(pair.last.errcode, "failed")
-                row["fetched_at"] = pair and pair.came_at
+                pair, ends = pairs.get(day, Pair()), {0: "ok", NOT_READY: "not_ready"}
+                row = of(world, appid, dataset=dataset.name, day=day, fetched_at=pair.came_at)
+                row["articles_lacking"] = its.lacking(appid, day, pair)
+                row["last_attempt"] = pair.last and ends.get(pair.last.errcode, "failed")
                 table.append(row)
     return table
 
@@ -573,8 +568,10 @@ def follower_total(world: World) -> Table:
 @cache
 def follower_change(world: World) -> Table:
     """A row per account, day and channel by which anybody came or went."""
-    its = rows_of(world, FOLLOWER_CHANGE)
-    return its.with_(channel=lambda it: CHANNELS[it["item"]])
+    return rows_of(world, FOLLOWER_CHANGE).with_(
+        account_name=lambda it: world.names[it["appid"]],
+        channel=lambda it: CHANNELS[it["item"]],
+    )
 
 
 OF_ENDPOINT = {
@@ -596,9 +593,3 @@ def view(world: World, name: str) -> Table:
         return OF_BOTH[name](world)
     stem, _, suffix = name.replace("account_day_", "account_day_of_").rpartition("_")
     return OF_ENDPOINT[stem](world, OF_SUFFIX[f"_{suffix}"])
-
-
-@cache
-def of_account(world: World, name: str, appid: str) -> Table:
-    """The rows of one account."""
-    return view(world, name).where(appid=appid)

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import psycopg2
-import psycopg2.extensions
 import pytest
 from sqlalchemy import Engine
 
@@ -17,20 +15,10 @@ def _today(now: None) -> None:
 
 
 @pytest.fixture
-def admin(server: Server) -> Iterator[psycopg2.extensions.cursor]:
-    """The server's superuser, outside any transaction."""
-    connection = psycopg2.connect(server.libpq_url("postgres"))
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        yield cursor
-    connection.close()
-
-
-@pytest.fixture
-def fresh(server: Server, admin: psycopg2.extensions.cursor) -> Iterator[Engine]:
+def fresh(server: Server) -> Iterator[Engine]:
     """A new, empty database."""
     server.create_database("fresh")
     engine = the_warehouse.engine(server.url("fresh"))
     yield engine
     engine.dispose()
-    admin.execute("DROP DATABASE fresh WITH (FORCE)")
+    server.ask("postgres", "DROP DATABASE fresh WITH (FORCE)")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg2.extensions
+import psycopg2
 import pytest
 import yaml
 from sqlalchemy import Engine
@@ -157,35 +157,33 @@ GRANTS = """
 
 
 @pytest.fixture
-def owned(server: Server, admin: psycopg2.extensions.cursor) -> Iterator[Engine]:
+def owned(server: Server) -> Iterator[Engine]:
     """A new database of its owner, who may create no roles."""
-    admin.execute(f"CREATE ROLE owner_of_it LOGIN NOCREATEROLE PASSWORD '{PASSWORD}'")
-    admin.execute("CREATE DATABASE owned OWNER owner_of_it")
+    server.ask("postgres", f"CREATE ROLE owner_of_it LOGIN NOCREATEROLE PASSWORD '{PASSWORD}'")
+    server.ask("postgres", "CREATE DATABASE owned OWNER owner_of_it")
     theirs = the_warehouse.engine(server.url("owned")).url
     engine = the_warehouse.engine(theirs.set(username="owner_of_it", password=PASSWORD))
     yield engine
     engine.dispose()
-    admin.execute("DROP DATABASE owned WITH (FORCE)")
-    admin.execute("DROP ROLE owner_of_it")
+    server.ask("postgres", "DROP DATABASE owned WITH (FORCE)")
+    server.ask("postgres", "DROP ROLE owner_of_it")
 
 
-def test_roles_that_an_administrator_creates_later(
-    server: Server, migrated: Engine, admin: psycopg2.extensions.cursor, owned: Engine
-):
+def test_roles_that_an_administrator_creates_later(server: Server, migrated: Engine, owned: Engine):
     """The warehouse is whole without them; once they exist, `migrate` grants what it could not."""
     first = rows(migrated, GRANTS)
     superuser = the_warehouse.engine(server.url("owned"))
     for role in ROLES:  # those of the shared warehouse have other names meanwhile
-        admin.execute(f"ALTER ROLE {role} RENAME TO {role}_of_others")
+        server.ask("postgres", f"ALTER ROLE {role} RENAME TO {role}_of_others")
     try:
         said, found = migrate(owned.url), rows(owned, "SELECT count(*) FROM analytics.article_7d")
         for role in ROLES:
-            admin.execute(f"CREATE ROLE {role}")
+            server.ask("postgres", f"CREATE ROLE {role}")
         then, granted, again = migrate(owned.url), rows(superuser, GRANTS), migrate(owned.url)
     finally:
         for role in ROLES:
             execute(superuser, f"DROP OWNED BY {role}; DROP ROLE IF EXISTS {role}")
-            admin.execute(f"ALTER ROLE {role}_of_others RENAME TO {role}")
+            server.ask("postgres", f"ALTER ROLE {role}_of_others RENAME TO {role}")
         superuser.dispose()
 
     assert found == [(0,)]
