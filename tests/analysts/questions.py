@@ -7,7 +7,7 @@ the account is the page's, 春风, the endpoint the successor, and now after the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
@@ -266,9 +266,8 @@ def followers_by_week(asked: Asked) -> Rows:
 
 @of("24", 1)
 def week_since_its_report(asked: Asked) -> Rows:
-    reported = truth.article_day(asked.world, truth.OF_SUFFIX[asked.suffix], REPORTED_AT).where(
-        appid=asked.appid
-    )
+    then_told = truth.until(asked.world, REPORTED_AT)
+    reported = replace(asked, world=then_told).its("article_day")
     then, now = (
         by_week(rows, "stat_date").where(week="2026-W47").sum("readers_increment")
         for rows in (reported, asked.its("article_day"))

@@ -7,7 +7,7 @@ table of rows with the view's columns, of all accounts.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from functools import cache
@@ -123,19 +123,25 @@ class Table(list[Row]):
 
 
 @cache
-def tables(world: World, at: datetime = NOW) -> Tables:
-    """What the tables held at an instant."""
-    return truth([[it] for it in world.told if it.at <= at])
+def until(world: World, instant: datetime) -> World:
+    """What had been told by an instant."""
+    return replace(world, told=[it for it in world.told if it.at <= instant])
 
 
 @cache
-def rows_of(world: World, dataset: Dataset, at: datetime = NOW) -> Table:
+def tables(world: World) -> Tables:
+    """What the tables hold."""
+    return truth([[it] for it in world.told])
+
+
+@cache
+def rows_of(world: World, dataset: Dataset) -> Table:
     """Of an endpoint: account, item, day and figures, None for those that it left out."""
     none = dict.fromkeys(it.name for it in dataset.metrics)
     names = ("appid", "item", "stat_date")
     return Table(
         {**dict(zip(names, (appid, item, stat_date), strict=True)), **none, **figures}
-        for (name, appid, item, _, stat_date), figures in tables(world, at).facts.items()
+        for (name, appid, item, _, stat_date), figures in tables(world).facts.items()
         if name == dataset.name
     )
 
@@ -171,21 +177,21 @@ class Pair:
 
 
 class Endpoint:
-    """What an endpoint of publication days had told by an instant."""
+    """What an endpoint of publication days has told."""
 
-    def __init__(self, world: World, dataset: Dataset, at: datetime) -> None:
+    def __init__(self, world: World, dataset: Dataset) -> None:
         self.window = dataset.window
         self.pairs: dict[Key, Pair] = {}
         self.days_of = defaultdict[Key, set[date]](set)
         """Those of which an article has rows."""
-        its = [it for it in world.told if it.dataset is dataset and it.at <= at]
+        its = [it for it in world.told if it.dataset is dataset]
         heard = {(it.appid, it.at.date()) for it in its if it.items}
         for it in its:
             pair = self.pairs.setdefault((it.appid, it.day), Pair())
             pair.last = it
             if it.errcode == 0:
                 pair.take(it, is_heard=(it.appid, it.at.date()) in heard)
-        for row in rows_of(world, dataset, at):
+        for row in rows_of(world, dataset):
             self.days_of[row["appid"], row["item"]].add(row["stat_date"])
 
     def pairs_of(self, appid: str) -> dict[date, Pair]:
@@ -224,9 +230,9 @@ class Endpoint:
 
 
 @cache
-def told(world: World, dataset: Dataset, at: datetime = NOW) -> Endpoint:
+def told(world: World, dataset: Dataset) -> Endpoint:
     """Put together once."""
-    return Endpoint(world, dataset, at)
+    return Endpoint(world, dataset)
 
 
 def of(world: World, appid: str, **columns: Any) -> Row:
@@ -244,10 +250,10 @@ def published(world: World) -> dict[Key, date]:
 
 
 @cache
-def article_day(world: World, dataset: Dataset, at: datetime = NOW) -> Table:
+def article_day(world: World, dataset: Dataset) -> Table:
     """A row per article and day, with what it adds to the last known earlier total."""
-    its, table = told(world, dataset, at), Table()
-    for (appid, msgid), rows in rows_of(world, dataset, at).by("appid", "item"):
+    its, table = told(world, dataset), Table()
+    for (appid, msgid), rows in rows_of(world, dataset).by("appid", "item"):
         known = tables(world).articles[appid, msgid]
         first, stat_dates = known["day"], its.days_of[appid, msgid]
         window = {*days(first, first + (its.window - 1) * DAY)}
