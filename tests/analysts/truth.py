@@ -1,5 +1,5 @@
 """
-What the analysts' views must show, by WeChat's answers alone: no warehouse, no code of the product.
+What the analysts' views must show, by WeChat's answers alone: no warehouse, no SQL of the product.
 
 Totals are cumulative. What the tables hold by the answers is in `world/truth.py`; each view is a
 table of rows with the view's columns, of all accounts.
