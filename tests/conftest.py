@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import Engine, make_url
-from support import NOW, TcpServer, empty, keep, migrated_warehouse
+from sqlalchemy import Engine
+from support import NOW, PASSWORD, TcpServer, empty, execute, keep, migrated_warehouse
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.model import Account
@@ -153,17 +153,11 @@ def warehouse(migrated: Engine) -> Engine:
 
 def _logged_in(warehouse: Engine, role: str) -> Iterator[Engine]:
     """The warehouse as the role sees it, which may log in meanwhile."""
-    password = "of-the-test"
-
-    def alter(options: str) -> None:
-        with warehouse.begin() as connection:
-            connection.exec_driver_sql(f"ALTER ROLE {role} {options}")
-
-    alter(f"LOGIN PASSWORD '{password}'")
-    engine = the_warehouse.engine(make_url(warehouse.url).set(username=role, password=password))
+    execute(warehouse, f"ALTER ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
+    engine = the_warehouse.engine(warehouse.url.set(username=role, password=PASSWORD))
     yield engine
     engine.dispose()
-    alter("NOLOGIN PASSWORD NULL")
+    execute(warehouse, f"ALTER ROLE {role} NOLOGIN PASSWORD NULL")
 
 
 @pytest.fixture

@@ -23,9 +23,7 @@ TODAY = date(2026, 11, 24)
 NOW = "2026-11-24T10:30:00+08:00"
 HASTE = CallLimits(backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
 """The API client's limits without the waits."""
-
-
-PASSWORD = "of-the-superuser"
+PASSWORD = "of-the-test"
 PORTS = range(20_000, 32_768)
 """Below what the kernel hands out to clients."""
 
@@ -71,18 +69,38 @@ def migrated_warehouse(server: Server, name: str) -> Iterator[Engine]:
 
 def empty(warehouse: Engine) -> None:
     """Delete every row but the list of migrations."""
-    with warehouse.begin() as connection:
-        tables = connection.exec_driver_sql(
-            "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
-            "WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'"
-        ).scalar_one()
-        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
+    ((tables,),) = rows(
+        warehouse,
+        "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
+        "WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'",
+    )
+    execute(warehouse, f"TRUNCATE {tables} RESTART IDENTITY")
 
 
 def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
     """What a query finds."""
     with warehouse.connect() as connection:
         return [tuple(row) for row in connection.execute(sqlalchemy.text(sql), values)]
+
+
+def execute(warehouse: Engine, *statements: str) -> None:
+    """Do it, and keep it."""
+    with warehouse.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def new_user(warehouse: Engine, name: str, options: str = "", **of_engine: Any) -> Iterator[Engine]:
+    """The warehouse as a user sees it whom there was not before, and is not after."""
+    execute(warehouse, f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}' {options}")
+    url = warehouse.url.set(username=name, password=PASSWORD)
+    engine = the_warehouse.engine(url, **of_engine)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        execute(warehouse, f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
 def keep(

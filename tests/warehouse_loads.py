@@ -1,13 +1,12 @@
 """Answers as WeChat would give them, loads of them, and what the warehouse holds afterwards."""
 
 import json
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-import zstandard
 from sqlalchemy import Engine
 from support import rows
 
@@ -15,11 +14,11 @@ from weixin_etl import load
 from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
+from weixin_etl.kept.imported import Imported, import_files
 from weixin_etl.load import Load, Staged
-from weixin_etl.model import Account, Counts, Coverage, Pair, Run
+from weixin_etl.model import Account, Counts, Run
 from weixin_etl.problem import WeixinError
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.statements import arrays, coverage_of
 
 ACCOUNT = Account("weixin_default", "wx1", "secret-of-wx1", "报纸")
 OTHER_ACCOUNT = Account("weixin_other", "wx2", "secret-of-wx2", "杂志")
@@ -75,35 +74,25 @@ def know(warehouse: Engine, *appids: str) -> None:
         connection.execute(statement("dim_account/import.sql"), values)
 
 
-class Loaded(NamedTuple):
-    """What the tables say that a load made of a pair."""
-
-    coverage: Coverage
-    counts: Counts
-
-
-def load_pairs(warehouse: Engine, *staged: Staged, **of_run: Any) -> list[Loaded]:
-    """Load the pairs as one chunk of their account; what came of each, in their order."""
-    run = replace(SCHEDULED, **of_run)
-    before = _reported(warehouse, run)
-    Load(warehouse, run, ready_hour=10).commit([staged])
-    done = _reported(warehouse, run) - before
-    with warehouse.connect() as connection:
-        covers = arrays(run.dataset, [one.pair for one in staged])
-        rows = connection.execute(statement("coverage/of_pairs.sql"), covers)
-        stored = {(row.appid, row.day): coverage_of(row[2:]) for row in rows}
-    names = Counts.__struct_fields__
-    counts = {one.pair: Counts(*(done[one.pair, name] for name in names)) for one in staged}
-    return [Loaded(stored[one.pair], counts[one.pair]) for one in staged]
+def line(said: Any, on: str | datetime = "23 10:30", **keys: Any) -> str:
+    """A line of a file to import: an answer for the tests' day, as a text or as an object."""
+    about = {"appid": ACCOUNT.appid, "dataset": ARTICLE_TOTAL.name, "day": str(DAY), "body": said}
+    about |= {"fetched_at": str(on if isinstance(on, datetime) else at(on))}
+    return json.dumps(about | keys, ensure_ascii=False) + "\n"
 
 
-def _reported(warehouse: Engine, run: Run) -> Counter[tuple[Pair, str]]:
-    """What a run has done, by pair and count."""
-    with warehouse.connect() as connection:
-        keys = {"run_id": run.run_id, "dataset": run.dataset.name}
-        done = connection.execute(statement("run_report/of_run.sql"), keys).all()
-    names = Counts.__struct_fields__
-    return Counter({((it.appid, it.day), name): getattr(it, name) for it in done for name in names})
+def import_lines(warehouse: Engine, *lines: str, **of_import: Any) -> Imported:
+    """Import them, as one file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "answers.jsonl")
+        path.write_text("".join(lines))
+        usual = {"ready_hour": 10, "commit_bytes": 1 << 20}
+        return import_files(warehouse, [path], **{**usual, **of_import})
+
+
+def load_pairs(warehouse: Engine, *staged: Staged, **of_run: Any) -> Counts:
+    """Load the pairs as one chunk of their account; what that did."""
+    return Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10).commit([staged])
 
 
 def coverage(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
@@ -118,43 +107,19 @@ def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
     return rows(warehouse, f"SELECT {columns} FROM weixin.fact_article_total ORDER BY {order}")
 
 
-def history(warehouse: Engine, *columns: str) -> list[tuple[Any, ...]]:
-    """Each row that was replaced, by key and version: columns of its history, then of itself."""
-    shown = ", ".join(it if it in HISTORY else f"row->'{it}'" for it in columns)
-    order = "appid, dataset, item, stat_date, changed_at"
-    return rows(warehouse, f"SELECT {shown} FROM weixin.fact_history ORDER BY {order}")
-
-
-def raw_answers(warehouse: Engine) -> list[tuple[bytes, datetime]]:
-    """The bytes of the answers that are kept and when each was last seen, in order of arrival."""
-    kept = "SELECT body, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
-    return [(zstandard.decompress(bytes(it)), seen_at) for it, seen_at in rows(warehouse, kept)]
-
-
-HISTORY = ("dataset", "appid", "item", "stat_date", "changed_at", "replaced_at", "cause")
 TABLES = ("dim_article", "dim_article_title_history", "fact_article_total", "fact_history")
 TABLES += ("raw_response", "coverage", "rejected_row", "run_report")
-SURROGATES = ("raw_response_id", "rejected_row_id", "history_id")
-"""Numbers drawn from a sequence: where transactions were rolled back they have gaps."""
 
 
 def contents(
-    warehouse: Engine, tables: Sequence[str] = TABLES, *, versions: bool = False
-) -> dict[str, list[dict[str, Any]]]:
+    warehouse: Engine, *tables: str, versions: bool = False
+) -> dict[str, list[tuple[Any, ...]]]:
     """
-    Every row of the tables.
+    Every row of some tables or all, as a text.
 
     With `versions` also the transaction that wrote each, so that a rewritten row differs from one
-    that was left alone; without, the surrogate keys are left out too.
+    that was left alone.
     """
-    left_out = () if versions else ("xmin", *SURROGATES)
-    held: dict[str, list[dict[str, Any]]] = {}
-    for table in tables:
-        sql = f"SELECT xmin::text AS xmin, * FROM weixin.{table}"
-        with warehouse.connect() as connection:
-            found = [dict(row) for row in connection.exec_driver_sql(sql).mappings()]
-        for row in found:
-            row |= {name: bytes(it) for name, it in row.items() if isinstance(it, memoryview)}
-        its = ({name: it for name, it in row.items() if name not in left_out} for row in found)
-        held[table] = sorted(its, key=repr)
-    return held
+    shown = "xmin::text, it::text" if versions else "it::text"
+    sql = f"SELECT {shown} FROM weixin.{{}} AS it"
+    return {table: sorted(rows(warehouse, sql.format(table))) for table in tables or TABLES}

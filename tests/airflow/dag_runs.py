@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from figures import Figures, truth
 from people import PROJECT
 from sqlalchemy import Engine
 from support import rows
+from world.truth import Facts, Told, truth
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
 from weixin_sandbox import Account, Sandbox
@@ -159,16 +159,17 @@ def asked(sandbox: Sandbox) -> int:
     return sum(bool(it.publication_date) for it in sandbox.calls if "/datacube/" in it.path)
 
 
-def in_truth(warehouse: Engine, sandbox: Sandbox, dataset: Dataset = ARTICLE_TOTAL) -> Figures:
+def in_truth(warehouse: Engine, sandbox: Sandbox, dataset: Dataset = ARTICLE_TOTAL) -> Facts:
     """What WeChat says of all days that are in, on the day when they were asked for last."""
-    found: Figures = {}
     sql = """
-        SELECT appid, day, (ready_at AT TIME ZONE 'Asia/Shanghai')::date FROM weixin.coverage
-        WHERE ready_at IS NOT NULL AND dataset = :dataset
+        SELECT appid, day, ready_at, (ready_at AT TIME ZONE 'Asia/Shanghai')::date
+        FROM weixin.coverage WHERE ready_at IS NOT NULL AND dataset = :dataset
     """
-    for appid, day, asked_on in rows(warehouse, sql, dataset=dataset.name):
-        found |= truth(sandbox, [sandbox.accounts[appid]], [day], asked_on, dataset)
-    return found
+    answers = [
+        Told(appid, dataset, day, at, sandbox.answer(appid, day, asked_on, dataset.endpoint))
+        for appid, day, at, asked_on in rows(warehouse, sql, dataset=dataset.name)
+    ]
+    return truth([answers]).facts
 
 
 def on_the_page(appid: str) -> dict[str, str]:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 from dag_runs import WINDOW, DailyDag, asked, in_truth
-from figures import loaded
 from receivers import Receiver
 from sqlalchemy import Engine
+from world.truth import facts
 
+from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_sandbox import DEFAULT_ACCOUNT, Account, Call, Scenario
 
 TICKET = "AIRFLOW_VAR_WEIXIN_PLATFORM_TICKET"
@@ -147,4 +148,4 @@ def test_mornings_in_a_row(platform: DailyDag, receiver: Receiver, warehouse: En
     over = [f"over: {it}" for it in told if f"over: {it}" in titles]
     assert [it for it in titles if it.startswith("over")] == over
     assert over or not {NO_TOKEN, RETIRED} & {*told}
-    assert loaded(warehouse) == in_truth(warehouse, platform.sandbox)
+    assert facts(warehouse, ARTICLE_TOTAL) == in_truth(warehouse, platform.sandbox)

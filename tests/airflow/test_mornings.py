@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from dag_runs import WINDOW, DailyDag, asked, in_truth, set_paused
-from figures import loaded
 from people import PROJECT
 from receivers import Receiver
 from sqlalchemy import Engine, make_url
 from support import rows
+from world.truth import facts
 
 from weixin_etl.cli import main
 from weixin_etl.datasets import ARTICLE_TOTAL, FOLLOWER_CHANGE, Dataset
@@ -260,9 +260,9 @@ def test_a_morning(
     assert while_paused == 0 or morning.tasks != RED.tasks
     is_green = outcome.state == "success" and "dry_run" not in morning.form
     assert rows(warehouse, MISSING) == [(0,)] or not is_green
-    figures = loaded(warehouse, morning.dataset)
+    figures = facts(warehouse, morning.dataset)
     assert figures == in_truth(warehouse, sandbox, morning.dataset) or "every day" in name
-    days = sorted({str(day) for _, _, day, _ in figures})
+    days = sorted({str(day) for *_, day, _ in figures})
     assert [it["days"] for it in outcome.events] == [days] * is_green
     section = PAGE.read_text().partition(f"\n## {morning.shown}\n")[2].partition("\n## ")[0]
     lines = re.findall(r"```text\n(.*?)\n```", section, re.DOTALL)

@@ -7,12 +7,14 @@ the account is the page's, 春风, the endpoint the successor, and now after the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
+from world.truth import Key
+
 from analysts import truth
-from analysts.truth import DAY, YESTERDAY, Key, Row, Table, days, quantile, share, total
+from analysts.truth import DAY, YESTERDAY, Row, Table, days, quantile, share, total
 from analysts.world import BUSY, PAPER, World, at, november
 
 Rows = list[Key]
@@ -45,7 +47,7 @@ class Asked:
 
     def its(self, view: str) -> Table:
         """The rows of the account."""
-        return truth.of_account(self.world, self._name(view), self.appid)
+        return truth.view(self.world, self._name(view)).where(appid=self.appid)
 
     def listed(self, view: str) -> Table:
         """The rows of the accounts."""
@@ -264,7 +266,8 @@ def followers_by_week(asked: Asked) -> Rows:
 
 @of("24", 1)
 def week_since_its_report(asked: Asked) -> Rows:
-    reported = truth.article_day(asked.world, asked.suffix, REPORTED_AT).where(appid=asked.appid)
+    then_told = truth.until(asked.world, REPORTED_AT)
+    reported = replace(asked, world=then_told).its("article_day")
     then, now = (
         by_week(rows, "stat_date").where(week="2026-W47").sum("readers_increment")
         for rows in (reported, asked.its("article_day"))
@@ -275,7 +278,9 @@ def week_since_its_report(asked: Asked) -> Rows:
 
 @of("25")
 def export(asked: Asked) -> Rows:
-    came = asked.its("coverage").where(dataset=truth.DATASET[asked.suffix]).known("fetched_at")
+    came = (
+        asked.its("coverage").where(dataset=truth.OF_SUFFIX[asked.suffix].name).known("fetched_at")
+    )
     recent = came.that(lambda it: it["fetched_at"] > EXPORTED_AT).values("day")
     its = asked.its("article_day").between("publication_date", november(17)).by("publication_date")
     return [

@@ -1,6 +1,5 @@
 """What analysts see of answers as the four accounts' mornings have none, and of no answers."""
 
-import json
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
@@ -10,10 +9,11 @@ import pytest
 import yaml
 from sqlalchemy import Engine
 from support import rows
-from warehouse_loads import at
+from warehouse_loads import import_lines, line
+from world.wechat import item
 
+from analysts.world import november
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL, DATASETS, Kind, Rows
-from weixin_etl.kept.imported import import_files
 from weixin_etl.model import ConfiguredAccount, Run
 from weixin_etl.run import Work
 from weixin_etl.run.plan import plan
@@ -28,33 +28,23 @@ Given = tuple[str, int, str, dict[Any, dict[int, Figures]]]
 Import = Callable[[Iterable[Given]], None]
 
 
-def answer(name: str, day: int, fetched: str, items: dict[Any, dict[int, Figures]]) -> Figures:
-    """As another program kept it."""
-    dataset, listed = DATASETS[name], []
-    for key, of_days in items.items():
-        item: Figures = {"ref_date": f"2026-11-{day:02}"}
-        item |= {dataset.item.name: key} if dataset.item else {}
-        its = [{"stat_date": f"2026-11-{on:02}", **figures} for on, figures in of_days.items()]
-        if dataset.rows_in is Rows.LIST:
-            item[dataset.rows_key] = its
-        else:
-            (figures,) = of_days.values()
-            item |= {dataset.rows_key: figures} if dataset.rows_key else figures
-        listed.append(item)
-    about = {"dataset": name, "day": f"2026-11-{day:02}", "body": {"list": listed}}
-    return {**about, "fetched_at": at(fetched).isoformat()}
-
-
 @pytest.fixture
-def import_(warehouse: Engine, tmp_path: Path) -> Import:
+def import_(warehouse: Engine) -> Import:
     """Import the answers for two accounts, which have the same msgids."""
 
     def imported(given: Iterable[Given]) -> None:
-        path = tmp_path / "answers.jsonl"
-        lines = [answer(*it) | {"appid": appid} for it in given for appid in ("wx1", "wx2")]
-        path.write_text("\n".join(map(json.dumps, lines)))
-        found = import_files(warehouse, [path], ready_hour=10, commit_bytes=1 << 20)
-        assert found.bad_line == ""
+        lines = []
+        for name, number, fetched, items in given:
+            dataset, day = DATASETS[name], november(number)
+            by_item = {
+                key: {november(on): figures for on, figures in of_days.items()}
+                for key, of_days in items.items()
+            }
+            listed = [item(dataset, day, key, its_rows) for key, its_rows in by_item.items()]
+            about = {"dataset": name, "day": str(day)}
+            said = {"list": listed}
+            lines += [line(said, fetched, appid=it, **about) for it in ("wx1", "wx2")]
+        assert import_lines(warehouse, *lines).bad_line == ""
 
     return imported
 

@@ -4,8 +4,7 @@ Four accounts as the real engine collects them, from the sandbox, morning after 
 What the sandbox gives is remembered, so that the truth can be told without the warehouse.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -13,16 +12,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine
-from support import HASTE, empty, migrated_warehouse
+from support import migrated_warehouse
+from world.collector import Collector
+from world.truth import Told
 
 from weixin_etl import clock
-from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, DATASETS
 from weixin_etl.kept.replay import replay
-from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.run import Work
-from weixin_etl.run.ingest import ingest
-from weixin_etl.run.plan import plan
+from weixin_etl.model import Account, Run
 from weixin_etl.warehouse.views import views
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Call, Sandbox, Scenario
@@ -71,27 +68,13 @@ OLDER = by_hand("older", ARTICLE_TOTAL, FIRST_MORNING, *JULY, accounts=(SILENT.a
 """Days of one account that no benchmark covers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What WeChat answered to one call."""
-
-    appid: str
-    endpoint: str
-    publication_date: date
-    given_at: datetime
-    errcode: int | None
-    """0 for an answer with articles; None for one that nobody can read."""
-    json: dict[str, Any]
-    """Empty when nobody can read it."""
-
-
 @dataclass(eq=False)
 class World:
     """Everything that WeChat said, in the order it said it."""
 
     names: dict[str, str] = field(default_factory=dict)
     """What the accounts are called, by AppID."""
-    given: list[Given] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
 
 
 class _Heard(Sandbox):
@@ -104,16 +87,15 @@ class _Heard(Sandbox):
     def remember(self, call: Call, body: bytes) -> None:
         super().remember(call, body)
         if call.appid and call.publication_date:
-            said = {} if call.errcode is None else json.loads(body)
-            about = (call.appid, call.path.rsplit("/")[-1], call.publication_date, clock.now())
-            self.world.given.append(Given(*about, call.errcode, said))
+            (dataset,) = (it for it in DATASETS.values() if it.path == call.path)
+            its = (call.appid, dataset, call.publication_date, clock.now(), body)
+            self.world.told.append(Told(*its, errcode=call.errcode))
 
 
 @contextmanager
 def filled_warehouse(server: Server, database: str) -> Iterator[tuple[Engine, World]]:
     """A warehouse that the engine filled, on the morning of `NOW`, and what WeChat said."""
     with migrated_warehouse(server, database) as engine:
-        empty(engine)
         world = World({account.appid: account.name for account in CONNECTIONS.values()})
         sandbox = _Heard(world)
         with sandbox.serve() as url, pytest.MonkeyPatch.context() as patch:
@@ -122,7 +104,7 @@ def filled_warehouse(server: Server, database: str) -> Iterator[tuple[Engine, Wo
             for morning, run in _runs():
                 patch.setenv("WEIXIN_NOW", at(morning).isoformat())
                 sandbox.scenarios[:] = _scenarios(morning)
-                collect(run, engine, accounts)
+                Collector.of(engine, *accounts, concurrency=4).run(run)
                 if run is OLDER:
                     _repair(engine)
         stop_clock(engine)
@@ -166,18 +148,6 @@ def _runs() -> Iterator[tuple[date, Run]]:
         if not dataset.describes_articles:
             days = (november(1), november(23))
             yield MORNINGS[-1], by_hand("days", dataset, MORNINGS[-1], *days)
-
-
-def collect(run: Run, warehouse: Engine, accounts: Sequence[Account]) -> None:
-    """Plan and ingest, of the accounts that the run names or of all."""
-    clients = {account.appid: WeixinClient(account, HASTE) for account in accounts}
-    configured = [
-        ConfiguredAccount(it.conn_id, it.appid, it.name, is_wanted=it.appid in wanted)
-        for it in accounts
-        for wanted in [run.accounts or clients]
-    ]
-    batch = plan(Work(run, warehouse), configured).accounts
-    ingest(Work(run, warehouse), batch, lambda planned: clients[planned.appid])
 
 
 def _scenarios(morning: date) -> Iterator[Scenario]:

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,21 +10,21 @@ import pytest
 from sqlalchemy import Engine
 from support import empty, rows
 from warehouse_loads import (
-    DAY,
     SCHEDULED,
     article,
     at,
     body,
     coverage,
     facts,
+    import_lines,
+    line,
     load_pairs,
     pair,
-    raw_answers,
     refused,
 )
+from world.truth import kept
 
 from weixin_etl import cli
-from weixin_etl.kept.imported import Imported, import_files
 from weixin_etl.model import ConfiguredAccount, Counts
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.run import Work
@@ -39,32 +38,12 @@ def answer(share_count: int, **keys: Any) -> bytes:
     return body(article("1_1", {"20": {"share_count": share_count}}), **keys)
 
 
-def line(said: Any, on: str = "23 10:30", **keys: Any) -> str:
-    """A line of a file; `on` is its time in Beijing."""
-    about = {"appid": "wx1", "dataset": "article_total", "day": str(DAY), "body": said}
-    return json.dumps(about | {"fetched_at": at(on).isoformat()} | keys, ensure_ascii=False) + "\n"
-
-
-Load = Callable[..., Imported]
-
-
-@pytest.fixture
-def load(warehouse: Engine, tmp_path: Path) -> Load:
-    """Import lines, as one file; what came of it."""
-
-    def load(*lines: str) -> Imported:
-        path = tmp_path / "answers.jsonl"
-        path.write_text("".join(lines))
-        return import_files(warehouse, [path], ready_hour=10, commit_bytes=1 << 20)
-
-    return load
-
-
-def test_answers_become_facts(warehouse: Engine, load: Load):
+def test_answers_become_facts(warehouse: Engine):
     """As texts and as objects; an account that nobody knew has a row, and no run is reported."""
     spaced = '{"list" : [ ],\n "odd": "\\u0001甲" }'
     other = {"list": [{"ref_date": "2026-11-19", "msgid": "2_1", "details": []}]}
-    imported = load(
+    imported = import_lines(
+        warehouse,
         line(answer(3).decode()),
         line(other, day="2026-11-19", appid="wx2"),
         line(spaced, day="2026-11-18"),
@@ -73,26 +52,26 @@ def test_answers_become_facts(warehouse: Engine, load: Load):
     assert (imported.answers, imported.replayed.counts) == (3, Counts(inserted=1))
     assert facts(warehouse, "appid, share_count, raw_response_id") == [("wx1", 3, 2)]
     as_written = json.dumps(other, separators=(",", ":"))
-    kept = {answer(3), as_written.encode(), spaced.encode()}
-    assert {it for it, _ in raw_answers(warehouse)} == kept
+    said = {answer(3), as_written.encode(), spaced.encode()}
+    assert {it.body for it in kept(warehouse)} == said
     known = "SELECT appid, name, conn_id, is_active FROM weixin.dim_account ORDER BY 1"
     assert rows(warehouse, known) == [("wx1", "wx1", "", False), ("wx2", "wx2", "", False)]
     assert rows(warehouse, "SELECT * FROM weixin.run_report") == []
 
 
-def test_answers_of_one_instant_are_told_apart_by_their_bytes(warehouse: Engine, load: Load):
+def test_answers_of_one_instant_are_told_apart_by_their_bytes(warehouse: Engine):
     """An archive may know whole days only: in whatever order they come, one of them is newest."""
     found = []
     for lines in itertools.permutations(line(answer(it).decode()) for it in (1, 2)):
         empty(warehouse)
         for one in lines:
-            load(one)
+            import_lines(warehouse, one)
         found.append(facts(warehouse, "share_count"))
 
     assert found[0] == found[1] != []
 
 
-def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
+def test_days_are_ready_and_final_by_the_rules(warehouse: Engine):
     """As of when they were fetched; the last attempt stays what it was, if it was later."""
     week = {str(day): {"share_count": day} for day in range(14, 21)}
     whole, before = (
@@ -101,7 +80,8 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
     )
     load_pairs(warehouse, refused(OFFLINE, day=date(2026, 11, 14)), refused(OFFLINE, "22 08:30"))
 
-    load(
+    import_lines(
+        warehouse,
         line(before, "20 10:30", day="2026-11-14"),
         line(whole, "21 10:30", day="2026-11-14"),
         line(answer(1).decode(), "23 08:30"),
@@ -114,7 +94,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
         (1, None, None, "not_ready"),
         (None, None, None, "unreadable"),
     ]
-    load(line(answer(2).decode()))
+    import_lines(warehouse, line(answer(2).decode()))
     assert coverage(warehouse, columns)[1] == (1, at("23 10:30"), None, None)
 
 
@@ -134,18 +114,18 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
     ],
     ids=lambda it: it if len(it) < 60 and "{" not in it else "",
 )
-def test_a_line_that_cannot_be_loaded(warehouse: Engine, load: Load, bad: str, said: str):
+def test_a_line_that_cannot_be_loaded(warehouse: Engine, bad: str, said: str):
     """It ends the import with its number; the file, once mended, loads the rest."""
     before, after = line(answer(1).decode(), "22 10:30"), line(answer(2).decode())
 
-    imported = load(before, "\n", bad, after)
+    imported = import_lines(warehouse, before, "\n", bad, after)
 
     assert "answers.jsonl, line 3: " in imported.bad_line
     assert said in imported.bad_line[:500] == imported.bad_line
     assert facts(warehouse, "share_count") == [(1,)]
-    mended = load(before, "\n", after)
+    mended = import_lines(warehouse, before, "\n", after)
     assert (mended.answers, mended.replayed.counts, mended.bad_line) == (2, Counts(updated=1), "")
-    assert len(raw_answers(warehouse)) == 2
+    assert len(kept(warehouse)) == 2
 
 
 @pytest.mark.usefixtures("connected")
@@ -172,37 +152,24 @@ def test_the_command_takes_files_and_standard_input(
         "9 answers loaded: 0 rows new, 1 updated",
     ]
     assert [f"{cut}, line 10: " in said, f"no file {tmp_path}/nothing" in said] == [True, True]
-    assert len(raw_answers(warehouse)) == 9
+    assert len(kept(warehouse)) == 9
 
 
-def test_an_import_in_the_middle_of_a_run(warehouse: Engine, load: Load):
-    """An answer that was fetched before an imported one is kept, and changes nothing any more."""
-    fetched = pair(answer(1), "24 10:00")
-    load(line(answer(2).decode(), "24 10:20"))
-    of_import = coverage(warehouse, "*")
-    (loaded,) = load_pairs(warehouse, fetched)
-
-    assert loaded.coverage.ready_at == at("24 10:20")
-    assert coverage(warehouse, "*") == of_import
-    assert facts(warehouse, "share_count") == [(2,)]
-    assert len(raw_answers(warehouse)) == 2
-
-
-def test_an_answer_that_is_not_ready_takes_no_ready_one_away(warehouse: Engine, load: Load):
+def test_an_answer_that_is_not_ready_takes_no_ready_one_away(warehouse: Engine):
     """It is the newest attempt; the run saw that the day is ready by yesterday's, not here."""
     yesterday = date(2026, 11, 23)
     others = body(article("2_1", {"23": {"share_count": 1}}), day=yesterday)
     load_pairs(warehouse, pair(answer(1), "24 08:30"), pair(others, "24 08:30", yesterday))
-    load(line(body(is_delay=True).decode(), "24 08:45"))
+    import_lines(warehouse, line(body(is_delay=True).decode(), "24 08:45"))
 
     newest = coverage(warehouse, "ready_at, attempted_at, error_kind")[0]
     assert newest == (at("24 08:30"), at("24 08:45"), "not_ready")
 
 
-def test_an_import_ends_no_day_by_one_answer(warehouse: Engine, load: Load):
+def test_an_import_ends_no_day_by_one_answer(warehouse: Engine):
     """Days that nobody asked for are imported as empty: the next daily run asks for each."""
     days = [date(2026, 11, day) for day in (1, 2, 3)]
-    load(*(line('{"list":[]}', "23 10:00", day=str(day)) for day in days))
+    import_lines(warehouse, *(line('{"list":[]}', "23 10:00", day=str(day)) for day in days))
     silent = coverage(warehouse, "day, settled, list_sha256")
 
     load_pairs(warehouse, pair(answer(1), "24 10:10"))

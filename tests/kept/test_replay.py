@@ -1,13 +1,11 @@
 """Facts rebuilt from the kept answers: what a replay changes, and what it leaves alone."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from support import rows
+from support import execute, rows
 from warehouse_loads import (
     ACCOUNT,
     DAY,
@@ -29,7 +27,6 @@ from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.kept.replay import Replayed, replay, selected
 from weixin_etl.model import Counts
 from weixin_etl.problem import ProblemKind, WeixinError
-from weixin_etl.warehouse.locks import begin_load
 
 OTHER_DAY = DAY + timedelta(days=1)
 MORNINGS = {
@@ -53,12 +50,6 @@ def run(warehouse: Engine, *, is_applied: bool = True, **chosen: Any) -> Replaye
     dataset = chosen.pop("dataset", ARTICLE_TOTAL)
     pairs = selected(warehouse, dataset, **chosen)
     return replay(warehouse, dataset, pairs, ready_hour=10, is_applied=is_applied)
-
-
-def alter(warehouse: Engine, sql: str) -> None:
-    """Change what the warehouse holds by other means."""
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql(sql)
 
 
 @pytest.fixture
@@ -101,7 +92,7 @@ def test_the_difference_is_what_applying_it_does(loader: Engine, mornings: Engin
     held = "to_jsonb(fact_article_total) - 'changed_at'"
     before = facts(mornings, held), coverage(mornings, "*")
     assert not run(loader).changes
-    alter(mornings, CORRUPTED)
+    execute(mornings, CORRUPTED)
     corrupted = contents(mornings, versions=True)
 
     diff = run(loader, is_applied=False)
@@ -132,7 +123,7 @@ def test_only_what_is_selected(
     mornings: Engine, chosen: dict[str, Any], appids: list[str], days: list[date]
 ):
     """Accounts by any of their names, publication days, one dataset."""
-    alter(mornings, "TRUNCATE weixin.fact_article_total")
+    execute(mornings, "TRUNCATE weixin.fact_article_total")
 
     run(mornings, **chosen)
 
@@ -141,13 +132,18 @@ def test_only_what_is_selected(
 
 
 def test_only_a_ready_answer_unlists_articles(warehouse: Engine):
-    """A replay keeps since when they are not listed: no early or unreadable answer says so."""
+    """
+    Also what only an early answer listed; a replay keeps since when they are not listed.
+
+    No early or unreadable answer says so.
+    """
     know(warehouse, ACCOUNT.appid)
-    first, second = (article(name, {"20": {"share_count": 1}}) for name in ("1_1", "1_2"))
+    first, second, third = (article(f"1_{it}", {"20": {"share_count": 1}}) for it in "123")
     nothing_fits = b'{"list": [{"ref_date": "2026-11-20", "details": []}]}'
     early = body(first)  # before the hour, without yesterday's row
-    answers = {"21 10:00": body(first, second), "22 10:00": nothing_fits, "23 08:30": early}
-    for fetched, answer in (answers | {"24 10:00": body(first, told_at="24")}).items():
+    answers = {"21 10:00": body(first, second), "21 10:30": body(first, third, is_delay=True)}
+    answers |= {"22 10:00": nothing_fits, "23 08:30": early, "24 10:00": body(first, told_at="24")}
+    for fetched, answer in answers.items():
         load_pairs(warehouse, pair(answer, fetched))
     since = (
         "SELECT msgid, (unlisted_since ->> 'article_total')::timestamptz FROM weixin.dim_article"
@@ -156,7 +152,7 @@ def test_only_a_ready_answer_unlists_articles(warehouse: Engine):
 
     run(warehouse)
 
-    assert loaded == {"1_1": None, "1_2": at("24 10:00")}
+    assert loaded == {"1_1": None, "1_2": at("24 10:00"), "1_3": at("24 10:00")}
     assert dict(rows(warehouse, since)) == loaded
 
 
@@ -179,14 +175,14 @@ def test_what_an_older_parser_rejected(warehouse: Engine):
     for fetched in ("20 10:30", "21 08:30"):
         its_rows = {str(day): {"share_count": day} for day in range(14, int(fetched[:2]))}
         load_pairs(warehouse, pair(body(article("1_1", its_rows), day=week_ago), fetched, week_ago))
-    before = contents(warehouse, ["coverage", "fact_article_total"])
-    assert [it["settled"] for it in before["coverage"]] == ["final"]
-    alter(warehouse, BY_AN_OLDER_PARSER)
+    before = contents(warehouse, "coverage", "fact_article_total")
+    assert coverage(warehouse, "settled") == [("final",)]
+    execute(warehouse, BY_AN_OLDER_PARSER)
 
     replayed = run(warehouse)
 
     assert (replayed.counts.inserted, replayed.coverage) == (7, 1)
-    assert contents(warehouse, ["coverage", "fact_article_total"]) == before
+    assert contents(warehouse, "coverage", "fact_article_total") == before
     parts = "SELECT DISTINCT reason, resolved_at FROM weixin.rejected_row"
     assert rows(warehouse, parts) == [("an older reason", at("24 10:30"))]
 
@@ -214,43 +210,19 @@ def test_a_replay_is_no_attempt(warehouse: Engine):
     ]
 
 
-def test_a_replay_waits_for_a_load_of_the_account(mornings: Engine):
-    """And a load for it: they take the same lock, one account after the other."""
-    alter(mornings, "TRUNCATE weixin.fact_article_total")
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    with ThreadPoolExecutor(1) as pool, mornings.begin() as connection:
-        begin_load(connection, ["wx1"])
-        replaying = pool.submit(run, mornings)
-        while rows(mornings, waiting) != [(1,)]:
-            assert not replaying.done()
-
-        assert facts(mornings, "msgid") == []
-        connection.rollback()
-        assert replaying.result().counts.inserted == 10
-
-
-@pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str], connected: None) -> Callable[..., list[str]]:
-    """What a command prints."""
-
-    def printed(*arguments: str) -> list[str]:
-        assert cli.main(list(arguments)) == 0
-        return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-
-    return printed
-
-
 def test_the_command_shows_and_with_apply_writes(
-    mornings: Engine, printed: Callable[..., list[str]]
+    mornings: Engine, connected: None, capsys: pytest.CaptureFixture[str]
 ):
     """What would change; when nothing would, that."""
-    alter(mornings, CORRUPTED)
-    asked = ("replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20")
-
-    shown, written, again = printed(*asked), printed(*asked, "--apply"), printed(*asked)
+    execute(mornings, CORRUPTED)
+    asked, printed = ["replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20"], []
+    for more in ([], ["--apply"], []):
+        assert cli.main([*asked, *more]) == 0
+        printed.append([line.rstrip() for line in capsys.readouterr().out.splitlines()])
 
     difference = "4 rows with other values"
-    nothing = "Nothing is written: --apply does."
-    assert shown == ["1 pair read. This would change:", difference, nothing]
-    assert written == ["1 pair read. This was written:", difference]
-    assert again == ["1 pair read: the fact is what the kept answers say, nothing changes"]
+    assert printed == [
+        ["1 pair read. This would change:", difference, "Nothing is written: --apply does."],
+        ["1 pair read. This was written:", difference],
+        ["1 pair read: the fact is what the kept answers say, nothing changes"],
+    ]

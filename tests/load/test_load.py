@@ -5,22 +5,20 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from support import rows
+from support import execute, rows
 from warehouse_loads import (
     ACCOUNT,
     DAY,
     article,
     at,
     body,
-    contents,
     coverage,
     facts,
-    history,
     load_pairs,
     pair,
-    raw_answers,
     refused,
 )
+from world.truth import kept
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.load import Staged
@@ -49,24 +47,24 @@ FIGURES = "msgid, to_char(stat_date, 'DD'), share_count, share_user"
 
 def test_an_article_and_its_rows(warehouse: Engine) -> None:
     """Every attribute has its column or is in `extra`; the largest bigint is exact."""
-    (loaded,) = load_pairs(warehouse, pair(FIRST, "22 08:30"))
+    counts = load_pairs(warehouse, pair(FIRST, "22 08:30"))
 
     assert facts(warehouse, f"{FIGURES}, publication_date, fetched_at") == [
         ("2247483647_1", "20", 1, None, DAY, at("22 08:30")),
         ("2247483647_1", "21", LARGEST, None, DAY, at("22 08:30")),
         ("2247483647_2", "20", None, 4, DAY, at("22 08:30")),
     ]
-    assert loaded.counts == Counts(calls=1, inserted=3)
+    assert counts == Counts(calls=1, inserted=3)
     assert coverage(warehouse, "to_char(through_date, 'DD'), row_count") == [("20", 3)]
-    first, second = contents(warehouse, ["dim_article"])["dim_article"]
+    described = "SELECT to_jsonb(it) - 'first_seen_at' FROM weixin.dim_article AS it ORDER BY msgid"
+    ((first,), (second,)) = rows(warehouse, described)
     assert first == DESCRIBED | {
         "appid": ACCOUNT.appid,
         "msgid": "2247483647_1",
         "message_id": "2247483647",
         "position": 1,
-        "publication_date": DAY,
+        "publication_date": str(DAY),
         "extra": {"like_num": 7},
-        "first_seen_at": at("22 08:30"),
         "unlisted_since": {"article_total": None},
     }
     assert (second["position"], second["title"], second["extra"]) == (2, None, None)
@@ -80,7 +78,7 @@ def test_a_row_names_its_answer_and_the_instant(
     changed = body(article("2247483647_1", {"20": {"share_count": 0}, "21": {}, "22": {}}))
     monkeypatch.setenv("WEIXIN_NOW", at("25 08:30").isoformat())
 
-    (loaded,) = load_pairs(warehouse, pair(changed, "23 08:30"))
+    counts = load_pairs(warehouse, pair(changed, "23 08:30"))
 
     new, old = (at("23 08:30"), at("25 08:30"), 2), (at("22 08:30"), at("24 10:30"), 1)
     assert facts(warehouse, f"{FIGURES}, fetched_at, changed_at, raw_response_id") == [
@@ -89,11 +87,11 @@ def test_a_row_names_its_answer_and_the_instant(
         ("2247483647_1", "22", None, None, *new),
         ("2247483647_2", "20", None, 4, *old),
     ]
-    of_row = ("item", "cause", "changed_at", "replaced_at", "share_count", "raw_response_id")
-    assert history(warehouse, *of_row) == [
+    of_row = "item, cause, changed_at, replaced_at, row->'share_count', row->'raw_response_id'"
+    assert rows(warehouse, f"SELECT {of_row} FROM weixin.fact_history") == [
         ("2247483647_1", "wechat", at("24 10:30"), at("25 08:30"), 1, 1)
     ]
-    assert loaded.counts == Counts(calls=1, inserted=1, updated=1, unchanged=1)
+    assert counts == Counts(calls=1, inserted=1, updated=1, unchanged=1)
 
 
 @pytest.mark.parametrize("damage", ["DELETE FROM {}", "UPDATE {} SET share_count = 9"])
@@ -101,8 +99,7 @@ def test_a_refetch_repairs_the_fact(warehouse: Engine, damage: str) -> None:
     """By the same answer: whatever somebody has deleted or changed."""
     answer = body(article("1_1", {"20": {"share_count": 1}}))
     load_pairs(warehouse, pair(answer, "22 08:30"))
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql(damage.format("weixin.fact_article_total"))
+    execute(warehouse, damage.format("weixin.fact_article_total"))
 
     load_pairs(warehouse, pair(answer, "22 11:00"), run_id="again", refetch=True)
 
@@ -117,8 +114,8 @@ def test_every_distinct_answer_is_kept(warehouse: Engine) -> None:
     for answer, fetched_at in zip((first, first, other, first), fetched, strict=True):
         load_pairs(warehouse, pair(answer, fetched_at))
 
-    kept = zip((first, other, first), map(at, fetched[1:]), strict=True)
-    assert raw_answers(warehouse) == [*kept]
+    seen = zip((first, other, first), map(at, fetched[1:]), strict=True)
+    assert [(it.body, it.at) for it in kept(warehouse)] == [*seen]
     assert coverage(warehouse, "fetched_at, attempted_at") == [(at(fetched[-1]),) * 2]
 
 
@@ -129,7 +126,24 @@ def test_an_answer_that_is_older_than_the_newest_only_keeps_its_bytes(warehouse:
 
     assert facts(warehouse, "share_count") == [(2,)]
     assert coverage(warehouse, "fetched_at, attempted_at") == [(at("22 09:00"),) * 2]
-    assert len(raw_answers(warehouse)) == 2
+    assert len(kept(warehouse)) == 2
+
+
+@pytest.mark.parametrize("clock", [("24 10:30", "24 10:30"), ("24 10:30", "24 09:00")])
+def test_a_clock_that_stands_still_or_goes_back_hides_no_row(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, clock: tuple[str, str]
+) -> None:
+    """As of any instant it is there once at most, and in the end as it is (0025)."""
+    for count, now in enumerate(clock, start=1):
+        monkeypatch.setenv("WEIXIN_NOW", at(now).isoformat())
+        answered = body(article("1_1", {"20": {"share_count": count}}))
+        load_pairs(warehouse, pair(answered, f"2{count} 10:30"), run_id=now)
+    asked = "SELECT share_count FROM analytics.article_total_as_of(:instant)"
+    hours = [at(f"24 {hour:02}:{minute}") for hour in range(8, 12) for minute in ("00", "30")]
+    found = [rows(warehouse, asked, instant=instant) for instant in hours]
+
+    assert max(map(len, found)) == 1
+    assert found[-1] == [(2,)]
 
 
 def test_what_could_not_be_read_is_loaded_once_it_can(warehouse: Engine) -> None:
@@ -151,7 +165,7 @@ PARTLY = body({"msgid": "1_1", "details": [ODD_ROW, NO_DAY, {"stat_date": "2026-
 
 def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine) -> None:
     """With its article, day, metric and answer, where it has these; what remains is loaded."""
-    (loaded,) = load_pairs(warehouse, pair(PARTLY, "22 08:30"))
+    counts = load_pairs(warehouse, pair(PARTLY, "22 08:30"))
 
     found = rows(
         warehouse,
@@ -164,7 +178,7 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine) -> None:
         (*of_answer, "21", -1, *at_once, "share_count"),
         (*of_answer, None, NO_DAY, *at_once, "stat_date"),
     ]
-    assert loaded.counts == Counts(calls=1, inserted=2, rejected=2)
+    assert counts == Counts(calls=1, inserted=2, rejected=2)
 
 
 @pytest.mark.parametrize(
@@ -192,25 +206,13 @@ def test_an_attempt_that_brings_nothing_keeps_the_data(
 
     assert coverage(warehouse, data) == before
     assert coverage(warehouse, attempt) == [(at("24 10:30"), kind, code)]
-    assert len(raw_answers(warehouse)) == 1 + bad.is_answer
+    assert len(kept(warehouse)) == 1 + bad.is_answer
     is_open = "SELECT 1 FROM weixin.rejected_row WHERE resolved_at IS NULL AND msgid = '1_1'"
     assert len(rows(warehouse, is_open)) == still_open
 
     load_pairs(warehouse, pair(FIRST, "24 11:00"))
     assert coverage(warehouse, attempt) == [(at("24 11:00"), None, None)]
     assert rows(warehouse, is_open) == []
-
-
-def test_an_article_that_only_an_answer_that_was_not_ready_listed(warehouse: Engine) -> None:
-    """The next ready answer does without it, though it lists what the ready one before did."""
-    first = article("1_1", {"20": {}})
-    both = body(first, article("1_2", {"20": {}}), is_delay=True)
-    for answer, when in ((body(first), "21 10:30"), (both, "22 08:30"), (body(first), "22 10:30")):
-        load_pairs(warehouse, pair(answer, when))
-
-    since = "SELECT msgid, cast(unlisted_since ->> 'article_total' AS timestamptz)"
-    listed = [("1_1", None), ("1_2", at("22 10:30"))]
-    assert rows(warehouse, f"{since} FROM weixin.dim_article ORDER BY msgid") == listed
 
 
 def test_each_title_stood_until_the_next_was_loaded(
@@ -259,11 +261,11 @@ def test_texts_are_kept_as_written(warehouse: Engine) -> None:
     load_pairs(warehouse, pair(body(*items), "22 08:30"))
 
     again = body(*items).replace(b'"share_count": 1', b'"share_count": 3')
-    (loaded,) = load_pairs(warehouse, pair(again, "22 11:00"))
+    counts = load_pairs(warehouse, pair(again, "22 11:00"))
 
     found = {msgid: it for msgid, *it in facts(warehouse, "msgid, share_count, extra")}
     assert found == {text: [3, {f"new {text}": [text]}] for text in TEXTS}
-    assert loaded.counts == Counts(calls=1, updated=len(TEXTS))
+    assert counts == Counts(calls=1, updated=len(TEXTS))
     described = rows(warehouse, "SELECT msgid, title, extra FROM weixin.dim_article")
     expected = [(text, text, {"tag": text}) for text in TEXTS]
     assert {*map(repr, described)} == {

@@ -7,12 +7,24 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
-from warehouse_loads import ACCOUNT, OTHER_ACCOUNT, SCHEDULED, article, body, load_pairs, pair, rows
+from support import rows
+from warehouse_loads import (
+    ACCOUNT,
+    DAY,
+    OTHER_ACCOUNT,
+    SCHEDULED,
+    article,
+    body,
+    load_pairs,
+    pair,
+)
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
+from weixin_etl.kept.replay import replay
 from weixin_etl.load import Load
 from weixin_etl.model import Counts
+from weixin_etl.problem import WarehouseError
 from weixin_etl.warehouse.locks import begin_load, ingest_locks
 
 pytestmark = pytest.mark.usefixtures("now")
@@ -32,7 +44,11 @@ def impatient(warehouse: Engine) -> Iterator[Engine]:
 
 @pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
 def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Dataset) -> None:
-    """Whichever endpoint they are of, as both list the same articles; other accounts do not."""
+    """
+    Whichever endpoint they are of, as both list the same articles; other accounts do not.
+
+    So does a replay.
+    """
     answer = body(article("1_1", {"20": {"share_user": 1}}), rows_key=dataset.rows_key)
     ours, theirs = (
         pair(answer, "24 08:30", dataset=dataset, account=account)
@@ -41,8 +57,10 @@ def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Da
 
     with pytest.raises(OperationalError, match="lock timeout"):
         load_pairs(impatient, ours, dataset=dataset)
-    (loaded,) = load_pairs(impatient, theirs, dataset=dataset)
-    assert loaded.counts == Counts(calls=1, inserted=1)
+    with pytest.raises(WarehouseError, match="lock timeout"):
+        replay(impatient, dataset, [(ACCOUNT.appid, [DAY])], ready_hour=10)
+    counts = load_pairs(impatient, theirs, dataset=dataset)
+    assert counts == Counts(calls=1, inserted=1)
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "after it has waited"])

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from analysts.world import BUSY, PAPER, SEED, at, collect, november, stop_clock
+from analysts.world import BUSY, PAPER, SEED, at, november, stop_clock
 from dictionary import dictionary, joins
 from people import PROJECT, printed, typed
 from sqlalchemy import Engine
 from support import migrated_warehouse, rows
+from world.collector import Collector
 
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL
 from weixin_etl.kept.answers import answers_of_pair
@@ -76,11 +77,12 @@ def weeks(warehouse: Engine, folder: Path) -> Iterator[date]:
             if morning < november(18):
                 paper = "晨报" if morning < november(17) else "晚报"
                 accounts.append(Account("paper", PAPER.appid, PAPER.secret, paper, url))
+            collector = Collector.of(warehouse, *accounts)
             for dataset in ARTICLE_DATASETS.values():
                 if again := AGAIN.get(morning.day):
                     run = Run("again", dataset, morning, False, *again, names_dates=True)
-                    collect(replace(run, refetch=True), warehouse, accounts)
-                collect(Run(f"{morning}", dataset, morning, is_scheduled=True), warehouse, accounts)
+                    collector.run(replace(run, refetch=True))
+                collector.run(Run(f"{morning}", dataset, morning, is_scheduled=True))
             if morning == november(3):
                 run_sql(warehouse, TAMPER)
             if morning == november(12):

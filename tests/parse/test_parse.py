@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from figures import rows_of
 from msgspec.structs import asdict
 from support import cases
+from world.truth import rows_of
 
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import (

@@ -1,18 +1,12 @@
 """One fixed time, and new databases."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import psycopg2
-import psycopg2.extensions
 import pytest
 from sqlalchemy import Engine
-from support import rows
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_local.postgres import Server
-
-Ask = Callable[[str], list[tuple[Any, ...]]]
 
 
 @pytest.fixture(autouse=True)
@@ -21,38 +15,10 @@ def _today(now: None) -> None:
 
 
 @pytest.fixture
-def admin(server: Server) -> Iterator[psycopg2.extensions.cursor]:
-    """The server's superuser, outside any transaction."""
-    connection = psycopg2.connect(server.libpq_url("postgres"))
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        yield cursor
-    connection.close()
-
-
-@pytest.fixture
-def fresh(server: Server, admin: psycopg2.extensions.cursor) -> Iterator[Engine]:
+def fresh(server: Server) -> Iterator[Engine]:
     """A new, empty database."""
     server.create_database("fresh")
     engine = the_warehouse.engine(server.url("fresh"))
     yield engine
     engine.dispose()
-    admin.execute("DROP DATABASE fresh WITH (FORCE)")
-
-
-@pytest.fixture
-def ask(fresh: Engine) -> Ask:
-    """Ask the new database something."""
-    return lambda sql: rows(fresh, sql)
-
-
-@pytest.fixture
-def do(fresh: Engine) -> Callable[..., None]:
-    """Do it in the new database, and keep it."""
-
-    def done(*statements: str) -> None:
-        with fresh.begin() as connection:
-            for statement in statements:
-                connection.exec_driver_sql(statement)
-
-    return done
+    server.ask("postgres", "DROP DATABASE fresh WITH (FORCE)")

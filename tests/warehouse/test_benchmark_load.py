@@ -3,26 +3,23 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from answers import COLUMNS, rows, write
+import answers
 from sqlalchemy import Engine
+from support import rows
 
 LOAD = Path(__file__).parents[2] / "benchmarks/load.py"
 
 
-def test_the_benchmark_loads_exactly_the_rows_of_the_file(
-    fresh: Engine, ask: Callable[[str], list[tuple[Any, ...]]], tmp_path: Path
-) -> None:
+def test_the_benchmark_loads_exactly_the_rows_of_the_file(fresh: Engine, tmp_path: Path) -> None:
     """After each file the fact holds its rows, and a line says how many and how long it took."""
     url = fresh.url.render_as_string(hide_password=False)
-    for path in write("small", tmp_path).values():
+    for path in answers.write("small", tmp_path).values():
         command = [sys.executable, LOAD, "--answers", path, "--url", url]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-        expected = sorted(tuple(map(str, row)) for row in rows(path))
-        loaded = ask("SELECT * FROM weixin.fact_article_total")
-        assert sorted(tuple(map(str, row[: len(COLUMNS)])) for row in loaded) == expected
+        expected = sorted(tuple(map(str, row)) for row in answers.rows(path))
+        loaded = rows(fresh, "SELECT * FROM weixin.fact_article_total")
+        assert sorted(tuple(map(str, row[: len(answers.COLUMNS)])) for row in loaded) == expected
         assert re.fullmatch(rf"seconds=\d+\.\d{{4}} rows={len(expected)} peak_mb=\d+\n", printed)

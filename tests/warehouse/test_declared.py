@@ -7,20 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from support import execute, rows
 
 from weixin_etl.problem import WarehouseError
 from weixin_etl.warehouse import migrate, require_migrated
 
 pytestmark = pytest.mark.every_postgres
 
-Ask = Callable[[str], list[tuple[Any, ...]]]
 PROJECT = Path(__file__).parents[2]
 RELEASE = Path(__file__).with_name("next_release.py")
 OF_DATASETS = """
@@ -105,7 +104,7 @@ def copy(tmp_path: Path, fresh: Engine) -> Copy:
     return Copy(tmp_path, fresh)
 
 
-def test_a_metric_touches_two_files(copy: Copy, fresh: Engine, ask: Ask):
+def test_a_metric_touches_two_files(copy: Copy, fresh: Engine):
     """
     Its line, and the sandbox, which answers it: it comes into a warehouse of before.
 
@@ -115,33 +114,33 @@ def test_a_metric_touches_two_files(copy: Copy, fresh: Engine, ask: Ask):
     of_sandbox = '_ALWAYS = [("next_user", "next_count", 1, 1),'
     copy.change("sandbox/weixin_sandbox/article_total.py", "_ALWAYS = [", of_sandbox)
 
-    with fresh.begin() as connection:  # as a warehouse of before has none
-        connection.exec_driver_sql("ALTER TABLE weixin.fact_article_total DROP share_user CASCADE")
+    # as a warehouse of before has none
+    execute(fresh, "ALTER TABLE weixin.fact_article_total DROP share_user CASCADE")
     with pytest.raises(WarehouseError, match=r"fact_article_total\.share_user"):
         require_migrated(fresh)
     copy.runs("article_total")
 
     assert len(copy.touched) == 2
     counts = "SELECT count(next_user) FROM {} WHERE next_user > 0"
-    (counted,) = ask(counts.format("weixin.fact_article_total"))
+    (counted,) = rows(fresh, counts.format("weixin.fact_article_total"))
     assert counted > (0,)
     for of in ("article_day_7d", "article_total_as_of(now())"):
-        assert ask(counts.format(f"analytics.{of}")) == [counted]
-    assert ask("SELECT chinese_name FROM analytics.metric WHERE name = 'next_user'") == [
+        assert rows(fresh, counts.format(f"analytics.{of}")) == [counted]
+    assert rows(fresh, "SELECT chinese_name FROM analytics.metric WHERE name = 'next_user'") == [
         ("下一个",)
     ]
-    assert ask("SELECT DISTINCT jsonb_object_keys(extra) FROM weixin.fact_article_total") == [
-        ("next_count",)
-    ]
+    assert rows(
+        fresh, "SELECT DISTINCT jsonb_object_keys(extra) FROM weixin.fact_article_total"
+    ) == [("next_count",)]
 
     require_migrated(fresh)
     assert migrate(fresh.url) != ""
-    assert ask(counts.format("weixin.fact_article_total")) == [counted]
+    assert rows(fresh, counts.format("weixin.fact_article_total")) == [counted]
     columns = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'next_user'"
-    assert ask(f"{columns} AND table_schema = 'analytics'") == [(0,)]
+    assert rows(fresh, f"{columns} AND table_schema = 'analytics'") == [(0,)]
 
 
-def test_an_endpoint_touches_three_files(copy: Copy, ask: Ask):
+def test_an_endpoint_touches_three_files(copy: Copy, fresh: Engine):
     """Of publication days and of statistics days: its declaration, its metrics, the sandbox."""
     of = "article_total_detail,"
     lines = [it for it in METRICS.read_text().splitlines(keepends=True) if it.startswith(of)]
@@ -157,14 +156,16 @@ def test_an_endpoint_touches_three_files(copy: Copy, ask: Ask):
     assert len(copy.touched) == 3
     assert page == {"article_total_next": "in", "article_praise": "final"}
     for of in ("article_day_next", "article_total_next_as_of(now())"):
-        assert ask(f"SELECT sum(read_user) > 0 FROM analytics.{of}") == [(True,)]
-    assert ask("SELECT sum(readers_increment) > 0 FROM analytics.account_day_next") == [(True,)]
-    assert ask("SELECT sum(readers) > 0 FROM analytics.article_next") == [(True,)]
+        assert rows(fresh, f"SELECT sum(read_user) > 0 FROM analytics.{of}") == [(True,)]
+    assert rows(fresh, "SELECT sum(readers_increment) > 0 FROM analytics.account_day_next") == [
+        (True,)
+    ]
+    assert rows(fresh, "SELECT sum(readers) > 0 FROM analytics.article_next") == [(True,)]
     for of in ("article_praise", "article_praise_as_of(now())"):
-        found = ask(f"SELECT msgid, stat_date, praise_user FROM analytics.{of}")
+        found = rows(fresh, f"SELECT msgid, stat_date, praise_user FROM analytics.{of}")
         assert found == [("1_1", date(2026, 11, 21), 5)]
-    assert ask("SELECT name FROM analytics.metric WHERE dataset = 'article_praise'") == [
+    assert rows(fresh, "SELECT name FROM analytics.metric WHERE dataset = 'article_praise'") == [
         ("praise_user",)
     ]
-    in_coverage = {it for (it,) in ask("SELECT dataset FROM analytics.coverage")}
+    in_coverage = {it for (it,) in rows(fresh, "SELECT dataset FROM analytics.coverage")}
     assert in_coverage >= {"article_praise", "article_total_next"}

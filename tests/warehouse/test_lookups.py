@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from support import migrated_warehouse, rows
+from support import execute, migrated_warehouse, new_user, rows
+from warehouse_loads import SCHEDULED, pair
+from world.wechat import item
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.load import Load, Staged, staged
-from weixin_etl.model import Account, Run
+from weixin_etl.load import Load, Staged
+from weixin_etl.model import Account
 from weixin_local.postgres import Server
 
 FIRST_DAY, ARTICLES_A_DAY = date(2024, 1, 1), 100
@@ -37,9 +38,8 @@ def long_history(embedded_server: Server) -> Iterator[Engine]:
     """A migrated warehouse with a long history that nobody has analysed."""
     with migrated_warehouse(embedded_server, "history") as owner:
         leave_unanalysed(owner)
-        with owner.begin() as connection:
-            sql = HISTORY.read_text().replace(":metrics", ", ".join(METRICS))
-            connection.exec_driver_sql(sql.replace(":ages", ", ".join("age" for _ in METRICS)))
+        sql = HISTORY.read_text().replace(":metrics", ", ".join(METRICS))
+        execute(owner, sql.replace(":ages", ", ".join("age" for _ in METRICS)))
         # what other processes read is counted later
         alone = {"max_parallel_workers_per_gather": "0"}
         engine = the_warehouse.engine(owner.url, alone, idle_connections=1)
@@ -50,10 +50,8 @@ def long_history(embedded_server: Server) -> Iterator[Engine]:
 def leave_unanalysed(warehouse: Engine) -> None:
     """Keep the server from analysing the tables by itself."""
     tables = rows(warehouse, "SELECT tablename FROM pg_tables WHERE schemaname = 'weixin'")
-    with warehouse.begin() as connection:
-        for (table,) in tables:
-            sql = f"ALTER TABLE weixin.{table} SET (autovacuum_enabled = off)"
-            connection.exec_driver_sql(sql)
+    off = "ALTER TABLE weixin.{} SET (autovacuum_enabled = off)"
+    execute(warehouse, *(off.format(table) for (table,) in tables))
 
 
 def read_by(warehouse: Engine, do: Callable[[], object]) -> int:
@@ -76,24 +74,21 @@ def _answered(account: Account, day: date, share_count: int, articles: int) -> S
     """Of a few articles one may be listed no more, and a value of each does not fit."""
     first = (day - FIRST_DAY).days * ARTICLES_A_DAY
     figures = [share_count] * 6 + ["odd" if articles < ARTICLES_A_DAY else share_count]
-    details = [
-        {"stat_date": str(day + timedelta(days=age)), **dict.fromkeys(METRICS, 9)}
-        | {"share_count": figure}
+    its_rows = {
+        day + timedelta(days=age): {**dict.fromkeys(METRICS, 9), "share_count": figure}
         for age, figure in enumerate(figures)
-    ]
+    }
     items = [
-        {"ref_date": str(day), "msgid": f"{number}_1", "details": details}
+        item(ARTICLE_TOTAL, day, f"{number}_1", its_rows)
         for number in range(first, first + articles - share_count % 2)
     ]
-    body = json.dumps({"list": items}).encode()
     fetched_at = FETCHED_AT + timedelta(minutes=share_count)
-    return staged(ARTICLE_TOTAL, account, day, Answer(body, fetched_at, calls=1))
+    return pair(json.dumps({"list": items}).encode(), fetched_at, day, account=account)
 
 
 def load(warehouse: Engine, chunks: Sequence[Sequence[Staged]]) -> None:
     """Load them in one commit."""
-    run = Run("run", ARTICLE_TOTAL, FETCHED_AT.date(), is_scheduled=False)
-    Load(warehouse, run, ready_hour=10).commit(chunks)
+    Load(warehouse, SCHEDULED, ready_hour=10).commit(chunks)
 
 
 def load_hundred(warehouse: Engine, share_count: int) -> None:
@@ -154,15 +149,13 @@ def test_as_of_reads_the_changes_since_and_none_before(analysed: Engine):
 def test_a_commit_takes_few_statements(long_history: Engine, embedded_server: Server):
     """However many accounts it holds; what Postgres logs is counted, so each COPY too."""
     load_hundred(long_history, 8)
-    with long_history.begin() as connection:
-        connection.exec_driver_sql("ALTER DATABASE history SET log_statement = 'all'")
+    execute(long_history, "ALTER DATABASE history SET log_statement = 'all'")
     long_history.dispose()
     begin = len(embedded_server.log_file.read_text())
 
     load_hundred(long_history, 9)
 
-    with long_history.begin() as connection:
-        connection.exec_driver_sql("ALTER DATABASE history RESET log_statement")
+    execute(long_history, "ALTER DATABASE history RESET log_statement")
     long_history.dispose()
     said = embedded_server.log_file.read_text()[begin:]
     of_load = said.partition("statement: COMMIT")[0].rpartition("statement: BEGIN")[2]
@@ -178,19 +171,12 @@ def test_the_first_backfill_reads_as_much_every_week(embedded_server: Server):
     """
     with migrated_warehouse(embedded_server, "first_backfill") as owned:
         leave_unanalysed(owned)
-        with owned.begin() as connection:
-            sql = "CREATE ROLE backfill LOGIN PASSWORD 'of-the-test' IN ROLE weixin_loader"
-            connection.exec_driver_sql(sql)
-        url = owned.url.set(username="backfill", password="of-the-test")
-        loader = the_warehouse.engine(url, idle_connections=1)
-        weeks = [
-            read_by(loader, lambda: load(loader, [week(NEW, 2, ARTICLES_A_DAY, number)]))  # noqa: B023
-            for number in range(8)
-        ]
-        with loader.begin() as connection:
-            connection.exec_driver_sql("DISCARD TEMP")
-        loader.dispose()
-        with owned.begin() as connection:
-            connection.exec_driver_sql("DROP OWNED BY backfill; DROP ROLE backfill")
+        is_loader = "IN ROLE weixin_loader"
+        with new_user(owned, "backfill", is_loader, idle_connections=1) as loader:
+            weeks = [
+                read_by(loader, lambda: load(loader, [week(NEW, 2, ARTICLES_A_DAY, number)]))  # noqa: B023
+                for number in range(8)
+            ]
+            execute(loader, "DISCARD TEMP")
 
     assert max(weeks[1:]) <= weeks[1] < 100 * len(DAYS) * ARTICLES_A_DAY, weeks

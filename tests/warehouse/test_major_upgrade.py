@@ -4,7 +4,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg2
 import pytest
 from sqlalchemy import Engine, make_url
 from support import rows
@@ -27,13 +26,10 @@ ROLES = f"""
 """What a dump does not hold."""
 
 
-def execute(server: Server, *statements: str) -> None:
-    """As the superuser, each by itself."""
-    connection = psycopg2.connect(server.libpq_url("postgres"))
-    connection.autocommit = True
-    for statement in statements:
-        connection.cursor().execute(statement)
-    connection.close()
+def prepare(server: Server) -> None:
+    """Make the roles, and an empty database of the owner."""
+    server.ask("postgres", ROLES)
+    server.ask("postgres", f"CREATE DATABASE upgrade OWNER {OWNER}")
 
 
 def as_user(server: Server, user: str) -> Engine:
@@ -45,17 +41,17 @@ def as_user(server: Server, user: str) -> Engine:
 @pytest.fixture
 def new_server(embedded_server: Server) -> Iterator[Server]:
     """The embedded Postgres 18, with what is needed before a restore."""
-    execute(embedded_server, ROLES, f"CREATE DATABASE upgrade OWNER {OWNER}")
+    prepare(embedded_server)
     yield embedded_server
-    gone = "DROP DATABASE upgrade WITH (FORCE)"
-    execute(embedded_server, gone, f"DROP ROLE {OWNER}, {DAILY}, {ANALYST}")
+    embedded_server.ask("postgres", "DROP DATABASE upgrade WITH (FORCE)")
+    embedded_server.ask("postgres", f"DROP ROLE {OWNER}, {DAILY}, {ANALYST}")
 
 
 def test_everything_goes_on_after_a_dump_and_a_restore(
     oldest_server: Server, new_server: Server, tmp_path: Path
 ):
     """Every row and view; loads, migrations and questions as before, and no one may do more."""
-    execute(oldest_server, ROLES, f"CREATE DATABASE upgrade OWNER {OWNER}")
+    prepare(oldest_server)
     old, dump = as_user(oldest_server, OWNER), tmp_path / "weixin.dump"
     the_warehouse.migrate(old.url)
     know(old, ACCOUNT.appid)

@@ -1,14 +1,13 @@
 """The baseline and what follows it, on every Postgres."""
 
 import importlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError
-from support import rows
+from support import execute, rows
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.problem import WarehouseError
@@ -20,8 +19,6 @@ pytestmark = pytest.mark.every_postgres
 the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
 """The module, whose name in the package is a function's."""
 
-Ask = Callable[[str], list[tuple]]
-Do = Callable[..., None]
 DECLARED = "Brought up to date: tables, roles, views."
 ALL_OF_IT = f"Applied: 0001_warehouse.sql\n{DECLARED}"
 TABLES_SQL = "SELECT tablename FROM pg_tables WHERE schemaname = 'weixin' ORDER BY 1"
@@ -63,13 +60,13 @@ def test_again_changes_nothing(warehouse: Engine, loader: Engine):
     assert rows(warehouse, CATALOGUE_SQL) == before
 
 
-def test_three_at_once(fresh: Engine, ask: Ask):
+def test_three_at_once(fresh: Engine):
     """Three processes may migrate at the same time; one of them does all of it."""
     with ThreadPoolExecutor(3) as pool:
         said = sorted(pool.map(migrate, [fresh.url] * 3))
 
     assert said == ["", "", ALL_OF_IT]
-    versions = ask("SELECT version FROM weixin.schema_migrations ORDER BY 1")
+    versions = rows(fresh, "SELECT version FROM weixin.schema_migrations ORDER BY 1")
     assert versions == [("0001",), ("declared",)]
 
 
@@ -87,24 +84,24 @@ def test_no_reader_holds_it_up(fresh: Engine):
 
 
 @pytest.mark.usefixtures("later")
-def test_all_of_it_or_nothing(fresh: Engine, ask: Ask, monkeypatch: pytest.MonkeyPatch):
+def test_all_of_it_or_nothing(fresh: Engine, monkeypatch: pytest.MonkeyPatch):
     """A view that Postgres refuses takes the migration back that was applied before it (0002)."""
-    before = ask(CATALOGUE_SQL)
+    before = rows(fresh, CATALOGUE_SQL)
     bad = "-- One row.\nCREATE VIEW analytics.bad (\n    -- It\n    it\n) AS\nSELECT it\n"
     monkeypatch.setattr(the_migrations, "all_views", lambda: [parse_view(bad, "bad.sql")])
 
     with pytest.raises(WarehouseError, match=r'the views: column "it" does not exist'):
         migrate(fresh.url)
 
-    assert ask(CATALOGUE_SQL) == before
+    assert rows(fresh, CATALOGUE_SQL) == before
 
 
 @pytest.mark.usefixtures("later")
 def test_a_reader_of_what_it_changes_is_waited_for_half_a_minute(
-    fresh: Engine, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    fresh: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     """Then nothing has changed, and the sentence says how to find who holds it."""
-    before = ask(CATALOGUE_SQL)
+    before = rows(fresh, CATALOGUE_SQL)
     assert locks.PATIENCE == "30s"
     monkeypatch.setattr(locks, "PATIENCE", "100ms")
 
@@ -113,7 +110,7 @@ def test_a_reader_of_what_it_changes_is_waited_for_half_a_minute(
         with pytest.raises(WarehouseError, match=r"pg_locks.*fact/table\.sql: .*lock timeout"):
             migrate(fresh.url)
 
-    assert ask(CATALOGUE_SQL) == before
+    assert rows(fresh, CATALOGUE_SQL) == before
 
 
 def test_a_run_names_what_is_missing(fresh: Engine, later: Path):
@@ -133,15 +130,15 @@ def test_a_run_names_what_is_missing(fresh: Engine, later: Path):
     ],
     ids=["somebody's", "of an earlier commit, without checksums"],
 )
-def test_a_schema_of_others_is_refused(fresh: Engine, ask: Ask, do: Do, theirs: str, there: str):
+def test_a_schema_of_others_is_refused(fresh: Engine, theirs: str, there: str):
     """Nothing is done in it; its tables are named, and how to take answers along."""
-    do("CREATE SCHEMA weixin", f"CREATE TABLE {theirs}")
+    execute(fresh, "CREATE SCHEMA weixin", f"CREATE TABLE {theirs}")
 
     said = refused(fresh)
 
     assert f"database fresh is not of this release: it holds {there})" in said
     assert "`weixin-etl answers` of an earlier commit prints" in said
-    assert ask(TABLES_SQL) == [(there,)]
+    assert rows(fresh, TABLES_SQL) == [(there,)]
 
 
 def test_an_edited_migration_is_refused(fresh: Engine, later: Path):

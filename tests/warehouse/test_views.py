@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 from sqlalchemy import Engine
+from support import execute, rows
 
 from weixin_etl import cli
 from weixin_etl.problem import WarehouseError
@@ -17,8 +18,6 @@ pytestmark = pytest.mark.every_postgres
 the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
 """The module, whose name in the package is a function's."""
 
-Ask = Callable[[str], list[tuple]]
-Do = Callable[..., None]
 Follow = Callable[..., str]
 
 
@@ -87,9 +86,10 @@ def made(follow: Follow) -> None:
 
 
 @pytest.fixture
-def outside(made: None, do: Do) -> None:
+def outside(made: None, fresh: Engine) -> None:
     """Somebody else's views on ours, and their own in our schema."""
-    do(
+    execute(
+        fresh,
         "CREATE SCHEMA own",
         "CREATE VIEW own.report AS SELECT one FROM analytics.a_top",
         "CREATE VIEW own.found AS SELECT appid FROM analytics.things(1)",
@@ -97,26 +97,26 @@ def outside(made: None, do: Do) -> None:
 
 
 @pytest.mark.usefixtures("made")
-def test_they_are_made_with_their_comments(ask: Ask):
+def test_they_are_made_with_their_comments(fresh: Engine):
     """Each after what it reads, whatever the order of the files; percent signs are their own."""
-    comments = dict(ask(COMMENTS))
+    comments = dict(rows(fresh, COMMENTS))
 
-    assert ask("SELECT one, two FROM analytics.base") == [(1, "100%")]
+    assert rows(fresh, "SELECT one, two FROM analytics.base") == [(1, "100%")]
     assert comments["base2"] == "Column two's."
     assert comments["things"].startswith("One row per thing.\nnumber integer: which of them\n")
-    assert ask(MAY_READ) == [(True,)]
+    assert rows(fresh, MAY_READ) == [(True,)]
 
 
 @pytest.mark.usefixtures("outside")
 @pytest.mark.parametrize("changed", [OTHER_VALUES, WIDER], ids=["values", "wider"])
-def test_they_are_replaced_in_their_place(follow: Follow, ask: Ask, changed: View):
+def test_they_are_replaced_in_their_place(follow: Follow, fresh: Engine, changed: View):
     """New values, and a column behind the others: somebody else's views on them stay."""
-    before = ask(OIDS)
+    before = rows(fresh, OIDS)
 
     assert follow(TOP, changed, ON_THINGS, OTHER_THINGS) != ""
 
-    assert ask("SELECT * FROM own.report") == [(2,)]
-    assert ask(OIDS) == before
+    assert rows(fresh, "SELECT * FROM own.report") == [(2,)]
+    assert rows(fresh, OIDS) == before
     assert follow(TOP, changed, ON_THINGS, OTHER_THINGS) == ""
 
 
@@ -130,59 +130,60 @@ def test_they_are_replaced_in_their_place(follow: Follow, ask: Ask, changed: Vie
     ids=["columns", "type", "parameter", "parameter's type"],
 )
 def test_where_postgres_refuses_all_are_made_anew(
-    follow: Follow, ask: Ask, base: View, things: View
+    follow: Follow, fresh: Engine, base: View, things: View
 ):
     """With what stands on them; none is left beside a new one, and the reader may read them."""
-    before = dict(ask(OIDS))
+    before = dict(rows(fresh, OIDS))
 
     follow(TOP, base, ON_THINGS, things)
 
-    after = dict(ask(OIDS))
+    after = dict(rows(fresh, OIDS))
     assert after.keys() == before.keys()
     assert {*after.values()}.isdisjoint(before.values())
-    assert ask(MAY_READ) == [(True,)]
+    assert rows(fresh, MAY_READ) == [(True,)]
 
 
 @pytest.mark.usefixtures("outside")
 @pytest.mark.parametrize(
     "wanted", [[TOP, OTHER_COLUMNS], [TOP, OTHER_TYPE], [BASE]], ids=["columns", "type", "gone"]
 )
-def test_a_view_of_somebody_else_stops_it(follow: Follow, ask: Ask, wanted: list[View]):
+def test_a_view_of_somebody_else_stops_it(follow: Follow, fresh: Engine, wanted: list[View]):
     """It is named, and nothing has changed: not even a view that could be."""
-    before = ask(OIDS)
+    before = rows(fresh, OIDS)
 
     with pytest.raises(WarehouseError, match=r"view own\.report depends on view analytics\.a_top"):
         follow(view("another", "SELECT 1 AS one", "one"), *wanted, ON_THINGS, THINGS)
 
-    assert ask(OIDS) == before
+    assert rows(fresh, OIDS) == before
 
 
 @pytest.mark.usefixtures("made")
-def test_an_older_release_drops_what_it_does_not_have(follow: Follow, ask: Ask, do: Do):
+def test_an_older_release_drops_what_it_does_not_have(follow: Follow, fresh: Engine):
     """Its texts are applied again; what somebody else has made in our schema stays."""
-    do(
+    execute(
+        fresh,
         "CREATE VIEW analytics.theirs AS SELECT 1 AS one",
         "CREATE FUNCTION analytics.their(n bigint) RETURNS int LANGUAGE sql AS 'SELECT 1'",
     )
     said = follow(view("base", "SELECT 1 AS one", "one"))
 
     assert "analytics.a_top, analytics.on_things, analytics.things" in said
-    assert [name for name, _ in ask(OIDS)] == ["base", "their", "theirs"]
+    assert [name for name, _ in rows(fresh, OIDS)] == ["base", "their", "theirs"]
 
 
 @pytest.mark.parametrize("name", ["analytics.metric", "article_total_as_of"])
 def test_what_postgres_gets_is_printed(
-    fresh: Engine, ask: Ask, do: Do, capsys: pytest.CaptureFixture[str], name: str
+    fresh: Engine, capsys: pytest.CaptureFixture[str], name: str
 ):
     """As SQL that makes the view where there is none, with its comments; no warehouse is asked."""
     assert cli.main(["migrate", "--print", name]) == 0
     sql = capsys.readouterr().out
     migrate(fresh.url)
-    made = ask(COMMENTS)
+    made = rows(fresh, COMMENTS)
 
-    do("DROP SCHEMA analytics CASCADE", "CREATE SCHEMA analytics")
+    execute(fresh, "DROP SCHEMA analytics CASCADE", "CREATE SCHEMA analytics")
     with fresh.begin() as connection, closing(connection.connection.cursor()) as cursor:
         cursor.execute(sql)
 
-    assert set() < set(ask(COMMENTS)) < set(made)
+    assert set() < set(rows(fresh, COMMENTS)) < set(made)
     assert cli.main(["migrate", "--print", "nothing"]) == 1

@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from support import rows
+from support import execute, new_user, rows
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.load.stage import copy
@@ -29,8 +29,8 @@ INDEX_TOO_LONG = """
 )
 def test_what_postgres_can_not_do_with_a_value_is_no_trouble(warehouse: Engine, asked: str):
     """Nobody is told to start Postgres, and no retry is promised to help."""
-    with pytest.raises(DBAPIError) as caught, warehouse.begin() as connection:
-        connection.exec_driver_sql(asked)
+    with pytest.raises(DBAPIError) as caught:
+        execute(warehouse, asked)
 
     assert diagnose(caught.value, warehouse) is None
 
@@ -50,18 +50,10 @@ def test_a_lock_that_is_never_released(warehouse: Engine):
 
 def test_a_user_without_grants_is_told_of_the_role(warehouse: Engine, reader: Engine):
     """Migrations would not help, so none are asked for; nor is it a fault of the program."""
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql("CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
-    stranger = the_warehouse.engine(warehouse.url.set(username="stranger", password="stranger"))
-    try:
-        with pytest.raises(WarehouseError) as nothing:
-            the_warehouse.require_migrated(stranger)
-    finally:
-        stranger.dispose()
-        with warehouse.begin() as connection:
-            connection.exec_driver_sql("DROP ROLE stranger")
-    with pytest.raises(DBAPIError) as caught, reader.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM weixin.coverage")
+    with new_user(warehouse, "stranger") as stranger, pytest.raises(WarehouseError) as nothing:
+        the_warehouse.require_migrated(stranger)
+    with pytest.raises(DBAPIError) as caught:
+        execute(reader, "DELETE FROM weixin.coverage")
 
     for told in (nothing.value, diagnose(caught.value, reader)):
         assert told.problem.cure.endswith("weixin_warehouse a member of the role weixin_loader")

@@ -131,7 +131,6 @@ class Engine:
     """The first day that daily runs are to bring in."""
     runs: list[Process] = field(default_factory=list)
     """Those that have ended."""
-    calls: list[tuple[str, str, date, int]] = field(default_factory=list)
     listed_on: dict[Endpoint, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Days on which an answer of its chunk of yesterday listed an article."""
     heard_on: dict[Endpoint, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -301,7 +300,6 @@ class Asking:
         world = self.engine.calendar.worlds[self.endpoint]
         refusal, listing = world.call(day_number(day), self.moment)
         self.process.calls[self.appid, day] += 1
-        self.engine.calls.append((*self.endpoint, day, self.moment))
         kind = refusal.kind if refusal else ""
         age = day_of(self.moment) - day_number(day)
         counts = refusal in TRANSIENT or (refusal is Refusal.OFFLINE and age > world.dataset.window)

@@ -1,8 +1,9 @@
 """
-What the tables must hold, worked out from the answers, without the warehouse.
+What was told, and what the tables must hold by it, without the warehouse.
 
 Of each field the last value that was given, in the order in which the answers were fetched; absent
-is no value. An article that two publication days list is of the later day, as its rows are.
+is no value. An article that two publication days list is of the later day, as its rows are. What
+analysts see of it is worked out in `analysts/truth.py`.
 """
 
 import json
@@ -12,24 +13,27 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import zstandard
-from figures import loaded, rows_of
 from sqlalchemy import Engine
 from support import rows
 
-from weixin_etl.datasets import DATASETS, Dataset, Kind
+from weixin_etl.datasets import DATASETS, Dataset, Rows
 from world.wechat import figure
 
 Key = tuple[Any, ...]
+Figures = dict[str, Any]
+Facts = dict[Key, Figures]
+"""By dataset, account, item, day and stat_date."""
 ATTRIBUTES = ("title", "url")
 """Those that answers of tests give an article."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """An answer."""
+    """An answer, or a refusal of one."""
 
     appid: str
     dataset: Dataset = field(repr=False)
@@ -39,6 +43,8 @@ class Told:
     body: bytes
     first_at: datetime | None = None
     """For the first time, if several times."""
+    errcode: int | None = 0
+    """None of a refusal that nobody can read."""
 
     @property
     def pair(self) -> Key:
@@ -48,14 +54,20 @@ class Told:
     @cached_property
     def items(self) -> list[dict[str, Any]]:
         """Its list."""
-        return json.loads(self.body, parse_float=Decimal)["list"]
+        is_answer = self.errcode == 0
+        return json.loads(self.body, parse_float=Decimal)["list"] if is_answer else []
 
     def name(self, item: dict[str, Any]) -> Any:
         """What tells an item from the others."""
         return item[self.dataset.item.name] if self.dataset.item else None
 
     @cached_property
-    def rows(self) -> list[tuple[Any, date, dict[str, Any]]]:
+    def names(self) -> set[Any]:
+        """Those of its items."""
+        return {*map(self.name, self.items)}
+
+    @cached_property
+    def rows(self) -> list[tuple[Any, date, Figures]]:
         """Each row: its item, its day, what it says."""
         return [
             (self.name(item), date.fromisoformat(row.get("stat_date", item["ref_date"])), row)
@@ -64,13 +76,21 @@ class Told:
         ]
 
 
+def rows_of(dataset: Dataset, item: dict[str, Any]) -> list[Figures]:
+    """The rows of an item of an answer."""
+    if dataset.rows_in is Rows.LIST:
+        return item[dataset.rows_key]
+    if dataset.rows_in is Rows.OBJECT:
+        return [item[dataset.rows_key]]
+    return [{name: item[name] for name in item if name in {it.name for it in dataset.metrics}}]
+
+
 @dataclass
 class Tables:
     """What the tables hold, in plain terms."""
 
-    facts: dict[Key, dict[str, Any]] = field(default_factory=dict)
-    """By dataset, account, item, day and stat_date: the figures."""
-    history: dict[Key, list[dict[str, Any]]] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
+    history: dict[Key, list[Figures]] = field(default_factory=dict)
     """By dataset, account, item as a text and stat_date: what was replaced, in its order."""
     articles: dict[Key, dict[str, Any]] = field(default_factory=dict)
     """By account and msgid: the publication day, when it was first seen, attributes."""
@@ -82,12 +102,14 @@ class Tables:
     """By dataset, account and day: the most items, the newest answer's time and its rows."""
 
 
-def truth(commits: Sequence[Iterable[Told]]) -> Tables:
+def truth(commits: Sequence[Sequence[Told]]) -> Tables:
     """What the tables hold after these, each a number of answers that arrive at once."""
-    answers = sorted((it for commit in commits for it in commit), key=lambda it: it.at)
+    answers = sorted((it for commit in commits for it in commit if it.errcode == 0), key=_fetched)
     listed_on = _listed_on(answers)
-    tables = Tables(facts=_facts(answers, listed_on), history=_history(commits))
+    tables, by_pair = Tables(), defaultdict[Key, list[Told]](list)
+    _rows(tables, commits, listed_on)
     for it in answers:
+        by_pair[it.pair].append(it)
         for item in it.items if it.dataset.describes_articles else ():
             last = max(listed_on[it.appid, it.name(item)])
             first = {"day": last, "first": it.first_at or it.at}
@@ -95,38 +117,54 @@ def truth(commits: Sequence[Iterable[Told]]) -> Tables:
             if it.day == last:
                 keys = ("ref_date", it.dataset.item.name, it.dataset.rows_key)
                 known |= {k: v for k, v in item.items() if v is not None and k not in keys}
-    for pair in dict.fromkeys(it.pair for it in answers):
-        _of_pair(tables, [it for it in answers if it.pair == pair], listed_on)
+    for its in by_pair.values():
+        _of_pair(tables, its, listed_on)
     return tables
+
+
+def _fetched(it: Told) -> datetime:
+    return it.at
 
 
 def _listed_on(answers: Iterable[Told]) -> dict[Key, set[date]]:
     """The publication days of each article."""
     listed: defaultdict[Key, set[date]] = defaultdict(set)
     for it in answers:
-        for item in it.items if it.dataset.describes_articles else ():
-            listed[it.appid, it.name(item)].add(it.day)
+        for name in it.names if it.dataset.describes_articles else ():
+            listed[it.appid, name].add(it.day)
     return listed
 
 
-def _facts(answers: Iterable[Told], listed_on: dict[Key, set[date]]) -> dict[Key, dict[str, Any]]:
-    """Each row by what the latest day that gives it says."""
-    by_day: defaultdict[Key, dict[date, dict[str, Any]]] = defaultdict(dict)
-    for it in answers:
-        for item, stat_date, row in it.rows:
-            of_day = by_day[it.dataset.name, it.appid, item, stat_date].setdefault(it.day, {})
-            of_day |= dict(_given(it.dataset, row))
-    return {
-        (*key[:3], max(listed_on.get(key[1:3], days)), key[3]): days[max(days)]
-        for key, days in by_day.items()
-    }
+def _rows(
+    tables: Tables, commits: Iterable[Iterable[Told]], listed_on: dict[Key, set[date]]
+) -> None:
+    """Facts, and what each commit replaced of them."""
+    said: defaultdict[Key, list[tuple[datetime, date, Figures]]] = defaultdict(list)
+    now: Facts = {}
+    for commit in commits:
+        touched = set[Key]()
+        for it in commit:
+            for item, stat_date, row in it.rows:
+                touched.add(key := (it.dataset.name, it.appid, item, stat_date))
+                said[key].append((it.at, it.day, dict(_given(it.dataset, row))))
+        for key in touched:
+            figures = _folded(said[key])
+            if now.setdefault(key, figures) != figures:
+                its = (*key[:2], "" if key[2] is None else str(key[2]), key[3])
+                tables.history.setdefault(its, []).append(now[key])
+            now[key] = figures
+    for key, figures in now.items():
+        days = {day for _, day, _ in said[key]}
+        if DATASETS[key[0]].describes_articles:
+            days = listed_on[key[1:3]]
+        tables.facts[*key[:3], max(days), key[3]] = figures
 
 
-def _given(dataset: Dataset, row: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _given(dataset: Dataset, row: Figures) -> Iterator[tuple[str, Any]]:
     """What is there and fits."""
     for name, value in row.items():
-        is_figure = any(it.name == name and it.kind is not Kind.LIST for it in dataset.metrics)
-        if value is not None and name != "stat_date" and not (is_figure and _is_odd(value)):
+        is_figure = _is_odd(value) and name in {it.name for it in dataset.figures}
+        if value is not None and name != "stat_date" and not is_figure:
             yield name, value
 
 
@@ -134,42 +172,30 @@ def _is_odd(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _history(commits: Sequence[Iterable[Told]]) -> dict[Key, list[dict[str, Any]]]:
-    """The figures that each commit replaces."""
-    came: list[Told] = []
-    before: dict[Key, dict[str, Any]] = {}
-    replaced: defaultdict[Key, list[dict[str, Any]]] = defaultdict(list)
-    for commit in commits:
-        came = sorted([*came, *commit], key=lambda it: it.at)
-        after = {
-            (*key[:2], "" if key[2] is None else str(key[2]), key[4]): it
-            for key, it in _facts(came, {}).items()
-        }
-        for key, figures in before.items():
-            if after[key] != figures:
-                replaced[key].append(figures)
-        before = after
-    return dict(replaced)
+def _folded(said: Iterable[tuple[datetime, date, Figures]]) -> Figures:
+    """What the latest day that gives a row says of it."""
+    by_day: dict[date, Figures] = {}
+    for _, day, given in sorted(said, key=itemgetter(0)):
+        by_day[day] = by_day.get(day, {}) | given
+    return by_day[max(by_day)]
 
 
 def _of_pair(tables: Tables, answers: Sequence[Told], listed_on: dict[Key, set[date]]) -> None:
     """What is said of a pair by its answers, oldest first."""
-    newest, listed = answers[-1], [{it.name(item) for item in it.items} for it in answers]
+    newest, known = answers[-1], set[Any]()
     dataset, appid, _ = newest.pair
-    for it, names in zip(answers, listed, strict=True):
-        moved = {name for name in names if len(listed_on[appid, name]) > 1}
-        for name in names - moved if newest.dataset.describes_articles else ():
-            tables.unlisted.setdefault((appid, dataset, name), None)
-        for key, since in tables.unlisted.items():
-            if key[:2] == (appid, dataset) and listed_on[appid, key[2]] == {it.day}:
-                tables.unlisted[key] = None if key[2] in names else since or it.at
+    for it in answers if newest.dataset.describes_articles else ():
+        known |= {name for name in it.names if len(listed_on[appid, name]) == 1}
+        for name in known:
+            since = tables.unlisted.get((appid, dataset, name))
+            tables.unlisted[appid, dataset, name] = None if name in it.names else since or it.at
     tables.open |= {
         (dataset, appid, item, stat_date)
         for item, stat_date, row in newest.rows
         if any(_is_odd(row.get(metric.name)) for metric in newest.dataset.figures)
     }
     count = len({(item, stat_date) for item, stat_date, _ in newest.rows})
-    tables.coverage[newest.pair] = (max(map(len, listed)), newest.at, count)
+    tables.coverage[newest.pair] = (max(len(it.names) for it in answers), newest.at, count)
 
 
 # ---------------------------------------------------------------------------------- the warehouse
@@ -188,16 +214,28 @@ def kept(warehouse: Engine) -> list[Told]:
     ]
 
 
-def facts(warehouse: Engine) -> dict[Key, dict[str, Any]]:
-    """All of them: see `Tables`."""
-    return {
-        (dataset.name, *key): figures
-        for dataset in DATASETS.values()
-        for key, figures in loaded(warehouse, dataset).items()
-    }
+NO_FIGURES = "appid,account_name,msgid,title,user_source,publication_date,stat_date"
+NO_FIGURES += ",raw_response_id,fetched_at,changed_at,extra"
 
 
-def readers(facts: dict[Key, dict[str, Any]]) -> dict[tuple[str, ...], int]:
+def facts(warehouse: Engine, *datasets: Dataset, instant: datetime | None = None) -> Facts:
+    """Of some datasets or all: what the facts hold, or held at an instant."""
+    found: Facts = {}
+    for it in datasets or DATASETS.values():
+        source = f"analytics.{it.name}_as_of(:instant)" if instant else f"weixin.{it.fact}"
+        sql = f"""
+            SELECT appid, {it.item.name if it.item else "NULL"}, {it.day_column}, stat_date, (
+                jsonb_strip_nulls(to_jsonb(fact)) - string_to_array(:no_figures, ',')
+                || coalesce(extra, '{{}}')
+            )::text
+            FROM {source} AS fact
+        """
+        for *key, figures in rows(warehouse, sql, no_figures=NO_FIGURES, instant=instant):
+            found[it.name, *key] = json.loads(figures, parse_float=Decimal)
+    return found
+
+
+def readers(facts: Facts) -> dict[tuple[str, ...], int]:
     """The figure that a world's rows have, of each; all in its words."""
     return {
         (name, appid, "" if item is None else str(item), *map(str, days)): row[
@@ -210,13 +248,11 @@ def readers(facts: dict[Key, dict[str, Any]]) -> dict[tuple[str, ...], int]:
 def held(warehouse: Engine) -> Tables:
     """The tables."""
     tables = Tables(facts(warehouse))
-    columns = ("item", "stat_date", "publication_date", "fetched_at", "changed_at")
-    columns += ("appid", "msgid", "raw_response_id", "extra")
     for *key, row in rows(
         warehouse,
         "SELECT dataset, appid, item, stat_date, row FROM weixin.fact_history ORDER BY changed_at",
     ):
-        figures = {k: v for k, v in row.items() if v is not None and k not in columns}
+        figures = {k: v for k, v in row.items() if v is not None and k not in NO_FIGURES.split(",")}
         tables.history.setdefault(tuple(key), []).append(figures | (row["extra"] or {}))
     for appid, msgid, day, first, extra, *attributes in rows(
         warehouse,

@@ -212,19 +212,22 @@ def body(world: World, day: int, listing: Listing, *, is_delay: bool) -> bytes:
 
 
 def _item(world: World, day: int, article: Article, shown: Rows) -> dict[str, Any]:
-    dataset = world.dataset
-    head: dict[str, Any] = {"ref_date": str(date_of(day))}
-    if dataset.item:
-        head[dataset.item.name] = name(world, article)
-    rows = [
-        {"stat_date": str(date_of(day + n)), figure(dataset): readers(n, version)}
+    its_rows = {
+        date_of(day + n): {figure(world.dataset): readers(n, version)}
         for n, version in shown.items()
-    ]
+    }
+    return item(world.dataset, date_of(day), name(world, article), its_rows)
+
+
+def item(
+    dataset: Dataset, day: date, name: Any, rows: Mapping[date, dict[str, Any]], **keys: Any
+) -> dict[str, Any]:
+    """An item of an answer, by the figures of its days; of a statistics day it has one row."""
+    head = {"ref_date": str(day), **({dataset.item.name: name} if dataset.item else {}), **keys}
     if dataset.rows_in is RowsIn.LIST:
-        return {**head, dataset.rows_key: rows}
-    (row,) = rows
-    del row["stat_date"]
-    return {**head, dataset.rows_key: row} if dataset.rows_in is RowsIn.OBJECT else {**head, **row}
+        return {**head, dataset.rows_key: [{"stat_date": str(on), **it} for on, it in rows.items()]}
+    (row,) = rows.values()
+    return {**head, **({dataset.rows_key: row} if dataset.rows_in is RowsIn.OBJECT else row)}
 
 
 def name(world: World, article: Article) -> str:

@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from analysts.world import at, collect
+from analysts.world import at
 from sqlalchemy import Engine
+from world.collector import Collector
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS
@@ -39,4 +40,4 @@ def fill(warehouse: Engine) -> None:
                 runs.append(Run(f"run {day}", dataset, day, is_scheduled=True, accounts=only))
             for run in runs:
                 patch.setenv("WEIXIN_NOW", at(run.today).isoformat())
-                collect(run, warehouse, accounts)
+                Collector.of(warehouse, *accounts).run(run)
