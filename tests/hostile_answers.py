@@ -48,9 +48,7 @@ def answers(dataset: Dataset) -> st.SearchStrategy[dict[str, Any]]:
         optional={metric.name: often(VALUES[metric.kind]) for metric in dataset.metrics},
     )
     rows = st.builds(
-        lambda unknown, known: unknown | known,
-        st.dictionaries(ANY_TEXT, ANY_JSON, max_size=2),
-        row,
+        lambda unknown, known: unknown | known, st.dictionaries(ANY_TEXT, ANY_JSON, max_size=2), row
     )
     items = st.fixed_dictionaries(
         {

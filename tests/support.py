@@ -5,12 +5,14 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psycopg2
 import pytest
 import sqlalchemy
+import yaml
 from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
@@ -111,18 +113,15 @@ def keep(
     items[:] = [item for item in items if is_wanted(item)]
 
 
-def cases(table: str) -> pytest.MarkDecorator:
+def cases(test: Callable[..., None]) -> Callable[..., None]:
     """
-    Parametrize by a table in words: a heading, a line a case, `|` between columns.
+    Parametrize by the test's table in `tables.yaml`: a heading, a line a case, `|` between columns.
 
     Its columns are the test's parameters, in their order; a line that begins with `#` is a comment.
     """
-    heading, *lines = (it.strip() for it in table.strip().splitlines() if it.strip()[:1] != "#")
-    found = [tuple(cell.strip() for cell in line.split("|")) for line in lines]
-    assert {len(it) for it in found} == {len(heading.split("|"))}
-
-    def decorate(test: Callable[..., None]) -> Any:
-        names = test.__code__.co_varnames[: len(found[0])]
-        return pytest.mark.parametrize(names, found, ids=lines)(test)
-
-    return decorate  # type: ignore[return-value]
+    tables = yaml.safe_load(Path(test.__code__.co_filename).with_name("tables.yaml").read_text())
+    lines = [it for it in tables[test.__name__].splitlines() if not it.startswith("#")]
+    heading, *found = [tuple(cell.strip() for cell in line.split("|")) for line in lines]
+    assert {len(it) for it in found} == {len(heading)}
+    names = test.__code__.co_varnames[: len(heading)]
+    return pytest.mark.parametrize(names, found, ids=lines[1:])(test)

@@ -24,11 +24,7 @@ EMPTY = dict.fromkeys(("begin_date", "end_date", "accounts")) | {"refetch": Fals
         ({"run_type": "scheduled", "run_after": YEARS_END}, {}, {"is_scheduled": True}),
         ({"run_type": "backfill", "run_after": YEARS_END}, {}, {}),
         ({"logical_date": None}, {}, {}),
-        (
-            {},
-            {"begin_date": "2026-11-01"},
-            {"begin_date": date(2026, 11, 1), "names_dates": True},
-        ),
+        ({}, {"begin_date": "2026-11-01"}, {"begin_date": date(2026, 11, 1), "names_dates": True}),
     ],
 )
 def test_a_runs_day_is_that_of_its_logical_date_in_beijing(

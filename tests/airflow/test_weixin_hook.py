@@ -88,8 +88,7 @@ def test_a_connection_that_cannot_be_used_says_what_to_change(
 
 
 @pytest.mark.parametrize(
-    "trouble",
-    ["ip", "token-call:http-500", "token-call:errcode:45011", "token-call:errcode:40125"],
+    "trouble", ["ip", "token-call:http-500", "token-call:errcode:45011", "token-call:errcode:40125"]
 )
 def test_the_button_asks_wechat_each_time_and_keeps_nobody_waiting(
     sandbox: Sandbox, account: Account, monkeypatch: pytest.MonkeyPatch, trouble: str

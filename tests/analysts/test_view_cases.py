@@ -63,29 +63,17 @@ def test_a_view_has_the_rows_of_its_case(
     assert [list(row) for row in found] == expected
 
 
-WHOLE = {"int_page_read_user": 9, "int_page_read_count": 9}
-ALL = {18: WHOLE, 19: WHOLE, 20: WHOLE}
-INCOMPLETE: dict[str, tuple[dict[int, Figures], list[int]]] = {
-    "all its rows": (ALL, []),
-    "no row of one day": ({18: WHOLE, 20: WHOLE}, [19, 20]),
-    "no row of the last day": ({18: WHOLE, 19: WHOLE}, [20]),
-    "a row without its readers": (ALL | {19: {"share_user": 1}}, [19, 20]),
-    "a part left out": (ALL | {19: WHOLE | {"share_user": None}}, []),
-    "a value rejected": (ALL | {19: WHOLE | {"share_user": "odd"}}, [19, 20]),
-    "a row of any day rejected": ({17: WHOLE, **ALL}, [18, 19, 20]),
-    "no article any more": ({}, []),
-}
+COMPLETE = yaml.safe_load(Path(__file__).with_name("complete.yaml").read_text())
 
 
-@pytest.mark.parametrize("case", INCOMPLETE)
+@pytest.mark.parametrize("case", COMPLETE["cases"].values(), ids=COMPLETE["cases"])
 def test_a_day_is_complete_if_all_that_came_is_known(
-    warehouse: Engine, import_: Import, case: str
+    warehouse: Engine, import_: Import, case: dict[str, Any]
 ) -> None:
     """Of an article of the 18th that has these rows on the 21st, of two mornings' answers."""
-    told, incomplete = INCOMPLETE[case]
     given: list[Given] = []
     for morning, day in ((it, day) for it in (20, 21) for day in range(8, it)):
-        articles = {"1_1": told, "1_2": ALL} if day == 18 else {}
+        articles = {"1_1": case["rows"], "1_2": COMPLETE["whole"]} if day == 18 else {}
         listed = {
             name: {on: row for on, row in its.items() if on < morning}
             for name, its in articles.items()
@@ -99,7 +87,7 @@ def test_a_day_is_complete_if_all_that_came_is_known(
         "WHERE appid = 'wx1' AND calendar_date BETWEEN '2026-11-14' AND '2026-11-20' "
         "AND NOT is_complete ORDER BY 1"
     )
-    assert [day for (day,) in rows(warehouse, days)] == incomplete
+    assert [day for (day,) in rows(warehouse, days)] == case["incomplete"]
 
 
 def test_days_are_missing_from_wechats_first_to_the_last_one_asked_for(

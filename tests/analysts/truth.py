@@ -575,8 +575,7 @@ def follower_total(world: World) -> Table:
 def follower_change(world: World) -> Table:
     """A row per account, day and channel by which anybody came or went."""
     return rows_of(world, FOLLOWER_CHANGE).with_(
-        account_name=lambda it: world.names[it["appid"]],
-        channel=lambda it: CHANNELS[it["item"]],
+        account_name=lambda it: world.names[it["appid"]], channel=lambda it: CHANNELS[it["item"]]
     )
 
 

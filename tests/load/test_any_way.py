@@ -19,13 +19,7 @@ from warehouse_loads import SCHEDULED, at, contents, import_lines, know, line, p
 from world.truth import Facts, Told, differences, facts, held, truth
 from world.wechat import item
 
-from weixin_etl.datasets import (
-    ARTICLE_READ,
-    ARTICLE_TOTAL,
-    ARTICLE_TOTAL_DETAIL,
-    DATASETS,
-    Dataset,
-)
+from weixin_etl.datasets import ARTICLE_READ, ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
 from weixin_etl.kept.replay import replay, selected
 from weixin_etl.load import Load
 from weixin_etl.model import Account

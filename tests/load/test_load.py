@@ -1,9 +1,10 @@
 """What a load writes beside the figures and their history, which test_any_way.py compares."""
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
+import yaml
 from sqlalchemy import Engine
 from support import execute, rows
 from warehouse_loads import (
@@ -235,20 +236,7 @@ def test_each_title_stood_until_the_next_was_loaded(
     assert rows(warehouse, "SELECT title FROM weixin.dim_article") == [("一",)]
 
 
-TEXTS: tuple[Any, ...] = (
-    *('says "hello", twice: ""', "it's, a comma; and a semicolon", "back\\slash \\n \\\\ \\"),
-    *(
-        "two\nlines\r\nand\ta tab",
-        "👩‍👩‍👧 🚀 家庭",
-        "\\N",
-        "\\.",
-        "a line with\n\\.\nalone",
-        "null",
-    ),
-    *("  spaces  ", "'); DROP TABLE weixin.fact_article_total; --", "\u2028\u0085\x0b\x7f"),
-    "%s %(appid)s :appid {{ fact }}",
-)
-"""Whatever COPY, CSV, SQL, binds or templates could take for their own."""
+TEXTS = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text())
 
 
 def test_texts_are_kept_as_written(warehouse: Engine) -> None:

@@ -8,16 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from support import rows
-from warehouse_loads import (
-    ACCOUNT,
-    DAY,
-    OTHER_ACCOUNT,
-    SCHEDULED,
-    article,
-    body,
-    load_pairs,
-    pair,
-)
+from warehouse_loads import ACCOUNT, DAY, OTHER_ACCOUNT, SCHEDULED, article, body, load_pairs, pair
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset

@@ -225,22 +225,7 @@ def test_the_last_row_an_answer_can_have_is_of_the_day_before_it_in_beijing() ->
         assert (list(parsed.articles["100_1"].rows), parsed.rejected) == (days, [])
 
 
-@cases("""
-    dataset | an item, of the day unless it says otherwise | its row by item | why it is rejected
-    article_read | {"msgid": "1_1", "detail": {"read_user": 4}} | {"1_1": {"read_user": 4}} |
-    article_read | {"msgid": "1", "title": "题", "detail": {"x": 1}} | {"1": null} | a row without
-    article_read | {"msgid": "1_1"} | {"1_1": null} | a row without a figure
-    article_read | {"msgid": "1_1", "detail": [1]} | {"1_1": null} | detail is a list
-    article_share | {"detail": {"share_user": 1}} | {} | msgid is missing
-    account_summary | {"detail": {}} | {"": null} | a row without a figure
-    account_summary | {"detail": {"stat_date": "2026-11-18", "read_user": 1}} | {"": null} | stat
-    follower_change | {"user_source": 201, "new_user": 7} | {"201": {"new_user": 7}} |
-    follower_change | {"new_user": 1} | {} | user_source is missing
-    follower_change | {"user_source": "x", "new_user": 1} | {} | user_source is a text
-    follower_total | {"ref_date": "2026-11-16", "cumulate_user": 1} | {} | ref_date
-    follower_total | {"cumulate_user": -1} | {"": {}} | cumulate_user is a negative number
-    follower_total | {"cumulate_user": null, "followers": 9} | {"": null} | a row without a figure
-""")
+@cases
 def test_an_item_of_a_statistics_day(dataset: str, item: str, rows: str, why: str) -> None:
     """It is one row, wherever its figures are, or it has none."""
     parsed = read({"ref_date": str(DAY)} | json.loads(item), dataset=DATASETS[dataset])

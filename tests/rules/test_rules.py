@@ -1,5 +1,5 @@
 """
-The rules of time and state, a table each; all times are Beijing's, in November 2026.
+The rules of time, a table each in tables.yaml or here; all times are Beijing's, in November 2026.
 
 Answers are of publication day 10 November unless a table says otherwise: of its window of seven
 days the last row, of the 16th, is ready on the morning of the 17th.
@@ -139,47 +139,7 @@ def due_of(words: str) -> Due:
     return Due(days(f"{first} {witness}"), days(older), nov(int(witness)) if witness else None)
 
 
-@cases("""
-    run           | known                                      | since | reach | asks for
-    daily         | 23 today                                   | 17    | 60    | window
-    # every open day in reach, newest first
-    daily | 21 final, 20 today, 16 given up, 15 refused | 14 | 60 | 23 22 20 19 18 17, 15 14
-    # beyond the reach those that were ever ready
-    daily | 23 today, 13 ready, 12 refused, 11 final, 2 ready | 8 | 3 | window, 16 15 14 13 2
-    # beyond the window none that has an answer of today
-    daily         | 23 today, 17 today, 16 today, 15 not ready | 15    | 60    | window, 15
-    # beyond the window no silent day, until a later answer lists an article
-    daily         | 23 ready on 22, 20 silent, 16 silent       | 16    | 60    | window
-    daily         | 16 silent                                  | 16    | 60    | window
-    daily         | 23 today, 16 silent                        | 16    | 60    | window, 16
-    daily         | 23 ready on 22, 16 silent on 22            | 16    | 60    | window, 16
-    daily         | 23 ready on 22, 16 empty                   | 16    | 60    | window, 16
-    # a witness where the window lists no article: the one with articles asked longest ago
-    daily         | 5 ready, 4 final                           | 17    | 60    | window with 5
-    daily         | 5 final, 4 final                           | 17    | 60    | window with 5
-    daily         | 5 final, 4 old final                       | 17    | 60    | window with 4
-    daily         | 5 ready on 22, 4 refused, 3 silent               | 17    | 60    | window with 5
-    daily         | 5 given up, 4 final                        | 17    | 60    | window with 4
-    daily         | 5 final, 20 silent                         | 17    | 60    | window with 5
-    daily         | 5 final, 20 ready                          | 17    | 60    | window
-    daily         | 20 silent                                  | 17    | 60    | window
-    shares        | 5 final                                    | 21    | 60    | 23 22 21
-    # other runs: their dates less settled ones, with refetch all
-    dates         | 3 silent, 2 final                          | -90   | 3     | , 3 1
-    dates refetch | 2 final                                    | -90   | 3     | , 3 2 1
-    of the 9th    | 2 final                                    | -90   | 3     | , 8 7 6 5 4 3
-    of the 30th   |                                            | -90   | 3     | , 23
-    daily refetch | 23 today, 17 final, 16 final, 15 final     | 14    | 1     | window, 16
-    # retired: the two newest days ever asked for were last answered 47009
-    daily         | 23 47009, 22 47009, 21 ready               | 17    | 60    | probe 23
-    daily         | 20 47009, 19 47009                         | 17    | 60    | probe 23
-    daily         | 23 47009, 22 ready, 21 47009               | 17    | 60    | window
-    daily         | 23 ready, 22 47009, 21 47009               | 17    | 60    | window
-    daily         | 23 47009                                   | 17    | 60    | window
-    daily         | 23 imported, 22 47009, 21 47009            | 17    | 60    | probe 23
-    dates         | 23 47009, 22 47009                         | 17    | 60    | , 3 2 1
-    of the 9th    | 23 47009, 22 47009                         | 17    | 60    | probe 8
-""")
+@cases
 def test_what_a_run_asks_for(run: str, known: str, since: str, reach: str, expected: str) -> None:
     """The window with its witness and what is to be caught up; or its dates; or a probe."""
     due = rules.due(RUNS[run], TODAY, known_of(known), nov(int(since)), int(reach))
@@ -218,22 +178,7 @@ def said(words: str) -> Answer:
     return Answer(when, listed, len(listed), has_yesterday="row" in odd, **facts)
 
 
-@cases("""
-    dataset        | answers, by day                                    | not ready
-    # before the hour a window that lists an article waits for yesterday's row
-    article_total  | 23: 24 9:59 -, 17: 24 9:59 a, 16: 24 9:59 a row    | 23 17
-    article_total  | 23: 24 10:00 -, 17: 24 10:00 a, 16: 24 10:00 a row |
-    article_total  | 23: 24 8:30 -, 21: 24 8:30 a row                   |
-    article_total  | 23: 24 8:30 -, 16: 24 8:30 a                       |
-    article_total  | 22: 23 23:59 a row, 21: 24 0:00 a                  | 21
-    article_total  | 5: 24 13:00 a row delayed                          | 5
-    # an empty statistics day waits for the hour, or for ever where none can be empty
-    article_share  | 23: 24 9:59 -                                      | 23
-    article_share  | 23: 24 10:00 -                                     |
-    article_share  | 23: 24 8:30 a                                      |
-    follower_total | 23: 24 13:00 -                                     | 23
-    follower_total | 23: 24 8:30 a                                      |
-""")
+@cases
 def test_what_is_not_ready(dataset: str, answers: str, expected: str) -> None:
     """By the chunk's answers of the same Beijing day."""
     came = [it.split(": ") for it in answers.split(", ")]
@@ -284,29 +229,7 @@ def settled(*answers: Answer, dataset: Dataset = ARTICLE_TOTAL) -> str | None:
     return pair.settled
 
 
-@cases("""
-    answers                | settled
-    16 a, 17 a             | final
-    15 a, 17 a             |
-    15 a, 16 a             |
-    17 a, 17 a             |
-    30 a                   |
-    16 a, 17 b, 18 a       |
-    16 a, 17 a delayed, 18 a | final
-    16 a part, 18 a part   |
-    16 a part, 19 a part   | final
-    16 -, 17 -             | final
-    15 a, 16 -, 18 -       |
-    15 a, 16 -, 19 -       | final
-    16 a, 17 a, 24 b       | final
-    # given up: what can't be read on P+W+2 or later, until it can be
-    18 unreadable          |
-    19 unreadable          | given_up
-    19 unreadable, 20 unreadable | given_up
-    19 unreadable, 21 a    |
-    19 unreadable, 21 a, 22 a | final
-    16 a, 17 a, 24 unreadable | final
-""")
+@cases
 def test_a_day_is_final_by_two_days_that_list_the_same(answers: str, expected: str) -> None:
     """The later of `P+W` and whole, or of `P+W+2`; the one before of `P+W-1` or later (0033)."""
     assert (settled(*map(said, answers.split(", "))) or "") == expected
@@ -321,14 +244,7 @@ def test_a_statistics_day_is_final_by_any_ready_answer_of_its_last_morning(
         assert settled(said(f"{day} {answer}"), dataset=ARTICLE_SHARE) == expected
 
 
-@cases("""
-    heard    | another answer | leaves a list
-             |                |
-    16 23:59 |                |
-    17 0:00  |                | yes
-             | 17 a           | yes
-             | 17 a delayed   | yes
-""")
+@cases
 def test_an_empty_answer_of_a_silent_day_leaves_no_list(
     heard: str, other: str, expected: str
 ) -> None:
@@ -348,17 +264,7 @@ def test_an_empty_answer_of_a_silent_day_leaves_no_list(
 PLANNED = at(24, 8, 30)
 
 
-@cases("""
-    pair             | refetch | in  | asked as a witness
-    never            |         |     | yes
-    ready            |         |     | yes
-    today            |         | yes |
-    today, refused   |         | yes |
-    final            |         | yes | yes
-    final, attempted |         | yes |
-    final            | yes     |     | yes
-    today, final     | yes     | yes |
-""")
+@cases
 def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
     pair: str, refetch: str, is_in: str, expected: str
 ) -> None:
@@ -408,57 +314,9 @@ def test_a_used_up_quota_stops_the_account_until_midnight(
     assert rules.is_used_up(replace(met, **facts), PLANNED, moment(now) or TODAY) is expected
 
 
-@cases("""
-    run        | now      | asks again
-    daily      | 24 8:31  | 24 9:01
-    daily      | 24 11:31 | 24 12:00
-    daily      | 24 12:00 |
-    daily      | 25 8:31  |
-    of the 9th | 9 8:31   |
-""")
+@cases
 def test_a_scheduled_run_waits_until_noon_for_what_was_not_ready(
     run: str, now: str, expected: str
 ) -> None:
     """It asks again every 30 minutes."""
     assert rules.asks_again_at(RUNS[run], moment(now) or at(24)) == moment(expected)
-
-
-# ----------------------------------------------------------------------------------------- state
-
-
-@cases("""
-    day | pair         | heard | now      | state
-    10  | final        |       | 24       | final
-    1   | given up     |       | 24       | given_up
-    # before the reach
-    2   | refused      |       | 24       | lost
-    2   | never        |       | 24       | lost
-    2   | ready        |       | 24       | unconfirmed
-    3   | refused      |       | 24       | late
-    # silent on P+W or later, once the window is over and until an article is heard
-    16  | silent       | 22    | 24 0:00  | silent
-    16  | silent       | 22    | 23 23:59 | unconfirmed
-    16  | silent       | 23 9:00 | 24     | unconfirmed
-    15  | silent on 21 |       | 24       | late
-    # ready by the morning that is due: today's from noon on
-    17  | ready        |       | 24 11:59 | in
-    17  | ready        |       | 24 12:00 | late
-    18  | today        |       | 24 12:00 | in
-    22  | refused      |       | 24 11:59 | late
-    23  | refused      |       | 24 11:59 | open
-    23  | never        |       | 24 12:00 | late
-    24  | never        |       | 25 0:00  | open
-""")
-def test_a_pair_is_called_by_the_first_word_that_holds(
-    day: str, pair: str, heard: str, now: str, expected: str
-) -> None:
-    """Daily runs reach back to the 3rd; the clock is Beijing's."""
-    asked = moment(now) or at(24)
-    state = rules.state(
-        *(ARTICLE_TOTAL, nov(int(day)), PAIRS[pair]),
-        reach=nov(3),
-        heard=moment(heard),
-        now=asked.astimezone(UTC),
-    )
-
-    assert state == expected

@@ -31,16 +31,7 @@ from math import inf
 
 from weixin_etl import rules
 from weixin_etl.model import Due, Run, State
-from world.life import (
-    CATCH_UP_DAYS,
-    QUICK_TRIES,
-    Calendar,
-    Endpoint,
-    Engine,
-    Pair,
-    Process,
-    live,
-)
+from world.life import CATCH_UP_DAYS, QUICK_TRIES, Calendar, Endpoint, Engine, Pair, Process, live
 from world.wechat import at, date_of, day_number, instant
 
 HOUR = 3600
