@@ -269,8 +269,8 @@ class Asking:
     appid: str
     moment: int
     stopped: Refusal | None = None
-    refused: list[str] = field(default_factory=list)
-    """Kinds of the refusals in a row that stop the account when there are too many."""
+    refused: int = 0
+    """Refusals in a row that stop the account when there are too many."""
     heard_at: datetime | None = None
     """When a chunk of the try last listed an article, ready or not."""
 
@@ -300,11 +300,10 @@ class Asking:
         world = self.engine.calendar.worlds[self.endpoint]
         refusal, listing = world.call(day_number(day), self.moment)
         self.process.calls[self.appid, day] += 1
-        kind = refusal.kind if refusal else ""
         age = day_of(self.moment) - day_number(day)
         counts = refusal in TRANSIENT or (refusal is Refusal.OFFLINE and age > world.dataset.window)
-        self.refused = [*(self.refused if kind in self.refused else []), kind] if counts else []
-        if refusal in STOPS_ACCOUNT or len(self.refused) == rules.REFUSALS_THAT_STOP:
+        self.refused = self.refused + 1 if counts else 0
+        if refusal in STOPS_ACCOUNT or self.refused == rules.REFUSALS_THAT_STOP:
             self.stopped = refusal
         return refusal, listing
 
