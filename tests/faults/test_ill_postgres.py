@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -105,17 +106,17 @@ def test_what_an_ingest_lives_through(durable: Engine, durable_server: TcpServer
     nobody need ask again.
     """
     with several(durable, 2) as engine:
-        answer = engine.wire.on_data
-        engine.wire.on_data = lambda asked: engine.wire.is_over.wait(0.3) or answer(asked)
+        answer, begun, locked = engine.wire.on_data, threading.Event(), threading.Event()
+        engine.wire.on_data = lambda it: begun.set() or (locked.wait() and answer(it))
         process = IngestProcess(order(engine.collector, MORNING))
-        while not engine.asked:
+        while not begun.is_set():
             process.wait(0.01)
         with stopped(durable_server, STOPS[0]):
             pass
-        engine.wire.on_data = answer
         durable.dispose()
         with durable.begin() as other:
             other.exec_driver_sql("LOCK TABLE weixin.fact_article_total IN ACCESS EXCLUSIVE MODE")
+            locked.set()
             while not other.exec_driver_sql(WAITING).all():
                 process.wait(0.02)
         outcome = process.outcome()
