@@ -36,4 +36,4 @@ def convert(value: Any, form: type[T]) -> T:
     not there yet, and the process dies of a segmentation fault (msgspec 0.22.0).
     """
     with _converting:
-        return msgspec.convert(value, form)
+        return msgspec.convert(value, form)  # noqa: TID251 - under the lock

@@ -178,7 +178,7 @@ def _check_days(said: _Line, now: datetime) -> None:
 def _body(written: bytes) -> bytes:
     """The bytes of the answer: of a text its own, of an object those it takes without spaces."""
     if written.startswith(b'"'):
-        return msgspec.json.decode(written, type=str).encode()
+        return msgspec.json.decode(written, type=str).encode()  # noqa: TID251 - a text
     if written.startswith(b"{"):
         return msgspec.json.format(written, indent=-1)
     raise ValueError("body: it is neither an object nor a text")
