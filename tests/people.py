@@ -76,8 +76,11 @@ def serving(command: Sequence[str | Path], port: int, log: Path, **variables: st
         until(answers, log.read_text)
         yield f"http://localhost:{port}"
     finally:
+        children = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         process.wait(120)
+        for child in psutil.wait_procs(children, timeout=20)[1]:
+            child.kill()
 
 
 def blocks(page: str, heading: str, language: str = "sh") -> list[str]:
