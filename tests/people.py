@@ -58,6 +58,7 @@ def _started(command: Sequence[str | Path], log: Path, **variables: str) -> subp
             stdout=said,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
             # whoever runs the tests in the background has it ignored
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
@@ -76,11 +77,7 @@ def serving(command: Sequence[str | Path], port: int, log: Path, **variables: st
         until(answers, log.read_text)
         yield f"http://localhost:{port}"
     finally:
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.terminate()
-        process.wait(120)
-        for child in psutil.wait_procs(children, timeout=20)[1]:
-            child.kill()
+        machine.end([process], patience_seconds=120)
 
 
 def blocks(page: str, heading: str, language: str = "sh") -> list[str]:

@@ -6,6 +6,7 @@
 SELECT
     report.dataset,
     report.run_id,
+    report.appid,
     count(*) AS pair_count,
     coalesce(
         array_agg(report.day) FILTER (
@@ -14,8 +15,7 @@ SELECT
             ) }}
         ),
         '{}'
-    ) AS days_left,
-    report.appid
+    ) AS days_left
 FROM weixin.run_report AS report
 LEFT JOIN weixin.coverage
     ON

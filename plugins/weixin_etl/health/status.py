@@ -124,8 +124,7 @@ def read_findings(
     connection: Connection, datasets: Sequence[Dataset], appids: Collection[str] | None = None
 ) -> list[Trouble]:
     """What tasks have found: about all accounts or some, and what is about none."""
-    some = None if appids is None else [*appids]
-    wanted = {"datasets": [it.name for it in datasets], "appids": some}
+    wanted = {"datasets": [it.name for it in datasets], "appids": _bound(appids)}
     found = connection.execute(statement("finding/of_datasets.sql"), wanted)
     return [*map(Trouble.of, found.mappings())]
 
@@ -138,19 +137,18 @@ def read_accounts(
     appids: Collection[str] | None = None,
 ) -> list[AccountDays]:
     """What is judged of all accounts, or of some: a statement, and one per dataset."""
-    wanted = {"appids": None if appids is None else [*appids]}
+    wanted = {"appids": _bound(appids)}
     rows = connection.execute(statement("status/accounts.sql"), wanted).all()
     asking: dict[tuple[str, str], set[date]] = defaultdict(set)
     for it in at_work:
         asking[it.dataset, it.appid].update(it.days_left)
     collected = {(row.dataset, row.appid) for row in rows}
     return [
-        AccountDays._make(
-            [
-                *(dataset, *row[1:], days.get(row.appid, {})),
-                asking.get((row.dataset, row.appid), ()),
-                (dataset.successor, row.appid) in collected,
-            ]
+        AccountDays(
+            **{**row._mapping, "dataset": dataset},
+            days=days.get(row.appid, {}),
+            being_asked=asking.get((row.dataset, row.appid), ()),
+            is_succeeded=(dataset.successor, row.appid) in collected,
         )
         for dataset in datasets
         for days in [_days_of(connection, dataset, {**wanted, "now": now})]
@@ -179,9 +177,14 @@ def progress(
     """How far some runs of the dataset have come, with each of all accounts or of some."""
     if not run_ids:
         return []
-    some = None if appids is None else [*appids]
-    wanted = {"dataset": dataset.name, "run_ids": [*run_ids], "appids": some}
-    return [Progress(*row) for row in connection.execute(statement("status/at_work.sql"), wanted)]
+    wanted = {"dataset": dataset.name, "run_ids": [*run_ids], "appids": _bound(appids)}
+    rows = connection.execute(statement("status/at_work.sql"), wanted)
+    return [Progress(**row) for row in rows.mappings()]
+
+
+def _bound(appids: Collection[str] | None) -> list[str] | None:
+    """Some accounts, or all, as statements take them."""
+    return None if appids is None else [*appids]
 
 
 def runs_at_work(airflow: Airflow, at_work: Sequence[Progress]) -> Iterator[Progress]:

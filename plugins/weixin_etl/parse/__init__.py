@@ -352,7 +352,7 @@ class RowByRow:
         if not isinstance(row, dict):
             return "a row that is not an object", None
         try:
-            stat_date = msgspec.convert(row.get("stat_date"), date)  # noqa: TID251 - so is this
+            stat_date = msgspec.convert(row.get("stat_date"), date)  # noqa: TID251 - the same
         except (msgspec.ValidationError, UnicodeEncodeError):
             return _misfit("stat_date", row.get("stat_date"), "a date"), None
         if not self.day <= stat_date <= self.last_day:

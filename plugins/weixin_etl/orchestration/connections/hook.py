@@ -77,15 +77,14 @@ class WeixinHook(BaseHook):
         try:
             connection = self.get_connection(self.weixin_conn_id)
         except AirflowNotFoundException:  # also of one that Airflow can't read
-            kind, code = ProblemKind.CONFIGURATION, "connection_missing"
-            raise WeixinError(kind, account=conn_id, to_change=conn_id, code=code) from None
+            raise _unusable(conn_id, "connection_missing") from None
         connection.conn_id = conn_id
         extra = _extra(connection)
         token_url = extra.token_url and _private(connection, extra, "token_url", extra.token_url)
         appid, secret = ((it or "").strip() for it in (connection.login, connection.password))
         for field, value in (("login (AppID)", appid), ("password (AppSecret)", secret)):
             if not value and not token_url:
-                raise _unusable(connection, "field_missing", field)
+                raise _unusable(conn_id, "field_missing", field)
         return Account(
             conn_id=conn_id,
             appid=appid,
@@ -137,7 +136,8 @@ def _extra(connection: Connection) -> _Extra:
     try:
         return _EXTRA.decode(connection.extra or "{}")
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise _unusable(connection, "field_wrong", f"extra: {one_line(str(error))}") from None
+        why = f"extra: {one_line(str(error))}"
+        raise _unusable(connection.conn_id, "field_wrong", why) from None
 
 
 def _base_url(connection: Connection) -> str:
@@ -156,14 +156,15 @@ def _private(connection: Connection, extra: _Extra, field: str, url: str) -> str
     try:
         address = parse_url(url)  # as the HTTP client reads it: others find other hosts in odd URLs
     except LocationParseError:
-        raise _unusable(connection, "field_wrong", f"{field} is no web address") from None
+        why = f"{field} is no web address"
+        raise _unusable(connection.conn_id, "field_wrong", why) from None
     is_here = (address.host or "").strip("[]") in _THIS_MACHINE
     if address.scheme == "https" or is_here or extra.allow_http:
         return url
-    raise _unusable(connection, "unencrypted", one_line(url))
+    raise _unusable(connection.conn_id, "unencrypted", one_line(url))
 
 
-def _unusable(connection: Connection, code: str, detail: str) -> WeixinError:
-    account = to_change = connection.conn_id
-    more = {"account": account, "to_change": to_change, "code": code}
-    return WeixinError(ProblemKind.CONFIGURATION, detail, **more)
+def _unusable(conn_id: str, code: str, detail: str = "") -> WeixinError:
+    return WeixinError(
+        ProblemKind.CONFIGURATION, detail, account=conn_id, to_change=conn_id, code=code
+    )
