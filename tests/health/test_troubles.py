@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rest import until
 from sqlalchemy import Engine
 from support import rows
-from world.told import DATASET, DAY, FIRST, OFF, People, at, run
+from world.told import DATASET, DAY, DETAIL, FIRST, OFF, People, at, run
 
-from weixin_etl.datasets import DATASETS
 from weixin_etl.health.incidents import Note
 from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
 from weixin_etl.kept.imported import import_files
 from weixin_etl.problem import Problem, ProblemKind
 
-DETAIL = DATASETS["article_total_detail"]
 SECRET, ADDRESS, RIGHTS, OFFLINE, LATE = 40125, 40164, 48001, 47009, 61503
 ODD = b"""{"list": [{"ref_date": "2026-11-09", "msgid": "1_1", "details": [
     {"stat_date": "2026-11-09", "int_page_read_user": 1}, 7
@@ -62,6 +61,18 @@ def next_day(hour: float, **how: Any) -> Any:
     return step
 
 
+def in_detail(**how: Any) -> Any:
+    """A step: the same morning's run of the other dataset."""
+
+    def step(people: People) -> None:
+        people.dataset, people.day = DETAIL, people.day - 1
+        people.morning(10, **how)
+
+    return step
+
+
+TWO_DAGS = [{"a": ADDRESS}, in_detail(a=ADDRESS), in_detail()]
+
 CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     "another thing to mend is told again": (
         [{"a": SECRET}, {"a": ADDRESS}, {"a": ADDRESS}, {}],
@@ -88,6 +99,26 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [next_day(12, a=LATE), lambda it: it.check(12.1), next_day(8.5, a=LATE)],
         [("not_ready", "failure", 1)],
         ["号a: figures not ready"],
+    ),
+    "a cause in two datasets is one card and message, until none has it any more": (
+        TWO_DAGS[:2],
+        [("configuration", "failure", 30)],
+        ["号a refused"],
+    ),
+    "its end in one of them is none": (
+        TWO_DAGS,
+        [("configuration", "failure", 1)],
+        ["号a refused"],
+    ),
+    "its end in the other is": (
+        [*TWO_DAGS, have("dataset", DATASET), {}],
+        [],
+        ["号a refused", "over: 号a refused"],
+    ),
+    "another cause there is another": (
+        [{"a": ADDRESS}, in_detail(a=RIGHTS)],
+        [("configuration", "failure", 1), ("configuration", "failure", 30)],
+        ["号a refused"] * 2,
     ),
     "a batch does not end what others have too": (
         [{"a": OFF, "b": OFF}, lambda it: it.ingest(10, of="b")],
@@ -188,14 +219,24 @@ def test_what_a_task_has_found_is_over_when_a_whole_run_ends_without_it(
 def test_runs_at_once_tell_of_three_hundred_accounts_once(
     people: People, loader: Engine, reader: Engine
 ) -> None:
-    """In few messages, though the page has a card for each; roles allow no less."""
+    """In one message of two datasets, though the page has a card for each; roles allow no less."""
     people.names = {f"x{number}": "" for number in range(300)}
     people.collector.plan(run(1))
     who = [{"account": it, "appid": it} for it in people.names]
     found = {"check": [Problem.of_kind(ProblemKind.CONFIGURATION, **it) for it in who]}
     people.warehouse = loader
+    ours, detail = (Note(run(1, it), at(1), found, is_judged=True) for it in (DATASET, DETAIL))
+
+    def send(message: Any) -> bool:
+        people.got.append(message)
+        other = pool.submit(people.note, detail)
+        until(lambda: rows(loader, "SELECT FROM pg_locks WHERE NOT granted") or other.done())
+        return True
+
+    people.send = send  # type: ignore[method-assign]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(people.note, [Note(run(1), at(1), found, is_judged=True)] * 4))
+        people.note(ours)
+        list(pool.map(people.note, [ours] * 4))
     people.warehouse = reader
 
     assert people.titles == ["x0 refused, and 299 more"]

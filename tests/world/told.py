@@ -23,9 +23,11 @@ from world.collector import Collector
 from world.wechat import at as moment_at
 from world.wechat import body, day_number, in_time
 
-DATASET = DATASETS["article_total"]
+DATASET, DETAIL = DATASETS["article_total"], DATASETS["article_total_detail"]
 DAY, FIRST = timedelta(days=1), date(2026, 11, 9)
-WORLD = in_time(DATASET, {day: [range(DATASET.window)] for day in range(60, 160)})
+WORLDS = {
+    it: in_time(it, {day: [range(it.window)] for day in range(60, 160)}) for it in (DATASET, DETAIL)
+}
 """An article a day, whatever the account."""
 OFF = "no answer"
 How = Callable[[date], int | str | bytes | None] | int | str | bytes | None
@@ -58,6 +60,8 @@ class People:
     day: int = -1
     now: datetime = field(default_factory=lambda: at(-1))
     plans: dict[Run, Batch] = field(default_factory=dict)
+    dataset: Dataset = DATASET
+    """Whose runs there are now."""
 
     @property
     def titles(self) -> list[str]:
@@ -84,7 +88,7 @@ class People:
 
     def ingest(self, hour: float = 9, of: str = "", again: bool = False, **how: How) -> None:
         """A try of the day's run; `again`: it tries or asks again."""
-        self.now, self.how, this = at(self.day, hour), how, run(self.day)
+        self.now, self.how, this = at(self.day, hour), how, run(self.day, self.dataset)
         batch = self.plans.setdefault(this, self.plans.get(this) or self.collector.plan(this))
         asked = [it for it in batch if it.appid in (of or self.names)]
         self.collector.ingest(this, asked)
@@ -94,7 +98,7 @@ class People:
 
     def check(self, hour: float = 9.5) -> None:
         """The day's run ends."""
-        self.now, this = at(self.day, hour), run(self.day)
+        self.now, this = at(self.day, hour), run(self.day, self.dataset)
         judged = self.collector.check(this, self.plans[this]).not_in
         missing = [it for it in judged if it.kind is not ProblemKind.NOT_READY]
         found: dict[str, Sequence[Problem]] = {"check": missing, "report": [], "deadline": []}
@@ -110,7 +114,8 @@ class People:
         """What the page and `weixin-etl status` say on the day, or some days later."""
         now = at(self.day + day, hour)
         with self.warehouse.connect() as connection:
-            return status.read(connection, airflow, now=now, datasets=[DATASET])
+            datasets = [it for it in WORLDS if it in (DATASET, self.dataset)]
+            return status.read(connection, airflow, now=now, datasets=datasets)
 
     def wrong(self, *when: Any, **of: Any) -> list[tuple[str, str, int]]:
         """What is wrong: kind, how bad, and how many days are not in because of it."""
@@ -132,14 +137,13 @@ class Client:
         self, dataset: Dataset, day: date, now: Callable[[], datetime]
     ) -> Answer | Refusal:
         """One call."""
-        assert dataset is WORLD.dataset
-        how, when = self.how(day) if callable(self.how) else self.how, now()
+        world, how, when = WORLDS[dataset], self.how(day) if callable(self.how) else self.how, now()
         if how == OFF:
             error = WeixinError(ProblemKind.UNREACHABLE, "no answer", account=str(self.account))
             return Refusal(error, when, 1)
         if isinstance(how, int):
             return Refusal(http.refusal(how, "no", self.account), when, 1)
-        listing = WORLD.listing(day_number(day), moment_at(day_number(when.date()), 12))
-        said = body(WORLD, day_number(day), listing, is_delay=False)
+        listing = world.listing(day_number(day), moment_at(day_number(when.date()), 12))
+        said = body(world, day_number(day), listing, is_delay=False)
         titled = said.replace(b'"msgid"', b'"title": ' + self.title + b', "msgid"')
         return Answer(how or titled, when, 1)

@@ -20,8 +20,6 @@ from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_incidents
 from weixin_etl.warehouse.statements import as_json
 
-_LOCK_WAIT = "SET LOCAL lock_timeout = '60s'"
-
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -51,7 +49,6 @@ def record(warehouse: Engine, note: Note) -> None:
     """Write down what a task has found, and what that changes for people; one process at a time."""
     dataset = note.run.dataset
     with warehouse.begin() as connection:
-        connection.exec_driver_sql(_LOCK_WAIT)
         lock_incidents(connection, dataset.name)
         for source, problems in note.found.items():
             _replace(connection, note, source, problems)

@@ -4,9 +4,9 @@ What people read: of a trouble in their language, and messages of what begins an
 It is kept in English, see decision 0036. Title and cure are the kind's or the errcode's, the cause
 is in the words of WeChat or Postgres.
 
-What nobody was told of yet is one message with a line each. A process that is killed between
-`incidents.record` and `tell` leaves rows that the next look tells of. One that is killed between
-the delivery and the commit that remembers it causes a second delivery.
+What nobody was told of yet is one message, with a line for each act that would end it. A process
+that is killed between `incidents.record` and `tell` leaves rows that the next look tells of. One
+that is killed between the delivery and the commit that remembers it causes a second delivery.
 """
 
 import re
@@ -20,10 +20,13 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
-from weixin_etl.health.troubles import Trouble
+from weixin_etl.datasets import DATASETS
+from weixin_etl.health.status import read_incidents
+from weixin_etl.health.troubles import Trouble, by_act
 from weixin_etl.model import connection_of
 from weixin_etl.problem import Problem, filled, row_of
 from weixin_etl.warehouse import CONN_ID, statement
+from weixin_etl.warehouse.locks import lock_incidents
 
 ENGLISH, CHINESE = "en", "zh-CN"
 _SETTING = re.compile(r"\[weixin\] (\w+)")
@@ -142,17 +145,26 @@ def tell(
     """
     Send what nobody was told of yet, of any dataset, and remember that it arrived.
 
-    Rows are locked while they are told, so that no other process tells them. What does not arrive
-    is told by the next look. With `may_wait`, nothing soon after another message.
+    One process at a time tells. What does not arrive is told by the next look. With `may_wait`,
+    nothing soon after another message.
     """
     with warehouse.begin() as connection:
+        lock_incidents(connection)
         rows = connection.execute(statement("incident/untold.sql"))
         untold = [*map(Trouble.of, rows.mappings())]
         if not untold or (may_wait and _is_soon(connection, now)) or not (send := sender()):
             return
-        if send(compose(untold, here)):
+        news = _news(untold, read_incidents(connection, [*DATASETS.values()]))
+        if not news or send(compose(news, here)):
             told = {"incident_ids": [it.incident_id for it in untold], "told_at": now}
             connection.execute(statement("incident/told.sql"), told)
+
+
+def _news(untold: Sequence[Trouble], open_now: Sequence[Trouble]) -> list[Trouble]:
+    """Not what people know of another dataset that has it still: neither its begin nor its end."""
+    ours = {it.incident_id for it in untold}
+    known = {it.act for it in open_now if it.told_at and it.incident_id not in ours}
+    return by_act(it for it in untold if it.act not in known)
 
 
 def _is_soon(connection: Connection, now: datetime) -> bool:
@@ -190,7 +202,7 @@ def _link(trouble: Trouble, here: Installation) -> str:
 
 def _line(trouble: Trouble, here: Installation, room: int) -> str:
     """What is to be done and why, or that it is over; and since when, or how long it lasted."""
-    of = f"{trouble.dataset}: " if trouble.dataset else ""
+    of = f"{', '.join(trouble.datasets)}: " if trouble.dataset else ""
     begin, end = trouble.opened_at, trouble.closed_at if trouble.has_ended else None
     when = f" · {here.words.since(begin, end)}" if begin else ""
     if trouble.has_ended:

@@ -20,6 +20,7 @@ from weixin_etl.health.troubles import (
     Day,
     Severity,
     Trouble,
+    by_act,
     judge,
     nothing_collected,
 )
@@ -82,15 +83,9 @@ def read(
         at_work += progress(connection, dataset, airflow.at_work(dataset)) if airflow else ()
     accounts = read_accounts(connection, datasets, at_work, now)
     findings = read_findings(connection, datasets)
-    begun = {(it.dataset, it.identity): it for it in read_incidents(connection, datasets)}
-    found = assess(accounts, findings, airflow, now=now, datasets=datasets)
-    open_now = tuple(
-        replace(it, opened_at=told.opened_at, incident_id=told.incident_id) if told else it
-        for it in found.open
-        for told in [begun.get((it.dataset, it.identity))]
-    )
-    runs = tuple(runs_at_work(airflow, at_work)) if airflow else ()
-    return replace(found, open=open_now, runs=runs)
+    incidents = read_incidents(connection, datasets)
+    found = assess(accounts, findings, airflow, now=now, datasets=datasets, incidents=incidents)
+    return replace(found, runs=tuple(runs_at_work(airflow, at_work)) if airflow else ())
 
 
 def assess(
@@ -100,12 +95,18 @@ def assess(
     *,
     now: datetime,
     datasets: Sequence[Dataset],
+    incidents: Sequence[Trouble] = (),
 ) -> Status:
-    """What is wrong, and what to do first where nothing is collected."""
-    found = judge(accounts, findings, airflow, now=now, datasets=datasets)
+    """What is wrong, since when by what people know, and what to do first if nothing is there."""
+    begun = {(it.dataset, it.identity): it for it in incidents}
+    found = [
+        replace(it, opened_at=told.opened_at, incident_id=told.incident_id) if told else it
+        for it in judge(accounts, findings, airflow, now=now, datasets=datasets)
+        for told in [begun.get((it.dataset, it.identity))]
+    ]
     if not accounts and not any(it.is_broken for it in found):
         found.append(nothing_collected(datasets, airflow, now))
-    return Status(now, tuple(found), tuple(accounts))
+    return Status(now, tuple(by_act(found)), tuple(accounts))
 
 
 # --------------------------------------------------------------------------------------- the facts

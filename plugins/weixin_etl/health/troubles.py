@@ -6,7 +6,7 @@ its `/health`, `weixin-etl status` and the messages all have its list.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -96,6 +96,8 @@ class Trouble:
     """The accounts that it concerns; none when it concerns all."""
     names: tuple[str, ...] = ()
     """What people call them."""
+    further: tuple[str, ...] = ()
+    """Other datasets of which the same act ends it."""
     opened_at: datetime | None = None
     """Since when: by what people were told, else by the last attempts."""
     has_figures: bool = False
@@ -141,6 +143,18 @@ class Trouble:
             return str(kind)
         is_whole = kind.is_of_account and not kind.is_warning
         return whose if is_whole else f"{kind} {whose}".strip()
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Those that it concerns; none when it concerns all."""
+        return (self.dataset, *self.further) if self.dataset else ()
+
+    @property
+    def act(self) -> tuple[object, ...]:
+        """What would end it: for an account, or the warehouse, the same whatever the dataset."""
+        kind = self.problem.kind
+        dataset = None if kind.is_of_account or kind.is_of_warehouse else self.dataset
+        return dataset, self.identity, self.problem.cure
 
     @property
     def is_broken(self) -> bool:
@@ -217,7 +231,7 @@ def judge(
     met = [it for it in left if not (it.problem.days and it.owner in known)]
     for account in accounts:
         met += _of_account(account, _found_of(account, owned), now)
-    found = _together(met)
+    found = [_as_one(those) for those in _alike(met, lambda it: (it.dataset, it.identity))]
     if airflow:
         found = [it for it in found if not airflow.is_idle(it.dataset)]
         found = [*_tried(found, airflow.tried_again(datasets))]
@@ -256,21 +270,29 @@ def _tried(found: Sequence[Trouble], tried: Mapping[str | None, Trouble]) -> Ite
     yield from (task for dataset, task in tried.items() if dataset not in retrying)
 
 
-def _together(met: Iterable[Trouble]) -> list[Trouble]:
-    """One trouble for what one act would end, as the newest of it is told."""
-    alike: dict[tuple[str | None, str], list[Trouble]] = defaultdict(list)
-    for one in met:
-        alike[one.dataset, one.identity].append(one)
-    return [_as_one(those) for those in alike.values()]
+def by_act(troubles: Iterable[Trouble]) -> list[Trouble]:
+    """One trouble for what one act would end in several datasets."""
+    alike = _alike(troubles, lambda it: it.act)
+    return [_as_one(those) if len(those) > 1 else those[0] for those in alike]
+
+
+def _alike(
+    troubles: Iterable[Trouble], of: Callable[[Trouble], Hashable]
+) -> Collection[list[Trouble]]:
+    alike: dict[Hashable, list[Trouble]] = defaultdict(list)
+    for one in troubles:
+        alike[of(one)].append(one)
+    return alike.values()
 
 
 def _as_one(met: Sequence[Trouble]) -> Trouble:
+    """As the newest of the worst is told."""
     worst = min((one.severity for one in met), key=[*Severity].index)
     newest = max(
         (one for one in met if one.severity is worst),
         key=lambda it: (it.opened_at.timestamp() if it.opened_at else 0, it.problem.days[-1:]),
     )
-    names = sorted({one.problem.account for one in met if one.problem.account})
+    names = sorted({name for one in met for name in one.names or [one.problem.account] if name})
     days = days_of(one.problem for one in met if not one.has_figures)
     problem = replace(newest.problem, days=days or days_of(one.problem for one in met))
     if problem.kind is ProblemKind.DAYS_LOST:
@@ -279,14 +301,14 @@ def _as_one(met: Sequence[Trouble]) -> Trouble:
     if len({one.owner for one in met}) > 1 and len(names) > 1:
         account = f"{names[0]} +{len(names) - 1}"
         problem = replace(problem, account=account, appid=None, conn_id="", subject=None)
-    return Trouble(
-        problem,
-        newest.dataset,
-        worst,
-        frozenset().union(*(one.appids for one in met)),
-        tuple(names),
-        min((one.opened_at for one in met if one.opened_at), default=None),
-        run_id=newest.run_id,
+    return replace(
+        newest,
+        problem=problem,
+        further=tuple(sorted({it for one in met for it in one.datasets} - {newest.dataset})),
+        appids=frozenset().union(*(one.appids for one in met)),
+        names=tuple(names),
+        opened_at=min((one.opened_at for one in met if one.opened_at), default=None),
+        has_figures=all(one.has_figures for one in met),
     )
 
 

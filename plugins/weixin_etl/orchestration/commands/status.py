@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import product
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -53,13 +54,13 @@ def show_status(datasets: Sequence[Dataset]) -> int:
 def _line(listed: Trouble, words: Words) -> str:
     """How bad it is, where, what to do and why, and since when."""
     since = words.since(listed.opened_at) if listed.opened_at else ""
-    parts = [listed.dataset or "", words.line(words.told(listed)), since]
+    parts = [", ".join(listed.datasets), words.line(words.told(listed)), since]
     return f"{listed.severity}: " + " · ".join(filter(None, parts))
 
 
 def _summary(found: Status) -> str:
     """How many accounts are in, and how far the runs at work are."""
-    broken = {(it.dataset, appid) for it in found.open if it.is_broken for appid in it.appids}
+    broken = {of for it in found.open if it.is_broken for of in product(it.datasets, it.appids)}
     every = {(it.dataset.name, it.appid): it for it in found.accounts if not it.is_retired}
     are_in = sum(not it.being_asked for it in (every[key] for key in every.keys() - broken))
     said = [f"{are_in} of {len(every)} accounts and datasets are in"]
