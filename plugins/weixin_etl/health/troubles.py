@@ -309,6 +309,8 @@ def _as_one(met: Sequence[Trouble]) -> Trouble:
         names=tuple(names),
         opened_at=min((one.opened_at for one in met if one.opened_at), default=None),
         has_figures=all(one.has_figures for one in met),
+        # the first, which people were told of
+        incident_id=min((one.incident_id for one in met if one.incident_id), default=None),
     )
 
 
