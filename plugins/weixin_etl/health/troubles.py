@@ -154,7 +154,7 @@ class Trouble:
         """What would end it: for an account, or the warehouse, the same whatever the dataset."""
         kind = self.problem.kind
         dataset = None if kind.is_of_account or kind.is_of_warehouse else self.dataset
-        return dataset, self.identity, self.problem.cure
+        return dataset, self.severity, self.identity, self.problem.cure
 
     @property
     def is_broken(self) -> bool:
