@@ -295,9 +295,9 @@ COMMENT ON COLUMN weixin.incident.days IS 'The days that are not in because of i
 COMMENT ON COLUMN weixin.incident.code IS 'WeChat''s errcode, an SQLSTATE, or a name of what went wrong; else empty';
 COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
 COMMENT ON COLUMN weixin.incident.news_at IS 'Since when there is something to tell: it began, or something else is to be mended';
-COMMENT ON COLUMN weixin.incident.told_at IS 'When a message about it was delivered last; null until then';
+COMMENT ON COLUMN weixin.incident.told_at IS 'When a message about it, or about the same act for another dataset, was delivered last; null until then';
 COMMENT ON COLUMN weixin.incident.closed_at IS 'When it was found to be over; null while it is open';
-COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end was delivered; null until then. Equal to closed_at if no such message is sent';
+COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end, or about that of the same act for another dataset, was delivered; null until then. Equal to closed_at if no such message is sent';
 
 CREATE TABLE weixin.api_call (
     appid text NOT NULL,
@@ -337,7 +337,7 @@ CREATE TABLE weixin.writer_lock (
     lock_name text PRIMARY KEY
 );
 COMMENT ON TABLE weixin.writer_lock IS 'One row per thing that writers do one at a time: whoever does it holds a lock on the row. Only users who may write can lock a row';
-COMMENT ON COLUMN weixin.writer_lock.lock_name IS 'load:<appid>, a commit of an account; ingest:<dataset>:<appid>, a run that asks for an account; incident:<dataset>, a look at what is wrong';
+COMMENT ON COLUMN weixin.writer_lock.lock_name IS 'load:<appid>, a commit of an account; ingest:<dataset>:<appid>, a run that asks for an account; incident:<dataset>, a look at what is wrong; messages, what people are told';
 
 -- Autovacuum looks once a minute, and only the owner of a table may analyse it: the first backfill
 -- would meet tables without statistics, in which a planner expects one article of an account and

@@ -61,17 +61,24 @@ def next_day(hour: float, **how: Any) -> Any:
     return step
 
 
-def in_detail(**how: Any) -> Any:
+def in_detail(hour: float = 10, **how: Any) -> Any:
     """A step: the same morning's run of the other dataset."""
 
     def step(people: People) -> None:
         people.dataset, people.day = DETAIL, people.day - 1
-        people.morning(10, **how)
+        people.morning(hour, **how)
+        people.dataset = DATASET
 
     return step
 
 
-TWO_DAGS = [{"a": ADDRESS}, in_detail(a=ADDRESS), in_detail()]
+def at_11(**how: Any) -> Any:
+    """A step: the day's run again."""
+    return lambda people: (people.ingest(11, **how), people.check(11.5))
+
+
+DOWN, UP = have("is_up", False), have("is_up", True)
+TWO_DAGS = [{"a": ADDRESS}, in_detail(a=ADDRESS)]
 
 CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     "another thing to mend is told again": (
@@ -100,20 +107,41 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("not_ready", "failure", 1)],
         ["号a: figures not ready"],
     ),
-    "a cause in two datasets is one card and message, until none has it any more": (
-        TWO_DAGS[:2],
+    "a cause in two datasets is one card and message": (
+        TWO_DAGS,
         [("configuration", "failure", 30)],
         ["号a refused"],
     ),
-    "its end in one of them is none": (
-        TWO_DAGS,
-        [("configuration", "failure", 1)],
+    "what begins in two at once is a line": (
+        [DOWN, {"a": ADDRESS}, UP, in_detail(a=ADDRESS)],
+        [("configuration", "failure", 30)],
         ["号a refused"],
     ),
-    "its end in the other is": (
-        [*TWO_DAGS, have("dataset", DATASET), {}],
+    "and one end": ([*TWO_DAGS, {}, in_detail()], [], ["号a refused", "over: 号a refused"]),
+    "half a day later it is told of another dataset": (
+        [{"a": ADDRESS}, {"a": ADDRESS}, in_detail(a=ADDRESS)],
+        [("configuration", "failure", 30)],
+        ["号a refused"] * 2,
+    ),
+    "what comes back is told again, and its end": (
+        [{"a": ADDRESS}, at_11(), in_detail(12, a=ADDRESS), in_detail(14)],
         [],
-        ["号a refused", "over: 号a refused"],
+        ["号a refused", "over: 号a refused"] * 2,
+    ),
+    "an end is not taken for a beginning": (
+        [{"a": ADDRESS}, DOWN, {}, UP, in_detail(a=ADDRESS)],
+        [("configuration", "failure", 30)],
+        ["号a refused", "号a refused, and 1 more"],
+    ),
+    "what nobody was told of is not known": (
+        [{"a": SECRET}, DOWN, at_11(a=ADDRESS), UP, in_detail(12, a=ADDRESS)],
+        [("configuration", "failure", 30)],
+        ["号a refused"] * 2,
+    ),
+    "a retired endpoint is one of its own": (
+        [{"a": OFFLINE}, in_detail(a=OFFLINE)],
+        [("endpoint_offline", "failure", 1), ("endpoint_offline", "failure", 30)],
+        ["号a: endpoint retired"] * 2,
     ),
     "another cause there is another": (
         [{"a": ADDRESS}, in_detail(a=RIGHTS)],
@@ -163,11 +191,11 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     ),
     "what no receiver took is told later, unless it is over": (
         [
-            have("is_up", False),
+            DOWN,
             {"a": SECRET, "b": ADDRESS},
             have("day", 2),
             lambda it: it.ingest(of="b"),
-            have("is_up", True),
+            UP,
             {"a": SECRET},
         ],
         [("configuration", "failure", 3)],

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -37,22 +38,7 @@ def test_a_whole_run(loader: Engine, account: Account, dataset: Dataset) -> None
     assert inserted[0] == inserted[1] > 0
 
 
-ODD = (
-    "bytea_output TO escape",
-    "client_encoding TO latin1",
-    "datestyle TO sql, dmy",
-    "default_transaction_isolation TO serializable",
-    "idle_in_transaction_session_timeout TO '50ms'",
-    "idle_session_timeout TO '50ms'",
-    "intervalstyle TO iso_8601",
-    "quote_all_identifiers TO on",
-    "row_security TO off",
-    "search_path TO pg_temp, public, pg_catalog",
-    "standard_conforming_strings TO off",
-    "timezone TO 'Asia/Kolkata'",
-    "transform_null_equals TO on",
-    "xmloption TO document",
-)
+ODD = Path(__file__).with_name("odd_settings.txt").read_text().splitlines()
 
 
 @pytest.fixture

@@ -83,8 +83,8 @@ class People:
     def note(self, note: Note, *, is_last: bool = True) -> None:
         """What a task does when it ends."""
         record(self.warehouse, note)
-        here = Installation("http://airflow.example/weixin/")
-        tell(self.warehouse, lambda: self.send, now=note.at, here=here, may_wait=not is_last)
+        here, now = Installation("http://airflow.example/weixin/"), note.at + timedelta(seconds=1)
+        tell(self.warehouse, lambda: self.send, now=now, here=here, may_wait=not is_last)
 
     def ingest(self, hour: float = 9, of: str = "", again: bool = False, **how: How) -> None:
         """A try of the day's run; `again`: it tries or asks again."""
@@ -114,7 +114,8 @@ class People:
         """What the page and `weixin-etl status` say on the day, or some days later."""
         now = at(self.day + day, hour)
         with self.warehouse.connect() as connection:
-            datasets = [it for it in WORLDS if it in (DATASET, self.dataset)]
+            asked = {DATASET, *(it.dataset for it in self.plans)}
+            datasets = [it for it in WORLDS if it in asked]
             return status.read(connection, airflow, now=now, datasets=datasets)
 
     def wrong(self, *when: Any, **of: Any) -> list[tuple[str, str, int]]:

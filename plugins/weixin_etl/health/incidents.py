@@ -49,6 +49,7 @@ def record(warehouse: Engine, note: Note) -> None:
     """Write down what a task has found, and what that changes for people; one process at a time."""
     dataset = note.run.dataset
     with warehouse.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
         lock_incidents(connection, dataset.name)
         for source, problems in note.found.items():
             _replace(connection, note, source, problems)

@@ -11,7 +11,7 @@ that is killed between the delivery and the commit that remembers it causes a se
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -20,16 +20,16 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
-from weixin_etl.datasets import DATASETS
-from weixin_etl.health.status import read_incidents
 from weixin_etl.health.troubles import Trouble, by_act
 from weixin_etl.model import connection_of
 from weixin_etl.problem import Problem, filled, row_of
 from weixin_etl.warehouse import CONN_ID, statement
-from weixin_etl.warehouse.locks import lock_incidents
+from weixin_etl.warehouse.locks import lock_messages
 
 ENGLISH, CHINESE = "en", "zh-CN"
 _SETTING = re.compile(r"\[weixin\] (\w+)")
+LATELY = timedelta(hours=12)
+"""So long after a message, what it said of an act is not said for another dataset."""
 QUIET = timedelta(minutes=10)
 """So long after a message the next one waits, but for the run's `check`, which bundles the rest."""
 _MOST_BYTES = 1800
@@ -149,22 +149,24 @@ def tell(
     nothing soon after another message.
     """
     with warehouse.begin() as connection:
-        lock_incidents(connection)
+        if may_wait and _is_soon(connection, now):
+            return
+        lock_messages(connection)
         rows = connection.execute(statement("incident/untold.sql"))
         untold = [*map(Trouble.of, rows.mappings())]
-        if not untold or (may_wait and _is_soon(connection, now)) or not (send := sender()):
+        if not untold or not (send := sender()):
             return
-        news = _news(untold, read_incidents(connection, [*DATASETS.values()]))
-        if not news or send(compose(news, here)):
+        said = _said(connection, now - LATELY)
+        news = [it for it in untold if said.get(it.act) is not it.has_ended]
+        if not news or send(compose(by_act(news), here)):
             told = {"incident_ids": [it.incident_id for it in untold], "told_at": now}
             connection.execute(statement("incident/told.sql"), told)
 
 
-def _news(untold: Sequence[Trouble], open_now: Sequence[Trouble]) -> list[Trouble]:
-    """Not what people know of another dataset that has it still: neither its begin nor its end."""
-    ours = {it.incident_id for it in untold}
-    known = {it.act for it in open_now if it.told_at and it.incident_id not in ours}
-    return by_act(it for it in untold if it.act not in known)
+def _said(connection: Connection, since: datetime) -> dict[Hashable, bool]:
+    """What people were told last of each act: whether it was that its trouble is over."""
+    rows = connection.execute(statement("incident/said.sql"), {"since": since})
+    return {Trouble.of(row).act: row["is_over"] for row in rows.mappings()}
 
 
 def _is_soon(connection: Connection, now: datetime) -> bool:

@@ -58,6 +58,8 @@ class Status:
     accounts: tuple[AccountDays, ...] = ()
     runs: tuple[Progress, ...] = ()
     """Runs that are asking WeChat."""
+    broken: Collection[tuple[str | None, str]] = ()
+    """The datasets and accounts with something that is broken."""
 
     @property
     def is_healthy(self) -> bool:
@@ -106,7 +108,8 @@ def assess(
     ]
     if not accounts and not any(it.is_broken for it in found):
         found.append(nothing_collected(datasets, airflow, now))
-    return Status(now, tuple(by_act(found)), tuple(accounts))
+    broken = {(it.dataset, appid) for it in found if it.is_broken for appid in it.appids}
+    return Status(now, tuple(by_act(found)), tuple(accounts), broken=broken)
 
 
 # --------------------------------------------------------------------------------------- the facts

@@ -97,7 +97,7 @@ class Trouble:
     names: tuple[str, ...] = ()
     """What people call them."""
     further: tuple[str, ...] = ()
-    """Other datasets of which the same act ends it."""
+    """The other datasets in which the same act ends it."""
     opened_at: datetime | None = None
     """Since when: by what people were told, else by the last attempts."""
     has_figures: bool = False
@@ -151,9 +151,14 @@ class Trouble:
 
     @property
     def act(self) -> tuple[object, ...]:
-        """What would end it: for an account, or the warehouse, the same whatever the dataset."""
+        """
+        What ends it: the same cure, whatever the dataset, for an account or the warehouse.
+
+        A try is of a dataset's task.
+        """
         kind = self.problem.kind
-        dataset = None if kind.is_of_account or kind.is_of_warehouse else self.dataset
+        is_of_all = kind.is_of_account or kind.is_of_warehouse
+        dataset = None if is_of_all and not self.failed_tries else self.dataset
         return dataset, self.severity, self.identity, self.problem.cure
 
     @property
@@ -272,7 +277,7 @@ def _tried(found: Sequence[Trouble], tried: Mapping[str | None, Trouble]) -> Ite
 
 def by_act(troubles: Iterable[Trouble]) -> list[Trouble]:
     """One trouble for what one act would end in several datasets."""
-    alike = _alike(troubles, lambda it: it.act)
+    alike = _alike(troubles, lambda it: (it.act, it.has_ended))
     return [_as_one(those) if len(those) > 1 else those[0] for those in alike]
 
 
@@ -286,7 +291,7 @@ def _alike(
 
 
 def _as_one(met: Sequence[Trouble]) -> Trouble:
-    """As the newest of the worst is told."""
+    """One in the words of the newest among the worst, about all their accounts and days."""
     worst = min((one.severity for one in met), key=[*Severity].index)
     newest = max(
         (one for one in met if one.severity is worst),
@@ -298,18 +303,19 @@ def _as_one(met: Sequence[Trouble]) -> Trouble:
     if problem.kind is ProblemKind.DAYS_LOST:
         run = f"{problem.subject} (begin_date {problem.days[0]}, end_date {problem.days[-1]})"
         problem = replace(problem, subject=run, cure=filled(problem.row.cure, "", "", run))
-    if len({one.owner for one in met}) > 1 and len(names) > 1:
+    appids = frozenset[str]().union(*(one.appids for one in met))
+    if len(appids) > 1 and len(names) > 1 and all(one.appids for one in met):
         account = f"{names[0]} +{len(names) - 1}"
         problem = replace(problem, account=account, appid=None, conn_id="", subject=None)
     return replace(
         newest,
         problem=problem,
         further=tuple(sorted({it for one in met for it in one.datasets} - {newest.dataset})),
-        appids=frozenset().union(*(one.appids for one in met)),
+        appids=appids,
         names=tuple(names),
         opened_at=min((one.opened_at for one in met if one.opened_at), default=None),
         has_figures=all(one.has_figures for one in met),
-        # the first, which people were told of
+        # that of which people have the address
         incident_id=min((one.incident_id for one in met if one.incident_id), default=None),
     )
 

@@ -26,11 +26,15 @@ def begin_load(connection: Connection, appids: Collection[str]) -> None:
     connection.execute(statement("fact/begin.sql"), names)
 
 
-def lock_incidents(connection: Connection, dataset: str = "") -> None:
-    """One transaction at a time judges a dataset's incidents, or tells of all; others wait."""
-    connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
+def lock_incidents(connection: Connection, dataset: str) -> None:
+    """One transaction at a time judges a dataset's incidents: what two runs meet is opened once."""
     names = {"lock_names": [f"incident:{dataset}"]}
     connection.execute(statement("writer_lock/hold.sql"), names)
+
+
+def lock_messages(connection: Connection) -> None:
+    """One transaction at a time tells people."""
+    connection.execute(statement("writer_lock/hold.sql"), {"lock_names": ["messages"]})
 
 
 def lock_migrations(connection: Connection) -> None:

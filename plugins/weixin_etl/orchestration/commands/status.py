@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import product
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -60,9 +59,8 @@ def _line(listed: Trouble, words: Words) -> str:
 
 def _summary(found: Status) -> str:
     """How many accounts are in, and how far the runs at work are."""
-    broken = {of for it in found.open if it.is_broken for of in product(it.datasets, it.appids)}
     every = {(it.dataset.name, it.appid): it for it in found.accounts if not it.is_retired}
-    are_in = sum(not it.being_asked for it in (every[key] for key in every.keys() - broken))
+    are_in = sum(not it.being_asked for it in (every[key] for key in every.keys() - found.broken))
     said = [f"{are_in} of {len(every)} accounts and datasets are in"]
     for run in found.runs:
         done = f"{run.done} of {counted(run.pair_count, 'day')} done"
