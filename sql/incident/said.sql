@@ -4,7 +4,5 @@ SELECT
     {{ columns() }},
     coalesce(closing_told_at != closed_at, FALSE) AS is_over
 FROM weixin.incident
-WHERE
-    told_at >= news_at
-    AND greatest(told_at, nullif(closing_told_at, closed_at)) >= :since
+WHERE told_at >= news_at AND greatest(told_at, nullif(closing_told_at, closed_at)) >= :since
 ORDER BY greatest(told_at, nullif(closing_told_at, closed_at))

@@ -1,6 +1,5 @@
--- What nobody was told yet: one row per incident that began, has news, or is over. What ended
--- before people knew of it is told only if it is momentary. They are locked until they are told;
--- what another process is telling now is left to it.
+-- What nobody was told yet: one row per incident that began, has news, or is over; not what ended
+-- before people knew of it, unless it is momentary. Rows are locked until they are told.
 {% from "incident/macros.jinja" import columns %}
 SELECT
     {{ columns() }}

@@ -234,8 +234,9 @@ def judge(
             owned[finding.owner].append(finding)
     left = [it for those in owned.values() for it in those]
     met = [it for it in left if not (it.problem.days and it.owner in known)]
+    morning = rules.due_morning(now)
     for account in accounts:
-        met += _of_account(account, _found_of(account, owned), now)
+        met += _of_account(account, _found_of(account, owned), morning)
     found = [_as_one(those) for those in _alike(met, lambda it: (it.dataset, it.identity))]
     if airflow:
         found = [it for it in found if not airflow.is_idle(it.dataset)]
@@ -347,13 +348,13 @@ class _Cause(NamedTuple):
     """None: what is usual of the kind."""
 
 
-def _of_account(account: AccountDays, found: Sequence[Trouble], now: datetime) -> Iterator[Trouble]:
+def _of_account(account: AccountDays, found: Sequence[Trouble], morning: date) -> Iterator[Trouble]:
     """What is wrong with an account: with all of it, or with some days that are not in."""
     told = {day: it for it in found for day in it.problem.days}
     stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
     alike: dict[tuple[_Cause, bool], dict[date, Day]] = defaultdict(dict)
     for day, pair in account.days.items():
-        if day not in told and (cause := _of_day(account, day, pair, now)):
+        if day not in told and (cause := _of_day(account, day, pair, morning)):
             alike[cause, pair.has_figures][day] = pair
     yield from _of_facts(account)
     for finding in found:
@@ -392,7 +393,7 @@ def _of_facts(account: AccountDays) -> Iterator[Trouble]:
         yield _met(account, cause._replace(severity=severity), newest=newest)
 
 
-def _of_day(account: AccountDays, day: date, pair: Day, now: datetime) -> _Cause | None:
+def _of_day(account: AccountDays, day: date, pair: Day, morning: date) -> _Cause | None:
     """Why a day is not as it should be, by its last attempt, else by what it is called."""
     if account.is_retired and pair.error_code in (None, rules.OFFLINE):
         return None
@@ -401,7 +402,7 @@ def _of_day(account: AccountDays, day: date, pair: Day, now: datetime) -> _Cause
     if _is_refused(account, pair):
         cause = _of_attempt(pair)
     elif pair.state in LACKING and (is_late or (is_due and not is_asked)):
-        cause = _of_state(pair, now)
+        cause = _of_state(pair, morning)
     else:
         return None
     is_tried = is_asked and (cause.kind.is_retried or cause.kind is ProblemKind.NOT_READY)
@@ -433,22 +434,22 @@ def _of_attempt(pair: Day) -> _Cause:
     return _Cause(kind, pair.error, pair.cure, str(pair.error_code or ""))
 
 
-def _of_state(pair: Day, now: datetime) -> _Cause:
+def _of_state(pair: Day, morning: date) -> _Cause:
     """What is said of a day of which no failed attempt says why it is not in."""
     if pair.state is State.GIVEN_UP:  # its run was red
         return _Cause(ProblemKind.UNREADABLE, pair.error, pair.cure, severity=Severity.WARNING)
     if pair.state is State.LOST:
         return _Cause(ProblemKind.DAYS_LOST)
-    if _is_late(pair, now):
+    if _is_late(pair, morning):
         return _Cause(ProblemKind.NOT_READY, pair.error)
     is_back = pair.error_code == rules.OFFLINE  # its endpoint, and no run is red for that
     return _Cause(ProblemKind.NOT_ASKED, severity=Severity.WARNING if is_back else None)
 
 
-def _is_late(pair: Day, now: datetime) -> bool:
+def _is_late(pair: Day, morning: date) -> bool:
     """Whether WeChat was asked this morning, and had not computed the figures."""
     at, is_answer = pair.attempted_at, pair.error_kind in (None, ProblemKind.NOT_READY)
-    return is_answer and at is not None and clock.beijing_date(at) >= rules.due_morning(now)
+    return is_answer and at is not None and clock.beijing_date(at) >= morning
 
 
 def _attempted(pair: Day) -> float:

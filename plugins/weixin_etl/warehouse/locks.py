@@ -32,11 +32,6 @@ def lock_incidents(connection: Connection, dataset: str) -> None:
     connection.execute(statement("writer_lock/hold.sql"), names)
 
 
-def lock_messages(connection: Connection) -> None:
-    """One transaction at a time tells people."""
-    connection.execute(statement("writer_lock/hold.sql"), {"lock_names": ["messages"]})
-
-
 def lock_migrations(connection: Connection) -> None:
     """One transaction at a time migrates; it waits half a minute for readers of what it changes."""
     connection.exec_driver_sql("LOCK TABLE weixin.schema_migrations IN SHARE ROW EXCLUSIVE MODE")
