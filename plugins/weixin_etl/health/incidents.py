@@ -17,7 +17,7 @@ from weixin_etl.health.troubles import Severity, Trouble, judge, usual
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.locks import lock_incidents
+from weixin_etl.warehouse.locks import hold
 from weixin_etl.warehouse.statements import as_json
 
 
@@ -50,7 +50,7 @@ def record(warehouse: Engine, note: Note) -> None:
     dataset = note.run.dataset
     with warehouse.begin() as connection:
         connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
-        lock_incidents(connection, dataset.name)
+        hold(connection, f"incident:{dataset.name}")  # what two runs meet is opened once
         for source, problems in note.found.items():
             _replace(connection, note, source, problems)
         accounts = []

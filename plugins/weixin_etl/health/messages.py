@@ -24,6 +24,7 @@ from weixin_etl.health.troubles import Trouble, by_act
 from weixin_etl.model import connection_of
 from weixin_etl.problem import Problem, filled, row_of
 from weixin_etl.warehouse import CONN_ID, statement
+from weixin_etl.warehouse.locks import hold
 
 ENGLISH, CHINESE = "en", "zh-CN"
 _SETTING = re.compile(r"\[weixin\] (\w+)")
@@ -150,7 +151,7 @@ def tell(
     with warehouse.begin() as connection:
         if may_wait and _is_soon(connection, now):
             return
-        connection.execute(statement("writer_lock/hold.sql"), {"lock_names": ["messages"]})
+        hold(connection, "messages")
         rows = connection.execute(statement("incident/untold.sql"))
         untold = [*map(Trouble.of, rows.mappings())]
         if not untold or not (send := sender()):

@@ -26,10 +26,9 @@ def begin_load(connection: Connection, appids: Collection[str]) -> None:
     connection.execute(statement("fact/begin.sql"), names)
 
 
-def lock_incidents(connection: Connection, dataset: str) -> None:
-    """One transaction at a time judges a dataset's incidents: what two runs meet is opened once."""
-    names = {"lock_names": [f"incident:{dataset}"]}
-    connection.execute(statement("writer_lock/hold.sql"), names)
+def hold(connection: Connection, lock_name: str) -> None:
+    """One transaction at a time has a lock, until it ends; others wait."""
+    connection.execute(statement("writer_lock/hold.sql"), {"lock_names": [lock_name]})
 
 
 def lock_migrations(connection: Connection) -> None:
