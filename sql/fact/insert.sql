@@ -1,21 +1,9 @@
--- Staged rows of pairs that were never loaded: one row per pair, with how many the fact lacked.
-WITH inserted AS (
-    INSERT INTO weixin.{{ fact }} (
-        {{ columns | join(",\n        ") }},
-        changed_at
-    )
-    SELECT
-        {{ columns | join(",\n        ") }},
-        :changed_at
-    FROM staged_{{ fact }}
-    ON CONFLICT ({{ key | join(", ") }}) DO NOTHING
-    RETURNING appid, {{ day }}
+-- Staged rows of pairs that were never loaded.
+INSERT INTO weixin.{{ fact }} (
+    {{ columns | join(",\n    ") }},
+    changed_at
 )
-
 SELECT
-    appid,
-    {{ day }} AS day,
-    count(*) AS inserted,
-    0 AS updated
-FROM inserted
-GROUP BY appid, {{ day }}
+    {{ columns | join(",\n    ") }},
+    :changed_at
+FROM staged_{{ fact }}

@@ -1,8 +1,4 @@
-"""
-Any order of arrival, any repetition, any kill, by runs or by imports: the tables of rules 4 and 5.
-
-The tables are the truth that `world/truth.py` works out from the answers alone (0004, 0019).
-"""
+"""Any order, repetition, kill, by runs or imports: the tables of `world/truth.py` (0004, 0019)."""
 
 import itertools
 import json
@@ -216,6 +212,8 @@ def of_one_row(*said: dict[str, Any]) -> list[Arrival]:
 
 LISTED = answer("wx1", ARTICLE_TOTAL_DETAIL, DAYS[0], 0, [("3", {"title": "甲"}, {20: {}})])
 READ = answer("wx1", ARTICLE_READ, DAYS[1], 1, [("3", {}, {20: {"read_user": 1}})])
+ROWS: list[Drawn] = [("3", {}, {19: {"share_count": 0}, 21: {"share_count": 1}})]
+BOTH = Arrival(tuple(answer("wx1", ARTICLE_TOTAL, DAYS[n], n, ROWS) for n in (0, 1)))
 ODDLY_READY = (
     "SELECT 1 FROM weixin.coverage WHERE dataset LIKE 'article_total%' AND (settled IS NOT NULL "
     "OR (ready_at, ready_at, error_kind) IS DISTINCT FROM (attempted_at, fetched_at, NULL))"
@@ -237,6 +235,7 @@ def without_days(of: Facts) -> Facts:
 @example(of_one_row({"share_count": 1}, {"share_count": 2}))
 @example(of_one_row({"share_count": 1, "share_user": 2, "new_a": 1}, {"share_count": None}))
 @example(of_one_row({"share_count": 1, "share_user": ODD}, {"share_user": 2}))
+@example([BOTH, BOTH])  # days that were never loaded list one article
 @example(in_runs(LISTED, READ))  # a day on which it is read is no publication day of it (0044)
 @example([*in_runs(READ), Arrival((LISTED,), is_imported=True), Arrival((LISTED,))])
 def test_any_way_of_loading_gives_the_same_tables(

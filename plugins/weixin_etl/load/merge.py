@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Row
+from sqlalchemy.exc import IntegrityError
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load.stage import Staged, copy, keep_bytes, row_columns, row_end
@@ -87,8 +88,7 @@ class Merge:
         """
         Write articles and rows; what that did, by pair.
 
-        Rows of pairs that `are_new` are not looked up first, unless the fact holds some all the
-        same.
+        Rows of pairs that `are_new` are not looked up, unless the fact holds some all the same.
         """
         if not answers:
             return {}
@@ -105,21 +105,31 @@ class Merge:
         repeated = self._merge_articles(answers) if self.dataset.describes_articles else set()
         lines = (it.row_end.join([*it.rows, b""]) for it in answers)  # not kept: they are many
         copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
-        counts = {it.pair: Counts(unchanged=len(it.rows)) for it in answers}
-        if are_new:
-            counts = self._written(counts, "fact/insert.sql")
-        if any(of_pair.unchanged for of_pair in counts.values()):
-            counts = self._written(counts, "fact/merge.sql")
+        if are_new and self._are_inserted():
+            counts = {it.pair: Counts(inserted=len(it.rows)) for it in answers}
+        else:
+            counts = self._merged(answers)
         self._follow(repeated)
         return counts
 
-    def _written(self, counts: Mapping[Pair, Counts], path: str) -> dict[Pair, Counts]:
-        """The counts after a statement: what it writes was counted as unchanged before."""
+    def _are_inserted(self) -> bool:
+        """Insert the staged rows; none of them if the fact holds one."""
+        try:
+            with self.connection.begin_nested():
+                self.execute("fact/insert.sql")
+        except IntegrityError:
+            return False
+        return True
+
+    def _merged(self, answers: Sequence[Staged]) -> dict[Pair, Counts]:
+        """Merge the staged rows; what that did."""
         did = {
             (row.appid, row.day): Counts(0, row.inserted, row.updated, -row.inserted - row.updated)
-            for row in self.execute(path)
+            for row in self.execute("fact/merge.sql")
         }
-        return {pair: known + did.get(pair, Counts()) for pair, known in counts.items()}
+        return {
+            it.pair: Counts(unchanged=len(it.rows)) + did.get(it.pair, Counts()) for it in answers
+        }
 
     def _merge_articles(self, answers: Sequence[Staged]) -> Articles:
         """Articles, and which the dataset lists; those that another day lists as well."""
