@@ -1,11 +1,12 @@
--- Articles into the dimension; one row per article that another publication day lists as well. What
--- is as it was is not written. An attribute that the answer does not hold keeps its value. Of two
+-- Articles into the dimension; one row: whether all of them are new, and which ones another
+-- publication day lists as well. What is as it was is not written. An attribute that the answer does not hold keeps its value. Of two
 -- publication days the later one stands: what the earlier one says only fills gaps. A title that
 -- another replaces goes to the history. The dataset lists them; in a fold, or by the earlier day,
 -- it need not do so any more: then only what it never listed is news.
 {% set attributes = ["title", "url", "content_url", "publish_type"] %}
 {% set more = ["extra", "first_seen_at", "unlisted_since"] %}
 {% set listed %}'{"{{ dataset.name }}": null}'::jsonb{% endset %}
+{% set is_of_two_days = "publication_date > least(listed_date, old_publication_date)" %}
 {% set is_earlier = "staged.publication_date < article.publication_date" %}
 WITH merged AS (
     SELECT
@@ -102,7 +103,7 @@ written AS (
 )
 
 SELECT
-    appid,
-    msgid
+    count(old_msgid) = 0 AS are_new,
+    array_agg(appid) FILTER (WHERE {{ is_of_two_days }}) AS appids,
+    array_agg(msgid) FILTER (WHERE {{ is_of_two_days }}) AS msgids
 FROM merged
-WHERE publication_date > listed_date OR publication_date > old_publication_date

@@ -1,4 +1,4 @@
--- Staged rows of pairs that were never loaded.
+-- Staged rows of articles that were never listed: the fact can hold none of them.
 INSERT INTO weixin.{{ fact }} (
     {{ columns | join(",\n    ") }},
     changed_at

@@ -24,8 +24,7 @@ OF_STATISTICS = [
     (it, ARTICLE_TOTAL_DETAIL) for it in DATASETS.values() if not it.describes_articles
 ]
 DAYS = [date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)]
-ODD = "odd"
-"""A value that does not fit."""
+ODD = "odd"  # a value that does not fit
 MOVED = "34"
 """Messages that all days may list; as WeChat would, with each of its rows and attributes."""
 ACCOUNTS = {it: Account(f"weixin_{it}", it, "secret", f"号{it}") for it in ("wx1", "wx2")}

@@ -2,8 +2,7 @@
 A calendar of runs, and what the pipeline and Airflow make of it, in memory.
 
 A pair's row of coverage is all that the engine decides by, and `rules` decides. The rest is a log
-that the promises are held against. The real pipeline is an engine too, with other verbs
-(`world/pipeline.py`).
+that the promises are held against. `world/pipeline.py` is an engine too, with other verbs.
 """
 
 import heapq
@@ -33,9 +32,7 @@ from world.wechat import (
     instant,
 )
 
-READY_HOUR, CATCH_UP_DAYS = 10, 60
-GOOD_MORNINGS = 4
-QUICK_TRIES = 3
+READY_HOUR, CATCH_UP_DAYS, GOOD_MORNINGS, QUICK_TRIES = 10, 60, 4, 3
 GREEN_TOO = "green "
 CALL, PLAN, CHECK, QUICK_TRY = 3, 60, 12, 120
 """Seconds they take, or are waited for."""
@@ -78,6 +75,8 @@ class Pair:
 
     coverage: Coverage = field(default_factory=Coverage)
     facts: Listing = field(default_factory=dict)
+    seen_at: float = -inf
+    """When its newest answer came."""
     ready: list[int] = field(default_factory=list)
     """When ready answers came."""
     final_at: float = inf
@@ -315,7 +314,7 @@ class Asking:
         heard = max((at for at in (known, self.heard_at) if at), default=None)
         judged = {day: it for day, it in said.items() if not it.error_kind}
         chunk = rules.Chunk(judged, heard, dataset.window)
-        for day, (moment, _, listing) in answers.items():
+        for day, (moment, refusal, listing) in answers.items():
             pair = pairs.setdefault(day, Pair())
             for article, rows in listing.items():
                 pair.facts[article] = pair.facts.get(article, {}) | rows
@@ -323,8 +322,11 @@ class Asking:
                 if day_number(max(answers)) == day_of(moment) - 1:
                     self.engine.listed_on[self.endpoint].add(day_of(moment))
                 self.heard_at = instant(moment)
-            before = pair.coverage
-            hour = time(READY_HOUR)
+            if moment < pair.seen_at:
+                continue  # another run was faster
+            if refusal in (None, Refusal.IS_DELAY):
+                pair.seen_at = moment
+            before, hour = pair.coverage, time(READY_HOUR)
             pair.coverage = rules.after(before, dataset, day, said[day], chunk, hour)
             self._log(pair, before, day, moment)
 

@@ -69,13 +69,13 @@ class WeixinClient:
         self._keeper.token()
 
     def datacube(
-        self, dataset: Dataset, publication_date: date, now: Callable[[], datetime] = clock.now
+        self, dataset: Dataset, day: date, now: Callable[[], datetime] = clock.now
     ) -> Answer | Refusal:
-        """Ask for the dataset's figures of one publication day (`begin_date` = `end_date`)."""
-        day = publication_date.isoformat()
+        """Ask for the dataset's figures of one day (`begin_date` = `end_date`)."""
+        that_day = day.isoformat()
         tries = itertools.count()
         try:
-            body = self._posted(dataset.path, {"begin_date": day, "end_date": day}, tries)
+            body = self._posted(dataset.path, {"begin_date": that_day, "end_date": that_day}, tries)
         except WeixinError as error:
             # its frames hold what was read of the answer, for as long as somebody holds the error
             error.__traceback__ = error.__context__ = None

@@ -75,8 +75,7 @@ class Load:
             and not _is_late(one, known[one.pair])
             and (self.run.refetch or not _repeats(one, known[one.pair]))
         ]
-        are_new = not any(known[one.pair].coverage.fetched_at for one in news)
-        counts = merge.merge(news, are_new=are_new)
+        counts = merge.merge(news)
         merge.reject(news, known)
         return {
             one.pair: counts.get(one.pair, Counts(unchanged=one.row_count))

@@ -12,16 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Row
-from sqlalchemy.exc import IntegrityError
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load.stage import Staged, copy, keep_bytes, row_columns, row_end
 from weixin_etl.model import Counts, Coverage, Pair
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, as_json, coverage_of
-
-Articles = set[tuple[str, str]]
-"""Each by its account and msgid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +80,8 @@ class Merge:
         end = row_end(self.dataset, it.pair, raw_response_id, it.said.at)
         return replace(it, raw_response_id=raw_response_id, row_end=end)
 
-    def merge(self, answers: Sequence[Staged], *, are_new: bool = False) -> dict[Pair, Counts]:
-        """
-        Write articles and rows; what that did, by pair.
-
-        Rows of pairs that `are_new` are not looked up, unless the fact holds some all the same.
-        """
+    def merge(self, answers: Sequence[Staged]) -> dict[Pair, Counts]:
+        """Write articles and rows; what that did, by pair."""
         if not answers:
             return {}
         done: dict[Pair, Counts] = {}
@@ -97,53 +89,38 @@ class Merge:
         for part in _rounds(answers) if self.dataset.describes_articles else [answers]:
             if done:
                 self.execute("fact/empty_stage.sql")
-            done |= self._merge_round(part, are_new=are_new)
+            done |= self._merge_round(part)
         return done
 
-    def _merge_round(self, answers: Sequence[Staged], *, are_new: bool) -> dict[Pair, Counts]:
+    def _merge_round(self, answers: Sequence[Staged]) -> dict[Pair, Counts]:
         """The same of answers none of which lists an article of another."""
-        repeated = self._merge_articles(answers) if self.dataset.describes_articles else set()
+        are_new, *of_two_days = self._merge_articles(answers)
         lines = (it.row_end.join([*it.rows, b""]) for it in answers)  # not kept: they are many
         copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
-        if are_new and self._are_inserted():
-            counts = {it.pair: Counts(inserted=len(it.rows)) for it in answers}
-        else:
-            counts = self._merged(answers)
-        self._follow(repeated)
-        return counts
-
-    def _are_inserted(self) -> bool:
-        """Insert the staged rows; none of them if the fact holds one."""
-        try:
-            with self.connection.begin_nested():
-                self.execute("fact/insert.sql")
-        except IntegrityError:
-            return False
-        return True
-
-    def _merged(self, answers: Sequence[Staged]) -> dict[Pair, Counts]:
-        """Merge the staged rows; what that did."""
+        if are_new:
+            self.execute("fact/insert.sql")
+            return {it.pair: Counts(inserted=len(it.rows)) for it in answers}
         did = {
             (row.appid, row.day): Counts(0, row.inserted, row.updated, -row.inserted - row.updated)
             for row in self.execute("fact/merge.sql")
         }
+        self._follow(*of_two_days)
         return {
             it.pair: Counts(unchanged=len(it.rows)) + did.get(it.pair, Counts()) for it in answers
         }
 
-    def _merge_articles(self, answers: Sequence[Staged]) -> Articles:
-        """Articles, and which the dataset lists; those that another day lists as well."""
+    def _merge_articles(self, answers: Sequence[Staged]) -> Sequence[Any]:
+        """Articles; whether all are new, and the accounts and msgids of those of two days."""
+        if not self.dataset.describes_articles:
+            return False, [], []
         articles = b",".join(it.articles for it in answers if it.articles)
-        repeated = self.execute("dim_article/load.sql", articles=f"[{articles.decode()}]")
-        return {(row.appid, row.msgid) for row in repeated}
+        return self.execute("dim_article/load.sql", articles=f"[{articles.decode()}]").one()
 
-    def _follow(self, repeated: Articles) -> None:
+    def _follow(self, appids: Sequence[str] | None, msgids: Sequence[str] | None) -> None:
         """Let the rows of articles that two days list be of the later one."""
-        if repeated:
-            appids, msgids = map(list, zip(*sorted(repeated), strict=True))
-            for dataset in ARTICLE_DATASETS.values():
-                follow = statement("fact/follow.sql", dataset)
-                self.connection.execute(follow, {"appids": appids, "msgids": msgids})
+        for dataset in ARTICLE_DATASETS.values() if appids else ():
+            follow = statement("fact/follow.sql", dataset)
+            self.connection.execute(follow, {"appids": appids, "msgids": msgids})
 
     def unlist(self, path: str, what: Sequence[Mapping[str, object]]) -> None:
         """Note since when articles are not listed."""

@@ -49,7 +49,7 @@ class Staged:
     is_answer: bool = False
     """Whether there are bytes to keep, if nothing fits of them."""
     size: int = 0
-    """Bytes of the answer, and of what is rejected of it."""
+    """Bytes of the answer, and characters of what is rejected of it."""
     body_sha256: bytes = b""
     body_zstd: bytes = b""
     """The answer, as it is kept."""

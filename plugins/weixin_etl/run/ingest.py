@@ -20,7 +20,7 @@ from weixin_etl.warehouse.locks import ingest_locks
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 60
-"""A commit holds what came in this time, so that a kill costs no more."""
+"""A commit holds what was complete after this time: a kill costs little more."""
 
 
 class Ingested(NamedTuple):
