@@ -1,12 +1,11 @@
 -- Articles into the dimension; one row: whether all of them are new, and which ones another
--- publication day lists as well. What is as it was is not written. An attribute that the answer does not hold keeps its value. Of two
--- publication days the later one stands: what the earlier one says only fills gaps. A title that
--- another replaces goes to the history. The dataset lists them; in a fold, or by the earlier day,
--- it need not do so any more: then only what it never listed is news.
+-- publication day lists as well. What is as it was is not written. An attribute that the answer does
+-- not hold keeps its value. Of two publication days the later one stands: what the earlier one says
+-- only fills gaps. A title that another replaces goes to the history. The dataset lists them; in a
+-- fold, or by the earlier day, it need not do so any more: then only what it never listed is news.
 {% set attributes = ["title", "url", "content_url", "publish_type"] %}
 {% set more = ["extra", "first_seen_at", "unlisted_since"] %}
 {% set listed %}'{"{{ dataset.name }}": null}'::jsonb{% endset %}
-{% set is_of_two_days = "publication_date > least(listed_date, old_publication_date)" %}
 {% set is_earlier = "staged.publication_date < article.publication_date" %}
 WITH merged AS (
     SELECT
@@ -103,7 +102,13 @@ written AS (
 )
 
 SELECT
-    count(old_msgid) = 0 AS are_new,
-    array_agg(appid) FILTER (WHERE {{ is_of_two_days }}) AS appids,
-    array_agg(msgid) FILTER (WHERE {{ is_of_two_days }}) AS msgids
+    count(merged.old_msgid) = 0 AS are_new,
+    array_agg(merged.appid) FILTER (WHERE how.is_of_two_days) AS appids,
+    array_agg(merged.msgid) FILTER (WHERE how.is_of_two_days) AS msgids
 FROM merged
+CROSS JOIN
+    LATERAL (
+        SELECT
+            merged.publication_date > least(merged.listed_date, merged.old_publication_date)
+                AS is_of_two_days
+    ) AS how
