@@ -1,5 +1,5 @@
 -- Articles into the dimension; one row: whether all of them are new, and which ones another
--- publication day lists as well. What is as it was is not written. An attribute that the answer does
+-- publication day lists as well. What is as it was is not written. An attribute that an answer does
 -- not hold keeps its value. Of two publication days the later one stands: what the earlier one says
 -- only fills gaps. A title that another replaces goes to the history. The dataset lists them; in a
 -- fold, or by the earlier day, it need not do so any more: then only what it never listed is news.
