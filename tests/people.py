@@ -59,8 +59,7 @@ def _started(command: Sequence[str | Path], log: Path, **variables: str) -> subp
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            # whoever runs the tests in the background has it ignored
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored by nohup
         )
 
 

@@ -6,10 +6,8 @@ from typing import Any
 
 import requests
 
-PATIENCE_SECONDS = 900
-"""Until a run has ended; on a busy machine a task takes a minute to begin."""
-REQUEST_SECONDS = 300
-"""Until an answer has come: none of these tests is about how fast."""
+PATIENCE_SECONDS = 900  # until a run has ended; on a busy machine a task takes a minute to begin
+REQUEST_SECONDS = 300  # until an answer has come: none of these tests is about how fast
 
 
 def until(is_so: Callable[[], Any], what: Callable[[], object] = lambda: "") -> Any:
