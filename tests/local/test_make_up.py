@@ -16,7 +16,7 @@ from support import choose_port
 from weixin_etl.datasets import DATASETS
 
 DAG = "weixin_article_total"
-AT_WORK = "SELECT max(latest_heartbeat - start_date) > interval '15 s' FROM job"
+AT_WORK = "SELECT latest_heartbeat - start_date > '15 s' FROM job WHERE job_type = 'SchedulerJob'"
 
 
 @pytest.fixture(scope="module")
