@@ -96,7 +96,8 @@ class Person:
 
     @property
     def _own(self) -> dict[str, str]:
-        return {"WEIXIN_HOME": str(self.home.state), "WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
+        own = {"WEIXIN_HOME": str(self.home.state), "WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
+        return own | {"SPT_NOENV": "1"}  # Airflow's workers keep their environment to be found by
 
     def types(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a command, answer its questions, and read what it says."""

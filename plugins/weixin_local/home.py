@@ -84,8 +84,7 @@ def opened(home: Home, scenarios: Sequence[Scenario] = ()) -> Iterator[Source]:
         with Sandbox(scenarios=scenarios).serve() as base_url:
             say(f"  The sandbox answers at {base_url}: all figures are made up.")
             it = DEFAULT_ACCOUNT
-            made_up = connection_of(it.appid, it.secret, base_url, it.name)
-            yield Source(made_up, url)
+            yield Source(connection_of(it.appid, it.secret, base_url, it.name), url)
 
 
 def configured_connection(home: Home) -> str | None:

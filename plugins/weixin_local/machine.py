@@ -5,21 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 
 import psutil
 
 from weixin_etl.problem import OperatorError
 
 LOOPBACK = "127.0.0.1"
-
-_ENDING_WITH_STARTER = ("setpriv", "--pdeathsig", "TERM", "--")
-"""
-Has the kernel send SIGTERM when the starter ends, even by a kill that it can't notice.
-
-A `preexec_fn` could do it, but then Python runs hooks at the fork, and a Ctrl-C in one is lost.
-"""
 
 Process = subprocess.Popen[str]
 
@@ -40,25 +34,25 @@ def answers(port: int) -> bool:
 
 
 def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
-    """
-    Start a program in a session of its own; what it says is its `stdout`.
-
-    It holds the end that is read as well: what it says while it ends after us breaks no pipe.
-    """
-    read_end, write_end = os.pipe()
+    """Start a program in a session of its own; what it says is its `stdout`."""
     process = subprocess.Popen(
-        [*_ENDING_WITH_STARTER, *command],
+        command,
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=write_end,
+        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        pass_fds=[read_end],
-        text=True,
+        errors="replace",
         start_new_session=True,
     )
-    os.close(write_end)
-    process.stdout = os.fdopen(read_end, errors="replace")
+    print(process.pid, file=_guard().stdin, flush=True)
     return process
+
+
+@cache
+def _guard() -> Process:
+    """It outlives us, reads which sessions are ours, and kills them once we are gone."""
+    command = [sys.executable, "-m", __name__]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def end(processes: Sequence[Process], patience_seconds: float) -> None:
@@ -67,19 +61,28 @@ def end(processes: Sequence[Process], patience_seconds: float) -> None:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(patience_seconds)
-    for member in psutil.process_iter():
-        with suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if os.getsid(member.pid) in {process.pid for process in processes}:
-                member.kill()
+    kill_sessions({process.pid for process in processes})
     for process in processes:
         process.wait()
 
 
+def kill_sessions(leaders: Container[int]) -> None:
+    """Kill all processes of the sessions, whether or not their leaders are alive."""
+    for member in psutil.process_iter():
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getsid(member.pid) in leaders:
+                member.kill()
+
+
 def at_the_terminal(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a program to its end, with the terminal and its Ctrl-C; its exit code."""
-    process = subprocess.Popen([*_ENDING_WITH_STARTER, *command], env=environment)
+    process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command], env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return process.wait()
     finally:
         process.terminate()
+
+
+if __name__ == "__main__":
+    kill_sessions([int(leader) for leader in sys.stdin])
