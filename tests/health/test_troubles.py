@@ -72,13 +72,14 @@ def in_detail(hour: float = 10, **how: Any) -> Any:
     return step
 
 
-def at_11(**how: Any) -> Any:
-    """A step: the day's run again."""
-    return lambda people: (people.ingest(11, **how), people.check(11.5))
+def at_11(of: str = "", **how: Any) -> Any:
+    """A step: the day's run again, or one of an account."""
+    return lambda people: (people.ingest(11, of, **how), people.check(11.5, of))
 
 
 DOWN, UP = have("is_up", False), have("is_up", True)
 TWO_DAGS = [{"a": ADDRESS}, in_detail(a=ADDRESS)]
+ONE_CARD = [("configuration", "failure", 30)]
 
 CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     "another thing to mend is told again": (
@@ -107,20 +108,16 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("not_ready", "failure", 1)],
         ["号a: figures not ready"],
     ),
-    "a cause in two datasets is one card and message": (
-        TWO_DAGS,
-        [("configuration", "failure", 30)],
-        ["号a refused"],
-    ),
+    "a cause in two datasets is one card and message": (TWO_DAGS, ONE_CARD, ["号a refused"]),
     "what begins in two at once is a line": (
         [DOWN, {"a": ADDRESS}, UP, in_detail(a=ADDRESS)],
-        [("configuration", "failure", 30)],
+        ONE_CARD,
         ["号a refused"],
     ),
     "and one end": ([*TWO_DAGS, {}, in_detail()], [], ["号a refused", "over: 号a refused"]),
     "half a day later it is told of another dataset": (
         [{"a": ADDRESS}, {"a": ADDRESS}, in_detail(a=ADDRESS)],
-        [("configuration", "failure", 30)],
+        ONE_CARD,
         ["号a refused"] * 2,
     ),
     "what comes back is told again, and its end": (
@@ -130,12 +127,12 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     ),
     "an end is not taken for a beginning": (
         [{"a": ADDRESS}, DOWN, {}, UP, in_detail(a=ADDRESS)],
-        [("configuration", "failure", 30)],
+        ONE_CARD,
         ["号a refused", "号a refused, and 1 more"],
     ),
     "what nobody was told of is not known": (
         [{"a": SECRET}, DOWN, at_11(a=ADDRESS), UP, in_detail(12, a=ADDRESS)],
-        [("configuration", "failure", 30)],
+        ONE_CARD,
         ["号a refused"] * 2,
     ),
     "a retired endpoint is one of its own": (
@@ -148,8 +145,13 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("configuration", "failure", 1), ("configuration", "failure", 30)],
         ["号a refused"] * 2,
     ),
-    "a batch does not end what others have too": (
-        [{"a": OFF, "b": OFF}, lambda it: it.ingest(10, of="b")],
+    "a run of some ends what nobody has any more": (
+        [{"a": OFF, "b": OFF}, at_11("b"), at_11("a")],
+        [],
+        ["号a +1 unreachable", "over: 号a +1 unreachable"],
+    ),
+    "not what others have too": (
+        [{"a": OFF, "b": OFF}, at_11("b")],
         [("unreachable", "failure", 1)],
         ["号a +1 unreachable"],
     ),

@@ -117,8 +117,7 @@ def test_what_cannot_start_is_a_sentence_and_nothing_is_left() -> None:
     with somebody() as person, socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         refused = person.types("make", "up", f"PORT={number}")
-        port = str(choose_port())
-        ended = person.weixin("up", "--port", port, AIRFLOW__CORE__PARALLELISM="many")
+        ended = person.weixin("up", "--port", str(choose_port()), AIRFLOW__CORE__PARALLELISM="many")
 
         assert 0 not in (refused.returncode, ended.returncode)
         assert f"make up PORT={number + 1}" in refused.stderr

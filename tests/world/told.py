@@ -82,7 +82,7 @@ class People:
 
     def note(self, note: Note, *, is_last: bool = True) -> None:
         """What a task does when it ends."""
-        record(self.warehouse, note)
+        record(self.warehouse, replace(note, is_last=is_last))
         here, now = Installation("http://airflow.example/weixin/"), note.at + timedelta(seconds=1)
         tell(self.warehouse, lambda: self.send, now=now, here=here, may_wait=not is_last)
 
@@ -96,13 +96,14 @@ class People:
         note = Note(this, self.now, {"ingest": []}, looked, is_judged=True, is_at_work=again)
         self.note(note, is_last=False)
 
-    def check(self, hour: float = 9.5) -> None:
-        """The day's run ends."""
+    def check(self, hour: float = 9.5, of: str = "") -> None:
+        """The day's run ends, or one of some accounts."""
         self.now, this = at(self.day, hour), run(self.day, self.dataset)
-        judged = self.collector.check(this, self.plans[this]).not_in
+        planned = [it for it in self.plans[this] if it.appid in (of or self.names)]
+        judged = self.collector.check(this, planned).not_in
         missing = [it for it in judged if it.kind is not ProblemKind.NOT_READY]
         found: dict[str, Sequence[Problem]] = {"check": missing, "report": [], "deadline": []}
-        self.note(Note(this, self.now, {**found, "run": []}, is_judged=True))
+        self.note(Note(this, self.now, {**found, "run": []}, [of] if of else None, is_judged=True))
 
     def morning(self, hour: float = 9, **how: How) -> None:
         """The next day's whole run; accounts that are not named are answered well."""
@@ -114,8 +115,7 @@ class People:
         """What the page and `weixin-etl status` say on the day, or some days later."""
         now = at(self.day + day, hour)
         with self.warehouse.connect() as connection:
-            asked = {DATASET, *(it.dataset for it in self.plans)}
-            datasets = [it for it in WORLDS if it in asked]
+            datasets = [it for it in WORLDS if it in {DATASET, *(it.dataset for it in self.plans)}]
             return status.read(connection, airflow, now=now, datasets=datasets)
 
     def wrong(self, *when: Any, **of: Any) -> list[tuple[str, str, int]]:

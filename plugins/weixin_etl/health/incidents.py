@@ -35,14 +35,16 @@ class Note:
     """Whether it has asked WeChat, or waited for it, so that what it does not find has ended."""
     is_at_work: bool = False
     """Whether the run goes on asking: what it tries again, or waits for, is nothing to tell."""
+    is_last: bool = False
+    """Whether nothing in the run looks after this."""
     once: Sequence[Problem] = ()
     """What is told once and never again."""
 
     def ends(self, incident: Trouble) -> bool:
         """Whether it shows that an incident is over, if its trouble was not found."""
         problem, looked = incident.problem, self.looked
-        is_ours = looked is None or (not problem.kind.is_common and problem.appid in looked)
-        return self.is_judged and is_ours
+        is_seen = self.is_last if problem.kind.is_common else problem.appid in (looked or ())
+        return self.is_judged and (looked is None or is_seen)
 
 
 def record(warehouse: Engine, note: Note) -> None:
@@ -53,15 +55,26 @@ def record(warehouse: Engine, note: Note) -> None:
         hold(connection, f"incident:{dataset.name}")  # what two runs meet is opened once
         for source, problems in note.found.items():
             _replace(connection, note, source, problems)
-        accounts = []
-        if note.is_judged:
-            run_ids = [note.run.run_id] if note.is_at_work else []
-            at_work = progress(connection, dataset, run_ids, note.looked)
-            accounts = read_accounts(connection, [dataset], at_work, note.at, note.looked)
-        findings = read_findings(connection, [dataset], note.looked)
-        found = judge(accounts, findings, None, now=note.at, datasets=[dataset])
+        found, collected = _judged(connection, note, note.looked)
         found += [Trouble(it, dataset.name, usual(it.kind)) for it in note.once]
-        _write(connection, note, found, collected={None, *(it.appid for it in accounts)})
+        elsewhere: list[Trouble] = []
+        if note.is_last and note.looked is not None:  # other accounts may have it as well
+            elsewhere, collected = _judged(connection, note, None)
+        _write(connection, note, found, elsewhere, collected)
+
+
+def _judged(
+    connection: Connection, note: Note, appids: Collection[str] | None
+) -> tuple[list[Trouble], Collection[str | None]]:
+    """What is wrong with all accounts, or with some; and which are collected, if it is judged."""
+    dataset, accounts = note.run.dataset, []
+    if note.is_judged:
+        run_ids = [note.run.run_id] if note.is_at_work else []
+        at_work = progress(connection, dataset, run_ids, appids)
+        accounts = read_accounts(connection, [dataset], at_work, note.at, appids)
+    findings = read_findings(connection, [dataset], appids)
+    found = judge(accounts, findings, None, now=note.at, datasets=[dataset])
+    return found, {None, *(it.appid for it in accounts)}
 
 
 def _replace(connection: Connection, note: Note, source: str, problems: Sequence[Problem]) -> None:
@@ -137,12 +150,16 @@ def _is_news(trouble: Trouble, incident: Trouble | None) -> bool:
 
 
 def _write(
-    connection: Connection, note: Note, found: Sequence[Trouble], collected: Collection[str | None]
+    connection: Connection,
+    note: Note,
+    found: Sequence[Trouble],
+    elsewhere: Sequence[Trouble],
+    collected: Collection[str | None],
 ) -> None:
     """Write what the troubles of a dataset change; the caller holds its lock."""
     momentary = [it.identity for it in found if it.problem.kind.is_momentary]
     before = read_incidents(connection, [note.run.dataset], momentary)
-    begun, ended = met(before, found), over(before, found, note)
+    begun, ended = met(before, found), over(before, [*found, *elsewhere], note)
     if begun:
         told = as_json([_row(trouble, note.at, is_news=is_news) for trouble, is_news in begun])
         here = {"dataset": note.run.dataset.name, "rows": told, "now": note.at}

@@ -44,12 +44,11 @@ _NOT_TOLD = "people could not be told now, the next task tries again: %s"
 _AS_IT_SHOULD_BE = """{"config": {"path": "wecombot://KEY"}}"""
 
 
-def note(found: Note, *, is_last: bool = False) -> None:
+def note(found: Note) -> None:
     """
     Record what a task has found, and tell people what they do not know yet.
 
-    When `is_last` nothing in the run looks after this: all is told, and a problem of the warehouse
-    is told without a record.
+    By the last note of a run all is told, and a problem of the warehouse without a record.
     """
     if found.run.dry_run:
         return
@@ -59,10 +58,11 @@ def note(found: Note, *, is_last: bool = False) -> None:
         with diagnosed(warehouse):
             require_migrated(warehouse)
             record(warehouse, found)
-            messages.tell(warehouse, sender, now=clock.now(), here=_here(), may_wait=not is_last)
+            now, may_wait = clock.now(), not found.is_last
+            messages.tell(warehouse, sender, now=now, here=_here(), may_wait=may_wait)
     except WarehouseError as error:
         log.warning(_NOT_TOLD, error.problem.cause)
-        if is_last and (deliver := sender()):
+        if found.is_last and (deliver := sender()):
             deliver(messages.compose([Trouble(error.problem, opened_at=clock.now())], _here()))
     except Exception as error:  # whatever it is, the run goes on
         log.warning(_NOT_TOLD, program_fault(log, error).cause)
@@ -80,7 +80,7 @@ def _here() -> Installation:
 def run_ended(run: Run) -> None:
     """A run has failed, and its `check` could not say what is missing."""
     problem = Problem.of_kind(ProblemKind.RUN_ENDED, subject=run.run_id)
-    note(Note(run, clock.now(), {RUN: [problem]}, is_judged=True), is_last=True)
+    note(Note(run, clock.now(), {RUN: [problem]}, is_judged=True, is_last=True))
 
 
 def run_is_late(run: Run, *, is_at_work: bool) -> None:
@@ -90,7 +90,7 @@ def run_is_late(run: Run, *, is_at_work: bool) -> None:
     A run that ended red before its deadline is not late; what it could not tell is told now.
     """
     found = {DEADLINE: [Problem.of_kind(ProblemKind.RUN_LATE)] if is_at_work else []}
-    note(Note(run, clock.now(), found, is_judged=not is_at_work), is_last=True)
+    note(Note(run, clock.now(), found, is_judged=not is_at_work, is_last=True))
 
 
 def run_named(dag_id: str, run_id: str, *, is_dry: bool = False) -> Run:

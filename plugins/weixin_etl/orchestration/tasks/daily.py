@@ -162,7 +162,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     run, said = form.run_of(dataset, context), _what_failed(context)
     found = _of_failed(run, said)
     if said.keys() & {"refresh_access_token", "plan"}:
-        _tell(context, Note(run, clock.now(), found, is_judged=True))
+        _tell(context, Note(run, clock.now(), found, is_judged=True, is_last=True))
         raise _failed(said)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
@@ -216,12 +216,12 @@ def _of_check(
         looked = [account.appid for account in planned]
     elif not judgement.not_in:
         found["ingest"] = []
-    return Note(run, clock.now(), found, looked, is_judged=True)
+    return Note(run, clock.now(), found, looked, is_judged=True, is_last=True)
 
 
 def _tell(context: Context, note: Note) -> None:
     """People are told how the run ends, and the listener that they were."""
-    alerts.note(note, is_last=True)
+    alerts.note(note)
     context["ti"].xcom_push(alerts.TOLD, True)
 
 
