@@ -20,7 +20,8 @@ SELECT
     {{ is_retired("since.dataset", "since.appid") }} AS is_retired,
     since.since_date,
     rejected.days AS rejected_days,
-    rejected.reason AS rejected_reason
+    rejected.reason || coalesce(', and ' || nullif(rejected.further, 0) || ' more', '')
+        AS rejected_reason
 FROM weixin.collected_since AS since
 INNER JOIN weixin.dim_account AS account
     ON
@@ -40,7 +41,8 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT
         array_agg(DISTINCT part.day ORDER BY part.day) AS days,
-        min(part.reason) AS reason
+        min(part.reason) AS reason,
+        count(DISTINCT part.reason) - 1 AS further
     FROM weixin.rejected_row AS part
     WHERE
         part.dataset = since.dataset

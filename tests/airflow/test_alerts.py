@@ -24,12 +24,7 @@ def lead_to(daily: DailyDag, extra: dict[str, Any]) -> None:
 
 
 def test_what_no_receiver_took_is_told_by_the_next_run(daily: DailyDag, receiver: Receiver):
-    """
-    One that hangs or refuses holds no run up; of two, one that took the message is enough.
-
-    Otherwise the broken one would let the other get every message again and again. A message leads
-    to the page, and is there before the run's report.
-    """
+    """One that hangs or refuses holds no run up; of two, one that took the message is enough."""
     daily.sandbox.scenarios[:] = [Scenario("unauthorized")]
     told, undelivered = [], []
     for minute, receiver.answer in enumerate((None, 500, 200, 200)):

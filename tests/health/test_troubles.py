@@ -21,7 +21,7 @@ from weixin_etl.problem import Problem, ProblemKind
 
 SECRET, ADDRESS, RIGHTS, OFFLINE, LATE = 40125, 40164, 48001, 47009, 61503
 ODD = b"""{"list": [{"ref_date": "2026-11-09", "msgid": "1_1", "details": [
-    {"stat_date": "2026-11-09", "int_page_read_user": 1}, 7
+    {"stat_date": "2026-11-09", "int_page_read_user": 1}, 7, {"stat_date": "soon"}
 ]}]}"""
 PROGRAM = Problem.of_kind(ProblemKind.PROGRAM, "KeyError", subject="ingest")
 UNUSABLE = Problem.of_kind(ProblemKind.CONFIGURATION, code="connection_missing", conn_id="c")
@@ -215,6 +215,14 @@ def test_people_are_told_when_it_begins_and_when_it_is_over(people: People, case
         step(people) if callable(step) else people.morning(**step)
 
     assert (people.wrong(), people.titles) == (wrong, told)
+
+
+def test_of_values_that_do_not_fit_one_is_named_and_how_many_reasons_more(people: People) -> None:
+    """A single wrong value looks unlike an answer of them."""
+    people.morning(a=some(ODD, FIRST))
+    (found,) = people.status().open
+
+    assert found.problem.cause.endswith(", and 1 more")
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,7 @@ def test_up_is_a_healthy_airflow_that_says_where_it_is(up: Path, port: int, rest
 
 
 def test_airflows_own_command_works_beside_it(person: Person, rest: Rest, tmp_path: Path) -> None:
-    """
-    Input, output and exit code are its own, and another Airflow's home is not touched.
-
-    A backfill of the command line passes the API by: its runs refuse dates that are not theirs.
-    """
+    """It touches no other Airflow's home; a backfill's runs refuse dates that are not theirs."""
     own = {"HOME": str(tmp_path), "AIRFLOW_HOME": ""}
     listed = person.types("make", "airflow", "ARGS=dags list --output json", **own)
     wrong = person.weixin("airflow", "dags", "nonsense", **own)

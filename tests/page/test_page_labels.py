@@ -23,7 +23,7 @@ def test_every_label_that_is_named_is_there() -> None:
     assert len(named) > 50
     assert named - html.labels().keys() == set()
     for state in State:
-        shown = sign({"state": state, "last_attempt": None, "error_code": None})
+        shown = sign({"state": state, "last_attempt": None})
         parts = {f"state_{state}", f"means_{state}", f"sign_{shown}", f"sign_means_{shown}"}
         assert parts <= html.labels().keys()
         assert f".{shown} {{" in (PAGE / "static/page.css").read_text()
@@ -31,12 +31,12 @@ def test_every_label_that_is_named_is_there() -> None:
 
 @cases
 def test_a_day_needs_somebody_only_if_it_does_not_come_by_itself(
-    state: str, last_attempt: str, error_code: str, expected: str
+    state: str, last_attempt: str, error_kind: str, expected: str
 ) -> None:
-    """What we have comes first; WeChat's lateness and a retired endpoint need nobody."""
-    day = {"state": state, "last_attempt": last_attempt or None}
+    """What we have comes first; WeChat's lateness, outages and a retired endpoint need nobody."""
+    day = {"state": state, "last_attempt": last_attempt, "error_kind": error_kind}
 
-    assert sign(day | {"error_code": int(error_code) if error_code else None}) == expected
+    assert sign(day) == expected
 
 
 def test_a_problem_is_seen_at_its_task_run_or_dag() -> None:

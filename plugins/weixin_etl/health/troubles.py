@@ -51,8 +51,9 @@ class AccountDays(NamedTuple):
     since_date: date
     """The first day that daily runs are to bring in; of those before it, what came otherwise."""
     rejected_days: Sequence[date] | None
-    """Days with parts of answers that do not fit, and why the first of them does not."""
+    """Days with parts of answers that do not fit."""
     rejected_reason: str | None
+    """Why one of them does not, and how many other reasons there are."""
     days: Mapping[date, Day]
     """Those that lack, or that were refused last."""
     being_asked: Collection[date]

@@ -12,7 +12,6 @@ from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import State
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.rules import OFFLINE
 from weixin_etl.warehouse import statement
 
 ACCOUNTS_PER_PAGE = 25
@@ -44,9 +43,14 @@ class Figures:
 
 def sign(day: Mapping[str, Any]) -> str:
     """The sign of a day: what comes by itself does not need you, nor does a retired endpoint."""
-    is_refused = day["last_attempt"] == "failed" and day["error_code"] != OFFLINE
+    is_refused = day["last_attempt"] == "failed" and not _comes_by_itself(day["error_kind"])
     usual = "needs_you" if day["state"] == State.LATE and is_refused else "not_yet"
     return _SIGNS.get(day["state"], usual)
+
+
+def _comes_by_itself(error_kind: str) -> bool:
+    kind = ProblemKind(error_kind)
+    return kind.is_outage or kind in (ProblemKind.DAILY_QUOTA, ProblemKind.ENDPOINT_OFFLINE)
 
 
 def view(of: Figures, *, last: date | None, search: str, offset: int) -> dict[str, Any]:
