@@ -8,6 +8,7 @@ import sys
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from itertools import chain
 
 import psutil
 
@@ -35,6 +36,7 @@ def answers(port: int) -> bool:
 
 def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
     """Start a program in a session of its own; what it says is its `stdout`."""
+    guard = _guard()
     process = subprocess.Popen(
         command,
         env=environment,
@@ -44,7 +46,7 @@ def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
         errors="replace",
         start_new_session=True,
     )
-    print(process.pid, file=_guard().stdin, flush=True)
+    print(process.pid, file=guard.stdin, flush=True)
     return process
 
 
@@ -67,8 +69,8 @@ def end(processes: Sequence[Process], patience_seconds: float) -> None:
 
 
 def kill_sessions(leaders: Container[int]) -> None:
-    """Kill all processes of the sessions, whether or not their leaders are alive."""
-    for member in psutil.process_iter():
+    """Kill all processes of the sessions, also those that are forked meanwhile."""
+    for member in chain.from_iterable(psutil.process_iter() for _ in range(3)):
         with suppress(ProcessLookupError, psutil.NoSuchProcess):
             if os.getsid(member.pid) in leaders:
                 member.kill()

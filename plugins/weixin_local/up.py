@@ -52,8 +52,7 @@ def alone(home: Home, port: int) -> Iterator[None]:
         if machine.answers(port):
             raise LocalError(f"Port {port} is taken: type `make up PORT={port + 1}`, say.")
         lock.truncate(0)
-        lock.write(airflow_url(port))
-        lock.flush()
+        print(airflow_url(port), end="", file=lock, flush=True)
         yield
 
 
@@ -65,8 +64,7 @@ def up(home: Home, source: Source, port: int) -> None:
     try:
         ready = READY.format(since=datetime.now(UTC))
         for component in COMPONENTS:
-            command = component.split()
-            name = command[0]
+            name, *_ = command = component.split()
             running[name] = machine.start([sys.executable, "-m", "airflow", *command], environment)
             threading.Thread(target=_relay, args=(name, running[name]), daemon=True).start()
             # the API server first: a task that does not reach it fails without a word

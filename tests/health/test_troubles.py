@@ -24,6 +24,8 @@ ODD = b"""{"list": [{"ref_date": "2026-11-09", "msgid": "1_1", "details": [
     {"stat_date": "2026-11-09", "int_page_read_user": 1}, 7, {"stat_date": "soon"}
 ]}]}"""
 PROGRAM = Problem.of_kind(ProblemKind.PROGRAM, "KeyError", subject="ingest")
+NO_WAREHOUSE = {"ingest": [Problem.of_kind(ProblemKind.WAREHOUSE)]}
+OF_B = Note(run(2), at(2, 13), NO_WAREHOUSE, looked=["b"], is_judged=True)
 UNUSABLE = Problem.of_kind(ProblemKind.CONFIGURATION, code="connection_missing", conn_id="c")
 
 
@@ -72,14 +74,15 @@ def in_detail(hour: float = 10, **how: Any) -> Any:
     return step
 
 
-def at_11(of: str = "", **how: Any) -> Any:
+def again(of: str = "", hour: float = 11, **how: Any) -> Any:
     """A step: the day's run again, or one of an account."""
-    return lambda people: (people.ingest(11, of, **how), people.check(11.5, of))
+    return lambda people: (people.ingest(hour, of, **how), people.check(hour + 0.5, of))
 
 
 DOWN, UP = have("is_up", False), have("is_up", True)
 TWO_DAGS = [{"a": ADDRESS}, in_detail(a=ADDRESS)]
-ONE_CARD = [("configuration", "failure", 30)]
+ONE_CARD, TOLD = [("configuration", "failure", 30)], ["号a refused"]
+ONE_DAY = [("configuration", "failure", 1)]
 
 CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     "another thing to mend is told again": (
@@ -108,20 +111,12 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("not_ready", "failure", 1)],
         ["号a: figures not ready"],
     ),
-    "a cause in two datasets is one card and message": (TWO_DAGS, ONE_CARD, ["号a refused"]),
-    "what begins in two at once is a line": (
-        [DOWN, {"a": ADDRESS}, UP, in_detail(a=ADDRESS)],
-        ONE_CARD,
-        ["号a refused"],
-    ),
+    "a cause in two datasets is one card and message": (TWO_DAGS, ONE_CARD, TOLD),
+    "what begins in both is a line": ([DOWN, {"a": ADDRESS}, UP, TWO_DAGS[1]], ONE_CARD, TOLD),
     "and one end": ([*TWO_DAGS, {}, in_detail()], [], ["号a refused", "over: 号a refused"]),
-    "half a day later it is told of another dataset": (
-        [{"a": ADDRESS}, {"a": ADDRESS}, in_detail(a=ADDRESS)],
-        ONE_CARD,
-        ["号a refused"] * 2,
-    ),
+    "half a day later another dataset is told": ([{"a": ADDRESS}, *TWO_DAGS], ONE_CARD, TOLD * 2),
     "what comes back is told again, and its end": (
-        [{"a": ADDRESS}, at_11(), in_detail(12, a=ADDRESS), in_detail(14)],
+        [{"a": ADDRESS}, again(), in_detail(12, a=ADDRESS), in_detail(14)],
         [],
         ["号a refused", "over: 号a refused"] * 2,
     ),
@@ -131,7 +126,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         ["号a refused", "号a refused, and 1 more"],
     ),
     "what nobody was told of is not known": (
-        [{"a": SECRET}, DOWN, at_11(a=ADDRESS), UP, in_detail(12, a=ADDRESS)],
+        [{"a": SECRET}, DOWN, again(a=ADDRESS), UP, in_detail(12, a=ADDRESS)],
         ONE_CARD,
         ["号a refused"] * 2,
     ),
@@ -146,12 +141,22 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         ["号a refused"] * 2,
     ),
     "a run of some ends what nobody has any more": (
-        [{"a": OFF, "b": OFF}, at_11("b"), at_11("a")],
+        [{"a": OFF, "b": OFF}, again("b"), again("a")],
         [],
         ["号a +1 unreachable", "over: 号a +1 unreachable"],
     ),
+    "not what nobody has asked for since": (
+        [next_day(12, a=LATE), lambda it: it.check(12.1), have("day", 2), again("b", 12.1)],
+        [("not_ready", "failure", 1)],
+        ["号a: figures not ready"],
+    ),
+    "nor what the warehouse keeps from being asked": (
+        [have("day", 2), lambda it: (it.ingest(12.1, "b"), it.check(12.2), it.note(OF_B))],
+        [("warehouse", "failure", 0)],
+        ["号a not asked", "the warehouse does not work"],
+    ),
     "not what others have too": (
-        [{"a": OFF, "b": OFF}, at_11("b")],
+        [{"a": OFF, "b": OFF}, again("b")],
         [("unreachable", "failure", 1)],
         ["号a +1 unreachable"],
     ),
@@ -165,11 +170,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("unreadable", "failure", 1), ("unreadable", "warning", 1)],
         ["号a: unreadable answer", "号b: unreadable answer"],
     ),
-    "what is answered with a refusal hides it not": (
-        [{"a": some(SECRET, FIRST - DAY * 7)}],
-        [("configuration", "failure", 1)],
-        ["号a refused"],
-    ),
+    "an answer hides no refusal": ([{"a": some(SECRET, FIRST - DAY * 7)}], ONE_DAY, TOLD),
     "what was mended is asked for again: of a retired endpoint one day was": (
         [{"b": OFFLINE}, {}],
         [("not_asked", "warning", 1)],

@@ -89,7 +89,7 @@ def test_a_second_up_and_a_reset_say_where_the_first_is(person: Person, port: in
 
 
 def test_nothing_outlives_a_killed_terminal_or_a_ctrl_c_or_a_reset() -> None:
-    """Airflow ends by itself; Postgres, after a kill, with the next command that needs it."""
+    """Airflow ends with it; Postgres, after a kill, with the next command that needs it."""
     with somebody() as person:
         with person.up(choose_port()):
             (command,) = [it for it in person.processes() if "weixin_local" in it.cmdline()]

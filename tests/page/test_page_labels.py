@@ -31,12 +31,12 @@ def test_every_label_that_is_named_is_there() -> None:
 
 @cases
 def test_a_day_needs_somebody_only_if_it_does_not_come_by_itself(
-    state: str, last_attempt: str, error_kind: str, expected: str
+    state: str, last_attempt: str, error_kind: str, next_date: str, expected: str
 ) -> None:
     """What we have comes first; WeChat's lateness, outages and a retired endpoint need nobody."""
     day = {"state": state, "last_attempt": last_attempt, "error_kind": error_kind}
 
-    assert sign(day) == expected
+    assert sign(day | {"next_date": next_date or None}) == expected
 
 
 def test_a_problem_is_seen_at_its_task_run_or_dag() -> None:

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Engine
 
 from weixin_etl.health.status import progress, read_accounts, read_findings, read_incidents
-from weixin_etl.health.troubles import Severity, Trouble, judge, usual
+from weixin_etl.health.troubles import Severity, Trouble, is_of_all, judge, usual
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
@@ -57,10 +57,13 @@ def record(warehouse: Engine, note: Note) -> None:
             _replace(connection, note, source, problems)
         found, collected = _judged(connection, note, note.looked)
         found += [Trouble(it, dataset.name, usual(it.kind)) for it in note.once]
-        elsewhere: list[Trouble] = []
-        if note.is_last and note.looked is not None:  # other accounts may have it as well
-            elsewhere, collected = _judged(connection, note, None)
-        _write(connection, note, found, elsewhere, collected)
+        momentary = [it.identity for it in found if it.problem.kind.is_momentary]
+        before = read_incidents(connection, [dataset], momentary)
+        ended = over(before, found, note)
+        if note.looked is not None and any(it.problem.kind.is_common for it in ended):
+            everywhere, collected = _judged(connection, note, None)  # others may have it as well
+            ended = over(before, everywhere, note)
+        _write(connection, note, met(before, found), ended, collected)
 
 
 def _judged(
@@ -111,12 +114,11 @@ def met(known: Iterable[Trouble], found: Iterable[Trouble]) -> list[tuple[Troubl
 def over(known: Iterable[Trouble], found: Sequence[Trouble], note: Note) -> list[Trouble]:
     """The incidents that the note shows to be over, as their troubles are gone."""
     here = {it.identity for it in found}
-    unanswered = [it.appids for it in found if _is_no_answer(it)]
     return [
         incident
         for incident in known
         if not (incident.closed_at or incident.identity in here)
-        and not _may_be_there(incident, unanswered)
+        and not any(_hides(it, incident) for it in found)
         and note.ends(incident)
     ]
 
@@ -132,10 +134,14 @@ def _is_no_answer(trouble: Trouble) -> bool:
     return trouble.is_broken and kind.is_no_answer and kind is not ProblemKind.NOT_ASKED
 
 
-def _may_be_there(incident: Trouble, unanswered: Iterable[Collection[str]]) -> bool:
-    """Whether it is only unknown, as its account was asked in vain."""
+def _hides(trouble: Trouble, incident: Trouble) -> bool:
+    """Whether it is only unknown if the incident is over: its account was not asked, or in vain."""
     appid, kind = incident.problem.appid, incident.problem.kind
-    return not kind.is_no_answer and any(appid is None or appid in them for them in unanswered)
+    if kind is ProblemKind.NOT_ASKED:
+        return trouble.is_broken and is_of_all(trouble.problem)
+    is_unasked = trouble.problem.kind is ProblemKind.NOT_ASKED and kind is ProblemKind.NOT_READY
+    is_unknown = is_unasked or (_is_no_answer(trouble) and not kind.is_no_answer)
+    return is_unknown and (appid is None or appid in trouble.appids)
 
 
 def _is_news(trouble: Trouble, incident: Trouble | None) -> bool:
@@ -152,14 +158,11 @@ def _is_news(trouble: Trouble, incident: Trouble | None) -> bool:
 def _write(
     connection: Connection,
     note: Note,
-    found: Sequence[Trouble],
-    elsewhere: Sequence[Trouble],
+    begun: Sequence[tuple[Trouble, bool]],
+    ended: Sequence[Trouble],
     collected: Collection[str | None],
 ) -> None:
     """Write what the troubles of a dataset change; the caller holds its lock."""
-    momentary = [it.identity for it in found if it.problem.kind.is_momentary]
-    before = read_incidents(connection, [note.run.dataset], momentary)
-    begun, ended = met(before, found), over(before, [*found, *elsewhere], note)
     if begun:
         told = as_json([_row(trouble, note.at, is_news=is_news) for trouble, is_news in begun])
         here = {"dataset": note.run.dataset.name, "rows": told, "now": note.at}

@@ -101,7 +101,7 @@ class _Try:
         """Ask for what is not in of the accounts' days, and load what comes, chunk by chunk."""
         work, outcome = self.work, self.outcome(accounts)
         calls = [self.calls(outcome, account) for account in accounts]
-        asked, day_count = 0, sum(len(chunk) for account in calls for chunk in account.chunks)
+        done, day_count = 0, sum(len(chunk) for account in calls for chunk in account.chunks)
         load = Load(work.warehouse, work.run, ready_hour=work.settings.ready_hour, now=work.now)
         for fetched in extract(
             calls,
@@ -112,8 +112,8 @@ class _Try:
         ):
             counts = self.take(load, fetched)
             analyse_grown(work.warehouse)
-            asked += sum(len(chunk.staged) for chunk in fetched)
-            log.info("%s of %s asked: %s", asked, counted(day_count, "day"), counts)
+            done += sum(len(chunk.staged) for chunk in fetched)
+            log.info("%s of %s gone through: %s", done, counted(day_count, "day"), counts)
             del fetched  # else its answers stay until the next ones are all there
 
     def calls(self, outcome: Outcome, account: PlannedAccount) -> AccountCalls:

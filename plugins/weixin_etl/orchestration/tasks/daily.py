@@ -171,7 +171,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     )
     planned = _planned(context)
     judgement = check_verb.check(_work(dataset), configured, planned)
-    _tell(context, _of_check(run, judgement, planned, found))
+    _tell(context, _of_check(run, judgement, planned, configured, found))
     if judgement.not_in:
         raise EndForGood(not_in(judgement.not_in))
     if said:
@@ -201,6 +201,7 @@ def _of_check(
     run: Run,
     judgement: check_verb.Judgement,
     planned: Batch,
+    configured: Sequence[ConfiguredAccount],
     failed: Mapping[str, Sequence[Problem]],
 ) -> Note:
     """
@@ -213,7 +214,8 @@ def _of_check(
     found = {"check": [*missing, *silent], "report": [], **failed}
     looked = None
     if alerts.DEADLINE not in failed or run.accounts:
-        looked = [account.appid for account in planned]
+        connections = (it.conn_id for it in configured if it.is_wanted)
+        looked = [*(account.appid for account in planned), *connections]
     elif not judgement.not_in:
         found["ingest"] = []
     return Note(run, clock.now(), found, looked, is_judged=True, is_last=True)

@@ -43,14 +43,15 @@ class Figures:
 
 def sign(day: Mapping[str, Any]) -> str:
     """The sign of a day: what comes by itself does not need you, nor does a retired endpoint."""
-    is_refused = day["last_attempt"] == "failed" and not _comes_by_itself(day["error_kind"])
+    is_refused = day["last_attempt"] == "failed" and not _comes_by_itself(day)
     usual = "needs_you" if day["state"] == State.LATE and is_refused else "not_yet"
     return _SIGNS.get(day["state"], usual)
 
 
-def _comes_by_itself(error_kind: str) -> bool:
-    kind = ProblemKind(error_kind)
-    return kind.is_outage or kind in (ProblemKind.DAILY_QUOTA, ProblemKind.ENDPOINT_OFFLINE)
+def _comes_by_itself(day: Mapping[str, Any]) -> bool:
+    kind = ProblemKind(day["error_kind"])
+    is_passing = kind.is_outage or kind is ProblemKind.DAILY_QUOTA
+    return kind is ProblemKind.ENDPOINT_OFFLINE or (is_passing and day["next_date"] is not None)
 
 
 def view(of: Figures, *, last: date | None, search: str, offset: int) -> dict[str, Any]:
