@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Engine
 
 from weixin_etl.health.status import progress, read_accounts, read_findings, read_incidents
-from weixin_etl.health.troubles import Severity, Trouble, is_of_all, judge, usual
+from weixin_etl.health.troubles import Severity, Trouble, judge, stops_all, usual
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
@@ -118,8 +118,8 @@ def over(known: Iterable[Trouble], found: Sequence[Trouble], note: Note) -> list
         incident
         for incident in known
         if not (incident.closed_at or incident.identity in here)
-        and not any(_hides(it, incident) for it in found)
         and note.ends(incident)
+        and not any(_hides(it, incident) for it in found)
     ]
 
 
@@ -138,7 +138,7 @@ def _hides(trouble: Trouble, incident: Trouble) -> bool:
     """Whether it is only unknown if the incident is over: its account was not asked, or in vain."""
     appid, kind = incident.problem.appid, incident.problem.kind
     if kind is ProblemKind.NOT_ASKED:
-        return trouble.is_broken and is_of_all(trouble.problem)
+        return trouble.is_broken and stops_all(trouble.problem)
     is_unasked = trouble.problem.kind is ProblemKind.NOT_ASKED and kind is ProblemKind.NOT_READY
     is_unknown = is_unasked or (_is_no_answer(trouble) and not kind.is_no_answer)
     return is_unknown and (appid is None or appid in trouble.appids)

@@ -243,7 +243,7 @@ def judge(
         found = [it for it in found if not airflow.is_idle(it.dataset)]
         found = [*_tried(found, airflow.tried_again(datasets))]
         found += _of_airflow(airflow, accounts, datasets)
-    stopped = {it.dataset for it in found if it.is_broken and is_of_all(it.problem)}
+    stopped = {it.dataset for it in found if it.is_broken and stops_all(it.problem)}
     own = [it for it in found if not _follows(it, stopped)]
     return sorted(own, key=lambda it: ([*Severity].index(it.severity), bool(it.problem.appid)))
 
@@ -256,11 +256,11 @@ def _is_answered(finding: Trouble, account: AccountDays | None) -> bool:
 
 def _follows(trouble: Trouble, stopped: Collection[str | None]) -> bool:
     """Whether an account was not asked because something keeps all from being asked."""
-    is_unasked = trouble.problem.kind is ProblemKind.NOT_ASKED and not is_of_all(trouble.problem)
+    is_unasked = trouble.problem.kind is ProblemKind.NOT_ASKED and not stops_all(trouble.problem)
     return is_unasked and bool({trouble.dataset, None} & {*stopped})
 
 
-def is_of_all(problem: Problem) -> bool:
+def stops_all(problem: Problem) -> bool:
     """Whether it keeps a run from asking for any account."""
     return not problem.account and problem.subject not in ("report", "check")
 
