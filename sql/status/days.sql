@@ -1,5 +1,6 @@
--- The days that are not as they should be, of accounts that daily runs collect: one row per account
--- and day whose state is one of `lacking`, or that is open and was refused last.
+-- The days that are not as they should be, of accounts that daily runs collect: those whose state
+-- is one of `lacking`, or that are open and were refused last. One row for days of an account of
+-- one state whose last attempts ended alike within a minute, or that had none.
 {% from "weixin/macros.jinja" import beijing, heard_at, state %}
 WITH account AS (
     SELECT
@@ -60,10 +61,10 @@ listed AS (
 
 SELECT
     listed.appid,
-    listed.day,
+    array_agg(listed.day) AS days,
     told.state,
     (listed.pair).ready_at IS NOT NULL AS has_figures,
-    (listed.pair).attempted_at,
+    max((listed.pair).attempted_at) AS attempted_at,
     (listed.pair).error_kind,
     (listed.pair).error_code,
     (listed.pair).error,
@@ -78,3 +79,12 @@ CROSS JOIN
             ) }} AS state
     ) AS told
 WHERE told.state = any(:lacking) OR (listed.pair).error_kind IS NOT NULL
+GROUP BY
+    listed.appid,
+    told.state,
+    (listed.pair).ready_at IS NOT NULL,
+    date_trunc('minute', (listed.pair).attempted_at),
+    (listed.pair).error_kind,
+    (listed.pair).error_code,
+    (listed.pair).error,
+    (listed.pair).cure

@@ -17,7 +17,7 @@ from weixin_etl.health.troubles import (
     LACKING,
     AccountDays,
     Airflow,
-    Day,
+    Days,
     Severity,
     Trouble,
     by_act,
@@ -150,7 +150,7 @@ def read_accounts(
     return [
         AccountDays(
             **{**row._mapping, "dataset": dataset},
-            days=days.get(row.appid, {}),
+            days=days.get(row.appid, ()),
             being_asked=asking.get((row.dataset, row.appid), ()),
             is_succeeded=(dataset.successor, row.appid) in collected,
         )
@@ -163,12 +163,12 @@ def read_accounts(
 
 def _days_of(
     connection: Connection, dataset: Dataset, wanted: Mapping[str, object]
-) -> Mapping[str, Mapping[date, Day]]:
+) -> Mapping[str, Sequence[Days]]:
     """The days of each account that are not as they should be."""
-    found: dict[str, dict[date, Day]] = defaultdict(dict)
+    found: dict[str, list[Days]] = defaultdict(list)
     rows = connection.execute(statement("status/days.sql", dataset), {**wanted, "lacking": LACKING})
-    for appid, day, state, *attempt in rows:
-        found[appid][day] = Day(State(state), *attempt)
+    for appid, days, state, *attempt in rows:
+        found[appid].append(Days(days, State(state), *attempt))
     return found
 
 

@@ -8,9 +8,9 @@ its `/health`, `weixin-etl status` and the messages all have its list.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import RowMapping
 
@@ -24,13 +24,15 @@ LACKING = [State.LATE, State.LOST, State.GIVEN_UP]
 """The states of days that are not as they should be."""
 
 
-class Day(NamedTuple):
-    """What a day is called, and how its last attempt ended, if it was ever asked for."""
+class Days(NamedTuple):
+    """Days of one state whose last attempts ended alike, in one minute, or that had none."""
 
+    days: Sequence[date]
     state: State
     has_figures: bool
     """Whether there are some, maybe of an earlier morning."""
     attempted_at: datetime | None
+    """When the last of them was."""
     error_kind: str | None
     error_code: int | None
     error: str | None
@@ -54,7 +56,7 @@ class AccountDays(NamedTuple):
     """Days with parts of answers that do not fit."""
     rejected_reason: str | None
     """Why one of them does not, and how many other reasons there are."""
-    days: Mapping[date, Day]
+    days: Sequence[Days]
     """Those that lack, or that were refused last."""
     being_asked: Collection[date]
     """The days that runs at work have yet to bring in."""
@@ -235,7 +237,7 @@ def judge(
             owned[finding.owner].append(finding)
     left = [it for those in owned.values() for it in those]
     met = [it for it in left if not (it.problem.days and it.owner in known)]
-    morning = rules.due_morning(now)
+    morning = datetime.combine(rules.due_morning(now), time(), clock.SHANGHAI)
     for account in accounts:
         met += _of_account(account, _found_of(account, owned), morning)
     found = [_as_one(those) for those in _alike(met, lambda it: (it.dataset, it.identity))]
@@ -283,11 +285,12 @@ def by_act(troubles: Iterable[Trouble]) -> list[Trouble]:
     return [_as_one(those) if len(those) > 1 else those[0] for those in alike]
 
 
-def _alike(
-    troubles: Iterable[Trouble], of: Callable[[Trouble], Hashable]
-) -> Collection[list[Trouble]]:
-    alike: dict[Hashable, list[Trouble]] = defaultdict(list)
-    for one in troubles:
+_One = TypeVar("_One")
+
+
+def _alike(those: Iterable[_One], of: Callable[[_One], Hashable]) -> Collection[list[_One]]:
+    alike: dict[Hashable, list[_One]] = defaultdict(list)
+    for one in those:
         alike[of(one)].append(one)
     return alike.values()
 
@@ -349,23 +352,29 @@ class _Cause(NamedTuple):
     """None: what is usual of the kind."""
 
 
-def _of_account(account: AccountDays, found: Sequence[Trouble], morning: date) -> Iterator[Trouble]:
+def _of_account(
+    account: AccountDays, found: Sequence[Trouble], morning: datetime
+) -> Iterator[Trouble]:
     """What is wrong with an account: with all of it, or with some days that are not in."""
     told = {day: it for it in found for day in it.problem.days}
     stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
-    alike: dict[tuple[_Cause, bool], dict[date, Day]] = defaultdict(dict)
-    for day, pair in account.days.items():
-        if day not in told and (cause := _of_day(account, day, pair, morning)):
-            alike[cause, pair.has_figures][day] = pair
+    alike: dict[_Cause, list[Days]] = defaultdict(list)
+    for pairs in account.days:
+        own = (day for day in pairs.days if day not in told)
+        for days in _alike(own, lambda it: (it in account.being_asked, it >= account.since_date)):
+            if cause := _of_day(account, days[0], pairs, morning):
+                alike[cause].append(pairs._replace(days=days))
     yield from _of_facts(account)
     for finding in found:
         if days := [day for day in finding.problem.days if told[day] is finding]:
             yield _on(account, finding, days, has_figures=finding.has_figures)
-    for (cause, has_figures), pairs in alike.items():
-        met = _met(account, cause, sorted(pairs), max(pairs.values(), key=_attempted))
+    for cause, those in alike.items():
+        bare = [it for it in those if not it.has_figures]
+        days = sorted(day for it in bare or those for day in it.days)
+        met = _met(account, cause, days, max(those, key=_attempted), has_figures=not bare)
         # what stops an account is why these days were not asked for
         is_stopped = stops and met.is_broken
-        yield _on(account, stops[-1], pairs, has_figures=has_figures) if is_stopped else met
+        yield _on(account, stops[-1], days, has_figures=not bare) if is_stopped else met
 
 
 def _on(
@@ -387,14 +396,14 @@ def _of_facts(account: AccountDays) -> Iterator[Trouble]:
         cause = _Cause(ProblemKind.REJECTED, account.rejected_reason)
         yield _met(account, cause, account.rejected_days)
     if account.is_retired:
-        refused = [it for it in account.days.values() if it.error_code == rules.OFFLINE]
+        refused = [it for it in account.days if it.error_code == rules.OFFLINE]
         newest = max(refused, key=_attempted, default=None)
         cause = _of_attempt(newest) if newest else _Cause(ProblemKind.ENDPOINT_OFFLINE)
         severity = Severity.WARNING if account.is_succeeded else None
         yield _met(account, cause._replace(severity=severity), newest=newest)
 
 
-def _of_day(account: AccountDays, day: date, pair: Day, morning: date) -> _Cause | None:
+def _of_day(account: AccountDays, day: date, pair: Days, morning: datetime) -> _Cause | None:
     """Why a day is not as it should be, by its last attempt, else by what it is called."""
     if account.is_retired and pair.error_code in (None, rules.OFFLINE):
         return None
@@ -414,7 +423,7 @@ _MOMENT = timedelta(minutes=1)
 """Answers of calls that were in flight when another was refused come within it."""
 
 
-def _is_refused(account: AccountDays, pair: Day) -> bool:
+def _is_refused(account: AccountDays, pair: Days) -> bool:
     """
     Whether the last attempt failed, and that still matters.
 
@@ -429,13 +438,13 @@ def _is_refused(account: AccountDays, pair: Day) -> bool:
     return not is_over or (kind.is_retried and pair.state in (State.OPEN, State.LATE))
 
 
-def _of_attempt(pair: Day) -> _Cause:
+def _of_attempt(pair: Days) -> _Cause:
     """What the last attempt met."""
     kind = ProblemKind(pair.error_kind or "")
     return _Cause(kind, pair.error, pair.cure, str(pair.error_code or ""))
 
 
-def _of_state(pair: Day, morning: date) -> _Cause:
+def _of_state(pair: Days, morning: datetime) -> _Cause:
     """What is said of a day of which no failed attempt says why it is not in."""
     if pair.state is State.GIVEN_UP:  # its run was red
         return _Cause(ProblemKind.UNREADABLE, pair.error, pair.cure, severity=Severity.WARNING)
@@ -447,19 +456,24 @@ def _of_state(pair: Day, morning: date) -> _Cause:
     return _Cause(ProblemKind.NOT_ASKED, severity=Severity.WARNING if is_back else None)
 
 
-def _is_late(pair: Day, morning: date) -> bool:
+def _is_late(pair: Days, morning: datetime) -> bool:
     """Whether WeChat was asked this morning, and had not computed the figures."""
     at, is_answer = pair.attempted_at, pair.error_kind in (None, ProblemKind.NOT_READY)
-    return is_answer and at is not None and clock.beijing_date(at) >= morning
+    return is_answer and at is not None and at >= morning
 
 
-def _attempted(pair: Day) -> float:
+def _attempted(pair: Days) -> float:
     """When its last attempt was, as far as there was one."""
     return pair.attempted_at.timestamp() if pair.attempted_at else 0
 
 
 def _met(
-    account: AccountDays, cause: _Cause, days: Iterable[date] = (), newest: Day | None = None
+    account: AccountDays,
+    cause: _Cause,
+    days: Iterable[date] = (),
+    newest: Days | None = None,
+    *,
+    has_figures: bool = False,
 ) -> Trouble:
     """A trouble of the account, with some days, of which `newest` was attempted last."""
     kind, conn_id = cause.kind, account.conn_id
@@ -476,7 +490,7 @@ def _met(
         cause.severity or usual(kind),
         frozenset([account.appid]),
         opened_at=newest.attempted_at if newest else None,
-        has_figures=bool(newest and newest.has_figures),
+        has_figures=has_figures,
     )
 
 
