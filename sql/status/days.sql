@@ -1,6 +1,6 @@
 -- The days that are not as they should be, of accounts that daily runs collect: those whose state
--- is one of `lacking`, or that are open and were refused last. One row for days of an account of
--- one state whose last attempts ended alike within a minute, or that had none.
+-- is one of `lacking`, or that are open and were refused last. Days of an account are one row if
+-- they have one state, and their last attempts, in one minute, ended alike or never were.
 {% from "weixin/macros.jinja" import beijing, heard_at, state %}
 WITH account AS (
     SELECT
@@ -88,3 +88,4 @@ GROUP BY
     (listed.pair).error_code,
     (listed.pair).error,
     (listed.pair).cure
+ORDER BY max(listed.day)

@@ -80,7 +80,7 @@ def again(of: str = "", hour: float = 11, **how: Any) -> Any:
 
 
 def of_one_day(people: People) -> None:
-    """On the third day only a run with dates asks, and WeChat has not computed its day either."""
+    """On the third day only a run with dates asks, in vain; it is looked at on the fourth."""
     this = run(3, begin_date=FIRST + DAY, end_date=FIRST + DAY, names_dates=True)
     people.day, people.now = 4, at(3, 12)
     people.collector.ingest(this, people.collector.plan(this))
@@ -291,6 +291,7 @@ def airflow(*, is_at_work: bool = False, is_alive: bool = True, **dag: Any) -> A
 
 AT_WORK, WAITING = airflow(is_at_work=True), replace(airflow(is_at_work=True), tried=[])
 PAUSED, LEFT_ALONE = airflow(is_paused=True), replace(AT_WORK, is_scheduler_alive=False)
+PLANNED, OF_FIRST = run(1), run(1, begin_date=FIRST, end_date=FIRST, names_dates=True)
 OTHERS = replace(AT_WORK, tried=[replace(it, dataset=DETAIL.name) for it in AT_WORK.tried])
 
 
@@ -311,7 +312,8 @@ OTHERS = replace(AT_WORK, tried=[replace(it, dataset=DETAIL.name) for it in AT_W
         ({}, OTHERS, 9, []),
         (UNREACHABLE, AT_WORK, 9, [("unreachable", "retrying", 1)]),
         (UNREADY, WAITING, 9, []),
-        ("planned", WAITING, 13, []),
+        (PLANNED, WAITING, 13, []),
+        (OF_FIRST, WAITING, 37, [("not_asked", "failure", 1)]),
         (UNREADY, WAITING, 13, [("not_ready", "retrying", 1)]),
     ],
 )
@@ -327,9 +329,9 @@ def test_why_nobody_has_asked(
     if how != "new":
         people.morning()
     people.day = 1
-    if how == "planned":
+    if how in (PLANNED, OF_FIRST):
         people.now = at(1)
-        people.collector.plan(run(1))
+        people.collector.plan(how)
     elif isinstance(how, dict):
         people.ingest(again=True, **how)
     found = people.status(hour, known)

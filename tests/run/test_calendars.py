@@ -23,7 +23,7 @@ from world.wechat import day_number, figures
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import status
-from weixin_etl.health.troubles import LACKING, Day
+from weixin_etl.health.troubles import LACKING, Days
 from weixin_etl.model import Coverage, State
 from weixin_etl.orchestration.web.page import calendar as page
 from weixin_etl.orchestration.web.page.calendar import Figures
@@ -112,7 +112,7 @@ def final_date(known: Known, day: date, asked: date | None) -> date | None:
     return max(asked, since) + rules.DAY
 
 
-def why(pair: Coverage | Day) -> str | None:
+def why(pair: Coverage | Days) -> str | None:
     """What is told of its last attempt."""
     return "; ".join(filter(None, [pair.error, pair.cure])) or None
 
@@ -159,9 +159,10 @@ def states_of_status(engine: Pipeline, now: datetime, told: States) -> tuple[Any
         accounts = status.read(connection, None, now=now).accounts
     collected = {(it.dataset.name, it.appid) for it in accounts}
     found = {
-        (it.dataset.name, it.appid, day): (pair.state, why(pair))
+        (it.dataset.name, it.appid, day): (pairs.state, why(pairs))
         for it in accounts
-        for day, pair in it.days.items()
+        for pairs in it.days
+        for day in pairs.days
     }
     return found, {
         named: (state, reason)

@@ -359,11 +359,12 @@ def _of_account(
     told = {day: it for it in found for day in it.problem.days}
     stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
     alike: dict[_Cause, list[Days]] = defaultdict(list)
-    for pairs in account.days:
-        own = (day for day in pairs.days if day not in told)
+    for row in account.days:
+        own = (day for day in row.days if day not in told)
+        # what `_of_day` asks of a day itself
         for days in _alike(own, lambda it: (it in account.being_asked, it >= account.since_date)):
-            if cause := _of_day(account, days[0], pairs, morning):
-                alike[cause].append(pairs._replace(days=days))
+            if cause := _of_day(account, days[0], row, morning):
+                alike[cause].append(row._replace(days=days))
     yield from _of_facts(account)
     for finding in found:
         if days := [day for day in finding.problem.days if told[day] is finding]:
@@ -403,16 +404,16 @@ def _of_facts(account: AccountDays) -> Iterator[Trouble]:
         yield _met(account, cause._replace(severity=severity), newest=newest)
 
 
-def _of_day(account: AccountDays, day: date, pair: Days, morning: datetime) -> _Cause | None:
+def _of_day(account: AccountDays, day: date, row: Days, morning: datetime) -> _Cause | None:
     """Why a day is not as it should be, by its last attempt, else by what it is called."""
-    if account.is_retired and pair.error_code in (None, rules.OFFLINE):
+    if account.is_retired and row.error_code in (None, rules.OFFLINE):
         return None
-    is_asked, is_late = day in account.being_asked, pair.error_kind == ProblemKind.NOT_READY
-    is_due = pair.state is not State.LATE or day >= account.since_date
-    if _is_refused(account, pair):
-        cause = _of_attempt(pair)
-    elif pair.state in LACKING and (is_late or (is_due and not is_asked)):
-        cause = _of_state(pair, morning)
+    is_asked, is_late = day in account.being_asked, row.error_kind == ProblemKind.NOT_READY
+    is_due = row.state is not State.LATE or day >= account.since_date
+    if _is_refused(account, row):
+        cause = _of_attempt(row)
+    elif row.state in LACKING and (is_late or (is_due and not is_asked)):
+        cause = _of_state(row, morning)
     else:
         return None
     is_tried = is_asked and (cause.kind.is_retried or cause.kind is ProblemKind.NOT_READY)
@@ -423,48 +424,48 @@ _MOMENT = timedelta(minutes=1)
 """Answers of calls that were in flight when another was refused come within it."""
 
 
-def _is_refused(account: AccountDays, pair: Days) -> bool:
+def _is_refused(account: AccountDays, row: Days) -> bool:
     """
     Whether the last attempt failed, and that still matters.
 
     What concerns a whole account does until the account is answered; but a day that is due still
     lacks what could be tried again.
     """
-    if pair.error_kind in (None, ProblemKind.NOT_READY) or pair.state is State.GIVEN_UP:
+    if row.error_kind in (None, ProblemKind.NOT_READY) or row.state is State.GIVEN_UP:
         return False
-    kind, at, answered_at = ProblemKind(pair.error_kind), pair.attempted_at, account.answered_at
+    kind, at, answered_at = ProblemKind(row.error_kind), row.attempted_at, account.answered_at
     is_whole = kind.is_of_account or kind is ProblemKind.ENDPOINT_OFFLINE
     is_over = is_whole and bool(at and answered_at and answered_at > at + _MOMENT)
-    return not is_over or (kind.is_retried and pair.state in (State.OPEN, State.LATE))
+    return not is_over or (kind.is_retried and row.state in (State.OPEN, State.LATE))
 
 
-def _of_attempt(pair: Days) -> _Cause:
+def _of_attempt(row: Days) -> _Cause:
     """What the last attempt met."""
-    kind = ProblemKind(pair.error_kind or "")
-    return _Cause(kind, pair.error, pair.cure, str(pair.error_code or ""))
+    kind = ProblemKind(row.error_kind or "")
+    return _Cause(kind, row.error, row.cure, str(row.error_code or ""))
 
 
-def _of_state(pair: Days, morning: datetime) -> _Cause:
+def _of_state(row: Days, morning: datetime) -> _Cause:
     """What is said of a day of which no failed attempt says why it is not in."""
-    if pair.state is State.GIVEN_UP:  # its run was red
-        return _Cause(ProblemKind.UNREADABLE, pair.error, pair.cure, severity=Severity.WARNING)
-    if pair.state is State.LOST:
+    if row.state is State.GIVEN_UP:  # its run was red
+        return _Cause(ProblemKind.UNREADABLE, row.error, row.cure, severity=Severity.WARNING)
+    if row.state is State.LOST:
         return _Cause(ProblemKind.DAYS_LOST)
-    if _is_late(pair, morning):
-        return _Cause(ProblemKind.NOT_READY, pair.error)
-    is_back = pair.error_code == rules.OFFLINE  # its endpoint, and no run is red for that
+    if _is_late(row, morning):
+        return _Cause(ProblemKind.NOT_READY, row.error)
+    is_back = row.error_code == rules.OFFLINE  # its endpoint, and no run is red for that
     return _Cause(ProblemKind.NOT_ASKED, severity=Severity.WARNING if is_back else None)
 
 
-def _is_late(pair: Days, morning: datetime) -> bool:
+def _is_late(row: Days, morning: datetime) -> bool:
     """Whether WeChat was asked this morning, and had not computed the figures."""
-    at, is_answer = pair.attempted_at, pair.error_kind in (None, ProblemKind.NOT_READY)
+    at, is_answer = row.attempted_at, row.error_kind in (None, ProblemKind.NOT_READY)
     return is_answer and at is not None and at >= morning
 
 
-def _attempted(pair: Days) -> float:
+def _attempted(row: Days) -> float:
     """When its last attempt was, as far as there was one."""
-    return pair.attempted_at.timestamp() if pair.attempted_at else 0
+    return row.attempted_at.timestamp() if row.attempted_at else 0
 
 
 def _met(
