@@ -199,7 +199,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         ["号a refused", "号a: no longer collected"],
     ),
     "what no receiver took is told later, unless it is over": (
-        [DOWN, {"a": SECRET, "b": ADDRESS}, have("day", 2), again("b"), UP, {"a": SECRET}],
+        [DOWN, {"a": SECRET, "b": ADDRESS}, next_day(9, of="b"), UP, {"a": SECRET}],
         [("configuration", "failure", 3)],
         ["号a refused"],
     ),

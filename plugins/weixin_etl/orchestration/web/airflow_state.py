@@ -102,5 +102,6 @@ def _problem(session: Session, task: TaskInstance) -> Problem:
 
 
 def _by_our_clock(at: datetime) -> datetime:
-    """An instant of Airflow, which has the real clock whatever `WEIXIN_NOW` says."""
-    return at + (clock.now() - timezone.utcnow())
+    """When Airflow, which has the real clock whatever `WEIXIN_NOW` says, acts next; now if due."""
+    now = clock.now()
+    return max(now, at + (now - timezone.utcnow()))
