@@ -1,6 +1,7 @@
 -- The days that are not as they should be, of accounts that daily runs collect: those whose state
 -- is one of `lacking`, or that are open and were refused last. Days of an account are one row if
--- they have one state, and their last attempts, in one minute, ended alike or never were.
+-- they have one state, and their last attempts, in one minute, ended alike or never were; and so
+-- are accounts with the same such days.
 {% from "weixin/macros.jinja" import beijing, heard_at, state %}
 WITH account AS (
     SELECT
@@ -57,35 +58,70 @@ listed AS (
                 AND asked.dataset = '{{ dataset.name }}'
                 AND asked.day >= reach.begin_date
         ) AS never
+),
+
+told AS (
+    SELECT
+        listed.appid,
+        listed.day,
+        listed.day >= listed.since_date AS is_daily,
+        {{ state(
+            "(listed.pair)", "listed.day", dataset.window, "date '" ~ dataset.first_day ~ "'",
+            "listed", heard_at("'" ~ dataset.name ~ "'", "listed.appid"), ":now"
+        ) }} AS state,
+        (listed.pair).ready_at IS NOT NULL AS has_figures,
+        (listed.pair).attempted_at,
+        (listed.pair).error_kind,
+        (listed.pair).error_code,
+        (listed.pair).error,
+        (listed.pair).cure
+    FROM listed
+),
+
+of_account AS (
+    SELECT
+        appid,
+        array_agg(day ORDER BY day) AS days,
+        state,
+        has_figures,
+        max(attempted_at) AS attempted_at,
+        error_kind,
+        error_code,
+        error,
+        cure
+    FROM told
+    WHERE state = any(:lacking) OR error_kind IS NOT NULL
+    GROUP BY
+        appid,
+        is_daily,
+        state,
+        has_figures,
+        date_trunc('minute', attempted_at),
+        error_kind,
+        error_code,
+        error,
+        cure
 )
 
 SELECT
-    listed.appid,
-    array_agg(listed.day) AS days,
-    told.state,
-    (listed.pair).ready_at IS NOT NULL AS has_figures,
-    max((listed.pair).attempted_at) AS attempted_at,
-    (listed.pair).error_kind,
-    (listed.pair).error_code,
-    (listed.pair).error,
-    (listed.pair).cure
-FROM listed
-CROSS JOIN
-    LATERAL (
-        SELECT
-            {{ state(
-                "(listed.pair)", "listed.day", dataset.window, "date '" ~ dataset.first_day ~ "'",
-                "listed", heard_at("'" ~ dataset.name ~ "'", "listed.appid"), ":now"
-            ) }} AS state
-    ) AS told
-WHERE told.state = any(:lacking) OR (listed.pair).error_kind IS NOT NULL
+    array_agg(appid) AS appids,
+    days,
+    state,
+    has_figures,
+    max(attempted_at) AS attempted_at,
+    error_kind,
+    error_code,
+    error,
+    cure
+FROM of_account
 GROUP BY
-    listed.appid,
-    told.state,
-    (listed.pair).ready_at IS NOT NULL,
-    date_trunc('minute', (listed.pair).attempted_at),
-    (listed.pair).error_kind,
-    (listed.pair).error_code,
-    (listed.pair).error,
-    (listed.pair).cure
-ORDER BY max(listed.day)
+    days,
+    state,
+    has_figures,
+    -- whether an account was answered since it was refused is a matter of seconds
+    CASE WHEN error_kind IS NULL THEN date_trunc('minute', attempted_at) ELSE attempted_at END,
+    error_kind,
+    error_code,
+    error,
+    cure
+ORDER BY days[cardinality(days)]

@@ -49,11 +49,7 @@ def test_a_token_is_renewed_five_minutes_before_its_end(
 
 
 def test_a_refused_token_is_replaced_once_for_all_threads(wire: Wire) -> None:
-    """
-    Four calls are sent with the old one, which another process has replaced: all succeed.
-
-    A new one that is refused as well is told.
-    """
+    """All four calls with the old one succeed; a new one that is refused as well is told."""
     all_are_sent = threading.Barrier(4, timeout=20)
 
     def answer(handler: Handler) -> None:

@@ -15,11 +15,7 @@ WAYS = [(0, 1), (11, -1), (3, 1), (8, -1)]
 
 
 def test_four_ingests_of_accounts_that_overlap(warehouse: Engine) -> None:
-    """
-    Begun together, each with its accounts in another order, they end, and nothing is lost.
-
-    A day that one of them brings in is asked for once.
-    """
+    """They end, whatever their order; nothing is lost, and a day is asked for once."""
     with several(warehouse, 12) as engine:
         its, together = engine.collector, context.Barrier(len(WAYS))
         processes = []

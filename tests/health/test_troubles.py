@@ -86,6 +86,15 @@ def of_one_day(people: People) -> None:
     people.collector.ingest(this, people.collector.plan(this))
 
 
+def answered_since(people: People) -> None:
+    """Two are refused in one minute; of them one is answered a minute after its refusal."""
+    people.day = 1
+    for of, second in (("a", 5), ("b", 50)):
+        people.ingest(9 + second / 3600, of, **{of: some(RIGHTS, FIRST - DAY * 7)})
+    of_a, people.now = replace(OF_FIRST, accounts=("a",)), at(1, 9 + 70 / 3600)
+    people.collector.ingest(of_a, people.collector.plan(of_a))
+
+
 DOWN, UP = have("is_up", False), have("is_up", True)
 TWO_DAGS = [{"a": ADDRESS}, in_detail(a=ADDRESS)]
 ONE_CARD, TOLD = [("configuration", "failure", 30)], ["号a refused"]
@@ -171,6 +180,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("unreadable", "failure", 1), ("unreadable", "warning", 1)],
         ["号a: unreadable answer", "号b: unreadable answer"],
     ),
+    "another's refusal is not over": ([answered_since], ONE_DAY, TOLD),
     "an answer hides no refusal": ([{"a": some(SECRET, FIRST - DAY * 7)}], ONE_DAY, TOLD),
     "a day asked in vain hides none for which nobody asked": (
         [UNREADY, UNREADY, of_one_day],

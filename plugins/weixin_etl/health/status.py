@@ -148,11 +148,14 @@ def read_accounts(
         asking[it.dataset, it.appid].update(it.days_left)
     collected = {(row.dataset, row.appid) for row in rows}
     return [
-        AccountDays(
-            **{**row._mapping, "dataset": dataset},
-            days=days.get(row.appid, ()),
-            being_asked=asking.get((row.dataset, row.appid), ()),
-            is_succeeded=(dataset.successor, row.appid) in collected,
+        AccountDays._make(
+            [
+                dataset,
+                *row[1:],
+                days.get(row.appid, ()),
+                asking.get((row.dataset, row.appid), ()),
+                (dataset.successor, row.appid) in collected,
+            ]
         )
         for dataset in datasets
         for days in [_days_of(connection, dataset, {**wanted, "now": now})]
@@ -167,8 +170,10 @@ def _days_of(
     """The days of each account that are not as they should be."""
     found: dict[str, list[Days]] = defaultdict(list)
     rows = connection.execute(statement("status/days.sql", dataset), {**wanted, "lacking": LACKING})
-    for appid, days, state, *attempt in rows:
-        found[appid].append(Days(days, State(state), *attempt))
+    for appids, days, state, *attempt in rows:
+        alike = Days(days, State(state), *attempt)
+        for appid in appids:
+            found[appid].append(alike)
     return found
 
 

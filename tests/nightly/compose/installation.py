@@ -93,11 +93,7 @@ class Installation:
 
 @contextmanager
 def clone() -> Iterator[Installation]:
-    """
-    What git knows of the checkout, in a folder of its own; its containers end with it.
-
-    Nobody else may read it: cloned with a strict umask, as on many servers.
-    """
+    """What git knows of the checkout, in a folder that nobody else may read, as on many servers."""
     with tempfile.TemporaryDirectory() as parent:
         # the folder's name is the project's, and the image's
         installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), choose_port())
