@@ -206,6 +206,7 @@ def _quiet() -> Iterator[None]:
 @example(seed=743463604, mornings=11)  # a chunk that midnight divides, heard on its first day
 @example(seed=411865, mornings=11)  # a run planned while another asks
 @example(seed=295600077, mornings=12)  # a connection that goes while its account waits
+@example(seed=158819938, mornings=11)  # a run planned in the instant of another's answer
 @example(seed=3628799, mornings=10)  # another try after the day's quota was used up
 def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) -> None:
     """

@@ -18,6 +18,7 @@ from weixin_etl import rules
 from weixin_etl.model import Coverage, Due, PlannedAccount, Run
 from weixin_etl.run.ingest import Ingested
 from weixin_etl.run.outcome import Outcome
+from weixin_etl.run.plan import after_attempts
 from world.wechat import (
     MIDNIGHT_0,
     STOPS_ACCOUNT,
@@ -144,7 +145,7 @@ class Engine:
     def plan(self, process: Process, moment: int) -> None:
         """Replace the run's plan."""
         run, today = process.run, date_of(day_of(moment))
-        process.planned_at, process.due, process.unplannable = instant(moment), {}, []
+        process.due, process.unplannable, known = {}, [], []
         for conn_id, appid in self.calendar.accounts(moment).items():
             if appid is None:
                 process.unplannable.append(conn_id)
@@ -154,6 +155,8 @@ class Engine:
                     first = today - rules.DAY * run.dataset.window
                     self.since.setdefault(endpoint, max(first, run.dataset.first_day))
                 process.due[appid] = self.due(run, appid, today)
+                known.append(self.coverage(endpoint))
+        process.planned_at = after_attempts(known, instant(moment))
 
     def due(self, run: Run, appid: str, today: date) -> Due:
         """What a run asks an account for."""
