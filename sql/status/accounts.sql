@@ -1,5 +1,6 @@
 -- The accounts that daily runs collect, or some of them: one row per dataset and account, with when
--- it was answered last, whether the endpoint is retired, and the days with rejected parts.
+-- it was answered last, whether the endpoint is retired, and the days with rejected parts. Its
+-- columns are the first fields of `AccountDays`, in their order.
 {% from "weixin/macros.jinja" import is_retired %}
 SELECT
     since.dataset,

@@ -1,7 +1,7 @@
 -- The days that are not as they should be, of accounts that daily runs collect: those whose state
 -- is one of `lacking`, or that are open and were refused last. Days of an account are one row if
--- they have one state, and their last attempts, in one minute, ended alike or never were; and so
--- are accounts with the same such days.
+-- they are called alike, and their last attempts, in one minute, ended alike or never were. So are
+-- accounts with the same such days; those that were refused only if they were in one instant.
 {% from "weixin/macros.jinja" import beijing, heard_at, state %}
 WITH account AS (
     SELECT
@@ -64,7 +64,6 @@ told AS (
     SELECT
         listed.appid,
         listed.day,
-        listed.day >= listed.since_date AS is_daily,
         {{ state(
             "(listed.pair)", "listed.day", dataset.window, "date '" ~ dataset.first_day ~ "'",
             "listed", heard_at("'" ~ dataset.name ~ "'", "listed.appid"), ":now"
@@ -93,7 +92,6 @@ of_account AS (
     WHERE state = any(:lacking) OR error_kind IS NOT NULL
     GROUP BY
         appid,
-        is_daily,
         state,
         has_figures,
         date_trunc('minute', attempted_at),
@@ -119,7 +117,10 @@ GROUP BY
     state,
     has_figures,
     -- whether an account was answered since it was refused is a matter of seconds
-    CASE WHEN error_kind IS NULL THEN date_trunc('minute', attempted_at) ELSE attempted_at END,
+    CASE
+        WHEN error_kind IS NULL OR error_kind = 'not_ready' THEN date_trunc('minute', attempted_at)
+        ELSE attempted_at
+    END,
     error_kind,
     error_code,
     error,

@@ -180,7 +180,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("unreadable", "failure", 1), ("unreadable", "warning", 1)],
         ["号a: unreadable answer", "号b: unreadable answer"],
     ),
-    "another's refusal is not over": ([answered_since], ONE_DAY, TOLD),
+    "a refusal is over when its own account is answered": ([answered_since], ONE_DAY, TOLD),
     "an answer hides no refusal": ([{"a": some(SECRET, FIRST - DAY * 7)}], ONE_DAY, TOLD),
     "a day asked in vain hides none for which nobody asked": (
         [UNREADY, UNREADY, of_one_day],

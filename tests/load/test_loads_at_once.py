@@ -35,7 +35,7 @@ def impatient(warehouse: Engine) -> Iterator[Engine]:
 
 @pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
 def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Dataset) -> None:
-    """Whichever endpoint they are of, as both list the same articles; so does a replay."""
+    """Of whichever endpoint, and a replay too; those of other accounts do not."""
     answer = body(article("1_1", {"20": {"share_user": 1}}), rows_key=dataset.rows_key)
     ours, theirs = (
         pair(answer, "24 08:30", dataset=dataset, account=account)

@@ -11,14 +11,13 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from math import inf
 
 from weixin_etl import rules
 from weixin_etl.model import Coverage, Due, PlannedAccount, Run
 from weixin_etl.run.ingest import Ingested
 from weixin_etl.run.outcome import Outcome
-from weixin_etl.run.plan import after_attempts
 from world.wechat import (
     MIDNIGHT_0,
     STOPS_ACCOUNT,
@@ -145,7 +144,7 @@ class Engine:
     def plan(self, process: Process, moment: int) -> None:
         """Replace the run's plan."""
         run, today = process.run, date_of(day_of(moment))
-        process.due, process.unplannable, known = {}, [], []
+        process.due, process.unplannable, attempts = {}, [], set[datetime | None]()
         for conn_id, appid in self.calendar.accounts(moment).items():
             if appid is None:
                 process.unplannable.append(conn_id)
@@ -155,8 +154,9 @@ class Engine:
                     first = today - rules.DAY * run.dataset.window
                     self.since.setdefault(endpoint, max(first, run.dataset.first_day))
                 process.due[appid] = self.due(run, appid, today)
-                known.append(self.coverage(endpoint))
-        process.planned_at = after_attempts(known, instant(moment))
+                attempts |= {it.attempted_at for it in self.coverage(endpoint).values()}
+        is_after = instant(moment) in attempts  # what another run heard then is asked for again
+        process.planned_at = instant(moment) + timedelta(microseconds=is_after)
 
     def due(self, run: Run, appid: str, today: date) -> Due:
         """What a run asks an account for."""

@@ -32,7 +32,7 @@ class Days(NamedTuple):
     has_figures: bool
     """Whether there are some, maybe of an earlier morning."""
     attempted_at: datetime | None
-    """When the last of them was; of days that were answered, to the minute."""
+    """When the last of them was, to the minute unless they were refused."""
     error_kind: str | None
     error_code: int | None
     error: str | None
@@ -360,8 +360,9 @@ def _of_account(
     stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
     alike: dict[_Cause, list[Days]] = defaultdict(list)
     for row in account.days:
-        own = [day for day in row.days if day not in told]
-        for days in _alike(own, account.being_asked.__contains__):
+        own = (day for day in row.days if day not in told)
+        # what `_of_day` asks of a day itself
+        for days in _alike(own, lambda it: (it in account.being_asked, it >= account.since_date)):
             if cause := _of_day(account, days[0], row, morning):
                 alike[cause].append(row._replace(days=days))
     yield from _of_facts(account)

@@ -129,7 +129,7 @@ class _Planning:
         rows = self.execute("collected_since/of_accounts.sql", appids=[*self.wanted])
         since = {row.appid: row.since_date for row in rows}
         known = self.known_days()
-        planned_at = after_attempts(known.values(), self.work.now())
+        planned_at = _after_attempts(known.values(), self.work.now())
         catch_up_days = self.work.settings.catch_up_days
         planned = []
         for appid, account in self.wanted.items():
@@ -174,7 +174,7 @@ class _Planning:
             )
 
 
-def after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> datetime:
+def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> datetime:
     """Now, or after the newest attempt if that is now as well: a new run asks again."""
     attempts = (pair.attempted_at for pairs in known for pair in pairs.values())
     near = [at for at in attempts if at and now <= at < now + timedelta(milliseconds=1)]
