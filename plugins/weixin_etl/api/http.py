@@ -132,8 +132,10 @@ class Caller:
             retry=tenacity.retry_if_exception(
                 lambda it: isinstance(it, WeixinError) and it.kind is ProblemKind.UNREACHABLE
             ),
-            stop=tenacity.stop_after_attempt(self._limits.tries)
-            | tenacity.stop_before_delay(self._limits.total_seconds),
+            stop=lambda it: (
+                it.attempt_number >= self._limits.tries
+                or time.monotonic() + it.upcoming_sleep >= deadline
+            ),
             wait=tenacity.wait_exponential(self._limits.backoff_seconds)
             + tenacity.wait_random(0, self._limits.backoff_seconds),
             reraise=True,
