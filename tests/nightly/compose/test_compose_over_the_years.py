@@ -24,8 +24,9 @@ def test_the_next_run_is_good_after_airflows_history_is_cleaned(loaded: Installa
     """All of a moment ago goes, with its logs, while the scheduler works."""
     before, moment = loaded.asks(FACT), datetime.now(UTC)
     # else the DAGs are history too, and the processes: a scheduler would forget what it has queued
-    seen = f"SELECT min(least(last_parsed_time, latest_heartbeat)) >= '{moment}' FROM dag, job"
-    until(lambda: loaded.asks(seen, "airflow") == ["t"])
+    seen = f"dag.dag_id = '{DAG}' AND least(last_parsed_time, latest_heartbeat) >= '{moment}'"
+    processes = f"SELECT count(DISTINCT job_type) FROM dag, job WHERE {seen}"
+    until(lambda: loaded.asks(processes, "airflow") == ["3"])
 
     loaded.follows("Airflow's own history")
     cleaned = loaded.does(
