@@ -23,7 +23,7 @@ def loaded(installation: Installation) -> Installation:
 def test_the_next_run_is_good_after_airflows_history_is_cleaned(loaded: Installation) -> None:
     """All of a moment ago goes, with its logs, while the scheduler works."""
     before, moment = loaded.asks(FACT), datetime.now(UTC)
-    # else the DAGs are history too, and the processes: a scheduler would forget what it has queued
+    # else the DAGs are history too, and the processes: a scheduler whose row is gone dies
     seen = f"dag.dag_id = '{DAG}' AND least(last_parsed_time, latest_heartbeat) >= '{moment}'"
     processes = f"SELECT count(DISTINCT job_type) FROM dag, job WHERE {seen}"
     until(lambda: loaded.asks(processes, "airflow") == ["3"])
