@@ -7,6 +7,8 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 LOCAL := $(BIN)/python -m weixin_local
 PYTEST := $(BIN)/pytest
+# Files in the order of their folders: the longest test is alone in its file, and would begin last.
+AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 INSTALLED := .venv/.installed
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
@@ -38,10 +40,10 @@ check: lint ## Tell in half a minute what can be told without Postgres and Airfl
 	$(PYTEST) tests/rules tests/parse --hypothesis-profile check
 
 test: lint ## Tell whether everything works: style, types, SQL, and the tests on the embedded Postgres
-	$(PYTEST) --part newcomers -n 2 --dist loadfile
+	$(PYTEST) --part newcomers $(AT_ONCE)
 
 test-all: $(INSTALLED) ## Run what CI runs besides: every Postgres, the stack, browsers, faults
-	$(PYTEST) --part rest -n 2 --dist loadfile
+	$(PYTEST) --part rest $(AT_ONCE)
 
 nightly: ## Run what takes hours, each part to its end: faults, Docker, Superset, other requirements
 	$(MAKE) --keep-going $(PARTS)
@@ -68,7 +70,7 @@ test-lowest test-next: $(INSTALLED)
 	$(UV) pip install --quiet --python .venv-$@/bin/python --require-hashes -r requirements-dev.txt
 	$(UV) pip install --quiet --python .venv-$@/bin/python $(OTHERS)
 	$(UV) pip install --quiet --python .venv-$@/bin/python --no-deps --editable .
-	.venv-$@/bin/pytest --ignore tests/faults --ignore tests/local --ignore tests/airflow/running --ignore tests/page -n 2 --dist loadfile
+	.venv-$@/bin/pytest --ignore tests/faults --ignore tests/local --ignore tests/airflow/running --ignore tests/page $(AT_ONCE)
 
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
 	$(UV) tool run --python $(BIN)/python pip-audit==2.10.1 --strict --requirement requirements-dev.txt --require-hashes --disable-pip
