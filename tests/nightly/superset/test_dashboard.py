@@ -45,6 +45,7 @@ class Dashboard:
 
     page: Page
     choice: Choice
+    warehouse: Engine
     results: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """By chart: a result for each of its queries."""
 
@@ -58,6 +59,12 @@ class Dashboard:
         found = self.results[name][query]["data"]
         assert found, name
         return found
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """What SQL gives for the same choice; `{readers}` and the like are of its dataset."""
+        dataset = self.choice.dataset
+        query = query.format(readers=dataset.readers, suffix=dataset.suffix, fact=dataset.fact)
+        return rows(self.warehouse, query, **self.choice.values)
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +88,12 @@ def visitor(browser: Browser, superset: str) -> Iterator[BrowserContext]:
     params=[Choice(), Choice(SECOND, ARTICLE_TOTAL_DETAIL)],
     ids=["as it opens", "another account and endpoint"],
 )
-def dashboard(request: pytest.FixtureRequest, visitor: BrowserContext) -> Iterator[Dashboard]:
+def dashboard(
+    request: pytest.FixtureRequest, visitor: BrowserContext, warehouse: Engine
+) -> Iterator[Dashboard]:
     """The page with its filters set, when every chart has come."""
     page = visitor.new_page()
-    shown = Dashboard(page, request.param)
+    shown = Dashboard(page, request.param, warehouse)
     names = {
         chart["id"]: chart["slice_name"]
         for chart in page.request.get("/api/v1/chart/").json()["result"]
@@ -127,41 +136,23 @@ def _wait(shown: Dashboard) -> None:
     expect(shown.page.locator("canvas")).to_have_count(3)
 
 
-def ask(warehouse: Engine, choice: Choice, query: str) -> list[tuple[Any, ...]]:
-    """What SQL gives for the same choice; `{readers}` and the like are of its dataset."""
-    dataset = choice.dataset
-    query = query.format(readers=dataset.readers, suffix=dataset.suffix, fact=dataset.fact)
-    return rows(warehouse, query, **choice.values)
-
-
-def test_growth_shows_the_newest_headlines_and_what_is_usual(
-    dashboard: Dashboard, warehouse: Engine
-) -> None:
+def test_growth_shows_the_newest_headlines_and_what_is_usual(dashboard: Dashboard) -> None:
     """Eight articles with their readers day by day, and the benchmark at every day."""
-    choice = dashboard.choice
-    known = ask(
-        warehouse,
-        choice,
-        """
+    known = dashboard.ask("""
         SELECT to_char(publication_date, 'MM-DD ') || title, day_number, publication_date,
             {readers}
         FROM analytics.article_day{suffix}
         WHERE appid = :appid AND position = 1 AND publication_date < :until
-        """,
-    )
-    usual = ask(
-        warehouse,
-        choice,
-        """
+        """)
+    usual = dashboard.ask("""
         SELECT day_number, lower_quartile, median, upper_quartile FROM analytics.benchmark{suffix}
         WHERE appid = :appid AND position = 1
-        """,
-    )
+        """)
     rows = dashboard.rows(GROWTH)
     lines = set(rows[0]) - {"day_number"}
     published = {line: day for line, _, day, _ in known}
 
-    assert len(usual) == choice.dataset.window or len(usual) > 7
+    assert len(usual) == dashboard.choice.dataset.window or len(usual) > 7
     assert {(row["day_number"], *(row[name] for name in sorted(USUAL))) for row in rows} == {*usual}
     assert lines > USUAL
     assert sorted(published[line] for line in lines - USUAL) == sorted(published.values())[-NEWEST:]
@@ -173,20 +164,13 @@ def test_growth_shows_the_newest_headlines_and_what_is_usual(
     } == {(line, day, readers) for line, day, _, readers in known if line in lines}
 
 
-def test_gains_show_every_day_and_which_are_not_complete(
-    dashboard: Dashboard, warehouse: Engine
-) -> None:
+def test_gains_show_every_day_and_which_are_not_complete(dashboard: Dashboard) -> None:
     """A bar of the series of its state, and a mark where nothing is known."""
-    choice = dashboard.choice
-    known = ask(
-        warehouse,
-        choice,
-        """
+    known = dashboard.ask("""
         SELECT calendar_date, is_complete, readers_increment
         FROM analytics.account_day{suffix}
         WHERE appid = :appid AND calendar_date < :until
-        """,
-    )
+        """)
     shown = {
         (_day(row["calendar_date"]), state == "complete", row[state])
         for row in dashboard.rows(GAINS)
@@ -200,12 +184,9 @@ def test_gains_show_every_day_and_which_are_not_complete(
     }
 
 
-def test_sources_are_of_the_newest_totals(dashboard: Dashboard, warehouse: Engine) -> None:
+def test_sources_are_of_the_newest_totals(dashboard: Dashboard) -> None:
     """Each scene has the readers that the newest row of each article gives it."""
-    known = ask(
-        warehouse,
-        dashboard.choice,
-        """
+    known = dashboard.ask("""
         SELECT scene, sum(readers) FROM analytics.article_source{suffix} AS source
         WHERE appid = :appid AND publication_date < :until
             AND stat_date = (
@@ -213,20 +194,15 @@ def test_sources_are_of_the_newest_totals(dashboard: Dashboard, warehouse: Engin
                 WHERE fact.appid = source.appid AND fact.msgid = source.msgid
             )
         GROUP BY scene
-        """,
-    )
+        """)
 
     assert len(known) == 7
     assert {row["scene"]: row["readers"] for row in dashboard.rows(SOURCES)} == dict(known)
 
 
-def test_the_table_on_the_page_is_what_sql_gives(dashboard: Dashboard, warehouse: Engine) -> None:
+def test_the_table_on_the_page_is_what_sql_gives(dashboard: Dashboard) -> None:
     """Its first lines are the most read articles, with title, day, readers and whether final."""
-    choice = dashboard.choice
-    known = ask(
-        warehouse,
-        choice,
-        """
+    known = dashboard.ask("""
         SELECT title, :account, publication_date::text,
             to_char({readers}, 'FM999,999,999'), day_number::text, is_final::text
         FROM analytics.article{suffix}
@@ -234,8 +210,7 @@ def test_the_table_on_the_page_is_what_sql_gives(dashboard: Dashboard, warehouse
             AND {readers} IS NOT NULL
         ORDER BY {readers} DESC
         LIMIT 10
-        """,
-    )
+        """)
     lines = dashboard.chart(ARTICLES).locator("tbody tr")
 
     assert len(known) == 10
