@@ -1,22 +1,20 @@
 """What is wrong is a list, and people are told when something of it begins and is over."""
 
-import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 from rest import until
 from sqlalchemy import Engine
 from support import rows
+from warehouse_loads import import_lines, line
 from world.told import DATASET, DAY, DETAIL, FIRST, OFF, People, at, run
 
 from weixin_etl.health.incidents import Note
 from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
-from weixin_etl.kept.imported import import_files
 from weixin_etl.problem import Problem, ProblemKind
 
 SECRET, ADDRESS, RIGHTS, OFFLINE, LATE = 40125, 40164, 48001, 47009, 61503
@@ -353,19 +351,32 @@ def test_why_nobody_has_asked(
     )
 
 
-def test_what_an_import_brought_in_was_missed_by_no_run(people: People, tmp_path: Path) -> None:
+def import_answers(warehouse: Engine, of_day: int, *days: int) -> None:
+    """What WeChat answered on a day: an article on each of the days."""
+    for it in (str(FIRST + day * DAY) for day in days):
+        article = {"ref_date": it, "msgid": "9_1", "details": [{"stat_date": it}]}
+        import_lines(warehouse, line({"list": [article]}, at(of_day, 11), appid="a", day=it))
+
+
+def test_what_an_import_brought_in_was_missed_by_no_run(people: People) -> None:
     """The next daily run asks for it, as for any open day."""
-    day = FIRST - 20 * DAY
-    article = {"ref_date": str(day), "msgid": "9_1", "details": [{"stat_date": str(day)}]}
-    told = {"appid": "a", "dataset": DATASET.name, "day": str(day), "body": {"list": [article]}}
-    file = tmp_path / "answers.jsonl"
-    file.write_text(json.dumps({**told, "fetched_at": at(-16, 11).isoformat()}))
-    import_files(people.warehouse, [file], ready_hour=10, commit_bytes=1 << 20)
+    import_answers(people.warehouse, -16, -20)
 
     assert people.wrong(13) == []
     assert people.wrong(13, day=1) == [("not_asked", "failure", 1)]
     people.morning()
     assert people.wrong(13) == []
+
+
+def test_of_days_that_were_imported_a_run_misses_those_of_its_window(warehouse: Engine) -> None:
+    """Older ones were answered in the same minute, and look alike."""
+    people = People(warehouse, {"a": "号a"}, day=0, now=at(0))
+    import_answers(warehouse, -3, -9, -8, -7, -6, -5)
+    newest = run(0, begin_date=FIRST - 4 * DAY, end_date=FIRST - DAY, names_dates=True)
+    people.collector.plan(run(0))
+    people.collector.ingest(newest, people.collector.plan(newest))
+
+    assert people.wrong(13) == [("not_asked", "failure", 3)]
 
 
 @pytest.mark.parametrize("seed", range(12))
