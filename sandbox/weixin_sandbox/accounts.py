@@ -14,8 +14,8 @@ class Account:
     appid: str
     secret: str = field(default="", repr=False)
     name: str = ""
-    is_mini_program: bool = False
-    """Which can authorise a platform as well, and has no articles."""
+    kind_field: str = ""
+    """By which WeChat says that it is a mini program or a video account, and has no articles."""
 
 
 DEFAULT_ACCOUNT = Account("wx5a4d80c70b1e2f3a", "5a4d80c70b1e2f3a5a4d80c70b1e2f3a", "沙箱公众号")

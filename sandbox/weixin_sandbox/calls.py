@@ -154,9 +154,9 @@ def _authorizer_info(wechat: WeChat, asked: Asked) -> Answer:
 
     def info() -> Row:
         account, granted = wechat.accounts[appid], wechat.component.authorization(appid)
-        mini: Row = {"MiniProgramInfo": {"visit_status": 0}} if account.is_mini_program else {}
+        kind: Row = {account.kind_field: {"visit_status": 0}} if account.kind_field else {}
         return {
-            "authorizer_info": {"nick_name": account.name, **mini},
+            "authorizer_info": {"nick_name": account.name, **kind},
             "authorization_info": {"authorizer_refresh_token": granted.refresh_token},
         }
 

@@ -64,7 +64,7 @@ known AS (
     SELECT
         day,
         string_agg(DISTINCT state, ', ') AS state,
-        string_agg(DISTINCT attempt, ', ') AS last_attempt
+        string_agg(DISTINCT attempt, ', ') AS attempt
     FROM pair
     GROUP BY day
 )
@@ -77,7 +77,7 @@ SELECT
     coalesce(report.unchanged, 0) AS unchanged,
     coalesce(report.rejected, 0) AS rejected,
     known.state,
-    known.last_attempt
+    known.attempt
 FROM days
 LEFT JOIN known ON days.day = known.day
 LEFT JOIN articles ON days.day = articles.publication_date

@@ -77,6 +77,9 @@ def read() -> dict[str, Any]:
     [
         ("CONCURRENCY", "8", {"concurrency": 8}),
         ("READY_HOUR", "9", {"ready_hour": 9}),
+        ("CATCH_UP_DAYS", "9", {"catch_up_days": 9}),
+        ("DAILY_CALLS", "9", {"daily_calls": 9}),
+        ("QUOTA_RESERVE", "9", {"quota_reserve": 9}),
         ("RUN_AT", "9:05", {"schedule": "5 9 * * *", "time_to_end": timedelta(minutes=205)}),
         ("DEADLINE_HOUR", "13:00", {"time_to_end": timedelta(minutes=270)}),
         ("RETRY_DELAY_SECONDS", "1", {"retry_delay": timedelta(seconds=1)}),

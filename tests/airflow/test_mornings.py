@@ -255,7 +255,7 @@ def test_a_morning(
     assert morning.told is None or told == [*morning.told]
     assert morning.said in outcome.log
     assert "s3cr3t" not in f"{outcome.log}{receiver.messages}"
-    assert ("Traceback" in outcome.log) == ("a bug" in name)
+    assert ("Traceback" in outcome.log) == (morning.before is stumble)
     assert status == morning.status
     assert while_paused == 0 or morning.tasks != RED.tasks
     is_green = outcome.state == "success" and "dry_run" not in morning.form

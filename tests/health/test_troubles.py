@@ -97,7 +97,7 @@ DOWN, UP = have("is_up", False), have("is_up", True)
 TWO_DAGS = [{"a": ADDRESS}, in_detail(a=ADDRESS)]
 ONE_CARD, TOLD = [("configuration", "failure", 30)], ["号a refused"]
 ONE_DAY = [("configuration", "failure", 1)]
-UNREACHABLE, UNREADY = {"a": OFF, "b": OFF}, {"a": LATE, "b": LATE}
+UNREACHABLE, UNREADY, BOTH_OFFLINE = (dict.fromkeys("ab", it) for it in (OFF, LATE, OFFLINE))
 ENDED = ["号a +1 unreachable", "over: 号a +1 unreachable"]
 
 CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
@@ -169,7 +169,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         ENDED[:1],
     ),
     "a retired endpoint is one trouble, and a warning where the successor collects": (
-        [*[{"a": OFFLINE, "b": OFFLINE}] * 2, lambda it: it.collector.plan(run(2, DETAIL))],
+        [*[BOTH_OFFLINE] * 2, lambda it: it.collector.plan(run(2, DETAIL))],
         [("endpoint_offline", "warning", 0)],
         ["号a +1: endpoint retired"],
     ),
@@ -177,6 +177,11 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [*[{"a": b"no JSON"}] * 9, {"b": b"no JSON"}],
         [("unreadable", "failure", 1), ("unreadable", "warning", 1)],
         ["号a: unreadable answer", "号b: unreadable answer"],
+    ),
+    "nor one of its own account later": (
+        [*[{"a": b"no JSON"}] * 9, {}, {"a": b"no JSON"}],
+        [("unreadable", "failure", 2)],
+        ["号a: unreadable answer"] * 2,
     ),
     "a refusal is over when its own account is answered": ([answered_since], ONE_DAY, TOLD),
     "an answer hides no refusal": ([{"a": some(SECRET, FIRST - DAY * 7)}], ONE_DAY, TOLD),
@@ -377,6 +382,18 @@ def test_of_days_that_were_imported_a_run_misses_those_of_its_window(warehouse: 
     people.collector.ingest(newest, people.collector.plan(newest))
 
     assert people.wrong(13) == [("not_asked", "failure", 3)]
+
+
+def test_who_lists_nothing_new_in_thirty_answered_days_is_worth_a_warning(people: People) -> None:
+    """Not a day earlier, and only who published before."""
+    nothing = some(b'{"list": []}', *(FIRST + number * DAY for number in range(30)))
+    warned = []
+    for day in range(1, 31):
+        people.morning(a=nothing)
+        judged = people.collector.check(run(day), people.plans[run(day)])
+        warned += [(day, it.kind, it.account) for it in judged.warnings]
+
+    assert warned == [(30, ProblemKind.SILENT, "号a")]
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -17,7 +17,8 @@ NEW = body(article("1_1", {"20": {"share_count": 2}}))
 def _kept(warehouse: Engine, connected: None) -> None:
     """Two answers of a pair, the second of them seen twice."""
     known = ConfiguredAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name)
-    plan(Work(SCHEDULED, warehouse), [known])
+    twins = [ConfiguredAccount(it, it, "双") for it in ("wx2", "wx3")]
+    plan(Work(SCHEDULED, warehouse), [known, *twins])
     for answer, fetched in ((OLD, "22 08:30"), (NEW, "22 09:00"), (NEW, "22 09:30")):
         load_pairs(warehouse, pair(answer, fetched))
 
@@ -46,17 +47,19 @@ def test_the_list_says_when_each_was_seen(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        ("杂志 2026-11-20", ACCOUNT.name),
-        ("wx1 2026-11-21", "2026-11-21"),
-        ("wx1 2026-11-20 --id 3", "--list"),
+        ("answers 杂志 2026-11-20", ACCOUNT.name),
+        ("answers 双 2026-11-20", "several accounts are called 双; give one's AppID: wx2, wx3"),
+        ("answers wx1 2026-11-21", "2026-11-21"),
+        ("answers wx1 2026-11-20 --id 3", "--list"),
+        ("replay article_total --begin 2026-11-21 --end 2026-11-20", "is after end_date"),
     ],
-    ids=["account", "day", "id"],
+    ids=["account", "one of two accounts", "day", "id", "days"],
 )
 def test_what_there_is_not_is_one_sentence(
     capsys: pytest.CaptureFixture[str], arguments: str, names: str
 ) -> None:
     """It says what there is, and nothing is printed on stdout."""
-    assert cli.main(["answers", *arguments.split()]) == 1
+    assert cli.main(arguments.split()) == 1
 
     out, said = capsys.readouterr()
     assert (out, said.count("\n"), names in said) == ("", 1, True)

@@ -39,14 +39,15 @@ def answer(share_count: int, **keys: Any) -> bytes:
 
 
 def test_answers_become_facts(warehouse: Engine):
-    """As texts and as objects; an account that nobody knew has a row, and no run is reported."""
+    """In commits, as texts or objects; an account nobody knew gets a row, and no run a report."""
     spaced = '{"list" : [ ],\n "odd": "\\u0001甲" }'
     other = {"list": [{"ref_date": "2026-11-19", "msgid": "2_1", "details": []}]}
     imported = import_lines(
         warehouse,
+        line(spaced, day="2026-11-18"),
         line(answer(3).decode()),
         line(other, day="2026-11-19", appid="wx2"),
-        line(spaced, day="2026-11-18"),
+        commit_bytes=600,
     )
 
     assert (imported.answers, imported.replayed.counts) == (3, Counts(inserted=1))
@@ -54,6 +55,8 @@ def test_answers_become_facts(warehouse: Engine):
     as_written = json.dumps(other, separators=(",", ":"))
     said = {answer(3), as_written.encode(), spaced.encode()}
     assert {it.body for it in kept(warehouse)} == said
+    commits = "SELECT count(*) FROM weixin.raw_response GROUP BY xmin::text ORDER BY 1"
+    assert rows(warehouse, commits) == [(1,), (2,)]
     known = "SELECT appid, name, conn_id, is_active FROM weixin.dim_account ORDER BY 1"
     assert rows(warehouse, known) == [("wx1", "wx1", "", False), ("wx2", "wx2", "", False)]
     assert rows(warehouse, "SELECT * FROM weixin.run_report") == []
@@ -106,6 +109,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine):
         (line({"list": []}, appid="wx\0"), "`$.appid`"),
         (line({"list": []}, fetched_at="2026-11-23T10:30:00"), "timezone"),
         (line({"list": []}, "25 10:30"), "in the future"),
+        (line({"list": []}, day="2026-11-23"), "this was fetched on 2026-11-23 in Beijing"),
         (line({"list": []}, day="2014-11-30"), "getarticletotal starts on 2014-12-01"),
         (line("no"), "body: the answer is not JSON"),
         (line({"errcode": 45009, "errmsg": "limit\0"}), "body: the answer has no list"),

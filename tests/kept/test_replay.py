@@ -140,9 +140,9 @@ def test_only_a_ready_answer_unlists_articles(warehouse: Engine):
     know(warehouse, ACCOUNT.appid)
     first, second, third = (article(f"1_{it}", {"20": {"share_count": 1}}) for it in "123")
     nothing_fits = b'{"list": [{"ref_date": "2026-11-20", "details": []}]}'
-    early = body(first)  # before the hour, without yesterday's row
+    early = {"23 08:30": body(first), "24 08:30": body(first)}  # without yesterday's row
     answers = {"21 10:00": body(first, second), "21 10:30": body(first, third, is_delay=True)}
-    answers |= {"22 10:00": nothing_fits, "23 08:30": early, "24 10:00": body(first, told_at="24")}
+    answers |= {"22 10:00": nothing_fits, **early, "24 10:00": body(first, told_at="24")}
     for fetched, answer in answers.items():
         load_pairs(warehouse, pair(answer, fetched))
     since = (
@@ -168,12 +168,13 @@ BY_AN_OLDER_PARSER = """
 """
 
 
-def test_what_an_older_parser_rejected(warehouse: Engine):
-    """Rows are loaded, rejected parts resolved, and the day is ready and final, not given up."""
+@pytest.mark.parametrize("fetches", [("20 10:30", "21 08:30"), ("21 08:30", "22 08:30")])
+def test_what_an_older_parser_rejected(warehouse: Engine, fetches: tuple[str, str]):
+    """Rows are loaded, parts resolved, and the day is final, by two answers or one seen twice."""
     know(warehouse, "wx1")
     week_ago = date(2026, 11, 14)
-    for fetched in ("20 10:30", "21 08:30"):
-        its_rows = {str(day): {"share_count": day} for day in range(14, int(fetched[:2]))}
+    for fetched in fetches:
+        its_rows = {str(day): {"share_count": day} for day in range(14, min(int(fetched[:2]), 21))}
         load_pairs(warehouse, pair(body(article("1_1", its_rows), day=week_ago), fetched, week_ago))
     before = contents(warehouse, "coverage", "fact_article_total")
     assert coverage(warehouse, "settled") == [("final",)]

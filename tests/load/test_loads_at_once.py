@@ -37,10 +37,8 @@ def impatient(warehouse: Engine) -> Iterator[Engine]:
 def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Dataset) -> None:
     """Of whichever endpoint, and a replay too; those of other accounts do not."""
     answer = body(article("1_1", {"20": {"share_user": 1}}), rows_key=dataset.rows_key)
-    ours, theirs = (
-        pair(answer, "24 08:30", dataset=dataset, account=account)
-        for account in (ACCOUNT, OTHER_ACCOUNT)
-    )
+    ours = pair(answer, "24 08:30", dataset=dataset)
+    theirs = replace(ours, account=OTHER_ACCOUNT)
 
     with pytest.raises(OperationalError, match="lock timeout"):
         load_pairs(impatient, ours, dataset=dataset)

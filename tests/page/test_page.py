@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from support import choose_port, migrated_warehouse
 from world.told import FIRST, People, run
 
-from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, FOLLOWER_TOTAL
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, FOLLOWER_TOTAL
 from weixin_etl.health.troubles import Airflow, DagState
 from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.orchestration.web.page.app import app as the_page
@@ -232,11 +232,8 @@ def test_the_calendar_is_walked_by_keys_and_a_day_tells_its_story(visit: Visit) 
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    day = {"begin_date": "2026-11-22", "end_date": "2026-11-22"}
-    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == {
-        **day,
-        "accounts": ["secret"],
-    }
+    filled = {"begin_date": "2026-11-22", "end_date": "2026-11-22", "accounts": ["secret"]}
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == filled
 
 
 def test_it_searches_while_somebody_types_and_goes_back_in_time(visit: Visit) -> None:
@@ -308,6 +305,9 @@ def test_articles_are_the_newest_with_a_line_of_their_growth(visit: Visit) -> No
     expect(page.locator("tbody tr")).to_have_count(25)
     page.get_by_role("link", name="Next").click()
     expect(page.locator(".pager")).to_contain_text("26–50 of ")
+    page = visit(f"articles?dataset={ARTICLE_TOTAL_DETAIL.name}")  # which lists none
+    expect(page.get_by_role("heading").first).to_be_visible()
+    expect(page.locator("tbody tr")).to_have_count(0)
 
 
 @pytest.mark.parametrize(("view", "where"), [("problems", ".card"), ("coverage", ".bad")])

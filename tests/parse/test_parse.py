@@ -168,7 +168,6 @@ def test_a_text_is_kept_as_far_as_postgres_can_hold_it(written: bytes, title: st
 ONE = {"100_1": {17: {"share_user": 5}}}
 NOT_ITS_DAY = "stat_date is no day that the answer can have a row of"
 NOT_ASKED = "ref_date is not the day asked for"
-NO_FIGURE = "a row without a figure"
 MISFITS = [
     *(([it], ("an item that is not an object", None, None)) for it in (None, 7, "100_1", [])),
     *(
@@ -294,10 +293,8 @@ def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
 @pytest.mark.parametrize("is_first", [True, False])
 def test_an_article_listed_twice_is_one(is_first: bool) -> None:
     """With and without its url, whichever comes first; a null takes no attribute away."""
-    items = [
-        item(row(share_user=5), title="第一篇", url="http://a", a=1),
-        item(title="第一篇", b=2),
-    ]
+    full = item(row(share_user=5), title="第一篇", url="http://a", a=1)
+    items = [full, item(title="第一篇", b=2)]
 
     (article,) = read(*(items if is_first else items[::-1])).articles.values()
 

@@ -102,7 +102,7 @@ READY = Coverage(None, at(23), b"a", 1, at(23))
 """Answered on the morning before."""
 FINAL = replace(READY, settled="final")
 SILENT = replace(READY, list_sha256=None, article_count=0)
-REFUSED = Coverage(attempted_at=at(23), error_kind="forbidden", error_code=48001)
+REFUSED = Coverage(attempted_at=at(23), error_kind="configuration", error_code=48001)
 TODAYS = replace(READY, ready_at=at(24), attempted_at=at(24))
 PAIRS = {
     "never": Coverage(),
@@ -116,7 +116,7 @@ PAIRS = {
     "silent on 22": replace(SILENT, ready_at=at(22)),
     "empty": replace(SILENT, list_sha256=NOTHING),
     "refused": REFUSED,
-    "47009": replace(REFUSED, error_kind="offline", error_code=47009),
+    "47009": replace(REFUSED, error_kind="endpoint_offline", error_code=47009),
     "imported": replace(READY, attempted_at=None),
     "today": TODAYS,
     "not ready": replace(TODAYS, error_kind="not_ready"),
@@ -194,13 +194,13 @@ def test_what_is_not_ready(dataset: str, answers: str, expected: str) -> None:
 
 
 LISTS = Answer(at(24), b"a", 1)
-REFUSAL = Answer(at(24), error_kind="forbidden", error_code=48001)
+REFUSAL = Answer(at(24), error_kind="configuration", error_code=48001)
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (REFUSAL, (3, "forbidden", 48001)),
+        (REFUSAL, (3, "configuration", 48001)),
         (replace(LISTS, article_count=4, is_delayed=True), (4, "not_ready", None)),
     ],
 )
@@ -270,7 +270,7 @@ def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
 ) -> None:
     """Else the run is red and a try asks for it; for a settled witness until it is attempted."""
     facts: dict[str, dict[str, Any]] = {
-        "refused": {"error_kind": "forbidden"},
+        "refused": {"error_kind": "configuration"},
         "attempted": {"attempted_at": PLANNED},
         "final": {"settled": "final"},
     }
@@ -301,7 +301,7 @@ def test_a_day_is_given_up_by_the_run_that_met_it(facts: dict[str, Any], expecte
         ({}, "24 23:59", True),
         ({}, "25 0:00", False),
         ({"attempted_at": at(24, 8, 29)}, "24 9:00", False),
-        ({"error_kind": "forbidden"}, "24 9:00", False),
+        ({"error_kind": "configuration"}, "24 9:00", False),
         ({"attempted_at": None}, "24 9:00", False),
     ],
 )

@@ -134,11 +134,8 @@ def states(engine: Pipeline, now: datetime, others: Iterable[Named]) -> States:
         known = Known(dataset, first, pairs)
         for day in {*pairs, *(day for *of, day in others if (*of,) == endpoint)}:
             asked = next_date(known, day, now) if is_active else None
-            reason = why(pairs.get(day, Coverage()))
-            found[*endpoint, day] = (
-                *(known.state(day, now), reason),
-                *(asked, final_date(known, day, asked)),
-            )
+            state, reason = known.state(day, now), why(pairs.get(day, Coverage()))
+            found[*endpoint, day] = (state, reason, asked, final_date(known, day, asked))
     return found
 
 

@@ -34,17 +34,16 @@ def test_the_accounts_of_a_run(morning: Pipeline) -> None:
     its.plan(MORNING)
     renamed = replace(its.accounts["c0"], name="新名")
     its = replace(its, accounts={**its.accounts, "c0": renamed})
+    two = replace(MORNING, accounts=("wx0", "wx3"))
 
-    assert [it.appid for it in its.plan(replace(MORNING, accounts=("wx0", "wx3")))] == [
-        "wx0",
-        "wx3",
-    ]
+    assert [it.appid for it in its.plan(two)] == ["wx0", "wx3"]
     assert rows(morning.warehouse, active) == [("新名",), ("wx1",), ("wx2",), ("wx3",), ("wx4",)]
 
     unusable = replace(its, accounts={"c0": renamed, "c1": None})
     left = plan(unusable.work(MORNING), unusable.configured(MORNING)).left
     assert {it.account for it in left} == {"wx2", "wx3", "wx4"}
     assert rows(morning.warehouse, active) == [("新名",), ("wx1",)]
+    assert [len(unusable.check(it, []).not_in) for it in (two, MORNING)] == [0, 1]
 
 
 def test_the_record_of_a_run_that_is_planned_again_begins_anew(morning: Pipeline) -> None:

@@ -94,10 +94,8 @@ def dashboard(
     """The page with its filters set, when every chart has come."""
     page = visitor.new_page()
     shown = Dashboard(page, request.param, warehouse)
-    names = {
-        chart["id"]: chart["slice_name"]
-        for chart in page.request.get("/api/v1/chart/").json()["result"]
-    }
+    charts = page.request.get("/api/v1/chart/").json()["result"]
+    names = {chart["id"]: chart["slice_name"] for chart in charts}
 
     def keep(response: Response) -> None:
         asked = parse_qs(urlsplit(response.url).query).get("form_data")
