@@ -217,7 +217,7 @@ class Coverage:
     """The most articles that an answer has listed."""
     attempted_at: datetime | None = None
     error_kind: str | None = None
-    """Why the last attempt brought nothing (`not_ready`, `endpoint_offline`, …); None if it was ready."""
+    """Why the last attempt brought nothing (`not_ready`, …); None if it was ready."""
     error_code: int | None = None
     error: str | None = None
     """What happened in the last attempt."""
