@@ -77,11 +77,7 @@ UNSURE = [(["own"], [["own"]]), *(([it], [["agency"]]) for it in ("wx9", "agency
 def test_a_run_is_limited_by_any_name_of_an_account(
     agency: object, wanted: list[str], collected: list[list[str]]
 ) -> None:
-    """
-    By its connection, its AppID, what people call it, or the connection of many.
-
-    A connection that can't be used may have the account: the run says what is wrong with it.
-    """
+    """A connection that can't be used may have the account: the run says what is wrong with it."""
     accounts = wanted_of(accounts_of("own", "agency", agency=agency), wanted)
 
     assert [[*it.conn_ids] for it in accounts] == collected

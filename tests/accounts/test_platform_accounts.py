@@ -34,12 +34,13 @@ def found(open_platform: OpenPlatform, concurrency: int = 4) -> list[tuple[str, 
 def test_official_accounts_are_found_on_every_page_and_named_once(
     sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked
 ) -> None:
-    """Mini programs authorise platforms as well, in the same list."""
+    """Mini programs and video accounts authorise platforms as well, in the same list."""
     authorized = authorize(sandbox, *range(1, 502))
-    sandbox.component.authorize(Account("wx00000000000000ff0", is_mini_program=True))
+    for number, field in enumerate(("MiniProgramInfo", "channels_info")):
+        sandbox.component.authorize(Account(f"wx000000000000ff0{number}", kind_field=field))
 
     assert found(open_platform) == found(open_platform) == authorized
-    assert (asked(LIST), asked(INFO)) == (4, 502)
+    assert (asked(LIST), asked(INFO)) == (4, 503)
 
 
 def test_names_are_not_asked_for_in_vain(
@@ -81,30 +82,19 @@ def test_runs_that_write_many_accounts_do_so_one_after_the_other(
     ],
 )
 def test_without_its_whole_list_the_platform_stands_for_nobody(
-    sandbox: Sandbox,
-    open_platform: OpenPlatform,
-    monkeypatch: pytest.MonkeyPatch,
-    asked: Asked,
-    trouble: str,
-    kind: ProblemKind,
+    sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked, trouble: str, kind: ProblemKind
 ) -> None:
-    """
-    Else accounts that nobody has seen yet are missing behind a green run.
-
-    A server that ignores the offset gives the same page for ever: it is not asked without end.
-    """
+    """Else accounts that nobody has seen yet are missing behind a green run."""
     authorize(sandbox, 1)
     first = sandbox.component.page(0, 1)[1]
     if "-call" in trouble:
         sandbox.scenarios.append(Scenario(trouble))
     elif kind is ProblemKind.UNREACHABLE:
-        monkeypatch.setattr(sandbox.component, "page", lambda *_: (10**9, first))
+        sandbox.component.page = lambda *_: (10**9, first)  # whatever the offset
 
     own = {"ticket": lambda: "ticket@@@nobody's"} if kind is ProblemKind.PLATFORM else {}
-    platform = open_platform(**own)
-
     with pytest.raises(WeixinError) as missing:
-        platform.accounts(4)
+        open_platform(**own).accounts(4)
 
     assert missing.value.kind is kind
-    assert asked(LIST) <= HASTE.tries
+    assert asked(LIST) <= HASTE.tries  # the same page is not asked for without end

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cryptography.fernet import Fernet
-from platform_workers import OpenPlatform, Order, is_killed
-from sqlalchemy import Engine
+from cryptography.fernet import Fernet, MultiFernet
+from platform_workers import OpenPlatform, Order, is_killed, the_platform
+from sqlalchemy import Connection, Engine, event
 
+from weixin_etl import warehouse as the_warehouse
 from weixin_etl.accounts.platform import Platform
+from weixin_etl.accounts.tokens import StoredTokens
+from weixin_etl.api.token import Token
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_sandbox import Account, Sandbox, Scenario
 
@@ -105,16 +108,18 @@ def test_a_worker_that_dies_between_answer_and_commit_loses_nothing(
     assert is_good(sandbox, token(platform, refused=token(platform)))
 
 
-def test_an_account_whose_refresh_token_is_lost_for_good_is_named(
-    sandbox: Sandbox, platform: Platform
+@pytest.mark.parametrize(("errcode", "infos"), [(61023, 1), (48001, 0), (-1, 0)])
+def test_an_account_that_is_refused_a_token_is_named(
+    sandbox: Sandbox, platform: Platform, asked: Asked, errcode: int, infos: int
 ) -> None:
-    """WeChat refuses the only one it says is in force."""
-    sandbox.scenarios.append(Scenario("token-call:errcode:61023", account=APPID))
+    """Which refresh token is in force is asked for only if the stored one is refused as invalid."""
+    sandbox.scenarios.append(Scenario(f"token-call:errcode:{errcode}", account=APPID))
 
     with pytest.raises(WeixinError, match=APPID) as refused:
         token(platform)
 
-    assert refused.value.problem.errcode == 61023
+    assert refused.value.problem.errcode == errcode
+    assert asked(INFO) == 1 + infos  # the first: what it is called
 
 
 def test_a_row_that_stays_locked_is_the_trouble_of_its_account(
@@ -128,6 +133,21 @@ def test_a_row_that_stays_locked_is_the_trouble_of_its_account(
 
     assert stuck.value.kind is ProblemKind.UNREACHABLE
     assert token(platform)
+
+
+def test_a_lock_ends_though_its_worker_is_gone(warehouse: Engine, key: str) -> None:
+    """After twenty minutes, with its machine even; so does waiting for a lock."""
+    engine, limits = the_warehouse.engine(warehouse.url), set()
+
+    def look(connection: Connection, _cursor: object, sql: str, *_: object) -> None:
+        if "FOR UPDATE" in sql:
+            for name in ("lock_timeout", "idle_in_transaction_session_timeout"):
+                limits.add(connection.exec_driver_sql(f"SHOW {name}").scalar())
+
+    event.listen(engine, "before_cursor_execute", look)
+    stored = StoredTokens(the_platform(""), engine, MultiFernet([Fernet(key)]))
+    stored.token(stored.platform, "", lambda _: (Token("token", 7200), ""))
+    assert limits == {"20min"}
 
 
 # ------------------------------------------------------------------------------------- encrypted

@@ -151,10 +151,8 @@ def test_the_command_takes_files_and_standard_input(
     assert cli.main(["import", str(tmp_path / "nothing")]) == 1
 
     printed, said = capsys.readouterr()
-    assert printed.splitlines() == [
-        "2 answers loaded: 1 row new, 0 updated",
-        "9 answers loaded: 0 rows new, 1 updated",
-    ]
+    loaded = ["2 answers loaded: 1 row new, 0 updated", "9 answers loaded: 0 rows new, 1 updated"]
+    assert printed.splitlines() == loaded
     assert [f"{cut}, line 10: " in said, f"no file {tmp_path}/nothing" in said] == [True, True]
     assert len(kept(warehouse)) == 9
 

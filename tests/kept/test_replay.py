@@ -205,10 +205,8 @@ def test_a_replay_is_no_attempt(warehouse: Engine):
     assert not run(warehouse).changes
 
     assert coverage(warehouse, "*") == before
-    assert coverage(warehouse, "ready_at, error_kind") == [
-        (None, "not_ready"),
-        (at("23 11:00"), "endpoint_offline"),
-    ]
+    as_before = [(None, "not_ready"), (at("23 11:00"), "endpoint_offline")]
+    assert coverage(warehouse, "ready_at, error_kind") == as_before
 
 
 def test_the_command_shows_and_with_apply_writes(
