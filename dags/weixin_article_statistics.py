@@ -57,8 +57,9 @@ def create_dag(dataset: Dataset) -> None:
         # None: as Airflow's configuration says
         is_paused_upon_creation=True if dataset.is_optional else None,
         max_active_runs=3,
+        # A run with a deadline from DAGRUN_QUEUED_AT can't be cleared: apache/airflow#70368
         deadline=DeadlineAlert(
-            DeadlineReference.DAGRUN_QUEUED_AT, CONFIG.time_to_end, SyncCallback(run_is_late)
+            DeadlineReference.DAGRUN_LOGICAL_DATE, CONFIG.time_to_end, SyncCallback(run_is_late)
         ),
         params=form.PARAMS,
         tags=["weixin", dataset.name],

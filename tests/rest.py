@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -44,9 +45,11 @@ class Rest:
         """A run of the DAG that has come to its end."""
         return self.ended(dag_id, self.trigger(dag_id, conf))
 
-    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
-        """The id of a new run of the DAG."""
-        body = {"logical_date": None, "conf": conf or {}}
+    def trigger(
+        self, dag_id: str, conf: dict[str, Any] | None = None, at: datetime | None = None
+    ) -> str:
+        """Return the id of a new run of the DAG; `at` is its logical date."""
+        body = {"logical_date": at and at.isoformat(), "conf": conf or {}}
         return str(self("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def ended(self, dag_id: str, run_id: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,17 +85,26 @@ def test_tasks_are_as_the_settings_say(monkeypatch: pytest.MonkeyPatch):
         assert (task.retries, task.retry_delay.total_seconds()) == (3, 77)
 
 
-def test_only_a_scheduled_run_can_be_late(daily: DailyDag, receiver: Receiver):
-    """Nobody waits for another one."""
-    (deadline,) = parsed().deadline
+def test_only_a_scheduled_run_made_before_its_deadline_can_be_late(
+    daily: DailyDag, receiver: Receiver
+):
+    """Nobody waits for a manual run; one that Airflow makes in the afternoon is late before it."""
+    (alert,) = parsed().deadline
+    deadline = {"deadline_time": datetime(2026, 11, 24, 4, 30, tzinfo=UTC)}
     run: dict[str, Any] = {"dag_id": DAG_ID, "dag_run_id": "r", "state": "running"}
-    daily.at("12:00")
+    daily.at("12:30")
     told = []
-    for run_type in ("manual", "backfill", "scheduled"):
-        import_string(deadline.callback.path)({"dag_run": run | {"run_type": run_type}})
+    for run_type, queued_at in (
+        ("manual", "2026-11-24T00:30:00Z"),
+        ("backfill", "2026-11-24T00:30:00Z"),
+        ("scheduled", "2026-11-24T07:00:00Z"),
+        ("scheduled", "2026-11-24T00:30:01Z"),
+    ):
+        made = run | {"run_type": run_type, "queued_at": queued_at}
+        import_string(alert.callback.path)({"dag_run": made, "deadline": deadline})
         told.append([*receiver.titles])
 
-    assert told == [[], [], ["weixin-etl: the daily run is late"]]
+    assert told == [[], [], [], ["weixin-etl: the daily run is late"]]
 
 
 @pytest.mark.usefixtures("airflow")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from airflow.sdk import DAG, Context
+from airflow.sdk import DAG, Context, timezone
 
 ACCOUNTS_OF_BATCH = (
     "{% set batch = task.op_kwargs['batch'] %}"
@@ -38,10 +38,20 @@ class EndForGood(EndOfTask):
 
 
 def run_is_late(context: Context) -> None:
-    """Called by Airflow, in a process of the executor, when the deadline of a run is missed."""
+    """
+    Tell people that a daily run has missed its deadline, unless Airflow made it after that.
+
+    Airflow calls this in a process of its executor. Nobody waits for a manual run or a backfill. A
+    run that is made late (the DAG was unpaused in the afternoon, the scheduler was down) has missed
+    its deadline before it could begin: `status` tells of such days.
+    """
     from weixin_etl.orchestration.tasks import alerts
 
-    late: Any = context["dag_run"]  # as the REST API gives it out
-    if late["run_type"] == "scheduled":  # nobody waits for another one
-        run = alerts.run_named(late["dag_id"], late["dag_run_id"])
-        alerts.run_is_late(run, is_at_work=late["state"] in ("queued", "running"))
+    run: Any = context["dag_run"]  # as the REST API gives it out
+    deadline: Any = context["deadline"]  # type: ignore[typeddict-item] # of callbacks alone
+    queued_at, deadline_at = (
+        timezone.parse(str(at)) for at in (run["queued_at"], deadline["deadline_time"])
+    )
+    if run["run_type"] == "scheduled" and queued_at < deadline_at:
+        named = alerts.run_named(run["dag_id"], run["dag_run_id"])
+        alerts.run_is_late(named, is_at_work=run["state"] in ("queued", "running"))
