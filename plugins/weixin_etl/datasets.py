@@ -33,6 +33,7 @@ class Metric:
     is_level: bool = False  # no running total, such as how many people a message went to
     whole: str | None = None  # the metric of which it counts a part, such as one place's readers
     entry_keys: str = ""  # the keys of a list's objects, between spaces
+    may_fall: bool = False  # whether people can take it back, such as a like: its fall is no news
 
 
 class Common(NamedTuple):
@@ -174,6 +175,15 @@ class Dataset:
     def wholes(self) -> tuple[Metric, ...]:
         """The totals that are no part of another: those whose increments are shown."""
         return tuple(metric for metric in self.totals if not metric.whole)
+
+    @cached_property  # it is asked for with each article
+    def monotonic(self) -> tuple[str, ...]:
+        """
+        The names of the totals that only WeChat's corrections can lower: people are told of a fall.
+
+        Not their parts: a reader may be counted in another part later.
+        """
+        return tuple(metric.name for metric in self.wholes if not metric.may_fall)
 
     @property
     def common(self) -> tuple[Common, ...]:

@@ -222,12 +222,20 @@ class Coverage:
     error: str | None = None
     """What happened in the last attempt."""
     cure: str | None = None
+    listed_since: datetime | None = None
+    """When the first of the ready answers in a row was fetched that list the same as the newest."""
     fetched_at: datetime | None = None
     """When the newest loaded answer was fetched, ready or not."""
     through_date: date | None = None
     """The last stat_date that every article of that answer reaches."""
+    newest_date: date | None = None
+    """The last stat_date that any article of that answer reaches."""
     row_count: int | None = None
     """Rows of that answer."""
+    fell_at: datetime | None = None
+    """When the answer was fetched in which a running total fell last."""
+    fall: str | None = None
+    """Which total that was: article, stat_date, metric, from and to."""
 
     @property
     def ready_date(self) -> date | None:

@@ -19,6 +19,8 @@ OFFLINE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""
 UNREADABLE = "unreadable"
 """The kind of an answer of which nothing fits."""
+NO_FIGURES = "no_figures"
+"""The kind of a day that is given up because none of its articles has a figure."""
 QUOTA = "daily_quota"
 """The kind of a refusal because the calls allowed in a day are used up."""
 LAST_ANSWER = 2
@@ -150,6 +152,10 @@ class Answer:
     """Whether all that it lists has all `W` rows, and nothing of it was rejected."""
     has_yesterday: bool = False
     """Whether something that it lists has a row of the day before the answer."""
+    has_figures: bool = True
+    """Whether a row of it has a figure that is known here."""
+    has_fallen: bool = False
+    """Whether a running total in it is lower than what was stored of the same row."""
     is_delayed: bool = False
     error_kind: str | None = None
     error_code: int | None = None
@@ -180,7 +186,17 @@ class Chunk:
 def after(
     before: Coverage, dataset: Dataset, day: date, answer: Answer, chunk: Chunk, ready_hour: time
 ) -> Coverage:
-    """What is stored of a pair after an attempt; of a refusal, only that."""
+    """
+    Return a pair's coverage after one attempt.
+
+    A refusal keeps earlier results; only the attempt is noted. An unreadable answer two or more
+    days after the window settles the day as given up. A delayed or early answer is `not_ready`.
+    Any other sets `ready_at`. A statistics day is final by a ready answer of `S+W` or later. A
+    publication day is final by a ready answer of `P+W+1` or later in which no total is lower than
+    what was stored, if the ready answer before it, of an earlier Beijing day and of `P+W` or later,
+    lists the same articles; until `P+W+2` also only if every article has all its rows. Where its
+    articles have no figure at all, it is given up instead.
+    """
     tried = replace(
         before,
         article_count=max(before.article_count, answer.article_count),
@@ -199,23 +215,60 @@ def after(
     if dataset.describes_articles:
         is_ready = clock >= ready_hour or past > 0 or not chunk.lacks_yesterday(today)
         is_whole = answer.is_whole and bool(answer.article_count or not before.article_count)
-        is_last = past >= (0 if is_whole else LAST_ANSWER)
-        since = day + DAY * (dataset.window - 1)
-        is_final = is_last and _is_confirmed(before, listed, since, today)
+        is_last = past >= (0 if is_whole else LAST_ANSWER) and not answer.has_fallen
+        is_final = is_last and _is_confirmed(before, listed, day + DAY * dataset.window, today)
     else:
         is_ready = bool(answer.article_count) or (clock >= ready_hour and dataset.can_be_empty)
         is_final = past >= 0
     if answer.is_delayed or not is_ready:
         return replace(tried, error_kind="not_ready")
-    settled = "final" if is_final or settled == "final" else None
-    return replace(tried, settled=settled, ready_at=answer.at, list_sha256=listed)
+    is_final = is_final or settled == "final"
+    ready = replace(
+        tried,
+        settled="final" if is_final else None,
+        ready_at=answer.at,
+        list_sha256=listed,
+        listed_since=_listed_since(before, listed, answer.at),
+    )
+    has_articles_only = answer.article_count and not answer.has_figures
+    if is_final and has_articles_only and settled != "final":
+        return replace(ready, settled="given_up", error_kind=NO_FIGURES)
+    return ready
+
+
+def _listed_since(before: Coverage, listed: bytes | None, at: datetime) -> datetime | None:
+    """Return since when ready answers in a row list the same; None if this one leaves no list."""
+    if listed is None:
+        return None
+    return before.listed_since if listed == before.list_sha256 else at
 
 
 def _is_confirmed(before: Coverage, listed: bytes | None, since: date, today: date) -> bool:
-    """Whether the ready answer before, of an earlier day, `since` or later, listed the same."""
+    """Return whether the ready answer before, of an earlier day, `since` or later, lists the same."""
     if before.ready_date is None or listed is None or listed != before.list_sha256:
         return False
     return since <= before.ready_date < today
+
+
+def behind_days(dataset: Dataset, known: Mapping[date, Coverage]) -> list[date]:
+    """
+    Return the days of the account's window of which the newest figures are missing, oldest first.
+
+    They were answered, ready, on the newest Beijing day on which any of the account's days was, and
+    list articles; but none of the window's answers of that day has the row of the day before it.
+    `known` has the account's newest days.
+    """
+    morning = max((pair.ready_date for pair in known.values() if pair.ready_date), default=None)
+    if morning is None or not dataset.describes_articles:
+        return []
+    answered = {
+        day: pair
+        for day, pair in known.items()
+        if pair.ready_date == morning and 0 < (morning - day) // DAY <= dataset.window
+    }
+    if any(pair.newest_date == morning - DAY for pair in answered.values()):
+        return []
+    return sorted(day for day, pair in answered.items() if pair.lists_articles)
 
 
 # ------------------------------------------------------- in, asked again, and what it is called
@@ -228,8 +281,13 @@ def is_in(pair: Coverage, planned_at: datetime, *, refetch: bool) -> bool:
 
 
 def is_given_up_since(pair: Coverage, planned_at: datetime) -> bool:
-    """Whether an attempt since the plan gave the pair up: told once, by the run that met it."""
-    return pair.settled == "given_up" and pair.is_attempted_since(planned_at)
+    """
+    Return whether an attempt since the plan found the pair unreadable for good: it fails the run.
+
+    A day whose articles have no figures is a warning: no run is red for it.
+    """
+    is_unreadable = pair.settled == "given_up" and pair.error_kind == UNREADABLE
+    return is_unreadable and pair.is_attempted_since(planned_at)
 
 
 def is_to_be_asked(

@@ -20,9 +20,13 @@ FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS saved (
         error_code integer,
         error text,
         cure text,
+        listed_since timestamptz,
         fetched_at timestamptz,
         through_date date,
-        row_count integer
+        newest_date date,
+        row_count integer,
+        fell_at timestamptz,
+        fall text
     )
 ON CONFLICT (appid, dataset, day) DO UPDATE
     SET

@@ -3,6 +3,8 @@
 -- a fold of all kept answers replaces the row, and may only name another answer as the one that
 -- changed it last. So does an answer of a later day: the row stands against answers of earlier days
 -- then. Versions of a row never share an instant, even if the clock stands still or goes back.
+-- `falls` lists the running totals that are lower than what was stored: msgid, stat_date, metric,
+-- before, now.
 {% macro differs(one, name) -%}
 {{ one }}.{{ name }} IS DISTINCT FROM fact.{{ name }}
 {%- endmacro %}
@@ -31,7 +33,13 @@ WITH different AS MATERIALIZED (
             {% for metric in metrics %}
             OR {{ differs("merged", metric) }}
             {% endfor %}
-        ) AS has_other_values
+        ) AS has_other_values,
+        (
+            FALSE
+            {% for metric in dataset.monotonic %}
+            OR merged.{{ metric }} < fact.{{ metric }}
+            {% endfor %}
+        ) AS has_fallen
     FROM staged_{{ fact }} AS staged
     LEFT JOIN weixin.{{ fact }} AS fact
         ON
@@ -136,13 +144,48 @@ updated AS (
         AND (different.has_other_values OR different.is_whole)
         AND fact.ctid = different.old_ctid
     RETURNING fact.appid, different.day, different.has_other_values
-)
+){% if dataset.monotonic %},
+
+fallen AS MATERIALIZED (
+    SELECT
+        different.appid,
+        different.day,
+        jsonb_agg(
+            jsonb_build_array(
+                different.{{ item }}, different.stat_date, total.metric, total.before, total.now
+            )
+        ) AS falls
+    FROM different
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            {% for metric in dataset.monotonic %}
+            (
+                '{{ metric }}',
+                (different.old_row ->> '{{ metric }}')::bigint,
+                different.{{ metric }}
+            ){{ "," if not loop.last }}
+            {% endfor %}
+        ) AS total (metric, before, now)
+    WHERE different.has_fallen AND total.now < total.before
+    GROUP BY different.appid, different.day
+){% endif %}
+
 
 SELECT
     appid,
     day,
     count(*) FILTER (WHERE is_new) AS inserted,
-    count(*) FILTER (WHERE NOT is_new) AS updated
+    count(*) FILTER (WHERE NOT is_new) AS updated,
+    {% if dataset.monotonic %}
+    (
+        SELECT fallen.falls
+        FROM fallen
+        WHERE fallen.appid = written.appid AND fallen.day = written.day
+    ) AS falls
+    {% else %}
+    NULL AS falls
+    {% endif %}
 FROM (
     SELECT
         appid,

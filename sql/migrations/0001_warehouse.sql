@@ -118,9 +118,13 @@ CREATE TABLE weixin.coverage (
     error_code integer,
     error text,
     cure text,
+    listed_since timestamptz,
     fetched_at timestamptz,
     through_date date,
+    newest_date date,
     row_count integer,
+    fell_at timestamptz,
+    fall text,
     PRIMARY KEY (appid, dataset, day),
     CHECK (settled IS DISTINCT FROM 'final' OR ready_at IS NOT NULL),
     CHECK (error_kind IS NOT NULL OR ready_at IS NOT NULL)
@@ -132,7 +136,7 @@ COMMENT ON TABLE weixin.coverage IS 'One row per dataset, account and day ever a
 COMMENT ON COLUMN weixin.coverage.appid IS 'The account';
 COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.coverage.day IS 'The day asked for (Beijing): a publication day or, of datasets such as article_read, the statistics day';
-COMMENT ON COLUMN weixin.coverage.settled IS 'Why the day is not asked for again: final, because its totals have stopped growing and the answers of two days list the same articles (of a statistics day: because a ready answer came on the last morning on which it is asked for, or later); given_up, because its answer can''t be read; null while it is open';
+COMMENT ON COLUMN weixin.coverage.settled IS 'Why the day is not asked for again: final, because its totals have stopped growing and the answers of two days after its window agree (of a statistics day: because a ready answer came on the last morning on which it is asked for, or later); given_up, because its answer can''t be read or none of its articles has a figure; null while it is open';
 COMMENT ON COLUMN weixin.coverage.ready_at IS 'Fetch time of the newest ready answer: one that held all that WeChat must have computed by then; null when none was';
 COMMENT ON COLUMN weixin.coverage.list_sha256 IS 'SHA-256 of the msgids that this answer lists; null if it lists nothing on a day on which no answer listed an article of the account: that says nothing';
 COMMENT ON COLUMN weixin.coverage.article_count IS 'The most articles (of a statistics day: rows) that an answer has listed';
@@ -141,9 +145,13 @@ COMMENT ON COLUMN weixin.coverage.error_kind IS 'Why the last attempt brought no
 COMMENT ON COLUMN weixin.coverage.error_code IS 'WeChat''s errcode of the last attempt, if it gave one';
 COMMENT ON COLUMN weixin.coverage.error IS 'What happened in the last attempt, with WeChat''s words; null if its answer was ready';
 COMMENT ON COLUMN weixin.coverage.cure IS 'What to change or, if nothing, what happens next; null if its answer was ready';
+COMMENT ON COLUMN weixin.coverage.listed_since IS 'Fetch time of the first of the ready answers in a row that list the same articles as the newest; null when that leaves no list';
 COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer, ready or not';
 COMMENT ON COLUMN weixin.coverage.through_date IS 'The last stat_date that every article of that answer reaches; null when one has no row or there is none';
+COMMENT ON COLUMN weixin.coverage.newest_date IS 'The last stat_date that any article of that answer reaches; null when there is no row';
 COMMENT ON COLUMN weixin.coverage.row_count IS 'Rows in that answer, without rejected ones';
+COMMENT ON COLUMN weixin.coverage.fell_at IS 'Fetch time of the newest answer in which a running total was lower than before; null when none ever was';
+COMMENT ON COLUMN weixin.coverage.fall IS 'The largest fall of that answer: msgid, stat_date, metric, the total before and the total now; behind it how many more totals fell';
 
 CREATE TABLE weixin.rejected_row (
     rejected_row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

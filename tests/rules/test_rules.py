@@ -165,7 +165,8 @@ def said(words: str) -> Answer:
     """
     An answer, as `17 8:30 a part`: its time (noon, unless named) and its list (`-` is empty).
 
-    It may be delayed, lack a part, or have yesterday's row. The rules' clock is Beijing's.
+    It may be delayed, lack a part, have yesterday's row or no figure at all, or a total in it may
+    have fallen. The rules' clock is Beijing's.
     """
     day, *rest = words.split()
     clock_time = rest.pop(0) if ":" in rest[0] else "12:00"
@@ -174,8 +175,16 @@ def said(words: str) -> Answer:
     if what == "unreadable":
         return Answer(when, error_kind=what)
     listed = what.replace("-", "").encode()
-    facts = {"is_whole": "part" not in odd, "is_delayed": "delayed" in odd}
-    return Answer(when, listed, len(listed), has_yesterday="row" in odd, **facts)
+    return Answer(
+        when,
+        listed,
+        len(listed),
+        is_whole=not {"part", "bare"} & {*odd},
+        has_yesterday="row" in odd,
+        has_figures="bare" not in odd,
+        has_fallen="fell" in odd,
+        is_delayed="delayed" in odd,
+    )
 
 
 @cases
@@ -231,7 +240,7 @@ def settled(*answers: Answer, dataset: Dataset = ARTICLE_TOTAL) -> str | None:
 
 @cases
 def test_a_day_is_final_by_two_days_that_list_the_same(answers: str, expected: str) -> None:
-    """The later of `P+W` and whole, or of `P+W+2`; the one before of `P+W-1` or later (0033)."""
+    """The later of `P+W+1` and whole, or of `P+W+2`; the one before of `P+W` or later (0033)."""
     assert (settled(*map(said, answers.split(", "))) or "") == expected
 
 
@@ -286,11 +295,16 @@ def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
 
 @pytest.mark.parametrize(
     ("facts", "expected"),
-    [({}, True), ({"attempted_at": at(23)}, False), ({"settled": "final"}, False)],
+    [
+        ({}, True),
+        ({"attempted_at": at(23)}, False),
+        ({"settled": "final"}, False),
+        ({"error_kind": "no_figures"}, False),
+    ],
 )
 def test_a_day_is_given_up_by_the_run_that_met_it(facts: dict[str, Any], expected: bool) -> None:
-    """So that it is told once."""
-    pair = replace(PAIRS["given up"], attempted_at=PLANNED)
+    """So that it is told once; articles without figures are told, but fail no run."""
+    pair = replace(PAIRS["given up"], attempted_at=PLANNED, error_kind="unreadable")
 
     assert rules.is_given_up_since(replace(pair, **facts), PLANNED) is expected
 
@@ -320,3 +334,32 @@ def test_a_scheduled_run_waits_until_noon_for_what_was_not_ready(
 ) -> None:
     """It asks again every 30 minutes."""
     assert rules.asks_again_at(RUNS[run], moment(now) or at(24)) == moment(expected)
+
+
+# ------------------------------------------------------------------------------------------ behind
+
+
+def answered(words: str) -> dict[date, Coverage]:
+    """
+    Return coverage by day, as `23 24 21, 22 24 -`: each day with the day of its newest ready answer.
+
+    Then comes the newest stat_date of its articles, `none` where they have no figure, and `-` where
+    it lists none.
+    """
+    known = {}
+    for day, ready_day, newest in (each.split() for each in words.split(", ")):
+        lists = b"" if newest == "-" else b"a"
+        newest_date = nov(int(newest)) if newest.isdigit() else None
+        sha256 = lists or NOTHING
+        known[nov(int(day))] = Coverage(
+            ready_at=at(int(ready_day)), list_sha256=sha256, newest_date=newest_date
+        )
+    return known
+
+
+@cases
+def test_days_whose_newest_figures_are_missing(dataset: str, known: str, expected: str) -> None:
+    """Those answered on the newest morning, if no article of the window has the day before it."""
+    behind = rules.behind_days(DATASETS[dataset], answered(known))
+
+    assert behind == sorted(days(expected))

@@ -106,10 +106,10 @@ def final_date(known: Known, day: date, asked: date | None) -> date | None:
     over = day + rules.DAY * known.dataset.window
     if asked is None or not known.dataset.describes_articles:
         return asked and max(asked, over)
-    pair, since = known.pairs.get(day, Coverage()), over - rules.DAY
-    if pair.ready_date and pair.list_sha256 is not None and since <= pair.ready_date < asked:
-        return max(asked, over)
-    return max(asked, since) + rules.DAY
+    pair = known.pairs.get(day, Coverage())
+    if pair.ready_date and pair.list_sha256 is not None and over <= pair.ready_date < asked:
+        return asked
+    return max(asked, over) + rules.DAY
 
 
 def why(pair: Coverage | Days) -> str | None:

@@ -16,7 +16,7 @@ from weixin_etl.datasets import (
 )
 from weixin_etl.model import Run
 from world.life import CATCH_UP_DAYS, GOOD_MORNINGS, Calendar, Start
-from world.wechat import Article, Refusal, World, at, date_of, day_number, day_of
+from world.wechat import Article, Blank, Refusal, World, at, date_of, day_number, day_of
 
 
 class Trouble(StrEnum):
@@ -37,6 +37,8 @@ class Trouble(StrEnum):
     ACCOUNTS = "accounts that come and go, another login, a broken connection"
     BOTH = "both datasets"
     STATISTICS = "a dataset of statistics days in their place"
+    PREMATURE = "totals that are too low until noon or the next morning, answers of the day before"
+    BLANK = "articles without figures that can be read, for a morning, for days or for good"
 
 
 class Lots(random.Random):
@@ -75,6 +77,12 @@ def draw_calendar(seed: int, mornings: int, troubles: Collection[Trouble]) -> Ca
         for dataset in datasets
         for appid in appids
     }
+    apart = Lots(f"figures of {seed}")
+    apart.troubles = troubles
+    for world in worlds.values():
+        if world.dataset.describes_articles:
+            draw_premature(apart, world, mornings)
+            draw_blank(apart, world, mornings)
     runs = [
         run
         for dataset in datasets
@@ -239,6 +247,40 @@ def draw_ends(lots: Lots, world: World, mornings: int) -> None:
                 gone_at = at(day + 1 + lots.uniform(0, lots.choice([3, window + 4, 80])))
                 for article in articles if lots.random() < 0.5 else articles[:1]:
                     article.deleted_at = min(gone_at, article.deleted_at)
+
+
+def draw_premature(lots: Lots, world: World, mornings: int) -> None:
+    """
+    Let rows of a morning be too low for hours or a day; or let answers be of the day before.
+
+    Mostly it is the newest row, and often the last one of its article; of all articles or of one.
+    """
+    window = world.dataset.window
+    are_stale = lots.random() < 0.2
+    for _ in lots.times(Trouble.PREMATURE, 0, 1, 4, 12):
+        today, last_age = lots.randrange(mornings), window + 1
+        ages = lots.choice([[window], [lots.randint(1, last_age)], range(1, last_age)])
+        until = lots.choice([at(today, 12.5), at(today + 1, 8)])
+        for age in ages:
+            if are_stale:
+                world.stale_on.add((today - age, today))
+                continue
+            articles = world.articles.get(today - age, [])
+            row = lots.choice([age - 1, age - 1, lots.randrange(age)])
+            too_low_by = min(lots.choice([1, 400, 1500, 10**6]), 1000 * (row + 1) - 3)
+            for article in articles if lots.random() < 0.5 else articles[:1]:
+                premature = (at(today), until, row, too_low_by)
+                article.premature = [*article.premature, premature]
+
+
+def draw_blank(lots: Lots, world: World, mornings: int) -> None:
+    """Let articles have no figures that can be read, for a morning, for days or for good."""
+    for _ in lots.times(Trouble.BLANK, 0, 0, 0, 1, 2):
+        first = lots.randrange(mornings)
+        begin = at(first, lots.choice([0, 0, 8.6, 9.5]))
+        days = lots.choice([1, 1, 3, 12, inf])
+        end = inf if days == inf else at(min(mornings, first + days))
+        world.blank.append((begin, end, lots.choice([*Blank])))
 
 
 def draw_lies(lots: Lots, world: World, asked: list[int], mornings: int) -> None:

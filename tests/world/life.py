@@ -10,7 +10,7 @@ import itertools
 import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from math import inf
 
@@ -30,6 +30,7 @@ from world.wechat import (
     day_number,
     day_of,
     instant,
+    readers,
 )
 
 READY_HOUR, CATCH_UP_DAYS, GOOD_MORNINGS, QUICK_TRIES = 10, 60, 4, 3
@@ -319,15 +320,22 @@ class Asking:
         chunk = rules.Chunk(judged, heard, dataset.window)
         for day, (moment, refusal, listing) in answers.items():
             pair = pairs.setdefault(day, Pair())
+            has_fallen = any(
+                readers(n, version) < readers(n, pair.facts.get(article, rows).get(n, version))
+                for article, rows in listing.items()
+                for n, version in rows.items()
+            )
+            if dataset.describes_articles:
+                said[day] = replace(said[day], has_fallen=has_fallen)
             for article, rows in listing.items():
                 pair.facts[article] = pair.facts.get(article, {}) | rows
-            if listing:
+            if listing and refusal is not Refusal.UNREADABLE:
                 if day_number(max(answers)) == day_of(moment) - 1:
                     self.engine.listed_on[self.endpoint].add(day_of(moment))
                 self.heard_at = instant(moment)
             if moment < pair.seen_at:
                 continue  # another run was faster
-            if refusal in (None, Refusal.IS_DELAY):
+            if refusal in (None, Refusal.IS_DELAY, Refusal.UNREADABLE):
                 pair.seen_at = moment
             before, hour = pair.coverage, time(READY_HOUR)
             pair.coverage = rules.after(before, dataset, day, said[day], chunk, hour)
@@ -338,7 +346,10 @@ class Asking:
     ) -> rules.Answer:
         """What the rules look at."""
         if refusal not in (None, Refusal.IS_DELAY):
-            return rules.Answer(instant(moment), error_kind=refusal.kind, error_code=refusal.code)
+            refused = rules.Answer(
+                instant(moment), error_kind=refusal.kind, error_code=refusal.code
+            )
+            return replace(refused, article_count=len(listing))
         dataset = self.process.run.dataset
         names = sorted(str(id(article)) for article in listing if dataset.item)
         yesterday = day_of(moment) - 1 - day_number(day)
@@ -348,13 +359,14 @@ class Asking:
             len(listing),
             is_whole=all(len(rows) == dataset.row_days for rows in listing.values()),
             has_yesterday=any(yesterday in rows for rows in listing.values()),
+            has_figures=any(listing.values()),
             is_delayed=refusal is Refusal.IS_DELAY,
         )
 
     def _log(self, pair: Pair, before: Coverage, day: date, moment: int) -> None:
         """For the promises."""
         after, past = pair.coverage, day_number(day) + self.process.run.dataset.window
-        if after.error_kind is None:
+        if after.error_kind in (None, rules.NO_FIGURES):
             pair.ready.append(moment)
             if after.list_sha256 is None and day_of(moment) >= past:
                 pair.silent_on = day_of(moment)

@@ -54,8 +54,9 @@ class Pipeline(Engine):
         self.asked.append((dataset.name, appid, day))
         world, number = self.calendar.worlds[dataset.name, appid], day_number(day)
         refusal, listing = world.call(number, self.moment)
-        if refusal in (None, Refusal.IS_DELAY):
-            said = body(world, number, listing, is_delay=refusal is Refusal.IS_DELAY)
+        if refusal in (None, Refusal.IS_DELAY, Refusal.UNREADABLE):
+            is_delay, blank = refusal is Refusal.IS_DELAY, world.blank_at(self.moment)
+            said = body(world, number, listing, is_delay=is_delay, blank=blank)
             says(said)(handler)
         elif refusal is Refusal.UNREACHABLE:
             says(b"", 502)(handler)

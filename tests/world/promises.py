@@ -3,11 +3,12 @@ What must hold after any calendar, by the log of answers and by what the worlds 
 
     C1  all that WeChat shows since the first daily run less its window, within reach, is loaded
     C2  three days past its window a day that was ever answered is settled or silent, and the fourth
-        good morning asks nothing older, and beyond the window only days that lack rows; a retired
-        endpoint costs a call a morning
+        good morning asks nothing older, and beyond the window and the day after it only days that
+        lack rows; a retired endpoint costs a call a morning
     C3  green: every planned pair is settled or was answered, ready, since the run was planned, or
         since a person cleared its plan; red: never for a pair that is in
-    C4  no final day differs from what WeChat shows in the end
+    C4  no final day differs from what WeChat shows in the end, unless WeChat corrected it later
+        than on the day after its window
     C5  few calls for a pair
     C6  a red run that is cleared after the good mornings is green; where others brought all in, by
         its check alone
@@ -32,7 +33,7 @@ from math import inf
 from weixin_etl import rules
 from weixin_etl.model import Due, Run, State
 from world.life import CATCH_UP_DAYS, QUICK_TRIES, Calendar, Endpoint, Engine, Pair, Process, live
-from world.wechat import at, date_of, day_number, instant
+from world.wechat import Article, World, at, date_of, day_number, instant
 
 HOUR = 3600
 MOST_TRIES = QUICK_TRIES + 8
@@ -49,7 +50,7 @@ def broken_promises(calendar: Calendar) -> list[str]:
     reds = [process for process in engine.runs if process.is_red]
     for (dataset, appid), world in calendar.worlds.items():
         is_there = appid in calendar.accounts(at(calendar.mornings, 8)).values()
-        if is_there and world.retired_at == inf:
+        if is_there and world.retired_at == inf and not world.is_blank_for_good:
             ending = Ending(engine, (dataset, appid))
             broken += [f"{what} {dataset} {appid}" for what in ending.broken()]
     return [*broken, *repair(engine, reds)]  # it goes on with more runs, so it comes last
@@ -72,7 +73,7 @@ def colour(engine: Engine, process: Process) -> Iterator[str]:
             if (appid, day) not in held_back:
                 if not (is_in or is_settled or is_probe):
                     yield f"green, not in: {day}"
-            elif pair.is_ready_since(process.planned_at):
+            elif pair.is_ready_since(process.planned_at) and pair.coverage.settled != "given_up":
                 yield f"red for a pair that is in: {day}"
 
 
@@ -83,9 +84,16 @@ def final(engine: Engine) -> Iterator[str]:
         in_the_end = at(engine.calendar.last_day + world.dataset.window + 8)
         for day, pair in pairs.items():
             for article in world.articles.get(day_number(day), ()):
-                is_final = pair.final_at < article.deleted_at
+                is_final = pair.coverage.settled == "final" and pair.final_at < article.deleted_at
+                is_final &= not is_corrected_later(article, pair.final_at, world)
                 if is_final and pair.facts.get(article, {}) != world.rows(article, in_the_end):
                     yield f"C4 final, not whole: {day} {endpoint}"
+
+
+def is_corrected_later(article: Article, final_at: float, world: World) -> bool:
+    """Return whether a total was too low until the second day after the window, or later."""
+    too_late = at(article.day + world.dataset.window + 1)
+    return any(end > final_at >= too_late for _, end, *_ in article.premature)
 
 
 def calls(engine: Engine) -> Iterator[str]:
@@ -116,14 +124,25 @@ def repair(engine: Engine, reds: list[Process]) -> Iterator[str]:
         is_retired = {a for of, a in worlds if of == dataset and worlds[of, a].retired_at < inf}
         if is_retired and process.run.names_dates:
             continue  # WeChat does not have them any more
+        blank = {a for of, a in worlds if of == dataset and worlds[of, a].is_blank_for_good}
+        if blank & (appids | present):
+            continue  # what WeChat answers can't be read any more
         tasks = ("all", "ingest", "check")[number % 3]
         if process.unplannable or appids & is_retired or not appids <= present:
             tasks = "all"
+        elif any(gave_up(engine, process)):
+            tasks = "all"  # a new plan leaves out what an earlier one has found unreadable
         elif tasks == "check" and engine.not_in(process):
             tasks = "ingest"
         again = engine.clear(process, at(day, 15), tasks)
         if (again and is_red_after(engine, process, again)) or process.is_red:
             yield f"C6 cleared ({tasks}), still red: {process.run.run_id}"
+
+
+def gave_up(engine: Engine, process: Process) -> Iterator[bool]:
+    """Tell of each planned pair whether an answer since the plan was unreadable for good."""
+    for account, _, pair in engine.outcome(process).pairs():
+        yield rules.is_given_up_since(pair, account.planned_at)
 
 
 def is_red_after(engine: Engine, process: Process, moment: int) -> bool:
@@ -195,7 +214,15 @@ class Ending:
 
     def has_ended(self, day: int) -> bool:
         """Whether it is not asked for any more."""
-        return self.state(day) in (State.FINAL, State.SILENT)
+        return self.state(day) in (State.FINAL, State.SILENT) or self.is_given_up(day)
+
+    def is_given_up(self, day: int) -> bool:
+        """Return whether a day is given up rightly: none of its articles had a figure then."""
+        pair = self.pair(day)
+        has_none = not any(
+            rows for article, rows in pair.facts.items() if article.deleted_at > pair.final_at
+        )
+        return self.state(day) is State.GIVEN_UP and (has_none or bool(self.world.blank))
 
     def due(self, today: int) -> set[date]:
         """What a morning asks for, but for a settled witness."""
@@ -232,9 +259,16 @@ class Ending:
         """Whether an article that WeChat shows is not loaded as it is, though it could be."""
         if self.state(day) is State.SILENT and not self.can_be_heard:
             return False
+        if self.is_given_up(day):
+            return False
         facts, shown = self.pair(day).facts, self.world.listing(day, at(self.last, 8.5))
-        steady = [it for it in shown if it.deleted_at >= at(self.last, 10.5)]
-        return any(facts.get(article) != shown[article] for article in steady)
+        final_at = self.pair(day).final_at
+        return any(
+            facts.get(article) != shown[article]
+            for article in shown
+            if article.deleted_at >= at(self.last, 10.5)
+            and not is_corrected_later(article, final_at, self.world)
+        )
 
     # ----------------------------------------------------------------------- the promises
 
@@ -242,7 +276,7 @@ class Ending:
         """C1."""
         for day in range(self.reach, self.last):
             pair = self.pair(day)
-            if not pair.ready:
+            if not pair.ready and not self.is_given_up(day):
                 yield f"C1 never answered: day {day}"
             is_woken_late = self.is_quiet and pair.silent_on > -inf and day in self.due_next
             if self.lacks(day) and not is_woken_late:
@@ -268,7 +302,7 @@ class Ending:
             if pair.silent_on >= self.last - 2 or self.moved(day) or is_new or is_woken:
                 continue
             rows = [len(them) == self.world.dataset.row_days for them in pair.facts.values()]
-            if day < past - 2 or all(rows):
+            if day < past - 2 or (day < past - 1 and all(rows)):
                 yield f"C2 asked at the end: day {day}"
 
     def everything(self) -> Iterator[str]:

@@ -242,6 +242,7 @@ def readers(facts: Facts) -> dict[tuple[str, ...], int]:
             figure(DATASETS[name])
         ]
         for (name, appid, item, *days), row in facts.items()
+        if figure(DATASETS[name]) in row
     }
 
 

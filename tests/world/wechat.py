@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from math import inf
 from typing import Any
 
@@ -51,6 +51,7 @@ def instant(moment: float) -> datetime:
 class Refusal(IntEnum):
     """What is wrong with an answer, by its errcode if it has one."""
 
+    UNREADABLE = -4  # articles come with it, whose rows can't be made out
     NO_CONNECTION = -3  # in Airflow: WeChat is not even asked
     UNREACHABLE = -2
     BUSY = -1
@@ -68,10 +69,12 @@ class Refusal(IntEnum):
     @property
     def code(self) -> int | None:
         """WeChat's errcode."""
-        return None if self in (Refusal.NO_CONNECTION, Refusal.UNREACHABLE) else int(self)
+        has_none = (Refusal.NO_CONNECTION, Refusal.UNREACHABLE, Refusal.UNREADABLE)
+        return None if self in has_none else int(self)
 
 
 KINDS = {
+    Refusal.UNREADABLE: rules.UNREADABLE,
     Refusal.NO_CONNECTION: "configuration",
     Refusal.UNREACHABLE: "unreachable",
     Refusal.BUSY: "unreachable",
@@ -85,7 +88,25 @@ TRANSIENT = {Refusal.UNREACHABLE, Refusal.BUSY}
 STOPS_ACCOUNT = {Refusal.NO_CONNECTION, Refusal.QUOTA, Refusal.FORBIDDEN}
 
 Rows = dict[int, int]
-"""Row `n` of an article is that of its day + n; the value is how often WeChat corrected it."""
+"""
+Row `n` of an article is that of its day + n; the value is how often WeChat corrected it.
+
+Of a row whose total is too low for now it is negative: by how much.
+"""
+
+
+class Blank(StrEnum):
+    """How an answer lists articles without figures that can be read."""
+
+    RENAMED = "another key has the rows"
+    EMPTY = "the rows' key has an empty list"
+    NULL = "every figure is null"
+    WRAPPED = "every figure is in an object"
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether something is there that does not fit."""
+        return self in (Blank.RENAMED, Blank.WRAPPED)
 
 
 @dataclass(eq=False, slots=True)
@@ -97,6 +118,8 @@ class Article:
     listed_at: float = -inf
     deleted_at: float = inf
     corrections: Collection[tuple[float, int]] = ()
+    premature: Collection[tuple[float, float, int, int]] = ()
+    """From, until: the total of a row is too low, by how much."""
     computed: dict[int, float] = field(default_factory=dict)
     """When a row is there, if not with the account's others of its day."""
 
@@ -120,6 +143,10 @@ class World:
     """By day of the call: how likely an answer is empty, or leaves articles out."""
     silent: list[tuple[float, float]] = field(default_factory=list)
     """From, until: every answer is empty."""
+    stale_on: set[tuple[int, int]] = field(default_factory=set)
+    """By publication day and day of the call: the answer is what WeChat showed the day before."""
+    blank: list[tuple[float, float, Blank]] = field(default_factory=list)
+    """From, until: articles have no figures."""
     retired_at: float = inf
     told: dict[int, dict[frozenset[Article], int]] = field(
         default_factory=lambda: defaultdict(dict)
@@ -136,10 +163,15 @@ class World:
         for corrected_at, n in article.corrections:
             if corrected_at <= moment and n in shown:
                 shown[n] += 1
+        for begin, end, n, too_low_by in article.premature:
+            if begin <= moment < end and n in shown:
+                shown[n] = -too_low_by
         return shown
 
     def listing(self, day: int, moment: float) -> Listing:
         """What WeChat shows of a publication day."""
+        if (day, day_of(moment)) in self.stale_on:
+            moment = at(day_of(moment)) - 1
         return {
             article: self.rows(article, moment)
             for article in self.articles.get(day, ())
@@ -149,7 +181,18 @@ class World:
     def is_honest(self, moment: float) -> bool:
         """Whether no answer of that moment is a lie."""
         is_silent = any(begin <= moment < end for begin, end in self.silent)
-        return day_of(moment) not in self.lies_on and not is_silent
+        today = day_of(moment)
+        is_stale = any(stale_on == today for _, stale_on in self.stale_on)
+        return today not in self.lies_on and not is_silent and not is_stale
+
+    @property
+    def is_blank_for_good(self) -> bool:
+        """Return whether its articles lose their figures and never have any again."""
+        return any(end == inf for _, end, _ in self.blank)
+
+    def blank_at(self, moment: float) -> Blank | None:
+        """Return how articles lack their figures at the moment, if they do."""
+        return next((how for begin, end, how in self.blank if begin <= moment < end), None)
 
     def call(self, day: int, moment: float) -> tuple[Refusal | None, Listing]:
         """What WeChat answers."""
@@ -165,6 +208,10 @@ class World:
                     return refusal, {}
                 is_delayed = True
         listing = self._as_told(day, moment, self.listing(day, moment))
+        if listing and (blank := self.blank_at(moment)):
+            listing = {article: {} for article in listing}
+            if blank.is_unreadable:
+                return Refusal.UNREADABLE, listing
         return Refusal.IS_DELAY if is_delayed else None, listing
 
     def _as_told(self, day: int, moment: float, listing: Listing) -> Listing:
@@ -205,10 +252,24 @@ def in_time(
 # ------------------------------------------------------------------------------------ as bytes
 
 
-def body(world: World, day: int, listing: Listing, *, is_delay: bool) -> bytes:
+def body(
+    world: World, day: int, listing: Listing, *, is_delay: bool, blank: Blank | None = None
+) -> bytes:
     """An answer's bytes; the readers of a row tell which day's it is and how often corrected."""
     items = [_item(world, day, article, rows) for article, rows in listing.items()]
+    if blank:
+        items = [_blank_item(world.dataset, item, blank) for item in items]
     return json.dumps({"list": items, "is_delay": is_delay}).encode()
+
+
+def _blank_item(dataset: Dataset, item: dict[str, Any], blank: Blank) -> dict[str, Any]:
+    """Return the item of an article of which no figure can be read."""
+    said = {Blank.NULL: None, Blank.WRAPPED: {"value": 7}}
+    row = {"stat_date": item["ref_date"], figure(dataset): said.get(blank, 7)}
+    if blank is Blank.RENAMED:
+        del item[dataset.rows_key]
+        return {**item, "rows": [row]}
+    return {**item, dataset.rows_key: [] if blank is Blank.EMPTY else [row]}
 
 
 def _item(world: World, day: int, article: Article, shown: Rows) -> dict[str, Any]:

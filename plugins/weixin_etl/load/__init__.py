@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
+from weixin_etl.load.falls import Fall, largest
 from weixin_etl.load.merge import Known, Merge
 from weixin_etl.load.stage import Staged, staged
 from weixin_etl.model import Counts, Coverage, Pair, Run
@@ -76,6 +77,7 @@ class Load:
             and (self.run.refetch or not _repeats(one, known[one.pair]))
         ]
         counts = merge.merge(news)
+        merge.note_falls_between_rows(news)
         merge.reject(news, known)
         return {
             one.pair: counts.get(one.pair, Counts(unchanged=one.row_count))
@@ -89,7 +91,7 @@ class Load:
         """What is stored after the chunks, each judged after the one before it."""
         heard = self._heard_before(merge, chunks)
         after: dict[Pair, Coverage] = {}
-        for chunk in chunks:
+        for chunk in (_with_falls(chunk, merge.falls) for chunk in chunks):
             appid = chunk[0].account.appid
             before = {one.day: known[one.pair].coverage for one in chunk}
             judged = judge(self.run.dataset, chunk, before, heard.get(appid), self.ready_hour)
@@ -152,12 +154,31 @@ def _with_words(dataset: Dataset, one: Staged, after: Coverage) -> Coverage:
             after,
             fetched_at=one.said.at,
             through_date=one.through_date,
+            newest_date=one.newest_date,
             row_count=one.row_count,
         )
+        if one.falls:
+            after = replace(after, fell_at=one.said.at, fall=largest(one.falls))
     if after.error_kind is None:
         return after
-    error = one.error or WeixinError(ProblemKind.NOT_READY, _why_not_ready(dataset, one.said))
+    if after.error_kind == rules.NO_FIGURES:
+        error = WeixinError(ProblemKind.NO_FIGURES)
+    else:
+        error = one.error or WeixinError(ProblemKind.NOT_READY, _why_not_ready(dataset, one.said))
     return replace(after, error=error.problem.cause, cure=error.problem.cure)
+
+
+def _with_falls(chunk: Chunk, falls: Mapping[Pair, Sequence[Fall]]) -> Chunk:
+    """Return the chunk with the falls that its load found, and whether stored totals fell."""
+    return [
+        replace(
+            one,
+            falls=found,
+            said=replace(one.said, has_fallen=any(fall.earlier_date is None for fall in found)),
+        )
+        for one in chunk
+        for found in [falls.get(one.pair, ())]
+    ]
 
 
 def _why_not_ready(dataset: Dataset, said: rules.Answer) -> str:

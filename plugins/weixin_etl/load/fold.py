@@ -205,9 +205,9 @@ def combined(stored: Coverage, again: Coverage) -> Coverage:
         if _is_newer(stored.attempted_at, again.attempted_at):
             newest = _with(newest, stored, *_ATTEMPT)
     elif again.fetched_at == stored.fetched_at:
-        newest = _with(newest, again, "through_date", "row_count")
+        newest = _with(newest, again, "through_date", "newest_date", "row_count")
     return replace(
-        newest,
+        _with(newest, stored, "fell_at", "fall"),
         settled="final" if "final" in (stored.settled, again.settled) else newest.settled,
         article_count=max(stored.article_count, again.article_count),
     )

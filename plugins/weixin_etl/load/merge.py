@@ -8,12 +8,13 @@ replaces what is there. What stays as it is is not written.
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Row
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
+from weixin_etl.load.falls import Fall
 from weixin_etl.load.stage import Staged, copy, keep_bytes, row_columns, row_end
 from weixin_etl.model import Counts, Coverage, Pair
 from weixin_etl.warehouse import statement
@@ -50,6 +51,8 @@ class Merge:
         self.connection = connection
         self.dataset = dataset
         self._common = {"dataset": dataset.name, "changed_at": changed_at, "is_fold": is_fold}
+        self.falls = defaultdict[Pair, list[Fall]](list)
+        """The totals that fell by what was merged."""
 
     def execute(self, path: str, **values: Any) -> CursorResult[Any]:
         """Execute a statement of the dataset."""
@@ -100,14 +103,33 @@ class Merge:
         if are_new:
             self.execute("fact/insert.sql")
             return {it.pair: Counts(inserted=len(it.rows)) for it in answers}
-        did = {
-            (row.appid, row.day): Counts(0, row.inserted, row.updated, -row.inserted - row.updated)
-            for row in self.execute("fact/merge.sql")
-        }
+        did = {}
+        for row in self.execute("fact/merge.sql"):
+            unchanged = -row.inserted - row.updated
+            did[row.appid, row.day] = Counts(0, row.inserted, row.updated, unchanged)
+            for msgid, stat_date, *fall in row.falls or ():
+                day = date.fromisoformat(stat_date)
+                self.falls[row.appid, row.day].append(Fall(msgid, day, *fall))
         self._follow(*of_two_days)
         return {
             it.pair: Counts(unchanged=len(it.rows)) + did.get(it.pair, Counts()) for it in answers
         }
+
+    def note_falls_between_rows(self, answers: Sequence[Staged]) -> None:
+        """Note the falls between rows of answers one of which this transaction has written."""
+        falls = [(it.pair, fall) for it in answers for fall in it.falls]
+        if not falls:
+            return
+        written = self.execute(
+            "fact/written.sql",
+            appids=[appid for (appid, _), _ in falls],
+            msgids=[fall.msgid for _, fall in falls],
+            stat_dates=[fall.stat_date for _, fall in falls],
+            earlier_dates=[fall.earlier_date for _, fall in falls],
+        )
+        for row in written:
+            pair, fall = falls[row.number - 1]
+            self.falls[pair].append(fall)
 
     def _merge_articles(self, answers: Sequence[Staged]) -> Sequence[Any]:
         """Articles; whether all are new, and the accounts and msgids of those of two days."""

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from weixin_etl import json_text, rules
 from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.datasets import Dataset
+from weixin_etl.load.falls import Fall, falls_between_rows
 from weixin_etl.model import Account, Pair
 from weixin_etl.parse import ATTRIBUTES, Article, Parsed, Rejected, day_before, parse
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -65,6 +66,9 @@ class Staged:
     """How each of them ends."""
     row_count: int = 0
     through_date: date | None = None
+    newest_date: date | None = None
+    falls: Sequence[Fall] = ()
+    """Its totals that are lower than in the row before."""
     rejected: Sequence[Rejected] = ()
     unknown_metrics: frozenset[str] = frozenset()
 
@@ -103,6 +107,7 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
             msgids=[*parsed.articles],
             articles=articles_json(dataset, (account.appid, day), ((it, at) for it in articles)),
             rows=[line for article in articles for line in row_lines(dataset, article)],
+            falls=falls_between_rows(dataset, articles),
             rejected=parsed.rejected,
             unknown_metrics=frozenset(parsed.unknown_metrics),
         )
@@ -111,12 +116,14 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
 def sighting(dataset: Dataset, account: Account, day: date, at: datetime, parsed: Parsed) -> Staged:
     """What is judged of an answer."""
     is_readable = not (parsed.unreadable or parsed.nothing_fits)
+    newest_date = parsed.newest_date
     said = rules.Answer(
         at,
         parsed.list_sha256,
         len(parsed.articles),
         is_whole=parsed.is_whole(day, dataset.row_days),
-        has_yesterday=parsed.has_row_of(day_before(at)),
+        has_yesterday=newest_date == day_before(at),
+        has_figures=newest_date is not None,
         is_delayed=parsed.is_delayed,
         error_kind=None if is_readable else rules.UNREADABLE,
     )
@@ -128,6 +135,7 @@ def sighting(dataset: Dataset, account: Account, day: date, at: datetime, parsed
         is_answer=True,
         row_count=parsed.row_count,
         through_date=parsed.through_date,
+        newest_date=newest_date,
     )
 
 

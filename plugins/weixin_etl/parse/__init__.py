@@ -117,6 +117,11 @@ class Article:
     row_extras: dict[date, dict[str, Any]] = field(default_factory=dict)
     """Unknown metrics, for the rows that have any."""
 
+    def has_figures_of(self, day: date) -> bool:
+        """Return whether its row of the day has a value of a metric that is declared."""
+        row = self.rows.get(day)
+        return row is not None and any(value is not None for value in astuple(row)[1:])
+
     @property
     def message(self) -> tuple[str, int] | tuple[None, None]:
         """The message's id and the article's position in it, from 1."""
@@ -190,16 +195,31 @@ class Parsed:
         return min((max(article.rows) for article in self.articles.values()), default=None)
 
     @property
+    def newest_date(self) -> date | None:
+        """The last stat_date of which any article has a figure; None when none has any."""
+        days = {day for article in self.articles.values() for day in article.rows}
+        articles = self.articles.values()
+        return next(
+            (
+                day
+                for day in sorted(days, reverse=True)
+                if any(article.has_figures_of(day) for article in articles)
+            ),
+            None,
+        )
+
+    @property
     def nothing_fits(self) -> bool:
         """Whether parts are rejected, and no row holds more than its day."""
-        rows = (row for article in self.articles.values() for row in article.rows.values())
-        has_figure = any(value is not None for row in rows for value in astuple(row)[1:])
-        return bool(self.rejected) and not has_figure and not self.unknown_metrics
+        has_figures = self.newest_date is not None
+        return bool(self.rejected) and not has_figures and not self.unknown_metrics
 
     def is_whole(self, publication_date: date, window: int) -> bool:
-        """Whether nothing is rejected, and each article has the rows of the window's days."""
-        days = {publication_date + timedelta(days=age) for age in range(window)}
-        have_all = all(days <= article.rows.keys() for article in self.articles.values())
+        """Return whether nothing is rejected, and each article has figures of the window's days."""
+        days = [publication_date + timedelta(days=age) for age in range(window)]
+        have_all = all(
+            article.has_figures_of(day) for article in self.articles.values() for day in days
+        )
         return have_all and not self.rejected and not self.unreadable
 
     def has_row_of(self, day: date) -> bool:

@@ -1,0 +1,75 @@
+"""
+Running totals that fell: found in an answer, and in the rows that it replaces.
+
+A total from publication to the end of a day can't be lower than that of the day before, nor than
+what WeChat gave for the same day earlier, unless WeChat corrects it or gave it too early. It is
+stored as WeChat gave it, and people are told. `stage.py` looks for falls between the rows of an
+answer, `fact/merge.sql` for falls of stored rows; `Load` writes the largest into coverage.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from functools import cache
+from itertools import pairwise
+from operator import attrgetter, lt
+from typing import Any, NamedTuple
+
+from weixin_etl.datasets import Dataset
+from weixin_etl.parse import Article, Row
+
+
+class Fall(NamedTuple):
+    """A running total of an article that is lower than before."""
+
+    msgid: str
+    stat_date: date
+    metric: str
+    before: int
+    now: int
+    earlier_date: date | None = None
+    """The day of the total before; None: the same day's, as it was stored."""
+
+    @property
+    def difference(self) -> int:
+        """By how much it fell."""
+        return self.before - self.now
+
+    def __str__(self) -> str:
+        """`2247483650_1 2026-11-20 int_page_read_user: 2500 → 3`, the same in every language."""
+        return f"{self.msgid} {self.stat_date} {self.metric}: {self.before} → {self.now}"
+
+
+def falls_between_rows(dataset: Dataset, articles: Iterable[Article]) -> list[Fall]:
+    """Return the totals of articles that are lower than in the same article's row before."""
+    if not dataset.monotonic:
+        return []
+    return [fall for article in articles for fall in _falls_of(dataset, article)]
+
+
+def _falls_of(dataset: Dataset, article: Article) -> Iterator[Fall]:
+    totals_of = _totals_of(dataset)
+    totals = [(day, totals_of(article.rows[day])) for day in sorted(article.rows)]
+    for (earlier, before), (later, now) in pairwise(totals):
+        if _may_hold_a_fall(before, now):
+            for name, old, new in zip(dataset.monotonic, before, now, strict=True):
+                if old is not None and new is not None and new < old:
+                    yield Fall(article.msgid, later, name, old, new, earlier)
+
+
+def _may_hold_a_fall(before: Sequence[Any], now: Sequence[Any]) -> bool:
+    """Return whether a total is lower, or unknown: nearly no row is, so this has to be quick."""
+    try:
+        return any(map(lt, now, before))
+    except TypeError:
+        return True
+
+
+@cache
+def _totals_of(dataset: Dataset) -> "attrgetter[Sequence[Any]]":
+    return attrgetter(*dataset.monotonic)
+
+
+def largest(falls: Sequence[Fall]) -> str:
+    """Return the largest fall in words, and how many more there are."""
+    further = f" (+{len(falls) - 1})" if falls[1:] else ""
+    return f"{max(falls, key=lambda fall: fall.difference)}{further}"
