@@ -33,6 +33,9 @@ from weixin_etl.run.plan import plan
 OFFLINE = WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009")
 
 
+MANY_ROWS = {"ref_date": "2026-11-20", "msgid": "1_1", "details": [[]] * 500_000}
+
+
 def answer(share_count: int, **keys: Any) -> bytes:
     """An answer of the account's day, as WeChat writes it."""
     return body(article("1_1", {"20": {"share_count": share_count}}), **keys)
@@ -114,7 +117,8 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine):
         (line("no"), "body: the answer is not JSON"),
         (line({"errcode": 45009, "errmsg": "limit\0"}), "body: the answer has no list"),
         (line("\\ud800").replace("\\\\", "\\"), "JSON is malformed"),
-        (line({"list": [[]] * 500_000}), "body: more than 100000 parts"),
+        (line({"list": [MANY_ROWS]}), "body: more than 100000 parts"),
+        (line({"list": [[]] * 10_001}), "body: the answer lists more than 10000 articles"),
     ],
     ids=lambda it: it if len(it) < 60 and "{" not in it else "",
 )

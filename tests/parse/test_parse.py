@@ -14,6 +14,7 @@ from world.truth import rows_of
 
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import (
+    ARTICLE_DATASETS,
     ARTICLE_READ,
     ARTICLE_TOTAL,
     ARTICLE_TOTAL_DETAIL,
@@ -199,8 +200,12 @@ MISFITS = [
     ),
     *(
         ([item(msgid="99_1", details=rows)], (f"details is {what}", "99_1", None))
-        for rows, what in (({}, "an object"), ("", "a text"), (0, "a number"), (False, "a boolean"))
+        for rows, what in [
+            *(({}, "an object"), ("", "a text"), (0, "a number"), (False, "a boolean")),
+            (None, "missing"),
+        ]
     ),
+    ([{"ref_date": str(DAY), "msgid": "99_1"}], ("details is missing", "99_1", None)),
 ]
 
 
@@ -252,7 +257,7 @@ def test_the_rows_of_an_article() -> None:
     twice = [row(share_user=5, share_count=8, a=1, b=2), row(share_user=0, share_count=None)]
     again = item(row(a=3), row(18, share_user=6))
 
-    parsed = read(item(*twice), again, item({}, msgid="100_2"), item(msgid="100_3", details=None))
+    parsed = read(item(*twice), again, item({}, msgid="100_2"), item(msgid="100_3"))
 
     first = {17: {"share_user": 0, "share_count": 8, "a": 3, "b": 2}, 18: {"share_user": 6}}
     assert counts(parsed) == {"100_1": first, "100_2": {}, "100_3": {}}
@@ -275,7 +280,7 @@ def test_an_unknown_key_is_kept_where_it_stands() -> None:
 
 def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
     """
-    Msgid, keys, what lies in them; a key that had to be cleaned takes no other's place.
+    Keys and what lies in them; a key that had to be cleaned takes no other's place.
 
     Ninety levels of such keys are read once: twice on each, they would never end.
     """
@@ -284,7 +289,7 @@ def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
     for _ in range(90):
         nested, kept = {"a": nested, "a\0": 2}, {"a": kept}
 
-    parsed = read(item(odd, msgid="100\0_1", mood=nested))
+    parsed = read(item(odd, mood=nested))
 
     assert counts(parsed) == {"100_1": {17: {"like": ["x"], "share_user": 5}}}
     assert parsed.articles["100_1"].extra == {"mood": kept}
@@ -311,17 +316,33 @@ def test_a_msgid_is_a_message_and_a_position(msgid: str, message: Any) -> None:
     assert read(item(msgid=msgid)).articles[msgid].message == message
 
 
+@pytest.mark.parametrize("keys", [{}, {"x": 1}], ids=["by type", "row by row"])
+@pytest.mark.parametrize("written", [b"\\u0000", b"\0", b"\\ud83d", b"\xff", "\ufffd".encode()])
+def test_a_msgid_that_cannot_be_kept_is_no_article(written: bytes, keys: dict[str, int]) -> None:
+    """Without what can't be kept it may be another's: two articles would become one."""
+    odd = item(row(share_user=7), msgid="PLACE", **keys)
+
+    parsed = read_with(b'"100_1%s"' % written, odd, item(row(share_user=5), **keys))
+
+    assert (rejected(parsed), counts(parsed)) == ([("msgid is a text", None, None)], ONE)
+
+
 # ------------------------------------------------------------------------ the answer as a whole
 
 
-@pytest.mark.parametrize(
-    ("written", "expected"), [(True, True), (1, True), ("true", True), ("false", False)]
-)
-def test_is_delay_is_a_boolean_or_its_text(written: Any, expected: bool) -> None:
-    """WeChat's word that figures are missing; they are read all the same."""
-    parsed = read(item(row(share_user=5)), is_delay=written)
+@pytest.mark.parametrize("keys", [{}, {"x": 1}], ids=["by type", "row by row"])
+def test_is_delay_is_anything_but_a_plain_no(keys: dict[str, int]) -> None:
+    """WeChat's word that figures are missing, in whatever type; they are read all the same."""
+    one = item(row(share_user=5), **keys)
+    no = [read(one, is_delay=it) for it in (False, None, 0, 0.0, "false", "False", "FALSE")]
+    yes = [
+        read(one, is_delay=it)
+        for it in (True, 1, -1, "true", "", "0", "no", "none", [], {}, [False])
+    ]
 
-    assert (parsed.is_delayed, counts(parsed)) == (expected, ONE)
+    assert [it.is_delayed for it in (read(one), *no)] == [False] * 8
+    assert [it.is_delayed for it in yes] == [True] * 11
+    assert [counts(it) for it in no + yes] == [ONE] * 18
 
 
 def test_what_an_answer_lists_is_told_by_one_hash() -> None:
@@ -370,6 +391,48 @@ def test_whether_an_answer_is_whole_and_whether_anything_fits(
     assert read().is_whole(DAY, 7)
 
 
+@pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
+def test_an_answer_whose_articles_bring_no_figure_tells_what_is_in_their_place(
+    dataset: Dataset,
+) -> None:
+    """Nothing of it fits; the keys of lists and objects are named where they are plain words."""
+    headline, rows = dataset.headline[0], dataset.rows_key
+
+    def answered(**keys: Any) -> Parsed:
+        named = ({"ref_date": str(DAY), "msgid": msgid} | keys for msgid in ("100_1", "100_2"))
+        return read(*named, dataset=dataset)
+
+    renamed = answered(**{f"{rows}_2": [row(**{headline: 3})], "甲": [], "a b": {}, "b" * 41: []})
+    moved = answered(figures={"a": 1}, c=[], d=[], e=[], f=1, content_url=[])
+    wrapped = answered(**{rows: [row(**{headline: {"value": 3}})]})
+    nothing, empty = answered(**{rows: [row(**{headline: None})]}), answered(**{rows: []})
+
+    found = [(it.nothing_fits, it.has_figures, it.row_count) for it in (renamed, moved, wrapped)]
+    assert found == [(True, False, 0), (True, False, 0), (True, False, 2)]
+    assert [it.articles.keys() for it in (renamed, moved)] == [{"100_1", "100_2"}] * 2
+    said = [it.rejected[0].reason.partition("; not known here: ")[2] for it in (renamed, moved)]
+    assert said == [f"{rows}_2 (a list)", "figures (an object), c (a list), d (a list) and 1 more"]
+    assert rejected(wrapped)[0] == (f"{headline} is an object", "100_1", 17)
+    for it in (nothing, empty):
+        assert (it.nothing_fits, it.has_figures, it.rejected) == (False, False, [])
+
+
+def test_a_renamed_metric_is_told_by_what_the_answer_lacks() -> None:
+    """Unknown metrics, and no value of the totals that WeChat always gives; a zero is a value."""
+    renamed = {"int_page_read_user": None, "read_users": 5}
+    answers = {
+        "renamed": read(item(row(share_user=4, **renamed), row(18, **renamed))),
+        "added": read(item(row(**renamed)), item(row(int_page_read_count=0), msgid="100_2")),
+        "null": read(item(row(int_page_read_user=None))),
+    }
+
+    found = {name: it.lacks_headline(ARTICLE_TOTAL) for name, it in answers.items()}
+    assert found == {"renamed": True, "added": False, "null": False}
+    assert [it.has_figures for it in answers.values()] == [True, True, False]
+    of_reads = {"ref_date": str(DAY), "msgid": "1", "detail": {"read_user": 1, "x": 1}}
+    assert not read(of_reads, dataset=ARTICLE_READ).lacks_headline(ARTICLE_READ)
+
+
 DEEP = b"[" * 100_000 + b"]" * 100_000
 OBJECTS = b'{"list": [' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"]}"
 UNREADABLE = {
@@ -395,6 +458,19 @@ def test_bytes_that_are_no_answer_are_unreadable_for_a_reason(why: str) -> None:
 
 def test_a_hundred_thousand_misfits_are_unreadable() -> None:
     """So many parts set aside one by one would fill the memory, and the warehouse."""
-    assert len(read(*[0] * 100_000).rejected) == 100_000
+    assert len(read(item(*[0] * 100_000)).rejected) == 100_000
 
-    assert read(*[0] * 100_001).unreadable
+    assert read(item(*[0] * 100_001)).unreadable
+
+
+@pytest.mark.parametrize("keys", [{}, {"x": 1}], ids=["by type", "row by row"])
+def test_more_than_ten_thousand_articles_of_a_day_are_unreadable(keys: dict[str, int]) -> None:
+    """No account publishes as many; of statistics days there may be more: old articles are read."""
+    listed = [item(row(share_user=5), msgid=f"1_{number}", **keys) for number in range(10_001)]
+    of_reads = [
+        {"ref_date": str(DAY), "msgid": str(it), "detail": {"read_user": 1}} for it in range(10_001)
+    ]
+
+    assert len(read(*listed[1:]).articles) == 10_000
+    assert read(*listed).unreadable == "the answer lists more than 10000 articles"
+    assert len(read(*of_reads, dataset=ARTICLE_READ).articles) == 10_001

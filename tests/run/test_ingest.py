@@ -1,5 +1,6 @@
 """Ingest: the planned pairs brought in by a real client, over HTTP, into a real warehouse."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -7,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, create_engine
 from support import empty, rows
-from wire import refuses
+from wire import Handler, Reply, refuses, says
 from world.collector import Collector
 from world.pipeline import MORNING, Pipeline, by_hand, day_asked
 from world.wechat import date_of
@@ -67,6 +68,32 @@ def test_the_login_changed_since_the_plan(morning: Pipeline) -> None:
     known = "SELECT DISTINCT appid, ready_at, error_kind FROM weixin.coverage"
     assert rows(morning.warehouse, known) == [("wx0", None, "configuration")]
     assert morning.wire.asked == []
+
+
+def test_an_answer_whose_rows_wechat_has_renamed(morning: Pipeline) -> None:
+    """It is unreadable, and names the key that is in their place; its bytes are kept."""
+    morning.wire.on_data = renames(b'"details"', b'"detail_list"')
+
+    (problem,) = morning.collector.run(replace(MORNING, accounts=("wx0",))).problems
+
+    assert (problem.kind, len(problem.days)) == (ProblemKind.UNREADABLE, 7)
+    assert "details is missing, not a list; not known here: detail_list (a list)" in problem.cause
+    found = "SELECT count(*), count(ready_at), min(error_kind) FROM weixin.coverage"
+    assert rows(morning.warehouse, found) == [(7, 0, "unreadable")]
+    for table in ("raw_response", "dim_article", "rejected_row"):
+        assert rows(morning.warehouse, f"SELECT count(*) FROM weixin.{table}") == [(7,)]
+
+
+def renames(key: bytes, other: bytes) -> Reply:
+    """An article of the day, with another key."""
+
+    def reply(handler: Handler) -> None:
+        day = day_asked(handler)
+        row = {"stat_date": str(day), "int_page_read_user": 5}
+        item = {"ref_date": str(day), "msgid": f"{day:%Y%m%d}_1", "details": [row]}
+        says(json.dumps({"list": [item]}).encode().replace(key, other))(handler)
+
+    return reply
 
 
 # ------------------------------------------------------------------------- one among others

@@ -11,6 +11,7 @@ as a whole it is empty. They have the one row of their day.
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -22,13 +23,22 @@ from msgspec.structs import asdict, astuple, replace
 
 from weixin_etl import clock, json_text
 from weixin_etl.datasets import DATASETS, Dataset, ItemKey, Kind, Rows
+from weixin_etl.text import few_names
 
 BIGINT_MAX, SMALLINT_MAX = 2**63 - 1, 2**15 - 1
 _RATE_END = 10**15
 _MOST_REJECTED = 100_000
+_MOST_ARTICLES = 10_000
+"""
+The most items of a publication day's answer.
+
+The cost of noting which articles are no longer listed grows with their square.
+"""
 _LONGEST_MSGID = 200
 """Characters; real ones have a dozen, and an index entry holds 2,704 bytes."""
-_Msgid = Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_MSGID, pattern="^[^\0]*$")]
+_Msgid = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=_LONGEST_MSGID, pattern=r"^[^\0\ufffd]*\Z")
+]
 _Text = Annotated[str, msgspec.Meta(pattern="^[^\0]*$")] | None
 _Count = Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None
 _SmallCount = Annotated[int, msgspec.Meta(ge=0, le=SMALLINT_MAX)] | None
@@ -44,6 +54,9 @@ _WHAT = {
 """What a metric's value has to be."""
 _IN_TEXTS = re.compile("[0-9]{1,19}([.][0-9]{1,30})?")
 """How a number in a text is written, as long as a figure can be."""
+_PLAIN_KEY = re.compile("[A-Za-z_][A-Za-z0-9_]{0,39}")
+"""A key of an answer that a sentence may quote: keys are a stranger's texts."""
+_MOST_KEYS_NAMED = 3
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
 _WORD = {type(None): "missing", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
 
@@ -209,10 +222,29 @@ class Parsed:
         )
 
     @property
+    def has_figures(self) -> bool:
+        """Return whether any row has a value of a declared metric."""
+        return self.newest_date is not None
+
+    @property
     def nothing_fits(self) -> bool:
-        """Whether parts are rejected, and no row holds more than its day."""
-        has_figures = self.newest_date is not None
-        return bool(self.rejected) and not has_figures and not self.unknown_metrics
+        """Return whether parts are rejected, and no row holds more than its day."""
+        return bool(self.rejected) and not self.has_figures and not self.unknown_metrics
+
+    def lacks_headline(self, dataset: Dataset) -> bool:
+        """
+        Return whether there are unknown metrics, and no row has a headline metric of the dataset.
+
+        WeChat may then have renamed the metrics. A dataset without headline metrics lacks none.
+        """
+        if not self.unknown_metrics or not dataset.headline:
+            return False
+        values = (getattr(row, name) for row in self._rows() for name in dataset.headline)
+        return all(value is None for value in values)
+
+    def _rows(self) -> Iterator[Row]:
+        """Yield the rows of all articles."""
+        return (row for article in self.articles.values() for row in article.rows.values())
 
     def is_whole(self, publication_date: date, window: int) -> bool:
         """Return whether nothing is rejected, and each article has figures of the window's days."""
@@ -246,8 +278,8 @@ def parse(dataset: Dataset, body: bytes, day: date, fetched_at: datetime) -> Par
     A row is of a day that can have been counted when the answer was fetched: from the day asked to
     the day before the answer, in Beijing; of a statistics day, of the day asked.
 
-    It is `unreadable` if it is not a JSON object with a `list`, is nested too deeply, or more than
-    100 000 parts of it do not fit.
+    It is `unreadable` if it is not a JSON object with a `list`, is nested too deeply, more than
+    100 000 parts of it do not fit, or it lists more than 10 000 articles of a publication day.
     """
     last_day = day_before(fetched_at) if dataset.describes_articles else day
     try:
@@ -263,7 +295,8 @@ def _decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
     others = ATTRIBUTES | {UNDOCUMENTED: _Count}
     optional = [(name, form, None) for name, form in others.items()]
     item: Any = msgspec.defstruct("Item", [*keys, *optional], forbid_unknown_fields=True)
-    answer = msgspec.defstruct("Answer", [("list", list[item]), ("is_delay", bool, False)])
+    items: Any = Annotated[list[item], msgspec.Meta(max_length=_MOST_ARTICLES)]
+    answer = msgspec.defstruct("Answer", [("list", items), ("is_delay", bool, False)])
     return msgspec.json.Decoder(answer, float_hook=Decimal)
 
 
@@ -311,7 +344,9 @@ class RowByRow:
         items = answer.get("list") if isinstance(answer, dict) else None
         if not isinstance(items, list):
             return Parsed(unreadable="the answer has no list")
-        self.parsed.is_delayed = str(answer.get("is_delay")).lower() in ("true", "1")
+        if self.dataset.describes_articles and len(items) > _MOST_ARTICLES:
+            return Parsed(unreadable=f"the answer lists more than {_MOST_ARTICLES} articles")
+        self.parsed.is_delayed = _says_delay(answer.get("is_delay"))
         for item in items:
             self._item(item)
             if len(rejected := self.parsed.rejected) > _MOST_REJECTED:
@@ -340,12 +375,13 @@ class RowByRow:
         rest = {name: value for name, value in item.items() if name not in named}
         rows: Any = rest.pop(dataset.rows_key, None)
         article = _described(msgid, rest if is_list else {})
-        if type(rows) not in (type(None), list if is_list else dict):
-            self._reject(_misfit(dataset.rows_key, rows, dataset.rows_in.value), item, msgid)
+        if type(rows) not in ((list,) if is_list else (dict, type(None))):
+            reason = _misfit(dataset.rows_key, rows, dataset.rows_in.value)
+            self._reject(reason + _unknown_containers(article), item, msgid)
             return article  # it is listed, without a row
         if not is_list:
             rows = [{"stat_date": item["ref_date"], **rest, **(rows or {})}]
-        for row in rows or []:
+        for row in rows:
             self._row(article, row)
         return article
 
@@ -409,9 +445,28 @@ def _named(key: ItemKey | None, item: dict[str, Any]) -> tuple[str, str]:
         name, what = _as_number(Kind.COUNT, written), _WHAT[Kind.COUNT]
         is_name = name is not None and fits(Kind.COUNT, name)
     else:
-        name, what = written, f"a text of 1 to {_LONGEST_MSGID} characters"
+        name, what = written, f"a text of 1 to {_LONGEST_MSGID} valid characters"
         is_name = isinstance(name, str) and 0 < len(name) <= _LONGEST_MSGID
+        # two msgids that differ only in what can't be kept would become one article
+        is_name = is_name and name == item[key.name] and "\ufffd" not in name
     return (str(name), "") if is_name else ("", _misfit(key.name, written, what))
+
+
+def _unknown_containers(article: Article) -> str:
+    """Return a clause that names the article's unknown keys that may hold its rows; or nothing."""
+    named = [
+        f"{name} ({what_it_is(value)})"
+        for name, value in article.extra.items()
+        if isinstance(value, list | dict) and _PLAIN_KEY.fullmatch(name) and name not in ATTRIBUTES
+    ]
+    return f"; not known here: {few_names(named, _MOST_KEYS_NAMED)}" if named else ""
+
+
+def _says_delay(is_delay: Any) -> bool:
+    """Return whether figures are late by the answer's `is_delay`: by anything but a plain no."""
+    if isinstance(is_delay, str):
+        return is_delay.lower() != "false"
+    return is_delay not in (None, False)  # 0 equals False
 
 
 def _described(msgid: str, attributes: dict[str, Any]) -> Article:
