@@ -83,8 +83,9 @@ def selected(
     for appid in appids:
         with warehouse.connect() as connection:
             of_account = statement("raw_response/days.sql")
-            if its := connection.scalars(of_account, {**days, "appid": appid}).all():
-                yield appid, its
+            answered_days = connection.scalars(of_account, {**days, "appid": appid}).all()
+        if answered_days:  # no session is held while the account is replayed
+            yield appid, answered_days
 
 
 def replay(

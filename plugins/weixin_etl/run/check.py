@@ -13,7 +13,7 @@ from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
 from weixin_etl.run.outcome import Outcome, outcome_of, problem_of
 from weixin_etl.text import counted
-from weixin_etl.warehouse import require_migrated, statement
+from weixin_etl.warehouse import diagnosed, require_migrated, statement
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def report(work: Work, planned: Batch) -> dict[str, int]:
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     require_migrated(work.warehouse)
-    with work.warehouse.connect() as connection:
+    with diagnosed(work.warehouse), work.warehouse.connect() as connection:
         outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
     pairs = [*outcome.pairs()]
     for account, day, pair in pairs if len(pairs) <= PAIRS_IN_LOG else ():
@@ -85,7 +85,7 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     """
     require_migrated(work.warehouse)
     unplanned = [it.problem for it in configured if it.is_wanted and not it.appid and it.problem]
-    with work.warehouse.connect() as connection:
+    with diagnosed(work.warehouse), work.warehouse.connect() as connection:
         outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
         found = [*outcome.excused(), *_silent(connection, outcome)]
     for problem in found:

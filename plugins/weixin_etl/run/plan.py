@@ -17,7 +17,7 @@ from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
 from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import counted, few_names
-from weixin_etl.warehouse import analyse_grown, require_migrated, statement
+from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
 from weixin_etl.warehouse.statements import as_json, coverage_of
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
     now = work.now()
     run = work.run.dated(clock.beijing_date(now))
     require_migrated(work.warehouse)
-    with work.warehouse.connect() as connection:
+    with diagnosed(work.warehouse), work.warehouse.connect() as connection:
         planning = _Planning(connection, replace(work, run=run, now=lambda: now), accounts)
         if run.dry_run:
             return Plan(planning.due(), left=[])
