@@ -112,7 +112,7 @@ EFFECTS = {
     ),
     "bad-json": Effect("HTTP status 200 with a page of HTML.", answer=_HTML),
     "clock-skew": Effect(
-        "The Date header is an hour old: a token's is looked at (token-call:clock-skew).",
+        "The Date header is an hour old.",
         answer={"clock_ahead_seconds": -3600},
     ),
     "token-expired": Effect("42001: the token has expired.", 42001),

@@ -1,6 +1,7 @@
 """Who is spoken to, and when: TLS is verified, and the clocks agree, or no token is used."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_address
@@ -11,8 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from wire import Wire, answered, call, refused, says
+from wire import DATASET, DAY, LIMITS, Wire, answered, call, in_turn, refused, says
 
+from weixin_etl.api.client import WeixinClient
 from weixin_etl.problem import ProblemKind
 
 
@@ -58,8 +60,16 @@ def test_nothing_is_said_to_a_server_that_cannot_prove_who_it_is(
 
 TOKEN = b'{"access_token":"t","expires_in":7200}'
 REFUSED = b'{"errcode":40125,"errmsg":"no"}'
+FIGURES = b'{"list":[]}'
 SAME = [-280, 280, "yesterday", "Wed, 25 Nov 99999 20:36:12 GMT", "", None]
 OTHER = [-3600, -310, 310, 86_400 * 400]
+
+
+def date_header(date: int | str | None) -> bytes:
+    """A header `Date`: so many seconds from now, or this text; another header for None."""
+    if isinstance(date, int):
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=date), usegmt=True)
+    return b"X: y" if date is None else f"Date: {date}".encode()
 
 
 @pytest.mark.parametrize(
@@ -76,10 +86,8 @@ def test_a_token_of_another_time_is_not_used(
 
     A header that is missing or says no time is not compared.
     """
-    if isinstance(date, int):
-        ahead = timedelta(seconds=date)
-        date = format_datetime(datetime.now(UTC) + ahead, usegmt=True)
-    wire.on_token = says(body, 200, b"X: y" if date is None else f"Date: {date}".encode())
+    ahead = timedelta(seconds=date if isinstance(date, int) else 0)
+    wire.on_token = says(body, 200, date_header(date))
 
     came = call(wire)
 
@@ -90,3 +98,22 @@ def test_a_token_of_another_time_is_not_used(
         ours, theirs = (datetime.fromisoformat(f"{it}+08:00") for it in told)
         assert error.kind is ProblemKind.CLOCK
         assert abs(theirs - ours - ahead) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("body", "date", "is_used"),
+    [(FIGURES, it, True) for it in SAME]
+    + [(it, date, False) for it in (FIGURES, REFUSED) for date in OTHER],
+)
+def test_figures_of_another_time_are_not_used(
+    wire: Wire, body: bytes, date: int | str | None, is_used: bool
+) -> None:
+    """A token service gives the token, whatever its clock says: WeChat's decides."""
+    service = replace(wire.account, token_url=f"{wire.account.base_url}/tokens")
+    wire.on_data = in_turn(says(TOKEN, 200, date_header(-3600)), says(body, 200, date_header(date)))
+
+    came = WeixinClient(service, LIMITS).datacube(DATASET, DAY)
+
+    assert [it.path for it in wire.asked] == ["/tokens", DATASET.path]
+    assert is_used or refused(came).error.kind is ProblemKind.CLOCK
+    assert not is_used or answered(came).body == body

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, create_engine
 from support import empty, rows
-from wire import Handler, Reply, refuses, says
+from wire import Handler, Reply, gives_token, refuses, says
 from world.collector import Collector
 from world.pipeline import MORNING, Pipeline, by_hand, day_asked
 from world.wechat import date_of
@@ -68,6 +68,24 @@ def test_the_login_changed_since_the_plan(morning: Pipeline) -> None:
     known = "SELECT DISTINCT appid, ready_at, error_kind FROM weixin.coverage"
     assert rows(morning.warehouse, known) == [("wx0", None, "configuration")]
     assert morning.wire.asked == []
+
+
+def test_a_wrong_clock_of_accounts_of_a_token_service(morning: Pipeline) -> None:
+    """WeChat's first answer tells; it is not used, and the account is asked no more."""
+    url, late = f"{morning.wire.account.base_url}/tokens", b"Date: Tue, 24 Nov 2015 02:30:00 GMT"
+    its = morning.collector
+    account = replace(its.accounts["c0"], token_url=url)
+    morning.wire.on_data = lambda it: (
+        gives_token("wx0")(it)
+        if it.asked.path == "/tokens"
+        else says(b'{"list":[]}', 200, late)(it)
+    )
+
+    came = replace(its, accounts={"c0": account}).run(MORNING)
+
+    assert [(it.kind, len(it.days)) for it in came.problems] == [(ProblemKind.CLOCK, 7)]
+    assert [it.path for it in morning.wire.asked] == ["/tokens", MORNING.dataset.path]
+    assert rows(morning.warehouse, "SELECT count(*) FROM weixin.raw_response") == [(0,)]
 
 
 def test_an_answer_whose_rows_wechat_has_renamed(morning: Pipeline) -> None:

@@ -179,7 +179,12 @@ class Caller:
         return bytes(body)
 
     def _judged(self, came: Came, secrets: Sequence[str], *, is_token_call: bool) -> bytes:
-        """The body of a success; the time is compared in an answer to a token call."""
+        """
+        Return the body of a success.
+
+        Each answer's time is compared: a token may come from a company's service, whose clock
+        decides nothing, so an account's first answer of WeChat's may be one with figures.
+        """
         status, body, date = came
         try:
             errcode, errmsg = errcode_and_errmsg(body)
@@ -189,7 +194,7 @@ class Caller:
         if not is_wechats:
             said = f"HTTP {status}, not WeChat's JSON: the host may be wrong, or a proxy answers"
             raise self._error(ProblemKind.UNREACHABLE, said)
-        if is_token_call and (said := disagreement(date)):
+        if said := disagreement(date):
             raise self._error(ProblemKind.CLOCK, said)
         if errcode:
             raise refusal(errcode, errmsg, self._account, secrets, is_token_call=is_token_call)
