@@ -350,9 +350,11 @@ COMMENT ON COLUMN weixin.writer_lock.lock_name IS 'load:<appid>, a commit of an 
 -- Autovacuum looks once a minute, and only the owner of a table may analyse it: the first backfill
 -- would meet tables without statistics, in which a planner expects one article of an account and
 -- reads all of its articles for each. So each commit asks for this. The factor keeps it rare.
+-- Unless pg_temp is named last, Postgres searches the caller's temporary views first, and functions
+-- in such a view would run with the owner's rights.
 CREATE FUNCTION weixin.analyse_grown() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog SET default_statistics_target = 10 AS $$
+SET search_path = pg_catalog, pg_temp SET default_statistics_target = 10 AS $$
 DECLARE
     grown text;
 BEGIN
@@ -360,16 +362,16 @@ BEGIN
         format(
             '%s (%s)', oid::regclass, (
                 SELECT string_agg(quote_ident(attname), ', ')
-                FROM pg_attribute
+                FROM pg_catalog.pg_attribute
                 WHERE
                     attrelid = pg_class.oid
                     AND attnum IN (
-                        SELECT unnest(indkey) FROM pg_index WHERE indrelid = pg_class.oid
+                        SELECT unnest(indkey) FROM pg_catalog.pg_index WHERE indrelid = pg_class.oid
                     )
             )
         ), ', '
     ) INTO grown
-    FROM pg_class
+    FROM pg_catalog.pg_class
     WHERE
         relnamespace = 'weixin'::regnamespace
         AND relkind = 'r'

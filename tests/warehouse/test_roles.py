@@ -64,6 +64,49 @@ def test_the_loader_changes_no_schema_and_deletes_no_figure(loader: Engine):
     assert [it for it in its["allowed"] if is_refused(loader, it)] == []
 
 
+ATTACK = """
+    CREATE FUNCTION pg_temp.rise() RETURNS boolean LANGUAGE plpgsql AS
+    'BEGIN ALTER ROLE thief SUPERUSER; RETURN TRUE; END';
+    CREATE VIEW pg_temp.{0} AS SELECT {1} FROM pg_catalog.{0} WHERE pg_temp.rise();
+    SELECT weixin.analyse_grown();
+"""
+"""A temporary view with a catalog's name. Its function runs with the rights of whoever reads it."""
+
+
+@pytest.mark.parametrize(
+    ("catalog", "columns"),
+    [
+        ("pg_class", "oid, relnamespace, relkind, relhasindex, relpages"),
+        ("pg_attribute", "attrelid, attname, attnum"),
+        ("pg_index", "indrelid, indkey"),
+    ],
+)
+def test_a_loader_gains_no_rights_of_the_owner(warehouse: Engine, catalog: str, columns: str):
+    """The function that runs as the owner reads no temporary view of its caller."""
+    # The function reads all three catalogs only if some table has grown.
+    execute(warehouse, "INSERT INTO weixin.api_call VALUES ('wx1', 'token', '2026-11-24')")
+    with new_user(warehouse, "thief", "IN ROLE weixin_loader") as thief:
+        execute(thief, ATTACK.format(catalog, columns))
+        risen = rows(warehouse, "SELECT rolname FROM pg_roles WHERE rolsuper AND rolname = 'thief'")
+
+    assert risen == []
+
+
+def test_security_definer_functions_search_temporary_objects_last(warehouse: Engine):
+    """Otherwise a temporary table or view of the caller would stand before any other."""
+    functions = rows(
+        warehouse,
+        """
+        SELECT oid::regproc::text, setting
+        FROM pg_proc LEFT JOIN unnest(proconfig) AS setting ON setting LIKE 'search_path=%'
+        WHERE prosecdef AND pronamespace::regnamespace::text IN ('weixin', 'analytics')
+        """,
+    )
+
+    assert [name for name, _ in functions] == ["weixin.analyse_grown"]
+    assert [name for name, path in functions if not (path or "").endswith(", pg_temp")] == []
+
+
 def test_the_reader_reads_every_view_and_no_answer(warehouse: Engine, reader: Engine):
     """And each function where PUBLIC may call none; of answers and rejected parts not what's in."""
     execute(warehouse, "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics FROM PUBLIC")
