@@ -10,6 +10,10 @@ CREATE ROLE weixin LOGIN PASSWORD :'owner_password';
 CREATE ROLE weixin_loader LOGIN PASSWORD :'loader_password';
 CREATE ROLE weixin_reader NOLOGIN;
 CREATE ROLE weixin_page LOGIN PASSWORD :'page_password' IN ROLE weixin_reader;
+-- the limits of every reader, as in reader.sql
+ALTER ROLE weixin_page SET statement_timeout = '10min';
+ALTER ROLE weixin_page SET idle_in_transaction_session_timeout = '10min';
+ALTER ROLE weixin_page SET temp_file_limit = '5GB';
 
 CREATE DATABASE airflow OWNER airflow;
 CREATE DATABASE weixin OWNER weixin;

@@ -5,7 +5,6 @@
 DO $$
 DECLARE
     role_name text;
-    what text;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['weixin_loader', 'weixin_reader'] LOOP
         BEGIN
@@ -57,19 +56,6 @@ BEGIN
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO weixin_reader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO weixin_reader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT EXECUTE ON FUNCTIONS TO weixin_reader;
-        -- some of these only a superuser may set
-        FOREACH what IN ARRAY ARRAY[
-            'statement_timeout = ''10min''',
-            'idle_in_transaction_session_timeout = ''10min''',
-            'temp_file_limit = ''5GB'''
-        ] LOOP
-            BEGIN
-                EXECUTE format('ALTER ROLE weixin_reader IN DATABASE %I SET %s', current_database(), what);
-            EXCEPTION
-                WHEN insufficient_privilege THEN
-                    RAISE NOTICE 'weixin_reader is not limited to %: % may not do that', what, current_user;
-            END;
-        END LOOP;
     END IF;
 END
 $$;

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
-from support import NOW, PASSWORD, TcpServer, empty, execute, keep, migrated_warehouse
+from support import NOW, PASSWORD, empty, execute, keep, migrated_warehouse, temporary_server
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.model import Account
@@ -97,23 +97,11 @@ for name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "A
 os.environ.pop("WEIXIN_NOW", None)
 
 
-def _serve(binaries: Path | None) -> Iterator[Server]:
-    # not tmp_path_factory: as root, the server's own user must reach the folder
-    with tempfile.TemporaryDirectory(prefix="weixin-pg-") as folder:
-        Path(folder).chmod(0o755)
-        haste = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        server = TcpServer(Path(folder) / "server", binaries, haste)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-
-
 @pytest.fixture(scope="session")
 def embedded_server() -> Iterator[Server]:
     """The embedded Postgres 18."""
-    yield from _serve(None)
+    with temporary_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +109,8 @@ def oldest_server() -> Iterator[Server]:
     """The oldest Postgres of the machine beside the embedded one."""
     if not INSTALLED:
         pytest.skip("there is no other Postgres under /usr/lib/postgresql")
-    yield from _serve(INSTALLED[0])
+    with temporary_server(INSTALLED[0]) as server:
+        yield server
 
 
 @pytest.fixture(
@@ -134,7 +123,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     if request.param is None:
         yield request.getfixturevalue("embedded_server")
     else:
-        yield from _serve(request.param)
+        with temporary_server(request.param) as server:
+            yield server
 
 
 @pytest.fixture(scope="session")

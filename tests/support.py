@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
@@ -56,6 +57,21 @@ class TcpServer(Server):
 
     def _settings(self) -> dict[str, str]:
         return {**super()._settings(), "listen_addresses": LOOPBACK, "port": str(self.port)}
+
+
+@contextmanager
+def temporary_server(binaries: Path | None = None) -> Iterator[Server]:
+    """Run a new server for the block, by default the embedded Postgres."""
+    # not tmp_path_factory: as root, the server's own user must reach the folder
+    with tempfile.TemporaryDirectory(prefix="weixin-pg-") as folder:
+        Path(folder).chmod(0o755)
+        haste = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        server = TcpServer(Path(folder) / "server", binaries, haste)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @contextmanager

@@ -1,14 +1,16 @@
 """What the roles weixin_loader and weixin_reader may do, and how a warehouse comes by them."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
 import pytest
 import yaml
-from sqlalchemy import Engine
+from installed import Installed, on_own_server, with_docker_compose
+from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, ProgrammingError
-from support import PASSWORD, execute, new_user, rows
+from support import PASSWORD, empty, execute, rows
 from warehouse_loads import article, body, load_pairs, pair
 
 from weixin_etl import warehouse as the_warehouse
@@ -34,6 +36,11 @@ RELATIONS = """
     WHERE pronamespace = 'analytics'::regnamespace
 """
 """Tables, views and functions, as one asks them."""
+LIMITS = {
+    "statement_timeout": "10min",
+    "idle_in_transaction_session_timeout": "10min",
+    "temp_file_limit": "5GB",
+}
 
 
 def is_refused(engine: Engine, sql: str) -> bool:
@@ -46,31 +53,52 @@ def is_refused(engine: Engine, sql: str) -> bool:
     return False
 
 
+@pytest.fixture(scope="module", params=[with_docker_compose, on_own_server])
+def installed(
+    request: pytest.FixtureRequest, server: Server, migrated: Engine
+) -> Iterator[Installed]:
+    """A warehouse whose users are made as the manual makes them, in either of its two forms."""
+    with request.param(server, migrated) as installed:
+        yield installed
+
+
 @pytest.fixture
-def others(warehouse: Engine) -> Iterator[None]:
+def users(installed: Installed) -> Installed:
+    """The same, empty."""
+    empty(installed.superuser)
+    return installed
+
+
+@pytest.fixture
+def others(users: Installed) -> Iterator[None]:
     """What is not the pipeline's, and a table that a later migration has made."""
-    execute(warehouse, "CREATE SCHEMA elsewhere CREATE TABLE secret (id int)")
-    execute(warehouse, "CREATE TABLE public.others (id int); CREATE TABLE weixin.later (id int)")
+    execute(users.superuser, "CREATE SCHEMA elsewhere CREATE TABLE secret (id int)")
+    execute(users.superuser, "CREATE TABLE public.others (id int)")
+    execute(users.owner, "CREATE TABLE weixin.later (id int)")
     yield
-    execute(warehouse, "DROP SCHEMA elsewhere CASCADE; DROP TABLE public.others, weixin.later")
+    execute(
+        users.superuser,
+        "DROP SCHEMA elsewhere CASCADE; DROP TABLE public.others, weixin.later",
+    )
 
 
 @pytest.mark.usefixtures("others")
-def test_the_loader_changes_no_schema_and_deletes_no_figure(loader: Engine):
+def test_the_loader_changes_no_schema_and_deletes_no_figure(users: Installed):
     """No forged migration, nothing outside its schema; a later table takes no other grant."""
     its = RIGHTS["loader"]
 
-    assert [it for it in its["refused"] if not is_refused(loader, it)] == []
-    assert [it for it in its["allowed"] if is_refused(loader, it)] == []
+    assert [it for it in its["refused"] if not is_refused(users.loader, it)] == []
+    assert [it for it in its["allowed"] if is_refused(users.loader, it)] == []
 
 
 ATTACK = """
-    CREATE FUNCTION pg_temp.rise() RETURNS boolean LANGUAGE plpgsql AS
-    'BEGIN ALTER ROLE thief SUPERUSER; RETURN TRUE; END';
-    CREATE VIEW pg_temp.{0} AS SELECT {1} FROM pg_catalog.{0} WHERE pg_temp.rise();
+    CREATE FUNCTION pg_temp.attack() RETURNS boolean LANGUAGE plpgsql AS
+    'BEGIN GRANT DELETE ON weixin.coverage TO PUBLIC; RETURN TRUE; END';
+    CREATE VIEW pg_temp.{0} AS SELECT {1} FROM pg_catalog.{0} WHERE pg_temp.attack();
     SELECT weixin.analyse_grown();
+    SELECT has_table_privilege('weixin.coverage', 'DELETE');
 """
-"""A temporary view with a catalog's name. Its function runs with the rights of whoever reads it."""
+"""A temporary view with a catalog's name: its function runs with the rights of whoever reads it."""
 
 
 @pytest.mark.parametrize(
@@ -81,21 +109,20 @@ ATTACK = """
         ("pg_index", "indrelid, indkey"),
     ],
 )
-def test_a_loader_gains_no_rights_of_the_owner(warehouse: Engine, catalog: str, columns: str):
+def test_the_loader_gains_no_rights_of_the_owner(users: Installed, catalog: str, columns: str):
     """The function that runs as the owner reads no temporary view of its caller."""
     # The function reads all three catalogs only if some table has grown.
-    execute(warehouse, "INSERT INTO weixin.api_call VALUES ('wx1', 'token', '2026-11-24')")
-    with new_user(warehouse, "thief", "IN ROLE weixin_loader") as thief:
-        execute(thief, ATTACK.format(catalog, columns))
-        risen = rows(warehouse, "SELECT rolname FROM pg_roles WHERE rolsuper AND rolname = 'thief'")
+    execute(users.loader, "INSERT INTO weixin.api_call VALUES ('wx1', 'token', '2026-11-24')")
+    with users.loader.connect() as connection:
+        gained = connection.exec_driver_sql(ATTACK.format(catalog, columns)).scalar()
 
-    assert risen == []
+    assert gained is False
 
 
-def test_security_definer_functions_search_temporary_objects_last(warehouse: Engine):
+def test_security_definer_functions_search_temporary_objects_last(migrated: Engine):
     """Otherwise a temporary table or view of the caller would stand before any other."""
     functions = rows(
-        warehouse,
+        migrated,
         """
         SELECT oid::regproc::text, setting
         FROM pg_proc LEFT JOIN unnest(proconfig) AS setting ON setting LIKE 'search_path=%'
@@ -107,14 +134,14 @@ def test_security_definer_functions_search_temporary_objects_last(warehouse: Eng
     assert [name for name, path in functions if not (path or "").endswith(", pg_temp")] == []
 
 
-def test_the_reader_reads_every_view_and_no_answer(warehouse: Engine, reader: Engine):
+def test_an_analyst_reads_every_view_and_no_answer(users: Installed):
     """And each function where PUBLIC may call none; of answers and rejected parts not what's in."""
-    execute(warehouse, "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics FROM PUBLIC")
-    relations = [name for (name,) in rows(warehouse, RELATIONS)]
+    execute(users.owner, "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics FROM PUBLIC")
+    relations = [name for (name,) in rows(users.owner, RELATIONS)]
     try:
-        readable = {it for it in relations if not is_refused(reader, f"SELECT * FROM {it}")}
+        readable = {it for it in relations if not is_refused(users.analyst, f"SELECT * FROM {it}")}
     finally:
-        execute(warehouse, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
+        execute(users.owner, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
 
     assert sum(it.endswith("(now())") for it in relations) == len(DATASETS) + 2
     assert readable == {
@@ -123,18 +150,11 @@ def test_the_reader_reads_every_view_and_no_answer(warehouse: Engine, reader: En
     }
 
 
-@pytest.fixture
-def analyst(warehouse: Engine) -> Iterator[Engine]:
-    """An analyst who means harm: a login of its own that is a member of weixin_reader."""
-    with new_user(warehouse, "analyst", "IN ROLE weixin_reader") as engine:
-        yield engine
-
-
-def test_an_analyst_holds_up_no_load(warehouse: Engine, analyst: Engine):
+def test_an_analyst_holds_up_no_load(users: Installed):
     """Whatever it locks that can be locked by who only reads (0008)."""
-    impatient = the_warehouse.engine(warehouse.url, {"lock_timeout": "2s"})
+    impatient = the_warehouse.engine(users.loader.url, {"lock_timeout": "2s"})
     keys = ("wx1", "load:wx1", "ingest:article_total:wx1", "incident:article_total")
-    with analyst.begin() as connection:
+    with users.analyst.begin() as connection:
         for table in READABLE:
             connection.exec_driver_sql(f"LOCK TABLE weixin.{table} IN ACCESS SHARE MODE")
         for key in keys:
@@ -147,39 +167,58 @@ def test_an_analyst_holds_up_no_load(warehouse: Engine, analyst: Engine):
     assert counts.inserted == 1
 
 
-def test_an_analyst_writes_nothing_and_reaches_no_file(analyst: Engine):
+def test_an_analyst_writes_nothing_and_reaches_no_file(users: Installed):
     """It makes nothing that stays, and becomes nobody else."""
     its = RIGHTS["analyst"]
     writes = [it.format(f"weixin.{name}") for name in READABLE for it in its["each"]]
 
-    assert [it for it in (*writes, *its["refused"]) if not is_refused(analyst, it)] == []
-    assert [it for it in its["allowed"] if is_refused(analyst, it)] == []
+    assert [it for it in (*writes, *its["refused"]) if not is_refused(users.analyst, it)] == []
+    assert [it for it in its["allowed"] if is_refused(users.analyst, it)] == []
 
 
-def test_an_analyst_enters_no_other_database(warehouse: Engine, analyst: Engine):
-    """As with docker compose, by `docker/databases.sql`; nor does it fill the disk."""
-    databases = "DATABASE weixin, postgres, template1"
-    execute(warehouse, f"REVOKE ALL ON {databases} FROM PUBLIC")
-    try:
-        assert is_refused(analyst, "CREATE TEMPORARY TABLE own (id int)")
-        for other in ("postgres", "template1"):
-            engine = the_warehouse.engine(analyst.url.set(database=other))
+@pytest.mark.parametrize("installed", [with_docker_compose], indirect=True)
+def test_users_of_docker_compose_enter_no_other_database(users: Installed):
+    """By `docker/databases.sql`; its readers make no temporary tables and functions either."""
+    for engine in (users.owner, users.loader, *users.readers):
+        for other in ("airflow", "postgres", "template1"):
+            elsewhere = the_warehouse.engine(engine.url.set(database=other))
             with pytest.raises(DBAPIError, match="permission denied for database"):
-                engine.connect()
-    finally:
-        execute(warehouse, f"GRANT CONNECT, TEMPORARY ON {databases} TO PUBLIC")
+                elsewhere.connect()
+    for reader in users.readers:
+        assert is_refused(reader, "CREATE TEMPORARY TABLE own (id int)")
+        assert is_refused(reader, "CREATE FUNCTION pg_temp.own() RETURNS int RETURN 1")
 
 
-def test_the_readers_own_login_is_limited(reader: Engine):
-    """A statement, a transaction that waits, and temporary files, which no session may change."""
-    own = psycopg2.connect(reader.url.set(drivername="postgresql").render_as_string(False))
-    names = ("statement_timeout", "idle_in_transaction_session_timeout", "temp_file_limit")
-    with own, own.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(f'current_setting({it!r})' for it in names)}")
-        said = cursor.fetchone()
-    own.close()
+def unlimited(url: URL) -> dict[str, str]:
+    """Return the limits that a session of the user does not have."""
+    session = psycopg2.connect(url.set(drivername="postgresql").render_as_string(False))
+    with closing(session), session.cursor() as cursor:
+        cursor.execute("SELECT name, current_setting(name) FROM pg_settings")
+        settings = dict(cursor.fetchall())
+    return {name: settings[name] for name, limit in LIMITS.items() if settings[name] != limit}
 
-    assert said == ("10min", "10min", "5GB")
+
+def test_every_reader_of_the_manual_is_limited(users: Installed):
+    """By themselves, as Postgres applies a role's settings to its own sessions alone."""
+    assert {it.url.username: unlimited(it.url) for it in users.readers} == {
+        it.url.username: {} for it in users.readers
+    }
+
+
+def test_readers_can_lift_their_timeouts_but_not_the_limit_of_their_files(users: Installed):
+    """For a session and for all later ones."""
+    own = "ALTER ROLE CURRENT_USER"
+    lifts = f"SET {{0}} = {{1}}; {own} SET {{0}} = {{1}}; {own} RESET {{0}}"
+    kept = "SELECT setconfig FROM pg_db_role_setting WHERE setrole = CURRENT_USER::regrole"
+    with users.analyst.connect() as connection:
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            connection.exec_driver_sql(lifts.format(name, 0))
+        connection.exec_driver_sql(f"{own} RESET ALL")
+        left = connection.exec_driver_sql(kept).scalar()
+
+    assert left == ["temp_file_limit=5GB"]
+    for statement in lifts.format("temp_file_limit", -1).split("; "):
+        assert is_refused(users.analyst, statement)
 
 
 GRANTS = """

@@ -58,6 +58,7 @@ def test_analysts_are_let_in(installation: Installation) -> None:
     installation.follows("Let analysts in")
 
     assert installation.asks("SELECT count(*) > 0 FROM analytics.article_7d", user="ann") == ["t"]
+    assert installation.asks("SHOW temp_file_limit", user="ann") == ["5GB"]
     refused = installation.types(
         "docker compose exec -T postgres psql --username=ann --dbname=weixin "
         "--command='SELECT * FROM weixin.raw_response'"
