@@ -73,7 +73,7 @@ test-lowest test-next: $(INSTALLED)
 	.venv-$@/bin/pytest --ignore tests/faults --ignore tests/local --ignore tests/airflow/running --ignore tests/page $(AT_ONCE)
 
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
-	$(UV) tool run --python $(BIN)/python pip-audit==2.10.1 --strict --requirement requirements-dev.txt --require-hashes --disable-pip
+	$(BIN)/pip-audit --strict --requirement requirements-dev.txt --require-hashes --disable-pip
 
 wheel: $(INSTALLED) ## Build the wheel into dist, for an Airflow that is already there
 	$(UV) build --quiet --build-constraints requirements-dev.txt --require-hashes --wheel

@@ -18,3 +18,17 @@ def test_what_others_made_is_pinned() -> None:
     assert used
     assert [it for it in used if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", it)] == []
     assert hashlib.sha256((PAGE / "htmx.min.js").read_bytes()).hexdigest() == HTMX
+
+
+def test_what_is_installed_has_the_hash_that_was_locked() -> None:
+    """All but the project itself, and a pre-release of Airflow, which nobody can have locked."""
+    texts = [(PROJECT / it).read_text() for it in ("Makefile", "Dockerfile")]
+    text = "".join(texts).replace("\\\n", "")
+    installs = re.findall(r"(?:pip install|OTHERS =).*", text)
+    locked = re.compile(r"--require-hashes|--no-deps +(--editable \.|dist/\*\.whl)|\$\(OTHERS\)")
+
+    assert len(installs) > 10
+    assert re.findall(r"tool run|uvx", text) == []  # neither checks hashes
+    assert [it for it in installs if not locked.search(it)] == [
+        "OTHERS = --override .ci/next-airflow.txt --group dev '.[local,server]'"
+    ]
