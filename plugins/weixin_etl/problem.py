@@ -34,6 +34,7 @@ class ProblemKind(StrEnum):
     is_outage: bool  # no usable answer: after several in a row, further calls would fail too
     is_no_answer: bool  # it is none of WeChat's, and says nothing about what else is wrong
     is_warning: bool  # nothing is broken: what WeChat gave is stored, or it may give no more
+    resolves_itself: bool  # nobody has to act: daily runs ask again until the figures are there
     is_momentary: bool  # told once and never again: nothing shows that it is over
 
     UNREACHABLE = auto()

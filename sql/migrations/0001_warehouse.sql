@@ -291,7 +291,7 @@ COMMENT ON TABLE weixin.incident IS 'One row per trouble that people are told of
 COMMENT ON COLUMN weixin.incident.incident_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.incident.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.incident.identity IS 'What makes it the same trouble the next morning: the account, or the kind where one act ends it for all';
-COMMENT ON COLUMN weixin.incident.severity IS 'failure: somebody has to act; warning: something to know';
+COMMENT ON COLUMN weixin.incident.severity IS 'failure: somebody has to act; waiting: figures are missing, and daily runs ask for them again; warning: something to know';
 COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it, when it was last met';
 COMMENT ON COLUMN weixin.incident.appid IS 'The account; null when it concerns several, the whole run, or a connection: see subject';
 COMMENT ON COLUMN weixin.incident.subject IS 'What else it is about: a metric, a task, a connection''s id';

@@ -115,7 +115,7 @@ NO_TOKENS = {"refresh_access_token": "failed", **NO_PLAN}
 NO_WAREHOUSE = replace(
     NOTHING, tasks={**NO_PLAN, "plan": "failed", "report": "failed"}, check=["", ""], status=2
 )
-LATE = replace(RED, wrong=[late()], check=["春风 61503"])
+LATE = replace(RED, wrong=[late()], check=["春风 61503"], status=3)
 UNUSABLE = replace(NO_WAREHOUSE, told=["the warehouse cannot be used"])
 NOWHERE = "postgres://nobody:s3cr3t@127.0.0.1:1/none?sslmode=disable"
 OLDER = {"begin_date": "2026-11-01", "end_date": "2026-11-16", "dry_run": True}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from weixin_etl.health import messages
+from weixin_etl.health.troubles import Severity, usual
 from weixin_etl.orchestration.web.page import app as page
 from weixin_etl.problem import ROWS, Problem, ProblemKind, Row, filled
 
@@ -18,6 +19,8 @@ NOT_RED |= {ProblemKind.UNKNOWN, ProblemKind.NOTHING_COLLECTED, ProblemKind.FIRS
 NOT_RED |= {ProblemKind.DAYS_LOST, ProblemKind.RUN_LATE, ProblemKind.RUN_ENDED}
 NOT_RED |= {ProblemKind.SCHEDULER_DOWN, ProblemKind.NO_RUNS}
 """What turns no run red: the page and messages say what to do."""
+NOTES = {ProblemKind.FIRST_RUN}
+"""What is a note wherever it is said."""
 
 
 def as_row(row: Row, is_chinese: bool) -> str:
@@ -42,6 +45,14 @@ def test_the_documented_tables_are_those_of_the_errors(name: str) -> None:
 
     assert again == [as_row(it, "zh" in name) for it in red if it.kind in retried]
     assert for_good == [as_row(it, "zh" in name) for it in red if it.kind not in retried]
+
+
+def test_where_there_is_nothing_to_do_nothing_is_red() -> None:
+    """A cure that begins so says it in both languages, and its kind is no failure."""
+    for row in ROWS:
+        if row.cure.startswith("nothing to do"):
+            assert "不用处理" in row.cure_zh
+            assert usual(row.kind) is not Severity.FAILURE or row.kind in NOTES
 
 
 def pairs() -> Iterator[Sequence[str]]:

@@ -37,7 +37,7 @@ ODD, READY = trouble(WARNING), trouble(ProblemKind.NOT_READY)
         (HERE, [OVER], "success", ["refused · from 2026-11-24 09:00 to 2026-11-24 10:00"]),
         (CHINESE, [BEGUN], "failure", ["连接 spring 中的 password (the AppSecret is"]),
         (CHINESE, [OVER], "success", ["已恢复：号1：被拒绝 · 北京时间 2026-11-24 09:00 至"]),
-        (CHINESE, [READY], "failure", ["[weixin] ready_hour = 9"]),
+        (CHINESE, [READY], "warning", ["[weixin] ready_hour = 9"]),
         (CHINESE, [OVER, *[BEGUN] * 20], "failure", ["号1：被拒绝, 另有 20 个", "\n另有 "]),
     ],
 )

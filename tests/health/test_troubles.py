@@ -1,6 +1,7 @@
 """What is wrong is a list, and people are told when something of it begins and is over."""
 
 import random
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -17,7 +18,7 @@ from weixin_etl.health.incidents import Note
 from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
 from weixin_etl.problem import Problem, ProblemKind
 
-SECRET, ADDRESS, RIGHTS, OFFLINE, LATE = 40125, 40164, 48001, 47009, 61503
+SECRET, ADDRESS, RIGHTS, OFFLINE, LATE, QUOTA = 40125, 40164, 48001, 47009, 61503, 45009
 ODD = b"""{"list": [{"ref_date": "2026-11-09", "msgid": "1_1", "details": [
     {"stat_date": "2026-11-09", "int_page_read_user": 1}, 7, {"stat_date": "soon"}
 ]}]}"""
@@ -120,7 +121,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     "late before noon is no news": ([next_day(9, a=LATE), People.check], [], []),
     "late at noon is, and not over when the next morning is late too": (
         [next_day(12, a=LATE), lambda it: it.check(12.1), next_day(8.5, a=LATE)],
-        [("not_ready", "failure", 1)],
+        [("not_ready", "waiting", 1)],
         ["号a: figures not ready"],
     ),
     "a cause in two datasets is one card and message": (TWO_DAGS, ONE_CARD, TOLD),
@@ -155,7 +156,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     "a run of some ends what none has any more": ([UNREACHABLE, *map(again, "ba")], [], ENDED),
     "not what nobody has asked for since": (
         [next_day(12, a=LATE), lambda it: it.check(12.1), have("day", 2), again("b", 12.1)],
-        [("not_ready", "failure", 1)],
+        [("not_ready", "waiting", 1)],
         ["号a: figures not ready"],
     ),
     "nor what the warehouse keeps from being asked": (
@@ -187,7 +188,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     "an answer hides no refusal": ([{"a": some(SECRET, FIRST - DAY * 7)}], ONE_DAY, TOLD),
     "a day asked in vain hides none for which nobody asked": (
         [UNREADY, UNREADY, of_one_day],
-        [("not_asked", "failure", 2), ("not_ready", "failure", 1)],
+        [("not_asked", "failure", 2), ("not_ready", "waiting", 1)],
         ["号a +1: figures not ready"],
     ),
     "what was mended is asked for again: of a retired endpoint one day was": (
@@ -350,10 +351,25 @@ def test_why_nobody_has_asked(
     found = people.status(hour, known)
 
     assert people.wrong(hour, known) == wrong
-    assert found.is_healthy == ("failure" not in str(wrong) and "retrying" not in str(wrong))
+    is_broken = re.search("failure|waiting|retrying", str(wrong)) is not None
+    assert found.is_healthy == (not is_broken)
     assert [it.failed_tries for it in found.open if it.severity == "retrying"] == (
         [2] if known is AT_WORK else [0] * ("retrying" in str(wrong))
     )
+
+
+@pytest.mark.parametrize("how", [QUOTA, LATE])
+def test_where_nobody_has_to_act_it_is_amber_for_that_morning(people: People, how: int) -> None:
+    """The page, `/health`, the exit code and the message say so; not if no run asks again."""
+    people.morning(12, a=how)
+    found, in_an_hour = people.status(13), people.wrong(13)
+    (message,) = people.got
+
+    assert [severity for _, severity, _ in in_an_hour] == ["waiting"]
+    assert (found.is_healthy, found.is_retrying, message.notify_type) == (False, True, "warning")
+    assert people.wrong(11, day=1) == in_an_hour
+    assert people.wrong(13, day=1) == [("not_asked", "failure", 2)]
+    assert not people.status(13, day=1).is_retrying
 
 
 def import_answers(warehouse: Engine, of_day: int, *days: int) -> None:

@@ -105,7 +105,7 @@ def met(known: Iterable[Trouble], found: Iterable[Trouble]) -> list[tuple[Troubl
     return [
         (trouble, _is_news(trouble, incident))
         for trouble in found
-        if trouble.severity in (Severity.FAILURE, Severity.WARNING)
+        if trouble.severity in (Severity.FAILURE, Severity.WAITING, Severity.WARNING)
         for incident in [before.get(trouble.identity)]
         if not incident or not (incident.closed_at or _says_less(trouble, incident))
     ]

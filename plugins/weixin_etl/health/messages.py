@@ -20,7 +20,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
-from weixin_etl.health.troubles import Trouble, by_act
+from weixin_etl.health.troubles import Severity, Trouble, by_act
 from weixin_etl.model import connection_of
 from weixin_etl.problem import Problem, filled, row_of
 from weixin_etl.warehouse import CONN_ID, statement
@@ -188,7 +188,10 @@ def compose(troubles: Sequence[Trouble], here: Installation) -> Message:
 
 
 def _type(trouble: Trouble) -> str:
-    return _OVER if trouble.has_ended else str(trouble.severity)
+    """One of `_TYPES`: a failure only where somebody has to act."""
+    if trouble.has_ended:
+        return _OVER
+    return "failure" if trouble.severity is Severity.FAILURE else "warning"
 
 
 def _heading(trouble: Trouble, here: Installation) -> str:

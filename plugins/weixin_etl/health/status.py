@@ -68,8 +68,8 @@ class Status:
 
     @property
     def is_retrying(self) -> bool:
-        """Whether all that is broken is being tried again."""
-        return {it.severity for it in self.open if it.is_broken} == {Severity.RETRYING}
+        """Return whether something is broken, and all of it is tried or asked for again."""
+        return not self.is_healthy and not any(it.severity is Severity.FAILURE for it in self.open)
 
 
 def read(

@@ -68,7 +68,9 @@ class Severity(StrEnum):
     """How bad it is, the worst first."""
 
     FAILURE = "failure"
-    """Somebody has to act, or WeChat is late."""
+    """Somebody has to act."""
+    WAITING = "waiting"
+    """Figures are missing, and nobody has to act: daily runs ask again until they are there."""
     RETRYING = "retrying"
     """A try has failed, and a run at work tries again: nobody is told yet."""
     WARNING = "warning"
@@ -79,6 +81,8 @@ class Severity(StrEnum):
 
 def usual(kind: ProblemKind) -> Severity:
     """How bad a problem of the kind is."""
+    if kind.resolves_itself:
+        return Severity.WAITING
     return Severity.WARNING if kind.is_warning else Severity.FAILURE
 
 
@@ -167,7 +171,7 @@ class Trouble:
     @property
     def is_broken(self) -> bool:
         """Whether all is not well because of it."""
-        return self.severity in (Severity.FAILURE, Severity.RETRYING)
+        return self.severity not in (Severity.WARNING, Severity.NOTE)
 
     @property
     def has_ended(self) -> bool:
@@ -232,12 +236,12 @@ def judge(
     """
     known: dict[Owner, AccountDays] = {(it.dataset.name, it.appid): it for it in accounts}
     owned: dict[Owner, list[Trouble]] = defaultdict(list)
+    morning = datetime.combine(rules.due_morning(now), time(), clock.SHANGHAI)
     for finding in findings:
-        if not _is_answered(finding, known.get(finding.owner)):
+        if not _is_over(finding, known.get(finding.owner), morning):
             owned[finding.owner].append(finding)
     left = [it for those in owned.values() for it in those]
     met = [it for it in left if not (it.problem.days and it.owner in known)]
-    morning = datetime.combine(rules.due_morning(now), time(), clock.SHANGHAI)
     for account in accounts:
         met += _of_account(account, _found_of(account, owned), morning)
     found = [_as_one(those) for those in _alike(met, lambda it: (it.dataset, it.identity))]
@@ -250,10 +254,18 @@ def judge(
     return sorted(own, key=lambda it: ([*Severity].index(it.severity), bool(it.problem.appid)))
 
 
-def _is_answered(finding: Trouble, account: AccountDays | None) -> bool:
-    """Whether an account of which no day is named has been answered since."""
+def _is_over(finding: Trouble, account: AccountDays | None, morning: datetime) -> bool:
+    """
+    Return whether a finding counts no more.
+
+    A finding without days ends when its account is answered. One that resolves itself counts for
+    its morning only: if no run asks on the next one, that is what is wrong.
+    """
     at, found_at = account and account.answered_at, finding.opened_at
-    return not finding.problem.days and bool(at and found_at and at > found_at)
+    if found_at is None:
+        return False
+    is_answered = not finding.problem.days and bool(at and at > found_at)
+    return is_answered or (finding.problem.kind.resolves_itself and found_at < morning)
 
 
 def _follows(trouble: Trouble, stopped: Collection[str | None]) -> bool:
@@ -410,7 +422,7 @@ def _of_day(account: AccountDays, day: date, row: Days, morning: datetime) -> _C
         return None
     is_asked, is_late = day in account.being_asked, row.error_kind == ProblemKind.NOT_READY
     is_due = row.state is not State.LATE or day >= account.since_date
-    if _is_refused(account, row):
+    if _is_refused(account, row, morning):
         cause = _of_attempt(row)
     elif row.state in LACKING and (is_late or (is_due and not is_asked)):
         cause = _of_state(row, morning)
@@ -424,18 +436,19 @@ _MOMENT = timedelta(minutes=1)
 """Answers of calls that were in flight when another was refused come within it."""
 
 
-def _is_refused(account: AccountDays, row: Days) -> bool:
+def _is_refused(account: AccountDays, row: Days, morning: datetime) -> bool:
     """
     Whether the last attempt failed, and that still matters.
 
     What concerns a whole account does until the account is answered; but a day that is due still
-    lacks what could be tried again.
+    lacks what could be tried again. What resolves itself matters on its morning only.
     """
     if row.error_kind in (None, ProblemKind.NOT_READY) or row.state is State.GIVEN_UP:
         return False
     kind, at, answered_at = ProblemKind(row.error_kind), row.attempted_at, account.answered_at
     is_whole = kind.is_of_account or kind is ProblemKind.ENDPOINT_OFFLINE
     is_over = is_whole and bool(at and answered_at and answered_at > at + _MOMENT)
+    is_over |= kind.resolves_itself and bool(at and at < morning)
     return not is_over or (kind.is_retried and row.state in (State.OPEN, State.LATE))
 
 

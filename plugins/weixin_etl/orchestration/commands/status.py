@@ -20,7 +20,10 @@ from weixin_etl.problem import WarehouseError
 from weixin_etl.text import counted
 
 HEALTHY, UNHEALTHY, UNKNOWN, RETRYING = 0, 1, 2, 3
-"""Exit codes; unknown: the warehouse can't be read; retrying: what failed is tried again."""
+"""
+Exit codes. Unknown: the warehouse can't be read. Retrying: nobody has to act, what is missing is
+tried or asked for again.
+"""
 _NO_AIRFLOW = (
     "Airflow's own database cannot be read from here, so it is not known whether the DAGs are "
     "paused and the scheduler runs"
