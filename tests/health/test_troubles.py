@@ -358,6 +358,19 @@ def test_why_nobody_has_asked(
     )
 
 
+def test_the_calendar_says_at_once_what_the_card_says(people: People) -> None:
+    """Which of its days wait for a person: those without figures and with those of yesterday."""
+    next_day(8.5, a=SECRET, b=OFF)(people)
+    days, asked = people.wrong_days(8.6), {FIRST - DAY * ago for ago in range(8)}
+    of_a = {day: it for (appid, day), it in days.items() if appid == "a"}
+
+    assert {(it.problem.code, it.severity) for it in of_a.values()} == {("40125", "failure")}
+    assert (of_a.keys(), len(days)) == (asked, 2 * len(asked))
+    assert people.wrong(8.6)[0] == ("configuration", "failure", 1)
+    people.ingest(9, a=SECRET, b=LATE)
+    assert {appid for appid, _ in people.wrong_days(9.1)} == {"a"}
+
+
 @pytest.mark.parametrize("how", [QUOTA, LATE])
 def test_where_nobody_has_to_act_it_is_amber_for_that_morning(people: People, how: int) -> None:
     """The page, `/health`, the exit code and the message say so; not if no run asks again."""
@@ -414,7 +427,11 @@ def test_who_lists_nothing_new_in_thirty_answered_days_is_worth_a_warning(people
 
 @pytest.mark.parametrize("seed", range(12))
 def test_page_and_messages_have_one_list(people: People, seed: int) -> None:
-    """Whatever happens: what is open is what is wrong, and each has one begin and one end."""
+    """
+    Whatever happens: what is open is what is wrong, and each has one begin and one end.
+
+    The calendar's days have the same troubles.
+    """
     chance = random.Random(seed)
     for _ in range(7):
         how = {appid: chance.choice([None, None, SECRET, OFF, LATE, RIGHTS]) for appid in "ab"}
@@ -424,7 +441,10 @@ def test_page_and_messages_have_one_list(people: People, seed: int) -> None:
         open_now = "SELECT identity FROM weixin.incident WHERE closed_at IS NULL"
         told = {it for (it,) in rows(people.warehouse, open_now)}
         listed = {it.identity for it in people.status(hour).open}
+        of_list = {(it.problem.kind, it.severity) for it in people.status(hour).open}
+        of_days = {(it.problem.kind, it.severity) for it in people.wrong_days(hour).values()}
 
+        assert of_days == of_list
         assert listed <= told
         assert listed == told or {"unreachable", "not_asked"} & listed
     for _ in range(2):

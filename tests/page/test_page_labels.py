@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support import cases
 
-from weixin_etl.health.troubles import Trouble
+from weixin_etl.health.troubles import Severity, Trouble
 from weixin_etl.model import State
 from weixin_etl.orchestration.web.page import app as html
 from weixin_etl.orchestration.web.page.calendar import sign
@@ -23,20 +23,19 @@ def test_every_label_that_is_named_is_there() -> None:
     assert len(named) > 50
     assert named - html.labels().keys() == set()
     for state in State:
-        shown = sign({"state": state, "last_attempt": None})
+        shown = sign({"state": state, "trouble": None})
         parts = {f"state_{state}", f"means_{state}", f"sign_{shown}", f"sign_means_{shown}"}
         assert parts <= html.labels().keys()
         assert f".{shown} {{" in (PAGE / "static/page.css").read_text()
 
 
 @cases
-def test_a_day_needs_somebody_only_if_it_does_not_come_by_itself(
-    state: str, last_attempt: str, error_kind: str, next_date: str, expected: str
-) -> None:
-    """What we have comes first; WeChat's lateness, outages and a retired endpoint need nobody."""
-    day = {"state": state, "last_attempt": last_attempt, "error_kind": error_kind}
+def test_a_day_needs_somebody_if_its_trouble_does(state: str, severity: str, expected: str) -> None:
+    """What we have comes first; what is tried again, or comes by itself, needs nobody."""
+    problem = Problem(ProblemKind.CONFIGURATION, "", "")
+    trouble = Trouble(problem, severity=Severity(severity)) if severity else None
 
-    assert sign(day | {"next_date": next_date or None}) == expected
+    assert sign({"state": state, "trouble": trouble}) == expected
 
 
 def test_a_problem_is_seen_at_its_task_run_or_dag() -> None:

@@ -16,7 +16,7 @@ from weixin_etl.health import status
 from weixin_etl.health.incidents import Note, record
 from weixin_etl.health.messages import Installation, Message, tell
 from weixin_etl.health.status import Status
-from weixin_etl.health.troubles import Airflow
+from weixin_etl.health.troubles import Airflow, Trouble
 from weixin_etl.model import Account, Batch, PlannedAccount, Run
 from weixin_etl.problem import Problem, ProblemKind, WeixinError
 from world.collector import Collector
@@ -117,6 +117,12 @@ class People:
         with self.warehouse.connect() as connection:
             datasets = [it for it in WORLDS if it in {DATASET, *(it.dataset for it in self.plans)}]
             return status.read(connection, airflow, now=now, datasets=datasets)
+
+    def wrong_days(self, hour: float = 10) -> dict[tuple[str, date], Trouble]:
+        """What the calendar says is wrong with each day that is not as it should be."""
+        now, airflow = at(self.day, hour), Airflow({})
+        with self.warehouse.connect() as connection:
+            return status.read_days(connection, airflow, self.dataset, [*self.names], now)
 
     def wrong(self, *when: Any, **of: Any) -> list[tuple[str, str, int]]:
         """What is wrong: kind, how bad, and how many days are not in because of it."""

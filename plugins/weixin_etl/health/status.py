@@ -22,6 +22,7 @@ from weixin_etl.health.troubles import (
     Trouble,
     by_act,
     judge,
+    judge_days,
     nothing_collected,
 )
 from weixin_etl.model import State
@@ -110,6 +111,21 @@ def assess(
         found.append(nothing_collected(datasets, airflow, now))
     broken = {(it.dataset, appid) for it in found if it.is_broken for appid in it.appids}
     return Status(now, tuple(by_act(found)), tuple(accounts), broken=broken)
+
+
+def read_days(
+    connection: Connection,
+    airflow: Airflow,
+    dataset: Dataset,
+    appids: Collection[str],
+    now: datetime,
+) -> dict[tuple[str, date], Trouble]:
+    """Return what is wrong with each day of some accounts, as the list of `read` has it."""
+    if airflow.is_idle(dataset.name):
+        return {}
+    at_work = progress(connection, dataset, airflow.at_work(dataset), appids)
+    accounts = read_accounts(connection, [dataset], at_work, now, appids)
+    return judge_days(accounts, read_findings(connection, [dataset], appids), now)
 
 
 # --------------------------------------------------------------------------------------- the facts

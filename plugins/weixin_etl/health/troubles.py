@@ -234,12 +234,8 @@ def judge(
     Nothing of a DAG that a person has paused. Days that nobody asked for follow from what keeps
     runs from asking, where that is known. `airflow` is None when it can't be asked.
     """
-    known: dict[Owner, AccountDays] = {(it.dataset.name, it.appid): it for it in accounts}
-    owned: dict[Owner, list[Trouble]] = defaultdict(list)
-    morning = datetime.combine(rules.due_morning(now), time(), clock.SHANGHAI)
-    for finding in findings:
-        if not _is_over(finding, known.get(finding.owner), morning):
-            owned[finding.owner].append(finding)
+    owned, morning = _open_findings(accounts, findings, now), _due_morning(now)
+    known = {(it.dataset.name, it.appid) for it in accounts}
     left = [it for those in owned.values() for it in those]
     met = [it for it in left if not (it.problem.days and it.owner in known)]
     for account in accounts:
@@ -252,6 +248,36 @@ def judge(
     stopped = {it.dataset for it in found if it.is_broken and stops_all(it.problem)}
     own = [it for it in found if not _follows(it, stopped)]
     return sorted(own, key=lambda it: ([*Severity].index(it.severity), bool(it.problem.appid)))
+
+
+def judge_days(
+    accounts: Sequence[AccountDays], findings: Sequence[Trouble], now: datetime
+) -> dict[tuple[str, date], Trouble]:
+    """Return what is wrong with each day, by AppID and day, as the list of `judge` has it."""
+    owned, morning = _open_findings(accounts, findings, now), _due_morning(now)
+    return {
+        (account.appid, day): trouble
+        for account in accounts
+        for trouble in _of_account(account, _found_of(account, owned), morning, every_day=True)
+        for day in trouble.problem.days
+    }
+
+
+def _due_morning(now: datetime) -> datetime:
+    """Return the beginning of the morning whose figures must be in."""
+    return datetime.combine(rules.due_morning(now), time(), clock.SHANGHAI)
+
+
+def _open_findings(
+    accounts: Sequence[AccountDays], findings: Sequence[Trouble], now: datetime
+) -> dict[Owner, list[Trouble]]:
+    """Return the findings that still count, by their owners."""
+    known: dict[Owner, AccountDays] = {(it.dataset.name, it.appid): it for it in accounts}
+    owned: dict[Owner, list[Trouble]] = defaultdict(list)
+    for finding in findings:
+        if not _is_over(finding, known.get(finding.owner), _due_morning(now)):
+            owned[finding.owner].append(finding)
+    return owned
 
 
 def _is_over(finding: Trouble, account: AccountDays | None, morning: datetime) -> bool:
@@ -365,9 +391,13 @@ class _Cause(NamedTuple):
 
 
 def _of_account(
-    account: AccountDays, found: Sequence[Trouble], morning: datetime
+    account: AccountDays, found: Sequence[Trouble], morning: datetime, *, every_day: bool = False
 ) -> Iterator[Trouble]:
-    """What is wrong with an account: with all of it, or with some days that are not in."""
+    """
+    Yield what is wrong with an account: with all of it, or with some days that are not in.
+
+    A trouble names the days without any figures, if there are some; with `every_day` all of them.
+    """
     told = {day: it for it in found for day in it.problem.days}
     stops = [it for it in found if it.problem.kind.is_of_account and not it.problem.days]
     alike: dict[_Cause, list[Days]] = defaultdict(list)
@@ -382,7 +412,7 @@ def _of_account(
         if days := [day for day in finding.problem.days if told[day] is finding]:
             yield _on(account, finding, days, has_figures=finding.has_figures)
     for cause, those in alike.items():
-        bare = [it for it in those if not it.has_figures]
+        bare = [] if every_day else [it for it in those if not it.has_figures]
         days = sorted(day for it in bare or those for day in it.days)
         met = _met(account, cause, days, max(those, key=_attempted), has_figures=not bare)
         # what stops an account is why these days were not asked for

@@ -10,7 +10,10 @@ from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
+from weixin_etl.health.status import read_days
+from weixin_etl.health.troubles import Severity, Trouble
 from weixin_etl.model import State
+from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
 
@@ -42,16 +45,10 @@ class Figures:
 
 
 def sign(day: Mapping[str, Any]) -> str:
-    """The sign of a day: what comes by itself does not need you, nor does a retired endpoint."""
-    is_refused = day["last_attempt"] == "failed" and not _comes_by_itself(day)
-    usual = "needs_you" if day["state"] == State.LATE and is_refused else "not_yet"
-    return _SIGNS.get(day["state"], usual)
-
-
-def _comes_by_itself(day: Mapping[str, Any]) -> bool:
-    kind = ProblemKind(day["error_kind"])
-    is_passing = kind.is_outage or kind is ProblemKind.DAILY_QUOTA
-    return kind is ProblemKind.ENDPOINT_OFFLINE or (is_passing and day["next_date"] is not None)
+    """Return the sign of a day: one that is not in needs you as soon as its trouble does."""
+    trouble: Trouble | None = day["trouble"]
+    is_failure = trouble is not None and trouble.severity is Severity.FAILURE
+    return _SIGNS.get(day["state"], "needs_you" if is_failure else "not_yet")
 
 
 def view(of: Figures, *, last: date | None, search: str, offset: int) -> dict[str, Any]:
@@ -100,7 +97,12 @@ def story(of: Figures, appid: str, day: date) -> dict[str, Any] | None:
 def _days(
     of: Figures, appids: list[str], first: date, last: date
 ) -> dict[tuple[str, date], dict[str, Any]]:
-    """The days of accounts that anybody ever wanted."""
+    """Return the days of accounts that anybody ever wanted, each with what is wrong with it."""
     asked = {"appids": appids, "first_date": first, "last_date": last}
     found = of.rows("page/days.sql", **asked, now=of.now)
-    return {(row["appid"], row["day"]): dict(row) for row in found}
+    troubles = read_days(of.connection, airflow_state.read(), of.dataset, appids, of.now)
+    return {
+        day: {**row, "trouble": troubles.get(day)}
+        for row in found
+        for day in [(row["appid"], row["day"])]
+    }
