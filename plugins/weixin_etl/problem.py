@@ -35,6 +35,7 @@ class ProblemKind(StrEnum):
     is_no_answer: bool  # it is none of WeChat's, and says nothing about what else is wrong
     is_warning: bool  # nothing is broken: what WeChat gave is stored, or it may give no more
     resolves_itself: bool  # nobody has to act: daily runs ask again until the figures are there
+    end_is_told: bool  # people are told that it is over, though nothing was broken
     is_momentary: bool  # told once and never again: nothing shows that it is over
 
     UNREACHABLE = auto()
@@ -66,6 +67,9 @@ class ProblemKind(StrEnum):
     DAYS_LOST = auto()
     REJECTED = auto()
     SILENT = auto()
+    BEHIND = auto()
+    FALLEN = auto()
+    NO_FIGURES = auto()
     NOT_COLLECTED = auto()
     UNKNOWN = auto()
 

@@ -244,7 +244,7 @@ def _listed_since(before: Coverage, listed: bytes | None, at: datetime) -> datet
 
 
 def _is_confirmed(before: Coverage, listed: bytes | None, since: date, today: date) -> bool:
-    """Return whether the ready answer before, of an earlier day, `since` or later, lists the same."""
+    """Return whether the ready answer before, of an earlier day and not before `since`, agrees."""
     if before.ready_date is None or listed is None or listed != before.list_sha256:
         return False
     return since <= before.ready_date < today
@@ -254,11 +254,12 @@ def behind_days(dataset: Dataset, known: Mapping[date, Coverage]) -> list[date]:
     """
     Return the days of the account's window of which the newest figures are missing, oldest first.
 
-    They were answered, ready, on the newest Beijing day on which any of the account's days was, and
-    list articles; but none of the window's answers of that day has the row of the day before it.
-    `known` has the account's newest days.
+    The morning is that on which the newest answered day was answered. The days that were answered,
+    ready, on that morning list articles, but no article of the window has figures of the day before
+    it. `known` is the account's coverage, at least of the window.
     """
-    morning = max((pair.ready_date for pair in known.values() if pair.ready_date), default=None)
+    newest = max((day for day, pair in known.items() if pair.ready_at), default=None)
+    morning = known[newest].ready_date if newest else None
     if morning is None or not dataset.describes_articles:
         return []
     answered = {

@@ -315,6 +315,8 @@ CROSS JOIN
                     AND (
                         pair.settled = 'final'
                         OR {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
+                        -- unconfirmed, but it lists what the answer of an earlier day listed
+                        OR {{ beijing("pair.listed_since") }} < {{ beijing("pair.ready_at") }}
                     )
             ) = {{ dataset.window }}
             -- of a rejected part whose day is not known, any of its window may be

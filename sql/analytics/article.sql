@@ -8,7 +8,7 @@
 -- joins: appid to account; appid, msgid to article_listed; publication_date to calendar
 {%
     from "analytics/macros.jinja" import
-    common_total, is_final, is_listed, known_before, level, original_title, total
+    common_total, is_listed, known_before, level, original_title, total
 %}
 {% set days = [1, 3, 7, 30] | reject("gt", dataset.window) | list %}
 {% import "analytics/columns.jinja" as the %}
@@ -33,8 +33,8 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- 中文：最新统计日为发布后第几天
     -- unit: days, level
     day_number,
-    -- Whether the totals have stopped growing: the article has all {{ dataset.window }} rows, or
-    -- its publication day is final and is not asked for again
+    -- Whether the totals have stopped growing: its publication day is final, that is, two mornings
+    -- after the window agreed, and is not asked for again
     -- 中文：累计值是否已定稿
     is_final,
     {% for it in dataset.common %}
@@ -78,14 +78,14 @@ SELECT
     coalesce(article.url, article.content_url) AS url,
     latest.stat_date,
     latest.stat_date - article.publication_date + 1 AS day_number,
-    settled.is_final,
+    coalesce(pair.settled = 'final', FALSE) AS is_final,
     {% for it in dataset.common %}
     {{ known(it.metric.name) if it.metric else "NULL::bigint" }} AS {{ it.name }},
     {% endfor %}
     {% for day in days %}
-    CASE WHEN settled.is_final THEN day_{{ day }}.{{ dataset.readers }} END
+    CASE WHEN pair.settled = 'final' THEN day_{{ day }}.{{ dataset.readers }} END
         AS readers_day_{{ day }},
-    CASE WHEN settled.is_final THEN day_{{ day }}.{{ dataset.readers }} END
+    CASE WHEN pair.settled = 'final' THEN day_{{ day }}.{{ dataset.readers }} END
     / nullif({{ known(dataset.readers) }}, 0)::numeric AS readers_day_{{ day }}_share,
     {% endfor %}
     {% for metric in dataset.totals %}
@@ -121,4 +121,3 @@ LEFT JOIN weixin.{{ dataset.fact }} AS day_{{ day }}
         -- as well, so that all articles' rows of the day are found by one scan
         AND day_{{ day }}.publication_date + {{ day - 1 }} = day_{{ day }}.stat_date
 {% endfor %}
-CROSS JOIN LATERAL (SELECT {{ is_final(dataset, "latest") }} AS is_final) AS settled

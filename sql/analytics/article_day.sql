@@ -7,7 +7,7 @@
 -- joins: appid to account; appid, msgid to article{{ dataset.suffix }}; stat_date to calendar
 {%
     from "analytics/macros.jinja" import
-    common_increment, common_total, increment, is_final, is_latest, known_before, level, total
+    common_increment, common_total, increment, is_latest, known_before, level, total
 %}
 {% import "analytics/columns.jinja" as the %}
 {% set since = "since the row before that gave it" %}
@@ -29,8 +29,8 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     -- Whether it is the article's newest row: totals of such rows may be added up over articles
     -- 中文：是否为该文章最新一行
     is_latest,
-    -- Whether the article's totals have stopped growing: it has all {{ dataset.window }} rows, or
-    -- its publication day is final and is not asked for again
+    -- Whether the article's totals have stopped growing: its publication day is final, that is, two
+    -- mornings after the window agreed, and is not asked for again
     -- 中文：累计值是否已定稿
     is_final,
     {% for it in dataset.common %}
@@ -110,7 +110,7 @@ FROM (
             0
         ) AS {{ metric.name }}_increment,
         {% endfor %}
-        {{ is_final(dataset, "fact") | indent }} AS is_final
+        coalesce(pair.settled = 'final', FALSE) AS is_final
     FROM weixin.dim_account AS account
     INNER JOIN weixin.{{ dataset.fact }} AS fact
         ON account.appid = fact.appid

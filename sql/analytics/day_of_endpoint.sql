@@ -12,7 +12,6 @@
 -- key: {{ dataset.key | join(", ") }}
 -- joins: appid to account; stat_date to calendar
 {% from "analytics/macros.jinja" import additivity, sentence %}
-{% from "weixin/macros.jinja" import is_whole %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.{{ dataset.name }} (
     {{ the.appid }},
@@ -41,8 +40,7 @@ CREATE VIEW analytics.{{ dataset.name }} (
     -- unit: {{ metric.unit }}, {{ additivity(metric, dataset) }}
     {{ metric.name }},
     {% endfor %}
-    -- Whether the figures stand: the day is not asked for again, and nothing in its answer was
-    -- rejected
+    -- Whether the day is final: it is not asked for again
     -- 中文：是否已定稿
     is_final
 ) AS
@@ -63,8 +61,7 @@ SELECT
     {% for metric in dataset.figures if not metric.common %}
     fact.{{ metric.name }},
     {% endfor %}
-    coalesce(fact.appid IS NOT NULL AND pair.settled = 'final' AND {{ is_whole("pair") }}, FALSE)
-        AS is_final
+    coalesce(pair.settled = 'final', FALSE) AS is_final
 FROM weixin.dim_account AS account
 {% if item %}
 INNER JOIN weixin.{{ fact }} AS fact

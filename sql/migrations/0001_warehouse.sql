@@ -132,6 +132,8 @@ CREATE TABLE weixin.coverage (
 CREATE INDEX coverage_is_open ON weixin.coverage (appid, dataset, day) WHERE settled IS NULL;
 CREATE INDEX coverage_is_given_up ON weixin.coverage (appid, dataset, day)
 WHERE settled = 'given_up';
+CREATE INDEX coverage_has_fallen ON weixin.coverage (appid, dataset, fell_at)
+WHERE fell_at IS NOT NULL;
 COMMENT ON TABLE weixin.coverage IS 'One row per dataset, account and day ever asked for: what we have of it, and beside that how the last attempt ended';
 COMMENT ON COLUMN weixin.coverage.appid IS 'The account';
 COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …';

@@ -1,7 +1,8 @@
 -- The accounts that daily runs collect, or some of them: one row per dataset and account, with when
--- it was answered last, whether the endpoint is retired, and the days with rejected parts. Its
--- columns are the first fields of `AccountDays`, in their order.
-{% from "weixin/macros.jinja" import is_retired %}
+-- it was answered last, whether the endpoint is retired, the days with rejected parts, those whose
+-- newest figures are missing (`rules.behind_days`), and which running total fell on the newest
+-- morning. Its columns are the first fields of `AccountDays`, in their order.
+{% from "weixin/macros.jinja" import beijing, is_retired %}
 SELECT
     since.dataset,
     since.appid,
@@ -22,7 +23,11 @@ SELECT
     since.since_date,
     rejected.days AS rejected_days,
     rejected.reason || coalesce(', and ' || nullif(rejected.further, 0) || ' more', '')
-        AS rejected_reason
+        AS rejected_reason,
+    behind.days AS behind_days,
+    fallen.fell_at,
+    fallen.days AS fallen_days,
+    fallen.fall
 FROM weixin.collected_since AS since
 INNER JOIN weixin.dim_account AS account
     ON
@@ -50,4 +55,34 @@ LEFT JOIN LATERAL (
         AND part.appid = since.appid
         AND part.resolved_at IS NULL
 ) AS rejected ON TRUE
+LEFT JOIN LATERAL (
+    SELECT
+        array_agg(pair.day ORDER BY pair.day) FILTER (WHERE pair.list_sha256 != sha256(''))
+            AS days
+    FROM weixin.coverage AS pair
+    WHERE
+        pair.appid = since.appid
+        AND pair.dataset = since.dataset
+        AND pair.day
+        BETWEEN {{ beijing("ready.ready_at") }} - CASE since.dataset
+            {% for dataset in datasets %}
+            WHEN '{{ dataset.name }}' THEN {{ dataset.window }}
+            {% endfor %}
+        END AND {{ beijing("ready.ready_at") }} - 1
+        AND {{ beijing("pair.ready_at") }} = {{ beijing("ready.ready_at") }}
+    HAVING
+        count(*) FILTER (WHERE pair.newest_date = {{ beijing("ready.ready_at") }} - 1) = 0
+) AS behind ON TRUE
+LEFT JOIN LATERAL (
+    SELECT
+        max(pair.fell_at) AS fell_at,
+        array_agg(pair.day ORDER BY pair.day) AS days,
+        (array_agg(pair.fall ORDER BY pair.day DESC))[1] AS fall
+    FROM weixin.coverage AS pair
+    WHERE
+        pair.appid = since.appid
+        AND pair.dataset = since.dataset
+        AND pair.fell_at >= ready.ready_at - interval '1 day'
+        AND {{ beijing("pair.fell_at") }} = {{ beijing("ready.ready_at") }}
+) AS fallen ON TRUE
 ORDER BY account.name, since.appid, since.dataset

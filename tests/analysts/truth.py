@@ -159,6 +159,10 @@ class Pair:
     """The newest answer says something: it lists articles, or another one of its day does."""
     is_final: bool = False
     """It is not asked for again."""
+    is_repeated: bool = False
+    """An answer of an earlier day listed the same, and none since anything else."""
+    totals: dict[Key, int] = field(default_factory=dict)
+    """The newest total of each article, stat_date and metric that can't fall."""
 
     @property
     def answered_on(self) -> date:
@@ -166,14 +170,33 @@ class Pair:
         return self.came_at.date() if self.came_at else date.min
 
     def take(self, it: Told, *, is_heard: bool) -> None:
-        """An answer; two days' that list the same, the earlier at its last row or later, end it."""
+        """
+        Take an answer; two of different days end the day, if both are of its end or later.
+
+        They list the same, and in the later no total is lower than it was.
+        """
         on, window_end = it.at.date(), it.day + it.dataset.window * DAY
         is_same = self.is_heard and is_heard and it.names == self.listed
         rows = Counter(name for name, _, _ in it.rows)
         is_whole = all(rows[name] == it.dataset.window for name in it.names)
-        if is_same and window_end - DAY <= self.answered_on < on:
+        has_fallen = self.has_fallen(it)
+        if is_same and window_end <= self.answered_on < on and not has_fallen:
             self.is_final |= on >= window_end + (0 if is_whole else 2) * DAY
+        self.is_repeated = is_same and (self.is_repeated or self.answered_on < on)
         self.listed, self.is_heard, self.came_at = it.names, is_heard, it.at
+
+
+    def has_fallen(self, it: Told) -> bool:
+        """Take the totals of an answer, and return whether one is lower than it was."""
+        totals = {
+            (name, stat_date, metric): row[metric]
+            for name, stat_date, row in it.rows
+            for metric in it.dataset.monotonic
+            if isinstance(row.get(metric), int)
+        }
+        has_fallen = any(total < self.totals.get(key, total) for key, total in totals.items())
+        self.totals |= totals
+        return has_fallen
 
 
 class Endpoint:
@@ -205,7 +228,8 @@ class Endpoint:
 
     def is_known(self, its_day: date, pair: Pair, day: date) -> bool:
         """Whether a publication day was answered after a day, as can be relied on."""
-        is_relied_on = pair.is_final or pair.answered_on < its_day + self.window * DAY
+        is_early = pair.answered_on < its_day + self.window * DAY
+        is_relied_on = pair.is_final or is_early or pair.is_repeated
         return pair.is_heard and pair.answered_on > day and is_relied_on
 
     def growing(self, appid: str, pair: Pair) -> list[set[date]]:
@@ -256,8 +280,7 @@ def article_day(world: World, dataset: Dataset) -> Table:
     for (appid, msgid), rows in rows_of(world, dataset).by("appid", "item"):
         known = tables(world).articles[appid, msgid]
         first, stat_dates = known["day"], its.days_of[appid, msgid]
-        window = {*days(first, first + (its.window - 1) * DAY)}
-        is_final = its.pairs[appid, first].is_final or window <= stat_dates
+        is_final = its.pairs[appid, first].is_final
         about = {"msgid": msgid, "title": known["title"], "publication_date": first}
         about |= {"position": int(msgid.split("_")[1]), "is_final": is_final}
         last, before = first - DAY, Counter[str]()

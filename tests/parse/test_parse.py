@@ -418,7 +418,7 @@ def test_an_answer_whose_articles_bring_no_figure_tells_what_is_in_their_place(
 
 
 def test_a_renamed_metric_is_told_by_what_the_answer_lacks() -> None:
-    """Unknown metrics, and no value of the totals that WeChat always gives; a zero is a value."""
+    """A row without any of the totals that WeChat always gives has no figures; 0 is a figure."""
     renamed = {"int_page_read_user": None, "read_users": 5}
     answers = {
         "renamed": read(item(row(share_user=4, **renamed), row(18, **renamed))),
@@ -426,11 +426,11 @@ def test_a_renamed_metric_is_told_by_what_the_answer_lacks() -> None:
         "null": read(item(row(int_page_read_user=None))),
     }
 
-    found = {name: it.lacks_headline(ARTICLE_TOTAL) for name, it in answers.items()}
-    assert found == {"renamed": True, "added": False, "null": False}
+    found = {name: it.newest_date for name, it in answers.items()}
+    assert found == {"renamed": None, "added": DAY, "null": None}
     assert [it.has_figures for it in answers.values()] == [True, True, False]
     of_reads = {"ref_date": str(DAY), "msgid": "1", "detail": {"read_user": 1, "x": 1}}
-    assert not read(of_reads, dataset=ARTICLE_READ).lacks_headline(ARTICLE_READ)
+    assert read(of_reads, dataset=ARTICLE_READ).newest_date == DAY
 
 
 DEEP = b"[" * 100_000 + b"]" * 100_000

@@ -341,7 +341,7 @@ def test_a_scheduled_run_waits_until_noon_for_what_was_not_ready(
 
 def answered(words: str) -> dict[date, Coverage]:
     """
-    Return coverage by day, as `23 24 21, 22 24 -`: each day with the day of its newest ready answer.
+    Return coverage by day, as `23 24 21, 22 24 -`: each day with that of its newest ready answer.
 
     Then comes the newest stat_date of its articles, `none` where they have no figure, and `-` where
     it lists none.

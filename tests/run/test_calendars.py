@@ -150,6 +150,35 @@ def states_of_analysts(engine: Pipeline, now: datetime) -> States:
         return {(*row[:3],): (State(row[3]), *row[4:]) for row in found}
 
 
+def behind(engine: Pipeline, now: datetime) -> tuple[Any, Any]:
+    """Return the days whose newest figures are missing: by `weixin-etl status`, by the rules."""
+    with engine.warehouse.connect() as connection:
+        accounts = status.read(connection, None, now=now).accounts
+    found = {(it.dataset, it.appid): [*(it.behind_days or ())] for it in accounts}
+    return found, {
+        (dataset, appid): rules.behind_days(dataset, engine.coverage((dataset.name, appid)))
+        for dataset, appid in found
+    }
+
+
+def final_of_analysts(engine: Pipeline) -> tuple[Any, Any]:
+    """Return the final days of articles: by the views' `is_final`, by coverage."""
+    found, expected = set(), set()
+    for dataset in {world.dataset for world in engine.calendar.worlds.values()}:
+        if dataset.describes_articles:
+            view = f"analytics.article_day{dataset.suffix}"
+            found |= {*rows(engine.warehouse, FINAL.format(view), dataset=dataset.name)}
+            expected |= {*rows(engine.warehouse, SETTLED.format(dataset.fact), dataset=dataset.name)}
+    return found, expected
+
+
+FINAL = "SELECT DISTINCT :dataset, appid, publication_date FROM {} WHERE is_final"
+SETTLED = """
+    SELECT DISTINCT :dataset, appid, day FROM weixin.coverage INNER JOIN weixin.{} AS fact
+    USING (appid) WHERE dataset = :dataset AND settled = 'final' AND day = publication_date
+"""
+
+
 def states_of_status(engine: Pipeline, now: datetime, told: States) -> tuple[Any, Any]:
     """By `weixin-etl status` and messages; and those of `told` that they have to look at."""
     with engine.warehouse.connect() as connection:
@@ -225,6 +254,10 @@ def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) ->
             assert told == states(real, now, told)
             of_status, lacking = states_of_status(real, now, told)
             assert of_status == lacking
+            by_status, by_rules = behind(real, now)
+            assert by_status == by_rules
+            by_views, by_coverage = final_of_analysts(real)
+            assert by_views == by_coverage
             if told:
                 some = sorted(told)[7 * now.day % len(told)]
                 assert state_on_page(real, now, some) == told[some]

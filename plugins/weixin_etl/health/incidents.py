@@ -169,7 +169,10 @@ def _write(
         connection.execute(statement("incident/meet.sql"), here)
     if ended:
         # no news is the end of what was only to know, or of who is not collected any more
-        are_told = [it.is_broken and it.problem.appid in collected for it in ended]
+        are_told = [
+            (it.is_broken or it.problem.kind.end_is_told) and it.problem.appid in collected
+            for it in ended
+        ]
         gone = {"incident_ids": [it.incident_id for it in ended], "are_told": are_told}
         connection.execute(statement("incident/close.sql"), {**gone, "now": note.at})
 

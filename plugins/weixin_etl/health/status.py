@@ -115,15 +115,16 @@ def assess(
 
 def read_days(
     connection: Connection,
-    airflow: Airflow,
+    airflow: Airflow | None,
     dataset: Dataset,
     appids: Collection[str],
     now: datetime,
 ) -> dict[tuple[str, date], Trouble]:
     """Return what is wrong with each day of some accounts, as the list of `read` has it."""
-    if airflow.is_idle(dataset.name):
+    if airflow and airflow.is_idle(dataset.name):
         return {}
-    at_work = progress(connection, dataset, airflow.at_work(dataset), appids)
+    run_ids = airflow.at_work(dataset) if airflow else []
+    at_work = progress(connection, dataset, run_ids, appids)
     accounts = read_accounts(connection, [dataset], at_work, now, appids)
     return judge_days(accounts, read_findings(connection, [dataset], appids), now)
 

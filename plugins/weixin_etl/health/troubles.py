@@ -18,7 +18,7 @@ from weixin_etl import clock, rules
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import State, connection_of
-from weixin_etl.problem import Problem, ProblemKind, days_of, filled
+from weixin_etl.problem import Problem, ProblemKind, days_of, filled, row_of
 
 LACKING = [State.LATE, State.LOST, State.GIVEN_UP]
 """The states of days that are not as they should be."""
@@ -56,6 +56,14 @@ class AccountDays(NamedTuple):
     """Days with parts of answers that do not fit."""
     rejected_reason: str | None
     """Why one of them does not, and how many other reasons there are."""
+    behind_days: Sequence[date] | None
+    """The days of the window whose newest figures are missing: `rules.behind_days`."""
+    fell_at: datetime | None
+    """When an answer came of the newest morning in which a running total fell."""
+    fallen_days: Sequence[date] | None
+    """The publication days of the totals that fell that morning."""
+    fall: str | None
+    """Which total fell: article, stat_date, metric, from and to."""
     days: Sequence[Days]
     """Those that lack, or that were refused last."""
     being_asked: Collection[date]
@@ -148,6 +156,8 @@ class Trouble:
             return f"{kind} {problem.code}"
         if kind.is_common:
             return str(kind)
+        if kind is ProblemKind.FALLEN:  # told for each morning
+            return f"{kind} {whose} {problem.subject}"
         is_whole = kind.is_of_account and not kind.is_warning
         return whose if is_whole else f"{kind} {whose}".strip()
 
@@ -435,6 +445,10 @@ def _of_facts(account: AccountDays) -> Iterator[Trouble]:
 
     Nothing is broken by the latter, if the endpoint's successor has the account.
     """
+    if account.behind_days:
+        yield _met(account, _Cause(ProblemKind.BEHIND), account.behind_days, has_figures=True)
+    if account.fell_at:
+        yield _fallen(account, account.fell_at)
     if account.rejected_days:
         cause = _Cause(ProblemKind.REJECTED, account.rejected_reason)
         yield _met(account, cause, account.rejected_days)
@@ -444,6 +458,14 @@ def _of_facts(account: AccountDays) -> Iterator[Trouble]:
         cause = _of_attempt(newest) if newest else _Cause(ProblemKind.ENDPOINT_OFFLINE)
         severity = Severity.WARNING if account.is_succeeded else None
         yield _met(account, cause._replace(severity=severity), newest=newest)
+
+
+def _fallen(account: AccountDays, fell_at: datetime) -> Trouble:
+    """Return the warning that running totals of an account fell, one for each morning."""
+    cause = f"{row_of(ProblemKind.FALLEN).cause}: {account.fall}"
+    found = _met(account, _Cause(ProblemKind.FALLEN, cause), account.fallen_days or ())
+    morning = clock.beijing_date(fell_at).isoformat()
+    return replace(found, problem=replace(found.problem, subject=morning), opened_at=fell_at)
 
 
 def _of_day(account: AccountDays, day: date, row: Days, morning: datetime) -> _Cause | None:
@@ -490,6 +512,8 @@ def _of_attempt(row: Days) -> _Cause:
 
 def _of_state(row: Days, morning: datetime) -> _Cause:
     """What is said of a day of which no failed attempt says why it is not in."""
+    if row.error_kind == rules.NO_FIGURES:
+        return _Cause(ProblemKind.NO_FIGURES, row.error, row.cure)
     if row.state is State.GIVEN_UP:  # its run was red
         return _Cause(ProblemKind.UNREADABLE, row.error, row.cure, severity=Severity.WARNING)
     if row.state is State.LOST:

@@ -15,7 +15,7 @@ from operator import attrgetter, lt
 from typing import Any, NamedTuple
 
 from weixin_etl.datasets import Dataset
-from weixin_etl.parse import Article, Row
+from weixin_etl.parse import Article
 
 
 class Fall(NamedTuple):

@@ -11,7 +11,7 @@ as a whole it is empty. They have the one row of their day.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -130,10 +130,17 @@ class Article:
     row_extras: dict[date, dict[str, Any]] = field(default_factory=dict)
     """Unknown metrics, for the rows that have any."""
 
-    def has_figures_of(self, day: date) -> bool:
-        """Return whether its row of the day has a value of a metric that is declared."""
+    def has_figures_of(self, day: date, headline: Sequence[str] = ()) -> bool:
+        """
+        Return whether its row of the day is there and has figures.
+
+        `headline` names the metrics of which it must have one; where it is empty, any will do.
+        """
         row = self.rows.get(day)
-        return row is not None and any(value is not None for value in astuple(row)[1:])
+        if row is None:
+            return False
+        values = (getattr(row, name) for name in headline) if headline else astuple(row)[1:]
+        return any(value is not None for value in values)
 
     @property
     def message(self) -> tuple[str, int] | tuple[None, None]:
@@ -180,6 +187,9 @@ class Rejected:
 class Parsed:
     """What one answer says of the day asked: its articles and rows, and what does not fit."""
 
+    headline: Sequence[str] = ()
+    """The metrics that WeChat always gives: a row without any of them has no figures."""
+
     articles: dict[str, Article] = field(default_factory=dict)
     unreadable: str = ""
     """Why no articles can be made out in it, if so."""
@@ -209,14 +219,14 @@ class Parsed:
 
     @property
     def newest_date(self) -> date | None:
-        """The last stat_date of which any article has a figure; None when none has any."""
-        days = {day for article in self.articles.values() for day in article.rows}
+        """The last stat_date of which any article has figures; None when none has any."""
         articles = self.articles.values()
+        days = sorted({day for article in articles for day in article.rows}, reverse=True)
         return next(
             (
                 day
-                for day in sorted(days, reverse=True)
-                if any(article.has_figures_of(day) for article in articles)
+                for day in days
+                if any(article.has_figures_of(day, self.headline) for article in articles)
             ),
             None,
         )
@@ -224,27 +234,13 @@ class Parsed:
     @property
     def has_figures(self) -> bool:
         """Return whether any row has a value of a declared metric."""
-        return self.newest_date is not None
+        rows = (row for article in self.articles.values() for row in article.rows.values())
+        return any(value is not None for row in rows for value in astuple(row)[1:])
 
     @property
     def nothing_fits(self) -> bool:
         """Return whether parts are rejected, and no row holds more than its day."""
         return bool(self.rejected) and not self.has_figures and not self.unknown_metrics
-
-    def lacks_headline(self, dataset: Dataset) -> bool:
-        """
-        Return whether there are unknown metrics, and no row has a headline metric of the dataset.
-
-        WeChat may then have renamed the metrics. A dataset without headline metrics lacks none.
-        """
-        if not self.unknown_metrics or not dataset.headline:
-            return False
-        values = (getattr(row, name) for row in self._rows() for name in dataset.headline)
-        return all(value is None for value in values)
-
-    def _rows(self) -> Iterator[Row]:
-        """Yield the rows of all articles."""
-        return (row for article in self.articles.values() for row in article.rows.values())
 
     def is_whole(self, publication_date: date, window: int) -> bool:
         """Return whether nothing is rejected, and each article has figures of the window's days."""
@@ -314,7 +310,7 @@ def documented(dataset: Dataset, body: bytes, day: date, last_day: date) -> Pars
         answer = _DECODERS[dataset].decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
         return None
-    parsed = Parsed(is_delayed=answer.is_delay)
+    parsed = Parsed(headline=dataset.headline, is_delayed=answer.is_delay)
     for item in answer.list:
         given = asdict(item)
         written, seen = given.pop(dataset.rows_key), given.pop(UNDOCUMENTED)
@@ -346,6 +342,7 @@ class RowByRow:
             return Parsed(unreadable="the answer has no list")
         if self.dataset.describes_articles and len(items) > _MOST_ARTICLES:
             return Parsed(unreadable=f"the answer lists more than {_MOST_ARTICLES} articles")
+        self.parsed.headline = self.dataset.headline
         self.parsed.is_delayed = _says_delay(answer.get("is_delay"))
         for item in items:
             self._item(item)

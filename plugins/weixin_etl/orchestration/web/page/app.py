@@ -83,7 +83,7 @@ def figures(datasets: Readable, dataset: Text = "") -> Iterator[calendar.Figures
     if not found:
         raise HTTPException(404, "no such dataset, or you may not read its DAG")
     with reading() as connection:
-        yield calendar.Figures(connection, found[0], clock.now())
+        yield calendar.Figures(connection, found[0], clock.now(), airflow_state.read())
 
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(readable)])

@@ -11,9 +11,8 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.health.status import read_days
-from weixin_etl.health.troubles import Severity, Trouble
+from weixin_etl.health.troubles import Airflow, Severity, Trouble
 from weixin_etl.model import State
-from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
 
@@ -36,6 +35,8 @@ class Figures:
     connection: Connection
     dataset: Dataset
     now: datetime
+    airflow: Airflow | None = None
+    """What Airflow knows; None when it was not asked."""
 
     def rows(self, path: str, **values: object) -> tuple[RowMapping, ...]:
         """The rows of the dataset that a statement finds."""
@@ -100,7 +101,7 @@ def _days(
     """Return the days of accounts that anybody ever wanted, each with what is wrong with it."""
     asked = {"appids": appids, "first_date": first, "last_date": last}
     found = of.rows("page/days.sql", **asked, now=of.now)
-    troubles = read_days(of.connection, airflow_state.read(), of.dataset, appids, of.now)
+    troubles = read_days(of.connection, of.airflow, of.dataset, appids, of.now)
     return {
         day: {**row, "trouble": troubles.get(day)}
         for row in found
