@@ -201,6 +201,11 @@ class Dataset:
         """The DAG, and the asset it updates."""
         return f"weixin_{self.name}"
 
+    @property
+    def successor_dag_id(self) -> str | None:
+        """The DAG of the endpoint to use when WeChat retires this one; None where there is none."""
+        return self.successor and DATASETS[self.successor].dag_id
+
 
 # https://developers.weixin.qq.com/doc/offiaccount/Analytics/Graphic_Analysis_Data_Interface.html
 ARTICLE_TOTAL = Dataset(

@@ -88,7 +88,11 @@ class Row(NamedTuple):
 
     kind: ProblemKind
     codes: list[str]
-    """Errcodes, beginnings of SQLSTATEs, or a name that the code gives; none in a kind's first."""
+    """
+    Errcodes, beginnings of SQLSTATEs, or a name that the code gives; none in a kind's first.
+
+    A case of an errcode has its name behind it: `47009_succeeded`.
+    """
     marks: list[str]
     title: str
     """Empty where it is the kind's."""
@@ -183,6 +187,14 @@ class Problem:
             if text := getattr(self, name):
                 object.__setattr__(self, name, one_line(text))
 
+    def with_successor(self, dag_id: str | None, *, is_collecting: bool = False) -> "Problem":
+        """Return a retired endpoint's problem with the cure that names its successor's DAG."""
+        if self.kind is not ProblemKind.ENDPOINT_OFFLINE or dag_id is None:
+            return self
+        code = "47009_succeeded" if is_collecting else "47009_successor"
+        cure = filled(row_of(self.kind, code).cure, "", "", dag_id)
+        return replace(self, code=code, subject=dag_id, cure=cure)
+
     @property
     def row(self) -> Row:
         """The row that its texts are from."""
@@ -191,8 +203,9 @@ class Problem:
     @property
     def errcode(self) -> int | None:
         """WeChat's, if it gave one."""
-        is_wechats = self.code.removeprefix("-").isdigit() and not self.kind.is_of_warehouse
-        return int(self.code) if is_wechats else None
+        number = self.code.partition("_")[0]
+        is_wechats = number.removeprefix("-").isdigit() and not self.kind.is_of_warehouse
+        return int(number) if is_wechats else None
 
     @property
     def who(self) -> str:

@@ -1,8 +1,9 @@
 -- The accounts that daily runs collect, or some of them: one row per dataset and account, with when
 -- it was answered last, whether the endpoint is retired, the days with rejected parts, those whose
 -- newest figures are missing (`rules.behind_days`), and which running total fell on the newest
--- morning. Its columns are the first fields of `AccountDays`, in their order.
-{% from "weixin/macros.jinja" import beijing, is_retired %}
+-- morning. Its columns are the first fields of `AccountDays`, in their order; then when a run
+-- planned it last.
+{% from "weixin/macros.jinja" import beijing, is_retired, planned_at %}
 SELECT
     since.dataset,
     since.appid,
@@ -27,7 +28,8 @@ SELECT
     behind.days AS behind_days,
     fallen.fell_at,
     fallen.days AS fallen_days,
-    fallen.fall
+    fallen.fall,
+    {{ planned_at("since.dataset", "since.appid") }} AS planned_at
 FROM weixin.collected_since AS since
 INNER JOIN weixin.dim_account AS account
     ON

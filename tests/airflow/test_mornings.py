@@ -161,6 +161,7 @@ MORNINGS = {
         RED,
         wrong=[Scenario("offline")],
         check=["春风 47009"],
+        status=0,  # its successor's DAG is not paused
         told=["春风: endpoint retired"],
         shown="Red with 47009",
     ),

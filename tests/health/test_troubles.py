@@ -145,7 +145,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     ),
     "a retired endpoint is one of its own": (
         [{"a": OFFLINE}, in_detail(a=OFFLINE)],
-        [("endpoint_offline", "failure", 1), ("endpoint_offline", "failure", 30)],
+        [("endpoint_offline", "failure", 0)] * 2,
         ["号a: endpoint retired"] * 2,
     ),
     "another cause there is another": (
@@ -169,10 +169,20 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("unreachable", "failure", 1)],
         ENDED[:1],
     ),
-    "a retired endpoint is one trouble, and a warning where the successor collects": (
-        [*[BOTH_OFFLINE] * 2, lambda it: it.collector.plan(run(2, DETAIL))],
+    "a retired endpoint is one trouble, and a warning once the successor collects": (
+        [*[BOTH_OFFLINE] * 2, in_detail()],
         [("endpoint_offline", "warning", 0)],
         ["号a +1: endpoint retired"],
+    ),
+    "and at once where it has collected": (
+        [{}, in_detail(), {"b": OFFLINE}],
+        [("endpoint_offline", "warning", 0)],
+        ["号b: endpoint retired"],
+    ),
+    "it is told when the run ends": (
+        [next_day(9, b=OFFLINE)],
+        [("endpoint_offline", "failure", 0)],
+        [],
     ),
     "what is given up hides no failure": (
         [*[{"a": b"no JSON"}] * 9, {"b": b"no JSON"}],
@@ -369,6 +379,26 @@ def test_the_calendar_says_at_once_what_the_card_says(people: People) -> None:
     assert people.wrong(8.6)[0] == ("configuration", "failure", 1)
     people.ingest(9, a=SECRET, b=LATE)
     assert {appid for appid, _ in people.wrong_days(9.1)} == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("is_paused", "severity", "code"),
+    [(True, "failure", "47009_successor"), (False, "warning", "47009_succeeded")],
+)
+def test_a_retired_endpoint_names_the_dag_of_its_successor(
+    people: People, is_paused: bool, severity: str, code: str
+) -> None:
+    """As what to unpause, or as what collects it: one card, and the calendar says the same."""
+    dags = {DATASET.name: DagState(), DETAIL.name: DagState(is_paused)}
+    in_detail()(people)
+    people.morning(b=OFFLINE)
+    (found,) = people.status(10, Airflow(dags)).open
+    days = people.wrong_days(10, Airflow(dags))
+
+    assert (found.severity, found.problem.code, found.problem.errcode) == (severity, code, OFFLINE)
+    assert DETAIL.dag_id in found.problem.cure
+    assert {(appid, it.severity) for (appid, _), it in days.items()} == {("b", severity)}
+    assert {it.problem.cure for it in days.values()} == {found.problem.cure}
 
 
 @pytest.mark.parametrize("how", [QUOTA, LATE])

@@ -48,6 +48,7 @@ NAMES = {
     "secret": "星辰",
     "lost": "云端",
     "left": "灯塔",
+    "offline": "晨曦",
 }
 OURS = "AppSecret AppID Airflow password begin_date end_date accounts refetch ready_hour weixin"
 OURS += " weixin_ answers dataset ingest weixin_article_total_detail weixin_article_total"
@@ -60,7 +61,8 @@ def origin(metadata_url: str, embedded_server: Server) -> Iterator[str]:
     Airflow's own web server, with the plugin as Airflow finds it, and a warehouse of its own.
 
     That has lived through sixteen mornings: a wrong secret since the seventh, two days that WeChat
-    never computed; today a call of two accounts is refused; one account left long ago.
+    never computed; for one account WeChat retired the endpoint three mornings ago; today a call of
+    two accounts is refused; one account left long ago.
     """
     from airflow.api_fastapi.app import create_app
 
@@ -75,6 +77,7 @@ def origin(metadata_url: str, embedded_server: Server) -> Iterator[str]:
                 people.names = {appid: NAMES[appid] for appid in NAMES if appid != "left"}
             how = {"lost": lambda it: 61503 if it in late else None}
             how |= {"secret": 40125} if day > 5 else {}
+            how |= {"offline": 47009} if day > 12 else {}
             how |= dict.fromkeys(("one", "two"), 48009) if day == TODAY else {}
             people.morning(8.5, **how)
         patch.setenv("WEIXIN_NOW", NOON)
@@ -234,6 +237,20 @@ def test_the_calendar_is_walked_by_keys_and_a_day_tells_its_story(visit: Visit) 
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     filled = {"begin_date": "2026-11-22", "end_date": "2026-11-22", "accounts": ["secret"]}
     assert json.loads(page.evaluate("navigator.clipboard.readText()")) == filled
+
+
+def test_no_day_of_a_retired_endpoint_offers_a_trigger(visit: Visit) -> None:
+    """It says which DAG to unpause; what was loaded keeps its sign."""
+    page = visit(VIEWS["coverage"])
+    row = page.locator("tr", has_text="晨曦")
+    assert [row.locator(f".cell.{it}").count() for it in ("final", "in", "needs_you")] == [13, 6, 3]
+    row.locator(".needs_you").last.click()
+    expect(page.locator(".cure")).to_have_text("Unpause weixin_article_total_detail")
+    expect(page.locator(".chip")).to_have_text("Ended")
+    for day in ("2026-11-23", "2026-11-09"):
+        page = visit(VIEWS["day"].replace("2026-11-20", day).replace("well", "offline"))
+        expect(page.locator("h2")).to_have_text(f"晨曦, {day}")
+        assert page.locator("#form").count() == 0
 
 
 def test_it_searches_while_somebody_types_and_goes_back_in_time(visit: Visit) -> None:

@@ -23,19 +23,22 @@ def test_every_label_that_is_named_is_there() -> None:
     assert len(named) > 50
     assert named - html.labels().keys() == set()
     for state in State:
-        shown = sign({"state": state, "trouble": None})
+        shown = sign({"state": state, "trouble": None, "is_ended": False})
         parts = {f"state_{state}", f"means_{state}", f"sign_{shown}", f"sign_means_{shown}"}
         assert parts <= html.labels().keys()
         assert f".{shown} {{" in (PAGE / "static/page.css").read_text()
 
 
 @cases
-def test_a_day_needs_somebody_if_its_trouble_does(state: str, severity: str, expected: str) -> None:
+def test_a_day_needs_somebody_if_its_trouble_does(
+    state: str, severity: str, is_ended: str, is_loaded: str, expected: str
+) -> None:
     """What we have comes first; what is tried again, or comes by itself, needs nobody."""
     problem = Problem(ProblemKind.CONFIGURATION, "", "")
     trouble = Trouble(problem, severity=Severity(severity)) if severity else None
 
-    assert sign({"state": state, "trouble": trouble}) == expected
+    day = {"state": state, "trouble": trouble, "is_ended": is_ended, "ready_at": is_loaded}
+    assert sign(day) == expected
 
 
 def test_a_problem_is_seen_at_its_task_run_or_dag() -> None:

@@ -118,9 +118,11 @@ class People:
             datasets = [it for it in WORLDS if it in {DATASET, *(it.dataset for it in self.plans)}]
             return status.read(connection, airflow, now=now, datasets=datasets)
 
-    def wrong_days(self, hour: float = 10) -> dict[tuple[str, date], Trouble]:
+    def wrong_days(
+        self, hour: float = 10, airflow: Airflow | None = None
+    ) -> dict[tuple[str, date], Trouble]:
         """What the calendar says is wrong with each day that is not as it should be."""
-        now, airflow = at(self.day, hour), Airflow({})
+        now = at(self.day, hour)
         with self.warehouse.connect() as connection:
             return status.read_days(connection, airflow, self.dataset, [*self.names], now)
 

@@ -40,6 +40,10 @@ class Note:
     once: Sequence[Problem] = ()
     """What is told once and never again."""
 
+    def tells(self, trouble: Trouble) -> bool:
+        """Return whether people are told of it now; of a retired endpoint once, at a run's end."""
+        return self.is_last or trouble.problem.kind is not ProblemKind.ENDPOINT_OFFLINE
+
     def ends(self, incident: Trouble) -> bool:
         """Whether it shows that an incident is over, if its trouble was not found."""
         problem, looked = incident.problem, self.looked
@@ -63,7 +67,7 @@ def record(warehouse: Engine, note: Note) -> None:
         if note.looked is not None and any(it.problem.kind.is_common for it in ended):
             everywhere, collected = _judged(connection, note, None)  # others may have it as well
             ended = over(before, everywhere, note)
-        _write(connection, note, met(before, found), ended, collected)
+        _write(connection, note, met(before, [*filter(note.tells, found)]), ended, collected)
 
 
 def _judged(

@@ -8,7 +8,7 @@ can only read is enough. What only Airflow knows is handed in.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -27,6 +27,9 @@ from weixin_etl.health.troubles import (
 )
 from weixin_etl.model import State
 from weixin_etl.warehouse import statement
+
+LATELY = timedelta(days=2)
+"""A dataset collects an account that a run of it planned so lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ def read_days(
     run_ids = airflow.at_work(dataset) if airflow else []
     at_work = progress(connection, dataset, run_ids, appids)
     accounts = read_accounts(connection, [dataset], at_work, now, appids)
-    return judge_days(accounts, read_findings(connection, [dataset], appids), now)
+    findings = read_findings(connection, [dataset], appids)
+    return judge_days(accounts, findings, airflow, now)
 
 
 # --------------------------------------------------------------------------------------- the facts
@@ -163,12 +167,17 @@ def read_accounts(
     asking: dict[tuple[str, str], set[date]] = defaultdict(set)
     for it in at_work:
         asking[it.dataset, it.appid].update(it.days_left)
-    collected = {(row.dataset, row.appid) for row in rows}
+    lately = now - LATELY
+    collected = {
+        (row.dataset, row.appid)
+        for row in rows
+        if row.planned_at and row.planned_at > lately and not row.is_retired
+    }
     return [
         AccountDays._make(
             [
                 dataset,
-                *row[1:],
+                *row[1:-1],
                 days.get(row.appid, ()),
                 asking.get((row.dataset, row.appid), ()),
                 (dataset.successor, row.appid) in collected,

@@ -69,7 +69,7 @@ class AccountDays(NamedTuple):
     being_asked: Collection[date]
     """The days that runs at work have yet to bring in."""
     is_succeeded: bool
-    """Whether daily runs collect it by the endpoint's successor as well."""
+    """Whether the endpoint's successor collects it: a run planned it there within two days."""
 
 
 class Severity(StrEnum):
@@ -244,31 +244,44 @@ def judge(
     Nothing of a DAG that a person has paused. Days that nobody asked for follow from what keeps
     runs from asking, where that is known. `airflow` is None when it can't be asked.
     """
+    accounts = [_with_airflow(it, airflow) for it in accounts]
     owned, morning = _open_findings(accounts, findings, now), _due_morning(now)
     known = {(it.dataset.name, it.appid) for it in accounts}
     left = [it for those in owned.values() for it in those]
     met = [it for it in left if not (it.problem.days and it.owner in known)]
     for account in accounts:
-        met += _of_account(account, _found_of(account, owned), morning)
+        met += _all_of_account(account, owned, morning)
     found = [_as_one(those) for those in _alike(met, lambda it: (it.dataset, it.identity))]
     if airflow:
         found = [it for it in found if not airflow.is_idle(it.dataset)]
         found = [*_tried(found, airflow.tried_again(datasets))]
-        found += _of_airflow(airflow, accounts, datasets)
+        found += _of_airflow(airflow, accounts, datasets, found)
     stopped = {it.dataset for it in found if it.is_broken and stops_all(it.problem)}
     own = [it for it in found if not _follows(it, stopped)]
     return sorted(own, key=lambda it: ([*Severity].index(it.severity), bool(it.problem.appid)))
 
 
+def _with_airflow(account: AccountDays, airflow: Airflow | None) -> AccountDays:
+    """Return the account as Airflow has it: a successor whose DAG is not paused collects it."""
+    successor = account.dataset.successor
+    if airflow is None or successor is None:
+        return account
+    return account._replace(is_succeeded=not airflow.is_idle(successor))
+
+
 def judge_days(
-    accounts: Sequence[AccountDays], findings: Sequence[Trouble], now: datetime
+    accounts: Sequence[AccountDays],
+    findings: Sequence[Trouble],
+    airflow: Airflow | None,
+    now: datetime,
 ) -> dict[tuple[str, date], Trouble]:
     """Return what is wrong with each day, by AppID and day, as the list of `judge` has it."""
+    accounts = [_with_airflow(it, airflow) for it in accounts]
     owned, morning = _open_findings(accounts, findings, now), _due_morning(now)
     return {
         (account.appid, day): trouble
         for account in accounts
-        for trouble in _of_account(account, _found_of(account, owned), morning, every_day=True)
+        for trouble in _all_of_account(account, owned, morning, every_day=True)
         for day in trouble.problem.days
     }
 
@@ -295,13 +308,17 @@ def _is_over(finding: Trouble, account: AccountDays | None, morning: datetime) -
     Return whether a finding counts no more.
 
     A finding without days ends when its account is answered. One that resolves itself counts for
-    its morning only: if no run asks on the next one, that is what is wrong.
+    its morning only: if no run asks on the next one, that is what is wrong. That an endpoint is
+    retired follows from coverage.
     """
     at, found_at = account and account.answered_at, finding.opened_at
     if found_at is None:
         return False
     is_answered = not finding.problem.days and bool(at and at > found_at)
-    return is_answered or (finding.problem.kind.resolves_itself and found_at < morning)
+    is_offline = finding.problem.kind is ProblemKind.ENDPOINT_OFFLINE
+    is_retired = account is not None and account.is_retired and is_offline
+    is_outdated = finding.problem.kind.resolves_itself and found_at < morning
+    return is_answered or is_retired or is_outdated
 
 
 def _follows(trouble: Trouble, stopped: Collection[str | None]) -> bool:
@@ -359,7 +376,8 @@ def _as_one(met: Sequence[Trouble]) -> Trouble:
     appids = frozenset[str]().union(*(one.appids for one in met))
     if len(appids) > 1 and len(names) > 1 and all(one.appids for one in met):
         account = f"{names[0]} +{len(names) - 1}"
-        problem = replace(problem, account=account, appid=None, conn_id="", subject=None)
+        subject = problem.subject if len({it.problem.subject for it in met}) == 1 else None
+        problem = replace(problem, account=account, appid=None, conn_id="", subject=subject)
     return replace(
         newest,
         problem=problem,
@@ -386,6 +404,28 @@ def _found_of(account: AccountDays, owned: Mapping[Owner, Sequence[Trouble]]) ->
         for it in owned.get((dataset, owner), ())
         if owner in (account.appid, account.conn_id) or it.problem.kind.is_of_connection
     ]
+
+
+def _all_of_account(
+    account: AccountDays,
+    owned: Mapping[Owner, Sequence[Trouble]],
+    morning: datetime,
+    *,
+    every_day: bool = False,
+) -> list[Trouble]:
+    """Return what is wrong with an account, each with what its endpoint's successor makes of it."""
+    troubles = _of_account(account, _found_of(account, owned), morning, every_day=every_day)
+    return [_with_successor(account, trouble) for trouble in troubles]
+
+
+def _with_successor(account: AccountDays, trouble: Trouble) -> Trouble:
+    """Return a retired endpoint's trouble with its successor's DAG: a warning if that collects."""
+    dag_id, is_succeeded = account.dataset.successor_dag_id, account.is_succeeded
+    if trouble.problem.kind is not ProblemKind.ENDPOINT_OFFLINE or dag_id is None:
+        return trouble
+    problem = trouble.problem.with_successor(dag_id, is_collecting=is_succeeded)
+    severity = Severity.WARNING if is_succeeded else trouble.severity
+    return replace(trouble, problem=problem, severity=severity)
 
 
 class _Cause(NamedTuple):
@@ -417,7 +457,7 @@ def _of_account(
         for days in _alike(own, lambda it: (it in account.being_asked, it >= account.since_date)):
             if cause := _of_day(account, days[0], row, morning):
                 alike[cause].append(row._replace(days=days))
-    yield from _of_facts(account)
+    yield from _of_facts(account, every_day=every_day)
     for finding in found:
         if days := [day for day in finding.problem.days if told[day] is finding]:
             yield _on(account, finding, days, has_figures=finding.has_figures)
@@ -439,11 +479,11 @@ def _on(
     return replace(found, problem=problem, appids=ours, has_figures=has_figures)
 
 
-def _of_facts(account: AccountDays) -> Iterator[Trouble]:
+def _of_facts(account: AccountDays, *, every_day: bool) -> Iterator[Trouble]:
     """
-    What is wrong whatever the day: a value that does not fit, an endpoint that is retired.
+    Yield what is wrong whatever the day: a value that does not fit, an endpoint that is retired.
 
-    Nothing is broken by the latter, if the endpoint's successor has the account.
+    With `every_day` the latter names the days that it keeps from coming.
     """
     if account.behind_days:
         yield _met(account, _Cause(ProblemKind.BEHIND), account.behind_days, has_figures=True)
@@ -456,8 +496,14 @@ def _of_facts(account: AccountDays) -> Iterator[Trouble]:
         refused = [it for it in account.days if it.error_code == rules.OFFLINE]
         newest = max(refused, key=_attempted, default=None)
         cause = _of_attempt(newest) if newest else _Cause(ProblemKind.ENDPOINT_OFFLINE)
-        severity = Severity.WARNING if account.is_succeeded else None
-        yield _met(account, cause._replace(severity=severity), newest=newest)
+        kept = [it for it in account.days if _is_kept_by_retirement(account, it)]
+        days = [day for row in kept for day in row.days] if every_day else ()
+        yield _met(account, cause, days, newest)
+
+
+def _is_kept_by_retirement(account: AccountDays, row: Days) -> bool:
+    """Return whether days do not come because WeChat retired the endpoint for the account."""
+    return account.is_retired and row.error_code in (None, rules.OFFLINE)
 
 
 def _fallen(account: AccountDays, fell_at: datetime) -> Trouble:
@@ -470,7 +516,7 @@ def _fallen(account: AccountDays, fell_at: datetime) -> Trouble:
 
 def _of_day(account: AccountDays, day: date, row: Days, morning: datetime) -> _Cause | None:
     """Why a day is not as it should be, by its last attempt, else by what it is called."""
-    if account.is_retired and row.error_code in (None, rules.OFFLINE):
+    if _is_kept_by_retirement(account, row):
         return None
     is_asked, is_late = day in account.being_asked, row.error_kind == ProblemKind.NOT_READY
     is_due = row.state is not State.LATE or day >= account.since_date
@@ -566,15 +612,24 @@ def _met(
 
 
 def _of_airflow(
-    airflow: Airflow, accounts: Sequence[AccountDays], datasets: Sequence[Dataset]
+    airflow: Airflow,
+    accounts: Sequence[AccountDays],
+    datasets: Sequence[Dataset],
+    found: Sequence[Trouble],
 ) -> Iterator[Trouble]:
-    """What keeps Airflow from making runs, or tasks from starting."""
+    """
+    Yield what keeps Airflow from making runs, or tasks from starting.
+
+    A DAG that a retired endpoint's cure names is told of there.
+    """
     if not airflow.is_scheduler_alive:
         yield Trouble(Problem.of_kind(ProblemKind.SCHEDULER_DOWN))
     collected = {it.dataset.name for it in accounts if not it.is_retired}
+    named = {it.problem.subject for it in found if it.problem.kind is ProblemKind.ENDPOINT_OFFLINE}
     for dataset in datasets:
         dag = airflow.dags.get(dataset.name)
-        if dataset.name in collected and (dag is None or dag.is_paused):
+        is_idle = dag is None or dag.is_paused
+        if is_idle and dataset.name in collected and dataset.dag_id not in named:
             yield _without_runs(airflow, dataset, dag)
 
 

@@ -165,7 +165,8 @@ def _with_words(dataset: Dataset, one: Staged, after: Coverage) -> Coverage:
         error = WeixinError(ProblemKind.NO_FIGURES)
     else:
         error = one.error or WeixinError(ProblemKind.NOT_READY, _why_not_ready(dataset, one.said))
-    return replace(after, error=error.problem.cause, cure=error.problem.cure)
+    problem = error.problem.with_successor(dataset.successor_dag_id)
+    return replace(after, error=problem.cause, cure=problem.cure)
 
 
 def _with_falls(chunk: Chunk, falls: Mapping[Pair, Sequence[Fall]]) -> Chunk:

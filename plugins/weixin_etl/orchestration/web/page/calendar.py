@@ -1,7 +1,7 @@
 """Accounts by days, and one day's story, both as `analytics.coverage` has them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health.status import read_days
 from weixin_etl.health.troubles import Airflow, Severity, Trouble
 from weixin_etl.model import State
@@ -46,9 +46,15 @@ class Figures:
 
 
 def sign(day: Mapping[str, Any]) -> str:
-    """Return the sign of a day: one that is not in needs you as soon as its trouble does."""
+    """
+    Return the sign of a day: one that is not in needs you as soon as its trouble does.
+
+    A day that is not asked for any more keeps the sign of what was loaded.
+    """
     trouble: Trouble | None = day["trouble"]
     is_failure = trouble is not None and trouble.severity is Severity.FAILURE
+    if day["is_ended"] and day["state"] != State.FINAL and (day["ready_at"] or not is_failure):
+        return "in" if day["ready_at"] else "ended"
     return _SIGNS.get(day["state"], "needs_you" if is_failure else "not_yet")
 
 
@@ -59,7 +65,7 @@ def view(of: Figures, *, last: date | None, search: str, offset: int) -> dict[st
     days = [last - _DAY * back for back in reversed(range(DAYS_PER_PAGE))]
     asked = {"search": search, "appid": None, "offset": offset, "most": ACCOUNTS_PER_PAGE}
     accounts = of.rows("page/accounts.sql", **asked)
-    found = _days(of, [it["appid"] for it in accounts], days[0], last)
+    found = _days(of, accounts, days[0], last)
     return {
         "dataset": of.dataset,
         "days": days,
@@ -78,32 +84,45 @@ def story(of: Figures, appid: str, day: date) -> dict[str, Any] | None:
     accounts = of.rows("page/accounts.sql", search="", appid=appid, offset=0, most=1)
     if not accounts:
         return None
-    cell = _days(of, [appid], day, day).get((appid, day), {})
+    cell = _days(of, accounts, day, day).get((appid, day), {})
     form: dict[str, Any] = {"begin_date": day, "end_date": day, "accounts": [appid]}
     form |= {"refetch": True} if cell.get("settled") else {}
     kind = ProblemKind(cell.get("error_kind") or ProblemKind.UNKNOWN)
     cause, cure = cell.get("error") or "", cell.get("cure") or ""
     whose = {"appid": appid, "conn_id": accounts[0]["conn_id"]}
+    why = Problem(kind, cause, cure, code=str(cell.get("error_code") or ""), **whose)
     return {
         "dataset": of.dataset,
         "account": accounts[0],
         "cell": cell,
-        "why": Problem(kind, cause, cure, code=str(cell.get("error_code") or ""), **whose),
+        "why": why.with_successor(of.dataset.successor_dag_id),
+        "in_successor": accounts[0]["is_retired"] and _is_in_successor(of, appid),
         "form": msgspec.json.encode(form).decode(),
         "runs": of.rows("page/pair_runs.sql", appid=appid, day=day),
         **{"day": day, "before": day - _DAY, "after": day + _DAY},
     }
 
 
+def _is_in_successor(of: Figures, appid: str) -> bool:
+    """Return whether the endpoint's successor has days of an account."""
+    if of.dataset.successor is None:
+        return False
+    successor = replace(of, dataset=DATASETS[of.dataset.successor])
+    one = {"search": "", "appid": appid, "offset": 0, "most": 1}
+    return bool(successor.rows("page/accounts.sql", **one))
+
+
 def _days(
-    of: Figures, appids: list[str], first: date, last: date
+    of: Figures, accounts: Sequence[RowMapping], first: date, last: date
 ) -> dict[tuple[str, date], dict[str, Any]]:
     """Return the days of accounts that anybody ever wanted, each with what is wrong with it."""
+    ended = {it["appid"]: it["is_retired"] for it in accounts}
+    appids = [*ended]
     asked = {"appids": appids, "first_date": first, "last_date": last}
     found = of.rows("page/days.sql", **asked, now=of.now)
     troubles = read_days(of.connection, of.airflow, of.dataset, appids, of.now)
     return {
-        day: {**row, "trouble": troubles.get(day)}
+        day: {**row, "trouble": troubles.get(day), "is_ended": ended[row["appid"]]}
         for row in found
         for day in [(row["appid"], row["day"])]
     }
