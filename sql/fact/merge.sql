@@ -144,7 +144,7 @@ updated AS (
         AND (different.has_other_values OR different.is_whole)
         AND fact.ctid = different.old_ctid
     RETURNING fact.appid, different.day, different.has_other_values
-){% if dataset.monotonic %},
+),
 
 fallen AS MATERIALIZED (
     SELECT
@@ -152,7 +152,11 @@ fallen AS MATERIALIZED (
         different.day,
         jsonb_agg(
             jsonb_build_array(
-                different.{{ item }}, different.stat_date, total.metric, total.before, total.now
+                {{ "different." ~ item if item else "''" }},
+                different.stat_date,
+                total.metric,
+                total.before,
+                total.now
             )
         ) AS falls
     FROM different
@@ -164,28 +168,25 @@ fallen AS MATERIALIZED (
                 '{{ metric }}',
                 (different.old_row ->> '{{ metric }}')::bigint,
                 different.{{ metric }}
-            ){{ "," if not loop.last }}
+            ),
             {% endfor %}
+            -- a dataset without running totals has no other
+            (NULL, NULL::bigint, NULL::bigint)
         ) AS total (metric, before, now)
     WHERE different.has_fallen AND total.now < total.before
     GROUP BY different.appid, different.day
-){% endif %}
-
+)
 
 SELECT
     appid,
     day,
     count(*) FILTER (WHERE is_new) AS inserted,
     count(*) FILTER (WHERE NOT is_new) AS updated,
-    {% if dataset.monotonic %}
     (
         SELECT fallen.falls
         FROM fallen
         WHERE fallen.appid = written.appid AND fallen.day = written.day
     ) AS falls
-    {% else %}
-    NULL AS falls
-    {% endif %}
 FROM (
     SELECT
         appid,

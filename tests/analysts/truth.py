@@ -185,7 +185,6 @@ class Pair:
         self.is_repeated = is_same and (self.is_repeated or self.answered_on < on)
         self.listed, self.is_heard, self.came_at = it.names, is_heard, it.at
 
-
     def has_fallen(self, it: Told) -> bool:
         """Take the totals of an answer, and return whether one is lower than it was."""
         totals = {

@@ -1,5 +1,6 @@
 """What is wrong is a list, and people are told when something of it begins and is over."""
 
+import json
 import random
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from sqlalchemy import Engine
 from support import rows
 from warehouse_loads import import_lines, line
 from world.told import DATASET, DAY, DETAIL, FIRST, OFF, People, at, run
+from world.wechat import day_number
 
 from weixin_etl.health.incidents import Note
 from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
@@ -22,6 +24,21 @@ SECRET, ADDRESS, RIGHTS, OFFLINE, LATE, QUOTA = 40125, 40164, 48001, 47009, 6150
 ODD = b"""{"list": [{"ref_date": "2026-11-09", "msgid": "1_1", "details": [
     {"stat_date": "2026-11-09", "int_page_read_user": 1}, 7, {"stat_date": "soon"}
 ]}]}"""
+FELL_ON = FIRST - DAY * 2
+
+
+def without_figures(day: date) -> bytes:
+    """Return an answer that lists an article without a row."""
+    return json.dumps({"list": [{"ref_date": str(day), "msgid": "1_1", "details": []}]}).encode()
+
+
+def fallen_to(readers: int) -> Any:
+    """Return how WeChat answers, if the readers of a day fell to so many."""
+    row = {"stat_date": str(FELL_ON), "int_page_read_user": readers}
+    item = {"ref_date": str(FELL_ON), "msgid": f"{1000 + day_number(FELL_ON)}_1", "details": [row]}
+    return some(json.dumps({"list": [item]}).encode(), FELL_ON)
+
+
 PROGRAM = Problem.of_kind(ProblemKind.PROGRAM, "KeyError", subject="ingest")
 NO_WAREHOUSE = {"ingest": [Problem.of_kind(ProblemKind.WAREHOUSE)]}
 OF_B = Note(run(2), at(2, 13), NO_WAREHOUSE, looked=["b"], is_judged=True)
@@ -222,6 +239,22 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [],
         ["号a refused", "号a: no longer collected"],
     ),
+    "newest figures that are missing are told, and that they came": (
+        [{"hour": 10.5, "a": without_figures}, {}],
+        [],
+        ["号a: newest figures missing", "over: 号a: newest figures missing"],
+    ),
+    "days of which there never were any are given up, and told": (
+        [{"hour": 10.5, "a": without_figures}] * 10,
+        [("behind", "warning", 7), ("no_figures", "warning", 9)],
+        ["号a: newest figures missing", "号a: articles without figures"],
+    ),
+    "a total that fell is told once a morning": (
+        [{"a": fallen_to(900)}, again(a=fallen_to(900)), {"a": fallen_to(800)}],
+        [("fallen", "warning", 1)],
+        ["号a: a total fell"] * 2,
+    ),
+    "and no longer on the next": ([{"a": fallen_to(900)}, {}], [], ["号a: a total fell"]),
     "what no receiver took is told later, unless it is over": (
         [DOWN, {"a": SECRET, "b": ADDRESS}, next_day(9, of="b"), UP, {"a": SECRET}],
         [("configuration", "failure", 3)],

@@ -259,3 +259,91 @@ def test_texts_are_kept_as_written(warehouse: Engine) -> None:
     assert {*map(repr, described)} == {
         *map(repr, [*expected, ("empty", "", None), ("none", None, None)])
     }
+
+
+READERS = "int_page_read_user"
+
+
+def readers_of(*totals: int) -> bytes:
+    """Return an answer for an article with these totals of readers, from the 20th on."""
+    days = {str(20 + number): {READERS: total} for number, total in enumerate(totals)}
+    return body(article("100_1", days))
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        # lower than in the row before it, of the same answer
+        ([[5, 9, 3]], ["23 10:30", "100_1 2026-11-22 int_page_read_user: 9 → 3"]),
+        # lower than what is stored of the same row
+        ([[5, 9], [5, 8, 9]], ["24 10:30", "100_1 2026-11-21 int_page_read_user: 9 → 8"]),
+        # the larger one, and how many more
+        ([[5, 9], [1, 8, 9]], ["24 10:30", "100_1 2026-11-20 int_page_read_user: 5 → 1 (+1)"]),
+        # a fall is told when it comes, not each morning that it stays
+        ([[5, 9, 3], [5, 9, 3, 4]], ["23 10:30", "100_1 2026-11-22 int_page_read_user: 9 → 3"]),
+        # a row before it that rises makes the next one lower as well
+        ([[5, 6, 7], [5, 9, 7]], ["24 10:30", "100_1 2026-11-22 int_page_read_user: 9 → 7"]),
+        ([[5, 9], [5, 9, 12]], [None, None]),
+    ],
+)
+def test_a_total_that_fell_is_stored_and_written_down(
+    warehouse: Engine,
+    answers: list[list[int]],
+    expected: list[str | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In coverage, in the transaction of the load: with article, day, metric, from and to."""
+    for number, totals in enumerate(answers):
+        monkeypatch.setenv("WEIXIN_NOW", at(f"{23 + number} 10:31").isoformat())
+        load_pairs(warehouse, pair(readers_of(*totals), f"{23 + number} 10:30"))
+
+    columns = "to_char(fell_at AT TIME ZONE 'Asia/Shanghai', 'DD HH24:MI'), fall"
+    assert coverage(warehouse, columns) == [tuple(expected)]
+    assert [it for (it,) in facts(warehouse, READERS)] == answers[-1]
+
+
+def test_what_may_fall_is_no_fall(warehouse: Engine) -> None:
+    """People take a like back, readers are counted elsewhere, and a target is no running total."""
+    first, second = (
+        body(
+            article(
+                "100_1",
+                {"20": {"target_user": n, "int_page_from_feed_read_user": n, READERS: 5}},
+            )
+        )
+        for n in (9, 3)
+    )
+    detail = [
+        body(article("100_1", {"20": {"like_user": n, "read_user": 5}}), rows_key="detail_list")
+        for n in (9, 3)
+    ]
+    for dataset, answers in ((ARTICLE_TOTAL, (first, second)), (ARTICLE_TOTAL_DETAIL, detail)):
+        for number, answer in enumerate(answers):
+            staged = pair(answer, f"{23 + number} 10:30", dataset=dataset)
+            load_pairs(warehouse, staged, dataset=dataset)
+
+    assert coverage(warehouse, "fell_at") == [(None,), (None,)]
+
+
+def test_a_total_that_fell_is_seen_once_more_before_its_day_is_final(warehouse: Engine) -> None:
+    """The window of the 20th ends on the 26th: its last row is there on the 27th."""
+    whole = [10, 20, 30, 40, 50, 60]
+    found = []
+    for fetched, last in (("27 08:30", 2500), ("28 08:30", 3), ("29 08:30", 3)):
+        load_pairs(warehouse, pair(readers_of(*whole, last), fetched))
+        found += coverage(warehouse, "settled")
+
+    assert found == [(None,), (None,), ("final",)]
+
+
+def test_articles_without_figures_are_given_up_and_replayed_once_they_can_be_read(
+    warehouse: Engine,
+) -> None:
+    """Two days agree that there is no figure; another parser, or another answer, brings them in."""
+    for fetched in ("28 10:30", "29 10:30"):
+        load_pairs(warehouse, pair(body(article("100_1", {})), fetched))
+    assert coverage(warehouse, "settled, error_kind") == [("given_up", "no_figures")]
+
+    load_pairs(warehouse, pair(readers_of(*range(7)), "30 10:30"))
+
+    assert coverage(warehouse, "settled, error_kind") == [("final", None)]

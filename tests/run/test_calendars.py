@@ -166,16 +166,20 @@ def final_of_analysts(engine: Pipeline) -> tuple[Any, Any]:
     found, expected = set(), set()
     for dataset in {world.dataset for world in engine.calendar.worlds.values()}:
         if dataset.describes_articles:
-            view = f"analytics.article_day{dataset.suffix}"
-            found |= {*rows(engine.warehouse, FINAL.format(view), dataset=dataset.name)}
-            expected |= {*rows(engine.warehouse, SETTLED.format(dataset.fact), dataset=dataset.name)}
+            view, settled = (it.format(dataset=dataset) for it in (FINAL, SETTLED))
+            found |= {*rows(engine.warehouse, view, dataset=dataset.name)}
+            expected |= {*rows(engine.warehouse, settled, dataset=dataset.name)}
     return found, expected
 
 
-FINAL = "SELECT DISTINCT :dataset, appid, publication_date FROM {} WHERE is_final"
+FINAL = """
+    SELECT DISTINCT :dataset, appid, publication_date
+    FROM analytics.article_day{dataset.suffix} WHERE is_final
+"""
 SETTLED = """
-    SELECT DISTINCT :dataset, appid, day FROM weixin.coverage INNER JOIN weixin.{} AS fact
-    USING (appid) WHERE dataset = :dataset AND settled = 'final' AND day = publication_date
+    SELECT DISTINCT :dataset, appid, day
+    FROM weixin.coverage INNER JOIN weixin.{dataset.fact} USING (appid)
+    WHERE dataset = :dataset AND settled = 'final' AND day = publication_date
 """
 
 
