@@ -1,6 +1,7 @@
 """What a load writes beside the figures and their history, which test_any_way.py compares."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,10 @@ FIRST = body(
     ),
     article("2247483647_2", {"20": {"share_user": 4}}),
 )
+UNLISTED = """
+    SELECT cast(unlisted_since->>'article_total' AS timestamptz) FROM weixin.dim_article
+    WHERE msgid = '2_1'
+"""
 FIGURES = "msgid, to_char(stat_date, 'DD'), share_count, share_user"
 
 
@@ -157,6 +162,48 @@ def test_what_could_not_be_read_is_loaded_once_it_can(warehouse: Engine) -> None
     load_pairs(warehouse, answer)
 
     assert facts(warehouse, "share_count") == [(2,)]
+
+
+def test_rows_that_an_earlier_parser_left_out_are_loaded(warehouse: Engine) -> None:
+    """By the same bytes, of which it had read fewer rows."""
+    answer = pair(body(article("1_1", {"20": {}, "21": {"share_count": 2}})), "22 09:30")
+    load_pairs(warehouse, replace(answer, rows=answer.rows[:1], row_count=1))
+
+    load_pairs(warehouse, answer)
+
+    assert facts(warehouse, FIGURES) == [("1_1", "20", None, None), ("1_1", "21", 2, None)]
+
+
+def test_an_article_is_unlisted_again_after_an_answer_that_was_not_ready(warehouse: Engine) -> None:
+    """That one listed it, the next ready one does not, as the ready one before."""
+    one, both = body(article("1_1", {})), [article("1_1", {}), article("2_1", {})]
+    found = []
+    for answer, fetched in [
+        (body(*both), "22 10:30"),
+        (one, "23 10:30"),
+        (body(*both, is_delay=True), "24 08:30"),
+        (one, "24 10:30"),
+    ]:
+        load_pairs(warehouse, pair(answer, fetched))
+        found += rows(warehouse, UNLISTED)
+
+    assert found == [(None,), (at("23 10:30"),), (None,), (at("24 10:30"),)]
+
+
+def test_a_row_that_the_later_day_never_gave_is_the_earlier_days(warehouse: Engine) -> None:
+    """Its newer answers count, though the article, which both days list, is the later day's."""
+    next_day = DAY + timedelta(days=1)
+    later = body(article("1_1", {"21": {"share_count": 5}}), day=next_day)
+    first, newer = (body(article("1_1", {"20": {"share_count": count}})) for count in (1, 2))
+    load_pairs(warehouse, pair(first, "22 10:30"))
+    load_pairs(warehouse, pair(later, "22 10:30", next_day))
+
+    load_pairs(warehouse, pair(newer, "23 10:30"))
+
+    assert facts(warehouse, f"{FIGURES}, publication_date") == [
+        ("1_1", "20", 2, None, next_day),
+        ("1_1", "21", 5, None, next_day),
+    ]
 
 
 ODD_ROW = {"stat_date": "2026-11-21", "share_count": -1}
