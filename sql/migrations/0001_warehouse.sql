@@ -320,7 +320,7 @@ COMMENT ON TABLE weixin.api_call IS 'One row per account, endpoint and day in Be
 COMMENT ON COLUMN weixin.api_call.appid IS 'The account';
 COMMENT ON COLUMN weixin.api_call.endpoint IS 'The endpoint''s path: /datacube/getarticletotal, …';
 COMMENT ON COLUMN weixin.api_call.beijing_date IS 'The day whose quota the calls use (Beijing)';
-COMMENT ON COLUMN weixin.api_call.calls IS 'Data calls made, repeated tries of a call included; a call belongs to the day on which it ended';
+COMMENT ON COLUMN weixin.api_call.calls IS 'Data calls made, repeated tries of a call included, and those that a try at work has reserved; a call belongs to the day on which it was reserved';
 
 CREATE TABLE weixin.platform_token (
     component_appid text NOT NULL,

@@ -1,5 +1,4 @@
--- What an attempt for some pairs did in a run: one row per pair, added to its earlier attempts. Its
--- calls are counted as well, each on the day in Beijing on which it ended.
+-- What an attempt for some pairs did in a run: one row per pair, added to its earlier attempts.
 WITH done AS (
     SELECT *
     FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS done (
@@ -12,20 +11,6 @@ WITH done AS (
             rejected integer,
             attempted_at timestamptz
         )
-),
-
-counted AS (
-    INSERT INTO weixin.api_call AS known (appid, endpoint, beijing_date, calls)
-    SELECT
-        appid,
-        :endpoint,
-        date(attempted_at AT TIME ZONE 'Asia/Shanghai') AS beijing_date,
-        sum(calls)
-    FROM done
-    WHERE calls > 0
-    GROUP BY appid, beijing_date
-    ORDER BY appid, beijing_date
-    ON CONFLICT (appid, endpoint, beijing_date) DO UPDATE SET calls = known.calls + excluded.calls
 )
 
 INSERT INTO weixin.run_report AS report (

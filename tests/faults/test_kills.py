@@ -2,17 +2,23 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import date
 
 from sqlalchemy import Engine
 from support import rows
-from world.pipeline import MORNING
+from world.pipeline import MORNING, by_hand
 from world.processes import IngestProcess, Outcome, order, several
 from world.truth import Key, differences, held, kept, truth
 from world.wechat import at, date_of
 
+from weixin_etl.api.calls import RESERVED_CALLS
+from weixin_etl.problem import ProblemKind
+
 ACCOUNTS = 3
-EDGES = 8
+EDGES = 10
 """Right before and right after each of the first commits: two of them are loads."""
+FIRST_LOAD = 5
+"""The edge right before its commit."""
 REPORTED = """
     SELECT dataset, appid, day, sum(inserted)::int, sum(updated)::int FROM weixin.run_report
     GROUP BY 1, 2, 3 HAVING sum(inserted) > 0
@@ -33,6 +39,29 @@ def assert_consistent(warehouse: Engine) -> None:
     assert {(*it,): its for *it, _, its in reported} == updated
 
 
+def calls_counted(warehouse: Engine, day: date) -> int:
+    """Return how many calls of all accounts are counted on a day."""
+    counted = "SELECT coalesce(sum(calls), 0)::int FROM weixin.api_call WHERE beijing_date = :day"
+    ((calls,),) = rows(warehouse, counted, day=day)
+    return calls
+
+
+def test_calls_before_a_kill_count_for_the_quota(warehouse: Engine) -> None:
+    """
+    A backfill that is killed whenever it is about to commit leaves daily runs those reserved.
+
+    It may make 50 calls a day. A kill costs at most the calls that were counted and not made.
+    """
+    with several(warehouse, 1) as engine:
+        engine.settings = replace(engine.settings, daily_calls=150)
+        made = order(engine.collector, by_hand(-14, 71))
+        killed = replace(made, killed_at=FIRST_LOAD)
+        first, second, third = (IngestProcess(killed).outcome() for _ in range(3))
+
+        assert (first, second, third.said) == (Outcome(), Outcome(), [ProblemKind.HELD_BACK])
+        assert 50 - RESERVED_CALLS <= len(engine.asked) <= 50
+
+
 def test_a_second_run_makes_a_kill_good(warehouse: Engine) -> None:
     """
     A morning for each edge of a commit, at which it is killed (0018); figures are corrected.
@@ -48,11 +77,15 @@ def test_a_second_run_makes_a_kill_good(warehouse: Engine) -> None:
             assert IngestProcess(replace(made, killed_at=edge)).outcome() == Outcome(), edge
             assert_consistent(warehouse)
             ((committed,),) = rows(warehouse, TODAYS, now=engine.now())
+            counted = calls_counted(warehouse, date_of(day))
+            assert 0 <= counted - len(engine.asked) <= ACCOUNTS * RESERVED_CALLS
             engine.asked.clear()
             assert IngestProcess(made).outcome().is_done
             assert_consistent(warehouse)
             days = len(made.batch[0].due.days)
             assert rows(warehouse, TODAYS, now=engine.now()) == [(ACCOUNTS * days,)]
             assert len(engine.asked) == ACCOUNTS * days - committed
+            assert calls_counted(warehouse, date_of(day)) == counted + len(engine.asked)
+            engine.asked.clear()
             for world in engine.calendar.worlds.values():
                 world.articles[day - 2][0].corrections = [(at(day, 12), 0), (at(day, 13), 1)]

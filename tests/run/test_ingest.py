@@ -184,7 +184,8 @@ def test_one_accounts_trouble_stops_no_other(
             morning.warehouse, f"SELECT DISTINCT appid FROM weixin.{table} {which} ORDER BY 1"
         )
         assert found == [(appid,) for appid in loaded]
-    assert rows(morning.warehouse, CALLS) == [(len(morning.asked) if loaded else None,)]
+    ((counted,),) = rows(morning.warehouse, CALLS)
+    assert counted == len(morning.asked) if loaded else counted >= len(morning.asked)
 
 
 def test_an_account_that_cannot_be_loaded_is_asked_no_more(morning: Pipeline) -> None:

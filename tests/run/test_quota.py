@@ -53,6 +53,17 @@ def test_runs_of_one_day_share_the_count(morning: Pipeline) -> None:
     assert len(morning.wire.data_calls) == 7 + 2 + 7 + 8
 
 
+def test_calls_after_midnight_are_the_new_days(morning: Pipeline) -> None:
+    """Those that were counted before they were made, and not made by then, are counted anew."""
+    morning.moment, morning.call_seconds = at(0, 23.9), 120
+
+    limited(morning).run(BACKFILL)
+
+    ((of_day,), (of_next_day,)) = rows(morning.warehouse, COUNTED)
+    assert of_day >= 3
+    assert of_next_day == len(morning.asked) - 3 == 47
+
+
 def test_a_backfill_stops_at_the_reserve(morning: Pipeline) -> None:
     """It is red and names the days; cleared the next day, it goes on and is green."""
     its = limited(morning)

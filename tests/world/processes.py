@@ -23,7 +23,7 @@ from weixin_etl.run import Settings
 from world.collector import Collector
 from world.pipeline import Pipeline, publishing
 
-LOADING = 6
+LOADING = 7
 """A statement of a load."""
 PATIENCE_SECONDS = 120
 """An ingest that takes longer hangs."""

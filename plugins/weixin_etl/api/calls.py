@@ -14,6 +14,8 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, PlannedAccount
 from weixin_etl.problem import ProblemKind, WeixinError
 
+RESERVED_CALLS = 40
+"""Calls of an account that are counted at once, before they are made: more than most mornings'."""
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
 
@@ -65,6 +67,17 @@ class AccountCalls:
     open_client: OpenClient
     calls_left: float = inf
     now: Callable[[], datetime] = clock.now
+    count: Callable[["AccountCalls", int], None] = lambda *_: None
+    """
+    Counts calls for the day's quota, on `reserved_on`, where a kill does not forget them.
+
+    A call is counted before it is made: a kill leaves too many calls counted, never too few but for
+    the repeated tries of the calls under way.
+    """
+    reserved: int = field(default=0, init=False)
+    """Calls that are counted and not made; negative after repeated tries that are not counted."""
+    reserved_on: date = field(init=False)
+    """The day in Beijing on which they are counted."""
     _client: WeixinClient | None = field(default=None, init=False)
     _stopped: Refusal | None = field(default=None, init=False)
     _outages: Outages = field(default_factory=Outages, init=False)
@@ -74,6 +87,7 @@ class AccountCalls:
         """Begin with the first chunk."""
         self.account = Account(self.planned.conn_id, self.planned.appid, "", self.planned.name)
         self.chunks = deque(planned_chunks)
+        self.reserved_on = clock.beijing_date(self._now())
 
     def ask(self, day: date) -> Answer | Refusal | None:
         """Ask for the day, unless the account is stopped; None when it has no call left."""
@@ -83,12 +97,27 @@ class AccountCalls:
             client = self._client_or_refusal()
             if isinstance(client, Refusal):
                 return client
-            self.calls_left -= 1
+            self._reserve()
+            self._take_off(1)
         came = client.datacube(self.dataset, day, self._now)
         with self._lock:
-            self.calls_left -= came.calls - 1  # a call that was given up is not taken off
+            self._take_off(came.calls - 1)  # a call that was given up is not taken off
             self._note(day, came)
         return came
+
+    def _take_off(self, calls: int) -> None:
+        """Take calls off those that are left, and off those that are counted and not made."""
+        self.calls_left -= calls
+        self.reserved -= calls
+
+    def _reserve(self) -> None:
+        """Have calls counted before the next one is made, unless there are some of this day."""
+        today = clock.beijing_date(self._now())
+        if today != self.reserved_on:  # what was not made stays counted on the day before
+            self.reserved, self.reserved_on = 0, today
+        if self.reserved <= 0:
+            self.count(self, RESERVED_CALLS - self.reserved)
+            self.reserved = RESERVED_CALLS
 
     def stop(self) -> None:
         """Make no further call."""

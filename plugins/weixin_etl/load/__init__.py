@@ -7,7 +7,7 @@ transaction, as a commit costs the same whatever it holds: all or nothing.
     keep      the answers' bytes
     merge     articles, rows, the rows that they replace, rejected parts
     judge     coverage before and the chunk's answers: coverage after (`judge`, pure)
-    save      coverage, the run's report, calls
+    save      coverage, the run's report
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -112,7 +112,7 @@ class Load:
 def record(
     connection: Connection, run: Run, staged: Iterable[Staged], counts: Mapping[Pair, Counts]
 ) -> None:
-    """Record what attempts of a run took and did; their calls count for the day's quota."""
+    """Record what attempts of a run took and did."""
     rows = [
         {
             "appid": one.account.appid,
@@ -122,7 +122,7 @@ def record(
         }
         for one in staged
     ]
-    values = {"run_id": run.run_id, "dataset": run.dataset.name, "endpoint": run.dataset.path}
+    values = {"run_id": run.run_id, "dataset": run.dataset.name}
     connection.execute(statement("run_report/save.sql"), {**values, "rows": as_json(rows)})
 
 

@@ -1,12 +1,13 @@
 """The verb ingest: a batch's planned pairs brought in by extract and load; why some are not."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from threading import Lock
 from typing import NamedTuple
 
-from weixin_etl.api.calls import AccountCalls, OpenClient
+from weixin_etl.api.calls import RESERVED_CALLS, AccountCalls, OpenClient
 from weixin_etl.load import Load, Staged, record, staged
 from weixin_etl.model import Batch, Counts, PlannedAccount
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
@@ -14,7 +15,7 @@ from weixin_etl.run import Work
 from weixin_etl.run.extract import FetchedChunk, extract
 from weixin_etl.run.outcome import Outcome, outcome_of
 from weixin_etl.text import counted, few_names
-from weixin_etl.warehouse import analyse_grown, diagnose
+from weixin_etl.warehouse import analyse_grown, diagnose, statement
 from weixin_etl.warehouse.locks import ingest_locks
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ class _Try:
     failures: dict[str, Problem] = field(default_factory=dict)
     """Why accounts could not be loaded, by AppID."""
     unknown_metrics: set[str] = field(default_factory=set)
+    counting: Lock = field(default_factory=Lock)
+    """Held while calls are counted: threads wait for it, not for further sessions of Postgres."""
 
     def outcome(self, accounts: Batch) -> Outcome:
         """What is true of the accounts' pairs now: other runs may have called since the plan."""
@@ -101,6 +104,7 @@ class _Try:
         """Ask for what is not in of the accounts' days, and load what comes, chunk by chunk."""
         work, outcome = self.work, self.outcome(accounts)
         calls = [self.calls(outcome, account) for account in accounts]
+        self.reserve(calls)
         done, day_count = 0, sum(len(chunk) for account in calls for chunk in account.chunks)
         load = Load(work.warehouse, work.run, ready_hour=work.settings.ready_hour, now=work.now)
         for fetched in extract(
@@ -115,12 +119,42 @@ class _Try:
             done += sum(len(chunk.staged) for chunk in fetched)
             log.info("%s of %s gone through: %s", done, counted(day_count, "day"), counts)
             del fetched  # else its answers stay until the next ones are all there
+        self.count({account: -account.reserved for account in calls})
 
     def calls(self, outcome: Outcome, account: PlannedAccount) -> AccountCalls:
         """The calls of an account."""
         dataset, left = self.work.run.dataset, outcome.calls_left[account.appid]
         chunks, now = outcome.chunks(account), self.work.now
-        return AccountCalls(dataset, account, chunks, self.open_client, left, now=now)
+        return AccountCalls(
+            dataset,
+            account,
+            chunks,
+            self.open_client,
+            left,
+            now=now,
+            count=lambda calls, number: self.count({calls: number}),
+        )
+
+    def reserve(self, accounts: Sequence[AccountCalls]) -> None:
+        """Count the first calls of all accounts in one transaction; `AccountCalls` counts more."""
+        for account in accounts:
+            planned = sum(map(len, account.chunks))
+            account.reserved = int(max(0, min(RESERVED_CALLS, planned, account.calls_left)))
+        self.count({account: account.reserved for account in accounts})
+
+    def count(self, numbers: Mapping[AccountCalls, int]) -> None:
+        """Count so many calls of each account for its day's quota, in a transaction of its own."""
+        changed = {calls: number for calls, number in numbers.items() if number}
+        if not changed:
+            return
+        with self.counting, self.work.warehouse.begin() as connection:
+            values = {
+                "endpoint": self.work.run.dataset.path,
+                "appids": [calls.account.appid for calls in changed],
+                "beijing_dates": [calls.reserved_on for calls in changed],
+                "calls": [*changed.values()],
+            }
+            connection.execute(statement("api_call/add.sql"), values)
 
     def ask(self, calls: AccountCalls, day: date) -> Staged | None:
         """Ask for a day, and write down what came for its load."""
@@ -148,7 +182,7 @@ class _Try:
             return self.commit(load, [chunk])
 
     def commit(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
-        """Load chunks; of failed accounts, only count the calls."""
+        """Load chunks; of failed accounts, only record the attempts."""
         chunks = [it.staged for it in fetched if it.staged]
         lost = [chunk for chunk in chunks if chunk[0].account.appid in self.failures]
         loadable = [chunk for chunk in chunks if chunk[0].account.appid not in self.failures]
