@@ -1,12 +1,13 @@
 -- The accounts of the calendar: one row per account that the dataset collects or once asked for.
 -- Those still collected come first, then by name; with how many there are on all pages.
-{% from "weixin/macros.jinja" import is_retired %}
+{% from "weixin/macros.jinja" import is_retired, planned_at %}
 SELECT
     account.appid,
     account.name,
     account.conn_id,
     account.is_active,
     {{ is_retired(":dataset", "account.appid") }} AS is_retired,
+    {{ planned_at(":dataset", "account.appid") }} AS planned_at,
     count(*) OVER () AS account_count
 FROM weixin.dim_account AS account
 WHERE

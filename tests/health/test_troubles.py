@@ -62,13 +62,6 @@ def have(name: str, value: Any) -> Any:
     return lambda people: setattr(people, name, value)
 
 
-def left(people: People) -> None:
-    """A DAG misses the account a, whichever it is."""
-    gone = Problem(ProblemKind.NOT_COLLECTED, "gone", "", "号a", "a")
-    for dataset in (DATASET, DETAIL):
-        people.note(Note(run(people.day, dataset), people.now, once=[gone]))
-
-
 def next_day(hour: float, **how: Any) -> Any:
     """A step: the next day's first try, after which the run tries or asks again."""
 
@@ -111,6 +104,7 @@ def answered_since(people: People) -> None:
     people.collector.ingest(of_a, people.collector.plan(of_a))
 
 
+LEFT = have("names", {"b": "号b"})
 DOWN, UP = have("is_up", False), have("is_up", True)
 TWO_DAGS = [{"a": ADDRESS}, in_detail(a=ADDRESS)]
 ONE_CARD, TOLD = [("configuration", "failure", 30)], ["号a refused"]
@@ -235,8 +229,8 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         ["号a: days lost, and 1 more"],
     ),
     "who left is told once ever, and not that its trouble is over": (
-        [{"a": SECRET}, have("names", {"b": "号b"}), left, left, {}],
-        [],
+        [{"a": SECRET}, LEFT, {}, in_detail(), {}],
+        [("not_collected", "warning", 0)],
         ["号a refused", "号a: no longer collected"],
     ),
     "newest figures that are missing are told, and that they came": (
@@ -432,6 +426,21 @@ def test_a_retired_endpoint_names_the_dag_of_its_successor(
     assert DETAIL.dag_id in found.problem.cure
     assert {(appid, it.severity) for (appid, _), it in days.items()} == {("b", severity)}
     assert {it.problem.cure for it in days.values()} == {found.problem.cure}
+
+
+def test_who_left_has_a_card_as_long_as_people_may_wonder(people: People) -> None:
+    """The message leads to it, and it names the entry to put back; no longer if that is back."""
+    LEFT(people)
+    people.morning()
+    (found,), (message,) = people.status().open, people.got
+
+    assert message.body.endswith(f"#problem-{found.incident_id}")
+    assert found.problem.cure.endswith("Else put a back")
+    assert people.wrong(day=13) != []
+    assert people.wrong(8, day=15)[0][0] != "not_collected"
+    people.names = {"a": "号a", "b": "号b"}
+    people.morning()
+    assert people.wrong() == []
 
 
 @pytest.mark.parametrize("how", [QUOTA, LATE])

@@ -52,6 +52,7 @@ NAMES = {
 }
 OURS = "AppSecret AppID Airflow password begin_date end_date accounts refetch ready_hour weixin"
 OURS += " weixin_ answers dataset ingest weixin_article_total_detail weixin_article_total"
+OURS += " weixin_accounts"
 WORDS_IN_CHINESE = {*(it.endpoint for it in DATASETS.values()), *NAMES, *DATASETS, *OURS.split()}
 
 
@@ -251,6 +252,17 @@ def test_no_day_of_a_retired_endpoint_offers_a_trigger(visit: Visit) -> None:
         page = visit(VIEWS["day"].replace("2026-11-20", day).replace("well", "offline"))
         expect(page.locator("h2")).to_have_text(f"晨曦, {day}")
         assert page.locator("#form").count() == 0
+
+
+def test_a_day_of_an_account_that_left_says_since_when_and_offers_no_trigger(visit: Visit) -> None:
+    """Its loaded days keep their signs."""
+    page = visit(VIEWS["coverage"] + "&last=2026-11-20")
+    row = page.locator("tr", has_text="灯塔")
+    assert [row.locator(f".cell.{it}").count() for it in ("final", "in", "not_yet")] == [5, 6, 0]
+    row.locator(".in").last.click()
+    expect(page.locator("main")).to_contain_text("its last run was at 2026-11-13 08:30")
+    expect(page.locator("main")).to_contain_text("will not become final")
+    assert page.locator("#form").count() == 0
 
 
 def test_it_searches_while_somebody_types_and_goes_back_in_time(visit: Visit) -> None:

@@ -11,7 +11,7 @@ from world.pipeline import MORNING, Pipeline, by_hand
 from world.wechat import Refusal, at, date_of, instant
 
 from weixin_etl.api.threads import convert
-from weixin_etl.model import Batch, Due, PlannedAccount
+from weixin_etl.model import Batch, ConfiguredAccount, Due, PlannedAccount
 from weixin_etl.run.check import PAIRS_IN_LOG
 from weixin_etl.run.plan import batches, plan
 
@@ -44,6 +44,27 @@ def test_the_accounts_of_a_run(morning: Pipeline) -> None:
     assert {it.account for it in left} == {"wx2", "wx3", "wx4"}
     assert rows(morning.warehouse, active) == [("新名",), ("wx1",)]
     assert [len(unusable.check(it, []).not_in) for it in (two, MORNING)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        ({"c": "wxa", "d": "wxb"}, {"d": "wxb"}, ""),
+        ({"p/wxa": "wxa", "p/wxb": "wxb"}, {"p/wxb": "wxb"}, "withdrawn"),
+        ({"c": "wxa"}, {"c": "wxb"}, "replaced"),
+    ],
+)
+def test_why_an_account_left(
+    morning: Pipeline, before: dict[str, str], after: dict[str, str], code: str
+) -> None:
+    """Its entry is gone, its platform or token service lists it no more, or the AppID changed."""
+    found = [
+        [ConfiguredAccount(conn_id, appid, appid) for conn_id, appid in listed.items()]
+        for listed in (before, after)
+    ]
+    (left,) = [plan(morning.collector.work(MORNING), accounts).left for accounts in found][1]
+
+    assert (left.appid, left.code) == ("wxa", code)
 
 
 def test_the_record_of_a_run_that_is_planned_again_begins_anew(morning: Pipeline) -> None:

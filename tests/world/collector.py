@@ -56,7 +56,11 @@ class Collector:
 
     def plan(self, run: Run) -> Batch:
         """Whom to ask for what."""
-        return plan_verb.plan(self.work(run), self.configured(run)).accounts
+        return self.planned(run).accounts
+
+    def planned(self, run: Run) -> plan_verb.Plan:
+        """Whom to ask for what, and who is no longer collected."""
+        return plan_verb.plan(self.work(run), self.configured(run))
 
     def ingest(self, run: Run, batch: Batch) -> ingest_verb.Ingested:
         """One try."""

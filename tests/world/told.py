@@ -89,12 +89,19 @@ class People:
     def ingest(self, hour: float = 9, of: str = "", again: bool = False, **how: How) -> None:
         """A try of the day's run; `again`: it tries or asks again."""
         self.now, self.how, this = at(self.day, hour), how, run(self.day, self.dataset)
-        batch = self.plans.setdefault(this, self.plans.get(this) or self.collector.plan(this))
+        batch = self.plans.get(this) or self.plan(this)
         asked = [it for it in batch if it.appid in (of or self.names)]
         self.collector.ingest(this, asked)
         looked = [it.appid for it in asked]
         note = Note(this, self.now, {"ingest": []}, looked, is_judged=True, is_at_work=again)
         self.note(note, is_last=False)
+
+    def plan(self, this: Run) -> Batch:
+        """The task plan."""
+        made = self.collector.planned(this)
+        if made.left:
+            self.note(Note(this, self.now, {"plan": []}, once=made.left), is_last=False)
+        return self.plans.setdefault(this, made.accounts)
 
     def check(self, hour: float = 9.5, of: str = "") -> None:
         """The day's run ends, or one of some accounts."""

@@ -32,6 +32,10 @@ LATELY = timedelta(days=2)
 """A dataset collects an account that a run of it planned so lately."""
 
 
+SHOWN = timedelta(days=14)
+"""How long the page shows that an account is no longer collected."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run at work has come, with an account or with all of its accounts."""
@@ -88,7 +92,7 @@ def read(
     for dataset in datasets if airflow else ():
         at_work += progress(connection, dataset, airflow.at_work(dataset)) if airflow else ()
     accounts = read_accounts(connection, datasets, at_work, now)
-    findings = read_findings(connection, datasets)
+    findings = [*read_findings(connection, datasets), *read_left(connection, datasets, now)]
     incidents = read_incidents(connection, datasets)
     found = assess(accounts, findings, airflow, now=now, datasets=datasets, incidents=incidents)
     return replace(found, runs=tuple(runs_at_work(airflow, at_work)) if airflow else ())
@@ -142,6 +146,13 @@ def read_incidents(
     """What people are told of and is not over, and momentary troubles, of any dataset."""
     values = {"datasets": [it.name for it in datasets], "momentary": [*momentary]}
     rows = connection.execute(statement("incident/known.sql"), values)
+    return [*map(Trouble.of, rows.mappings())]
+
+
+def read_left(connection: Connection, datasets: Sequence[Dataset], now: datetime) -> list[Trouble]:
+    """Return the accounts that left lately: what people were told is on the page for a while."""
+    values = {"datasets": [it.name for it in datasets], "since": now - SHOWN}
+    rows = connection.execute(statement("incident/left.sql"), values)
     return [*map(Trouble.of, rows.mappings())]
 
 

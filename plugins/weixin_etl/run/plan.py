@@ -12,10 +12,16 @@ from sqlalchemy import Connection, CursorResult
 
 from weixin_etl import clock, rules
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.model import Batch, ConfiguredAccount, Coverage, Due, PlannedAccount
+from weixin_etl.model import (
+    Batch,
+    ConfiguredAccount,
+    Coverage,
+    Due,
+    PlannedAccount,
+    connection_of,
+)
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
-from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import counted, few_names
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
 from weixin_etl.warehouse.statements import as_json, coverage_of
@@ -121,8 +127,16 @@ class _Planning:
         ).all()
         if names := sorted(row.name for row in gone):
             log.warning("no longer collected: %s", few_names(names))
-        who = (ConfiguredAccount(it.conn_id, it.appid, it.name) for it in gone)
-        return [problem_of(account, ProblemKind.NOT_COLLECTED) for account in who]
+        return [self.why_gone(account.conn_id, account.appid, account.name) for account in gone]
+
+    def why_gone(self, conn_id: str, appid: str, name: str) -> Problem:
+        """Return how an account left: with its entry, or because its connection changed."""
+        connection = connection_of(conn_id)
+        is_listed = connection in {connection_of(account.conn_id) for account in self.accounts}
+        code = "" if not is_listed else "replaced" if conn_id == connection else "withdrawn"
+        account = {"account": name, "appid": appid, "conn_id": conn_id}
+        case = {"code": code, "subject": name, "to_change": connection}
+        return Problem.of_kind(ProblemKind.NOT_COLLECTED, **account, **case)
 
     def due(self) -> Batch:
         """What the rules say of each account's days; the log lists the calls."""

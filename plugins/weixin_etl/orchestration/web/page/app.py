@@ -250,9 +250,11 @@ def label(language: str, name: str, /, **places: object) -> str:
     return (texts or labels()[name])[LANGUAGES.index(language)].format(**places)
 
 
-def sentence(text: str) -> str:
+def sentence(text: str, name: str = "") -> str:
     """A sentence with its capital; what begins with a name or an address keeps it as it is."""
     first = text.split(" ", 1)[0].rstrip(",;:")
+    if name and text.startswith(name):
+        return text
     return text[:1].upper() + text[1:] if first.isascii() and first.isalpha() else text
 
 

@@ -116,7 +116,7 @@ def _days(
     of: Figures, accounts: Sequence[RowMapping], first: date, last: date
 ) -> dict[tuple[str, date], dict[str, Any]]:
     """Return the days of accounts that anybody ever wanted, each with what is wrong with it."""
-    ended = {it["appid"]: it["is_retired"] for it in accounts}
+    ended = {it["appid"]: it["is_retired"] or not it["is_active"] for it in accounts}
     appids = [*ended]
     asked = {"appids": appids, "first_date": first, "last_date": last}
     found = of.rows("page/days.sql", **asked, now=of.now)
