@@ -40,7 +40,7 @@ def _answers(client: WeixinClient, dataset: Dataset) -> list[Finding]:
         day = today - timedelta(days=age)
         came = client.datacube(dataset, day)
         if isinstance(came, Refusal):
-            found.append(refused(str(day), came.error))
+            found.append(refused(str(day), came.error, dataset.successor_dag_id))
             if came.error.kind.stops_account or came.error.kind.is_outage:
                 break
         else:

@@ -51,12 +51,13 @@ Findings = dict[str, list[Finding]]
 """Of the token under an empty name, then of each dataset."""
 
 
-def refused(asked: str, error: WeixinError) -> Finding:
-    """A row for an error, in the words of the error table."""
+def refused(asked: str, error: WeixinError, successor_dag_id: str | None = None) -> Finding:
+    """Return the row of an error, in the words of the error table."""
     said = error.problem
     errcode = "" if said.errcode is None else f" (errcode {said.errcode})"
     grade = _GRADES.get(error.kind, Grade.BAD)
-    return Finding(grade, asked, one_line(f"{said.cause}{errcode}"), said.cure)
+    cure = said.with_successor(successor_dag_id).cure
+    return Finding(grade, asked, one_line(f"{said.cause}{errcode}"), cure)
 
 
 def of_day(dataset: Dataset, day: date, parsed: Parsed, yesterday: date) -> Finding:
