@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from sqlalchemy import text
 from support import rows
 from wire import refuses
 from world.pipeline import MORNING, Pipeline, by_hand
@@ -65,6 +66,50 @@ def test_why_an_account_left(
     (left,) = [plan(morning.collector.work(MORNING), accounts).left for accounts in found][1]
 
     assert (left.appid, left.code) == ("wxa", code)
+
+
+def test_a_platform_that_cannot_be_used_keeps_its_accounts(morning: Pipeline) -> None:
+    """Accounts leave the list when their platform leaves it, not when its connection breaks."""
+    whole = morning.collector
+    first, second = (whole.accounts[it] for it in ("c0", "c1"))
+    replace(whole, accounts={"platform/wx0": first, "other/wx1": second}).plan(MORNING)
+    broken = replace(whole, accounts={"platform": None})
+
+    left = plan(broken.work(MORNING), broken.configured(MORNING)).left
+
+    assert [it.appid for it in left] == ["wx1"]
+
+
+def test_a_run_asks_again_within_the_instant_of_another_runs_answers(morning: Pipeline) -> None:
+    """A plan is later than the answers before it, even if the clock stands still."""
+    morning.call_seconds = 0
+    for run_id in ("one", "another"):
+        assert morning.collector.run(replace(ONE, run_id=run_id)).problems == []
+
+    assert len(morning.asked) == 2 * 7
+
+
+STORED = """
+    INSERT INTO weixin.coverage
+        (dataset, appid, day, settled, article_count, list_sha256, ready_at, attempted_at)
+    VALUES ('article_total', 'wx0', :day, :settled, :count, sha256(:listed), :at, :at)
+"""
+"""A day that an earlier run has settled."""
+
+
+def test_a_day_that_was_given_up_is_no_witness(morning: Pipeline) -> None:
+    """The witness is the day with articles that was asked longest ago and can be read."""
+    days = [(-30, "given_up"), (-20, "final"), (-19, "final"), (-10, "final"), (-9, "final")]
+    with morning.warehouse.begin() as connection:
+        for day, settled in days:
+            count = int(day < -10)
+            attempt = {"listed": b"1_1"[: 3 * count], "at": instant(at(day + 9))}
+            stored = {"day": date_of(day), "settled": settled, "count": count, **attempt}
+            connection.execute(text(STORED), stored)
+
+    (account,) = morning.collector.plan(ONE)
+
+    assert account.due.witness == date_of(-20)
 
 
 def test_the_record_of_a_run_that_is_planned_again_begins_anew(morning: Pipeline) -> None:
