@@ -1,4 +1,5 @@
--- Every answer of some datasets and pairs (account, day): one row each, pair by pair, oldest first.
+-- The answers of some datasets and pairs (account, day), all or those seen since an instant: one row
+-- each, pair by pair, oldest first.
 {% from "raw_response/macros.jinja" import of_each_pair %}
 SELECT
     raw.dataset,
@@ -9,5 +10,6 @@ SELECT
     raw.fetched_at,
     raw.last_seen_at
 FROM {{ of_each_pair() }}
+WHERE cast(:since AS timestamptz) IS NULL OR raw.last_seen_at >= :since
 ORDER BY
     raw.appid, raw.day, raw.last_seen_at, raw.fetched_at, raw.body_sha256, raw.raw_response_id

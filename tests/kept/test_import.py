@@ -30,6 +30,7 @@ from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.run import Work
 from weixin_etl.run.plan import plan
 
+READERS = "int_page_read_user"
 OFFLINE = WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009")
 
 
@@ -79,25 +80,21 @@ def test_answers_of_one_instant_are_told_apart_by_their_bytes(warehouse: Engine)
 
 def test_days_are_ready_and_final_by_the_rules(warehouse: Engine):
     """As of when they were fetched; the last attempt stays what it was, if it was later."""
-    week = {str(day): {"int_page_read_user": day} for day in range(14, 21)}
-    whole, before = (
-        body(article("0_1", dict([*week.items()][:count])), day=date(2026, 11, 14)).decode()
-        for count in (7, 6)
-    )
+    week = {str(day): {READERS: day} for day in range(14, 21)}
+    whole = body(article("0_1", week), day=date(2026, 11, 14)).decode()
     load_pairs(warehouse, refused(OFFLINE, day=date(2026, 11, 14)), refused(OFFLINE, "22 08:30"))
 
     import_lines(
         warehouse,
-        line(before, "20 10:30", day="2026-11-14"),
         line(whole, "21 10:30", day="2026-11-14"),
-        line(whole, "22 10:30", day="2026-11-14"),
+        line(whole, "22 08:30", day="2026-11-14"),
         line(answer(1).decode(), "23 08:30"),
         line(answer(1).decode(), "23 08:30", day="2026-11-19", appid="wx2"),
     )
 
     columns = "row_count, ready_at, settled, error_kind"
     assert coverage(warehouse, columns) == [
-        (7, at("22 10:30"), "final", "endpoint_offline"),
+        (7, at("22 08:30"), "final", "endpoint_offline"),
         (1, None, None, "not_ready"),
         (None, None, None, "unreadable"),
     ]
@@ -165,12 +162,12 @@ def test_the_command_takes_files_and_standard_input(
 def test_an_answer_that_is_not_ready_takes_no_ready_one_away(warehouse: Engine):
     """It is the newest attempt; the run saw that the day is ready by yesterday's, not here."""
     yesterday = date(2026, 11, 23)
-    others = body(article("2_1", {"23": {"int_page_read_user": 1}}), day=yesterday)
+    others = body(article("2_1", {"23": {READERS: 1}}), day=yesterday)
     load_pairs(warehouse, pair(answer(1), "24 08:30"), pair(others, "24 08:30", yesterday))
     import_lines(warehouse, line(body(is_delay=True).decode(), "24 08:45"))
 
-    newest = coverage(warehouse, "ready_at, attempted_at, error_kind")[0]
-    assert newest == (at("24 08:30"), at("24 08:45"), "not_ready")
+    newest = coverage(warehouse, "ready_at, listed_since, attempted_at, error_kind")[0]
+    assert newest == (at("24 08:30"), at("24 08:30"), at("24 08:45"), "not_ready")
 
 
 def test_an_import_ends_no_day_by_one_answer(warehouse: Engine):

@@ -168,14 +168,15 @@ BY_AN_OLDER_PARSER = """
 """
 
 
-@pytest.mark.parametrize("fetches", [("21 10:30", "22 08:30"), ("22 08:30", "23 08:30")])
-def test_what_an_older_parser_rejected(warehouse: Engine, fetches: tuple[str, str]):
+@pytest.mark.parametrize("titles", [("甲", "乙"), ("甲", "甲")], ids=["two answers", "seen twice"])
+def test_what_an_older_parser_rejected(warehouse: Engine, titles: tuple[str, str]):
     """Rows are loaded, parts resolved, and the day is final, by two answers or one seen twice."""
     know(warehouse, "wx1")
     week_ago = date(2026, 11, 14)
-    for fetched in fetches:
-        its_rows = {str(day): {"int_page_read_user": day} for day in range(14, 21)}
-        load_pairs(warehouse, pair(body(article("1_1", its_rows), day=week_ago), fetched, week_ago))
+    totals = {str(day): {"int_page_read_user": day} for day in range(14, 21)}
+    for fetched, title in zip(("21 08:30", "22 08:30"), titles, strict=True):
+        answer = body(article("1_1", totals, title=title), day=week_ago)
+        load_pairs(warehouse, pair(answer, fetched, week_ago))
     before = contents(warehouse, "coverage", "fact_article_total")
     assert coverage(warehouse, "settled") == [("final",)]
     execute(warehouse, BY_AN_OLDER_PARSER)

@@ -23,6 +23,7 @@ from warehouse_loads import (
 from world.truth import kept
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
+from weixin_etl.kept.replay import replay
 from weixin_etl.load import Staged
 from weixin_etl.model import Counts
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -125,14 +126,60 @@ def test_every_distinct_answer_is_kept(warehouse: Engine) -> None:
     assert coverage(warehouse, "fetched_at, attempted_at") == [(at(fetched[-1]),) * 2]
 
 
-def test_an_answer_that_is_older_than_the_newest_only_keeps_its_bytes(warehouse: Engine) -> None:
-    """Another run was faster; a fold of the kept answers has what it says beside (0019)."""
-    for count, fetched in ((2, "22 09:00"), (1, "22 08:30")):
-        load_pairs(warehouse, pair(body(article("1_1", {"20": {"share_count": count}})), fetched))
+def test_a_late_answer_counts_at_once(warehouse: Engine) -> None:
+    """
+    It gives what newer answers of the pair leave out; what they say stands (0019).
 
-    assert facts(warehouse, "share_count") == [(2,)]
-    assert coverage(warehouse, "fetched_at, attempted_at") == [(at("22 09:00"),) * 2]
-    assert len(kept(warehouse)) == 2
+    The last attempt stays the newest one. A figure that changes says that kept answers changed it.
+    """
+    newest = body(article("1_1", {"20": {"share_count": 2}}))
+    late = body(
+        article("1_1", {"20": {"share_count": 1, "share_user": 4}, "21": {"share_user": 5}}),
+        article("2_1", {}),
+    )
+    load_pairs(warehouse, pair(newest, "22 11:00"))
+
+    counts = load_pairs(warehouse, pair(late, "22 10:30"), run_id="late")
+
+    assert facts(warehouse, f"{FIGURES}, fetched_at") == [
+        ("1_1", "20", 2, 4, at("22 11:00")),
+        ("1_1", "21", None, 5, at("22 10:30")),
+    ]
+    assert counts == Counts(calls=1, inserted=1, updated=1)
+    replaced = "SELECT cause, row->'share_count', row->'share_user' FROM weixin.fact_history"
+    assert rows(warehouse, replaced) == [("replay", 2, None)]
+    assert rows(warehouse, UNLISTED) == [(at("22 11:00"),)]
+    attempt = "fetched_at, attempted_at, ready_at, article_count, row_count"
+    assert coverage(warehouse, attempt) == [(*[at("22 11:00")] * 3, 2, 1)]
+
+
+def test_a_late_answer_is_kept_unless_it_is_kept_already(warehouse: Engine) -> None:
+    """The same bytes before they were first seen are a sight of their own, between none."""
+    answer, attempts = body(article("1_1", {})), ["22 09:00", "22 10:30", "22 08:30", "22 09:30"]
+    for number, fetched in enumerate(attempts):
+        load_pairs(warehouse, pair(answer, fetched), run_id=str(number))
+
+    assert [(it.first_at, it.at) for it in kept(warehouse)] == [
+        (at("22 09:00"), at("22 10:30")),
+        (at("22 08:30"), at("22 08:30")),
+    ]
+    first_seen = "SELECT first_seen_at FROM weixin.dim_article"
+    assert rows(warehouse, first_seen) == [(at("22 08:30"),)]
+
+
+def test_a_late_answer_is_the_newest_that_can_be_read(warehouse: Engine) -> None:
+    """Coverage has its rows, and what does not fit of it is open; the last attempt stays."""
+    late = body(article("1_1", {"20": {"share_count": 1}, "21": {"share_count": -1}}))
+    load_pairs(warehouse, pair(b"{}", "22 11:00"))
+
+    counts = load_pairs(warehouse, pair(late, "22 10:30"), run_id="late")
+
+    assert counts == Counts(calls=1, inserted=2, rejected=1)
+    columns = "fetched_at, ready_at, row_count, attempted_at, error_kind"
+    found = (*[at("22 10:30")] * 2, 2, at("22 11:00"), "unreadable")
+    assert coverage(warehouse, columns) == [found]
+    is_open = "SELECT count(*) FROM weixin.rejected_row WHERE resolved_at IS NULL"
+    assert rows(warehouse, is_open) == [(1,)]
 
 
 @pytest.mark.parametrize("clock", [("24 10:30", "24 10:30"), ("24 10:30", "24 09:00")])
@@ -381,6 +428,20 @@ def test_a_total_that_fell_is_seen_once_more_before_its_day_is_final(warehouse: 
         found += coverage(warehouse, "settled")
 
     assert found == [(None,), (None,), ("final",)]
+
+
+def test_kept_answers_make_no_day_final_whose_total_fell_in_the_last(warehouse: Engine) -> None:
+    """Neither when a late one comes, nor by a replay: the answer is to be seen once more."""
+    whole = [10, 20, 30, 40, 50, 60]
+    for totals, fetched in (
+        ([*whole, 2500], "27 08:30"),
+        ([*whole, 3], "28 08:30"),
+        (whole, "26 10:30"),  # late
+    ):
+        load_pairs(warehouse, pair(readers_of(*totals), fetched))
+    replay(warehouse, ARTICLE_TOTAL, [(ACCOUNT.appid, [DAY])], ready_hour=10)
+
+    assert coverage(warehouse, "settled, ready_at") == [(None, at("28 08:30"))]
 
 
 def test_articles_without_figures_are_given_up_and_replayed_once_they_can_be_read(

@@ -15,7 +15,10 @@ from datetime import date, datetime, time, timedelta
 from math import inf
 
 from weixin_etl import rules
-from weixin_etl.model import Coverage, Due, PlannedAccount, Run
+from weixin_etl.load.judging import combined, judged
+from weixin_etl.load.stage import Staged
+from weixin_etl.model import Account, Coverage, Due, PlannedAccount, Run
+from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.run.ingest import Ingested
 from weixin_etl.run.outcome import Outcome
 from world.wechat import (
@@ -37,6 +40,9 @@ READY_HOUR, CATCH_UP_DAYS, GOOD_MORNINGS, QUICK_TRIES = 10, 60, 4, 3
 GREEN_TOO = "green "
 CALL, PLAN, CHECK, QUICK_TRY = 3, 60, 12, 120
 """Seconds they take, or are waited for."""
+
+ANSWERS = (None, Refusal.IS_DELAY, Refusal.UNREADABLE)
+"""What comes with bytes to keep."""
 
 Endpoint = tuple[str, str]
 """Dataset and appid."""
@@ -72,21 +78,47 @@ class Calendar:
 
 @dataclass
 class Pair:
-    """A row of coverage and, for the promises, the facts and the log of the pair's answers."""
+    """A row of coverage and the answers, and for the promises the log of the ready ones."""
 
     coverage: Coverage = field(default_factory=Coverage)
-    facts: Listing = field(default_factory=dict)
-    seen_at: float = -inf
-    """When its newest answer came."""
+    answers: dict[int, tuple[Listing, rules.Answer]] = field(default_factory=dict)
+    """What each answer listed and what the rules look at, by when it came."""
     ready: list[int] = field(default_factory=list)
     """When ready answers came."""
     final_at: float = inf
     silent_on: float = -inf
     """The last day, past its window, on which it was ready and silent."""
 
+    @property
+    def seen_at(self) -> float:
+        """When its newest answer came."""
+        return max(self.answers, default=-inf)
+
+    @property
+    def facts(self) -> Listing:
+        """Each row as the newest answer that has it gives it."""
+        return next((facts for _, facts in reversed([*self.history()])), {})
+
+    def history(self) -> Iterator[tuple[rules.Answer, Listing]]:
+        """What the rules look at of each answer, the oldest first, and the facts after it."""
+        facts: Listing = {}
+        for _, (listing, said) in sorted(self.answers.items()):
+            fallen = replace(said, has_fallen=has_fallen(facts, listing))
+            facts = facts | {it: facts.get(it, {}) | rows for it, rows in listing.items()}
+            yield fallen, facts
+
     def is_ready_since(self, instant_: datetime) -> bool:
         """Whether a ready answer came."""
         return bool(self.ready) and instant(self.ready[-1]) >= instant_
+
+
+def has_fallen(facts: Listing, listing: Listing) -> bool:
+    """Return whether a row of an answer has fewer readers than the facts."""
+    return any(
+        readers(n, version) < readers(n, facts.get(article, rows).get(n, version))
+        for article, rows in listing.items()
+        for n, version in rows.items()
+    )
 
 
 @dataclass(eq=False)
@@ -316,30 +348,41 @@ class Asking:
         said = {day: self._said(day, *came) for day, came in answers.items()}
         known = rules.heard_at(pair.coverage for pair in pairs.values())
         heard = max((at for at in (known, self.heard_at) if at), default=None)
-        judged = {day: it for day, it in said.items() if not it.error_kind}
-        chunk = rules.Chunk(judged, heard, dataset.window)
+        together = {day: it for day, it in said.items() if not it.error_kind}
+        chunk, late = rules.Chunk(together, heard, dataset.window), dict[date, Pair]()
         for day, (moment, refusal, listing) in answers.items():
             pair = pairs.setdefault(day, Pair())
-            has_fallen = any(
-                readers(n, version) < readers(n, pair.facts.get(article, rows).get(n, version))
-                for article, rows in listing.items()
-                for n, version in rows.items()
-            )
-            if dataset.describes_articles:
-                said[day] = replace(said[day], has_fallen=has_fallen)
-            for article, rows in listing.items():
-                pair.facts[article] = pair.facts.get(article, {}) | rows
+            said[day] = replace(said[day], has_fallen=has_fallen(pair.facts, listing))
+            is_late, is_answer = moment < pair.seen_at, refusal in ANSWERS
+            if is_answer:
+                pair.answers[moment] = listing, said[day]
             if listing and refusal is not Refusal.UNREADABLE:
                 if day_number(max(answers)) == day_of(moment) - 1:
                     self.engine.listed_on[self.endpoint].add(day_of(moment))
                 self.heard_at = instant(moment)
-            if moment < pair.seen_at:
-                continue  # another run was faster
-            if refusal in (None, Refusal.IS_DELAY, Refusal.UNREADABLE):
-                pair.seen_at = moment
+            if is_late:  # another run was faster
+                late |= {day: pair} if is_answer else {}
+                continue
             before, hour = pair.coverage, time(READY_HOUR)
             pair.coverage = rules.after(before, dataset, day, said[day], chunk, hour)
+            if is_answer and not said[day].error_kind:
+                pair.coverage = replace(pair.coverage, fetched_at=instant(moment))
             self._log(pair, before, day, moment)
+        self._judge_again(late)
+
+    def _judge_again(self, late: dict[date, Pair]) -> None:
+        """Judge all answers of days of which a late one has come, as the load does."""
+        account = Account("", self.appid, "", self.appid)
+        unreadable = WeixinError(ProblemKind.UNREADABLE)
+        seen = [
+            Staged(
+                account, day, said, error=unreadable if said.error_kind else None, is_answer=True
+            )
+            for day, pair in late.items()
+            for said, _ in pair.history()
+        ]
+        for day, again in judged(self.process.run.dataset, seen, READY_HOUR)[0].items():
+            late[day].coverage = combined(late[day].coverage, again)
 
     def _said(
         self, day: date, moment: int, refusal: Refusal | None, listing: Listing

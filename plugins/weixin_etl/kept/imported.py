@@ -27,7 +27,8 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.kept.replay import Replayed, in_parts, replay
+from weixin_etl.kept.replay import Replayed, replay
+from weixin_etl.load.fold import in_parts
 from weixin_etl.load.stage import packed
 from weixin_etl.model import ParameterError
 from weixin_etl.parse import parse

@@ -6,11 +6,10 @@ fetched, merged and judged in one transaction; no row is deleted. What would cha
 same transaction, rolled back.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from operator import add
-from typing import TypeVar
 
 import msgspec
 from msgspec.structs import astuple
@@ -19,17 +18,12 @@ from sqlalchemy import Engine
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.kept.answers import appid_of
-from weixin_etl.load.fold import Folded, combined, fold, judged, read_by_fold
-from weixin_etl.load.merge import Known, Merge
+from weixin_etl.load.fold import Folded, folds, judge_folds
+from weixin_etl.load.merge import Merge
 from weixin_etl.model import Counts, Pair, ParameterError
 from weixin_etl.text import counted
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import begin_load
-from weixin_etl.warehouse.statements import each_of
-
-T = TypeVar("T")
-_MOST_BYTES = 2 << 20
-"""Compressed answers that are read at once: articles and rows take ten times as much memory."""
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -112,7 +106,7 @@ def replay(
         for appid, days in accounts:
             with warehouse.connect() as connection:
                 begin_load(connection, [appid])
-                merge = Merge(connection, dataset, now(), is_fold=True)
+                merge = Merge(connection, dataset, now())
                 done += _replay(merge, [(appid, day) for day in days], ready_hour)
                 if is_applied:
                     connection.commit()
@@ -127,53 +121,14 @@ def _replay(merge: Merge, pairs: Sequence[Pair], ready_hour: int) -> Replayed:
     known = merge.known(pairs)
     done = Replayed()
     folded: list[Folded] = []
-    read = each_of(read_by_fold(merge.dataset), pairs)
-    sizes = merge.connection.execute(statement("raw_response/sizes.sql"), read).all()
-    for part in in_parts((((row.appid, row.day), row.byte_count) for row in sizes), _MOST_BYTES):
-        its = fold(merge.connection, merge.dataset, part)
-        contents = [content for it in its if (content := it.content())]
+    for part in folds(merge, pairs):
+        contents = [fold.content for fold in part if fold.content]
         counts = merge.merge(contents)
         if contents:
             merge.execute("fact/empty_stage.sql")
         rejected = merge.reject(contents, known)
         done += Replayed(counts=sum(counts.values(), Counts()), rejected=rejected)
-        folded += [replace(it, articles={}, changed_by={}) for it in its]
-    coverage = _judge(merge, folded, known, ready_hour)
+        folded += [replace(fold, content=None) for fold in part]
+    coverage = judge_folds(merge, folded, known, ready_hour)
     articles = merge.execute("dim_article/written.sql", appid=pairs[0][0]).scalar_one()
     return done + Replayed(len(pairs), coverage=coverage, articles=articles)
-
-
-def in_parts(sized: Iterable[tuple[T, int]], most_bytes: int) -> Iterator[list[T]]:
-    """As many things at once as fit, by their sizes."""
-    part: list[T] = []
-    size = 0
-    for one, its_bytes in sized:
-        part.append(one)
-        size += its_bytes
-        if size >= most_bytes:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
-
-
-def _judge(
-    merge: Merge, folded: Sequence[Folded], known: Mapping[Pair, Known], ready_hour: int
-) -> int:
-    """Write what the answers make of an account's days; of how many coverage said otherwise."""
-    pairs = {it.pair[1]: it.pair for it in folded}
-    sightings = [seen for it in folded for seen in it.sightings]
-    again, ready = judged(merge.dataset, sightings, ready_hour)
-    after = {pairs[day]: combined(known[pairs[day]].coverage, it) for day, it in again.items()}
-    others = {pair: row for pair, row in after.items() if row != known[pair].coverage}
-    merge.save(others)
-    sightings.sort(key=lambda seen: seen.said.at)
-    listed = {it.pair: it.said.list_sha256 for it in sightings if (it.day, it.said.at) in ready}
-    articles = [
-        {"appid": it.pair[0], "day": it.pair[1], "msgid": msgid, "at": at}
-        for it in folded
-        if it.newest and after[it.pair].list_sha256 == listed.get(it.pair)
-        for msgid, at in it.unlisted_since(ready).items()
-    ]
-    merge.unlist("dim_article/unlist_again.sql", articles)
-    return len(others)

@@ -6,29 +6,33 @@ transaction, as a commit costs the same whatever it holds: all or nothing.
 
     keep      the answers' bytes
     merge     articles, rows, the rows that they replace, rejected parts
-    judge     coverage before and the chunk's answers: coverage after (`judge`, pure)
+    judge     coverage before and the chunk's answers: coverage after (`judging`, pure)
     save      coverage, the run's report
+
+An answer that comes after a newer one of its pair is late. The load then folds all kept answers of
+the pair in the same transaction.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import datetime
+from itertools import chain
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Engine
 
-from weixin_etl import clock, rules
-from weixin_etl.datasets import Dataset
-from weixin_etl.load.falls import Fall, largest
-from weixin_etl.load.merge import Known, Merge
+from weixin_etl import clock
+from weixin_etl.load.falls import Fall
+from weixin_etl.load.fold import Folded, described, folds, judge_folds
+from weixin_etl.load.judging import judge
+from weixin_etl.load.merge import Known, Merge, is_late
 from weixin_etl.load.stage import Staged, staged
 from weixin_etl.model import Counts, Coverage, Pair, Run
-from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import begin_load
 from weixin_etl.warehouse.statements import as_json
 
-__all__ = ["Chunk", "Load", "Staged", "judge", "record", "staged"]
+__all__ = ["Chunk", "Load", "Staged", "record", "staged"]
 
 Chunk = Sequence[Staged]
 """What came of an account's days that are judged together."""
@@ -56,26 +60,35 @@ class Load:
             begin_load(connection, {chunk[0].account.appid for chunk in chunks})
             merge = Merge(connection, self.run.dataset, self.now())
             known = merge.known([one.pair for one in staged])
-            counts = self._merge(merge, staged, known)
+            answers = merge.keep([one for one in staged if one.is_answer], known)
+            late = [answer.pair for answer in answers if is_late(answer, known[answer.pair])]
+            folded = list(chain.from_iterable(folds(merge, late)))
+            counts = self._merge(merge, answers, folded, known)
             after = self._judge(merge, chunks, known)
             merge.save(after)
             merge.unlist("dim_article/unlist.sql", _unlisted(staged, known, after))
+            judge_folds(merge, folded, known, self.ready_hour)
             record(connection, self.run, staged, counts)
         _hear(self.heard, staged)
         return sum(counts.values(), Counts(sum(one.calls for one in staged)))
 
     def _merge(
-        self, merge: Merge, staged: Sequence[Staged], known: Mapping[Pair, Known]
+        self,
+        merge: Merge,
+        answers: Sequence[Staged],
+        folded: Sequence[Folded],
+        known: Mapping[Pair, Known],
     ) -> dict[Pair, Counts]:
-        """Keep the answers, and merge those with which something may change."""
-        answers = merge.keep([one for one in staged if one.is_answer], known)
-        news = [
+        """Merge the answers with which something may change, and the folds of late ones."""
+        newest = [
             one
             for one in answers
             if one.is_readable
-            and not _is_late(one, known[one.pair])
+            and not is_late(one, known[one.pair])
             and (self.run.refetch or not _repeats(one, known[one.pair]))
         ]
+        again = [fold.content for fold in folded if fold.content]
+        news = [*described(merge, newest, known), *again]
         counts = merge.merge(news)
         merge.note_falls_between_rows(news)
         merge.reject(news, known)
@@ -97,7 +110,7 @@ class Load:
             judged = judge(self.run.dataset, chunk, before, heard.get(appid), self.ready_hour)
             after |= {(appid, day): coverage for day, coverage in judged.items()}
             _hear(heard, chunk)
-        late = (one.pair for chunk in chunks for one in chunk if _is_late(one, known[one.pair]))
+        late = (one.pair for chunk in chunks for one in chunk if is_late(one, known[one.pair]))
         stored = {pair: known[pair].coverage for pair in late}
         return after | {pair: row for pair, row in stored.items() if row.attempted_at}
 
@@ -126,49 +139,6 @@ def record(
     connection.execute(statement("run_report/save.sql"), {**values, "rows": as_json(rows)})
 
 
-def judge(
-    dataset: Dataset,
-    chunk: Chunk,
-    before: Mapping[date, Coverage],
-    heard: datetime | None,
-    ready_hour: int,
-) -> dict[date, Coverage]:
-    """
-    What is stored of each day after the attempts of a chunk.
-
-    `heard` is when an article of the account was last listed, by coverage and by the try so far.
-    """
-    answers = {one.day: one.said for one in chunk if not one.said.error_kind}
-    together, ready = rules.Chunk(answers, heard, dataset.window), time(ready_hour)
-    found = {}
-    for one in chunk:
-        after = rules.after(before[one.day], dataset, one.day, one.said, together, ready)
-        found[one.day] = _with_words(dataset, one, after)
-    return found
-
-
-def _with_words(dataset: Dataset, one: Staged, after: Coverage) -> Coverage:
-    """With what we have of the answer, and what to say of an attempt that brought nothing."""
-    if one.is_answer and one.error is None:
-        after = replace(
-            after,
-            fetched_at=one.said.at,
-            through_date=one.through_date,
-            newest_date=one.newest_date,
-            row_count=one.row_count,
-        )
-        if one.falls:
-            after = replace(after, fell_at=one.said.at, fall=largest(one.falls))
-    if after.error_kind is None:
-        return after
-    if after.error_kind == rules.NO_FIGURES:
-        error = WeixinError(ProblemKind.NO_FIGURES)
-    else:
-        error = one.error or WeixinError(ProblemKind.NOT_READY, _why_not_ready(dataset, one.said))
-    problem = error.problem.with_successor(dataset.successor_dag_id)
-    return replace(after, error=problem.cause, cure=problem.cure)
-
-
 def _with_falls(chunk: Chunk, falls: Mapping[Pair, Sequence[Fall]]) -> Chunk:
     """Return the chunk with the falls that its load found, and whether stored totals fell."""
     return [
@@ -182,23 +152,10 @@ def _with_falls(chunk: Chunk, falls: Mapping[Pair, Sequence[Fall]]) -> Chunk:
     ]
 
 
-def _why_not_ready(dataset: Dataset, said: rules.Answer) -> str:
-    if said.is_delayed:
-        return "the answer says is_delay"
-    if dataset.describes_articles:
-        return "no article has yesterday's row"
-    return "the answer has no rows yet"
-
-
 def _repeats(one: Staged, known: Known) -> bool:
     """Whether these are the bytes of the pair's newest answer, and as many rows were loaded."""
     loaded = known.coverage.fetched_at, known.coverage.row_count
     return one.body_sha256 == known.body_sha256 and loaded == (known.last_seen_at, one.row_count)
-
-
-def _is_late(one: Staged, known: Known) -> bool:
-    """Whether another answer of the pair came since this one: its bytes are kept, no more."""
-    return known.last_seen_at is not None and one.said.at < known.last_seen_at
 
 
 def _is_quiet(chunk: Chunk) -> bool:

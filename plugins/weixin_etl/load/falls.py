@@ -4,7 +4,8 @@ Running totals that fell: found in an answer, and in the rows that it replaces.
 A total from publication to the end of a day can't be lower than that of the day before, nor than
 what WeChat gave for the same day earlier, unless WeChat corrects it or gave it too early. It is
 stored as WeChat gave it, and people are told. `stage.py` looks for falls between the rows of an
-answer, `fact/merge.sql` for falls of stored rows; `Load` writes the largest into coverage.
+answer, `fact/merge.sql` for falls of stored rows; `Load` writes the largest into coverage. A fold
+of kept answers looks for falls from answer to answer, as the rules make no such day final.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,6 +45,17 @@ def falls_between_rows(dataset: Dataset, articles: Iterable[Article]) -> list[Fa
     if not dataset.monotonic:
         return []
     return [fall for article in articles for fall in _falls_of(dataset, article)]
+
+
+def totals_fell(dataset: Dataset, before: Article, now: Article) -> bool:
+    """Return whether a total of an article is lower than in the same row before."""
+    rows = [(before.rows[day], row) for day, row in now.rows.items() if day in before.rows]
+    return any(
+        old is not None and new is not None and new < old
+        for row_before, row in rows
+        for metric in dataset.monotonic
+        for old, new in [(getattr(row_before, metric), getattr(row, metric))]
+    )
 
 
 def _falls_of(dataset: Dataset, article: Article) -> Iterator[Fall]:

@@ -1,5 +1,7 @@
 """
-A pair's kept answers folded in the order in which they were fetched: for replay and import.
+A pair's kept answers folded in the order in which they were fetched.
+
+Replay and import fold what they select, a load the pairs whose answer came late.
 
 The fact of a pair becomes what its answers say together, the newest first, field by field, whatever
 the order in which they arrived. What runs have judged stands; an answer that none has judged is
@@ -7,26 +9,28 @@ judged by the answers of its account's morning.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import TypeVar
 
 import zstandard
 from sqlalchemy import Connection
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
-from weixin_etl.load import judge
+from weixin_etl.load.falls import totals_fell
+from weixin_etl.load.judging import Sight, combined, judged
+from weixin_etl.load.merge import Known, Merge
 from weixin_etl.load.stage import Staged, articles_json, row_end, row_lines, sighting
-from weixin_etl.model import Account, Coverage, Pair
+from weixin_etl.model import Account, Pair
 from weixin_etl.parse import Article, Parsed, parse
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import each_of
 
-Sight = tuple[date, datetime]
-"""An answer of an account: its day, and when it was seen."""
-_ATTEMPT = ("attempted_at", "error_kind", "error_code", "error", "cure")
-"""What coverage says of the last attempt."""
+T = TypeVar("T")
+_MOST_BYTES = 2 << 20
+"""Compressed answers that are read at once: articles and rows take ten times as much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,14 @@ class KeptAnswer:
 
 
 def kept_answers(
-    connection: Connection, datasets: Iterable[Dataset], pairs: Iterable[Pair]
+    connection: Connection,
+    datasets: Iterable[Dataset],
+    pairs: Iterable[Pair],
+    since: datetime | None = None,
 ) -> Iterator[KeptAnswer]:
-    """Every answer of datasets and pairs, pair by pair, oldest first."""
-    of_pairs = statement("raw_response/of_pairs.sql")
-    for row in connection.execute(of_pairs, each_of(datasets, pairs)):
+    """Yield the answers of datasets and pairs seen since then, pair by pair, oldest first."""
+    values = {**each_of(datasets, pairs), "since": since}
+    for row in connection.execute(statement("raw_response/of_pairs.sql"), values):
         pair = row.appid, row.day
         seen = row.fetched_at, row.last_seen_at
         yield KeptAnswer(row.raw_response_id, DATASETS[row.dataset], pair, *seen, bytes(row.body))
@@ -77,6 +84,8 @@ class Folded:
     """By msgid, of all that it has listed."""
     newest: Staged | None = None
     """The newest answer in which articles can be made out."""
+    content: Staged | None = None
+    """What is to be in the tables; None if nothing can be made out in any of its answers."""
 
     def add(self, kept: KeptAnswer) -> None:
         """Add the next answer, of whatever dataset."""
@@ -84,9 +93,11 @@ class Folded:
         if kept.dataset is not self.dataset:
             self._describe(parsed)
             return
+        fallen = self._has_fallen(parsed)
         if clock.beijing_date(kept.fetched_at) < clock.beijing_date(kept.last_seen_at):
-            self._see(kept.fetched_at, kept.parsed(kept.fetched_at))
-        seen = self._see(kept.last_seen_at, parsed)
+            self._see(kept.fetched_at, kept.parsed(kept.fetched_at), has_fallen=fallen)
+            fallen = False  # the same bytes again
+        seen = self._see(kept.last_seen_at, parsed, has_fallen=fallen)
         if not parsed.unreadable:
             where = kept.raw_response_id
             self.newest = replace(seen, raw_response_id=where, rejected=parsed.rejected)
@@ -104,10 +115,16 @@ class Folded:
             changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
             self.changed_by |= {(msgid, day): kept for day in changed}
 
-    def _see(self, at: datetime, parsed: Parsed) -> Staged:
+    def _has_fallen(self, parsed: Parsed) -> bool:
+        """Return whether a running total is lower than in the answers before."""
+        known = ((self.articles.get(msgid), article) for msgid, article in parsed.articles.items())
+        return any(before and totals_fell(self.dataset, before, now) for before, now in known)
+
+    def _see(self, at: datetime, parsed: Parsed, *, has_fallen: bool) -> Staged:
         appid, day = self.pair
         seen = sighting(self.dataset, Account("", appid, "", appid), day, at, parsed)
-        self.sightings.append(replace(seen, msgids=[*parsed.articles]))
+        said = replace(seen.said, has_fallen=has_fallen)
+        self.sightings.append(replace(seen, said=said, msgids=[*parsed.articles]))
         return seen
 
     def unlisted_since(self, ready: Collection[Sight]) -> dict[str, datetime | None]:
@@ -119,17 +136,23 @@ class Folded:
             since |= dict.fromkeys(seen.msgids)
         return since
 
-    def content(self) -> Staged | None:
-        """What is to be in the tables; None if nothing can be made out in any of its answers."""
-        if self.newest is None:
-            return None
-        listed = [(self.articles[msgid], at) for msgid, at in self.first_seen_at.items()]
-        return replace(
-            self.newest,
-            msgids=[*self.first_seen_at],
-            articles=articles_json(self.dataset, self.pair, listed),
-            rows=[*self._rows()],
-        )
+    def close(self) -> "Folded":
+        """Work the content out, and let go of the articles, which take far more memory."""
+        if self.newest is not None:
+            self.content = replace(
+                self.newest,
+                msgids=[*self.first_seen_at],
+                articles=self.described(self.first_seen_at),
+                rows=[*self._rows()],
+                is_fold=True,
+            )
+        self.articles, self.changed_by = {}, {}
+        return self
+
+    def described(self, first_seen_at: Mapping[str, datetime]) -> bytes:
+        """Return articles as `articles_json` does, by msgid with when each was first listed."""
+        listed = ((self.articles[msgid], at) for msgid, at in first_seen_at.items())
+        return articles_json(self.dataset, self.pair, listed)
 
     def _rows(self) -> Iterator[bytes]:
         """Lines."""
@@ -146,76 +169,91 @@ def read_by_fold(dataset: Dataset) -> Collection[Dataset]:
     return ARTICLE_DATASETS.values() if dataset.describes_articles else [dataset]
 
 
-def fold(connection: Connection, dataset: Dataset, pairs: Iterable[Pair]) -> list[Folded]:
+def fold_answers(
+    merge: Merge, pairs: Iterable[Pair], since: datetime | None = None
+) -> list[Folded]:
     """Fold the kept answers of pairs; what an article is, any dataset's answers say."""
-    folded = {pair: Folded(dataset, pair) for pair in pairs}
-    for kept in kept_answers(connection, read_by_fold(dataset), folded):
+    folded = {pair: Folded(merge.dataset, pair) for pair in pairs}
+    for kept in kept_answers(merge.connection, read_by_fold(merge.dataset), folded, since):
         folded[kept.pair].add(kept)
     return [*folded.values()]
 
 
-def judged(
-    dataset: Dataset, sightings: Iterable[Staged], ready_hour: int
-) -> tuple[dict[date, Coverage], set[Sight]]:
+def folds(merge: Merge, pairs: Sequence[Pair]) -> Iterator[list[Folded]]:
+    """Fold all kept answers of pairs, and yield the closed folds that fit into memory together."""
+    if not pairs:
+        return
+    read = each_of(read_by_fold(merge.dataset), pairs)
+    sizes = merge.connection.execute(statement("raw_response/sizes.sql"), read).all()
+    sized = (((row.appid, row.day), row.byte_count) for row in sizes)
+    for part in in_parts(sized, _MOST_BYTES):
+        yield [fold.close() for fold in fold_answers(merge, part)]
+
+
+def in_parts(sized: Iterable[tuple[T, int]], most_bytes: int) -> Iterator[list[T]]:
+    """As many things at once as fit, by their sizes."""
+    part: list[T] = []
+    size = 0
+    for one, its_bytes in sized:
+        part.append(one)
+        size += its_bytes
+        if size >= most_bytes:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def described(merge: Merge, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> list[Staged]:
     """
-    What an account's answers make of its days, morning after morning.
+    Return the answers with their articles as newer answers of other datasets describe them.
 
-    And which of them are ready and say what is listed.
+    Rows are a dataset's own, but what an article is called any dataset says.
     """
-    mornings: defaultdict[date, list[Staged]] = defaultdict(list)
-    heard: dict[date, datetime] = {}
-    most: dict[date, int] = {}
-    for seen in sorted(sightings, key=lambda seen: seen.said.at):
-        morning = clock.beijing_date(seen.said.at)
-        mornings[morning].append(seen)
-        most[seen.day] = max(seen.said.article_count, most.get(seen.day, 0))
-        if seen.lists_articles:
-            heard[morning] = seen.said.at
-    known: dict[date, Coverage] = {}
-    ready: set[Sight] = set()
-    for morning, its in sorted(mornings.items()):
-        chunk = {seen.day: seen for seen in its}
-        before = {day: known.get(day, Coverage()) for day in chunk}
-        known |= judge(dataset, [*chunk.values()], before, heard.get(morning), ready_hour)
-        ready |= {
-            (seen.day, seen.said.at)
-            for seen in its
-            if _is_ready(seen, chunk[seen.day], known[seen.day], ready_hour)
-        }
-    return {day: replace(row, article_count=most[day]) for day, row in known.items()}, ready
+    fetched = {answer.pair: answer.said.at for answer in answers}
+    older = {pair: at for pair, at in fetched.items() if known[pair].is_described_since(at)}
+    if not older:
+        return [*answers]
+    folded = {fold.pair: fold for fold in fold_answers(merge, older, since=min(older.values()))}
+    return [_described(answer, folded.get(answer.pair)) for answer in answers]
 
 
-def _is_ready(seen: Staged, last: Staged, known: Coverage, ready_hour: int) -> bool:
-    """Whether a morning's answer says what is listed: its last one does, if this is an earlier."""
-    is_good = known.ready_at == last.said.at and known.list_sha256 is not None and not seen.error
-    return is_good and (seen is last or clock.beijing(seen.said.at)[1].hour >= ready_hour)
+def _described(answer: Staged, folded: Folded | None) -> Staged:
+    """Return the answer with its articles as the fold describes them, if there is one."""
+    if folded is None:
+        return answer
+    listed = dict.fromkeys(answer.msgids, answer.said.at)
+    return replace(answer, articles=folded.described(listed))
 
 
-def combined(stored: Coverage, again: Coverage) -> Coverage:
-    """
-    What is stored of a pair once its answers were folded.
-
-    What a run made of the newest answer stands, but for one that could not be read then.
-    """
-    newest = stored if stored.attempted_at else again
-    if _is_newer(again.fetched_at, stored.fetched_at):
-        newest = again
-        if not _is_newer(again.ready_at, stored.ready_at):
-            newest = _with(newest, stored, "ready_at", "list_sha256")
-        if _is_newer(stored.attempted_at, again.attempted_at):
-            newest = _with(newest, stored, *_ATTEMPT)
-    elif again.fetched_at == stored.fetched_at:
-        newest = _with(newest, again, "through_date", "newest_date", "row_count")
-    return replace(
-        _with(newest, stored, "fell_at", "fall"),
-        settled="final" if "final" in (stored.settled, again.settled) else newest.settled,
-        article_count=max(stored.article_count, again.article_count),
-    )
+def judge_folds(
+    merge: Merge, folded: Iterable[Folded], known: Mapping[Pair, Known], ready_hour: int
+) -> int:
+    """Write what the answers make of their pairs; return of how many coverage said otherwise."""
+    by_account: defaultdict[str, list[Folded]] = defaultdict(list)
+    for fold in folded:
+        by_account[fold.pair[0]].append(fold)
+    accounts = by_account.values()
+    return sum(_judge_account(merge, account, known, ready_hour) for account in accounts)
 
 
-def _with(row: Coverage, other: Coverage, *columns: str) -> Coverage:
-    return replace(row, **{name: getattr(other, name) for name in columns})
-
-
-def _is_newer(instant: datetime | None, other: datetime | None) -> bool:
-    return instant is not None and (other is None or instant > other)
+def _judge_account(
+    merge: Merge, folded: Sequence[Folded], known: Mapping[Pair, Known], ready_hour: int
+) -> int:
+    """Do so of an account, whose answers are judged together."""
+    pairs = {it.pair[1]: it.pair for it in folded}
+    sightings = [seen for it in folded for seen in it.sightings]
+    again, ready = judged(merge.dataset, sightings, ready_hour)
+    after = {pairs[day]: combined(known[pairs[day]].coverage, it) for day, it in again.items()}
+    others = {pair: row for pair, row in after.items() if row != known[pair].coverage}
+    merge.save(others)
+    sightings.sort(key=lambda seen: seen.said.at)
+    listed = {it.pair: it.said.list_sha256 for it in sightings if (it.day, it.said.at) in ready}
+    articles = [
+        {"appid": it.pair[0], "day": it.pair[1], "msgid": msgid, "at": at}
+        for it in folded
+        if it.newest and after[it.pair].list_sha256 == listed.get(it.pair)
+        for msgid, at in it.unlisted_since(ready).items()
+    ]
+    merge.unlist("dim_article/unlist_again.sql", articles)
+    return len(others)

@@ -34,23 +34,27 @@ class Known:
     """Where a further answer is kept."""
     has_open_parts: bool
     """Whether a rejected part is open."""
+    described_at: datetime | None
+    """When another dataset was last answered that describes the pair's articles."""
+
+    def is_described_since(self, at: datetime) -> bool:
+        """Return whether a newer answer of another dataset describes the pair's articles."""
+        return self.described_at is not None and at < self.described_at
+
+
+def is_late(answer: Staged, known: Known) -> bool:
+    """Return whether a newer answer of the pair is kept already; also of a refusal."""
+    return known.last_seen_at is not None and answer.said.at < known.last_seen_at
 
 
 class Merge:
     """A dataset's tables in a transaction of the caller, and one instant for all that changes."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        dataset: Dataset,
-        changed_at: datetime,
-        *,
-        is_fold: bool = False,
-    ) -> None:
-        """After `begin_load`; write nothing yet. A fold of kept answers replaces what is there."""
+    def __init__(self, connection: Connection, dataset: Dataset, changed_at: datetime) -> None:
+        """After `begin_load`; write nothing yet."""
         self.connection = connection
         self.dataset = dataset
-        self._common = {"dataset": dataset.name, "changed_at": changed_at, "is_fold": is_fold}
+        self._common = {"dataset": dataset.name, "changed_at": changed_at}
         self.falls = defaultdict[Pair, list[Fall]](list)
         """The totals that fell by what was merged."""
 
@@ -65,10 +69,12 @@ class Merge:
 
     def keep(self, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> list[Staged]:
         """Keep the bytes of answers that are not the pair's newest again; the answers, as kept."""
-        seen, new = [], []
+        late, seen, new = [], [], []
         for it in answers:
             before = known[it.pair]
-            if it.body_sha256 == before.body_sha256:
+            if is_late(it, before):
+                late.append(it)
+            elif it.body_sha256 == before.body_sha256:
                 seen.append(self._kept(it, before.raw_response_id or 0))
             else:
                 new.append(self._kept(it, before.next_raw_response_id))
@@ -77,7 +83,24 @@ class Merge:
             self.execute("raw_response/see.sql", raw_response_ids=ids, seen_ats=instants)
         if new:
             keep_bytes(self.connection, self.dataset, new)
-        return seen + new
+        if late:
+            self._keep_late(late)
+        return seen + new + late
+
+    def _keep_late(self, answers: Sequence[Staged]) -> None:
+        """Keep answers as `import` does: one may be kept already that is not the newest."""
+        rows = [
+            {
+                "dataset": self.dataset.name,
+                "appid": answer.account.appid,
+                "day": answer.day,
+                "body": answer.body_zstd.hex(),
+                "body_sha256": answer.body_sha256.hex(),
+                "fetched_at": answer.said.at,
+            }
+            for answer in answers
+        ]
+        self.execute("raw_response/import.sql", rows=as_json(rows))
 
     def _kept(self, it: Staged, raw_response_id: int) -> Staged:
         end = row_end(self.dataset, it.pair, raw_response_id, it.said.at)
@@ -89,22 +112,23 @@ class Merge:
             return {}
         done: dict[Pair, Counts] = {}
         self.execute("fact/stage.sql")
-        for part in _rounds(answers) if self.dataset.describes_articles else [answers]:
+        for part in _parts(self.dataset, answers):
             if done:
                 self.execute("fact/empty_stage.sql")
             done |= self._merge_round(part)
         return done
 
     def _merge_round(self, answers: Sequence[Staged]) -> dict[Pair, Counts]:
-        """The same of answers none of which lists an article of another."""
-        are_new, *of_two_days = self._merge_articles(answers)
+        """The same of answers that `_parts` puts together."""
+        is_fold = answers[0].is_fold
+        are_new, *of_two_days = self._merge_articles(answers, is_fold=is_fold)
         lines = (it.row_end.join([*it.rows, b""]) for it in answers)  # not kept: they are many
         copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
         if are_new:
             self.execute("fact/insert.sql")
             return {it.pair: Counts(inserted=len(it.rows)) for it in answers}
         did = {}
-        for row in self.execute("fact/merge.sql"):
+        for row in self.execute("fact/merge.sql", is_fold=is_fold):
             unchanged = -row.inserted - row.updated
             did[row.appid, row.day] = Counts(0, row.inserted, row.updated, unchanged)
             for msgid, stat_date, *fall in row.falls or ():
@@ -131,12 +155,13 @@ class Merge:
             pair, fall = falls[row.number - 1]
             self.falls[pair].append(fall)
 
-    def _merge_articles(self, answers: Sequence[Staged]) -> Sequence[Any]:
+    def _merge_articles(self, answers: Sequence[Staged], *, is_fold: bool) -> Sequence[Any]:
         """Articles; whether all are new, and the accounts and msgids of those of two days."""
         if not self.dataset.describes_articles:
             return False, [], []
         articles = b",".join(it.articles for it in answers if it.articles)
-        return self.execute("dim_article/load.sql", articles=f"[{articles.decode()}]").one()
+        values = {"articles": f"[{articles.decode()}]", "is_fold": is_fold}
+        return self.execute("dim_article/load.sql", **values).one()
 
     def _follow(self, appids: Sequence[str] | None, msgids: Sequence[str] | None) -> None:
         """Let the rows of articles that two days list be of the later one."""
@@ -192,9 +217,17 @@ class Merge:
 
 
 def _known(row: Row[Any]) -> Known:
-    raw_response_id, sha256, *more = [*row][2:7]
-    coverage = coverage_of(row[7:]) if row.attempted_at else Coverage()
+    raw_response_id, sha256, *more = [*row][2:8]
+    coverage = coverage_of(row[8:]) if row.attempted_at else Coverage()
     return Known(coverage, raw_response_id, sha256 and bytes(sha256), *more)
+
+
+def _parts(dataset: Dataset, answers: Sequence[Staged]) -> Iterator[list[Staged]]:
+    """Yield the answers that one statement can take: only folds, or none."""
+    for together in _rounds(answers) if dataset.describes_articles else [answers]:
+        for is_fold in (False, True):
+            if part := [answer for answer in together if answer.is_fold == is_fold]:
+                yield part
 
 
 def _rounds(answers: Sequence[Staged]) -> Iterator[list[Staged]]:

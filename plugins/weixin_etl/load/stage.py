@@ -62,6 +62,8 @@ class Staged:
     """JSON objects, as `articles_json` makes them."""
     rows: Sequence[bytes] = ()
     """The beginnings of lines; of a fold the whole."""
+    is_fold: bool = False
+    """Whether all kept answers of the pair are in it: then it replaces what the tables hold."""
     row_end: bytes = b""
     """How each of them ends."""
     row_count: int = 0
