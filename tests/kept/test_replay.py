@@ -189,6 +189,23 @@ def test_what_an_older_parser_rejected(warehouse: Engine, titles: tuple[str, str
     assert rows(warehouse, parts) == [("an older reason", at("24 10:30"))]
 
 
+def test_a_day_whose_figures_an_older_parser_did_not_know(warehouse: Engine) -> None:
+    """It was given up for want of figures; a parser that reads them makes it final."""
+    know(warehouse, "wx1")
+    week_ago = date(2026, 11, 14)
+    totals = {str(day): {"int_page_read_user": day} for day in range(14, 21)}
+    for fetched in ("21 08:30", "22 08:30"):
+        answer = body(article("1_1", totals), day=week_ago)
+        load_pairs(warehouse, pair(answer, fetched, week_ago))
+    before = contents(warehouse, "coverage")
+    given_up = "settled = 'given_up', error_kind = 'no_figures', error = 'none', newest_date = NULL"
+    execute(warehouse, f"UPDATE weixin.coverage SET {given_up}")
+
+    run(warehouse)
+
+    assert contents(warehouse, "coverage") == before
+
+
 def test_a_replay_is_no_attempt(warehouse: Engine):
     """A day that was not ready stays so; a refusal since then stays the last attempt."""
     know(warehouse, "wx1")

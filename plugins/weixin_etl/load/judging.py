@@ -116,7 +116,8 @@ def combined(stored: Coverage, again: Coverage) -> Coverage:
     What a run made of the newest answer stands, but for one that could not be read then.
     """
     newest = stored if stored.attempted_at else again
-    if _is_newer(again.fetched_at, stored.fetched_at):
+    has_figures_now = stored.error_kind == rules.NO_FIGURES != again.error_kind
+    if has_figures_now or _is_newer(again.fetched_at, stored.fetched_at):
         newest = again
         if not _is_newer(again.ready_at, stored.ready_at):
             newest = _with(newest, stored, "ready_at", "list_sha256", "listed_since")
