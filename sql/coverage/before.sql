@@ -33,15 +33,16 @@ LEFT JOIN LATERAL (
     ORDER BY answer.last_seen_at DESC, answer.raw_response_id DESC
     LIMIT 1
 ) AS newest ON TRUE
-CROSS JOIN LATERAL (
-    SELECT count(*) > 0 AS is_open
-    FROM weixin.rejected_row AS rejected
-    WHERE
-        rejected.resolved_at IS NULL
-        AND rejected.dataset = pair.dataset
-        AND rejected.appid = pair.appid
-        AND rejected.day = pair.day
-) AS part
+CROSS JOIN
+    LATERAL (
+        SELECT count(*) > 0 AS is_open
+        FROM weixin.rejected_row AS rejected
+        WHERE
+            rejected.resolved_at IS NULL
+            AND rejected.dataset = pair.dataset
+            AND rejected.appid = pair.appid
+            AND rejected.day = pair.day
+    ) AS part
 CROSS JOIN LATERAL (
     SELECT max(answer.last_seen_at) AS described_at
     FROM weixin.raw_response AS answer

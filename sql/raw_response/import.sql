@@ -1,5 +1,6 @@
--- Answers that another program kept, or that came late: one row each that is not kept already. Each has a row of its
--- own, whatever stands beside it: so the rows are the same whatever the order in which they came.
+-- Answers that another program kept, or that came late: one row each that is not kept already. Each
+-- has a row of its own, whatever stands beside it: so the rows are the same whatever the order in
+-- which they came.
 INSERT INTO weixin.raw_response (
     dataset, appid, day, body, body_sha256, fetched_at, last_seen_at
 )

@@ -1,5 +1,5 @@
--- The answers of some datasets and pairs (account, day), all or those seen since an instant: one row
--- each, pair by pair, oldest first.
+-- The answers of some datasets and pairs (account, day), all or those seen since an instant: one
+-- row each, pair by pair, oldest first.
 {% from "raw_response/macros.jinja" import of_each_pair %}
 SELECT
     raw.dataset,
