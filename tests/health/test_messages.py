@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from weixin_etl.health.messages import Installation, Words, compose
+from weixin_etl.health.status import Newest, Status
 from weixin_etl.health.troubles import Trouble, usual
 from weixin_etl.problem import Problem, ProblemKind
 
@@ -50,6 +51,52 @@ def test_several_are_one_message_of_the_worst_ones_type(
     assert message.notify_type == kind
     for text in texts:
         assert text in f"{message.title}\n{message.body}"
+
+
+MORNING = Newest(date(2026, 11, 24), 2, 16, 16, OPENED - timedelta(minutes=29))
+
+
+@pytest.mark.parametrize(
+    ("language", "now", "newest", "next_run", "said"),
+    [
+        (
+            "en",
+            1,
+            MORNING,
+            24,
+            "Today, 2 accounts: 16 of 16 days in at 08:31; next run tomorrow 08:30",
+        ),
+        (
+            "zh-CN",
+            1,
+            MORNING,
+            24,
+            "今天，2 个公众号：16 天中 16 天已到位（08:31）；下一次运行：明天 08:30",
+        ),
+        (
+            "en",
+            20,
+            MORNING,
+            24,
+            "Yesterday, 2 accounts: 16 of 16 days in at 08:31; next run today 08:30",
+        ),
+        ("en", 70, MORNING, 24, "2026-11-24, 2 accounts: 16 of 16 days in at 08:31"),
+        (
+            *("en", 1, replace(MORNING, account_count=1, days_in=0, in_at=None), None),
+            "Today, 1 account: 0 of 16 days in",
+        ),
+        ("en", 1, None, 24, "No run has asked yet; next run tomorrow 08:30"),
+    ],
+)
+def test_how_far_the_newest_morning_has_come_is_one_line(
+    language: str, now: int, newest: Newest | None, next_run: int | None, said: str
+) -> None:
+    """With its age, and the next run if one is to come."""
+    begin = OPENED - timedelta(minutes=30)
+    next_run_at = begin + timedelta(hours=next_run) if next_run else None
+    at = begin + timedelta(hours=now)
+
+    assert Words(language).newest(Status(at, (), newest=newest, next_run_at=next_run_at)) == said
 
 
 @pytest.mark.parametrize("text", ["never ending " * 200, "没有尽头，" * 400])

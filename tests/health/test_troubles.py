@@ -129,6 +129,16 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("configuration", "failure", 1), ("unreachable", "failure", 1)],
         ["号a refused"],
     ),
+    "the end of a quota is told when its days are in": (
+        [{"a": QUOTA}, next_day(8.5, a=some(LATE, FIRST)), again(), {}],
+        [],
+        ["号a: the day's quota is used up", "over: 号a: the day's quota is used up"],
+    ),
+    "and not before": (
+        [{"a": QUOTA}, next_day(8.5, a=some(LATE, FIRST))],
+        [("not_ready", "waiting", 1)],
+        ["号a: the day's quota is used up"],
+    ),
     "late before noon is no news": ([next_day(9, a=LATE), People.check], [], []),
     "late at noon is, and not over when the next morning is late too": (
         [next_day(12, a=LATE), lambda it: it.check(12.1), next_day(8.5, a=LATE)],
@@ -441,6 +451,32 @@ def test_who_left_has_a_card_as_long_as_people_may_wonder(people: People) -> Non
     people.names = {"a": "号a", "b": "号b"}
     people.morning()
     assert people.wrong() == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "day", "accounts", "days", "days_in"),
+    [
+        ([], 0, 2, 14, 14),
+        ([{}], 0, 2, 16, 16),
+        ([{}], 1, 2, 16, 16),
+        ([{"a": some(LATE, FIRST)}, again("b")], 0, 2, 16, 15),
+        ([{}, in_detail()], 0, 2, 16 + 60, 16 + 60),
+        ([{}, next_day(9, a=OFF)], 0, 2, 16, 8),
+        ([{"b": OFFLINE}, {"b": OFFLINE}], 0, 1, 8, 8),
+        ([{}, LEFT, {}], 0, 1, 8, 8),
+    ],
+)
+def test_how_far_the_newest_morning_has_come(
+    people: People, steps: list[Any], day: int, accounts: int, days: int, days_in: int
+) -> None:
+    """Days that runs asked for are counted; in are those that are final or were answered since."""
+    for step in steps:
+        step(people) if callable(step) else people.morning(**step)
+    newest = people.status(day=day).newest
+
+    assert newest
+    assert newest.morning == FIRST + DAY * people.day
+    assert (newest.account_count, newest.day_count, newest.days_in) == (accounts, days, days_in)
 
 
 @pytest.mark.parametrize("how", [QUOTA, LATE])

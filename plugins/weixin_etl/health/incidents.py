@@ -139,10 +139,16 @@ def _is_no_answer(trouble: Trouble) -> bool:
 
 
 def _hides(trouble: Trouble, incident: Trouble) -> bool:
-    """Whether it is only unknown if the incident is over: its account was not asked, or in vain."""
+    """
+    Return whether it is unknown, because of the trouble, if the incident is over.
+
+    Its account was not asked, or in vain. A quota that was used up is over once its days are in.
+    """
     appid, kind = incident.problem.appid, incident.problem.kind
     if kind is ProblemKind.NOT_ASKED:
         return trouble.is_broken and stops_all(trouble.problem)
+    if kind is ProblemKind.DAILY_QUOTA and appid in trouble.appids:
+        return trouble.is_broken and bool({*incident.problem.days} & {*trouble.problem.days})
     is_unasked = trouble.problem.kind is ProblemKind.NOT_ASKED and kind is ProblemKind.NOT_READY
     is_unknown = is_unasked or (_is_no_answer(trouble) and not kind.is_no_answer)
     return is_unknown and (appid is None or appid in trouble.appids)

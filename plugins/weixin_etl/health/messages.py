@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
+from weixin_etl.health.status import Newest, Status
 from weixin_etl.health.troubles import Severity, Trouble, by_act
 from weixin_etl.model import connection_of
 from weixin_etl.problem import Problem, filled, row_of
@@ -88,6 +89,37 @@ class Words:
         """The line of a problem that is `told`."""
         return " · ".join(filter(None, [str(replace(problem, days=())), self.days(problem.days)]))
 
+    def newest(self, found: Status) -> str:
+        """Return how far the newest morning has come, and when the next run is made."""
+        newest, next_run_at, now = found.newest, found.next_run_at, found.checked_at
+        said = self._morning(newest, now) if newest else self.says("no run has asked yet")
+        if next_run_at and next_run_at > now:
+            moment = f"{self._day(clock.beijing_date(next_run_at), now)} {hour_text(next_run_at)}"
+            said = self.says("{said}; next run {moment}", said=said, moment=moment)
+        return said[:1].upper() + said[1:]
+
+    def _morning(self, newest: Newest, now: datetime) -> str:
+        """Return how many days of the newest morning are in, and since when."""
+        accounts = "1 account" if newest.account_count == 1 else "{count} accounts"
+        said = self.says(
+            "{day}, {accounts}: {done} of {total} days in",
+            day=self._day(newest.morning, now),
+            accounts=self.says(accounts, count=f"{newest.account_count:,}"),
+            done=f"{newest.days_in:,}",
+            total=f"{newest.day_count:,}",
+        )
+        return (
+            self.says("{said} at {time}", said=said, time=hour_text(newest.in_at))
+            if newest.in_at
+            else said
+        )
+
+    def _day(self, day: date, now: datetime) -> str:
+        """Return the day as people say it now."""
+        names = {0: "today", -1: "yesterday", 1: "tomorrow"}
+        name = names.get((day - clock.beijing_date(now)).days)
+        return self.says(name) if name else str(day)
+
     def since(self, begin: datetime, end: datetime | None = None) -> str:
         """Since when, or from when to when."""
         if end is None:
@@ -107,6 +139,11 @@ class Words:
 def time_text(instant: datetime) -> str:
     """`2026-11-24 08:30`, in Beijing."""
     return f"{instant.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+def hour_text(instant: datetime) -> str:
+    """`08:30`, in Beijing."""
+    return f"{instant.astimezone(clock.SHANGHAI):%H:%M}"
 
 
 @cache

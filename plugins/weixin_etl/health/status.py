@@ -57,6 +57,20 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """How far the newest morning has come, in all datasets that are collected."""
+
+    morning: date
+    """The day in Beijing on which the newest run was planned."""
+    account_count: int
+    day_count: int
+    """The days that its runs asked for, of all accounts."""
+    days_in: int
+    in_at: datetime | None
+    """When the last of these came in; None if none did."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What is wrong now, and how each account stands."""
 
@@ -66,8 +80,10 @@ class Status:
     accounts: tuple[AccountDays, ...] = ()
     runs: tuple[Progress, ...] = ()
     """Runs that are asking WeChat."""
-    broken: Collection[tuple[str | None, str]] = ()
-    """The datasets and accounts with something that is broken."""
+    newest: Newest | None = None
+    """None before the first run."""
+    next_run_at: datetime | None = None
+    """When Airflow makes the next daily run; None if it is not known, or none is made."""
 
     @property
     def is_healthy(self) -> bool:
@@ -95,7 +111,14 @@ def read(
     findings = [*read_findings(connection, datasets), *read_left(connection, datasets, now)]
     incidents = read_incidents(connection, datasets)
     found = assess(accounts, findings, airflow, now=now, datasets=datasets, incidents=incidents)
-    return replace(found, runs=tuple(runs_at_work(airflow, at_work)) if airflow else ())
+    return replace(
+        found,
+        runs=tuple(runs_at_work(airflow, at_work)) if airflow else (),
+        newest=read_newest(
+            connection, [it for it in datasets if not (airflow and airflow.is_idle(it.name))]
+        ),
+        next_run_at=airflow.next_run_at(datasets) if airflow else None,
+    )
 
 
 def assess(
@@ -116,8 +139,7 @@ def assess(
     ]
     if not accounts and not any(it.is_broken for it in found):
         found.append(nothing_collected(datasets, airflow, now))
-    broken = {(it.dataset, appid) for it in found if it.is_broken for appid in it.appids}
-    return Status(now, tuple(by_act(found)), tuple(accounts), broken=broken)
+    return Status(now, tuple(by_act(found)), tuple(accounts))
 
 
 def read_days(
@@ -163,6 +185,13 @@ def read_findings(
     wanted = {"datasets": [it.name for it in datasets], "appids": _bound(appids)}
     found = connection.execute(statement("finding/of_datasets.sql"), wanted)
     return [*map(Trouble.of, found.mappings())]
+
+
+def read_newest(connection: Connection, datasets: Sequence[Dataset]) -> Newest | None:
+    """Return how far the newest morning has come; None before the first run."""
+    values = {"datasets": [it.name for it in datasets]}
+    row = connection.execute(statement("status/newest.sql"), values).mappings().one_or_none()
+    return Newest(**row) if row else None
 
 
 def read_accounts(

@@ -221,6 +221,11 @@ class Airflow:
         names = {it.name for it in datasets} if self.is_scheduler_alive else ()
         return {it.dataset: it for it in self.tried if it.dataset in names}
 
+    def next_run_at(self, datasets: Iterable[Dataset]) -> datetime | None:
+        """Return when the next scheduled run of these is made; None if none is."""
+        dags = [self.dags.get(it.name) for it in datasets if not self.is_idle(it.name)]
+        return min((dag.next_run_at for dag in dags if dag and dag.next_run_at), default=None)
+
     def is_idle(self, dataset: str | None) -> bool:
         """Whether a person has paused its DAG, or left it out of the DAG file."""
         dag = self.dags.get(dataset or "")

@@ -47,7 +47,7 @@ def show_status(datasets: Sequence[Dataset]) -> int:
         return UNKNOWN
     lines = [_line(listed, words) for listed in found.open]
     lines += [] if airflow else [_NO_AIRFLOW]
-    sys.stdout.write("".join(f"{line}\n" for line in [*lines, _summary(found)]))
+    sys.stdout.write("".join(f"{line}\n" for line in [*lines, _summary(found, words)]))
     if found.is_healthy:
         return HEALTHY
     return RETRYING if found.is_retrying else UNHEALTHY
@@ -60,11 +60,9 @@ def _line(listed: Trouble, words: Words) -> str:
     return f"{listed.severity}: " + " · ".join(filter(None, parts))
 
 
-def _summary(found: Status) -> str:
-    """How many accounts are in, and how far the runs at work are."""
-    every = {(it.dataset.name, it.appid): it for it in found.accounts if not it.is_retired}
-    are_in = sum(not it.being_asked for it in (every[key] for key in every.keys() - found.broken))
-    said = [f"{are_in} of {len(every)} accounts and datasets are in"]
+def _summary(found: Status, words: Words) -> str:
+    """Return how many days are in, and how far the runs at work are."""
+    said = [words.newest(found)]
     for run in found.runs:
         done = f"{run.done} of {counted(run.pair_count, 'day')} done"
         said.append(f"{run.dataset} is being asked: {done}")
