@@ -111,8 +111,8 @@ LIVES: dict[str, tuple[list[tuple[Change, str, int, Sequence[str]]], Sequence[st
         [
             (authorize(1, 2), G, 14, []),
             (lambda it: it.sandbox.component.withdraw(account(2).appid), G, 8, []),
-            (same, G, 7, []),
-            (authorize(2), G, 17, []),
+            (same, G, 8, []),
+            (authorize(2), G, 18, []),
         ],
         ["号2: no longer collected"],
     ),
@@ -124,7 +124,7 @@ LIVES: dict[str, tuple[list[tuple[Change, str, int, Sequence[str]]], Sequence[st
         [
             (move("weixin_own"), G, 7, []),
             (move("weixin_service"), G, 8, []),
-            (move("weixin_platform"), G, 7, []),
+            (move("weixin_platform"), G, 8, []),
         ],
         [],
     ),

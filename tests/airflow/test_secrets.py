@@ -86,7 +86,7 @@ def test_a_failing_run_leaves_no_secret_anywhere(
     set_paused(is_paused=False)
 
     assert done.returncode == 1, done.stdout
-    met = ("自1: correct the password", "自2: find", "自3: noth", "自4: find", "61023", "[debug ")
+    met = ("自1: correct the password", "自2: find", "自3: check", "自4: find", "61023", "[debug ")
     for sentence in (*met, "weixin_platform_ticket"):
         assert sentence in done.stdout
     hidden = [
