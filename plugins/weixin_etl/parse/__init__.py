@@ -139,8 +139,15 @@ class Article:
         row = self.rows.get(day)
         if row is None:
             return False
-        values = (getattr(row, name) for name in headline) if headline else astuple(row)[1:]
-        return any(value is not None for value in values)
+        if headline:
+            return any(getattr(row, name) is not None for name in headline)
+        values = astuple(row)
+        return values.count(None) < len(values) - 1  # its stat_date is there in any case
+
+    def newest_date(self, headline: Sequence[str]) -> date | None:
+        """Return the last day of which it has figures; None when it has none."""
+        days = sorted(self.rows, reverse=True)
+        return next((day for day in days if self.has_figures_of(day, headline)), None)
 
     @property
     def message(self) -> tuple[str, int] | tuple[None, None]:
@@ -220,16 +227,8 @@ class Parsed:
     @property
     def newest_date(self) -> date | None:
         """The last stat_date of which any article has figures; None when none has any."""
-        articles = self.articles.values()
-        days = sorted({day for article in articles for day in article.rows}, reverse=True)
-        return next(
-            (
-                day
-                for day in days
-                if any(article.has_figures_of(day, self.headline) for article in articles)
-            ),
-            None,
-        )
+        newest = (article.newest_date(self.headline) for article in self.articles.values())
+        return max((day for day in newest if day), default=None)
 
     @property
     def has_figures(self) -> bool:
@@ -243,10 +242,16 @@ class Parsed:
         return bool(self.rejected) and not self.has_figures and not self.unknown_metrics
 
     def is_whole(self, publication_date: date, window: int) -> bool:
-        """Return whether nothing is rejected, and each article has figures of the window's days."""
-        days = [publication_date + timedelta(days=age) for age in range(window)]
+        """
+        Return whether nothing is rejected, and each article has the rows of the window's days.
+
+        The last of them has figures: WeChat may list it before it has computed them.
+        """
+        days = {publication_date + timedelta(days=age) for age in range(window)}
+        last_day = max(days, default=publication_date)
         have_all = all(
-            article.has_figures_of(day) for article in self.articles.values() for day in days
+            days <= article.rows.keys() and article.has_figures_of(last_day)
+            for article in self.articles.values()
         )
         return have_all and not self.rejected and not self.unreadable
 
