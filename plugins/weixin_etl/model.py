@@ -208,7 +208,11 @@ class Coverage:
     """What is stored of a pair (dataset, account, day): a row of `weixin.coverage`."""
 
     settled: str | None = None
-    """`final`, or `given_up` because its answer can't be read: not asked for again. None: open."""
+    """
+    `final`, or `given_up` because its answer can't be read or has no figures. None: open.
+
+    A settled day is not asked for again.
+    """
     ready_at: datetime | None = None
     """When the newest ready answer was fetched."""
     list_sha256: bytes | None = None

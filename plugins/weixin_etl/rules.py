@@ -153,9 +153,9 @@ class Answer:
     has_yesterday: bool = False
     """Whether something that it lists has a row of the day before the answer."""
     has_figures: bool = True
-    """Whether a row of it has a figure that is known here."""
-    has_fallen: bool = False
-    """Whether a running total in it is lower than what was stored of the same row."""
+    """Whether a row of it has one of the totals that WeChat always gives."""
+    has_news: bool = False
+    """Whether it brought a row that was not stored, or a running total in it fell."""
     is_delayed: bool = False
     error_kind: str | None = None
     error_code: int | None = None
@@ -192,10 +192,10 @@ def after(
     A refusal keeps earlier results; only the attempt is noted. An unreadable answer two or more
     days after the window settles the day as given up. A delayed or early answer is `not_ready`.
     Any other sets `ready_at`. A statistics day is final by a ready answer of `S+W` or later. A
-    publication day is final by a ready answer of `P+W+1` or later in which no total is lower than
-    what was stored, if the ready answer before it, of an earlier Beijing day and of `P+W` or later,
-    lists the same articles; until `P+W+2` also only if every article has all its rows. Where its
-    articles have no figure at all, it is given up instead.
+    publication day is final by a ready answer of `P+W+1` or later that brings no new row and in
+    which no running total fell, if the ready answer before it, of an earlier Beijing day and of
+    `P+W` or later, lists the same articles; until `P+W+2` also only if every article has all its
+    rows. Where its articles have no figure at all, it is given up instead.
     """
     tried = replace(
         before,
@@ -215,7 +215,7 @@ def after(
     if dataset.describes_articles:
         is_ready = clock >= ready_hour or past > 0 or not chunk.lacks_yesterday(today)
         is_whole = answer.is_whole and bool(answer.article_count or not before.article_count)
-        is_last = past >= (0 if is_whole else LAST_ANSWER) and not answer.has_fallen
+        is_last = past >= (0 if is_whole else LAST_ANSWER) and not answer.has_news
         is_final = is_last and _is_confirmed(before, listed, day + DAY * dataset.window, today)
     else:
         is_ready = bool(answer.article_count) or (clock >= ready_hour and dataset.can_be_empty)

@@ -85,6 +85,6 @@ LEFT JOIN LATERAL (
         pair.appid = since.appid
         AND pair.dataset = since.dataset
         AND pair.fell_at >= ready.ready_at - interval '1 day'
-        AND {{ beijing("pair.fell_at") }} = {{ beijing("ready.ready_at") }}
+        AND {{ beijing("pair.fell_at") }} >= {{ beijing("ready.ready_at") }}
 ) AS fallen ON TRUE
 ORDER BY account.name, since.appid, since.dataset

@@ -161,8 +161,8 @@ class Pair:
     """It is not asked for again."""
     is_repeated: bool = False
     """An answer of an earlier day listed the same, and none since anything else."""
-    totals: dict[Key, int] = field(default_factory=dict)
-    """The newest total of each article, stat_date and metric that can't fall."""
+    totals: dict[Key, dict[str, int]] = field(default_factory=dict)
+    """By article and stat_date: the newest totals that can't fall."""
 
     @property
     def answered_on(self) -> date:
@@ -173,29 +173,42 @@ class Pair:
         """
         Take an answer; two of different days end the day, if both are of its end or later.
 
-        They list the same, and in the later no total is lower than it was.
+        They list the same, and the later brings no new row and no total that fell.
         """
         on, window_end = it.at.date(), it.day + it.dataset.window * DAY
         is_same = self.is_heard and is_heard and it.names == self.listed
         rows = Counter(name for name, _, _ in it.rows)
         is_whole = all(rows[name] == it.dataset.window for name in it.names)
-        has_fallen = self.has_fallen(it)
-        if is_same and window_end <= self.answered_on < on and not has_fallen:
+        has_news = self.has_news(it)
+        if is_same and window_end <= self.answered_on < on and not has_news:
             self.is_final |= on >= window_end + (0 if is_whole else 2) * DAY
         self.is_repeated = is_same and (self.is_repeated or self.answered_on < on)
         self.listed, self.is_heard, self.came_at = it.names, is_heard, it.at
 
-    def has_fallen(self, it: Told) -> bool:
-        """Take the totals of an answer, and return whether one is lower than it was."""
-        totals = {
-            (name, stat_date, metric): row[metric]
+    def has_news(self, it: Told) -> bool:
+        """Take the rows of an answer, and return whether one is new or a total in them fell."""
+        told = {
+            (name, stat_date): {
+                metric: row[metric]
+                for metric in it.dataset.monotonic
+                if isinstance(row.get(metric), int)
+            }
             for name, stat_date, row in it.rows
-            for metric in it.dataset.monotonic
-            if isinstance(row.get(metric), int)
         }
-        has_fallen = any(total < self.totals.get(key, total) for key, total in totals.items())
-        self.totals |= totals
-        return has_fallen
+        known = {key: self.totals.get(key, {}) for key in told}
+        is_new = bool(told.keys() - self.totals.keys())
+        fell = any(is_lower(totals, known[key]) for key, totals in told.items())
+        changed = {key for key, totals in told.items() if totals.items() - known[key].items()}
+        for (earlier, before), (later, now) in pairwise(sorted(told.items())):
+            is_same = earlier[0] == later[0]
+            fell |= is_same and is_lower(now, before) and bool({earlier, later} & changed)
+        self.totals |= {key: known[key] | totals for key, totals in told.items()}
+        return is_new or fell
+
+
+def is_lower(totals: dict[str, int], before: dict[str, int]) -> bool:
+    """Return whether a total is lower than it was before."""
+    return any(total < before.get(metric, total) for metric, total in totals.items())
 
 
 class Endpoint:

@@ -23,7 +23,6 @@ from warehouse_loads import (
 from world.truth import kept
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
-from weixin_etl.kept.replay import replay
 from weixin_etl.load import Staged
 from weixin_etl.model import Counts
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -419,39 +418,33 @@ def test_what_may_fall_is_no_fall(warehouse: Engine) -> None:
     assert coverage(warehouse, "fell_at") == [(None,), (None,)]
 
 
-def test_a_total_that_fell_is_seen_once_more_before_its_day_is_final(warehouse: Engine) -> None:
-    """The window of the 20th ends on the 26th: its last row is there on the 27th."""
-    whole = [10, 20, 30, 40, 50, 60]
-    found = []
-    for fetched, last in (("27 08:30", 2500), ("28 08:30", 3), ("29 08:30", 3)):
-        load_pairs(warehouse, pair(readers_of(*whole, last), fetched))
-        found += coverage(warehouse, "settled")
-
-    assert found == [(None,), (None,), ("final",)]
-
-
-def test_kept_answers_make_no_day_final_whose_total_fell_in_the_last(warehouse: Engine) -> None:
-    """Neither when a late one comes, nor by a replay: the answer is to be seen once more."""
-    whole = [10, 20, 30, 40, 50, 60]
-    for totals, fetched in (
-        ([*whole, 2500], "27 08:30"),
-        ([*whole, 3], "28 08:30"),
-        (whole, "26 10:30"),  # late
-    ):
-        load_pairs(warehouse, pair(readers_of(*totals), fetched))
-    replay(warehouse, ARTICLE_TOTAL, [(ACCOUNT.appid, [DAY])], ready_hour=10)
-
-    assert coverage(warehouse, "settled, ready_at") == [(None, at("28 08:30"))]
-
-
-def test_articles_without_figures_are_given_up_and_replayed_once_they_can_be_read(
+def test_articles_without_figures_are_given_up(
     warehouse: Engine,
 ) -> None:
-    """Two days agree that there is no figure; another parser, or another answer, brings them in."""
-    for fetched in ("28 10:30", "29 10:30"):
+    """Two days agree that there is no figure; answers that have them are seen twice as well."""
+    for fetched in ("27 10:30", "29 10:30"):
         load_pairs(warehouse, pair(body(article("100_1", {})), fetched))
     assert coverage(warehouse, "settled, error_kind") == [("given_up", "no_figures")]
 
-    load_pairs(warehouse, pair(readers_of(*range(7)), "30 10:30"))
+    found = []
+    for fetched in ("29 12:30", "30 10:30"):
+        load_pairs(warehouse, pair(readers_of(*range(7)), fetched))
+        found += coverage(warehouse, "settled, error_kind")
 
-    assert coverage(warehouse, "settled, error_kind") == [("final", None)]
+    assert found == [(None, None), ("final", None)]
+
+
+@pytest.mark.parametrize(
+    "last_totals",
+    [(2500, 3, 3), (3, 10, 10), (None, 2500, 2500)],
+    ids=["it fell", "it stays lower than the day before", "it came late"],
+)
+def test_a_last_total_is_seen_twice(warehouse: Engine, last_totals: tuple[int | None]) -> None:
+    """The window of the 20th ends on the 26th: its last row is there on the 27th."""
+    before, found = [10, 20, 30, 40, 50, 2400], []
+    for fetched, last in zip(("27 08:30", "28 08:30", "29 08:30"), last_totals, strict=True):
+        totals = before if last is None else [*before, last]
+        load_pairs(warehouse, pair(readers_of(*totals), fetched))
+        found += coverage(warehouse, "settled")
+
+    assert found == [(None,), (None,), ("final",)]

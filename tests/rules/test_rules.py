@@ -165,8 +165,8 @@ def said(words: str) -> Answer:
     """
     An answer, as `17 8:30 a part`: its time (noon, unless named) and its list (`-` is empty).
 
-    It may be delayed, lack a part, have yesterday's row or no figure at all, or a total in it may
-    have fallen. The rules' clock is Beijing's.
+    It may be delayed, lack a part, have yesterday's row or no figure at all, or bring news:
+    a row that is new, or a total that fell. The rules' clock is Beijing's.
     """
     day, *rest = words.split()
     clock_time = rest.pop(0) if ":" in rest[0] else "12:00"
@@ -182,7 +182,7 @@ def said(words: str) -> Answer:
         is_whole=not {"part", "bare"} & {*odd},
         has_yesterday="row" in odd,
         has_figures="bare" not in odd,
-        has_fallen="fell" in odd,
+        has_news="news" in odd,
         is_delayed="delayed" in odd,
     )
 

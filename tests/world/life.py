@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from math import inf
 
 from weixin_etl import rules
@@ -27,6 +28,7 @@ from world.wechat import (
     TRANSIENT,
     Listing,
     Refusal,
+    Rows,
     World,
     at,
     date_of,
@@ -103,22 +105,29 @@ class Pair:
         """What the rules look at of each answer, the oldest first, and the facts after it."""
         facts: Listing = {}
         for _, (listing, said) in sorted(self.answers.items()):
-            fallen = replace(said, has_fallen=has_fallen(facts, listing))
+            judged = replace(said, has_news=has_news(facts, listing))
             facts = facts | {it: facts.get(it, {}) | rows for it, rows in listing.items()}
-            yield fallen, facts
+            yield judged, facts
 
     def is_ready_since(self, instant_: datetime) -> bool:
         """Whether a ready answer came."""
         return bool(self.ready) and instant(self.ready[-1]) >= instant_
 
 
-def has_fallen(facts: Listing, listing: Listing) -> bool:
-    """Return whether a row of an answer has fewer readers than the facts."""
-    return any(
-        readers(n, version) < readers(n, facts.get(article, rows).get(n, version))
-        for article, rows in listing.items()
-        for n, version in rows.items()
+def has_news(facts: Listing, listing: Listing) -> bool:
+    """Return whether an answer has a row that the facts lack, or readers that fell."""
+    return any(_has_news(facts.get(article, {}), rows) for article, rows in listing.items())
+
+
+def _has_news(known: Rows, rows: Rows) -> bool:
+    fell = any(readers(n, rows[n]) < readers(n, known.get(n, rows[n])) for n in rows)
+    changed = {n for n in rows if known.get(n) != rows[n]}
+    fell_between = (
+        readers(later, rows[later]) < readers(earlier, rows[earlier])
+        for earlier, later in pairwise(sorted(rows))
+        if {earlier, later} & changed
     )
+    return bool(rows.keys() - known.keys()) or fell or any(fell_between)
 
 
 @dataclass(eq=False)
@@ -352,7 +361,7 @@ class Asking:
         chunk, late = rules.Chunk(together, heard, dataset.window), dict[date, Pair]()
         for day, (moment, refusal, listing) in answers.items():
             pair = pairs.setdefault(day, Pair())
-            said[day] = replace(said[day], has_fallen=has_fallen(pair.facts, listing))
+            said[day] = replace(said[day], has_news=has_news(pair.facts, listing))
             is_late, is_answer = moment < pair.seen_at, refusal in ANSWERS
             if is_answer:
                 pair.answers[moment] = listing, said[day]

@@ -64,7 +64,7 @@ class Load:
             late = [answer.pair for answer in answers if is_late(answer, known[answer.pair])]
             folded = list(chain.from_iterable(folds(merge, late)))
             counts = self._merge(merge, answers, folded, known)
-            after = self._judge(merge, chunks, known)
+            after = self._judge(merge, chunks, known, counts)
             merge.save(after)
             merge.unlist("dim_article/unlist.sql", _unlisted(staged, known, after))
             judge_folds(merge, folded, known, self.ready_hour)
@@ -99,12 +99,16 @@ class Load:
         }
 
     def _judge(
-        self, merge: Merge, chunks: Sequence[Chunk], known: Mapping[Pair, Known]
+        self,
+        merge: Merge,
+        chunks: Sequence[Chunk],
+        known: Mapping[Pair, Known],
+        counts: Mapping[Pair, Counts],
     ) -> dict[Pair, Coverage]:
         """What is stored after the chunks, each judged after the one before it."""
         heard = self._heard_before(merge, chunks)
         after: dict[Pair, Coverage] = {}
-        for chunk in (_with_falls(chunk, merge.falls) for chunk in chunks):
+        for chunk in (_with_news(chunk, counts, merge.falls) for chunk in chunks):
             appid = chunk[0].account.appid
             before = {one.day: known[one.pair].coverage for one in chunk}
             judged = judge(self.run.dataset, chunk, before, heard.get(appid), self.ready_hour)
@@ -139,16 +143,15 @@ def record(
     connection.execute(statement("run_report/save.sql"), {**values, "rows": as_json(rows)})
 
 
-def _with_falls(chunk: Chunk, falls: Mapping[Pair, Sequence[Fall]]) -> Chunk:
-    """Return the chunk with the falls that its load found, and whether stored totals fell."""
+def _with_news(
+    chunk: Chunk, counts: Mapping[Pair, Counts], falls: Mapping[Pair, Sequence[Fall]]
+) -> Chunk:
+    """Return the chunk with the falls that its load found, and whether it brought new rows."""
     return [
-        replace(
-            one,
-            falls=found,
-            said=replace(one.said, has_fallen=any(fall.earlier_date is None for fall in found)),
-        )
+        replace(one, falls=found, said=replace(one.said, has_news=is_new or bool(found)))
         for one in chunk
         for found in [falls.get(one.pair, ())]
+        for is_new in [counts.get(one.pair, Counts()).inserted > 0]
     ]
 
 

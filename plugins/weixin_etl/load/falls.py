@@ -35,6 +35,11 @@ class Fall(NamedTuple):
         """By how much it fell."""
         return self.before - self.now
 
+    @property
+    def total(self) -> tuple[str, date, str]:
+        """Which total fell: article, day and metric."""
+        return self.msgid, self.stat_date, self.metric
+
     def __str__(self) -> str:
         """`2247483650_1 2026-11-20 int_page_read_user: 2500 → 3`, the same in every language."""
         return f"{self.msgid} {self.stat_date} {self.metric}: {self.before} → {self.now}"
@@ -47,7 +52,23 @@ def falls_between_rows(dataset: Dataset, articles: Iterable[Article]) -> list[Fa
     return [fall for article in articles for fall in _falls_of(dataset, article)]
 
 
-def totals_fell(dataset: Dataset, before: Article, now: Article) -> bool:
+def has_news(dataset: Dataset, before: Article | None, now: Article) -> bool:
+    """
+    Return whether an article's rows bring one that was not known, or a total that fell.
+
+    `before` is what earlier answers said of the article: what `Load` finds in the warehouse. Of a
+    dataset without running totals nothing is news.
+    """
+    if not dataset.monotonic:
+        return False
+    if before is None or now.rows.keys() - before.rows.keys():
+        return bool(now.rows)
+    changed = {day for day, row in now.rows.items() if row != before.rows[day]}
+    fell = {day for fall in _falls_of(dataset, now) for day in (fall.stat_date, fall.earlier_date)}
+    return bool(changed & fell) or _totals_fell(dataset, before, now)
+
+
+def _totals_fell(dataset: Dataset, before: Article, now: Article) -> bool:
     """Return whether a total of an article is lower than in the same row before."""
     rows = [(before.rows[day], row) for day, row in now.rows.items() if day in before.rows]
     return any(
@@ -59,14 +80,16 @@ def totals_fell(dataset: Dataset, before: Article, now: Article) -> bool:
 
 
 def _falls_of(dataset: Dataset, article: Article) -> Iterator[Fall]:
+    """Yield the totals of an article that are lower than the last one that is known before."""
     days = sorted(article.rows)
     totals = [*map(_totals_of(dataset), map(article.rows.__getitem__, days))]
     if _only_grow(totals):
         return
-    for (earlier, before), (later, now) in pairwise(zip(days, totals, strict=True)):
-        for name, old, new in zip(dataset.monotonic, before, now, strict=True):
-            if old is not None and new is not None and new < old:
-                yield Fall(article.msgid, later, name, old, new, earlier)
+    for name, column in zip(dataset.monotonic, zip(*totals, strict=True), strict=True):
+        known = [(day, total) for day, total in zip(days, column, strict=True) if total is not None]
+        for (earlier, before), (later, now) in pairwise(known):
+            if now < before:
+                yield Fall(article.msgid, later, name, before, now, earlier)
 
 
 def _only_grow(totals: Sequence[Sequence[Any]]) -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
-from weixin_etl.load.falls import totals_fell
+from weixin_etl.load.falls import has_news
 from weixin_etl.load.judging import Sight, combined, judged
 from weixin_etl.load.merge import Known, Merge
 from weixin_etl.load.stage import Staged, articles_json, row_end, row_lines, sighting
@@ -93,11 +93,11 @@ class Folded:
         if kept.dataset is not self.dataset:
             self._describe(parsed)
             return
-        fallen = self._has_fallen(parsed)
+        is_news = self._has_news(parsed)
         if clock.beijing_date(kept.fetched_at) < clock.beijing_date(kept.last_seen_at):
-            self._see(kept.fetched_at, kept.parsed(kept.fetched_at), has_fallen=fallen)
-            fallen = False  # the same bytes again
-        seen = self._see(kept.last_seen_at, parsed, has_fallen=fallen)
+            self._see(kept.fetched_at, kept.parsed(kept.fetched_at), has_news=is_news)
+            is_news = False  # the same bytes again
+        seen = self._see(kept.last_seen_at, parsed, has_news=is_news)
         if not parsed.unreadable:
             where = kept.raw_response_id
             self.newest = replace(seen, raw_response_id=where, rejected=parsed.rejected)
@@ -115,15 +115,15 @@ class Folded:
             changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
             self.changed_by |= {(msgid, day): kept for day in changed}
 
-    def _has_fallen(self, parsed: Parsed) -> bool:
-        """Return whether a running total is lower than in the answers before."""
-        known = ((self.articles.get(msgid), article) for msgid, article in parsed.articles.items())
-        return any(before and totals_fell(self.dataset, before, now) for before, now in known)
+    def _has_news(self, parsed: Parsed) -> bool:
+        """Return whether it brings a row that no answer before had, or a total that fell."""
+        articles = parsed.articles.items()
+        return any(has_news(self.dataset, self.articles.get(msgid), it) for msgid, it in articles)
 
-    def _see(self, at: datetime, parsed: Parsed, *, has_fallen: bool) -> Staged:
+    def _see(self, at: datetime, parsed: Parsed, *, has_news: bool) -> Staged:
         appid, day = self.pair
         seen = sighting(self.dataset, Account("", appid, "", appid), day, at, parsed)
-        said = replace(seen.said, has_fallen=has_fallen)
+        said = replace(seen.said, has_news=has_news)
         self.sightings.append(replace(seen, said=said, msgids=[*parsed.articles]))
         return seen
 

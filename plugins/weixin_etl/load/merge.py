@@ -140,7 +140,11 @@ class Merge:
         }
 
     def note_falls_between_rows(self, answers: Sequence[Staged]) -> None:
-        """Note the falls between rows of answers one of which this transaction has written."""
+        """
+        Note the falls between rows of answers one of which this transaction has written.
+
+        Not again those of a total that is lower than it was stored as well.
+        """
         falls = [(it.pair, fall) for it in answers for fall in it.falls]
         if not falls:
             return
@@ -153,7 +157,8 @@ class Merge:
         )
         for row in written:
             pair, fall = falls[row.number - 1]
-            self.falls[pair].append(fall)
+            if fall.total not in {known.total for known in self.falls[pair]}:
+                self.falls[pair].append(fall)
 
     def _merge_articles(self, answers: Sequence[Staged], *, is_fold: bool) -> Sequence[Any]:
         """Articles; whether all are new, and the accounts and msgids of those of two days."""

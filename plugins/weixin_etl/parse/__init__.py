@@ -134,13 +134,15 @@ class Article:
         """
         Return whether its row of the day is there and has figures.
 
-        `headline` names the metrics of which it must have one; where it is empty, any will do.
+        `headline` names the metrics of which it must have one, or all where it has metrics that
+        are unknown here: WeChat may have renamed some. Where it is empty, any metric will do.
         """
         row = self.rows.get(day)
         if row is None:
             return False
         if headline:
-            return any(getattr(row, name) is not None for name in headline)
+            enough = all if day in self.row_extras else any
+            return enough(getattr(row, name) is not None for name in headline)
         values = astuple(row)
         return values.count(None) < len(values) - 1  # its stat_date is there in any case
 
