@@ -19,11 +19,11 @@ CREATE VIEW analytics.coverage (
     day,
     -- What we have, the first that holds. final: its figures have stopped changing, and two answers
     -- agree; given_up: its answer can't be read, or none of its articles has figures; lost: never
-    -- ready, and out of the reach of daily
-    -- runs; silent: its window is over and its newest answer says nothing, until WeChat lists an
-    -- article; unconfirmed: its window is over, and no second answer agrees yet; in: ready by the
-    -- morning that is due (today's from noon on, else yesterday's); late: not; open: due later
-    -- 中文：状态：final 已定稿，given_up 无法解析（或文章没有数据），lost 已错过，silent 静候，unconfirmed 待核实，in 已到位，late 迟到，open 待取
+    -- ready, and out of the reach of daily runs; silent: its window is over and its newest answer
+    -- says nothing, until WeChat lists an article; unconfirmed: its window is over, and no second
+    -- answer agrees yet; in: ready by the morning that is due (today's from noon on, else
+    -- yesterday's); late: not; open: due later
+    -- 中文：状态：final 已定稿，given_up 无法解析或无数据，lost 已错过，silent 静候，unconfirmed 待核实，in 已到位，late 迟到，open 待取
     state,
     -- How the last attempt ended, whatever we have: ok, not_ready (WeChat has not worked the day
     -- out yet) or failed; NULL without one
