@@ -24,9 +24,14 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 from .stack import BEARER, COMPONENT, DAG, PASSWORD, Stack
 
-MISSED_BY_THE_DAG = f"""
-    UPDATE deadline SET missed = false, deadline_time = queued_at + interval '1 millisecond'
-    FROM dag_run WHERE dag_run.id = dagrun_id AND dag_id = '{DAG}'
+MISSED_DEADLINES = f"""
+    UPDATE deadline SET missed = false, deadline_time = queued_at
+        + interval '1 millisecond' * CASE dag_id WHEN '{DAG}' THEN 1 ELSE -1 END
+    FROM dag_run WHERE dag_run.id = dagrun_id
+"""
+"""Whatever the hour: the run of `DAG` has missed its deadline, any other was made after its own."""
+DAGS_WITH_A_DEADLINE = """
+    SELECT count(DISTINCT dag_id) FROM dag_run JOIN deadline ON dagrun_id = dag_run.id
 """
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
@@ -36,8 +41,8 @@ def stack() -> Iterator[Stack]:
     """
     It runs by the real clock, without retries.
 
-    The runs that it makes by itself are of this morning, or yesterday's, and made after their
-    deadline. That of `DAG` gets a deadline right after it was made, while it works: it misses it.
+    The runs that it makes by itself are of this morning, or yesterday's. That of `DAG` gets a
+    deadline right after it was made, and misses it; the others get one before they were made.
     """
     sandbox = Sandbox(component=COMPONENT, token_service_bearer=BEARER)
     account, port = DEFAULT_ACCOUNT, choose_port()
@@ -59,7 +64,8 @@ def stack() -> Iterator[Stack]:
         rest("POST", "variables", {"key": "weixin_accounts", "value": '["weixin_default"]'})
         stack = Stack(person.home, rest, sandbox, base_url, receiver)
         until(lambda: stack.scheduled() != "")
-        stack.metadata(MISSED_BY_THE_DAG)
+        until(lambda: stack.metadata(DAGS_WITH_A_DEADLINE) > 1)
+        stack.metadata(MISSED_DEADLINES)
         # it would ask the accounts of the tests as well
         until(lambda: stack.scheduled() not in ("", "queued", "running"))
         yield stack

@@ -31,7 +31,7 @@ def test_a_run_that_misses_its_deadline_is_told_and_so_is_its_end(stack: Stack) 
     assert f"{stack.rest.origin}/weixin/" in begun["message"].splitlines()[-1]
     made_late = "missed AND deadline_time < queued_at AND dag_id <> 'weixin_article_total'"
     joined = "deadline JOIN dag_run ON dagrun_id = dag_run.id"
-    assert stack.metadata(f"SELECT count(*) > 0 FROM {joined} WHERE {made_late}")
+    until(lambda: stack.metadata(f"SELECT count(*) > 0 FROM {joined} WHERE {made_late}"))
     assert "article_total_detail: the daily run" not in str(stack.receiver.messages)
 
 
