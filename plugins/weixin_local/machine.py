@@ -1,20 +1,25 @@
 """What the local commands say, and their programs, which end with them, whatever ends them."""
 
+import atexit
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Container, Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
-from itertools import chain
 
 import psutil
 
 from weixin_etl.problem import OperatorError
 
 LOOPBACK = "127.0.0.1"
+
+KILL_SECONDS = 10
+"""A killed process that is still there after this time waits for a disk."""
+POLL_SECONDS = 0.05
 
 Process = subprocess.Popen[str]
 
@@ -34,6 +39,32 @@ def answers(port: int) -> bool:
         return client.connect_ex((LOOPBACK, port)) == 0
 
 
+@contextmanager
+def interrupted_later() -> Iterator[None]:
+    """
+    Let Ctrl-C and kills interrupt the program after the block, not in it.
+
+    Raises:
+        KeyboardInterrupt: a signal came during the block.
+    """
+    received: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # a program that is started in the block would inherit that a signal is ignored, but no handler
+    before = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in numbers
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if received:
+        raise KeyboardInterrupt
+
+
+@interrupted_later()
 def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
     """Start a program in a session of its own; what it says is its `stdout`."""
     guard = _guard()
@@ -52,28 +83,58 @@ def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
 
 @cache
 def _guard() -> Process:
-    """It outlives us, reads which sessions are ours, and kills them once we are gone."""
+    """Start what outlives us, reads which sessions are ours, and kills them once we are gone."""
     command = [sys.executable, "-m", __name__]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
+    guard = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
+    atexit.register(_dismiss, guard)
+    return guard
 
 
+def _dismiss(guard: Process) -> None:
+    """Let the guard kill what is left, and wait for its end."""
+    with suppress(subprocess.TimeoutExpired):
+        guard.communicate(timeout=2 * KILL_SECONDS)
+
+
+@interrupted_later()
 def end(processes: Sequence[Process], patience_seconds: float) -> None:
-    """End one after the other; what is left of their sessions after a while is killed."""
-    for process in processes:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(patience_seconds)
+    """End the first program, then all others together; what is left of their sessions is killed."""
+    for together in (processes[:1], processes[1:]):
+        _terminate(together, patience_seconds)
     kill_sessions({process.pid for process in processes})
     for process in processes:
         process.wait()
 
 
+def _terminate(processes: Sequence[Process], patience_seconds: float) -> None:
+    """Ask programs to end, and wait for them, but not for longer than the patience."""
+    deadline = time.monotonic() + patience_seconds
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0, deadline - time.monotonic()))
+
+
 def kill_sessions(leaders: Container[int]) -> None:
-    """Kill all processes of the sessions, also those that are forked meanwhile."""
-    for member in chain.from_iterable(psutil.process_iter() for _ in range(3)):
-        with suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if os.getsid(member.pid) in leaders:
+    """Kill all processes of the sessions, and wait until none is left, for `KILL_SECONDS`."""
+    deadline = time.monotonic() + KILL_SECONDS
+    while (members := _members(leaders)) and time.monotonic() < deadline:
+        for member in members:
+            with suppress(psutil.NoSuchProcess):
                 member.kill()
+        time.sleep(POLL_SECONDS)
+
+
+def _members(leaders: Container[int]) -> list[psutil.Process]:
+    """Return the living processes of the sessions; a zombie only waits for its parent to look."""
+    members = []
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            is_ours = os.getsid(process.pid) in leaders
+            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(process)
+    return members
 
 
 def at_the_terminal(command: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import psycopg2
 from psycopg2.errors import DuplicateDatabase
 
-from weixin_local.machine import LocalError
+from weixin_local.machine import LocalError, interrupted_later
 
 SUPERUSER = "postgres"
 SERVER_USER = None if os.geteuid() else "daemon"
@@ -47,7 +47,7 @@ class Server:
                 self.start()
                 yield
             finally:
-                with suppress(BlockingIOError):  # another command needs it
+                with interrupted_later(), suppress(BlockingIOError):  # another command needs it
                     fcntl.flock(needed, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     self.stop()
 

@@ -35,6 +35,7 @@ READY = """
 """Scheduler, DAG processor and triggerer have begun since then, and there is a DAG."""
 
 STOP_SECONDS = 10
+"""Time for the scheduler to end by itself, then for all others together."""
 POLL_SECONDS = 0.3
 
 

@@ -3,14 +3,16 @@
 import json
 import os
 import signal
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from people import PROJECT
-from rest import until
 
 from weixin_local import machine
 from weixin_local.home import Home, Source, airflow_environment, configured_connection, find
@@ -101,14 +103,44 @@ PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {STUB
 
 
 def test_what_ignores_sigterm_is_killed_with_all_of_its_session() -> None:
-    """Patience has an end, for children of a program that has ended as well."""
-    process = machine.start([sys.executable, "-c", PARENT], os.environ)
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n"
-    (child,) = psutil.Process(process.pid).children()
+    """
+    At once, however many programs there are, and though Ctrl-C comes once more meanwhile.
 
-    machine.end([process], patience_seconds=0.5)
+    A child of a program that has ended is killed as well: nothing is left when the end is over.
+    """
+    stubborn = [sys.executable, "-c", STUBBORN]
+    processes = [
+        machine.start(it, os.environ) for it in ([sys.executable, "-c", PARENT], *3 * [stubborn])
+    ]
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    (child,) = psutil.Process(processes[0].pid).children()
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    begin = time.monotonic()
 
-    assert process.returncode == -signal.SIGTERM
-    # a zombie only waits for its parent to look
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    with pytest.raises(KeyboardInterrupt):
+        machine.end(processes, patience_seconds=1)
+
+    took_seconds = time.monotonic() - begin
+    assert [it.returncode for it in processes] == [-signal.SIGTERM, *3 * [-signal.SIGKILL]]
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    assert took_seconds < 2 + machine.KILL_SECONDS / 2
+
+
+@machine.interrupted_later()
+def start_while_interrupted(started: list[subprocess.Popen[bytes]]) -> None:
+    signal.raise_signal(signal.SIGTERM)
+    started.append(subprocess.Popen(["sleep", "60"]))
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_waits_until_a_program_is_started() -> None:
+    """Its guard knows of it by then; the program itself gets signals as ever."""
+    started: list[subprocess.Popen[bytes]] = []
+    with pytest.raises(KeyboardInterrupt):
+        start_while_interrupted(started)
+
+    (sleeper,) = started
+    sleeper.send_signal(signal.SIGINT)
+    assert sleeper.wait(10) == -signal.SIGINT
