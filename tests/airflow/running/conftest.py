@@ -22,7 +22,7 @@ from weixin_local.home import (
 )
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
-from .stack import BEARER, COMPONENT, DAG, PASSWORD, Stack
+from .stack import BEARER, COMPONENT, DAG, DEADLINES, PASSWORD, Stack
 
 MISSED_DEADLINES = f"""
     UPDATE deadline SET missed = false, deadline_time = queued_at
@@ -30,9 +30,6 @@ MISSED_DEADLINES = f"""
     FROM dag_run WHERE dag_run.id = dagrun_id
 """
 """Whatever the hour: the run of `DAG` has missed its deadline, any other was made after its own."""
-DAGS_WITH_A_DEADLINE = """
-    SELECT count(DISTINCT dag_id) FROM dag_run JOIN deadline ON dagrun_id = dag_run.id
-"""
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
 
@@ -64,7 +61,7 @@ def stack() -> Iterator[Stack]:
         rest("POST", "variables", {"key": "weixin_accounts", "value": '["weixin_default"]'})
         stack = Stack(person.home, rest, sandbox, base_url, receiver)
         until(lambda: stack.scheduled() != "")
-        until(lambda: stack.metadata(DAGS_WITH_A_DEADLINE) > 1)
+        until(lambda: stack.metadata(f"SELECT count(DISTINCT dag_id) > 1 FROM {DEADLINES}"))
         stack.metadata(MISSED_DEADLINES)
         # it would ask the accounts of the tests as well
         until(lambda: stack.scheduled() not in ("", "queued", "running"))

@@ -16,6 +16,8 @@ PASSWORD = "of-the-test"
 COMPONENT = Account("wxc0mp0nent", "5ecret-of-the-component")
 BEARER = "b3arer-of-the-service"
 """What the sandbox's token service wants."""
+DEADLINES = "deadline JOIN dag_run ON dagrun_id = dag_run.id"
+"""The deadlines in Airflow's database, each with its run."""
 
 
 @dataclass(frozen=True)

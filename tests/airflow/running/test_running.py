@@ -9,7 +9,7 @@ from rest import until
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Scenario
 
-from .stack import BEARER, COMPONENT, DAG, Stack
+from .stack import BEARER, COMPONENT, DAG, DEADLINES, Stack
 
 OURS, SECRET = DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret
 CONNECTIONS = (
@@ -30,8 +30,7 @@ def test_a_run_that_misses_its_deadline_is_told_and_so_is_its_end(stack: Stack) 
     assert (begun["type"], over["type"]) == ("failure", "success")
     assert f"{stack.rest.origin}/weixin/" in begun["message"].splitlines()[-1]
     made_late = "missed AND deadline_time < queued_at AND dag_id <> 'weixin_article_total'"
-    joined = "deadline JOIN dag_run ON dagrun_id = dag_run.id"
-    until(lambda: stack.metadata(f"SELECT count(*) > 0 FROM {joined} WHERE {made_late}"))
+    until(lambda: stack.metadata(f"SELECT count(*) > 0 FROM {DEADLINES} WHERE {made_late}"))
     assert "article_total_detail: the daily run" not in str(stack.receiver.messages)
 
 
@@ -43,8 +42,7 @@ def test_a_red_run_can_be_cleared_before_its_deadline(
     stack.sandbox.scenarios[:] = [Scenario("errcode:48001")]
     run = stack.rest.trigger(DAG, at=datetime.now(UTC))
     red = stack.rest.ended(DAG, run)["state"]
-    joined = "deadline JOIN dag_run ON dagrun_id = dag_run.id"
-    is_open = f"SELECT deadline_time > now() AND NOT missed FROM {joined} WHERE run_id = '{run}'"
+    is_open = f"SELECT deadline_time > now() AND NOT missed FROM {DEADLINES} WHERE run_id = '{run}'"
     before = stack.metadata(is_open)
     stack.sandbox.scenarios.clear()
     whole = {"dag_run_id": run, "dry_run": False, "include_downstream": True, **body}
