@@ -61,7 +61,7 @@ def create_dag(dataset: Dataset) -> None:
         deadline=DeadlineAlert(
             DeadlineReference.DAGRUN_LOGICAL_DATE, CONFIG.time_to_end, SyncCallback(run_is_late)
         ),
-        params=form.PARAMS,
+        params=form.params_of(dataset),
         tags=["weixin", dataset.name],
         default_args={
             "owner": "weixin-etl",

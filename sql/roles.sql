@@ -49,8 +49,8 @@ BEGIN
         GRANT SELECT (raw_response_id, dataset, appid, day, body_sha256, fetched_at, last_seen_at)
         ON weixin.raw_response TO weixin_reader;
         GRANT SELECT (
-            rejected_row_id, dataset, appid, day, msgid, stat_date, reason, raw_response_id,
-            rejected_at, resolved_at
+            rejected_row_id, dataset, appid, day, msgid, stat_date, code, field, reason,
+            raw_response_id, rejected_at, resolved_at
         ) ON weixin.rejected_row TO weixin_reader;
         GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO weixin_reader;
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO weixin_reader;

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
 from weixin_etl.model import Coverage
+from weixin_etl.sentences import Rejection
 
 
 def _short(dataset: Dataset) -> Dataset:
@@ -17,3 +18,4 @@ fact, item, key, place, day = dataset.fact, "msgid", dataset.key, dataset.place,
 metrics = [it.name for it in dataset.metrics]
 columns = [*key, *place, *metrics]
 coverage_columns = Coverage.__slots__
+rejections = {it: Rejection(it, "{first}", "{count}", "", "") for it in ("text", "further")}

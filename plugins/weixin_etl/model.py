@@ -12,6 +12,7 @@ from msgspec.structs import asdict, astuple
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.problem import OperatorError, Problem
+from weixin_etl.sentences import sentence
 from weixin_etl.text import counted
 
 DEFAULT_BASE_URL = "https://api.weixin.qq.com"
@@ -181,21 +182,31 @@ class Run:
         """
         first_day, yesterday = self.dataset.first_day, today - timedelta(days=1)
         endpoint = self.dataset.endpoint
-        why = f"{endpoint} has days from {first_day} to yesterday in Beijing, {yesterday}"
+        why = sentence(
+            "{endpoint} has days from {begin} to yesterday in Beijing, {last}",
+            endpoint=endpoint,
+            begin=first_day,
+            last=yesterday,
+        )
         if not self.names_dates:
             begin = max(self.today - timedelta(days=self.dataset.window), first_day)
             end = min(self.today - timedelta(days=1), yesterday)
             if begin > end:
-                raise ParameterError(f"nothing can be asked for on {self.today}: {why}")
+                raise ParameterError(
+                    sentence(
+                        "nothing can be asked for on {today}: {why}", today=self.today, why=why
+                    )
+                )
             return replace(self, begin_date=begin, end_date=end)
         if self.begin_date is None or self.end_date is None:
-            raise ParameterError("give both begin_date and end_date, or neither")
+            raise ParameterError(sentence("give both begin_date and end_date, or neither"))
+        dates = {"begin": self.begin_date, "end": self.end_date, "why": why}
         if self.begin_date > self.end_date:
-            raise ParameterError(f"begin_date {self.begin_date} is after end_date {self.end_date}")
+            raise ParameterError(sentence("begin_date {begin} is after end_date {end}", **dates))
         if self.end_date > yesterday:
-            raise ParameterError(f"end_date {self.end_date} is too late: {why}")
+            raise ParameterError(sentence("end_date {end} is too late: {why}", **dates))
         if self.begin_date < first_day:
-            raise ParameterError(f"begin_date {self.begin_date} is too early: {why}")
+            raise ParameterError(sentence("begin_date {begin} is too early: {why}", **dates))
         return self
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from weixin_etl.clock import days_as_ranges
+from weixin_etl.sentences import Quoted, Sentence
 from weixin_etl.text import one_line, shown
 
 
@@ -269,12 +270,14 @@ class _KindError(OperatorError):
     to_change = ""
     """The Airflow connection that its cure is about, unless another is given."""
 
-    def __init__(self, kind: ProblemKind, detail: str = "", **more: Any) -> None:
-        super().__init__(detail)
+    def __init__(
+        self, kind: ProblemKind, detail: Sentence | Quoted | None = None, **more: Any
+    ) -> None:
+        super().__init__(detail or "")
         self.detail = detail
-        """What was said: it is added to the cause."""
+        """What is added to the kind's cause."""
         whose = {"to_change": self.to_change, "subject": more.get("account") or None}
-        self.problem = Problem.of_kind(kind, detail=detail, **{**whose, **more})
+        self.problem = Problem.of_kind(kind, detail=detail or "", **{**whose, **more})
 
     @property
     def kind(self) -> ProblemKind:

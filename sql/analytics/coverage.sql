@@ -35,8 +35,9 @@ CREATE VIEW analytics.coverage (
     -- WeChat's errcode of the last attempt, if it gave one
     -- 中文：微信错误码
     error_code,
-    -- What happened in the last attempt, with WeChat's words, and what to do; NULL if it was ok
-    -- 中文：原因与处理办法
+    -- What happened in the last attempt, with WeChat's words, and what to do; then which parts of
+    -- its answers do not fit. NULL if it was ok and all parts fit
+    -- 中文：原因与处理办法，以及应答中不合格的部分
     reason,
     -- The morning whose daily run asks for it again; NULL when none does: it is settled, lost or
     -- silent, or its endpoint is retired, or its account not collected

@@ -162,6 +162,8 @@ CREATE TABLE weixin.rejected_row (
     day date NOT NULL,
     msgid text,
     stat_date date,
+    code text NOT NULL,
+    field text,
     reason text NOT NULL,
     payload text NOT NULL,
     raw_response_id bigint NOT NULL,
@@ -178,7 +180,9 @@ COMMENT ON COLUMN weixin.rejected_row.appid IS 'The account';
 COMMENT ON COLUMN weixin.rejected_row.day IS 'The day asked for (Beijing)';
 COMMENT ON COLUMN weixin.rejected_row.msgid IS 'The article, where the answer names one; of follower_change the channel; empty in a dataset without either';
 COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'The day whose total it is (Beijing); null for an article, and if the answer gives no valid date: see payload';
-COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit: the key, and the kind of value; nothing of the answer is quoted';
+COMMENT ON COLUMN weixin.rejected_row.code IS 'Why it does not fit: text, negative, rows_missing, … Parts with the same code have the same reason but for the key';
+COMMENT ON COLUMN weixin.rejected_row.field IS 'The key of the answer that does not fit: a metric, stat_date, msgid, …; null where a whole row or entry does not';
+COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit and what became of it, as a sentence; of the answer only keys are quoted, and a msgid that cannot be stored';
 COMMENT ON COLUMN weixin.rejected_row.payload IS 'The rejected part as JSON text';
 COMMENT ON COLUMN weixin.rejected_row.raw_response_id IS 'The answer that contains it';
 COMMENT ON COLUMN weixin.rejected_row.rejected_at IS 'When it was rejected';

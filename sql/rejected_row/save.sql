@@ -12,6 +12,8 @@ WITH part AS MATERIALIZED (
             raw_response_id bigint,
             msgid text,
             stat_date date,
+            code text,
+            field text,
             reason text,
             payload text
         )
@@ -60,7 +62,8 @@ resolved AS (
 
 opened AS (
     INSERT INTO weixin.rejected_row (
-        dataset, appid, day, msgid, stat_date, reason, payload, raw_response_id, rejected_at
+        dataset, appid, day, msgid, stat_date, code, field, reason, payload, raw_response_id,
+        rejected_at
     )
     SELECT
         :dataset,
@@ -68,6 +71,8 @@ opened AS (
         part.day,
         part.msgid,
         part.stat_date,
+        part.code,
+        part.field,
         part.reason,
         part.payload,
         part.raw_response_id,

@@ -2,8 +2,22 @@
 -- it was answered last, whether the endpoint is retired, the days with rejected parts, those whose
 -- newest figures are missing (`rules.behind_days`), and which running total fell on the newest
 -- morning. Its columns are the first fields of `AccountDays`, in their order; then when a run
--- planned it last.
+-- planned it last. A day that can't be read is not among those with rejected parts: its own trouble
+-- names the first of them.
 {% from "weixin/macros.jinja" import beijing, is_retired, planned_at %}
+{% from "weixin/rejected.jinja" import rejected_cause with context %}
+{% set is_of_account -%}
+part.dataset = since.dataset
+            AND part.appid = since.appid
+            AND NOT EXISTS (
+                SELECT FROM weixin.coverage AS unreadable
+                WHERE
+                    unreadable.appid = part.appid
+                    AND unreadable.dataset = part.dataset
+                    AND unreadable.day = part.day
+                    AND (unreadable.error_kind = 'unreadable' OR unreadable.settled = 'given_up')
+            )
+{%- endset %}
 SELECT
     since.dataset,
     since.appid,
@@ -23,8 +37,7 @@ SELECT
     {{ is_retired("since.dataset", "since.appid") }} AS is_retired,
     since.since_date,
     rejected.days AS rejected_days,
-    rejected.reason || coalesce(', and ' || nullif(rejected.further, 0) || ' more', '')
-        AS rejected_reason,
+    {{ rejected_cause(is_of_account) }} AS rejected_reason,
     behind.days AS behind_days,
     fallen.fell_at,
     fallen.days AS fallen_days,
@@ -47,15 +60,11 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS ready ON TRUE
 LEFT JOIN LATERAL (
-    SELECT
-        array_agg(DISTINCT part.day ORDER BY part.day) AS days,
-        min(part.reason) AS reason,
-        count(DISTINCT part.reason) - 1 AS further
+    SELECT array_agg(DISTINCT part.day ORDER BY part.day) AS days
     FROM weixin.rejected_row AS part
     WHERE
-        part.dataset = since.dataset
-        AND part.appid = since.appid
-        AND part.resolved_at IS NULL
+        part.resolved_at IS NULL
+        AND {{ is_of_account }}
 ) AS rejected ON TRUE
 LEFT JOIN LATERAL (
     SELECT

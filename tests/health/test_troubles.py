@@ -17,6 +17,7 @@ from world.told import DATASET, DAY, DETAIL, FIRST, OFF, People, at, run
 from world.wechat import day_number
 
 from weixin_etl.health.incidents import Note
+from weixin_etl.health.messages import CHINESE, Words
 from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
 from weixin_etl.problem import Problem, ProblemKind
 
@@ -232,6 +233,11 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
         [("rejected", "warning", 1)],
         ["号a: a value does not fit"],
     ),
+    "nor twice where nothing fits": (
+        [{"a": some(ODD.replace(b": 1}", b': "many"}'), FIRST)}],
+        [("unreadable", "failure", 1)],
+        ["号a: unreadable answer"],
+    ),
     "its end is no news": ([{"a": some(ODD, FIRST)}, {}], [], ["号a: a value does not fit"]),
     "lost days are listed until a run brings them in": (
         [have("settings", {"catch_up_days": 0}), have("day", 8), {}],
@@ -278,12 +284,13 @@ def test_people_are_told_when_it_begins_and_when_it_is_over(people: People, case
     assert (people.wrong(), people.titles) == (wrong, told)
 
 
-def test_of_values_that_do_not_fit_one_is_named_and_how_many_reasons_more(people: People) -> None:
-    """A single wrong value looks unlike an answer of them."""
+def test_people_read_how_many_values_do_not_fit_and_why(people: People) -> None:
+    """In their language: how many have the most frequent reason, and how many another one."""
     people.morning(a=some(ODD, FIRST))
     (found,) = people.status().open
 
-    assert found.problem.cause.endswith(", and 1 more")
+    assert found.problem.cause == "a row is not an object; it is left out; 1 more part does not fit"
+    assert Words(CHINESE).told(found).cause == "有一行不是对象；该行未入库；另有 1 处不合格"
 
 
 @pytest.mark.parametrize(

@@ -161,8 +161,8 @@ BY_AN_OLDER_PARSER = """
         article_count = 0, ready_at = NULL, list_sha256 = NULL, settled = 'given_up',
         error_kind = 'unreadable', error = 'no row fits', cure = 'report it' WHERE appid = 'wx1';
     INSERT INTO weixin.rejected_row
-        (dataset, appid, day, msgid, reason, payload, raw_response_id, rejected_at)
-    SELECT dataset, appid, day, '1_1', 'an older reason', '{}', raw_response_id, now()
+        (dataset, appid, day, msgid, code, reason, payload, raw_response_id, rejected_at)
+    SELECT dataset, appid, day, '1_1', 'text', 'an older reason', '{}', raw_response_id, now()
     FROM weixin.raw_response WHERE appid = 'wx1';
     TRUNCATE weixin.fact_article_total;
 """

@@ -264,13 +264,13 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine) -> None:
     found = rows(
         warehouse,
         "SELECT dataset, appid, day, msgid, to_char(stat_date, 'DD'), payload::jsonb, "
-        "raw_response_id, rejected_at, split_part(reason, ' ', 1) "
+        "raw_response_id, rejected_at, code, field "
         "FROM weixin.rejected_row ORDER BY stat_date",
     )
     of_answer, at_once = ("article_total", "wx1", DAY, "1_1"), (1, at("24 10:30"))
     assert found == [
-        (*of_answer, "21", -1, *at_once, "share_count"),
-        (*of_answer, None, NO_DAY, *at_once, "stat_date"),
+        (*of_answer, "21", -1, *at_once, "negative", "share_count"),
+        (*of_answer, None, NO_DAY, *at_once, "row_without_date", "stat_date"),
     ]
     assert counts == Counts(calls=1, inserted=2, rejected=2)
 

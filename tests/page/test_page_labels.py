@@ -1,14 +1,15 @@
 """The page's labels, the signs of its calendar, and its links into Airflow."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from support import cases
 
 from weixin_etl.health.troubles import Severity, Trouble
 from weixin_etl.model import State
 from weixin_etl.orchestration.web.page import app as html
+from weixin_etl.orchestration.web.page import places
 from weixin_etl.orchestration.web.page.calendar import sign
 from weixin_etl.problem import Problem, ProblemKind
 
@@ -41,13 +42,52 @@ def test_a_day_needs_somebody_if_its_trouble_does(
     assert sign(day) == expected
 
 
-def test_a_problem_is_seen_at_its_task_run_or_dag() -> None:
-    """As near as it is known; nowhere where it concerns every dataset."""
-    dag = "article_total"
-    plan = Trouble(Problem(ProblemKind.PROGRAM, "", "", subject="plan"), dag, run_id="r+0")
-    article = replace(plan, problem=replace(plan.problem, subject="article"))
-    seen = [plan, article, replace(plan, run_id=""), replace(plan, dataset="")]
+RUN = "/dags/weixin_article_total/runs/r%2B0"
+FAILED = {
+    ("article_total", "r+0"): {"ingest": [3], "check": [-1]},
+    ("article_total", "many"): {"ingest": [3, 5]},
+}
+KEPT = {"weixin_default", "agency", "weixin_warehouse"}
 
-    run = "/dags/weixin_article_total/runs/r%2B0"
-    expected = [f"{run}/tasks/plan", run, "/dags/weixin_article_total", ""]
-    assert [*map(html.place_in_airflow, seen)] == expected
+
+def at(run_id: str, subject: str | None = None, dataset: str = "article_total") -> Trouble:
+    """Return a problem that a task of a run has found."""
+    return Trouble(Problem(ProblemKind.PROGRAM, "", "", subject=subject), dataset, run_id=run_id)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        (at("r+0", "plan"), (f"{RUN}/tasks/plan", "open_task")),
+        (at("r+0", "article"), (f"{RUN}/tasks/ingest/mapped/3", "open_task")),
+        (at("many"), (RUN.replace("r%2B0", "many") + "/tasks/ingest/mapped", "open_task")),
+        (at("green"), (RUN.replace("r%2B0", "green"), "open_run")),
+        (at(""), ("/dags/weixin_article_total", "open_dag")),
+        (at("r+0", dataset=""), None),
+    ],
+)
+def test_a_problem_is_seen_at_its_red_task_run_or_dag(
+    trouble: Trouble, expected: tuple[str, str] | None
+) -> None:
+    """As near as it is known; nowhere where it concerns every dataset."""
+    assert places.Places(failed=FAILED).of(trouble) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "conn_id", "severity", "expected"),
+    [
+        (ProblemKind.CONFIGURATION, "weixin_default", Severity.FAILURE, "weixin_default"),
+        (ProblemKind.CONFIGURATION, "agency/wx1", Severity.FAILURE, "agency"),
+        (ProblemKind.WAREHOUSE, "", Severity.FAILURE, "weixin_warehouse"),
+        (ProblemKind.CONFIGURATION, "of_the_environment", Severity.FAILURE, ""),
+        (ProblemKind.REJECTED, "weixin_default", Severity.WARNING, ""),
+    ],
+)
+def test_a_problem_leads_to_the_connection_to_change(
+    kind: ProblemKind, conn_id: str, severity: Severity, expected: str
+) -> None:
+    """If people can change it in Airflow, and have to."""
+    problem = Problem(kind, "", "", conn_id=conn_id, appid="wx1")
+    known = places.Places(connections=KEPT)
+
+    assert known.connection(Trouble(problem, severity=severity)) == expected

@@ -1,6 +1,7 @@
 """What is read of an answer, by tables: texts, values, rows, items, the answer as a whole."""
 
 import json
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -75,11 +76,10 @@ def counts(parsed: Parsed) -> dict[str, dict[int, dict[str, Any]]]:
     return found
 
 
-def rejected(parsed: Parsed) -> list[tuple[str, str | None, int | None]]:
-    """Of each rejected part: what it is, whose, of which day of the month."""
+def rejected(parsed: Parsed) -> list[tuple[str, str | None, str | None, int | None]]:
+    """Of each rejected part: why, its key, whose it is, of which day of the month."""
     return [
-        (it.reason.partition(", not")[0], it.msgid, it.stat_date and it.stat_date.day)
-        for it in parsed.rejected
+        (it.code, it.field, it.msgid, it.stat_date and it.stat_date.day) for it in parsed.rejected
     ]
 
 
@@ -105,16 +105,21 @@ LARGEST = 2**63 - 1
 COUNTS = {
     **{b"3.0": 3, b"1e2": 100, b"-0.0": 0, b'"0012"': 12, b"null": None},
     **{b"%d" % LARGEST: LARGEST, b'"%d"' % LARGEST: LARGEST},
-    **dict.fromkeys((b'"3 "', b'"many"', b'"+3"', b'"1e2"', '"３"'.encode()), "a text"),
-    **dict.fromkeys((b'"%d"' % 2**63, b'"' + b"7" * 100_000 + b'"', b'"\\ud83d"'), "a text"),
-    **dict.fromkeys((b"1e400", b"NaN", b"7" * 100_000), "a text"),
-    **dict.fromkeys((b"1.5", b"%d" % 2**63, b"7" * 400), "a number"),
-    **{b"true": "a boolean", b"-1": "a negative number", b"[1]": "a list", b"{}": "an object"},
+    **dict.fromkeys((b'"3 "', b'"many"', b'"+3"', b'"1e2"', '"３"'.encode()), "text"),
+    **dict.fromkeys((b'"' + b"7" * 100_000 + b'"', b'"\\ud83d"'), "text"),
+    **dict.fromkeys((b"1e400", b"NaN", b"7" * 100_000), "text"),
+    **{
+        b"1.5": "fraction",
+        b"%d" % 2**63: "too_large",
+        b"7" * 400: "too_large",
+        b'"%d"' % 2**63: "too_large",
+    },
+    **{b"true": "boolean", b"-1": "negative", b"[1]": "list", b"{}": "object"},
 }
 RATES = {
     **{b'"0.50"': Decimal("0.50"), b'"12"': 12, b"0.25": Decimal("0.25")},
-    **dict.fromkeys((b'"1_0"', '"１"'.encode(), b'"1e1"', b'".5"', b'"-1"', b'"50%"'), "a text"),
-    **{b"-0.5": "a negative number", b"1e15": "a number", b"1e400": "a text"},
+    **dict.fromkeys((b'"1_0"', '"１"'.encode(), b'"1e1"', b'".5"', b'"-1"', b'"50%"'), "text"),
+    **{b"-0.5": "negative", b"1e15": "too_large", b"1e400": "text"},
 }
 RATE = next(it.name for it in ARTICLE_TOTAL_DETAIL.metrics if it.kind is Kind.RATE)
 
@@ -140,7 +145,7 @@ def test_a_figure_is_a_number_of_its_kind_or_rejected_alone(
     found = counts(parsed)["100_1"][17]
     assert found.pop(metric, None) == (None if is_odd else value)
     assert [*found.values()] == [4]
-    assert rejected(parsed) == [(f"{metric} is {value}", "100_1", 17)] * is_odd
+    assert rejected(parsed) == [(value, metric, "100_1", 17)] * is_odd
 
 
 TITLES = {
@@ -167,45 +172,41 @@ def test_a_text_is_kept_as_far_as_postgres_can_hold_it(written: bytes, title: st
 # ------------------------------------------------------------------------------ rows and items
 
 ONE = {"100_1": {17: {"share_user": 5}}}
-NOT_ITS_DAY = "stat_date is no day that the answer can have a row of"
-NOT_ASKED = "ref_date is not the day asked for"
 MISFITS = [
-    *(([it], ("an item that is not an object", None, None)) for it in (None, 7, "100_1", [])),
+    *(([it], ("entry_not_an_object", None, None, None)) for it in (None, 7, "100_1", [])),
     *(
-        ([item(row(), msgid=msgid)], (f"msgid is {what}", None, None))
-        for msgid, what in [
-            *((None, "missing"), (100, "a number"), (["100_1"], "a list")),
-            *((True, "a boolean"), ("", "a text"), ("1" * 201, "a text")),
+        ([item(row(), msgid=msgid)], (f"id_{why}", "msgid", None, None))
+        for msgid, why in [
+            *((None, "missing"), (100, "misfit"), (["100_1"], "misfit"), (True, "misfit")),
+            *(("", "length"), ("1" * 201, "length")),
         ]
     ),
     *(
-        ([item(row(), msgid="99_1", ref_date=day)], (NOT_ASKED, "99_1", None))
+        (
+            [item(row(), msgid="99_1", ref_date=day)],
+            ("entry_of_another_day", "ref_date", "99_1", None),
+        )
         for day in ("17 Nov", 20261117, None, "2026-11-16")
     ),
     *(
-        ([item(it)], ("a row that is not an object", "100_1", None))
+        ([item(it)], ("row_not_an_object", None, "100_1", None))
         for it in (None, 7, "row", [], True)
     ),
     *(
-        ([item(row(day, share_user=4))], (f"stat_date is {what}", "100_1", None))
-        for day, what in [
-            *((it, "a text") for it in ("2026-02-29", "2026-11-17T00:00:00", "20261117", "")),
-            *((it, "a boolean" if it else "missing") for it in (None, True)),
-        ]
+        ([item(row(day, share_user=4))], ("row_without_date", "stat_date", "100_1", None))
+        for day in ("2026-02-29", "2026-11-17T00:00:00", "20261117", "", None, True)
     ),
     *(
-        ([item(row(it, **keys))], (NOT_ITS_DAY, "100_1", it))
+        ([item(row(it, **keys))], ("row_of_another_day", "stat_date", "100_1", it))
         for it in (16, 24)
         for keys in ({}, {"x": 1})
     ),
     *(
-        ([item(msgid="99_1", details=rows)], (f"details is {what}", "99_1", None))
-        for rows, what in [
-            *(({}, "an object"), ("", "a text"), (0, "a number"), (False, "a boolean")),
-            (None, "missing"),
-        ]
+        ([item(msgid="99_1", details=rows)], ("rows_misfit", "details", "99_1", None))
+        for rows in ({}, "", 0, False)
     ),
-    ([{"ref_date": str(DAY), "msgid": "99_1"}], ("details is missing", "99_1", None)),
+    ([item(msgid="99_1", details=None)], ("rows_missing", "details", "99_1", None)),
+    ([{"ref_date": str(DAY), "msgid": "99_1"}], ("rows_missing", "details", "99_1", None)),
 ]
 
 
@@ -215,9 +216,9 @@ def test_a_part_that_does_not_fit_is_rejected_alone(misfit: list[Any], why: Any)
     parsed = read(*misfit, item(row(share_user=5)))
 
     assert rejected(parsed) == [why]
-    part = misfit[0]["details"][0] if why[1] == "100_1" else misfit[0]
+    part = misfit[0]["details"][0] if why[2] == "100_1" else misfit[0]
     assert json.loads(parsed.rejected[0].payload) == part
-    assert counts(parsed) == ({"99_1": {}} if why[0].startswith("details") else {}) | ONE
+    assert counts(parsed) == ({"99_1": {}} if why[1] == "details" else {}) | ONE
 
 
 def test_the_last_row_an_answer_can_have_is_of_the_day_before_it_in_beijing() -> None:
@@ -236,7 +237,7 @@ def test_an_item_of_a_statistics_day(dataset: str, item: str, rows: str, why: st
 
     expected = {name: {} if row is None else {17: row} for name, row in json.loads(rows).items()}
     assert counts(parsed) == expected
-    assert [it.reason[: len(why)] for it in parsed.rejected] == ([why] if why else [])
+    assert [f"{it.code} {it.field or ''}".strip() for it in parsed.rejected] == [why] * bool(why)
 
 
 def test_what_an_item_of_a_statistics_day_has_beside_its_row_is_kept_with_it() -> None:
@@ -319,12 +320,24 @@ def test_a_msgid_is_a_message_and_a_position(msgid: str, message: Any) -> None:
 @pytest.mark.parametrize("keys", [{}, {"x": 1}], ids=["by type", "row by row"])
 @pytest.mark.parametrize("written", [b"\\u0000", b"\0", b"\\ud83d", b"\xff", "\ufffd".encode()])
 def test_a_msgid_that_cannot_be_kept_is_no_article(written: bytes, keys: dict[str, int]) -> None:
-    """Without what can't be kept it may be another's: two articles would become one."""
+    """
+    Without what can't be kept it may be another's: two articles would become one.
+
+    The reason shows it in ASCII, and names the character.
+    """
     odd = item(row(share_user=7), msgid="PLACE", **keys)
 
     parsed = read_with(b'"100_1%s"' % written, odd, item(row(share_user=5), **keys))
 
-    assert (rejected(parsed), counts(parsed)) == ([("msgid is a text", None, None)], ONE)
+    assert (rejected(parsed), counts(parsed)) == ([("id_not_storable", "msgid", None, None)], ONE)
+    shown = re.fullmatch(
+        r'the msgid "100_1\\u([0-9a-f]{4})" contains U\+([0-9A-F]{4}), which cannot be stored '
+        "unchanged; the entry is left out",
+        parsed.rejected[0].reason,
+    )
+    assert shown
+    assert shown[1].upper() == shown[2]
+    assert shown[2] in ("0000", "D83D", "FFFD")
 
 
 # ------------------------------------------------------------------------ the answer as a whole
@@ -411,8 +424,8 @@ def test_an_answer_whose_articles_bring_no_figure_tells_what_is_in_their_place(
     assert found == [(True, False, 0), (True, False, 0), (True, False, 2)]
     assert [it.articles.keys() for it in (renamed, moved)] == [{"100_1", "100_2"}] * 2
     said = [it.rejected[0].reason.partition("; not known here: ")[2] for it in (renamed, moved)]
-    assert said == [f"{rows}_2 (a list)", "figures (an object), c (a list), d (a list) and 1 more"]
-    assert rejected(wrapped)[0] == (f"{headline} is an object", "100_1", 17)
+    assert said == [f"{rows}_2", "figures, c, d and 1 more"]
+    assert rejected(wrapped)[0] == ("object", headline, "100_1", 17)
     for it in (nothing, empty):
         assert (it.nothing_fits, it.has_figures, it.rejected) == (False, False, [])
 

@@ -95,7 +95,7 @@ def test_an_answer_whose_rows_wechat_has_renamed(morning: Pipeline) -> None:
     (problem,) = morning.collector.run(replace(MORNING, accounts=("wx0",))).problems
 
     assert (problem.kind, len(problem.days)) == (ProblemKind.UNREADABLE, 7)
-    assert "details is missing, not a list; not known here: detail_list (a list)" in problem.cause
+    assert "an entry has no details; it has no rows; not known here: detail_list" in problem.cause
     found = "SELECT count(*), count(ready_at), min(error_kind) FROM weixin.coverage"
     assert rows(morning.warehouse, found) == [(7, 0, "unreadable")]
     for table in ("raw_response", "dim_article", "rejected_row"):

@@ -13,19 +13,41 @@ from world.wechat import Refusal, at, date_of, instant
 
 from weixin_etl.api.threads import convert
 from weixin_etl.model import Batch, ConfiguredAccount, Due, PlannedAccount
+from weixin_etl.run import Settings
 from weixin_etl.run.check import PAIRS_IN_LOG
-from weixin_etl.run.plan import batches, plan
+from weixin_etl.run.plan import DryRun, DryRunAccount, batches, plan
 
 ONE = replace(MORNING, accounts=("wx0",))
 
 
 def test_a_dry_run_writes_nothing(morning: Pipeline) -> None:
     """It decides as the run would, and leaves no trace in the warehouse."""
-    (account,) = morning.collector.plan(replace(ONE, dry_run=True))
+    planned = morning.collector.planned(replace(ONE, dry_run=True))
+    (account,) = planned.accounts
 
-    assert account.due.days == [date_of(-age) for age in range(1, 8)]
+    days = [date_of(-age) for age in range(1, 8)]
+    assert account.due.days == days
+    assert planned.dry_run == DryRun(1, 7, None, [DryRunAccount("wx0", days, calls_made=0)])
     for table in ("run_report", "dim_account", "collected_since"):
         assert rows(morning.warehouse, f"SELECT * FROM weixin.{table}") == []
+
+
+def test_a_dry_run_says_how_many_calls_it_would_make_and_how_many_are_left(
+    morning: Pipeline,
+) -> None:
+    """Of days that no daily run asks for: the quota's reserve is not theirs."""
+    morning.collector.run(ONE)
+    older = replace(by_hand(-20, 3), dry_run=True)
+    its = replace(morning.collector, settings=Settings(daily_calls=50, quota_reserve=10))
+
+    dry_run = its.planned(older).dry_run
+
+    assert dry_run
+    assert (dry_run.account_count, dry_run.call_count, dry_run.calls_limit) == (5, 15, 40)
+    assert sorted((it.name, len(it.days), it.calls_made) for it in dry_run.accounts) == [
+        ("wx0", 3, 7),
+        *((f"wx{number}", 3, 0) for number in range(1, 5)),
+    ]
 
 
 def test_the_accounts_of_a_run(morning: Pipeline) -> None:

@@ -30,9 +30,9 @@ INSERT INTO weixin.raw_response (dataset, appid, day, body, body_sha256, fetched
     last_seen_at)
 SELECT 'article_total', appid, day, '', sha256(msgid::bytea), '2024-01-01', '2024-01-01'
 FROM article;
-INSERT INTO weixin.rejected_row (dataset, appid, day, msgid, reason, payload, raw_response_id,
-    rejected_at)
-SELECT 'article_total', appid, day, msgid, '', '', raw_response_id, now() FROM article;
+INSERT INTO weixin.rejected_row (dataset, appid, day, msgid, code, reason, payload,
+    raw_response_id, rejected_at)
+SELECT 'article_total', appid, day, msgid, '', '', '', raw_response_id, now() FROM article;
 INSERT INTO weixin.coverage (dataset, appid, day, ready_at, list_sha256, article_count,
     attempted_at, fetched_at)
 SELECT 'article_total', account, day, '2024-01-01', '', 1, now(), '2024-01-01'

@@ -9,6 +9,7 @@ import msgspec
 
 from weixin_etl.model import Account, ConfiguredAccount, ParameterError, connection_of
 from weixin_etl.problem import Problem, ProblemKind, WeixinError
+from weixin_etl.sentences import sentence
 from weixin_etl.text import few_names, one_line
 
 ACCOUNTS_VARIABLE = "weixin_accounts"
@@ -26,15 +27,16 @@ def entries_of(text: str) -> list[str]:
     try:
         entries = msgspec.json.decode(text, type=list[str])  # noqa: TID251 - texts alone
     except msgspec.MsgspecError:
-        why = "is not a JSON list of connection ids"
+        frame = (
+            "the Airflow Variable {variable} is not a JSON list of connection ids; "
+            "write it like {example}"
+        )
     else:
         if entries:
             return [*dict.fromkeys(entries)]
-        why = "names no account"
-    raise ParameterError(
-        f"the Airflow Variable {ACCOUNTS_VARIABLE} {why}; "
-        f"write it like {json.dumps(['weixin_default'])}"
-    )
+        frame = "the Airflow Variable {variable} names no account; write it like {example}"
+    example = json.dumps(["weixin_default"])
+    raise ParameterError(sentence(frame, variable=ACCOUNTS_VARIABLE, example=example))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,12 @@ def wanted_of(accounts: Sequence[ListedAccount], names: Collection[str]) -> list
         known = {name for it in accounts for name in it.names}
         nearest = difflib.get_close_matches(first, known, len(known), cutoff=0)
         raise ParameterError(
-            f"accounts: {ACCOUNTS_VARIABLE} has no account {first}; there are "
-            f"{few_names(nearest, _NAMES_IN_SENTENCE)}"
+            sentence(
+                "accounts: {variable} has no account {name}; there are {names}",
+                variable=ACCOUNTS_VARIABLE,
+                name=first,
+                names=few_names(nearest, _NAMES_IN_SENTENCE),
+            )
         )
     return [
         it

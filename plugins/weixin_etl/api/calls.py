@@ -13,6 +13,7 @@ from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, PlannedAccount
 from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.sentences import Quoted
 
 RESERVED_CALLS = 40
 """Calls of an account that are counted at once, before they are made: more than most mornings'."""
@@ -142,7 +143,8 @@ class AccountCalls:
         """The account's client, with a token, unless the connection's login is another by now."""
         client, planned = self.open_client(self.planned), self.planned
         if client.account.appid != planned.appid:
-            kind, both = ProblemKind.CONFIGURATION, f"{planned.appid} → {client.account.appid}"
+            kind = ProblemKind.CONFIGURATION
+            both = Quoted(f"{planned.appid} → {client.account.appid}")
             raise WeixinError(kind, both, account=planned.name, code="appid_changed")
         client.check_token()
         return client

@@ -14,6 +14,7 @@ from weixin_etl.api.token import AskForToken, TokenKeeper, ask_for_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.sentences import sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class WeixinClient:
         )
         if answer := read(body, _QuotaAnswer):
             return answer.quota
-        said = "the quota call was answered without a quota"
+        said = sentence("the quota call was answered without a quota")
         raise WeixinError(ProblemKind.UNREADABLE, said, account=str(self.account))
 
     def _posted(self, path: str, payload: dict[str, str], tries: Iterator[int]) -> bytes:

@@ -15,6 +15,7 @@ from weixin_etl.api.http import Caller, CallLimits, read
 from weixin_etl.api.token import Seconds, Token, TokenText
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.sentences import sentence
 from weixin_etl.text import one_line
 
 ACCOUNTS_A_PAGE = 500
@@ -83,10 +84,9 @@ class Component:
         if len(found) < total:
             raise WeixinError(
                 ProblemKind.UNREACHABLE,
-                f"it has {len(found)} of {total} accounts",
+                sentence("WeChat gives {found} of {total} accounts", found=len(found), total=total),
                 account=str(self.account),
-                cause="WeChat's list of its accounts is not whole",
-                cure="clear refresh_access_token, which reads it again",
+                code="accounts_missing",
             )
         return [*found.values()]
 
@@ -119,7 +119,7 @@ class Component:
         )
         if answer := read(body, form):
             return answer
-        said = f"api_{name} was answered in an unknown form"
+        said = sentence("api_{name} was answered in an unknown form", name=name)
         raise WeixinError(ProblemKind.UNREACHABLE, said, account=str(account))
 
 

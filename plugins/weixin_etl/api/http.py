@@ -25,6 +25,7 @@ from weixin_etl import clock, json_text
 from weixin_etl.api.threads import convert
 from weixin_etl.model import Account
 from weixin_etl.problem import ROWS, ProblemKind, WeixinError
+from weixin_etl.sentences import Quoted, Sentence, sentence
 from weixin_etl.text import one_line
 
 log = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ class Caller:
         else:
             if came[0] < requests.codes.server_error:
                 return came
-            said = f"HTTP {came[0]}"
+            said = sentence("HTTP {status}", status=came[0])
         # raised out here: an exception of requests carries the URL, and so the token
         raise self._error(ProblemKind.UNREACHABLE, said)
 
@@ -174,7 +175,7 @@ class Caller:
             if time.monotonic() > deadline:
                 raise TimeoutError
             if len(body) > (most := self._limits.max_answer_bytes):
-                said = f"the answer is larger than {most} bytes"
+                said = sentence("the answer is larger than {size} bytes", size=most)
                 raise self._error(ProblemKind.UNREADABLE, said)
         return bytes(body)
 
@@ -192,15 +193,18 @@ class Caller:
         except ValueError:
             is_wechats = False
         if not is_wechats:
-            said = f"HTTP {status}, not WeChat's JSON: the host may be wrong, or a proxy answers"
+            said = sentence(
+                "HTTP {status}, not WeChat's JSON: the host may be wrong, or a proxy answers",
+                status=status,
+            )
             raise self._error(ProblemKind.UNREACHABLE, said)
-        if said := disagreement(date):
-            raise self._error(ProblemKind.CLOCK, said)
+        if clocks := disagreement(date):
+            raise self._error(ProblemKind.CLOCK, clocks)
         if errcode:
             raise refusal(errcode, errmsg, self._account, secrets, is_token_call=is_token_call)
         return body
 
-    def _error(self, kind: ProblemKind, said: str) -> WeixinError:
+    def _error(self, kind: ProblemKind, said: Sentence | Quoted) -> WeixinError:
         return WeixinError(kind, said, account=str(self._account))
 
 
@@ -223,30 +227,34 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
     return came.result(seconds)
 
 
-def disagreement(date_header: str) -> str:
-    """What this machine's real clock and an answer's `Date` say, if they differ too much."""
+def disagreement(date_header: str) -> Sentence | None:
+    """Return what this machine's real clock and an answer's `Date` say, if they differ too much."""
     ours = datetime.now(clock.SHANGHAI)
     try:
         theirs = parsedate_to_datetime(date_header[:100]).astimezone(clock.SHANGHAI)
     except (ValueError, OverflowError):
-        return ""  # none that can be compared
+        return None  # no date that can be compared
     if abs(theirs - ours) <= clock.TOLERANCE:
-        return ""
-    return f"this machine's clock says {ours:%F %T}, WeChat's {theirs:%F %T} Beijing time"
+        return None
+    return sentence(
+        "this machine's clock says {ours}, WeChat's {theirs} Beijing time",
+        ours=f"{ours:%F %T}",
+        theirs=f"{theirs:%F %T}",
+    )
 
 
-def _described(error: BaseException) -> str:
+def _described(error: BaseException) -> Sentence | Quoted:
     """What came instead of an answer; not in the words of requests, which quote the URL."""
     if isinstance(error, requests.ConnectTimeout):
-        return "no connection in time"
+        return sentence("no connection in time")
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
-        return "no complete answer in time"
+        return sentence("no complete answer in time")
     cause: BaseException | None = error
     while cause is not None:  # the operating system's words have no address
         if isinstance(cause, OSError) and cause.errno and cause.strerror:
-            return cause.strerror
+            return Quoted(cause.strerror)
         cause = cause.__cause__ or cause.__context__
-    return f"the connection broke: {type(error).__name__}"
+    return sentence("the connection broke: {error}", error=type(error).__name__)
 
 
 class _Envelope(msgspec.Struct):
@@ -303,18 +311,18 @@ def refusal(
         log.info("%s: errcode %s, rid %s", account, errcode, rid[1])
     return WeixinError(
         next(iter(kinds), ProblemKind.CALL_REFUSED),
-        one_line(_RID.sub("", said), _LONGEST_SHOWN),
+        Quoted(one_line(_RID.sub("", said), _LONGEST_SHOWN)),
         account=str(account),
         to_change=account.airflow_connection,
         code=str(errcode),
     )
 
 
-def _harmless(said: str, secrets: Sequence[str]) -> str:
+def _harmless(said: str, secrets: Sequence[str]) -> Sentence | Quoted:
     """What WeChat said without secrets, nor characters that hold a secret's parts apart unseen."""
     if len(said) > _LONGEST_ERRMSG:
-        return f"an errmsg of {len(said)} characters"
+        return sentence("an errmsg of {size} characters", size=len(said))
     seen = "".join(it for it in said if it in "\n\t" or category(it) not in ("Cc", "Cf"))
     for secret in secrets:
         seen = seen.replace(secret, "***")
-    return one_line(seen)
+    return Quoted(one_line(seen))

@@ -13,6 +13,7 @@ from msgspec import Meta
 from weixin_etl.api.http import Caller, CallLimits, read
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.sentences import Quoted, Sentence, sentence
 from weixin_etl.text import one_line
 
 RENEW_BEFORE_SECONDS = 300
@@ -90,7 +91,7 @@ def ask_for_token(account: Account, limits: CallLimits) -> Token:
         body = Caller(account, limits).post("/cgi-bin/stable_token", payload)
     answer = read(body, _TokenAnswer)
     if answer is None:
-        raise _error(kind, account, "it was answered without access_token and expires_in")
+        raise _error(kind, account, sentence("the answer has no access_token and expires_in"))
     return Token(answer.access_token, answer.expires_in)
 
 
@@ -98,7 +99,7 @@ def listed_accounts(service: Account, limits: CallLimits) -> list[Account]:
     """The accounts of a token service: `GET <token_url>`, answered `[{"appid", "name"}]`."""
     listed = read(_asked(service, limits, {}), list[_Listed])
     if listed is None:
-        said = "it was answered without a list of accounts with appid and name"
+        said = sentence("the answer has no list of accounts with appid and name")
         raise _error(ProblemKind.TOKEN_SERVICE, service, said)
     return [service.member(it.appid, one_line(it.name)) for it in listed]
 
@@ -110,11 +111,11 @@ def _asked(account: Account, limits: CallLimits, parameters: Mapping[str, str]) 
     try:
         status, body, _ = Caller(account, limits).send(request)
     except WeixinError as error:
-        raise _error(ProblemKind.TOKEN_SERVICE, account, error.detail) from None
+        raise _error(ProblemKind.TOKEN_SERVICE, account, error.detail or Quoted("")) from None
     if status != requests.codes.ok:
-        raise _error(ProblemKind.TOKEN_SERVICE, account, f"HTTP {status}")
+        raise _error(ProblemKind.TOKEN_SERVICE, account, sentence("HTTP {status}", status=status))
     return body
 
 
-def _error(kind: ProblemKind, account: Account, said: str) -> WeixinError:
+def _error(kind: ProblemKind, account: Account, said: Sentence | Quoted) -> WeixinError:
     return WeixinError(kind, said, account=str(account), to_change=account.airflow_connection)

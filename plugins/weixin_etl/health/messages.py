@@ -1,8 +1,8 @@
 """
 What people read: of a trouble in their language, and messages of what begins and what is over.
 
-It is kept in English, see decision 0036. Title and cure are the kind's or the errcode's, the cause
-is in the words of WeChat or Postgres.
+What is stored is English, see decision 0036. A reader of Chinese gets our sentences in Chinese;
+the words of WeChat and Postgres are quoted.
 
 What nobody was told of yet is one message, with a line for each act that would end it. A process
 that is killed between `incidents.record` and `tell` leaves rows that the next look tells of. One
@@ -10,21 +10,18 @@ that is killed between the delivery and the commit that remembers it causes a se
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import cache
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.health.status import Newest, Status
 from weixin_etl.health.troubles import Severity, Trouble, by_act
-from weixin_etl.model import connection_of
-from weixin_etl.problem import Problem, filled, row_of
-from weixin_etl.warehouse import CONN_ID, statement
+from weixin_etl.problem import Problem, row_of
+from weixin_etl.sentences import CHINESE_MESSAGES, in_chinese
+from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import hold
 
 ENGLISH, CHINESE = "en", "zh-CN"
@@ -64,13 +61,13 @@ class Words:
         return self.cured(trouble.problem)
 
     def cured(self, problem: Problem) -> Problem:
-        """The problem with its cure in the language, and with the values of settings in it."""
-        cure = problem.cure
-        if cure and self.language != ENGLISH:
-            its = CONN_ID if problem.kind.is_of_warehouse else connection_of(problem.conn_id)
-            named = problem.to_change or its, problem.cause, problem.subject
-            cure = filled(problem.row.cure_zh, *named)
-        return replace(problem, cure=_SETTING.sub(self._with_value, cure))
+        """Return the problem in the language, with the values of settings in its cure."""
+        cure = _SETTING.sub(self._with_value, self.translated(problem.cure))
+        return replace(problem, cause=self.translated(problem.cause), cure=cure)
+
+    def translated(self, text: str) -> str:
+        """Return a sentence of ours in the language; any other text as it is."""
+        return text if self.language == ENGLISH else in_chinese(text)
 
     def _with_value(self, named: re.Match[str]) -> str:
         value = self.settings.get(named[1])
@@ -129,7 +126,7 @@ class Words:
 
     def says(self, text: str, **values: object) -> str:
         """A text of ours; what comes into its places stays as it is."""
-        return (text if self.language == ENGLISH else _frames()[text]).format(**values)
+        return (text if self.language == ENGLISH else CHINESE_MESSAGES[text]).format(**values)
 
     def days(self, days: tuple[date, ...]) -> str:
         """Days as ranges."""
@@ -144,11 +141,6 @@ def time_text(instant: datetime) -> str:
 def hour_text(instant: datetime) -> str:
     """`08:30`, in Beijing."""
     return f"{instant.astimezone(clock.SHANGHAI):%H:%M}"
-
-
-@cache
-def _frames() -> Mapping[str, str]:
-    return tomllib.loads(Path(__file__).with_name("words.toml").read_text())
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ class Status:
     """None before the first run."""
     next_run_at: datetime | None = None
     """When Airflow makes the next daily run; None if it is not known, or none is made."""
+    is_known: bool = True
+    """False when the warehouse cannot be read: nothing is known of its days."""
 
     @property
     def is_healthy(self) -> bool:
@@ -110,15 +112,20 @@ def read(
     accounts = read_accounts(connection, datasets, at_work, now)
     findings = [*read_findings(connection, datasets), *read_left(connection, datasets, now)]
     incidents = read_incidents(connection, datasets)
-    found = assess(accounts, findings, airflow, now=now, datasets=datasets, incidents=incidents)
-    return replace(
-        found,
-        runs=tuple(runs_at_work(airflow, at_work)) if airflow else (),
-        newest=read_newest(
-            connection, [it for it in datasets if not (airflow and airflow.is_idle(it.name))]
-        ),
-        next_run_at=airflow.next_run_at(datasets) if airflow else None,
+    newest = read_newest(
+        connection, [it for it in datasets if not (airflow and airflow.is_idle(it.name))]
     )
+    found = assess(
+        accounts,
+        findings,
+        airflow,
+        now=now,
+        datasets=datasets,
+        incidents=incidents,
+        newest=newest,
+    )
+    runs = tuple(runs_at_work(airflow, at_work)) if airflow else ()
+    return replace(found, runs=runs)
 
 
 def assess(
@@ -129,8 +136,9 @@ def assess(
     now: datetime,
     datasets: Sequence[Dataset],
     incidents: Sequence[Trouble] = (),
+    newest: Newest | None = None,
 ) -> Status:
-    """What is wrong, since when by what people know, and what to do first if nothing is there."""
+    """Return what is wrong, since when by what people know, and what to do first if nothing is."""
     begun = {(it.dataset, it.identity): it for it in incidents}
     found = [
         replace(it, opened_at=told.opened_at, incident_id=told.incident_id) if told else it
@@ -138,8 +146,11 @@ def assess(
         for told in [begun.get((it.dataset, it.identity))]
     ]
     if not accounts and not any(it.is_broken for it in found):
-        found.append(nothing_collected(datasets, airflow, now))
-    return Status(now, tuple(by_act(found)), tuple(accounts))
+        found.append(nothing_collected(datasets, airflow, now, has_days=newest is not None))
+    next_run_at = airflow.next_run_at(datasets) if airflow else None
+    return Status(
+        now, tuple(by_act(found)), tuple(accounts), newest=newest, next_run_at=next_run_at
+    )
 
 
 def read_days(

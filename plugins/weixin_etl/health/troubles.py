@@ -53,9 +53,9 @@ class AccountDays(NamedTuple):
     since_date: date
     """The first day that daily runs are to bring in; of those before it, what came otherwise."""
     rejected_days: Sequence[date] | None
-    """Days with parts of answers that do not fit."""
+    """Days with parts of answers that do not fit, of answers that can be read."""
     rejected_reason: str | None
-    """Why one of them does not, and how many other reasons there are."""
+    """The most frequent reason why parts do not fit, and how many parts have another one."""
     behind_days: Sequence[date] | None
     """The days of the window whose newest figures are missing: `rules.behind_days`."""
     fell_at: datetime | None
@@ -647,17 +647,29 @@ def _without_runs(airflow: Airflow, dataset: Dataset, dag: DagState | None) -> T
 
 
 def nothing_collected(
-    datasets: Sequence[Dataset], airflow: Airflow | None, now: datetime
+    datasets: Sequence[Dataset], airflow: Airflow | None, now: datetime, *, has_days: bool
 ) -> Trouble:
-    """What to do first in an installation whose daily runs collect nothing yet."""
+    """
+    Return what to do first in an installation whose daily runs collect nothing yet.
+
+    There is nothing to do while a run is at work, before the first daily run of today, and, if
+    other runs have brought in days, before a first daily run of any later day.
+    """
     dags = airflow.dags if airflow else {}
     awake = [it for it in datasets if it.name in dags and not dags[it.name].is_paused]
-    due = [at for it in awake if (at := dags[it.name].next_run_at) and at > now]
     if airflow and any(map(airflow.at_work, awake)):
-        cause = "a run is at work"
-    elif due and clock.beijing_date(min(due)) == clock.beijing_date(now):
-        cause = f"the first daily run is today at {clock.beijing_text(min(due), pattern='%H:%M')}"
-    else:
-        code = "" if awake else "set_up"
-        return Trouble(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code=code))
-    return Trouble(Problem.of_kind(ProblemKind.FIRST_RUN, cause), severity=Severity.NOTE)
+        return _first_run("at_work")
+    due = [at for it in awake if (at := dags[it.name].next_run_at) and at > now]
+    first_at = min(due, default=now).astimezone(clock.SHANGHAI)
+    if due and first_at.date() == clock.beijing_date(now):
+        return _first_run("today", f"{first_at:%H:%M}")
+    if due and has_days:
+        return _first_run("later", f"{first_at:%Y-%m-%d %H:%M}")
+    code = "" if awake else "set_up"
+    return Trouble(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code=code))
+
+
+def _first_run(code: str, due: str | None = None) -> Trouble:
+    """Return the note that the first daily run is still to come, or is at work."""
+    problem = Problem.of_kind(ProblemKind.FIRST_RUN, code=code, subject=due)
+    return Trouble(problem, severity=Severity.NOTE)

@@ -11,6 +11,7 @@ from weixin_etl.load.falls import largest
 from weixin_etl.load.stage import Staged
 from weixin_etl.model import Coverage
 from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.sentences import Sentence, sentence
 
 Sight = tuple[date, datetime]
 """An answer of an account: its day, and when it was seen."""
@@ -61,12 +62,12 @@ def _with_words(dataset: Dataset, one: Staged, after: Coverage) -> Coverage:
     return replace(after, error=problem.cause, cure=problem.cure)
 
 
-def _why_not_ready(dataset: Dataset, said: rules.Answer) -> str:
+def _why_not_ready(dataset: Dataset, said: rules.Answer) -> Sentence:
     if said.is_delayed:
-        return "the answer says is_delay"
+        return sentence("the answer says is_delay")
     if dataset.describes_articles:
-        return "no article has yesterday's row"
-    return "the answer has no rows yet"
+        return sentence("no article has yesterday's row")
+    return sentence("the answer has no rows yet")
 
 
 def judged(

@@ -21,6 +21,7 @@ from weixin_etl.load.falls import Fall, falls_between_rows
 from weixin_etl.model import Account, Pair
 from weixin_etl.parse import ATTRIBUTES, Article, Parsed, Rejected, day_before, parse
 from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.sentences import rejection
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _AS_CSV = "FORMAT csv, NULL 'null', ESCAPE '\\'"
@@ -143,10 +144,8 @@ def sighting(dataset: Dataset, account: Account, day: date, at: datetime, parsed
 
 def _unreadable(parsed: Parsed, account: Account) -> WeixinError:
     """Why nothing of an answer could be loaded."""
-    why = parsed.unreadable or (
-        f"no row of the answer fits; the first of {len(parsed.rejected)} rejected parts: "
-        f"{parsed.rejected[0].reason}; see weixin.rejected_row"
-    )
+    parts = parsed.rejected
+    why = parsed.unreadable or rejection("nothing_fits", len(parts), first=parts[0].reason)
     return WeixinError(ProblemKind.UNREADABLE, why, account=str(account))
 
 

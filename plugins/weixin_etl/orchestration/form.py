@@ -9,12 +9,26 @@ from airflow.sdk import Context, Param
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ParameterError, Run
+from weixin_etl.sentences import sentence
 from weixin_etl.text import one_line
 
+_DAYS = ("begin_date", "end_date")
+_LONGEST_NAME = 40
+_LONGEST_ENTRY = 200
+_NAMES = ("begin_date", "end_date", "accounts", "refetch", "dry_run")
 
-def _day(title: str, description: str) -> Param:
-    """A day that may be left empty."""
-    return Param(None, type=["null", "string"], format="date", title=title, description=description)
+
+def _day(dataset: Dataset, title: str, description: str) -> Param:
+    """Return a field for a day, not before the year of the first day that WeChat has."""
+    century, tens, ones = str(dataset.first_day)[:2], *map(int, str(dataset.first_day)[2:4])
+    return Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        pattern=rf"^{century}({tens}[{ones}-9]|[{tens + 1}-9]\d)-",
+        title=title,
+        description=description,
+    )
 
 
 def _switch(title: str, description: str) -> Param:
@@ -22,34 +36,42 @@ def _switch(title: str, description: str) -> Param:
     return Param(False, type="boolean", title=title, description=description)
 
 
-PARAMS = {
-    "begin_date": _day(
-        "First publication day",
-        "Beijing. Leave both days empty for the look-back window. In a Backfill always leave them "
-        "empty: its dates are run dates, not publication days.",
-    ),
-    "end_date": _day("Last publication day", "Beijing, included; yesterday at the latest."),
-    "accounts": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string"},
-        title="Accounts",
-        description="Names, connection ids or AppIDs, one a line. Empty: all. In a Backfill, this "
-        "and the fields below apply to existing runs only if you tick *override parameters*.",
-    ),
-    "refetch": _switch(
-        "Ask again for final days",
-        "Final days are skipped otherwise: their totals no longer grow.",
-    ),
-    "dry_run": _switch(
-        "Only show the plan",
-        "The log of the task plan shows what would be asked for.",
-    ),
-}
-"""What somebody who triggers a run may enter; Airflow checks the types and the dates."""
+def params_of(dataset: Dataset) -> dict[str, Param]:
+    """
+    Return the fields of the form of a DAG.
 
-_DAYS = ("begin_date", "end_date")
-_LONGEST_NAME = 40
+    Airflow refuses a value of another type or form before it makes a run. It takes any other name,
+    and does not compare fields: `require_known` and `Run.dated` refuse those when the run begins.
+    """
+    return {
+        "begin_date": _day(
+            dataset,
+            "First publication day",
+            "Beijing. Leave both days empty for the look-back window. In a Backfill always leave "
+            "them empty: its dates are run dates, not publication days.",
+        ),
+        "end_date": _day(
+            dataset, "Last publication day", "Beijing, included; yesterday at the latest."
+        ),
+        "accounts": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string", "minLength": 1, "maxLength": _LONGEST_ENTRY},
+            title="Accounts",
+            description="Names, connection ids or AppIDs, one a line. Empty: all. In a Backfill, "
+            "this and the fields below apply to existing runs only if you tick *override "
+            "parameters*.",
+        ),
+        "refetch": _switch(
+            "Ask again for final days",
+            "Final days are skipped otherwise: their totals no longer grow.",
+        ),
+        "dry_run": _switch(
+            "Only show the plan",
+            "Nothing is asked for. The page *WeChat* and the XCom of the task plan show which days "
+            "would be, and the calls.",
+        ),
+    }
 
 
 def require_known(entered: Mapping[str, object], *, is_backfill: bool) -> None:
@@ -63,14 +85,20 @@ def require_known(entered: Mapping[str, object], *, is_backfill: bool) -> None:
         ParameterError: the form has no such parameter; the nearest one is named. Or days are
             entered for a backfill.
     """
-    for name in sorted(entered.keys() - PARAMS.keys()):
-        near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), PARAMS, n=1)
-        known = f": did you mean {near[0]}?" if near else f"; there are {', '.join(PARAMS)}."
-        raise ParameterError(f"{one_line(name, _LONGEST_NAME)} is no parameter{known}")
+    for name in sorted(entered.keys() - {*_NAMES}):
+        near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), _NAMES, n=1)
+        unknown = {"name": one_line(name, _LONGEST_NAME)}
+        if near:
+            frame = "{name} is no parameter: did you mean {near}?"
+            raise ParameterError(sentence(frame, **unknown, near=near[0]))
+        frame = "{name} is no parameter; there are {names}"
+        raise ParameterError(sentence(frame, **unknown, names=", ".join(_NAMES)))
     if is_backfill and any(entered.get(name) for name in _DAYS):
         raise ParameterError(
-            f"leave {' and '.join(_DAYS)} empty in a backfill: its dates are mornings of runs; "
-            "for publication days, trigger a single run"
+            sentence(
+                "leave begin_date and end_date empty in a backfill: its dates are mornings of "
+                "runs; for publication days, trigger a single run"
+            )
         )
 
 

@@ -10,6 +10,7 @@ as a whole it is empty. They have the one row of their day.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from msgspec.structs import asdict, astuple, replace
 
 from weixin_etl import clock, json_text
 from weixin_etl.datasets import DATASETS, Dataset, ItemKey, Kind, Rows
+from weixin_etl.sentences import Sentence, rejection, sentence
 from weixin_etl.text import few_names
 
 BIGINT_MAX, SMALLINT_MAX = 2**63 - 1, 2**15 - 1
@@ -46,18 +48,15 @@ ATTRIBUTES = {"title": _Text, "url": _Text, "content_url": _Text, "publish_type"
 """What an answer says of an article, and its type; what is of another type is in `extra`."""
 UNDOCUMENTED = "user_source"
 """Many answers give it of an article: it is in `extra`, and such an answer is as documented."""
-_WHAT = {
-    Kind.COUNT: f"a whole number from 0 to {BIGINT_MAX}",
-    Kind.RATE: f"a number from 0 to {_RATE_END}",
-    Kind.LIST: "a list",
-}
-"""What a metric's value has to be."""
 _IN_TEXTS = re.compile("[0-9]{1,19}([.][0-9]{1,30})?")
 """How a number in a text is written, as long as a figure can be."""
 _PLAIN_KEY = re.compile("[A-Za-z_][A-Za-z0-9_]{0,39}")
 """A key of an answer that a sentence may quote: keys are a stranger's texts."""
 _MOST_KEYS_NAMED = 3
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff\ufffd]")
+"""What `json_text.clean` would change, and the stand-in for bytes that are not UTF-8."""
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
+_CODES = {bool: "boolean", str: "text", list: "list", dict: "object"}
 _WORD = {type(None): "missing", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
 
 
@@ -105,9 +104,16 @@ def _as_number(kind: Kind, value: Any) -> Any:
     return int(value) if is_count and value == int(value) else value
 
 
-def _misfit(name: str, value: Any, what: str) -> str:
-    """Why a value is rejected: `share_user is a text, not …`."""
-    return f"{name} is {what_it_is(value)}, not {what}"
+def _misfit(kind: Kind, value: Any) -> str:
+    """Return the code of the reason why a metric's value does not fit."""
+    if kind is Kind.LIST:
+        return "not_a_list"
+    if code := _CODES.get(type(value)):
+        return code
+    if value < 0:
+        return "negative"
+    is_fraction = kind is Kind.COUNT and value <= BIGINT_MAX
+    return "fraction" if is_fraction else "too_large"
 
 
 def what_it_is(value: Any) -> str:
@@ -183,13 +189,17 @@ class Article:
 class Rejected:
     """A part of an answer that does not fit: a value of a row, a whole row, or an article."""
 
+    code: str
+    """Of its reason in `rejections.csv`."""
     reason: str
-    """Names a value's metric; quotes nothing: more people may read it than the payload."""
+    """A sentence that quotes no value but a msgid: more people may read it than the payload."""
     payload: str
     msgid: str | None = None
     """None when it names no article."""
     stat_date: date | None = None
     """None when it is of no row, or of one without a date."""
+    field: str | None = None
+    """The key that does not fit; None when a whole row or item does not."""
 
 
 @dataclass(slots=True)
@@ -200,7 +210,7 @@ class Parsed:
     """The metrics that WeChat always gives: a row without any of them has no figures."""
 
     articles: dict[str, Article] = field(default_factory=dict)
-    unreadable: str = ""
+    unreadable: Sentence | None = None
     """Why no articles can be made out in it, if so."""
     rejected: list[Rejected] = field(default_factory=list)
     is_delayed: bool = False
@@ -289,7 +299,7 @@ def parse(dataset: Dataset, body: bytes, day: date, fetched_at: datetime) -> Par
         by_type = documented(dataset, body, day, last_day)
         return by_type or RowByRow(dataset, day, last_day).read(body)
     except RecursionError:
-        return Parsed(unreadable="the answer is nested too deeply")
+        return Parsed(unreadable=sentence("the answer is nested too deeply"))
 
 
 def _decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
@@ -343,32 +353,35 @@ class RowByRow:
         try:
             answer = json_text.decode(body)
         except ValueError:
-            return Parsed(unreadable="the answer is not JSON")
+            return Parsed(unreadable=sentence("the answer is not JSON"))
         items = answer.get("list") if isinstance(answer, dict) else None
         if not isinstance(items, list):
-            return Parsed(unreadable="the answer has no list")
+            return Parsed(unreadable=sentence("the answer has no list"))
         if self.dataset.describes_articles and len(items) > _MOST_ARTICLES:
-            return Parsed(unreadable=f"the answer lists more than {_MOST_ARTICLES} articles")
+            return Parsed(
+                unreadable=sentence(
+                    "the answer lists more than {most} articles", most=_MOST_ARTICLES
+                )
+            )
         self.parsed.headline = self.dataset.headline
         self.parsed.is_delayed = _says_delay(answer.get("is_delay"))
         for item in items:
             self._item(item)
             if len(rejected := self.parsed.rejected) > _MOST_REJECTED:
-                return Parsed(
-                    unreadable=f"more than {_MOST_REJECTED} parts of the answer do not fit, "
-                    f"the first because of {rejected[0].reason}"
-                )
+                first = rejected[0].reason
+                return Parsed(unreadable=rejection("too_many", _MOST_REJECTED, first=first))
         return self.parsed
 
     def _item(self, item: Any) -> None:
         if not isinstance(item, dict):
-            self._reject("an item that is not an object", item)
+            self._reject("entry_not_an_object", item)
             return
-        msgid, why_unnamed = _named(self.dataset.item, item)
-        if why_unnamed:
-            self._reject(why_unnamed, item)
+        key, written = self.dataset.item, item.get(self.dataset.item and self.dataset.item.name)
+        msgid, code = _named(key, written) if key else ("", "")
+        if key and code:
+            self._reject(code, item, field=key.name, reason=_why_unnamed(key, written, code))
         elif item.get("ref_date") != self.day.isoformat():
-            self._reject("ref_date is not the day asked for", item, msgid)
+            self._reject("entry_of_another_day", item, msgid, field="ref_date")
         else:
             self.parsed.add(self._article(msgid, item))
 
@@ -380,8 +393,11 @@ class RowByRow:
         rows: Any = rest.pop(dataset.rows_key, None)
         article = _described(msgid, rest if is_list else {})
         if type(rows) not in ((list,) if is_list else (dict, type(None))):
-            reason = _misfit(dataset.rows_key, rows, dataset.rows_in.value)
-            self._reject(reason + _unknown_containers(article), item, msgid)
+            code = "rows_missing" if rows is None else "rows_misfit"
+            reason = rejection(code, field=dataset.rows_key)
+            if names := _unknown_containers(article):
+                reason = rejection("unknown_keys", first=reason, names=names)
+            self._reject(code, item, msgid, field=dataset.rows_key, reason=reason)
             return article  # it is listed, without a row
         if not is_list:
             rows = [{"stat_date": item["ref_date"], **rest, **(rows or {})}]
@@ -392,9 +408,10 @@ class RowByRow:
     def _row(self, article: Article, row: Any) -> None:
         if row == {}:
             return
-        reason, stat_date = self._day_of(row)
-        if reason:
-            self._reject(reason, row, article.msgid, stat_date)
+        code, stat_date = self._day_of(row)
+        if code:
+            field = "stat_date" if code in ("row_without_date", "row_of_another_day") else None
+            self._reject(code, row, article.msgid, stat_date, field)
             return
         form = row_type(self.dataset)
         known = form.__struct_fields__
@@ -408,18 +425,18 @@ class RowByRow:
         article.merge_row(typed, {name: cleaned[name] for name in cleaned if name not in known})
 
     def _day_of(self, row: Any) -> tuple[str, date | None]:
-        """What keeps the whole of a row from being loaded, if anything, and its day."""
+        """Return the code of what keeps a whole row from being loaded, if any, and its day."""
         if not isinstance(row, dict):
-            return "a row that is not an object", None
+            return "row_not_an_object", None
         try:
             stat_date = msgspec.convert(row.get("stat_date"), date)  # noqa: TID251 - the same
         except (msgspec.ValidationError, UnicodeEncodeError):
-            return _misfit("stat_date", row.get("stat_date"), "a date"), None
+            return "row_without_date", None
         if not self.day <= stat_date <= self.last_day:
-            return "stat_date is no day that the answer can have a row of", stat_date
+            return "row_of_another_day", stat_date
         figures = (row.get(metric.name) for metric in self.dataset.metrics)
         may_be_empty = self.dataset.describes_articles or any(it is not None for it in figures)
-        return "" if may_be_empty else "a row without a figure", stat_date
+        return "" if may_be_empty else "row_without_figures", stat_date
 
     def _value_by_value(self, msgid: str, row: dict[str, Any], stat_date: date | None) -> Row:
         known: dict[str, Any] = {"stat_date": stat_date}
@@ -429,41 +446,57 @@ class RowByRow:
             if fits(metric.kind, value):
                 known[metric.name] = value
             else:
-                reason = _misfit(metric.name, written, _WHAT[metric.kind])
-                self._reject(reason, written, msgid, stat_date)
+                code = _misfit(metric.kind, value)
+                self._reject(code, written, msgid, stat_date, metric.name)
         return row_type(self.dataset)(**known)
 
     def _reject(
-        self, reason: str, payload: Any, msgid: str | None = None, stat_date: date | None = None
+        self,
+        code: str,
+        payload: Any,
+        msgid: str | None = None,
+        stat_date: date | None = None,
+        field: str | None = None,
+        reason: str = "",
     ) -> None:
+        """Set a part aside, with the sentence of its code unless another is given."""
+        reason = reason or rejection(code, field=field or "")
         text = json_text.encode(json_text.clean(payload))
-        self.parsed.rejected.append(Rejected(reason, text, msgid, stat_date))
+        self.parsed.rejected.append(Rejected(code, reason, text, msgid, stat_date, field))
 
 
-def _named(key: ItemKey | None, item: dict[str, Any]) -> tuple[str, str]:
-    """What tells an item from the others of its day, as a text; and why it can't be told, if so."""
-    if key is None:
-        return "", ""
-    written = json_text.clean(item.get(key.name))
+def _named(key: ItemKey, written: Any) -> tuple[str, str]:
+    """Return what tells an item from the others of its day, or the code of why it can't be told."""
+    if written is None:
+        return "", "id_missing"
     if key.is_number:
-        name, what = _as_number(Kind.COUNT, written), _WHAT[Kind.COUNT]
-        is_name = name is not None and fits(Kind.COUNT, name)
-    else:
-        name, what = written, f"a text of 1 to {_LONGEST_MSGID} valid characters"
-        is_name = isinstance(name, str) and 0 < len(name) <= _LONGEST_MSGID
-        # two msgids that differ only in what can't be kept would become one article
-        is_name = is_name and name == item[key.name] and "\ufffd" not in name
-    return (str(name), "") if is_name else ("", _misfit(key.name, written, what))
+        number = _as_number(Kind.COUNT, json_text.clean(written))
+        return (str(number), "") if fits(Kind.COUNT, number) else ("", "id_misfit")
+    if not isinstance(written, str):
+        return "", "id_misfit"
+    if not 0 < len(written) <= _LONGEST_MSGID:
+        return "", "id_length"
+    # two msgids that differ only in what can't be stored would become one article
+    return ("", "id_not_storable") if _NOT_STORABLE.search(written) else (written, "")
+
+
+def _why_unnamed(key: ItemKey, written: Any, code: str) -> str:
+    """Return why an item can't be told from others: a msgid that can't be stored is in ASCII."""
+    if code != "id_not_storable":
+        return rejection(code, field=key.name)
+    found = sorted({*_NOT_STORABLE.findall(written)})
+    characters = few_names([f"U+{ord(it):04X}" for it in found], _MOST_KEYS_NAMED)
+    return rejection(code, field=key.name, value=json.dumps(written), characters=characters)
 
 
 def _unknown_containers(article: Article) -> str:
-    """Return a clause that names the article's unknown keys that may hold its rows; or nothing."""
+    """Return the names of the article's unknown keys that may hold its rows; or nothing."""
     named = [
-        f"{name} ({what_it_is(value)})"
+        name
         for name, value in article.extra.items()
         if isinstance(value, list | dict) and _PLAIN_KEY.fullmatch(name) and name not in ATTRIBUTES
     ]
-    return f"; not known here: {few_names(named, _MOST_KEYS_NAMED)}" if named else ""
+    return few_names(named, _MOST_KEYS_NAMED)
 
 
 def _says_delay(is_delay: Any) -> bool:

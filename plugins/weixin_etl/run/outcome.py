@@ -133,15 +133,31 @@ def outcome_of(connection: Connection, work: Work, accounts: Batch) -> Outcome:
 
 
 def _calls_left(connection: Connection, work: Work, appids: Sequence[str]) -> dict[str, float]:
-    """Any number for a daily run; another leaves those that are reserved for daily runs."""
-    run, settings = work.run, work.settings
-    if rules.is_daily(run, work.today) or not settings.daily_calls:
+    """Return how many calls of the endpoint each account has left today; a daily run has any."""
+    limit = calls_limit(work)
+    if limit is None:
         return dict.fromkeys(appids, inf)
-    values = {"appids": appids, "endpoint": run.dataset.path, "today": work.today}
+    made = calls_made(connection, work, appids)
+    return {appid: limit - made.get(appid, 0) for appid in appids}
+
+
+def calls_limit(work: Work) -> int | None:
+    """
+    Return how many calls of its endpoint an account may make on a day before the run stops.
+
+    None without a limit: a daily run asks until WeChat refuses. Other runs leave the calls that
+    are reserved for daily runs.
+    """
+    if rules.is_daily(work.run, work.today) or not work.settings.daily_calls:
+        return None
+    return work.settings.daily_calls - work.settings.quota_reserve
+
+
+def calls_made(connection: Connection, work: Work, appids: Sequence[str]) -> dict[str, int]:
+    """Return how many calls of the endpoint all runs made today, by AppID; none if missing."""
+    values = {"appids": appids, "endpoint": work.run.dataset.path, "today": work.today}
     rows = connection.execute(statement("api_call/of_day.sql"), values)
-    made = {row.appid: row.calls for row in rows}
-    most = settings.daily_calls - settings.quota_reserve
-    return {appid: most - made.get(appid, 0) for appid in appids}
+    return {row.appid: row.calls for row in rows}
 
 
 def problem_of(

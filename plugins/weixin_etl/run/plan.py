@@ -22,6 +22,7 @@ from weixin_etl.model import (
 )
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
+from weixin_etl.run.outcome import calls_limit, calls_made
 from weixin_etl.text import counted, few_names
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
 from weixin_etl.warehouse.statements import as_json, coverage_of
@@ -33,6 +34,8 @@ FEWEST_ACCOUNTS = 8
 """Accounts of a batch, when there are more than batches: a task costs as much as their calls."""
 MOST_ACCOUNTS = 250
 """Accounts of a batch: one that another run needs waits for its whole batch."""
+MOST_DRY_RUN_ACCOUNTS = 100
+"""Accounts that the answer of a dry run lists."""
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -44,6 +47,31 @@ class Plan:
     """Those with days to ask for."""
     left: list[Problem]
     """Accounts that have left the list of those to collect since the last plan."""
+    dry_run: "DryRun | None" = None
+    """What the run would ask for, if it only plans."""
+
+
+@dataclass(frozen=True, slots=True)
+class DryRunAccount:
+    """What a dry run would ask WeChat for one account."""
+
+    name: str
+    days: list[date]
+    """The publication days, one call each; newest first."""
+    calls_made: int
+    """Calls of the endpoint that all runs made today for the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a dry run would ask WeChat for."""
+
+    account_count: int
+    call_count: int
+    calls_limit: int | None
+    """Calls that an account may make today before the run stops; None without a limit."""
+    accounts: list[DryRunAccount]
+    """Those with the most calls first, at most `MOST_DRY_RUN_ACCOUNTS`."""
 
 
 def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
@@ -62,7 +90,8 @@ def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
     with diagnosed(work.warehouse), work.warehouse.connect() as connection:
         planning = _Planning(connection, replace(work, run=run, now=lambda: now), accounts)
         if run.dry_run:
-            return Plan(planning.due(), left=[])
+            planned = planning.due()
+            return Plan(planned, left=[], dry_run=planning.dry_run(planned))
         left = planning.save_accounts()
         planned = planning.due()
         planning.save_pairs(planned)
@@ -155,6 +184,21 @@ class _Planning:
                 planned.append(PlannedAccount(*who, planned_at, due))
         log.info("%s", counted(sum(len(account.due.days) for account in planned), "call"))
         return planned
+
+    def dry_run(self, planned: Batch) -> DryRun:
+        """Return what the run would ask for, with the calls that were made today."""
+        most_first = sorted(planned, key=lambda account: -len(account.due.days))
+        listed = most_first[:MOST_DRY_RUN_ACCOUNTS]
+        made = calls_made(self.connection, self.work, [account.appid for account in listed])
+        return DryRun(
+            len(planned),
+            sum(len(account.due.days) for account in planned),
+            calls_limit(self.work),
+            [
+                DryRunAccount(account.name, account.due.days, made.get(account.appid, 0))
+                for account in listed
+            ],
+        )
 
     def known_days(self) -> dict[str, dict[date, Coverage]]:
         """What decides what is due, see `rules.due`; settled days as far back as a run asks."""

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.problem import ROWS, Row, WarehouseError
+from weixin_etl.sentences import Quoted
 from weixin_etl.text import one_line
 
 CONN_ID = "weixin_warehouse"
@@ -39,7 +40,9 @@ def diagnose(error: Exception, warehouse: Engine) -> WarehouseError | None:
     if not (row := _row(cause.pgcode or ("53300" if is_full else "08"))):
         return None
     reason = _TO_SERVER.sub("", said).split(" Is the server running")[0]
-    return WarehouseError(row.kind, f"{reason}, at {_place(warehouse.url)}", code=row.codes[0])
+    return WarehouseError(
+        row.kind, Quoted(f"{reason} ({_place(warehouse.url)})"), code=row.codes[0]
+    )
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.datasets import DATASETS
 from weixin_etl.problem import ProblemKind, WarehouseError
+from weixin_etl.sentences import Quoted, Sentence, sentence
 from weixin_etl.text import few_names, one_line
 from weixin_etl.warehouse.connection import engine, requiring_tls
-from weixin_etl.warehouse.diagnosis import CONN_ID, diagnose, diagnosed
+from weixin_etl.warehouse.diagnosis import diagnose, diagnosed
 from weixin_etl.warehouse.locks import lock_migrations
 from weixin_etl.warehouse.statements import execute, source, sql_directory, statement
 from weixin_etl.warehouse.views import all_views, update_views
@@ -125,15 +126,15 @@ def _told(warehouse: Engine, doing: str = "") -> Iterator[None]:
         yield
     except (DBAPIError, psycopg2.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        said, cure = str(cause), "correct that, then run `weixin-etl migrate` again"
+        said, code, cure = str(cause), "migration_failed", None
         passing = diagnose(error, warehouse)
         if isinstance(cause, errors.DependentObjectsStillExist):  # its hint is CASCADE
             said = f"{cause.diag.message_primary}: {cause.diag.message_detail}"
-            cure = "drop what depends on it, run `weixin-etl migrate` again, then create it again"
+            code = "migration_blocked"
         elif passing and not isinstance(cause, errors.InsufficientPrivilege):
             cure = passing.problem.cure
-        failed = f"the warehouse could not be migrated: {doing}{one_line(said)}"
-        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, cause=failed, cure=cure) from None
+        failed = Quoted(f"{doing}{one_line(said)}")
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, failed, code=code, cure=cure) from None
 
 
 def require_migrated(warehouse: Engine) -> None:
@@ -149,7 +150,7 @@ def require_migrated(warehouse: Engine) -> None:
     lacking = [path.stem for path in migrations() if path.name[:4] not in applied]
     facts = {f"{it.fact}.{metric.name}" for it in DATASETS.values() for metric in it.metrics}
     if lacking := lacking or sorted(facts - columns):
-        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, few_names(lacking), code="old")
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, Quoted(few_names(lacking)), code="old")
 
 
 def _look(connection: Connection) -> tuple[dict[str, str], set[str]]:
@@ -158,21 +159,16 @@ def _look(connection: Connection) -> tuple[dict[str, str], set[str]]:
     rows = connection.exec_driver_sql(_APPLIED).all() if columns >= _LIST else []
     applied = {row.version: row.sha256 for row in rows}
     if others := _others(applied, columns):
-        name = connection.engine.url.database
-        raise WarehouseError(
-            ProblemKind.WAREHOUSE_SETUP,
-            cause=f"the schema weixin of the database {name} is not of this release: {others}",
-            cure=f"undo an edit of a migration, or point the connection {CONN_ID} at an empty "
-            "database; `weixin-etl answers` of an earlier commit prints what it has, "
-            "`weixin-etl import` loads that",
-        )
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, others, code="not_ours")
     return applied, columns
 
 
-def _others(applied: dict[str, str], columns: set[str]) -> str:
+def _others(applied: dict[str, str], columns: set[str]) -> Sentence | None:
     """The migrations that were other ones or, without ours, the tables; empty where it is ours."""
     checksums = _checksums()
     edited = [it for it, sha256 in checksums.items() if applied.get(it, sha256) != sha256]
     if columns in (set(), _LIST) or min(checksums) in applied:
-        return f"migration {few_names(edited)} was another" if edited else ""
-    return f"it holds {few_names(sorted({it.partition('.')[0] for it in columns}))}"
+        names = few_names(edited)
+        return sentence("migration {names} was another", names=names) if edited else None
+    tables = sorted({it.partition(".")[0] for it in columns})
+    return sentence("it holds {names}", names=few_names(tables))

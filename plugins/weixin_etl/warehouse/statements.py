@@ -15,6 +15,7 @@ from sqlalchemy import Connection, TextClause
 
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.model import Coverage
+from weixin_etl.sentences import REJECTIONS
 
 
 def sql_directory() -> Path:
@@ -98,6 +99,7 @@ def _templates() -> jinja2.Environment:
         "datasets": ARTICLE_DATASETS.values(),
         "every_dataset": DATASETS.values(),
         "coverage_columns": Coverage.__slots__,
+        "rejections": REJECTIONS,
     }
     return templates
 

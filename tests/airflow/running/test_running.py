@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -11,7 +12,9 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Scenario
 
 from .stack import BEARER, COMPONENT, DAG, DEADLINES, Stack
 
+MAPPED = "/mapped/0"
 OURS, SECRET = DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret
+NO_DATE = {"logical_date": None}
 CONNECTIONS = (
     ("spring", OURS, SECRET, {"name": "春风"}, f"WeChat gave a token for 春风 ({OURS})"),
     ("wrong", OURS, "x", {}, f"wrong ({OURS}): correct the password in the connection wrong"),
@@ -45,11 +48,52 @@ def test_a_red_run_can_be_cleared_before_its_deadline(
     is_open = f"SELECT deadline_time > now() AND NOT missed FROM {DEADLINES} WHERE run_id = '{run}'"
     before = stack.metadata(is_open)
     stack.sandbox.scenarios.clear()
+    failed = f"dags/{DAG}/dagRuns/{run}/taskInstances?state=failed&order_by=start_date"
+    task = stack.rest("GET", failed)["task_instances"][0]
+    paths = [it["path"] for it in stack.rest.asked("GET", "weixin/health").json()["problems"]]
     whole = {"dag_run_id": run, "dry_run": False, "include_downstream": True, **body}
     stack.rest("POST", f"dags/{DAG}/clearTaskInstances", whole)
 
     assert (red, before) == ("failed", True)
+    assert f"/dags/{DAG}/runs/{quote(run)}/tasks/{task['task_id']}{MAPPED}" in paths
     assert stack.rest.ended(DAG, run)["state"] == "success"
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        {"begin_date": "2013-01-01", "end_date": "2013-01-02"},
+        {"begin_date": "2026-13-45", "end_date": "2026-11-23"},
+        {"begin_date": 20261101},
+        {"accounts": "春风"},
+        {"accounts": [""]},
+        {"dry_run": "yes"},
+    ],
+)
+def test_a_value_that_does_not_fit_the_form_makes_no_run(
+    stack: Stack, conf: dict[str, object]
+) -> None:
+    """Airflow refuses it, and says which parameter it is."""
+    runs = f"dags/{DAG}/dagRuns?run_type=manual"
+    before = stack.rest("GET", runs)["total_entries"]
+    answer = stack.rest.asked("POST", f"api/v2/dags/{DAG}/dagRuns", {"conf": conf, **NO_DATE})
+
+    assert answer.status_code == 400
+    assert next(iter(conf)) in answer.text
+    assert stack.rest("GET", runs)["total_entries"] == before
+
+
+def test_what_a_dry_run_would_ask_for_is_on_the_page(stack: Stack) -> None:
+    """How many calls, for which days, and how many an account may make today."""
+    conf = {"begin_date": "2026-05-01", "end_date": "2026-05-03", "dry_run": True}
+    run = stack.rest.run(DAG, conf)
+    text = stack.rest.asked("GET", "weixin/").text
+
+    assert run["state"] == "success"
+    assert f"/runs/{quote(run['dag_run_id'])}" in text
+    assert "Accounts: 1; calls it would make: 3." in text
+    assert "2026-05-01 to 2026-05-03" in text
+    assert "An account may make 900 calls today" in text
 
 
 def test_a_mapped_task_has_its_accounts_name_and_when_killed_is_told_by_the_check(

@@ -15,6 +15,7 @@ from weixin_etl.api.http import CallLimits
 from weixin_etl.api.token import ask_for_token, listed_accounts
 from weixin_etl.model import DEFAULT_BASE_URL, Account
 from weixin_etl.problem import ProblemKind, WeixinError
+from weixin_etl.sentences import Quoted, Sentence, sentence
 from weixin_etl.text import counted, one_line
 
 tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
@@ -84,7 +85,7 @@ class WeixinHook(BaseHook):
         appid, secret = ((it or "").strip() for it in (connection.login, connection.password))
         for field, value in (("login (AppID)", appid), ("password (AppSecret)", secret)):
             if not value and not token_url:
-                raise _unusable(conn_id, "field_missing", field)
+                raise _unusable(conn_id, "field_missing", Quoted(field))
         return Account(
             conn_id=conn_id,
             appid=appid,
@@ -136,7 +137,7 @@ def _extra(connection: Connection) -> _Extra:
     try:
         return _EXTRA.decode(connection.extra or "{}")
     except (msgspec.MsgspecError, RecursionError) as error:
-        why = f"extra: {one_line(str(error))}"
+        why = Quoted(f"extra: {one_line(str(error))}")
         raise _unusable(connection.conn_id, "field_wrong", why) from None
 
 
@@ -156,15 +157,15 @@ def _private(connection: Connection, extra: _Extra, field: str, url: str) -> str
     try:
         address = parse_url(url)  # as the HTTP client reads it: others find other hosts in odd URLs
     except LocationParseError:
-        why = f"{field} is no web address"
+        why = sentence("{field} is no web address", field=field)
         raise _unusable(connection.conn_id, "field_wrong", why) from None
     is_here = (address.host or "").strip("[]") in _THIS_MACHINE
     if address.scheme == "https" or is_here or extra.allow_http:
         return url
-    raise _unusable(connection.conn_id, "unencrypted", one_line(url))
+    raise _unusable(connection.conn_id, "unencrypted", Quoted(one_line(url)))
 
 
-def _unusable(conn_id: str, code: str, detail: str = "") -> WeixinError:
+def _unusable(conn_id: str, code: str, detail: Sentence | Quoted | None = None) -> WeixinError:
     return WeixinError(
         ProblemKind.CONFIGURATION, detail, account=conn_id, to_change=conn_id, code=code
     )

@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL, Connection, Engine
 
 from weixin_etl.problem import ProblemKind, WarehouseError, filled
+from weixin_etl.sentences import sentence
 from weixin_etl.warehouse import CONN_ID, diagnosed, engine, require_migrated, url
 
 READER = "weixin_reader"
@@ -48,7 +49,11 @@ def reading() -> Iterator[Connection]:
     of_reader = _url(READER)
     found = of_reader or _url(CONN_ID)
     if found is None:
-        said = f"Airflow's API server finds neither {READER} nor {CONN_ID}"
+        said = sentence(
+            "Airflow's API server finds neither {reader} nor {loader}",
+            reader=READER,
+            loader=CONN_ID,
+        )
         raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, said, code="missing", to_change=READER)
     warehouse = _reading_engine(found)
     try:

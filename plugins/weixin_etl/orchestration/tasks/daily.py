@@ -20,7 +20,7 @@ from weixin_etl.orchestration import form, settings
 from weixin_etl.orchestration.connections import accounts
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.tasks import alerts
-from weixin_etl.orchestration.tasks.declared import PROBLEM, EndForGood, EndOfTask
+from weixin_etl.orchestration.tasks.declared import DRY_RUN, PROBLEM, EndForGood, EndOfTask
 from weixin_etl.problem import (
     Problem,
     ProblemKind,
@@ -107,8 +107,10 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     """Batches of accounts with the days to ask for; a dry run ends here."""
     work = _work(dataset)
     made = plan_verb.plan(work, convert(found, list[ConfiguredAccount]))
-    if work.run.dry_run:
-        raise AirflowSkipException("dry run: nothing was asked for")
+    if made.dry_run:
+        get_current_context()["ti"].xcom_push(DRY_RUN, msgspec.to_builtins(made.dry_run))
+        said = "dry run: nothing was asked for; the page lists what would be, and so does the XCom"
+        raise AirflowSkipException(f"{said} {DRY_RUN} of this task")
     alerts.note(Note(work.run, clock.now(), {"plan": []}, once=made.left))
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(made.accounts))
     return builtins

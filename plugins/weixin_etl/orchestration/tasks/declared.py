@@ -15,6 +15,10 @@ PROBLEM = "problem"
 """Key of the XCom that tells why a task ended, for the tasks after it."""
 
 
+DRY_RUN = "dry_run"
+"""Key of the XCom of the task `plan` that has what a dry run would ask for."""
+
+
 class DagWithDeadline(DAG):
     """
     A DAG whose scheduled runs must end in time; otherwise people are told.

@@ -1,12 +1,12 @@
 """What only Airflow knows, read from its own database: for servers and commands, no task."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from airflow.api.common.airflow_health import get_airflow_health
-from airflow.models import DagModel, DagRun, TaskInstance
+from airflow.models import Connection, DagModel, DagRun, TaskInstance
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskreschedule import TaskReschedule
 from airflow.models.xcom import XComModel
@@ -18,12 +18,16 @@ from sqlalchemy.orm import Session
 
 from weixin_etl import clock
 from weixin_etl.api.threads import convert
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
-from weixin_etl.orchestration.tasks.declared import PROBLEM
+from weixin_etl.orchestration.tasks.declared import DRY_RUN, PROBLEM
 from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.run.plan import DryRun
 
 _AT_WORK = DagRun.state.in_((DagRunState.QUEUED, DagRunState.RUNNING))
+MOST_DRY_RUNS = 3
+LATELY = timedelta(days=1)
+"""The page shows dry runs of the last day."""
 _NAMES = {dataset.dag_id: dataset.name for dataset in DATASETS.values()}
 
 
@@ -47,6 +51,64 @@ def read() -> Airflow:
             tried=[*filter(None, (_tried_again(session, task) for task in tasks))],
             waits=_waits(session, tasks),
         )
+
+
+def failed_tasks(run_ids: Collection[str]) -> dict[tuple[str, str], dict[str, list[int]]]:
+    """Return the failed tasks of runs, by dataset and run, with the map indexes of each."""
+    if not run_ids:
+        return {}
+    column = TaskInstance
+    found: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    with create_session(scoped=False) as session:
+        rows = session.execute(
+            select(column.dag_id, column.run_id, column.task_id, column.map_index)
+            .where(column.dag_id.in_(_NAMES), column.run_id.in_(run_ids))
+            .where(column.state == TaskInstanceState.FAILED)
+            .order_by(column.map_index)
+        )
+        for dag_id, run_id, task_id, map_index in rows:
+            found[_NAMES[dag_id], run_id][task_id].append(map_index)
+    return found
+
+
+def kept_connections(conn_ids: Collection[str]) -> set[str]:
+    """Return those of the connections that are in Airflow's database."""
+    with create_session(scoped=False) as session:
+        kept = select(Connection.conn_id).where(Connection.conn_id.in_(conn_ids))
+        return {*session.scalars(kept)}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOnly:
+    """A dry run and what it would have asked for."""
+
+    dataset: str
+    run_id: str
+    at: datetime
+    """When it was planned."""
+    plan: DryRun
+
+
+def dry_runs(datasets: Iterable[Dataset]) -> list[PlannedOnly]:
+    """Return the newest dry runs of the datasets, at most `MOST_DRY_RUNS` of the last day."""
+    column = XComModel
+    with create_session(scoped=False) as session:
+        rows = session.scalars(
+            select(column)
+            .where(column.key == DRY_RUN, column.dag_id.in_([it.dag_id for it in datasets]))
+            .where(column.timestamp > timezone.utcnow() - LATELY)
+            .order_by(column.timestamp.desc())
+            .limit(MOST_DRY_RUNS)
+        )
+        return [
+            PlannedOnly(
+                _NAMES[row.dag_id],
+                row.run_id,
+                row.timestamp,
+                convert(column.deserialize_value(row), DryRun),
+            )
+            for row in rows
+        ]
 
 
 def _waits(session: Session, tasks: Iterable[TaskInstance]) -> dict[tuple[str, str], datetime]:

@@ -17,7 +17,8 @@ from weixin_etl.orchestration.web import listener
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-TITLE = "WeChat articles"
+TITLE = "WeChat"
+"""The entry of the navigation: Airflow cuts a name that is wider than 56 pixels."""
 _HREF = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PAGE}/"
 """Airflow may be served below a path."""
 

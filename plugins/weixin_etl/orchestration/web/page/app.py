@@ -2,11 +2,12 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlencode
 
 import jinja2
 import msgspec
@@ -28,25 +29,28 @@ from weixin_etl.health.troubles import Trouble
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import reading
 from weixin_etl.orchestration.web import airflow_state
-from weixin_etl.orchestration.web.page import calendar
+from weixin_etl.orchestration.web.page import calendar, places
 from weixin_etl.problem import WarehouseError
 from weixin_etl.text import shown
 
 _HERE = Path(__file__).parent
-TASKS = ("refresh_access_token", "plan", "ingest", "report", "check")
-VIEWS = ("/", "/coverage", "/day", "/articles")
+VIEWS = ("/", "/coverage", "/day", "/articles", "/article")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 )
 """Nothing from elsewhere, and nothing that stands in a page's own text is run."""
 ARTICLES_PER_PAGE = 25
+ACCOUNTS_WITH_TOTALS = 10
+"""So many accounts are summed up above the articles."""
 NEWEST = timedelta(days=30)
 """So old a listed article may be."""
 
 LANGUAGES = (ENGLISH, CHINESE)
 COOKIE = "weixin_language"
 """The language of Airflow's own switch, as the page's script found it."""
+Sort = Literal["gained", "readers", "newest"]
+"""The order of the articles."""
 Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
@@ -130,8 +134,16 @@ def _trouble(request: Request, error: WarehouseError) -> Response:
 @app.get("/")
 def what_is_wrong(request: Request, datasets: Readable) -> Response:
     """What is wrong now, and the runs at work."""
-    found, place = current(datasets), place_in_airflow
-    return page("problems.html", request, dataset=datasets[0], found=found, place=place)
+    found = current(datasets)
+    where = places.find(found.open)
+    return page(
+        "problems.html",
+        request,
+        dataset=datasets[0],
+        found=found,
+        places=where,
+        dry_runs=airflow_state.dry_runs(datasets),
+    )
 
 
 @app.get("/coverage")
@@ -159,34 +171,67 @@ def day_story(request: Request, of: AFigures, appid: Text, day: Day) -> Response
 
 @app.get("/articles")
 def newest_articles(
-    request: Request, datasets: Readable, of: AFigures, search: Text = "", offset: Offset = 0
+    request: Request,
+    datasets: Readable,
+    of: AFigures,
+    sort: Sort = "gained",
+    search: Text = "",
+    offset: Offset = 0,
 ) -> Response:
-    """The newest articles and how each grows."""
+    """Return the newest articles, how each grows, and the totals of each account."""
     described = [it for it in datasets if it.name in ARTICLE_DATASETS]
-    since = clock.beijing_date(of.now) - NEWEST
-    wanted = {"search": search.strip(), "since": since, "most": ARTICLES_PER_PAGE, "offset": offset}
+    wanted = {"search": search.strip(), "since": clock.beijing_date(of.now) - NEWEST}
+    shown_here = {"sort": sort, "most": ARTICLES_PER_PAGE, "offset": offset}
+    is_described = of.dataset in described
     return page(
         "articles.html",
         request,
         dataset=of.dataset,
         datasets=described,
-        articles=of.rows("page/articles.sql", **wanted) if of.dataset in described else None,
+        articles=of.rows("page/articles.sql", **wanted, **shown_here) if is_described else None,
+        totals=of.rows("page/account_totals.sql", **wanted, most=ACCOUNTS_WITH_TOTALS)
+        if is_described
+        else (),
         days=NEWEST.days,
         page_size=ARTICLES_PER_PAGE,
+        sorts=get_args(Sort),
+        sort=sort,
         search=search,
         offset=offset,
     )
+
+
+@app.get("/article")
+def article_story(request: Request, of: AFigures, appid: Text, msgid: Text) -> Response:
+    """
+    Return one article's totals by day.
+
+    Raises:
+        HTTPException: 404, when there is no such article in the dataset.
+    """
+    wanted = {"appid": appid, "msgid": msgid}
+    if of.dataset.name not in ARTICLE_DATASETS or not (
+        found := of.rows("page/article.sql", **wanted)
+    ):
+        raise HTTPException(404, "no such article")
+    days = of.rows("page/article_days.sql", **wanted)
+    return page("article.html", request, dataset=of.dataset, article=found[0], days=days)
 
 
 @app.get("/health")
 def health(datasets: Readable) -> Response:
     """For monitors: 200 when all is well, 503 when not; see docs/operating/something-is-red.md."""
     found = current(datasets)
+    where = places.find(found.open)
     said = {
         "is_healthy": found.is_healthy,
         "is_retrying": found.is_retrying,
         "checked_at": found.checked_at,
-        "problems": [msgspec.to_builtins(it) | {"path": place_in_airflow(it)} for it in found.open],
+        "problems": [
+            msgspec.to_builtins(it) | {"path": place.path if place else ""}
+            for it in found.open
+            for place in [where.of(it)]
+        ],
     }
     text = shown(msgspec.json.encode(said).decode())
     return Response(text, 200 if found.is_healthy else 503, media_type="application/json")
@@ -204,18 +249,8 @@ def current(datasets: Sequence[Dataset]) -> Status:
             return status.read(connection, airflow, now=now, datasets=datasets)
     except WarehouseError as error:
         known = [Trouble(error.problem, opened_at=now)]
-        return status.assess([], known, airflow, now=now, datasets=datasets)
-
-
-def place_in_airflow(trouble: Trouble) -> str:
-    """The path of its task, run or DAG below Airflow's address; empty where there is none."""
-    if trouble.dataset not in DATASETS:
-        return ""
-    path, subject = f"/dags/{DATASETS[trouble.dataset].dag_id}", trouble.problem.subject
-    if not trouble.run_id:
-        return path
-    path += f"/runs/{quote(trouble.run_id)}"
-    return f"{path}/tasks/{subject}" if subject in TASKS else path
+        found = status.assess([], known, airflow, now=now, datasets=datasets)
+        return replace(found, is_known=False)
 
 
 # -------------------------------------------------------------------------------------- as HTML
@@ -263,6 +298,11 @@ def number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def gain(value: int | None) -> str:
+    """Return `+1,234`, or a dash for none; a correction may be below zero."""
+    return "–" if value is None else f"{value:+,}" if value else "0"
+
+
 def points(figures: Sequence[tuple[int, int]], width: int, height: int, last_day: int) -> list[str]:
     """The points of an SVG line of figures by day: 1 is left, 0 at the bottom, the most on top."""
     most = max((it for _, it in figures), default=0) or 1
@@ -280,7 +320,12 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        time=time_text, sentence=sentence, number=number, points=points, sign=calendar.sign
+        time=time_text,
+        sentence=sentence,
+        number=number,
+        gain=gain,
+        points=points,
+        sign=calendar.sign,
     )
     return environment
 

@@ -99,6 +99,7 @@ def story(of: Figures, appid: str, day: date) -> dict[str, Any] | None:
         "in_successor": accounts[0]["is_retired"] and _is_in_successor(of, appid),
         "form": msgspec.json.encode(form).decode(),
         "runs": of.rows("page/pair_runs.sql", appid=appid, day=day),
+        "rejected": of.rows("page/rejected.sql", appid=appid, day=day),
         **{"day": day, "before": day - _DAY, "after": day + _DAY},
     }
 
@@ -122,7 +123,15 @@ def _days(
     found = of.rows("page/days.sql", **asked, now=of.now)
     troubles = read_days(of.connection, of.airflow, of.dataset, appids, of.now)
     return {
-        day: {**row, "trouble": troubles.get(day), "is_ended": ended[row["appid"]]}
+        day: {**row, "trouble": _of_day(troubles.get(day), row), "is_ended": ended[row["appid"]]}
         for row in found
         for day in [(row["appid"], row["day"])]
     }
+
+
+def _of_day(trouble: Trouble | None, day: RowMapping) -> Trouble | None:
+    """Return a day's trouble; the cause of rejected parts is about those of the day alone."""
+    if trouble is None or trouble.problem.kind is not ProblemKind.REJECTED:
+        return trouble
+    problem = replace(trouble.problem, cause=day["rejected_cause"] or "")
+    return replace(trouble, problem=problem)
