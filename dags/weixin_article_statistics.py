@@ -15,7 +15,7 @@ every day of the last 60 that is not final, and names older ones once. The dates
 *Backfill* are mornings of runs: leave the form's days empty there.
 
 **Red?** The last lines of the log of `check` say what to change first, then why, for which account
-and days; the page [WeChat articles](/plugin/weixin) shows what is wrong now. Once it is corrected,
+and days; the page [WeChat](/plugin/weixin) shows what is wrong now. Once it is corrected,
 clear the first red task with its downstream tasks. The run is green as soon as every day it planned
 is in, whichever run loaded it.
 

@@ -9,7 +9,10 @@ listed AS (
         count(*) OVER () AS article_count,
         row_number() OVER (
             ORDER BY
-                CASE :sort WHEN 'gained' THEN gained WHEN 'readers' THEN readers END DESC NULLS LAST,
+                CASE :sort
+                    WHEN 'gained' THEN gained
+                    WHEN 'readers' THEN readers
+                END DESC NULLS LAST,
                 CASE :sort WHEN 'gained' THEN readers END DESC NULLS LAST,
                 publication_date DESC,
                 name ASC,

@@ -36,7 +36,7 @@ ODD, READY = trouble(WARNING), trouble(ProblemKind.NOT_READY)
         (HERE, [ODD, ODD, BEGUN], "failure", ["号1 refused, and 2 more"]),
         (HERE, [ODD, OVER], "warning", ["号1: a value does not fit, and 1 more"]),
         (HERE, [OVER], "success", ["refused · from 2026-11-24 09:00 to 2026-11-24 10:00"]),
-        (CHINESE, [BEGUN], "failure", ["连接 spring 中的 password (the AppSecret is"]),
+        (CHINESE, [BEGUN], "failure", ["连接 spring 中的 password (AppSecret 错误"]),
         (CHINESE, [OVER], "success", ["已恢复：号1：被拒绝 · 北京时间 2026-11-24 09:00 至"]),
         (CHINESE, [READY], "warning", ["[weixin] ready_hour = 9"]),
         (CHINESE, [OVER, *[BEGUN] * 20], "failure", ["号1：被拒绝, 另有 20 个", "\n另有 "]),

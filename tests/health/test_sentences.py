@@ -33,7 +33,12 @@ PLACES = {
     **{"ours": "2026-11-20 08:30:00", "theirs": "2026-11-20 09:30:00"},
     **dict.fromkeys(["connection", "reader", "loader", "role"], "weixin_default"),
     **{"endpoint": "getarticletotal", "variable": "weixin_accounts", "near": "accounts"},
-    **{"name": "acounts", "error": "ProtocolError", "example": '["weixin_default"]'},
+    **{
+        "name": "acounts",
+        "error": "ProtocolError",
+        "database": "weixin",
+        "example": '["weixin_default"]',
+    },
 }
 ENGLISH_LEFT = re.compile("[a-z]{3,}")
 OURS = {word for value in PLACES.values() for word in ENGLISH_LEFT.findall(value)}

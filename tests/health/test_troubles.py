@@ -412,6 +412,28 @@ def test_why_nobody_has_asked(
     )
 
 
+@pytest.mark.parametrize(
+    ("day", "hour", "due"), [(0, 23.5, "at 2026-11-10 08:30"), (1, 0.5, "today at 08:30")]
+)
+def test_in_the_first_night_there_is_nothing_to_do(
+    warehouse: Engine, day: int, hour: float, due: str
+) -> None:
+    """Runs by hand have brought days in: they are counted, and the first daily run is named."""
+    people = People(warehouse, day=0, now=at(0, 22))
+    by_hand = run(0, names_dates=True, is_scheduled=False, begin_date=FIRST - DAY * 7)
+    this = replace(by_hand, run_id="by hand", end_date=FIRST - DAY)
+    people.collector.ingest(this, people.plan(this))
+    people.day = day
+    found = people.status(hour, airflow(next_run_at=at(1, 8.5)))
+    line = Words().newest(found)
+
+    assert [it.problem.cure for it in found.open] == [
+        f"nothing to do: the first daily run is {due}"
+    ]
+    assert found.is_healthy
+    assert "2 accounts: 14 of 14 days in at 22:00; next run to" in line
+
+
 def test_the_calendar_says_at_once_what_the_card_says(people: People) -> None:
     """Which of its days wait for a person: those without figures and with those of yesterday."""
     next_day(8.5, a=SECRET, b=OFF)(people)

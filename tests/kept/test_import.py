@@ -115,7 +115,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine):
         (line("no"), "body: the answer is not JSON"),
         (line({"errcode": 45009, "errmsg": "limit\0"}), "body: the answer has no list"),
         (line("\\ud800").replace("\\\\", "\\"), "JSON is malformed"),
-        (line({"list": [MANY_ROWS]}), "body: more than 100000 parts"),
+        (line({"list": [MANY_ROWS]}), "body: more than 100,000 parts"),
         (line({"list": [[]] * 10_001}), "body: the answer lists more than 10000 articles"),
     ],
     ids=lambda it: it if len(it) < 60 and "{" not in it else "",

@@ -1,4 +1,4 @@
-"""The page "WeChat articles" as Airflow's web server serves it, in a real browser."""
+"""The page "WeChat" as Airflow's web server serves it, in a real browser."""
 
 import json
 import re

@@ -136,7 +136,7 @@ def test_a_schema_of_others_is_refused(fresh: Engine, theirs: str, there: str):
 
     said = refused(fresh)
 
-    assert f"database fresh is not of this release: it holds {there})" in said
+    assert f"not of this release: the database fresh holds {there})" in said
     assert "`weixin-etl answers` of an earlier commit prints" in said
     assert rows(fresh, TABLES_SQL) == [(there,)]
 
@@ -146,4 +146,6 @@ def test_an_edited_migration_is_refused(fresh: Engine, later: Path):
     migrate(fresh.url)
     later.write_text("ALTER TABLE weixin.dim_account ADD another text")
 
-    assert "not of this release: migration 0002 was another)" in refused(fresh)
+    assert "not of this release: migration 0002 of the database fresh was another)" in refused(
+        fresh
+    )

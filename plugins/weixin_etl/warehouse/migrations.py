@@ -158,17 +158,18 @@ def _look(connection: Connection) -> tuple[dict[str, str], set[str]]:
     columns = set(connection.scalars(statement("schema_migrations/columns.sql")))
     rows = connection.exec_driver_sql(_APPLIED).all() if columns >= _LIST else []
     applied = {row.version: row.sha256 for row in rows}
-    if others := _others(applied, columns):
+    if others := _others(applied, columns, connection.engine.url.database):
         raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, others, code="not_ours")
     return applied, columns
 
 
-def _others(applied: dict[str, str], columns: set[str]) -> Sentence | None:
-    """The migrations that were other ones or, without ours, the tables; empty where it is ours."""
+def _others(applied: dict[str, str], columns: set[str], database: str | None) -> Sentence | None:
+    """Return which migrations were others, or whose tables there are; None where all is ours."""
     checksums = _checksums()
     edited = [it for it, sha256 in checksums.items() if applied.get(it, sha256) != sha256]
     if columns in (set(), _LIST) or min(checksums) in applied:
+        frame = "migration {names} of the database {database} was another"
         names = few_names(edited)
-        return sentence("migration {names} was another", names=names) if edited else None
-    tables = sorted({it.partition(".")[0] for it in columns})
-    return sentence("it holds {names}", names=few_names(tables))
+        return sentence(frame, names=names, database=database) if edited else None
+    tables = few_names(sorted({name.partition(".")[0] for name in columns}))
+    return sentence("the database {database} holds {names}", names=tables, database=database)

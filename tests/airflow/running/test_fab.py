@@ -69,8 +69,8 @@ def test_the_page_works_inside_airflow(browser: Browser, admin: Rest) -> None:
 
 def inside(page: Page, origin: str) -> FrameLocator:
     page.goto(f"{origin}/")
-    page.get_by_role("link", name="WeChat articles").click()
-    return page.frame_locator("iframe[title='WeChat articles']")
+    page.get_by_role("link", name="WeChat").click()
+    return page.frame_locator("iframe[title='WeChat']")
 
 
 def test_a_ticket_and_the_address_of_a_receiver_are_stars_for_who_may_read(admin: Rest) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from weixin_etl.accounts.entries import ListedAccount, wanted_of
 from weixin_etl.api.threads import thread_pool
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.accounts import Clients, discover
@@ -59,7 +59,7 @@ def _show(name: str, found: Findings) -> Grade:
     worst, sentence = verdict(found)
     lines = [f"\n{name}"]
     for dataset, those in found.items():
-        lines += [f"  {dataset}"] if dataset else []
+        lines += [f"  {dataset} ({DATASETS[dataset].endpoint})"] if dataset else []
         for it in those:
             lines += [f"  {_MARKS[it.grade]} {it.asked}: {it.came}"]
             lines += [f"    → {it.change}"] if it.change else []

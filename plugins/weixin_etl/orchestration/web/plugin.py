@@ -1,5 +1,5 @@
 """
-What Airflow's servers get: the page "WeChat articles", a button *Test* that works, a listener.
+What Airflow's servers get: the page "WeChat", a button *Test* that works, a listener.
 
 Every process of Airflow imports this module, each task of other DAGs too: what only the web server
 needs is imported by its calls.

@@ -1,1 +1,1 @@
-"""The page "WeChat articles" in Airflow: behind its login, it reads and never writes."""
+"""The page "WeChat" in Airflow: behind its login, it reads and never writes."""
