@@ -135,9 +135,7 @@ MORNINGS = {
         status=0,
         shown="Two date ranges",
     ),
-    "the form's days and accounts": Morning(
-        form=FORM, before=lambda it: it.accounts(3), calls=4, status=1
-    ),
+    "the form's days and accounts": Morning(form=FORM, before=lambda it: it.accounts(3), calls=4),
     "a mistyped parameter": replace(NOTHING, form={"acounts": ["a1"]}, tasks=NO_TOKENS),
     "a day that is not over": replace(NOTHING, form=TOO_LATE, tasks={**NO_PLAN, "plan": "failed"}),
     "a refused account": replace(
