@@ -25,9 +25,9 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock, load, warehouse
 from weixin_etl.api.calls import AccountCalls
-from weixin_etl.api.client import Answer
+from weixin_etl.api.client import Response
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
-from weixin_etl.load import Staged, staged
+from weixin_etl.load import StagedAnswer, stage_response
 from weixin_etl.model import Account, Run
 from weixin_etl.run import Settings
 from weixin_etl.run.extract import extract
@@ -93,10 +93,10 @@ def load_answers(engine: Engine, file: int, places: list[Place]) -> int:
     return row_count
 
 
-def _ask(calls: AccountCalls, day: date) -> Staged | None:
+def _ask(calls: AccountCalls, day: date) -> StagedAnswer | None:
     """As an ingest makes it."""
     came = calls.ask(day)
-    return staged(DATASET, calls.account, day, came) if came else None
+    return stage_response(DATASET, calls.account, day, came) if came else None
 
 
 class Fetched(AccountCalls):
@@ -109,10 +109,10 @@ class Fetched(AccountCalls):
         self._places = {place.day: place for place in places}
         self.chunks = deque(chunks_of(sorted(self._places, reverse=True), []))
 
-    def ask(self, day: date) -> Answer:
+    def ask(self, day: date) -> Response:
         """The answer."""
         place = self._places[day]
-        return Answer(place.read(self._file), place.fetched_at, calls=1)
+        return Response(place.read(self._file), place.fetched_at, calls=1)
 
 
 def _accounts(file: int, places: list[Place]) -> Iterator[Fetched]:

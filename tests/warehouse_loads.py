@@ -11,11 +11,11 @@ from sqlalchemy import Engine
 from support import rows
 
 from weixin_etl import load
-from weixin_etl.api.client import Answer, Refusal
+from weixin_etl.api.client import FailedCall, Response
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
-from weixin_etl.kept.imported import Imported, import_files
-from weixin_etl.load import Load, Staged
+from weixin_etl.kept.imported import ImportResult, import_files
+from weixin_etl.load import Load, StagedAnswer
 from weixin_etl.model import Account, Counts, Run
 from weixin_etl.problem import WeixinError
 from weixin_etl.warehouse import statement
@@ -56,15 +56,17 @@ def pair(
     day: date = DAY,
     dataset: Dataset = ARTICLE_TOTAL,
     account: Account = ACCOUNT,
-) -> Staged:
+) -> StagedAnswer:
     """What ingest hands over after the call: the answer, fetched then, taken apart."""
     fetched_at = at(fetched) if isinstance(fetched, str) else fetched
-    return load.staged(dataset, account, day, Answer(answer, fetched_at, calls=1))
+    return load.stage_response(dataset, account, day, Response(answer, fetched_at, calls=1))
 
 
-def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Staged:
+def refused(
+    error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1
+) -> StagedAnswer:
     """What ingest hands over when there was no answer."""
-    return load.staged(ARTICLE_TOTAL, ACCOUNT, day, Refusal(error, at(when), calls))
+    return load.stage_response(ARTICLE_TOTAL, ACCOUNT, day, FailedCall(error, at(when), calls))
 
 
 def know(warehouse: Engine, *appids: str) -> None:
@@ -81,7 +83,7 @@ def line(said: Any, on: str | datetime = "23 10:30", **keys: Any) -> str:
     return json.dumps(about | keys, ensure_ascii=False) + "\n"
 
 
-def import_lines(warehouse: Engine, *lines: str, **of_import: Any) -> Imported:
+def import_lines(warehouse: Engine, *lines: str, **of_import: Any) -> ImportResult:
     """Import them, as one file."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "answers.jsonl")
@@ -90,7 +92,7 @@ def import_lines(warehouse: Engine, *lines: str, **of_import: Any) -> Imported:
         return import_files(warehouse, [path], **{**usual, **of_import})
 
 
-def load_pairs(warehouse: Engine, *staged: Staged, **of_run: Any) -> Counts:
+def load_pairs(warehouse: Engine, *staged: StagedAnswer, **of_run: Any) -> Counts:
     """Load the pairs as one chunk of their account; what that did."""
     return Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10).commit([staged])
 

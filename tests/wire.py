@@ -12,7 +12,7 @@ from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from weixin_etl.api.client import Answer, Refusal, WeixinClient
+from weixin_etl.api.client import FailedCall, Response, WeixinClient
 from weixin_etl.api.http import CallLimits
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account
@@ -34,20 +34,20 @@ GIVES_UP_SECONDS = 60
 """A server that would never end its answer ends it then, so that a test fails and does not hang."""
 
 
-def call(wire: "Wire", limits: CallLimits = LIMITS) -> Answer | Refusal:
+def call(wire: "Wire", limits: CallLimits = LIMITS) -> Response | FailedCall:
     """Ask the server for a day."""
     return WeixinClient(wire.account, limits).datacube(DATASET, DAY)
 
 
-def answered(outcome: Answer | Refusal) -> Answer:
+def answered(outcome: Response | FailedCall) -> Response:
     """The answer that came."""
-    assert isinstance(outcome, Answer), outcome
+    assert isinstance(outcome, Response), outcome
     return outcome
 
 
-def refused(outcome: Answer | Refusal) -> Refusal:
+def refused(outcome: Response | FailedCall) -> FailedCall:
     """The refusal that came."""
-    assert isinstance(outcome, Refusal), outcome
+    assert isinstance(outcome, FailedCall), outcome
     return outcome
 
 

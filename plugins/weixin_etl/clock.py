@@ -54,9 +54,9 @@ def beijing_text(*instants: datetime, pattern: str = "%Y-%m-%d %H:%M") -> str:
     return f"{' to '.join(texts)} Beijing time"
 
 
-def days_as_ranges(days: Sequence[date], to: str = " to ") -> str:
-    """`2026-11-17 to 2026-11-19, 2026-11-23`: the days in order, neighbours joined."""
+def days_as_ranges(days: Sequence[date], to: str = " to ", comma: str = ", ") -> str:
+    """Return `2026-11-17 to 2026-11-19, 2026-11-23`: the days in order, neighbours joined."""
     numbered = enumerate(sorted(set(days)))
-    neighbours = groupby(numbered, lambda it: it[1].toordinal() - it[0])
-    ranges = ([day for _, day in those] for _, those in neighbours)
-    return ", ".join(f"{it[0]}{to}{it[-1]}" if len(it) > 1 else str(it[0]) for it in ranges)
+    neighbours = groupby(numbered, lambda pair: pair[1].toordinal() - pair[0])
+    ranges = ([day for _, day in group] for _, group in neighbours)
+    return comma.join(f"{run[0]}{to}{run[-1]}" if len(run) > 1 else str(run[0]) for run in ranges)

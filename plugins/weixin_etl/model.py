@@ -57,7 +57,7 @@ class Account:
     @property
     def airflow_connection(self) -> str:
         """What an operator has to look for to change it."""
-        return connection_of(self.conn_id)
+        return connection_id(self.conn_id)
 
     @property
     def ticket_variable(self) -> str:
@@ -85,7 +85,7 @@ class Account:
         return self.name if self.appid in ("", self.name) else f"{self.name} ({self.appid})"
 
 
-def connection_of(conn_id: str) -> str:
+def connection_id(conn_id: str) -> str:
     """The Airflow connection behind an account's `conn_id`."""
     platform, _, appid = conn_id.rpartition("/")
     return platform if platform and appid.startswith("wx") else conn_id
@@ -110,12 +110,12 @@ class Due:
     """What a run asks an account for, newest first."""
 
     first: list[date] = field(default_factory=list)
-    """The days of the present window, then the witness: merged and judged together."""
+    """The days of the present window, then the control_day: merged and judged together."""
     older: list[date] = field(default_factory=list)
     """Merged and judged in chunks of at most 30."""
-    witness: date | None = None
+    control_day: date | None = None
     """The last of the first days, where none of the window lists an article; settled or not."""
-    is_probe: bool = False
+    is_retirement_check: bool = False
     """The endpoint is retired: one day is asked, to find out when it is back."""
 
     @property
@@ -136,13 +136,13 @@ class PlannedAccount:
     due: Due = Due()  # it is frozen
 
 
-Pair = tuple[str, date]
+Slice = tuple[str, date]
 """An account, by its AppID, and a day."""
 Batch = list[PlannedAccount]
 """Accounts one ingest task works on."""
 
 
-def days_of(first: date, last: date) -> list[date]:
+def days_newest_first(first: date, last: date) -> list[date]:
     """From the last to the first, both included; none when the last is earlier."""
     return [last - timedelta(number) for number in range((last - first).days + 1)]
 
@@ -171,7 +171,7 @@ class Run:
         """The days it is about, once `dated`, newest first."""
         if self.begin_date is None or self.end_date is None:
             raise ValueError("the run has no dates yet")
-        return days_of(self.begin_date, self.end_date)
+        return days_newest_first(self.begin_date, self.end_date)
 
     def dated(self, today: date) -> "Run":
         """
@@ -210,7 +210,7 @@ class Run:
         return self
 
 
-NOTHING = hashlib.sha256(b"").digest()
+EMPTY_LIST_SHA256 = hashlib.sha256(b"").digest()
 """`list_sha256` of an empty list."""
 
 
@@ -262,14 +262,14 @@ class Coverage:
         return self.attempted_at is not None and self.attempted_at >= instant
 
     @property
-    def may_witness(self) -> bool:
+    def may_be_control_day(self) -> bool:
         """Whether it has ever listed articles, and can be read."""
         return bool(self.article_count and self.ready_at) and self.settled != "given_up"
 
     @property
     def lists_articles(self) -> bool:
         """Whether the newest ready answer lists any."""
-        return self.list_sha256 not in (None, NOTHING)
+        return self.list_sha256 not in (None, EMPTY_LIST_SHA256)
 
 
 class Counts(msgspec.Struct, frozen=True):

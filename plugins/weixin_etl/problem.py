@@ -33,7 +33,7 @@ class ProblemKind(StrEnum):
     is_retried: bool  # another try may succeed, so that Airflow retries the task
     stops_account: bool  # its other days need not be asked for in this run, or try if retried
     is_outage: bool  # no usable answer: after several in a row, further calls would fail too
-    is_no_answer: bool  # it is none of WeChat's, and says nothing about what else is wrong
+    is_transport_failure: bool  # it is none of WeChat's, and says nothing about what else is wrong
     is_warning: bool  # nothing is broken: what WeChat gave is stored, or it may give no more
     resolves_itself: bool  # nobody has to act: daily runs ask again until the figures are there
     end_is_told: bool  # people are told that it is over, though nothing was broken
@@ -79,7 +79,7 @@ class ProblemKind(StrEnum):
         return cls.UNKNOWN  # another version wrote it into the warehouse
 
 
-class Row(NamedTuple):
+class ProblemRow(NamedTuple):
     """
     A row of `problems.csv`.
 
@@ -106,7 +106,7 @@ class Row(NamedTuple):
 
 with Path(__file__).with_name("problems.csv").open(encoding="utf-8", newline="") as _file:
     ROWS = [
-        Row(ProblemKind(kind), codes.split(), marks.split(), *texts)
+        ProblemRow(ProblemKind(kind), codes.split(), marks.split(), *texts)
         for kind, codes, marks, *texts in list(csv.reader(_file))[1:]
     ]
 _FIRST = {row.kind: row for row in reversed(ROWS)}
@@ -116,12 +116,12 @@ for _kind, _its in _FIRST.items():
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
 
-def row_of(kind: ProblemKind, code: str = "") -> Row:
+def problem_row(kind: ProblemKind, code: str = "") -> ProblemRow:
     """The code's row of the kind, or the kind's first, which holds for all of it."""
     return _OF_CODE.get((kind, code), _FIRST[kind])
 
 
-def filled(text: str, conn_id: str, cause: str, subject: str | None = None) -> str:
+def fill_places(text: str, conn_id: str, cause: str, subject: str | None = None) -> str:
     """A cure with its places filled in; what is not known is left out."""
     address = _ADDRESS.search(cause)
     places = {
@@ -172,11 +172,11 @@ class Problem:
         **more: Any,
     ) -> "Problem":
         """A problem with its row's cause, to which a detail is added, and cure, unless given."""
-        row = row_of(kind, code)
+        row = problem_row(kind, code)
         cause = ": ".join(filter(None, [row.cause if cause is None else cause, detail]))
         conn_id = more.get("to_change") or more.get("conn_id", "")
         if cure is None:
-            cure = filled(row.cure, conn_id, cause, more.get("subject"))
+            cure = fill_places(row.cure, conn_id, cause, more.get("subject"))
         return cls(kind, cause, cure, code=code, **more)
 
     def __post_init__(self) -> None:
@@ -193,13 +193,13 @@ class Problem:
         if self.kind is not ProblemKind.ENDPOINT_OFFLINE or dag_id is None:
             return self
         code = "47009_succeeded" if is_collecting else "47009_successor"
-        cure = filled(row_of(self.kind, code).cure, "", "", dag_id)
+        cure = fill_places(problem_row(self.kind, code).cure, "", "", dag_id)
         return replace(self, code=code, subject=dag_id, cure=cure)
 
     @property
-    def row(self) -> Row:
+    def row(self) -> ProblemRow:
         """The row that its texts are from."""
-        return row_of(self.kind, self.code)
+        return problem_row(self.kind, self.code)
 
     @property
     def errcode(self) -> int | None:
@@ -216,7 +216,7 @@ class Problem:
     @property
     def title(self) -> str:
         """The problem in a few words."""
-        title = row_of(self.kind).title
+        title = problem_row(self.kind).title
         return title.format(who=self.who or "WeChat", subject=self.subject)
 
     def __str__(self) -> str:
@@ -230,15 +230,15 @@ class Problem:
         return (f"{self.account}: " if self.account else "") + " · ".join(filter(None, parts))
 
 
-def together(problems: Iterable[Problem]) -> list[Problem]:
+def merge_days(problems: Iterable[Problem]) -> list[Problem]:
     """Problems that differ only in their days as one."""
     alike: dict[Problem, list[Problem]] = {}
     for problem in problems:
         alike.setdefault(replace(problem, days=()), []).append(problem)
-    return [replace(same, days=days_of(those)) for same, those in alike.items()]
+    return [replace(same, days=days_of_problems(those)) for same, those in alike.items()]
 
 
-def days_of(problems: Iterable[Problem]) -> tuple[date, ...]:
+def days_of_problems(problems: Iterable[Problem]) -> tuple[date, ...]:
     """The days of all of them."""
     return tuple(sorted({day for problem in problems for day in problem.days}))
 
@@ -249,7 +249,7 @@ def log_problem(log: logging.Logger, problem: Problem) -> None:
     log.log(logging.WARNING if is_warning else logging.ERROR, "%s", problem)
 
 
-def program_fault(log: logging.Logger, error: BaseException) -> Problem:
+def program_problem(log: logging.Logger, error: BaseException) -> Problem:
     """Log the frames of an unexpected error, collapsed in Airflow's UI; the problem that it is."""
     log.info("::group::Where it was raised")
     log.info("%s", shown("".join(traceback.format_exception(error))))

@@ -12,24 +12,24 @@ from datetime import date, datetime, time, timedelta
 
 from weixin_etl.clock import SHANGHAI, beijing
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import NOTHING, Coverage, Due, Run, State, days_of
+from weixin_etl.model import EMPTY_LIST_SHA256, Coverage, Due, Run, State, days_newest_first
 
 DAY = timedelta(days=1)
-OFFLINE = 47009
+OFFLINE_ERRCODE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""
-UNREADABLE = "unreadable"
+UNREADABLE_KIND = "unreadable"
 """The kind of an answer of which nothing fits."""
-NO_FIGURES = "no_figures"
+NO_FIGURES_KIND = "no_figures"
 """The kind of a day that is given up because none of its articles has a figure."""
-QUOTA = "daily_quota"
+QUOTA_KIND = "daily_quota"
 """The kind of a refusal because the calls allowed in a day are used up."""
-LAST_ANSWER = 2
+FINALITY_GRACE_DAYS = 2
 """So many days after `P+W` a confirmed day is final whatever rows it has, or none any more."""
-OLDER_DAYS = 30
+OLDER_CHUNK_DAYS = 30
 """Days before the window that are merged and judged together, at most."""
-REFUSALS_THAT_STOP = 5
+OUTAGES_BEFORE_STOP = 5
 """Outages, or 47009 beyond the present window, in a row, that end the account's try."""
-WAIT_FOR_READY = timedelta(minutes=30)
+POLL_INTERVAL = timedelta(minutes=30)
 NOON = time(12)
 """Beijing: then a scheduled run asks for the last time, and the morning's figures must be in."""
 
@@ -41,13 +41,13 @@ def is_daily(run: Run, today: date) -> bool:
     return not run.names_dates and run.today == today
 
 
-def reach(dataset: Dataset, today: date, since: date | None, catch_up_days: int) -> date:
+def catch_up_start(dataset: Dataset, today: date, since: date | None, catch_up_days: int) -> date:
     """The first day that daily runs ask for; of earlier ones only those once ready."""
     first = today - DAY * (dataset.window + catch_up_days)
     return max(first, since or first, dataset.first_day)
 
 
-def due(
+def due_days(
     run: Run, today: date, known: Mapping[date, Coverage], since: date, catch_up_days: int
 ) -> Due:
     """
@@ -60,24 +60,24 @@ def due(
         since: the first day that daily runs are to bring in: the first one's day less `W`.
         catch_up_days: how many days before the window a daily run still asks for.
     """
-    account = _Account(run, known, heard_at(known.values()))
+    account = _AccountDays(run, known, last_article_at(known.values()))
     if is_retired(known) and not run.names_dates:
-        return Due(run.days[:1], is_probe=True)
+        return Due(run.days[:1], is_retirement_check=True)
     if not is_daily(run, today):
         return Due(older=account.open(run.days))
     window_first = today - DAY * run.dataset.window
-    begin = reach(run.dataset, today, since, catch_up_days)
+    begin = catch_up_start(run.dataset, today, since, catch_up_days)
     first = account.open(account.days(window_first, today - DAY))
     caught_up = account.open(account.days(begin, window_first - DAY))
     older = [*caught_up, *account.unconfirmed_before(begin)]
-    witness = account.witness(first) if run.dataset.describes_articles else None
-    first += [] if witness is None else [witness]
+    control_day = account.control_day(first) if run.dataset.describes_articles else None
+    first += [] if control_day is None else [control_day]
     older = [day for day in older if day not in first and not account.is_left_alone(day, today)]
-    return Due(first, older, witness)
+    return Due(first, older, control_day)
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
+class _AccountDays:
     """The days of an account, newest first, as a run finds them."""
 
     run: Run
@@ -89,7 +89,7 @@ class _Account:
 
     def days(self, first: date, last: date) -> list[date]:
         """Both included; none that WeChat never had."""
-        return days_of(max(first, self.run.dataset.first_day), last)
+        return days_newest_first(max(first, self.run.dataset.first_day), last)
 
     def open(self, days: list[date]) -> list[date]:
         """Those not settled; with `refetch` all."""
@@ -104,16 +104,16 @@ class _Account:
         """Whether a day beyond the window is silent, or has an answer of today."""
         pair, over = self.pair(day), day + DAY * self.run.dataset.window
         is_of_today = pair.ready_date == today and pair.error_kind is None
-        return is_of_today or is_silent(pair, over, self.heard)
+        return is_of_today or lists_nothing(pair, over, self.heard)
 
-    def witness(self, window: list[date]) -> date | None:
+    def control_day(self, window: list[date]) -> date | None:
         """Where the window lists no article: of the days with any, the one asked longest ago."""
         if any(self.pair(day).lists_articles for day in window):
             return None
         asked = {
             day: it.attempted_at
             for day, it in sorted(self.known.items(), reverse=True)
-            if day not in window and it.may_witness and it.attempted_at
+            if day not in window and it.may_be_control_day and it.attempted_at
         }
         return min(asked, key=asked.__getitem__, default=None)
 
@@ -121,16 +121,16 @@ class _Account:
 def is_retired(known: Mapping[date, Coverage]) -> bool:
     """Whether the two newest days that were ever asked for were last answered 47009."""
     asked = sorted(day for day, pair in known.items() if pair.attempted_at is not None)
-    return len(asked) > 1 and all(known[day].error_code == OFFLINE for day in asked[-2:])
+    return len(asked) > 1 and all(known[day].error_code == OFFLINE_ERRCODE for day in asked[-2:])
 
 
-def heard_at(known: Iterable[Coverage]) -> datetime | None:
+def last_article_at(known: Iterable[Coverage]) -> datetime | None:
     """When one of the account's newest ready answers last listed an article."""
     heard = (pair.ready_at for pair in known if pair.lists_articles and pair.ready_at)
     return max(heard, default=None)
 
 
-def is_silent(pair: Coverage, over: date, heard: datetime | None) -> bool:
+def lists_nothing(pair: Coverage, over: date, heard: datetime | None) -> bool:
     """Whether its newest answer, of `over` or later, says nothing; nor did any later one."""
     if pair.ready_at is None or pair.list_sha256 is not None:
         return False
@@ -141,11 +141,11 @@ def is_silent(pair: Coverage, over: date, heard: datetime | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Evidence:
     """What the rules look at of an answer, or of a refusal."""
 
     at: datetime
-    list_sha256: bytes = NOTHING
+    list_sha256: bytes = EMPTY_LIST_SHA256
     article_count: int = 0
     """Of a statistics day: of its rows."""
     is_whole: bool = True
@@ -162,10 +162,10 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class ChunkEvidence:
     """What the answers that are judged together say of a day in Beijing."""
 
-    answers: Mapping[date, Answer]
+    answers: Mapping[date, Evidence]
     heard_at: datetime | None
     """When an article was last listed, by the coverage before and the try's earlier chunks."""
     window: int
@@ -183,8 +183,13 @@ class Chunk:
         return any(answer.article_count for answer in window) and not has_it
 
 
-def after(
-    before: Coverage, dataset: Dataset, day: date, answer: Answer, chunk: Chunk, ready_hour: time
+def next_coverage(
+    before: Coverage,
+    dataset: Dataset,
+    day: date,
+    answer: Evidence,
+    chunk: ChunkEvidence,
+    ready_hour: time,
 ) -> Coverage:
     """
     Return a pair's coverage after one attempt.
@@ -209,13 +214,13 @@ def after(
     (today, clock), settled = beijing(answer.at), before.settled
     past = (today - day) // DAY - dataset.window
     if answer.error_kind:
-        is_given_up = answer.error_kind == UNREADABLE and past >= LAST_ANSWER
+        is_given_up = answer.error_kind == UNREADABLE_KIND and past >= FINALITY_GRACE_DAYS
         return replace(tried, settled=settled or ("given_up" if is_given_up else None))
     listed = answer.list_sha256 if answer.article_count or chunk.is_heard(today) else None
     if dataset.describes_articles:
         is_ready = clock >= ready_hour or past > 0 or not chunk.lacks_yesterday(today)
         is_whole = answer.is_whole and bool(answer.article_count or not before.article_count)
-        is_last = past >= (0 if is_whole else LAST_ANSWER) and not answer.has_news
+        is_last = past >= (0 if is_whole else FINALITY_GRACE_DAYS) and not answer.has_news
         is_final = is_last and _is_confirmed(before, listed, day + DAY * dataset.window, today)
     else:
         is_ready = bool(answer.article_count) or (clock >= ready_hour and dataset.can_be_empty)
@@ -232,7 +237,7 @@ def after(
     )
     has_articles_only = answer.article_count and not answer.has_figures
     if is_final and has_articles_only and settled != "final":
-        return replace(ready, settled="given_up", error_kind=NO_FIGURES)
+        return replace(ready, settled="given_up", error_kind=NO_FIGURES_KIND)
     return ready
 
 
@@ -275,40 +280,40 @@ def behind_days(dataset: Dataset, known: Mapping[date, Coverage]) -> list[date]:
 # ------------------------------------------------------- in, asked again, and what it is called
 
 
-def is_in(pair: Coverage, planned_at: datetime, *, refetch: bool) -> bool:
+def is_satisfied(pair: Coverage, planned_at: datetime, *, refetch: bool) -> bool:
     """Whether a planned pair is settled, or was answered since the plan, whoever asked."""
     is_answered = pair.ready_at is not None and pair.ready_at >= planned_at
     return is_answered or (pair.settled is not None and not refetch)
 
 
-def is_given_up_since(pair: Coverage, planned_at: datetime) -> bool:
+def was_given_up_since(pair: Coverage, planned_at: datetime) -> bool:
     """
     Return whether an attempt since the plan found the pair unreadable for good: it fails the run.
 
     A day whose articles have no figures is a warning: no run is red for it.
     """
-    is_unreadable = pair.settled == "given_up" and pair.error_kind == UNREADABLE
+    is_unreadable = pair.settled == "given_up" and pair.error_kind == UNREADABLE_KIND
     return is_unreadable and pair.is_attempted_since(planned_at)
 
 
-def is_to_be_asked(
-    pair: Coverage, planned_at: datetime, *, refetch: bool, is_witness: bool
+def needs_request(
+    pair: Coverage, planned_at: datetime, *, refetch: bool, is_control_day: bool
 ) -> bool:
-    """Whether a try of the run asks for a planned pair: not what is in, but for the witness."""
-    is_unheard = is_witness and not pair.is_attempted_since(planned_at)
-    return is_unheard or not is_in(pair, planned_at, refetch=refetch)
+    """Whether a try of the run asks for a planned pair: not what is in, but for the control day."""
+    is_unheard = is_control_day and not pair.is_attempted_since(planned_at)
+    return is_unheard or not is_satisfied(pair, planned_at, refetch=refetch)
 
 
-def is_used_up(pair: Coverage, planned_at: datetime, now: datetime) -> bool:
+def is_quota_used_up(pair: Coverage, planned_at: datetime, now: datetime) -> bool:
     """Whether an attempt since the plan found the day's quota used up, on this day in Beijing."""
-    at = pair.attempted_at if pair.error_kind == QUOTA else None
+    at = pair.attempted_at if pair.error_kind == QUOTA_KIND else None
     return at is not None and at >= planned_at and beijing(at)[0] == beijing(now)[0]
 
 
-def asks_again_at(run: Run, now: datetime) -> datetime | None:
+def next_poll_at(run: Run, now: datetime) -> datetime | None:
     """When a scheduled run asks again for what was not ready: at noon at last, then None."""
     noon = datetime.combine(run.today, NOON, SHANGHAI)
-    return min(now + WAIT_FOR_READY, noon) if run.is_scheduled and now < noon else None
+    return min(now + POLL_INTERVAL, noon) if run.is_scheduled and now < noon else None
 
 
 def due_morning(now: datetime) -> date:
@@ -317,12 +322,12 @@ def due_morning(now: datetime) -> date:
     return today if clock >= NOON else today - DAY
 
 
-def state(
+def state_of(
     dataset: Dataset,
     day: date,
     pair: Coverage,
     *,
-    reach: date,
+    catch_up_start: date,
     heard: datetime | None,
     now: datetime,
 ) -> State:
@@ -330,9 +335,9 @@ def state(
     over, morning = day + DAY * dataset.window, due_morning(now)
     if pair.settled:
         return State(pair.settled)
-    if pair.ready_date is None and day < reach:
+    if pair.ready_date is None and day < catch_up_start:
         return State.LOST
-    if over < beijing(now)[0] and is_silent(pair, over, heard):
+    if over < beijing(now)[0] and lists_nothing(pair, over, heard):
         return State.SILENT
     if pair.ready_date and pair.ready_date >= over:
         return State.UNCONFIRMED

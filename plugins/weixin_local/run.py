@@ -15,7 +15,7 @@ from sqlalchemy import Engine, RowMapping
 
 from weixin_etl import clock, rules, warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
-from weixin_etl.model import days_of
+from weixin_etl.model import days_newest_first
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import statement
 from weixin_local import machine
@@ -105,7 +105,7 @@ def show(engine: Engine, dataset: Dataset, run_id: str) -> None:
     values = {
         "dataset": dataset.name,
         "run_id": run_id,
-        "days": days_of(today - rules.DAY * dataset.window, today - rules.DAY),
+        "days": days_newest_first(today - rules.DAY * dataset.window, today - rules.DAY),
         "now": clock.now(),
     }
     with engine.connect() as connection:

@@ -3,4 +3,4 @@
 SELECT
     {{ columns() }}
 FROM weixin.incident
-WHERE (dataset = any(:datasets) AND closed_at IS NULL) OR identity = any(:momentary)
+WHERE (dataset = any(:datasets) AND closed_at IS NULL) OR dedup_key = any(:momentary)

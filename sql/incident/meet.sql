@@ -3,7 +3,7 @@
 {% from "incident/macros.jinja" import problem %}
 INSERT INTO weixin.incident AS incident (
     dataset,
-    identity,
+    dedup_key,
     severity,
     {{ problem | join(",\n    ") }},
     opened_at,
@@ -13,7 +13,7 @@ INSERT INTO weixin.incident AS incident (
 )
 SELECT
     :dataset,
-    identity,
+    dedup_key,
     severity,
     {{ problem | join(",\n    ") }},
     :now,
@@ -21,7 +21,7 @@ SELECT
     closed_at,
     closed_at AS closing_told_at
 FROM jsonb_populate_recordset(cast(NULL AS weixin.incident), cast(:rows AS jsonb))
-ON CONFLICT (dataset, identity) WHERE closed_at IS NULL DO UPDATE SET
+ON CONFLICT (dataset, dedup_key) WHERE closed_at IS NULL DO UPDATE SET
     severity = excluded.severity,
     {% for name in problem %}
     {{ name }} = excluded.{{ name }},

@@ -273,7 +273,7 @@ COMMENT ON COLUMN weixin.finding.found_at IS 'When it was found last';
 CREATE TABLE weixin.incident (
     incident_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dataset text NOT NULL,
-    identity text NOT NULL,
+    dedup_key text NOT NULL,
     severity text NOT NULL,
     kind text NOT NULL,
     appid text,
@@ -290,13 +290,13 @@ CREATE TABLE weixin.incident (
     closed_at timestamptz,
     closing_told_at timestamptz
 );
-CREATE UNIQUE INDEX incident_is_open_once ON weixin.incident (dataset, identity)
+CREATE UNIQUE INDEX incident_is_open_once ON weixin.incident (dataset, dedup_key)
 WHERE closed_at IS NULL;
 CREATE INDEX incident_opened_at ON weixin.incident (opened_at);
 COMMENT ON TABLE weixin.incident IS 'One row per trouble that people are told of, from its beginning to its end, however many runs and days are affected: a message when it begins, one when something else is to be mended, one when it is over';
 COMMENT ON COLUMN weixin.incident.incident_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.incident.dataset IS 'Which endpoint: article_total, …';
-COMMENT ON COLUMN weixin.incident.identity IS 'What makes it the same trouble the next morning: the account, or the kind where one act ends it for all';
+COMMENT ON COLUMN weixin.incident.dedup_key IS 'The key that identifies the alert across checks: the account, or the kind where one action resolves it for all accounts';
 COMMENT ON COLUMN weixin.incident.severity IS 'failure: somebody has to act; waiting: figures are missing, and daily runs ask for them again; warning: something to know';
 COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it, when it was last met';
 COMMENT ON COLUMN weixin.incident.appid IS 'The account; null when it concerns several, the whole run, or a connection: see subject';

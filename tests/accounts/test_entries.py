@@ -2,7 +2,12 @@
 
 import pytest
 
-from weixin_etl.accounts.entries import ListedAccount, entries_of, listed, wanted_of
+from weixin_etl.accounts.entries import (
+    ListedAccount,
+    group_by_account,
+    parse_entries,
+    select_accounts,
+)
 from weixin_etl.model import Account, ParameterError
 from weixin_etl.problem import ProblemKind, WeixinError
 
@@ -14,14 +19,14 @@ FOUND = {"own": [OWN], "agency": [ONE, TWO], "empty": [], "missing": BUSY}
 
 def accounts_of(*entries: str, **found: object) -> list[ListedAccount]:
     """What the list stands for."""
-    return listed(entries, FOUND | found)  # type: ignore[operator]
+    return group_by_account(entries, FOUND | found)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("text", ["own", "[]", '{"own": 1}', "[1]"])
 def test_a_list_that_names_nobody_is_refused(text: str) -> None:
     """The sentence shows how to write it."""
     with pytest.raises(ParameterError, match=r'\["weixin_default"\]'):
-        entries_of(text)
+        parse_entries(text)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,7 @@ def test_a_run_is_limited_by_any_name_of_an_account(
     agency: object, wanted: list[str], collected: list[list[str]]
 ) -> None:
     """A connection that can't be used may have the account: the run says what is wrong with it."""
-    accounts = wanted_of(accounts_of("own", "agency", agency=agency), wanted)
+    accounts = select_accounts(accounts_of("own", "agency", agency=agency), wanted)
 
     assert [[*it.conn_ids] for it in accounts] == collected
 
@@ -86,4 +91,4 @@ def test_a_run_is_limited_by_any_name_of_an_account(
 def test_a_run_for_an_account_that_is_not_collected_is_refused() -> None:
     """Else it would be green without a figure; the nearest names come first."""
     with pytest.raises(ParameterError, match="wx9; there are wx2, wx1, own and 6 more"):
-        wanted_of(accounts_of("own", "agency"), ["own", "wx9"])
+        select_accounts(accounts_of("own", "agency"), ["own", "wx9"])

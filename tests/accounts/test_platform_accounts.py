@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from support import HASTE, rows
 
 from weixin_etl.problem import ProblemKind, WeixinError
-from weixin_etl.rules import REFUSALS_THAT_STOP
+from weixin_etl.rules import OUTAGES_BEFORE_STOP
 from weixin_sandbox import Account, Sandbox, Scenario
 
 LIST, INFO = "get_authorizer_list", "get_authorizer_info"
@@ -51,7 +51,7 @@ def test_names_are_not_asked_for_in_vain(
     sandbox.scenarios.append(Scenario("info-call:busy"))
 
     assert found(open_platform, 1) == [(appid, appid) for appid, _ in authorized]
-    assert asked(INFO) == REFUSALS_THAT_STOP * HASTE.tries
+    assert asked(INFO) == OUTAGES_BEFORE_STOP * HASTE.tries
     sandbox.scenarios.clear()
     assert found(open_platform) == authorized
 

@@ -45,7 +45,7 @@ def daily(
     caplog: pytest.LogCaptureFixture,
 ) -> DailyDag:
     """The DAG with the sandbox's account in its connection `weixin_default`, as 春风."""
-    monkeypatch.setattr(api_client, "keepers", _NoMemory())
+    monkeypatch.setattr(api_client, "token_keepers", _NoMemory())
     dag = DailyDag(monkeypatch, caplog, sandbox, sandbox_url)
     dag.connect(DEFAULT_ACCOUNT, "weixin_default", extra={"name": "春风"})
     return dag
@@ -65,7 +65,7 @@ def scheduled(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> DailyDag:
         return create_dagrun(dag, run_id=scheduled_id, run_type=DagRunType.SCHEDULED, **values)
 
     monkeypatch.setattr(SerializedDAG, "create_dagrun", create)
-    monkeypatch.setattr(rules, "WAIT_FOR_READY", timedelta(seconds=1))
+    monkeypatch.setattr(rules, "POLL_INTERVAL", timedelta(seconds=1))
     return daily
 
 

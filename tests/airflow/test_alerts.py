@@ -12,7 +12,7 @@ from receivers import Receiver
 from weixin_etl.cli import main
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.orchestration.commands.status import show_status
-from weixin_etl.orchestration.tasks import alerts
+from weixin_etl.orchestration.tasks import observations
 from weixin_sandbox import Call, Scenario
 
 TITLE = "weixin-etl: 春风 refused"
@@ -50,7 +50,7 @@ def test_a_wrong_connection_is_a_warning(
     """It says how to write it, and quotes nothing of it."""
     lead_to(daily, {"config": config} if config else {})
 
-    assert alerts.sender() is None
+    assert observations.sender() is None
     assert "the connection weixin_alerts has no address" in caplog.text
     assert "s3cr3t" not in caplog.text
 

@@ -14,13 +14,13 @@ from warehouse_loads import at
 from weixin_etl import rules
 from weixin_etl.clock import beijing_date
 from weixin_etl.datasets import DATASETS
-from weixin_etl.model import NOTHING, Coverage, State
+from weixin_etl.model import EMPTY_LIST_SHA256, Coverage, State
 from weixin_etl.warehouse.statements import sql_directory
 
 CASES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
 USUAL = {"since": date(2026, 11, 1), "catch_up_days": 60, "day": date(2026, 11, 20)}
 USUAL |= {"dataset": "article_total", "lists": "some", "pair": "asked"}
-LISTS = {"some": b"some", "nothing": NOTHING, "unknown": None}
+LISTS = {"some": b"some", "nothing": EMPTY_LIST_SHA256, "unknown": None}
 MACROS = jinja2.Environment(loader=jinja2.FileSystemLoader(sql_directory()))  # noqa: S701 - SQL
 CALLED = MACROS.from_string("""
 {% from "weixin/macros.jinja" import state %}
@@ -49,8 +49,8 @@ def test_rules_and_views_call_a_pair_the_same(warehouse: Engine, case: dict[str,
     listed = LISTS[it["lists"]] if ready_at else None
     pair = Coverage(settled=it.get("settled"), ready_at=ready_at, list_sha256=listed)
     facts = {"now": now, "heard": at(heard) if heard else None}
-    reach = rules.reach(dataset, beijing_date(now), it["since"], it["catch_up_days"])
-    of_rules = rules.state(dataset, it["day"], pair, reach=reach, **facts)
+    reach = rules.catch_up_start(dataset, beijing_date(now), it["since"], it["catch_up_days"])
+    of_rules = rules.state_of(dataset, it["day"], pair, catch_up_start=reach, **facts)
 
     facts |= {name: it[name] for name in ("day", "since", "catch_up_days")}
     facts |= {"first": dataset.first_day, "is_there": it["pair"] != "none", "ready_at": ready_at}

@@ -26,7 +26,7 @@ from wire import (
 
 from weixin_etl.api import token as the_module
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.token import Token, TokenKeeper, listed_accounts
+from weixin_etl.api.token import Token, TokenKeeper, list_service_accounts
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
 
@@ -95,7 +95,7 @@ def test_a_service_gives_the_tokens_of_its_accounts(
     new = gives_token("new" if is_renewed else "old")
     answers = [refuses(40001), new, says(b"{}")]
     wire.on_data = in_turn(listed, gives_token("old"), *answers)
-    (account,) = listed_accounts(service, LIMITS)
+    (account,) = list_service_accounts(service, LIMITS)
     client = WeixinClient(account, LIMITS)
     client.check_token()
 
@@ -137,7 +137,7 @@ def test_an_answer_that_is_none_is_the_services(wire: Wire, service: Account, re
 
     for ask in (
         WeixinClient(replace(service, appid="wx1"), LIMITS).check_token,
-        lambda: listed_accounts(service, LIMITS),
+        lambda: list_service_accounts(service, LIMITS),
     ):
         with pytest.raises(WeixinError) as told:
             ask()

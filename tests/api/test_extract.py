@@ -16,7 +16,7 @@ from wire import LIMITS, Handler, Wire, refuses
 
 from weixin_etl import clock
 from weixin_etl.api.calls import AccountCalls
-from weixin_etl.api.client import Answer, Refusal, WeixinClient
+from weixin_etl.api.client import FailedCall, Response, WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import Due, PlannedAccount
 from weixin_etl.run.extract import FetchedChunk, extract
@@ -32,7 +32,7 @@ class Came(NamedTuple):
     """What a call came to."""
 
     day: date
-    what: Answer | Refusal | None = None
+    what: Response | FailedCall | None = None
     size: int = 100
 
 
@@ -89,7 +89,7 @@ def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire
         return Came(day, calls.ask(day))
 
     (chunk,) = extracted([calls_of(wire)], ask, 2)
-    refusals = [it.what for it in chunk.staged if isinstance(it.what, Refusal)]
+    refusals = [it.what for it in chunk.staged if isinstance(it.what, FailedCall)]
 
     assert sorted(it.calls for it in refusals) == [0] * 10 + [1, 1]
     assert {it.refused_at for it in refusals} == {LATER}
@@ -100,7 +100,7 @@ def test_no_answer_is_of_a_time_before_the_plan(wire: Wire) -> None:
     """A clock may stand still or go back: the day would never be in."""
     came = calls_of(wire, now=LATER - timedelta(seconds=1)).ask(DAYS[0])
 
-    assert isinstance(came, Answer)
+    assert isinstance(came, Response)
     assert came.fetched_at == LATER
 
 

@@ -18,11 +18,11 @@ from world.pipeline import MORNING, day_asked
 from world.processes import IngestProcess, order, several
 from world.wechat import date_of, day_number
 
-from weixin_etl.api.client import Answer
+from weixin_etl.api.client import Response
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, Dataset
-from weixin_etl.load import Load, staged
-from weixin_etl.model import Account, Counts, Run, days_of
+from weixin_etl.load import Load, stage_response
+from weixin_etl.model import Account, Counts, Run, days_newest_first
 from weixin_etl.parse import parse
 
 FETCHED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
@@ -43,7 +43,7 @@ def test_any_answer_is_in_the_warehouse_once(
     account = Account("any", f"wx{next(NUMBERS)}", "", "any")
     body = written(data.draw(answers(dataset)))
     parsed = parse(dataset, body, DAY, FETCHED_AT)
-    it = staged(dataset, account, DAY, Answer(body, FETCHED_AT, calls=1))
+    it = stage_response(dataset, account, DAY, Response(body, FETCHED_AT, calls=1))
     run = Run("run", dataset, FETCHED_AT.date(), is_scheduled=False)
 
     _, again = (Load(warehouse, run, ready_hour=10).commit([[it]]) for _ in range(2))
@@ -80,7 +80,7 @@ def large(day: str) -> bytes:
     """An answer of 1.3 MB, whose articles have every row and metric."""
     first, window = datetime.fromisoformat(day).date(), ARTICLE_TOTAL.window
     metrics = {metric.name: 123_456_789_012 for metric in ARTICLE_TOTAL.metrics}
-    days = days_of(first, date_of(day_number(first) + window - 1))
+    days = days_newest_first(first, date_of(day_number(first) + window - 1))
     details = json.dumps([{"stat_date": str(stat_date), **metrics} for stat_date in days])
     items = (
         f'{{"ref_date":"{day}","msgid":"{day}-{number}_1","details":{details}}}'

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.health.troubles import Severity, usual
+from weixin_etl.health.alerts import Severity, default_severity
 from weixin_etl.orchestration.web.page import app as page
-from weixin_etl.problem import ROWS, Problem, ProblemKind, Row, filled
+from weixin_etl.problem import ROWS, Problem, ProblemKind, ProblemRow, fill_places
 from weixin_etl.sentences import CHINESE_CAUSES, CHINESE_MESSAGES
 
 PAGES = Path(__file__).parents[2] / "docs/operating"
@@ -26,7 +26,7 @@ NO_FAILURE = {
 """What is a note or a warning wherever it is said."""
 
 
-def as_row(row: Row, is_chinese: bool) -> str:
+def as_row(row: ProblemRow, is_chinese: bool) -> str:
     """Cause, errcodes and cure."""
     cause, cure = (row.cause_zh, row.cure_zh) if is_chinese else (row.cause, row.cure)
     conn_id = "weixin_warehouse" if row.kind.is_of_warehouse else "…"
@@ -34,7 +34,7 @@ def as_row(row: Row, is_chinese: bool) -> str:
     codes = ", ".join(it[0] for code in known if (it := re.match(r"-?\d+", code)))
     if row.kind is ProblemKind.CALL_REFUSED:
         codes = "其他任何错误码" if is_chinese else "any other"
-    cure = filled(cure, conn_id, "", ARTICLE_TOTAL.successor_dag_id)
+    cure = fill_places(cure, conn_id, "", ARTICLE_TOTAL.successor_dag_id)
     return f"| {cause}{f' ({codes})' if codes else ''} | {cure} |"
 
 
@@ -57,7 +57,7 @@ def test_where_there_is_nothing_to_do_nothing_is_red() -> None:
         if row.cure.startswith("nothing to do"):
             assert "不用处理" in row.cure_zh
             is_failure = (row.kind, "".join(row.codes)) not in NO_FAILURE
-            assert usual(row.kind) is not Severity.FAILURE or not is_failure
+            assert default_severity(row.kind) is not Severity.FAILURE or not is_failure
 
 
 def pairs() -> Iterator[Sequence[str]]:

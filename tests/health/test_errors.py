@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import pytest
 from support import cases
 
-from weixin_etl.api.http import refusal
+from weixin_etl.api.http import errcode_error
 from weixin_etl.model import Account
-from weixin_etl.problem import Problem, ProblemKind, together
+from weixin_etl.problem import Problem, ProblemKind, merge_days
 from weixin_etl.text import one_line, shown
 
 ACCOUNT = Account("spring", "wx0123456789abcdef", "", "春风")
@@ -21,25 +21,25 @@ REACTIONS = ("is_retried", "is_outage", "stops_account")
 @cases
 def test_an_errcode_is_a_kind_with_its_reactions(errcodes: str, kind: str, reactions: str) -> None:
     """Airflow tries again, it counts as an outage, the account's other days are not asked."""
-    assert {refusal(int(errcode), "", ACCOUNT).kind for errcode in errcodes.split()} == {kind}
+    assert {errcode_error(int(errcode), "", ACCOUNT).kind for errcode in errcodes.split()} == {kind}
     assert [it for it in REACTIONS if getattr(ProblemKind(kind), it)] == reactions.split()
     # a token call has no token to refuse: there it is the secret
-    assert refusal(40001, "", ACCOUNT, is_token_call=True).kind is ProblemKind.CONFIGURATION
+    assert errcode_error(40001, "", ACCOUNT, is_token_call=True).kind is ProblemKind.CONFIGURATION
 
 
 def test_a_line_says_what_to_change_then_what_happened_then_ids() -> None:
     """The days are ranges; what differs in them only is one line; a cure names what to change."""
     ids = {"account": "春风", "appid": "wx1", "conn_id": "spring"}
-    refused = replace(refusal(40125, "", ACCOUNT).problem, **ids)
+    refused = replace(errcode_error(40125, "", ACCOUNT).problem, **ids)
 
-    (one,) = together([replace(refused, days=WEEK[2:]), replace(refused, days=WEEK[:3])])
+    (one,) = merge_days([replace(refused, days=WEEK[2:]), replace(refused, days=WEEK[:3])])
 
     assert str(one) == (
         "春风: correct the password in the connection spring (the AppSecret is wrong) · "
         "2026-11-17 to 2026-11-23 · spring, errcode 40125"
     )
-    assert refusal(61005, "", ACCOUNT).problem.cure.endswith(" spring_ticket")
-    assert " IP 203.0.113.9 " in refusal(40164, "no, ip: 203.0.113.9", ACCOUNT).problem.cure
+    assert errcode_error(61005, "", ACCOUNT).problem.cure.endswith(" spring_ticket")
+    assert " IP 203.0.113.9 " in errcode_error(40164, "no, ip: 203.0.113.9", ACCOUNT).problem.cure
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_rid_is_kept_apart_and_the_rest_is_short(
     """Days refused alike happened alike; the log has the rid of each, to ask WeChat about."""
     caplog.set_level(logging.INFO)
 
-    assert refusal(61503, errmsg, ACCOUNT).detail == detail
+    assert errcode_error(61503, errmsg, ACCOUNT).detail == detail
     assert [it.rpartition(" ")[2] for it in caplog.messages] == ([rid] if rid else [])
 
 
@@ -66,7 +66,7 @@ def test_no_part_of_a_secret_is_left_where_a_text_is_cut() -> None:
     texts = ["x" * before + SECRET * 3 for before in range(460, 510)]
     texts += [f"{SECRET[:9]}{unseen}{SECRET[9:]}" for unseen in "\u200e\u200b\ufeff\xad\x1b"]
 
-    left = [refusal(61500, said, ACCOUNT, [SECRET]).detail for said in texts]
+    left = [errcode_error(61500, said, ACCOUNT, [SECRET]).detail for said in texts]
 
     assert {*"".join(left)} == {*"x*…"}
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from weixin_etl.health.messages import Installation, Words, compose
+from weixin_etl.health.alerts import Alert, default_severity
+from weixin_etl.health.notifications import Installation, Words, compose
 from weixin_etl.health.status import Newest, Status
-from weixin_etl.health.troubles import Trouble, usual
 from weixin_etl.problem import Problem, ProblemKind
 
 HERE = Installation("http://airflow.example/weixin/")
@@ -17,11 +17,13 @@ OPENED = datetime(2026, 11, 24, 1, tzinfo=UTC)
 FAILURE, WARNING = ProblemKind.CONFIGURATION, ProblemKind.REJECTED
 
 
-def trouble(kind: ProblemKind, *, has_ended: bool = False, **of: Any) -> Trouble:
+def trouble(kind: ProblemKind, *, has_ended: bool = False, **of: Any) -> Alert:
     """One that began on 24 November at 09:00 in Beijing, and lasted an hour if it has ended."""
     ended = {"told_at": OPENED, "closed_at": OPENED + timedelta(hours=1)} if has_ended else {}
     problem = Problem.of_kind(kind, **{"account": "号1", "appid": "wx1", **of})
-    return Trouble(problem, "article_total", usual(kind), opened_at=OPENED, incident_id=1, **ended)
+    return Alert(
+        problem, "article_total", default_severity(kind), opened_at=OPENED, incident_id=1, **ended
+    )
 
 
 SECRET = {"code": "40125", "conn_id": "spring"}
@@ -43,7 +45,7 @@ ODD, READY = trouble(WARNING), trouble(ProblemKind.NOT_READY)
     ],
 )
 def test_several_are_one_message_of_the_worst_ones_type(
-    here: Installation, several: list[Trouble], kind: str, texts: list[str]
+    here: Installation, several: list[Alert], kind: str, texts: list[str]
 ) -> None:
     """In the language that is set, with settings as they are; the cause is in WeChat's words."""
     message = compose(several, here)

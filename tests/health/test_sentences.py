@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import weixin_etl
-from weixin_etl.problem import ROWS, filled
+from weixin_etl.problem import ROWS, fill_places
 from weixin_etl.sentences import (
     CHINESE_CAUSES,
     REJECTIONS,
@@ -29,7 +29,7 @@ PLACES = {
         begin="2014-12-01",
         last="2026-11-23",
     ),
-    **dict.fromkeys(["begin", "end", "today", "last"], "2026-11-20"),
+    **dict.fromkeys(["begin", "end", "today", "last", "date"], "2026-11-20"),
     **{"ours": "2026-11-20 08:30:00", "theirs": "2026-11-20 09:30:00"},
     **dict.fromkeys(["connection", "reader", "loader", "role"], "weixin_default"),
     **{"endpoint": "getarticletotal", "variable": "weixin_accounts", "near": "accounts"},
@@ -96,7 +96,7 @@ def test_a_problems_texts_are_translated_with_what_is_in_their_places() -> None:
     """Cause, cure, and a cause with a detail that is quoted or ours."""
     for row in ROWS:
         named = "weixin_second", "invalid ip 203.0.113.7, not in whitelist", "weixin_article_total"
-        assert in_chinese(filled(row.cure, *named)) == filled(row.cure_zh, *named)
+        assert in_chinese(fill_places(row.cure, *named)) == fill_places(row.cure_zh, *named)
         assert in_chinese(row.cause) == row.cause_zh
         if row.cause:
             assert in_chinese(f"{row.cause}: invalid ip 203.0.113.7") == (
@@ -111,7 +111,10 @@ def test_a_cure_without_an_address_is_translated_too() -> None:
     """WeChat does not always name the address that it refused."""
     for row in ROWS:
         named = "weixin_second", "not in whitelist", "weixin_article_total"
-        assert in_chinese(filled(row.cure, *named)).split() == filled(row.cure_zh, *named).split()
+        assert (
+            in_chinese(fill_places(row.cure, *named)).split()
+            == fill_places(row.cure_zh, *named).split()
+        )
 
 
 def test_one_english_sentence_has_one_chinese_sentence() -> None:

@@ -16,9 +16,9 @@ from warehouse_loads import import_lines, line
 from world.told import DATASET, DAY, DETAIL, FIRST, OFF, People, at, run
 from world.wechat import day_number
 
-from weixin_etl.health.incidents import Note
-from weixin_etl.health.messages import CHINESE, Words
-from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
+from weixin_etl.health.alerts import Airflow, Alert, DagState, Severity
+from weixin_etl.health.incidents import Observation
+from weixin_etl.health.notifications import CHINESE, Words
 from weixin_etl.problem import Problem, ProblemKind
 
 SECRET, ADDRESS, RIGHTS, OFFLINE, LATE, QUOTA = 40125, 40164, 48001, 47009, 61503, 45009
@@ -42,7 +42,7 @@ def fallen_to(readers: int) -> Any:
 
 PROGRAM = Problem.of_kind(ProblemKind.PROGRAM, "KeyError", subject="ingest")
 NO_WAREHOUSE = {"ingest": [Problem.of_kind(ProblemKind.WAREHOUSE)]}
-OF_B = Note(run(2), at(2, 13), NO_WAREHOUSE, looked=["b"], is_judged=True)
+OF_B = Observation(run(2), at(2, 13), NO_WAREHOUSE, looked=["b"], is_judged=True)
 UNUSABLE = Problem.of_kind(ProblemKind.CONFIGURATION, code="connection_missing", conn_id="c")
 
 
@@ -308,12 +308,12 @@ def test_what_a_task_has_found_is_over_when_a_whole_run_ends_without_it(
 ) -> None:
     """Found again it is no news; a run of some accounts says nothing of it."""
     for hour in (8, 9):
-        people.note(Note(run(1), at(1, hour), {source: [problem]}))
+        people.note(Observation(run(1), at(1, hour), {source: [problem]}))
     listed = people.wrong(11, day=1)
     (found,) = people.status(11, day=1).open
-    people.note(Note(run(2, accounts=("a",)), at(2, 8), {source: []}, looked=["a"]))
+    people.note(Observation(run(2, accounts=("a",)), at(2, 8), {source: []}, looked=["a"]))
     told = people.titles
-    people.note(Note(run(2), at(2), {source: []}))
+    people.note(Observation(run(2), at(2), {source: []}))
     people.day = 1
     people.morning()
 
@@ -331,7 +331,9 @@ def test_runs_at_once_tell_of_three_hundred_accounts_once(
     who = [{"account": it, "appid": it} for it in people.names]
     found = {"check": [Problem.of_kind(ProblemKind.CONFIGURATION, **it) for it in who]}
     people.warehouse = loader
-    ours, detail = (Note(run(1, it), at(1), found, is_judged=True) for it in (DATASET, DETAIL))
+    ours, detail = (
+        Observation(run(1, it), at(1), found, is_judged=True) for it in (DATASET, DETAIL)
+    )
 
     def send(message: Any) -> bool:
         people.got.append(message)
@@ -353,7 +355,7 @@ def airflow(*, is_at_work: bool = False, is_alive: bool = True, **dag: Any) -> A
     """Airflow with the DAG, and perhaps a run of it."""
     runs = {DATASET.name: [run(1).run_id]} if is_at_work else {}
     tries = {"failed_tries": 2, "tries": 4, "next_at": at(1, 9.1)}
-    tried = Trouble(replace(PROGRAM, subject="plan"), DATASET.name, Severity.RETRYING, **tries)
+    tried = Alert(replace(PROGRAM, subject="plan"), DATASET.name, Severity.RETRYING, **tries)
     return Airflow({DATASET.name: DagState(**dag)}, is_alive, runs, [tried] if is_at_work else [])
 
 
@@ -368,6 +370,7 @@ OTHERS = replace(AT_WORK, tried=[replace(it, dataset=DETAIL.name) for it in AT_W
     [
         ("new", airflow(next_run_at=at(1, 8.5)), 7, [("first_run", "note", 0)]),
         ("new", airflow(), 10, [("nothing_collected", "failure", 0)]),
+        ("new", Airflow({}), 10, [("no_runs", "failure", 0)]),
         ("new", PAUSED, 10, [("nothing_collected", "failure", 0)]),
         (None, None, 11, []),
         (None, None, 13, [("not_asked", "failure", 1)]),
@@ -575,9 +578,9 @@ def test_page_and_messages_have_one_list(people: People, seed: int) -> None:
         next_day(8, **how)(people)
         people.ingest(9, **how)
         people.check(hour := chance.choice([10, 13]))
-        open_now = "SELECT identity FROM weixin.incident WHERE closed_at IS NULL"
+        open_now = "SELECT dedup_key FROM weixin.incident WHERE closed_at IS NULL"
         told = {it for (it,) in rows(people.warehouse, open_now)}
-        listed = {it.identity for it in people.status(hour).open}
+        listed = {it.dedup_key for it in people.status(hour).open}
         of_list = {(it.problem.kind, it.severity) for it in people.status(hour).open}
         of_days = {(it.problem.kind, it.severity) for it in people.wrong_days(hour).values()}
 
@@ -588,5 +591,5 @@ def test_page_and_messages_have_one_list(people: People, seed: int) -> None:
         people.morning(12)
 
     assert people.wrong(13) == []
-    unended = "SELECT identity FROM weixin.incident WHERE closed_at IS NULL OR told_at IS NULL"
+    unended = "SELECT dedup_key FROM weixin.incident WHERE closed_at IS NULL OR told_at IS NULL"
     assert rows(people.warehouse, unended) == []

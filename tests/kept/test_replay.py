@@ -24,7 +24,7 @@ from warehouse_loads import (
 
 from weixin_etl import cli
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
-from weixin_etl.kept.replay import Replayed, replay, selected
+from weixin_etl.kept.replay import ReplayResult, replay, select_slices
 from weixin_etl.model import Counts
 from weixin_etl.problem import ProblemKind, WeixinError
 
@@ -46,9 +46,9 @@ MORNINGS = {
 }
 
 
-def run(warehouse: Engine, *, is_applied: bool = True, **chosen: Any) -> Replayed:
+def run(warehouse: Engine, *, is_applied: bool = True, **chosen: Any) -> ReplayResult:
     dataset = chosen.pop("dataset", ARTICLE_TOTAL)
-    pairs = selected(warehouse, dataset, **chosen)
+    pairs = select_slices(warehouse, dataset, **chosen)
     return replay(warehouse, dataset, pairs, ready_hour=10, is_applied=is_applied)
 
 
@@ -97,7 +97,9 @@ def test_the_difference_is_what_applying_it_does(loader: Engine, mornings: Engin
 
     diff = run(loader, is_applied=False)
     assert contents(mornings, versions=True) == corrupted
-    assert diff == Replayed(4, Counts(inserted=1, updated=8, unchanged=1), articles=1, coverage=2)
+    assert diff == ReplayResult(
+        4, Counts(inserted=1, updated=8, unchanged=1), articles=1, coverage=2
+    )
     assert run(loader) == diff
     assert not run(loader).changes
 

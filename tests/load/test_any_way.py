@@ -16,7 +16,7 @@ from world.truth import Facts, Told, differences, facts, held, truth
 from world.wechat import item
 
 from weixin_etl.datasets import ARTICLE_READ, ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
-from weixin_etl.kept.replay import replay, selected
+from weixin_etl.kept.replay import replay, select_slices
 from weixin_etl.load import Load
 from weixin_etl.model import Account
 
@@ -282,11 +282,11 @@ def test_any_way_of_loading_gives_the_same_tables(
 
     import_(warehouse, told(arriving))
     for dataset, day in itertools.product(datasets, (None, DAYS[1])):
-        pairs = selected(warehouse, dataset, (), day, day)
+        pairs = select_slices(warehouse, dataset, (), day, day)
         assert not replay(warehouse, dataset, pairs, ready_hour=10, now=tick).changes
 
     assert contents(warehouse, *tables, versions=True) == before
     for dataset in datasets:
         execute(warehouse, f"TRUNCATE weixin.{dataset.fact}")
-        replay(warehouse, dataset, selected(warehouse, dataset, ()), ready_hour=10)
+        replay(warehouse, dataset, select_slices(warehouse, dataset, ()), ready_hour=10)
     assert differences(held(warehouse), known) == []

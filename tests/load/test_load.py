@@ -23,7 +23,7 @@ from warehouse_loads import (
 from world.truth import kept
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
-from weixin_etl.load import Staged
+from weixin_etl.load import StagedAnswer
 from weixin_etl.model import Counts
 from weixin_etl.problem import ProblemKind, WeixinError
 
@@ -201,9 +201,9 @@ def test_a_clock_that_stands_still_or_goes_back_hides_no_row(
 def test_what_could_not_be_read_is_loaded_once_it_can(warehouse: Engine) -> None:
     """By the same bytes, which an earlier parser did not understand."""
     answer = pair(body(article("1_1", {"20": {"share_count": 2}})), "22 09:30")
-    unreadable = replace(answer.said, error_kind="unreadable")
+    unreadable = replace(answer.evidence, error_kind="unreadable")
     error = WeixinError(ProblemKind.UNREADABLE)
-    load_pairs(warehouse, replace(answer, articles={}, rows={}, error=error, said=unreadable))
+    load_pairs(warehouse, replace(answer, articles={}, rows={}, error=error, evidence=unreadable))
 
     load_pairs(warehouse, answer)
 
@@ -285,7 +285,7 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine) -> None:
     ids=["refused", "unreadable", "all rejected"],
 )
 def test_an_attempt_that_brings_nothing_keeps_the_data(
-    warehouse: Engine, bad: Staged, kind: str, code: int | None, still_open: int
+    warehouse: Engine, bad: StagedAnswer, kind: str, code: int | None, still_open: int
 ) -> None:
     """
     Only the attempt changes, and the bytes of an answer are kept. The next ready one clears why.

@@ -23,9 +23,9 @@ from support import migrated_warehouse, rows
 from world.collector import Collector
 
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL
-from weixin_etl.kept.answers import answers_of_pair
+from weixin_etl.kept.answers import kept_answers_of
 from weixin_etl.kept.imported import import_files
-from weixin_etl.kept.replay import replay, selected
+from weixin_etl.kept.replay import replay, select_slices
 from weixin_etl.model import Account, Run
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
@@ -86,7 +86,7 @@ def weeks(warehouse: Engine, folder: Path) -> Iterator[date]:
             if morning == november(3):
                 run_sql(warehouse, TAMPER)
             if morning == november(12):
-                tampered = selected(warehouse, ARTICLE_TOTAL, (), *TAMPERED)
+                tampered = select_slices(warehouse, ARTICLE_TOTAL, (), *TAMPERED)
                 replay(warehouse, ARTICLE_TOTAL, tampered, ready_hour=10)
             if morning == november(14):
                 move(warehouse, november(9), folder / "moved.jsonl")
@@ -97,7 +97,7 @@ def weeks(warehouse: Engine, folder: Path) -> Iterator[date]:
 def move(warehouse: Engine, new: date, file: Path) -> None:
     """Import an answer that lists the articles of the oldest day under another."""
     ((old,),) = rows(warehouse, f"SELECT min(publication_date) FROM {ARTICLES}", appid=BUSY.appid)
-    body = json.loads(answers_of_pair(warehouse, ARTICLE_TOTAL, BUSY.appid, old)[-1].body)
+    body = json.loads(kept_answers_of(warehouse, ARTICLE_TOTAL, BUSY.appid, old)[-1].body)
     listed = [item | {"ref_date": f"{new}"} for item in body["list"]]
     line = {"appid": BUSY.appid, "dataset": ARTICLE_TOTAL.name, "day": f"{new}"}
     line |= {"fetched_at": at(november(14)).isoformat(), "body": {"list": listed}}

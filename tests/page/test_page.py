@@ -19,7 +19,7 @@ from support import choose_port, migrated_warehouse
 from world.told import People, run
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, FOLLOWER_TOTAL
-from weixin_etl.health.troubles import Airflow, DagState
+from weixin_etl.health.alerts import Airflow, DagState
 from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.orchestration.web.page.app import app as the_page
 from weixin_local.home import postgres_connection

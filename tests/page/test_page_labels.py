@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support import cases
 
-from weixin_etl.health.troubles import Severity, Trouble
+from weixin_etl.health.alerts import Alert, Severity
 from weixin_etl.model import State
 from weixin_etl.orchestration.web.page import app as html
 from weixin_etl.orchestration.web.page import places
@@ -36,7 +36,7 @@ def test_a_day_needs_somebody_if_its_trouble_does(
 ) -> None:
     """What we have comes first; what is tried again, or comes by itself, needs nobody."""
     problem = Problem(ProblemKind.CONFIGURATION, "", "")
-    trouble = Trouble(problem, severity=Severity(severity)) if severity else None
+    trouble = Alert(problem, severity=Severity(severity)) if severity else None
 
     day = {"state": state, "trouble": trouble, "is_ended": is_ended, "ready_at": is_loaded}
     assert sign(day) == expected
@@ -50,9 +50,9 @@ FAILED = {
 KEPT = {"weixin_default", "agency", "weixin_warehouse"}
 
 
-def at(run_id: str, subject: str | None = None, dataset: str = "article_total") -> Trouble:
+def at(run_id: str, subject: str | None = None, dataset: str = "article_total") -> Alert:
     """Return a problem that a task of a run has found."""
-    return Trouble(Problem(ProblemKind.PROGRAM, "", "", subject=subject), dataset, run_id=run_id)
+    return Alert(Problem(ProblemKind.PROGRAM, "", "", subject=subject), dataset, run_id=run_id)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def at(run_id: str, subject: str | None = None, dataset: str = "article_total") 
     ],
 )
 def test_a_problem_is_seen_at_its_red_task_run_or_dag(
-    trouble: Trouble, expected: tuple[str, str] | None
+    trouble: Alert, expected: tuple[str, str] | None
 ) -> None:
     """As near as it is known; nowhere where it concerns every dataset."""
     assert places.Places(failed=FAILED).of(trouble) == expected
@@ -90,4 +90,4 @@ def test_a_problem_leads_to_the_connection_to_change(
     problem = Problem(kind, "", "", conn_id=conn_id, appid="wx1")
     known = places.Places(connections=KEPT)
 
-    assert known.connection(Trouble(problem, severity=severity)) == expected
+    assert known.connection(Alert(problem, severity=severity)) == expected

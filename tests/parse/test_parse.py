@@ -24,7 +24,7 @@ from weixin_etl.datasets import (
     Dataset,
     Kind,
 )
-from weixin_etl.parse import Parsed, parse
+from weixin_etl.parse import ParsedAnswer, parse
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DAY = date(2026, 11, 17)
@@ -43,19 +43,19 @@ def item(*rows: Any, **keys: Any) -> dict[str, Any]:
     return {"ref_date": "2026-11-17", "msgid": "100_1", "details": list(rows)} | keys
 
 
-def read(*items: Any, dataset: Dataset = ARTICLE_TOTAL, **keys: Any) -> Parsed:
+def read(*items: Any, dataset: Dataset = ARTICLE_TOTAL, **keys: Any) -> ParsedAnswer:
     """An answer, taken apart."""
     answer = json.dumps({"list": items, **keys}, ensure_ascii=False)
     return parse(dataset, answer.encode(), DAY, FETCHED_AT)
 
 
-def read_with(written: bytes, *items: Any) -> Parsed:
+def read_with(written: bytes, *items: Any) -> ParsedAnswer:
     """An answer with some bytes where `"PLACE"` stands."""
     answer = json.dumps({"list": items}).encode().replace(b'"PLACE"', written)
     return parse(ARTICLE_TOTAL, answer, DAY, FETCHED_AT)
 
 
-def figures(parsed: Parsed) -> dict[str, dict[int, dict[str, Any]]]:
+def figures(parsed: ParsedAnswer) -> dict[str, dict[int, dict[str, Any]]]:
     """By item and day of the month, unknown figures included: what is there."""
     return {
         name: {
@@ -67,7 +67,7 @@ def figures(parsed: Parsed) -> dict[str, dict[int, dict[str, Any]]]:
     }
 
 
-def counts(parsed: Parsed) -> dict[str, dict[int, dict[str, Any]]]:
+def counts(parsed: ParsedAnswer) -> dict[str, dict[int, dict[str, Any]]]:
     """The same without the days in the rows."""
     found = figures(parsed)
     for rows in found.values():
@@ -76,7 +76,7 @@ def counts(parsed: Parsed) -> dict[str, dict[int, dict[str, Any]]]:
     return found
 
 
-def rejected(parsed: Parsed) -> list[tuple[str, str | None, str | None, int | None]]:
+def rejected(parsed: ParsedAnswer) -> list[tuple[str, str | None, str | None, int | None]]:
     """Of each rejected part: why, its key, whose it is, of which day of the month."""
     return [
         (it.code, it.field, it.msgid, it.stat_date and it.stat_date.day) for it in parsed.rejected
@@ -411,7 +411,7 @@ def test_an_answer_whose_articles_bring_no_figure_tells_what_is_in_their_place(
     """Nothing of it fits; the keys of lists and objects are named where they are plain words."""
     headline, rows = dataset.headline[0], dataset.rows_key
 
-    def answered(**keys: Any) -> Parsed:
+    def answered(**keys: Any) -> ParsedAnswer:
         named = ({"ref_date": str(DAY), "msgid": msgid} | keys for msgid in ("100_1", "100_2"))
         return read(*named, dataset=dataset)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from weixin_etl import json_text
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
-from weixin_etl.parse import Parsed, parse
+from weixin_etl.parse import ParsedAnswer, parse
 
 both_datasets = pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
 FETCHED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
@@ -29,7 +29,7 @@ def marked(part: Any, keys: list[str]) -> Any:
     return part | {keys[0]: [marked(it, keys[1:]) for it in inner]}
 
 
-def what(parsed: Parsed) -> Any:
+def what(parsed: ParsedAnswer) -> Any:
     """What was read, without the unknown key."""
     articles = json.loads(json_text.encode([*parsed.articles.values()]))
     for article in articles:

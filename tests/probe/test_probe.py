@@ -23,7 +23,7 @@ Probe = Callable[..., tuple[int, str]]
 @pytest.fixture
 def connect(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Connect:
     """Makes the connection to the sandbox's account, or another; no token is remembered."""
-    monkeypatch.setattr(api_client, "keepers", {})
+    monkeypatch.setattr(api_client, "token_keepers", {})
 
     def connect(conn_id: str = "weixin_default", **fields: object) -> None:
         known = {"login": DEFAULT_ACCOUNT.appid, "password": DEFAULT_ACCOUNT.secret}

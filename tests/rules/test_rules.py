@@ -20,8 +20,8 @@ from weixin_etl.datasets import (
     DATASETS,
     Dataset,
 )
-from weixin_etl.model import NOTHING, Coverage, Due, ParameterError, Run
-from weixin_etl.rules import Answer, Chunk
+from weixin_etl.model import EMPTY_LIST_SHA256, Coverage, Due, ParameterError, Run
+from weixin_etl.rules import ChunkEvidence, Evidence
 
 READY_HOUR = time(10)
 
@@ -114,7 +114,7 @@ PAIRS = {
     "silent": SILENT,
     "silent on 21": replace(SILENT, ready_at=at(21)),
     "silent on 22": replace(SILENT, ready_at=at(22)),
-    "empty": replace(SILENT, list_sha256=NOTHING),
+    "empty": replace(SILENT, list_sha256=EMPTY_LIST_SHA256),
     "refused": REFUSED,
     "47009": replace(REFUSED, error_kind="endpoint_offline", error_code=47009),
     "imported": replace(READY, attempted_at=None),
@@ -131,18 +131,20 @@ def known_of(words: str) -> dict[date, Coverage]:
 
 
 def due_of(words: str) -> Due:
-    """As `window with 5, 16 15`: the first days with their witness, then the older ones."""
+    """As `window with 5, 16 15`: the first days with their control_day, then the older ones."""
     first, _, older = words.partition(", ")
-    first, _, witness = first.partition(" with ")
+    first, _, control_day = first.partition(" with ")
     if first.startswith("probe"):
-        return Due(days(first.removeprefix("probe")), is_probe=True)
-    return Due(days(f"{first} {witness}"), days(older), nov(int(witness)) if witness else None)
+        return Due(days(first.removeprefix("probe")), is_retirement_check=True)
+    return Due(
+        days(f"{first} {control_day}"), days(older), nov(int(control_day)) if control_day else None
+    )
 
 
 @cases
 def test_what_a_run_asks_for(run: str, known: str, since: str, reach: str, expected: str) -> None:
-    """The window with its witness and what is to be caught up; or its dates; or a probe."""
-    due = rules.due(RUNS[run], TODAY, known_of(known), nov(int(since)), int(reach))
+    """The window with its control_day and what is to be caught up; or its dates; or a probe."""
+    due = rules.due_days(RUNS[run], TODAY, known_of(known), nov(int(since)), int(reach))
 
     assert due == due_of(expected)
 
@@ -152,16 +154,16 @@ def test_no_day_before_the_datasets_first_is_asked_for() -> None:
     today = date(2025, 11, 4)
     run = Run("daily", ARTICLE_TOTAL_DETAIL, today).dated(today)
 
-    due = rules.due(run, today, {}, date(2025, 10, 1), 3)
+    due = rules.due_days(run, today, {}, date(2025, 10, 1), 3)
 
     assert due == Due([date(2025, 11, day) for day in (3, 2, 1)])
-    assert rules.reach(run.dataset, today, None, 60) == date(2025, 11, 1)
+    assert rules.catch_up_start(run.dataset, today, None, 60) == date(2025, 11, 1)
 
 
 # ----------------------------------------------------------------------------------------- ready
 
 
-def said(words: str) -> Answer:
+def said(words: str) -> Evidence:
     """
     An answer, as `17 8:30 a part`: its time (noon, unless named) and its list (`-` is empty).
 
@@ -173,9 +175,9 @@ def said(words: str) -> Answer:
     what, *odd = rest
     when = at(int(day), *map(int, clock_time.split(":"))).astimezone(UTC)
     if what == "unreadable":
-        return Answer(when, error_kind=what)
+        return Evidence(when, error_kind=what)
     listed = what.replace("-", "").encode()
-    return Answer(
+    return Evidence(
         when,
         listed,
         len(listed),
@@ -193,17 +195,17 @@ def test_what_is_not_ready(dataset: str, answers: str, expected: str) -> None:
     came = [it.split(": ") for it in answers.split(", ")]
     by_day = {nov(int(day)): said(answer) for day, answer in came}
     its = DATASETS[dataset]
-    chunk = Chunk(by_day, None, its.window)
+    chunk = ChunkEvidence(by_day, None, its.window)
     kinds = {
-        day: rules.after(Coverage(), its, day, answer, chunk, READY_HOUR).error_kind
+        day: rules.next_coverage(Coverage(), its, day, answer, chunk, READY_HOUR).error_kind
         for day, answer in by_day.items()
     }
 
     assert kinds == {day: "not_ready" if day in days(expected) else None for day in by_day}
 
 
-LISTS = Answer(at(24), b"a", 1)
-REFUSAL = Answer(at(24), error_kind="configuration", error_code=48001)
+LISTS = Evidence(at(24), b"a", 1)
+REFUSAL = Evidence(at(24), error_kind="configuration", error_code=48001)
 
 
 @pytest.mark.parametrize(
@@ -215,12 +217,14 @@ REFUSAL = Answer(at(24), error_kind="configuration", error_code=48001)
 )
 @pytest.mark.parametrize("settled", [None, "final"])
 def test_of_a_refusal_only_the_attempt_is_noted(
-    answer: Answer, expected: tuple[Any, ...], settled: str | None
+    answer: Evidence, expected: tuple[Any, ...], settled: str | None
 ) -> None:
     """What is known of the day stays; of an answer that is not ready its articles count."""
     before = Coverage(settled, at(17), b"b", 3, at(17), error="48001", cure="mend it")
 
-    stored = rules.after(before, ARTICLE_TOTAL, nov(5), answer, Chunk({}, None, 7), READY_HOUR)
+    stored = rules.next_coverage(
+        before, ARTICLE_TOTAL, nov(5), answer, ChunkEvidence({}, None, 7), READY_HOUR
+    )
 
     count, *why = expected
     assert stored == Coverage(settled, at(17), b"b", count, at(24), *why)
@@ -229,12 +233,12 @@ def test_of_a_refusal_only_the_attempt_is_noted(
 # ----------------------------------------------------------------------------------------- final
 
 
-def settled(*answers: Answer, dataset: Dataset = ARTICLE_TOTAL) -> str | None:
+def settled(*answers: Evidence, dataset: Dataset = ARTICLE_TOTAL) -> str | None:
     """What the 10th is after the answers; the account lists an article on every day."""
     pair = Coverage()
     for answer in answers:
-        chunk = Chunk({}, answer.at, dataset.window)
-        pair = rules.after(pair, dataset, nov(10), answer, chunk, READY_HOUR)
+        chunk = ChunkEvidence({}, answer.at, dataset.window)
+        pair = rules.next_coverage(pair, dataset, nov(10), answer, chunk, READY_HOUR)
     return pair.settled
 
 
@@ -260,9 +264,9 @@ def test_an_empty_answer_of_a_silent_day_leaves_no_list(
     """It is ready, and says nothing; so it confirms nothing, and nothing confirms it."""
     empty = said("17 -")
     others = {nov(11): said(other)} if other else {}
-    chunk = Chunk({nov(10): empty} | others, moment(heard), 7)
+    chunk = ChunkEvidence({nov(10): empty} | others, moment(heard), 7)
     for before in (Coverage(), Coverage(None, at(16), b"a", 1), Coverage(None, at(16), None)):
-        pair = rules.after(before, ARTICLE_TOTAL, nov(10), empty, chunk, READY_HOUR)
+        pair = rules.next_coverage(before, ARTICLE_TOTAL, nov(10), empty, chunk, READY_HOUR)
 
         assert (pair.ready_at, pair.settled) == (empty.at, None)
         assert pair.list_sha256 == (empty.list_sha256 if expected else None)
@@ -277,7 +281,7 @@ PLANNED = at(24, 8, 30)
 def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
     pair: str, refetch: str, is_in: str, expected: str
 ) -> None:
-    """Else the run is red and a try asks for it; for a settled witness until it is attempted."""
+    """Else the run is red, and a try requests it; a settled control day until it is attempted."""
     facts: dict[str, dict[str, Any]] = {
         "refused": {"error_kind": "configuration"},
         "attempted": {"attempted_at": PLANNED},
@@ -286,10 +290,10 @@ def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
     word, _, more = pair.partition(", ")
     its, again = replace(PAIRS[word], **facts.get(more, {})), bool(refetch)
     as_witness, asked = (
-        rules.is_to_be_asked(its, PLANNED, refetch=again, is_witness=it) for it in (True, False)
+        rules.needs_request(its, PLANNED, refetch=again, is_control_day=it) for it in (True, False)
     )
 
-    assert rules.is_in(its, PLANNED, refetch=again) is bool(is_in)
+    assert rules.is_satisfied(its, PLANNED, refetch=again) is bool(is_in)
     assert (as_witness, asked) == (bool(expected), not is_in)
 
 
@@ -306,7 +310,7 @@ def test_a_day_is_given_up_by_the_run_that_met_it(facts: dict[str, Any], expecte
     """So that it is told once; articles without figures are told, but fail no run."""
     pair = replace(PAIRS["given up"], attempted_at=PLANNED, error_kind="unreadable")
 
-    assert rules.is_given_up_since(replace(pair, **facts), PLANNED) is expected
+    assert rules.was_given_up_since(replace(pair, **facts), PLANNED) is expected
 
 
 @pytest.mark.parametrize(
@@ -325,7 +329,7 @@ def test_a_used_up_quota_stops_the_account_until_midnight(
     """The run that has met it does not meet it again."""
     met = replace(REFUSED, attempted_at=PLANNED, error_kind="daily_quota", error_code=45009)
 
-    assert rules.is_used_up(replace(met, **facts), PLANNED, moment(now) or TODAY) is expected
+    assert rules.is_quota_used_up(replace(met, **facts), PLANNED, moment(now) or TODAY) is expected
 
 
 @cases
@@ -333,7 +337,7 @@ def test_a_scheduled_run_waits_until_noon_for_what_was_not_ready(
     run: str, now: str, expected: str
 ) -> None:
     """It asks again every 30 minutes."""
-    assert rules.asks_again_at(RUNS[run], moment(now) or at(24)) == moment(expected)
+    assert rules.next_poll_at(RUNS[run], moment(now) or at(24)) == moment(expected)
 
 
 # ------------------------------------------------------------------------------------------ behind
@@ -350,7 +354,7 @@ def answered(words: str) -> dict[date, Coverage]:
     for day, ready_day, newest in (each.split() for each in words.split(", ")):
         lists = b"" if newest == "-" else b"a"
         newest_date = nov(int(newest)) if newest.isdigit() else None
-        sha256 = lists or NOTHING
+        sha256 = lists or EMPTY_LIST_SHA256
         known[nov(int(day))] = Coverage(
             ready_at=at(int(ready_day)), list_sha256=sha256, newest_date=newest_date
         )

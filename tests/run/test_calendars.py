@@ -23,7 +23,7 @@ from world.wechat import day_number, figures
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import status
-from weixin_etl.health.troubles import LACKING, Days
+from weixin_etl.health.alerts import LACKING, Days
 from weixin_etl.model import Coverage, State
 from weixin_etl.orchestration.web.page import calendar as page
 from weixin_etl.orchestration.web.page.calendar import Figures
@@ -38,7 +38,7 @@ States = dict[Named, tuple[State, str | None, date | None, date | None]]
 def of_run(process: Process) -> tuple[Any, ...]:
     """What a step made of a run: its plan, its calls, its colour."""
     asked = {
-        appid: (due.first, due.older, due.witness, due.is_probe)
+        appid: (due.first, due.older, due.control_day, due.is_retirement_check)
         for appid, due in process.due.items()
         if process.days(appid)
     }
@@ -76,14 +76,16 @@ class Known(NamedTuple):
 
     @property
     def heard(self) -> datetime | None:
-        return rules.heard_at(self.pairs.values())
+        return rules.last_article_at(self.pairs.values())
 
     def reach(self, today: date) -> date:
-        return rules.reach(self.dataset, today, self.since, CATCH_UP_DAYS)
+        return rules.catch_up_start(self.dataset, today, self.since, CATCH_UP_DAYS)
 
     def state(self, day: date, now: datetime) -> State:
         pair, reach = self.pairs.get(day, Coverage()), self.reach(clock.beijing_date(now))
-        return rules.state(self.dataset, day, pair, reach=reach, heard=self.heard, now=now)
+        return rules.state_of(
+            self.dataset, day, pair, catch_up_start=reach, heard=self.heard, now=now
+        )
 
 
 def next_date(known: Known, day: date, now: datetime) -> date | None:
@@ -96,7 +98,7 @@ def next_date(known: Known, day: date, now: datetime) -> date | None:
     is_asked = is_of_today or rules.due_morning(now) == today
     morning = max(today + rules.DAY * is_asked, day + rules.DAY)
     over = day + rules.DAY * known.dataset.window
-    if over < morning and rules.is_silent(pair, over, known.heard):
+    if over < morning and rules.lists_nothing(pair, over, known.heard):
         return None
     return morning if pair.ready_at or day >= known.reach(morning) else None
 
@@ -232,7 +234,7 @@ def _quiet() -> Iterator[None]:
 @example(seed=2, mornings=6)  # a stock
 @example(seed=7, mornings=5)  # channels
 @example(seed=11, mornings=5)  # days on which no article is shared
-@example(seed=10879, mornings=13)  # a witness that is newer than some of the due days
+@example(seed=10879, mornings=13)  # a control_day that is newer than some of the due days
 @example(seed=743463604, mornings=11)  # a chunk that midnight divides, heard on its first day
 @example(seed=411865, mornings=11)  # a run planned while another asks
 @example(seed=295600077, mornings=12)  # a connection that goes while its account waits

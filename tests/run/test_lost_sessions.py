@@ -12,7 +12,7 @@ from world.collector import Collector
 from world.pipeline import MORNING, Pipeline
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.kept.replay import replay, selected
+from weixin_etl.kept.replay import replay, select_slices
 from weixin_etl.model import Batch
 from weixin_etl.problem import ProblemKind, WarehouseError
 
@@ -23,7 +23,7 @@ VERBS: dict[str, Callable[[Collector, Batch], Any]] = {
     "report": lambda its, batch: its.report(RUN, batch),
     "check": lambda its, batch: its.check(RUN, batch),
     "replay": lambda its, _: replay(
-        its.warehouse, RUN.dataset, selected(its.warehouse, RUN.dataset), ready_hour=10
+        its.warehouse, RUN.dataset, select_slices(its.warehouse, RUN.dataset), ready_hour=10
     ),
 }
 

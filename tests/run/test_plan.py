@@ -15,7 +15,7 @@ from weixin_etl.api.threads import convert
 from weixin_etl.model import Batch, ConfiguredAccount, Due, PlannedAccount
 from weixin_etl.run import Settings
 from weixin_etl.run.check import PAIRS_IN_LOG
-from weixin_etl.run.plan import DryRun, DryRunAccount, batches, plan
+from weixin_etl.run.plan import DryRun, DryRunAccount, plan, split_batches
 
 ONE = replace(MORNING, accounts=("wx0",))
 
@@ -120,7 +120,7 @@ STORED = """
 
 
 def test_a_day_that_was_given_up_is_no_witness(morning: Pipeline) -> None:
-    """The witness is the day with articles that was asked longest ago and can be read."""
+    """The control_day is the day with articles that was asked longest ago and can be read."""
     days = [(-30, "given_up"), (-20, "final"), (-19, "final"), (-10, "final"), (-9, "final")]
     with morning.warehouse.begin() as connection:
         for day, settled in days:
@@ -131,7 +131,7 @@ def test_a_day_that_was_given_up_is_no_witness(morning: Pipeline) -> None:
 
     (account,) = morning.collector.plan(ONE)
 
-    assert account.due.witness == date_of(-20)
+    assert account.due.control_day == date_of(-20)
 
 
 def test_the_record_of_a_run_that_is_planned_again_begins_anew(morning: Pipeline) -> None:
@@ -203,7 +203,7 @@ def test_a_batch_in_xcom_is_the_plan_and_has_no_secret(morning: Pipeline) -> Non
     """As Airflow keeps it, it is read back whole; the accounts' secrets are not in it."""
     made = morning.collector.plan(MORNING)
 
-    kept = msgspec.to_builtins(batches(made))
+    kept = msgspec.to_builtins(split_batches(made))
 
     assert convert(kept, list[Batch]) == [[it] for it in made]
     assert morning.wire.account.secret not in str(kept)
@@ -219,7 +219,7 @@ def test_batches(count: int, sizes: list[int]) -> None:
         PlannedAccount(*(f"wx{n:04}",) * 3, instant(0), Due([date_of(0)])) for n in range(count)
     ]
 
-    made = batches(accounts)
+    made = split_batches(accounts)
 
     assert [len(batch) for batch in made] == sizes
     assert sorted((it for batch in made for it in batch), key=lambda it: it.appid) == accounts

@@ -15,7 +15,7 @@ from world.wechat import item
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.load import Load, Staged
+from weixin_etl.load import Load, StagedAnswer
 from weixin_etl.model import Account
 from weixin_local.postgres import Server
 
@@ -64,13 +64,15 @@ def read_by(warehouse: Engine, do: Callable[[], object]) -> int:
     return counts[1] - counts[0]
 
 
-def week(account: Account, share_count: int, articles: int = 4, weeks: int = 0) -> list[Staged]:
+def week(
+    account: Account, share_count: int, articles: int = 4, weeks: int = 0
+) -> list[StagedAnswer]:
     """A week's answers, some weeks before: articles of the history, with a row a day each."""
     days = [day - timedelta(weeks=weeks) for day in DAYS]
     return [_answered(account, day, share_count, articles) for day in days]
 
 
-def _answered(account: Account, day: date, share_count: int, articles: int) -> Staged:
+def _answered(account: Account, day: date, share_count: int, articles: int) -> StagedAnswer:
     """Of a few articles one may be listed no more, and a value of each does not fit."""
     first = (day - FIRST_DAY).days * ARTICLES_A_DAY
     figures = [share_count] * 6 + ["odd" if articles < ARTICLES_A_DAY else share_count]
@@ -86,7 +88,7 @@ def _answered(account: Account, day: date, share_count: int, articles: int) -> S
     return pair(json.dumps({"list": items}).encode(), fetched_at, day, account=account)
 
 
-def load(warehouse: Engine, chunks: Sequence[Sequence[Staged]]) -> None:
+def load(warehouse: Engine, chunks: Sequence[Sequence[StagedAnswer]]) -> None:
     """Load them in one commit."""
     Load(warehouse, SCHEDULED, ready_hour=10).commit(chunks)
 

@@ -12,7 +12,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.load.stage import copy
 from weixin_etl.problem import ProblemKind, WarehouseError
 from weixin_etl.warehouse import diagnose
-from weixin_etl.warehouse.locks import hold
+from weixin_etl.warehouse.locks import take_lock
 
 pytestmark = pytest.mark.every_postgres
 
@@ -40,9 +40,9 @@ def test_a_lock_that_is_never_released(warehouse: Engine):
     own = {"options": "-c lock_timeout=50ms"}
     impatient = the_warehouse.engine(warehouse.url.update_query_dict(own))
     with warehouse.begin() as holder:
-        hold(holder, "incident:article_total")
+        take_lock(holder, "incident:article_total")
         with pytest.raises(DBAPIError) as caught, impatient.begin() as waiting:
-            hold(waiting, "incident:article_total")
+            take_lock(waiting, "incident:article_total")
     impatient.dispose()
 
     assert diagnose(caught.value, warehouse).kind is ProblemKind.WAREHOUSE_LOCKED

@@ -62,7 +62,7 @@ class Collector:
         """Whom to ask for what, and who is no longer collected."""
         return plan_verb.plan(self.work(run), self.configured(run))
 
-    def ingest(self, run: Run, batch: Batch) -> ingest_verb.Ingested:
+    def ingest(self, run: Run, batch: Batch) -> ingest_verb.IngestResult:
         """One try."""
         return ingest_verb.ingest(self.work(run), batch, self.open_client or self.client)
 
@@ -72,7 +72,7 @@ class Collector:
             return WeixinClient(account, self.limits)
         raise WeixinError(ProblemKind.CONFIGURATION, code="connection_missing")
 
-    def run(self, run: Run) -> ingest_verb.Ingested:
+    def run(self, run: Run) -> ingest_verb.IngestResult:
         """Plan it, and try once."""
         return self.ingest(run, self.plan(run))
 
@@ -80,6 +80,6 @@ class Collector:
         """What it did."""
         return check_verb.report(self.work(run), batch)
 
-    def check(self, run: Run, batch: Batch) -> check_verb.Judgement:
+    def check(self, run: Run, batch: Batch) -> check_verb.CheckResult:
         """Its colour."""
         return check_verb.check(self.work(run), self.configured(run), batch)

@@ -16,11 +16,11 @@ from itertools import pairwise
 from math import inf
 
 from weixin_etl import rules
-from weixin_etl.load.judging import combined, judged
-from weixin_etl.load.stage import Staged
+from weixin_etl.load.evaluation import evaluate_history, merge_coverage
+from weixin_etl.load.stage import StagedAnswer
 from weixin_etl.model import Account, Coverage, Due, PlannedAccount, Run
 from weixin_etl.problem import ProblemKind, WeixinError
-from weixin_etl.run.ingest import Ingested
+from weixin_etl.run.ingest import IngestResult
 from weixin_etl.run.outcome import Outcome
 from world.wechat import (
     MIDNIGHT_0,
@@ -83,7 +83,7 @@ class Pair:
     """A row of coverage and the answers, and for the promises the log of the ready ones."""
 
     coverage: Coverage = field(default_factory=Coverage)
-    answers: dict[int, tuple[Listing, rules.Answer]] = field(default_factory=dict)
+    answers: dict[int, tuple[Listing, rules.Evidence]] = field(default_factory=dict)
     """What each answer listed and what the rules look at, by when it came."""
     ready: list[int] = field(default_factory=list)
     """When ready answers came."""
@@ -101,7 +101,7 @@ class Pair:
         """Each row as the newest answer that has it gives it."""
         return next((facts for _, facts in reversed([*self.history()])), {})
 
-    def history(self) -> Iterator[tuple[rules.Answer, Listing]]:
+    def history(self) -> Iterator[tuple[rules.Evidence, Listing]]:
         """What the rules look at of each answer, the oldest first, and the facts after it."""
         facts: Listing = {}
         for _, (listing, said) in sorted(self.answers.items()):
@@ -204,7 +204,9 @@ class Engine:
         """What a run asks an account for."""
         endpoint = run.dataset.name, appid
         since = self.since.get(endpoint, today - rules.DAY * run.dataset.window)
-        return rules.due(run.dated(today), today, self.coverage(endpoint), since, CATCH_UP_DAYS)
+        return rules.due_days(
+            run.dated(today), today, self.coverage(endpoint), since, CATCH_UP_DAYS
+        )
 
     def ingest(self, process: Process, moment: int) -> int:
         """Ask for what is not in, account by account; when it ends."""
@@ -235,14 +237,14 @@ class Engine:
         used_up = {
             appid: pair
             for (appid, _), pair in known.items()
-            if rules.is_used_up(pair, process.planned_at, instant(moment))
+            if rules.is_quota_used_up(pair, process.planned_at, instant(moment))
         }
         return Outcome(process.run, planned, known, dict.fromkeys(process.due, inf), used_up)
 
     def not_in(self, process: Process) -> list[tuple[str, date]]:
         """The planned pairs that hold a run back."""
         outcome = self.outcome(process)
-        return [(it.appid, day) for it, day, pair in outcome.pairs() if outcome.makes_red(it, pair)]
+        return [(it.appid, day) for it, day, pair in outcome.pairs() if outcome.fails_run(it, pair)]
 
     # ---------------------------------------------------------------------- asking and judging
 
@@ -266,12 +268,12 @@ class Engine:
         kills = process.kills
         moment = self.ingest(process, moment)
         process.tries += 1
-        came = Ingested(self.outcome(process, moment).problems(), set())
+        came = IngestResult(self.outcome(process, moment).problems(), set())
         is_retryable = process.kills > kills or came.is_retryable
         if is_retryable and process.quick_tries < QUICK_TRIES:
             process.quick_tries += 1
             return moment + QUICK_TRY * 2 ** (process.quick_tries - 1)
-        again = rules.asks_again_at(process.run, instant(moment))
+        again = rules.next_poll_at(process.run, instant(moment))
         if again and came.has_not_ready:
             return round((again - MIDNIGHT_0).total_seconds())
         self.check(process, moment + CHECK)
@@ -285,7 +287,7 @@ class Engine:
         process.was_daily = rules.is_daily(process.run, date_of(day_of(moment)))
         for appid in process.due if process.was_daily else ():
             endpoint = process.run.dataset.name, appid
-            heard = rules.heard_at(self.coverage(endpoint).values())
+            heard = rules.last_article_at(self.coverage(endpoint).values())
             if heard and heard >= instant(at(process.day - 1)):
                 self.heard_on[endpoint].add(process.day)
 
@@ -347,7 +349,7 @@ class Asking:
         age = day_of(self.moment) - day_number(day)
         counts = refusal in TRANSIENT or (refusal is Refusal.OFFLINE and age > world.dataset.window)
         self.refused = self.refused + 1 if counts else 0
-        if refusal in STOPS_ACCOUNT or self.refused == rules.REFUSALS_THAT_STOP:
+        if refusal in STOPS_ACCOUNT or self.refused == rules.OUTAGES_BEFORE_STOP:
             self.stopped = refusal
         return refusal, listing
 
@@ -355,10 +357,10 @@ class Asking:
         """Merge and judge what has come."""
         dataset, pairs = self.process.run.dataset, self.engine.pairs[self.endpoint]
         said = {day: self._said(day, *came) for day, came in answers.items()}
-        known = rules.heard_at(pair.coverage for pair in pairs.values())
+        known = rules.last_article_at(pair.coverage for pair in pairs.values())
         heard = max((at for at in (known, self.heard_at) if at), default=None)
         together = {day: it for day, it in said.items() if not it.error_kind}
-        chunk, late = rules.Chunk(together, heard, dataset.window), dict[date, Pair]()
+        chunk, late = rules.ChunkEvidence(together, heard, dataset.window), dict[date, Pair]()
         for day, (moment, refusal, listing) in answers.items():
             pair = pairs.setdefault(day, Pair())
             said[day] = replace(said[day], has_news=has_news(pair.facts, listing))
@@ -373,7 +375,7 @@ class Asking:
                 late |= {day: pair} if is_answer else {}
                 continue
             before, hour = pair.coverage, time(READY_HOUR)
-            pair.coverage = rules.after(before, dataset, day, said[day], chunk, hour)
+            pair.coverage = rules.next_coverage(before, dataset, day, said[day], chunk, hour)
             if is_answer and not said[day].error_kind:
                 pair.coverage = replace(pair.coverage, fetched_at=instant(moment))
             self._log(pair, before, day, moment)
@@ -384,30 +386,30 @@ class Asking:
         account = Account("", self.appid, "", self.appid)
         unreadable = WeixinError(ProblemKind.UNREADABLE)
         seen = [
-            Staged(
+            StagedAnswer(
                 account, day, said, error=unreadable if said.error_kind else None, is_answer=True
             )
             for day, pair in late.items()
             for said, _ in pair.history()
         ]
-        for day, again in judged(self.process.run.dataset, seen, READY_HOUR)[0].items():
-            late[day].coverage = combined(late[day].coverage, again)
+        for day, again in evaluate_history(self.process.run.dataset, seen, READY_HOUR)[0].items():
+            late[day].coverage = merge_coverage(late[day].coverage, again)
 
     def _said(
         self, day: date, moment: int, refusal: Refusal | None, listing: Listing
-    ) -> rules.Answer:
+    ) -> rules.Evidence:
         """What the rules look at."""
         if refusal not in (None, Refusal.IS_DELAY):
-            refused = rules.Answer(
+            refused = rules.Evidence(
                 instant(moment), error_kind=refusal.kind, error_code=refusal.code
             )
             return replace(refused, article_count=len(listing))
         dataset = self.process.run.dataset
         names = sorted(str(id(article)) for article in listing if dataset.item)
         yesterday = day_of(moment) - 1 - day_number(day)
-        return rules.Answer(
+        return rules.Evidence(
             instant(moment),
-            " ".join(names).encode() or rules.NOTHING,
+            " ".join(names).encode() or rules.EMPTY_LIST_SHA256,
             len(listing),
             is_whole=all(len(rows) == dataset.row_days for rows in listing.values()),
             has_yesterday=any(yesterday in rows for rows in listing.values()),
@@ -418,7 +420,7 @@ class Asking:
     def _log(self, pair: Pair, before: Coverage, day: date, moment: int) -> None:
         """For the promises."""
         after, past = pair.coverage, day_number(day) + self.process.run.dataset.window
-        if after.error_kind in (None, rules.NO_FIGURES):
+        if after.error_kind in (None, rules.NO_FIGURES_KIND):
             pair.ready.append(moment)
             if after.list_sha256 is None and day_of(moment) >= past:
                 pair.silent_on = day_of(moment)

@@ -101,7 +101,7 @@ class Pipeline(Engine):
         """Ask and load, batch by batch; when that ends."""
         self.moment, before = moment, len(self.asked)
         its = replace(self.collector, open_client=lambda planned: self.collector.client(planned))
-        for batch in plan_verb.batches(self.plans[process]):
+        for batch in plan_verb.split_batches(self.plans[process]):
             its.ingest(process.run, batch)
         process.calls.update((appid, day) for _, appid, day in self.asked[before:])
         return self.moment

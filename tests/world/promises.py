@@ -69,9 +69,11 @@ def colour(engine: Engine, process: Process) -> Iterator[str]:
             pair = engine.pairs[run.dataset.name, appid].get(day, Pair())
             is_in = pair.is_ready_since(process.answered_since or process.planned_at)
             is_settled = pair.coverage.settled and not run.refetch
-            is_probe = due.is_probe and pair.coverage.error_code == rules.OFFLINE
+            is_retirement_check = (
+                due.is_retirement_check and pair.coverage.error_code == rules.OFFLINE_ERRCODE
+            )
             if (appid, day) not in held_back:
-                if not (is_in or is_settled or is_probe):
+                if not (is_in or is_settled or is_retirement_check):
                     yield f"green, not in: {day}"
             elif pair.is_ready_since(process.planned_at) and pair.coverage.settled != "given_up":
                 yield f"red for a pair that is in: {day}"
@@ -142,7 +144,7 @@ def repair(engine: Engine, reds: list[Process]) -> Iterator[str]:
 def gave_up(engine: Engine, process: Process) -> Iterator[bool]:
     """Tell of each planned pair whether an answer since the plan was unreadable for good."""
     for account, _, pair in engine.outcome(process).pairs():
-        yield rules.is_given_up_since(pair, account.planned_at)
+        yield rules.was_given_up_since(pair, account.planned_at)
 
 
 def is_red_after(engine: Engine, process: Process, moment: int) -> bool:
@@ -204,13 +206,15 @@ class Ending:
     @cached_property
     def heard(self) -> object:
         """When an article was last listed."""
-        return rules.heard_at(pair.coverage for pair in self.pairs.values())
+        return rules.last_article_at(pair.coverage for pair in self.pairs.values())
 
     def state(self, day: int) -> State:
         """What a day is called on the next morning."""
         now, reach = instant(at(self.last + 1, 8.5)), date_of(self.next_reach)
         coverage, dataset = self.pair(day).coverage, self.world.dataset
-        return rules.state(dataset, date_of(day), coverage, reach=reach, heard=self.heard, now=now)
+        return rules.state_of(
+            dataset, date_of(day), coverage, catch_up_start=reach, heard=self.heard, now=now
+        )
 
     def has_ended(self, day: int) -> bool:
         """Whether it is not asked for any more."""
@@ -225,15 +229,15 @@ class Ending:
         return self.state(day) is State.GIVEN_UP and (has_none or bool(self.world.blank))
 
     def due(self, today: int) -> set[date]:
-        """What a morning asks for, but for a settled witness."""
+        """What a morning asks for, but for a settled control_day."""
         run = Run("next", self.world.dataset, date_of(today), is_scheduled=True)
         due = self.engine.due(run, self.endpoint[1], run.today)
         return {*due.days} - self.settled_witness(due)
 
     def settled_witness(self, due: Due) -> set[date]:
         """Asked though it is settled."""
-        is_settled = due.witness and self.pairs[due.witness].coverage.settled
-        return {due.witness} if is_settled else set()
+        is_settled = due.control_day and self.pairs[due.control_day].coverage.settled
+        return {due.control_day} if is_settled else set()
 
     @cached_property
     def due_next(self) -> set[int]:
@@ -285,9 +289,9 @@ class Ending:
     def asking_ends(self) -> Iterator[str]:
         """C2."""
         past, due = self.last - self.window, self.last_run.due[self.endpoint[1]]
-        witness = due.witness and self.pairs[due.witness].final_at < at(self.last, 8.5)
+        control_day = due.control_day and self.pairs[due.control_day].final_at < at(self.last, 8.5)
         asked = {day_number(day) for day in due.days}
-        asked -= {day_number(due.witness)} if witness else set()
+        asked -= {day_number(due.control_day)} if control_day else set()
         for day in sorted({*range(self.reach, past - 2), *self.answered}):
             is_open = not self.has_ended(day) and not self.moved(day) and day < past - 2
             heard = self.heard and self.heard > (self.pair(day).coverage.ready_at or instant(-1e9))

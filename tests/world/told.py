@@ -10,13 +10,13 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.api import http
-from weixin_etl.api.client import Answer, Refusal
+from weixin_etl.api.client import FailedCall, Response
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import status
-from weixin_etl.health.incidents import Note, record
-from weixin_etl.health.messages import Installation, Message, tell
+from weixin_etl.health.alerts import Airflow, Alert
+from weixin_etl.health.incidents import Observation, update_incidents
+from weixin_etl.health.notifications import Installation, Notification, notify
 from weixin_etl.health.status import Status
-from weixin_etl.health.troubles import Airflow, Trouble
 from weixin_etl.model import Account, Batch, PlannedAccount, Run
 from weixin_etl.problem import Problem, ProblemKind, WeixinError
 from world.collector import Collector
@@ -54,7 +54,7 @@ class People:
     names: Mapping[str, str] = field(default_factory=lambda: {"a": "号a", "b": "号b"})
     settings: dict[str, int] = field(default_factory=dict)
     how: Mapping[str, How] = field(default_factory=dict)
-    got: list[Message] = field(default_factory=list)
+    got: list[Notification] = field(default_factory=list)
     is_up: bool = True
     title: str = "a title"
     day: int = -1
@@ -76,15 +76,15 @@ class People:
             made, open_client=lambda it: Client(it, self.how, self.title), now=lambda: self.now
         )
 
-    def send(self, message: Message) -> bool:
+    def send(self, message: Notification) -> bool:
         self.got += [message] if self.is_up else []
         return self.is_up
 
-    def note(self, note: Note, *, is_last: bool = True) -> None:
+    def note(self, note: Observation, *, is_last: bool = True) -> None:
         """What a task does when it ends."""
-        record(self.warehouse, replace(note, is_last=is_last))
+        update_incidents(self.warehouse, replace(note, is_last=is_last))
         here, now = Installation("http://airflow.example/weixin/"), note.at + timedelta(seconds=1)
-        tell(self.warehouse, lambda: self.send, now=now, here=here, may_wait=not is_last)
+        notify(self.warehouse, lambda: self.send, now=now, here=here, may_wait=not is_last)
 
     def ingest(self, hour: float = 9, of: str = "", again: bool = False, **how: How) -> None:
         """A try of the day's run; `again`: it tries or asks again."""
@@ -93,14 +93,14 @@ class People:
         asked = [it for it in batch if it.appid in (of or self.names)]
         self.collector.ingest(this, asked)
         looked = [it.appid for it in asked]
-        note = Note(this, self.now, {"ingest": []}, looked, is_judged=True, is_at_work=again)
+        note = Observation(this, self.now, {"ingest": []}, looked, is_judged=True, is_at_work=again)
         self.note(note, is_last=False)
 
     def plan(self, this: Run) -> Batch:
         """The task plan."""
         made = self.collector.planned(this)
         if made.left:
-            self.note(Note(this, self.now, {"plan": []}, once=made.left), is_last=False)
+            self.note(Observation(this, self.now, {"plan": []}, once=made.left), is_last=False)
         return self.plans.setdefault(this, made.accounts)
 
     def check(self, hour: float = 9.5, of: str = "") -> None:
@@ -110,7 +110,9 @@ class People:
         judged = self.collector.check(this, planned).not_in
         missing = [it for it in judged if it.kind is not ProblemKind.NOT_READY]
         found: dict[str, Sequence[Problem]] = {"check": missing, "report": [], "deadline": []}
-        self.note(Note(this, self.now, {**found, "run": []}, [of] if of else None, is_judged=True))
+        self.note(
+            Observation(this, self.now, {**found, "run": []}, [of] if of else None, is_judged=True)
+        )
 
     def morning(self, hour: float = 9, **how: How) -> None:
         """The next day's whole run; accounts that are not named are answered well."""
@@ -127,7 +129,7 @@ class People:
 
     def wrong_days(
         self, hour: float = 10, airflow: Airflow | None = None
-    ) -> dict[tuple[str, date], Trouble]:
+    ) -> dict[tuple[str, date], Alert]:
         """What the calendar says is wrong with each day that is not as it should be."""
         now = at(self.day, hour)
         with self.warehouse.connect() as connection:
@@ -151,15 +153,15 @@ class Client:
 
     def datacube(
         self, dataset: Dataset, day: date, now: Callable[[], datetime]
-    ) -> Answer | Refusal:
+    ) -> Response | FailedCall:
         """One call."""
         world, how, when = WORLDS[dataset], self.how(day) if callable(self.how) else self.how, now()
         if how == OFF:
             error = WeixinError(ProblemKind.UNREACHABLE, "no answer", account=str(self.account))
-            return Refusal(error, when, 1)
+            return FailedCall(error, when, 1)
         if isinstance(how, int):
-            return Refusal(http.refusal(how, "no", self.account), when, 1)
+            return FailedCall(http.errcode_error(how, "no", self.account), when, 1)
         listing = world.listing(day_number(day), moment_at(day_number(when.date()), 12))
         said = body(world, day_number(day), listing, is_delay=False)
         titled = said.replace(b'"msgid"', b'"title": ' + self.title + b', "msgid"')
-        return Answer(how or titled, when, 1)
+        return Response(how or titled, when, 1)

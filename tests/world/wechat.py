@@ -57,7 +57,7 @@ class Refusal(IntEnum):
     BUSY = -1
     IS_DELAY = 0  # the one that comes with articles
     QUOTA = 45009
-    OFFLINE = rules.OFFLINE
+    OFFLINE = rules.OFFLINE_ERRCODE
     FORBIDDEN = 48001
     NOT_READY = 61503
 
@@ -74,12 +74,12 @@ class Refusal(IntEnum):
 
 
 KINDS = {
-    Refusal.UNREADABLE: rules.UNREADABLE,
+    Refusal.UNREADABLE: rules.UNREADABLE_KIND,
     Refusal.NO_CONNECTION: "configuration",
     Refusal.UNREACHABLE: "unreachable",
     Refusal.BUSY: "unreachable",
     Refusal.IS_DELAY: "not_ready",
-    Refusal.QUOTA: rules.QUOTA,
+    Refusal.QUOTA: rules.QUOTA_KIND,
     Refusal.OFFLINE: "endpoint_offline",
     Refusal.FORBIDDEN: "configuration",
     Refusal.NOT_READY: "not_ready",

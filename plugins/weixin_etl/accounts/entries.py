@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from weixin_etl.model import Account, ConfiguredAccount, ParameterError, connection_of
+from weixin_etl.model import Account, ConfiguredAccount, ParameterError, connection_id
 from weixin_etl.problem import Problem, ProblemKind, WeixinError
 from weixin_etl.sentences import sentence
 from weixin_etl.text import few_names, one_line
@@ -17,7 +17,7 @@ _NAMES_IN_SENTENCE = 3
 _LONGEST_NAME = 64
 
 
-def entries_of(text: str) -> list[str]:
+def parse_entries(text: str) -> list[str]:
     """
     The entries of the Variable: connections, and `<conn_id>/<appid>` for one of its accounts.
 
@@ -54,7 +54,7 @@ class ListedAccount:
     def names(self) -> set[str]:
         """What the form may call it: a connection means all of its accounts."""
         called = {name for it in self.described for name in (it.appid, it.name)}
-        return called.union(self.conn_ids, map(connection_of, self.conn_ids))
+        return called.union(self.conn_ids, map(connection_id, self.conn_ids))
 
     def __str__(self) -> str:
         """What people call it, and what the form may call it."""
@@ -79,7 +79,7 @@ class ListedAccount:
         return ConfiguredAccount(it.conn_id, it.appid, it.name, is_wanted, problem)
 
 
-def listed(
+def group_by_account(
     entries: Sequence[str], found: Mapping[str, Sequence[Account] | WeixinError]
 ) -> list[ListedAccount]:
     """
@@ -90,7 +90,7 @@ def listed(
     accounts: dict[str, list[Account]] = {}
     unusable: dict[str, WeixinError] = {}
     for entry in entries:
-        conn_id = connection_of(entry)
+        conn_id = connection_id(entry)
         its = found[conn_id]
         if isinstance(its, WeixinError):
             unusable[conn_id] = its
@@ -110,7 +110,9 @@ def listed(
     ]
 
 
-def wanted_of(accounts: Sequence[ListedAccount], names: Collection[str]) -> list[ListedAccount]:
+def select_accounts(
+    accounts: Sequence[ListedAccount], names: Collection[str]
+) -> list[ListedAccount]:
     """
     The accounts that a run limited to these names collects; without names all.
 

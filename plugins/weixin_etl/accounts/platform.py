@@ -17,7 +17,7 @@ from cryptography.fernet import MultiFernet
 from sqlalchemy import Engine
 
 from weixin_etl.accounts.tokens import StoredTokens
-from weixin_etl.api.calls import Outages
+from weixin_etl.api.calls import OutageStreak
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.component import AccountInfo, Component
 from weixin_etl.api.http import CallLimits
@@ -50,7 +50,7 @@ class Platform:
         self._component = Component(account, limits)
         self._ticket = ticket
         self._stored = StoredTokens(account, warehouse, keys)
-        self._outages = Outages()
+        self._outages = OutageStreak()
         """Failed renewals of accounts' tokens."""
 
     def client(self, account: Account) -> WeixinClient:
@@ -81,14 +81,14 @@ class Platform:
     def _what_they_are(self, appids: Collection[str], concurrency: int) -> dict[str, AccountInfo]:
         known = self._stored.infos()
         new = [self.account.member(it, "") for it in appids if it not in known]
-        outages = Outages()
+        outages = OutageStreak()
         with thread_pool(concurrency) as pool:
             said = [*pool.map(lambda it: self._info(it, outages), new)]
         infos = {it.appid: info for it, info in zip(new, said, strict=True) if info}
         self._stored.describe(infos)
         return known | infos
 
-    def _info(self, account: Account, outages: Outages) -> AccountInfo | None:
+    def _info(self, account: Account, outages: OutageStreak) -> AccountInfo | None:
         """What WeChat says of an account; if it does not, the next run asks again."""
         try:
             with outages.counted():

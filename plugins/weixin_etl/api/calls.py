@@ -9,7 +9,7 @@ from math import inf
 from threading import Lock
 
 from weixin_etl import clock, rules
-from weixin_etl.api.client import Answer, Refusal, WeixinClient
+from weixin_etl.api.client import FailedCall, Response, WeixinClient
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, PlannedAccount
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -21,7 +21,7 @@ OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
 
 
-class Outages:
+class OutageStreak:
     """
     Outages in a row, of calls to one place; may be used by several threads at once.
 
@@ -34,7 +34,7 @@ class Outages:
     @property
     def are_enough(self) -> bool:
         """Whether further calls would be in vain."""
-        return len(self._row) >= rules.REFUSALS_THAT_STOP
+        return len(self._row) >= rules.OUTAGES_BEFORE_STOP
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -80,8 +80,8 @@ class AccountCalls:
     reserved_on: date = field(init=False)
     """The day in Beijing on which they are counted."""
     _client: WeixinClient | None = field(default=None, init=False)
-    _stopped: Refusal | None = field(default=None, init=False)
-    _outages: Outages = field(default_factory=Outages, init=False)
+    _stopped: FailedCall | None = field(default=None, init=False)
+    _outages: OutageStreak = field(default_factory=OutageStreak, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def __post_init__(self, planned_chunks: Iterable[list[date]]) -> None:
@@ -90,13 +90,13 @@ class AccountCalls:
         self.chunks = deque(planned_chunks)
         self.reserved_on = clock.beijing_date(self._now())
 
-    def ask(self, day: date) -> Answer | Refusal | None:
+    def ask(self, day: date) -> Response | FailedCall | None:
         """Ask for the day, unless the account is stopped; None when it has no call left."""
         with self._lock:
             if self.calls_left <= 0 and not self._stopped:
                 return None
             client = self._client_or_refusal()
-            if isinstance(client, Refusal):
+            if isinstance(client, FailedCall):
                 return client
             self._reserve()
             self._take_off(1)
@@ -129,13 +129,13 @@ class AccountCalls:
         """Never before the plan: a clock may stand still, or go back."""
         return max(self.now(), self.planned.planned_at)
 
-    def _client_or_refusal(self) -> WeixinClient | Refusal:
+    def _client_or_refusal(self) -> WeixinClient | FailedCall:
         if self._stopped:
             return replace(self._stopped, calls=0)
         try:
             self._client = self._client or self._opened()
         except WeixinError as error:
-            self._stopped = Refusal(error, self._now(), calls=0)
+            self._stopped = FailedCall(error, self._now(), calls=0)
             return self._stopped
         return self._client
 
@@ -149,14 +149,14 @@ class AccountCalls:
         client.check_token()
         return client
 
-    def _note(self, day: date, came: Answer | Refusal) -> None:
+    def _note(self, day: date, came: Response | FailedCall) -> None:
         """
         Take a call's end into account.
 
         Several outages in a row stop the account. So does an endpoint that is offline, but not
         within the present window: WeChat may give older days that newer ones lack.
         """
-        if isinstance(came, Answer):
+        if isinstance(came, Response):
             self._outages.note(None)
             return
         error, kind = came.error, came.error.kind

@@ -9,8 +9,8 @@ from typing import Annotated
 import msgspec
 
 from weixin_etl import clock
-from weixin_etl.api.http import Caller, CallLimits, read
-from weixin_etl.api.token import AskForToken, TokenKeeper, ask_for_token
+from weixin_etl.api.http import Caller, CallLimits, decode_as
+from weixin_etl.api.token import RequestToken, TokenKeeper, request_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -18,7 +18,7 @@ from weixin_etl.sentences import sentence
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A successful answer: the exact bytes, and when they had come."""
 
     body: bytes
@@ -40,7 +40,7 @@ class _QuotaAnswer(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class FailedCall:
     """No figures: why, and when that was known."""
 
     error: WeixinError
@@ -56,14 +56,14 @@ class WeixinClient:
         self,
         account: Account,
         limits: CallLimits | None = None,
-        ask: AskForToken | None = None,
+        ask: RequestToken | None = None,
     ) -> None:
         """Without `ask` its own token is asked for, of its token service if any."""
         self.account = account
         limits = limits or CallLimits()
         self._caller = Caller(account, limits)
-        keeper = TokenKeeper(ask or (lambda _: ask_for_token(account, limits)))
-        self._keeper = keepers.setdefault(account, keeper)
+        keeper = TokenKeeper(ask or (lambda _: request_token(account, limits)))
+        self._keeper = token_keepers.setdefault(account, keeper)
 
     def check_token(self) -> None:
         """Make sure that WeChat gives a token for the account; a `WeixinError` says why not."""
@@ -71,7 +71,7 @@ class WeixinClient:
 
     def datacube(
         self, dataset: Dataset, day: date, now: Callable[[], datetime] = clock.now
-    ) -> Answer | Refusal:
+    ) -> Response | FailedCall:
         """Ask for the dataset's figures of one day (`begin_date` = `end_date`)."""
         that_day = day.isoformat()
         tries = itertools.count()
@@ -80,8 +80,8 @@ class WeixinClient:
         except WeixinError as error:
             # its frames hold what was read of the answer, for as long as somebody holds the error
             error.__traceback__ = error.__context__ = None
-            return Refusal(error, now(), next(tries))
-        return Answer(body, now(), next(tries))
+            return FailedCall(error, now(), next(tries))
+        return Response(body, now(), next(tries))
 
     def quota(self, dataset: Dataset) -> Quota:
         """
@@ -92,7 +92,7 @@ class WeixinClient:
         body = self._posted(
             "/cgi-bin/openapi/quota/get", {"cgi_path": dataset.path}, itertools.count()
         )
-        if answer := read(body, _QuotaAnswer):
+        if answer := decode_as(body, _QuotaAnswer):
             return answer.quota
         said = sentence("the quota call was answered without a quota")
         raise WeixinError(ProblemKind.UNREADABLE, said, account=str(self.account))
@@ -111,5 +111,5 @@ class WeixinClient:
         return self._caller.post(path, payload, renewed, tries=tries)
 
 
-keepers: dict[Account, TokenKeeper] = {}
+token_keepers: dict[Account, TokenKeeper] = {}
 """The process's tokens."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-from weixin_etl.api.http import Caller, CallLimits, read
+from weixin_etl.api.http import Caller, CallLimits, decode_as
 from weixin_etl.api.token import Seconds, Token, TokenText
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -117,7 +117,7 @@ class Component:
             token,
             secrets=secrets,
         )
-        if answer := read(body, form):
+        if answer := decode_as(body, form):
             return answer
         said = sentence("api_{name} was answered in an unknown form", name=name)
         raise WeixinError(ProblemKind.UNREACHABLE, said, account=str(account))

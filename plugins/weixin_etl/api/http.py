@@ -56,7 +56,7 @@ class CallLimits:
     """Unpacked."""
 
 
-Came = tuple[int, bytes, str]
+RawResponse = tuple[int, bytes, str]
 """An answer's status, its whole body, and the time by its header `Date`."""
 
 
@@ -122,7 +122,7 @@ class Caller:
         time.sleep(self._limits.minute_quota_wait_seconds)
         return self._patiently(once)
 
-    def send(self, request: requests.Request) -> Came:
+    def send(self, request: requests.Request) -> RawResponse:
         """Another server's answer, of a status below 500; else a `WeixinError`, after retries."""
         return self._patiently(lambda deadline: self._exchange(request, deadline))
 
@@ -143,13 +143,13 @@ class Caller:
         )
         return patiently(once, deadline)
 
-    def _exchange(self, request: requests.Request, deadline: float) -> Came:
+    def _exchange(self, request: requests.Request, deadline: float) -> RawResponse:
         """One request and its answer; what comes instead is said in our own words."""
         try:
             seconds = max(0.1, deadline - time.monotonic())
-            came = _within(seconds, lambda: self._send(request, deadline))
+            came = _call_with_timeout(seconds, lambda: self._send(request, deadline))
         except _NO_ANSWER as error:
-            said = _described(error)
+            said = _transport_failure(error)
         else:
             if came[0] < requests.codes.server_error:
                 return came
@@ -157,7 +157,7 @@ class Caller:
         # raised out here: an exception of requests carries the URL, and so the token
         raise self._error(ProblemKind.UNREACHABLE, said)
 
-    def _send(self, request: requests.Request, deadline: float) -> Came:
+    def _send(self, request: requests.Request, deadline: float) -> RawResponse:
         session = _session()
         with session.send(
             session.prepare_request(request),
@@ -179,7 +179,7 @@ class Caller:
                 raise self._error(ProblemKind.UNREADABLE, said)
         return bytes(body)
 
-    def _judged(self, came: Came, secrets: Sequence[str], *, is_token_call: bool) -> bytes:
+    def _judged(self, came: RawResponse, secrets: Sequence[str], *, is_token_call: bool) -> bytes:
         """
         Return the body of a success.
 
@@ -188,7 +188,7 @@ class Caller:
         """
         status, body, date = came
         try:
-            errcode, errmsg = errcode_and_errmsg(body)
+            errcode, errmsg = read_errcode(body)
             is_wechats = errcode or status == requests.codes.ok
         except ValueError:
             is_wechats = False
@@ -198,17 +198,19 @@ class Caller:
                 status=status,
             )
             raise self._error(ProblemKind.UNREACHABLE, said)
-        if clocks := disagreement(date):
+        if clocks := clock_difference(date):
             raise self._error(ProblemKind.CLOCK, clocks)
         if errcode:
-            raise refusal(errcode, errmsg, self._account, secrets, is_token_call=is_token_call)
+            raise errcode_error(
+                errcode, errmsg, self._account, secrets, is_token_call=is_token_call
+            )
         return body
 
     def _error(self, kind: ProblemKind, said: Sentence | Quoted) -> WeixinError:
         return WeixinError(kind, said, account=str(self._account))
 
 
-def _within(seconds: float, call: Callable[[], T]) -> T:
+def _call_with_timeout(seconds: float, call: Callable[[], T]) -> T:
     """
     What the call returns; a `TimeoutError` if it is not in time: then it is left alone.
 
@@ -227,7 +229,7 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
     return came.result(seconds)
 
 
-def disagreement(date_header: str) -> Sentence | None:
+def clock_difference(date_header: str) -> Sentence | None:
     """Return what this machine's real clock and an answer's `Date` say, if they differ too much."""
     ours = datetime.now(clock.SHANGHAI)
     try:
@@ -243,7 +245,7 @@ def disagreement(date_header: str) -> Sentence | None:
     )
 
 
-def _described(error: BaseException) -> Sentence | Quoted:
+def _transport_failure(error: BaseException) -> Sentence | Quoted:
     """What came instead of an answer; not in the words of requests, which quote the URL."""
     if isinstance(error, requests.ConnectTimeout):
         return sentence("no connection in time")
@@ -267,7 +269,7 @@ class _Envelope(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Envelope)
 
 
-def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
+def read_errcode(body: bytes) -> tuple[int, str]:
     """What an answer says of itself: 0 and "" in a success; `ValueError` if it is no JSON."""
     try:
         try:
@@ -282,7 +284,7 @@ def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
     return errcode, str(envelope.errmsg or "")
 
 
-def read(body: bytes, form: type[T]) -> T | None:
+def decode_as(body: bytes, form: type[T]) -> T | None:
     """An answer in the form that its documentation shows; None if it has another."""
     try:
         return convert(json_text.decode(body), form)
@@ -290,7 +292,7 @@ def read(body: bytes, form: type[T]) -> T | None:
         return None
 
 
-def refusal(
+def errcode_error(
     errcode: int,
     errmsg: str,
     account: Account,
@@ -306,7 +308,7 @@ def refusal(
     kinds = [row.kind for row in ROWS if str(errcode) in row.codes and not row.kind.is_of_warehouse]
     if is_token_call and ProblemKind.TOKEN_REFUSED in kinds:
         kinds.remove(ProblemKind.TOKEN_REFUSED)
-    said = _harmless(errmsg, secrets)
+    said = _without_secrets(errmsg, secrets)
     if rid := _RID.search(said):
         log.info("%s: errcode %s, rid %s", account, errcode, rid[1])
     return WeixinError(
@@ -318,7 +320,7 @@ def refusal(
     )
 
 
-def _harmless(said: str, secrets: Sequence[str]) -> Sentence | Quoted:
+def _without_secrets(said: str, secrets: Sequence[str]) -> Sentence | Quoted:
     """What WeChat said without secrets, nor characters that hold a secret's parts apart unseen."""
     if len(said) > _LONGEST_ERRMSG:
         return sentence("an errmsg of {size} characters", size=len(said))

@@ -10,7 +10,7 @@ import msgspec
 import requests
 from msgspec import Meta
 
-from weixin_etl.api.http import Caller, CallLimits, read
+from weixin_etl.api.http import Caller, CallLimits, decode_as
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.sentences import Quoted, Sentence, sentence
@@ -44,14 +44,14 @@ class _Listed(msgspec.Struct):
     name: str = ""
 
 
-AskForToken = Callable[[str], Token]
+RequestToken = Callable[[str], Token]
 """Where an account's token is from; given the one that WeChat refuses, or "" when none is."""
 
 
 class TokenKeeper:
     """Gives one account's token to every thread of the process."""
 
-    def __init__(self, ask: AskForToken) -> None:
+    def __init__(self, ask: RequestToken) -> None:
         self._ask = ask
         self._lock = threading.Lock()
         self._known = ""
@@ -70,7 +70,7 @@ class TokenKeeper:
             return self._known
 
 
-def ask_for_token(account: Account, limits: CallLimits) -> Token:
+def request_token(account: Account, limits: CallLimits) -> Token:
     """
     A token of WeChat's or of the account's token service; a `WeixinError` says why there is none.
 
@@ -79,7 +79,10 @@ def ask_for_token(account: Account, limits: CallLimits) -> Token:
     https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html
     """
     if account.token_url:
-        kind, body = ProblemKind.TOKEN_SERVICE, _asked(account, limits, {"appid": account.appid})
+        kind, body = (
+            ProblemKind.TOKEN_SERVICE,
+            _ask_service(account, limits, {"appid": account.appid}),
+        )
     else:
         payload = {
             "grant_type": "client_credential",
@@ -89,22 +92,22 @@ def ask_for_token(account: Account, limits: CallLimits) -> Token:
         }
         kind = ProblemKind.UNREACHABLE
         body = Caller(account, limits).post("/cgi-bin/stable_token", payload)
-    answer = read(body, _TokenAnswer)
+    answer = decode_as(body, _TokenAnswer)
     if answer is None:
         raise _error(kind, account, sentence("the answer has no access_token and expires_in"))
     return Token(answer.access_token, answer.expires_in)
 
 
-def listed_accounts(service: Account, limits: CallLimits) -> list[Account]:
+def list_service_accounts(service: Account, limits: CallLimits) -> list[Account]:
     """The accounts of a token service: `GET <token_url>`, answered `[{"appid", "name"}]`."""
-    listed = read(_asked(service, limits, {}), list[_Listed])
+    listed = decode_as(_ask_service(service, limits, {}), list[_Listed])
     if listed is None:
         said = sentence("the answer has no list of accounts with appid and name")
         raise _error(ProblemKind.TOKEN_SERVICE, service, said)
     return [service.member(it.appid, one_line(it.name)) for it in listed]
 
 
-def _asked(account: Account, limits: CallLimits, parameters: Mapping[str, str]) -> bytes:
+def _ask_service(account: Account, limits: CallLimits, parameters: Mapping[str, str]) -> bytes:
     """What the service answers with HTTP 200; the connection's password is the bearer token."""
     proof = {"Authorization": f"Bearer {account.secret}"} if account.secret else {}
     request = requests.Request("GET", account.token_url, proof, params=dict(parameters))

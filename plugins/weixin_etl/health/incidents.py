@@ -12,17 +12,17 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, Engine
 
+from weixin_etl.health.alerts import Alert, Severity, current_alerts, default_severity, stops_all
 from weixin_etl.health.status import progress, read_accounts, read_findings, read_incidents
-from weixin_etl.health.troubles import Severity, Trouble, judge, stops_all, usual
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.locks import hold
+from weixin_etl.warehouse.locks import take_lock
 from weixin_etl.warehouse.statements import as_json
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Observation:
     """What a task has found."""
 
     run: Run
@@ -40,39 +40,45 @@ class Note:
     once: Sequence[Problem] = ()
     """What is told once and never again."""
 
-    def tells(self, trouble: Trouble) -> bool:
+    def tells(self, trouble: Alert) -> bool:
         """Return whether people are told of it now; of a retired endpoint once, at a run's end."""
         return self.is_last or trouble.problem.kind is not ProblemKind.ENDPOINT_OFFLINE
 
-    def ends(self, incident: Trouble) -> bool:
+    def ends(self, incident: Alert) -> bool:
         """Whether it shows that an incident is over, if its trouble was not found."""
         problem, looked = incident.problem, self.looked
         is_seen = self.is_last if problem.kind.is_common else problem.appid in (looked or ())
         return self.is_judged and (looked is None or is_seen)
 
 
-def record(warehouse: Engine, note: Note) -> None:
+def update_incidents(warehouse: Engine, note: Observation) -> None:
     """Write down what a task has found, and what that changes for people; one process at a time."""
     dataset = note.run.dataset
     with warehouse.begin() as connection:
         connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
-        hold(connection, f"incident:{dataset.name}")  # what two runs meet is opened once
+        take_lock(connection, f"incident:{dataset.name}")  # what two runs meet is opened once
         for source, problems in note.found.items():
             _replace(connection, note, source, problems)
         found, collected = _judged(connection, note, note.looked)
-        found += [Trouble(it, dataset.name, usual(it.kind)) for it in note.once]
-        momentary = [it.identity for it in found if it.problem.kind.is_momentary]
+        found += [Alert(it, dataset.name, default_severity(it.kind)) for it in note.once]
+        momentary = [it.dedup_key for it in found if it.problem.kind.is_momentary]
         before = read_incidents(connection, [dataset], momentary)
-        ended = over(before, found, note)
+        ended = resolved_incidents(before, found, note)
         if note.looked is not None and any(it.problem.kind.is_common for it in ended):
             everywhere, collected = _judged(connection, note, None)  # others may have it as well
-            ended = over(before, everywhere, note)
-        _write(connection, note, met(before, [*filter(note.tells, found)]), ended, collected)
+            ended = resolved_incidents(before, everywhere, note)
+        _write(
+            connection,
+            note,
+            opened_incidents(before, [*filter(note.tells, found)]),
+            ended,
+            collected,
+        )
 
 
 def _judged(
-    connection: Connection, note: Note, appids: Collection[str] | None
-) -> tuple[list[Trouble], Collection[str | None]]:
+    connection: Connection, note: Observation, appids: Collection[str] | None
+) -> tuple[list[Alert], Collection[str | None]]:
     """What is wrong with all accounts, or with some; and which are collected, if it is judged."""
     dataset, accounts = note.run.dataset, []
     if note.is_judged:
@@ -80,11 +86,13 @@ def _judged(
         at_work = progress(connection, dataset, run_ids, appids)
         accounts = read_accounts(connection, [dataset], at_work, note.at, appids)
     findings = read_findings(connection, [dataset], appids)
-    found = judge(accounts, findings, None, now=note.at, datasets=[dataset])
+    found = current_alerts(accounts, findings, None, now=note.at, datasets=[dataset])
     return found, {None, *(it.appid for it in accounts)}
 
 
-def _replace(connection: Connection, note: Note, source: str, problems: Sequence[Problem]) -> None:
+def _replace(
+    connection: Connection, note: Observation, source: str, problems: Sequence[Problem]
+) -> None:
     values = {
         "dataset": note.run.dataset.name,
         "source": source,
@@ -99,46 +107,50 @@ def _replace(connection: Connection, note: Note, source: str, problems: Sequence
 # ----------------------------------------------------------------------------------- what changes
 
 
-def met(known: Iterable[Trouble], found: Iterable[Trouble]) -> list[tuple[Trouble, bool]]:
+def opened_incidents(known: Iterable[Alert], found: Iterable[Alert]) -> list[tuple[Alert, bool]]:
     """
     The troubles that are open from now on, or still are, each with whether that is news.
 
     `known` are the open incidents, and those of momentary troubles.
     """
-    before = {it.identity: it for it in known}
+    before = {it.dedup_key: it for it in known}
     return [
         (trouble, _is_news(trouble, incident))
         for trouble in found
         if trouble.severity in (Severity.FAILURE, Severity.WAITING, Severity.WARNING)
-        for incident in [before.get(trouble.identity)]
+        for incident in [before.get(trouble.dedup_key)]
         if not incident or not (incident.closed_at or _says_less(trouble, incident))
     ]
 
 
-def over(known: Iterable[Trouble], found: Sequence[Trouble], note: Note) -> list[Trouble]:
+def resolved_incidents(
+    known: Iterable[Alert], found: Sequence[Alert], note: Observation
+) -> list[Alert]:
     """The incidents that the note shows to be over, as their troubles are gone."""
-    here = {it.identity for it in found}
+    here = {it.dedup_key for it in found}
     return [
         incident
         for incident in known
-        if not (incident.closed_at or incident.identity in here)
+        if not (incident.closed_at or incident.dedup_key in here)
         and note.ends(incident)
         and not any(_hides(it, incident) for it in found)
     ]
 
 
-def _says_less(trouble: Trouble, incident: Trouble) -> bool:
+def _says_less(trouble: Alert, incident: Alert) -> bool:
     """Whether it is no answer, and the incident is: what is to be mended is still known."""
-    return trouble.problem.kind.is_no_answer and not incident.problem.kind.is_no_answer
+    return (
+        trouble.problem.kind.is_transport_failure and not incident.problem.kind.is_transport_failure
+    )
 
 
-def _is_no_answer(trouble: Trouble) -> bool:
+def _is_no_answer(trouble: Alert) -> bool:
     """Whether WeChat was asked in vain: that says nothing about what is wrong besides."""
     kind = trouble.problem.kind
-    return trouble.is_broken and kind.is_no_answer and kind is not ProblemKind.NOT_ASKED
+    return trouble.is_broken and kind.is_transport_failure and kind is not ProblemKind.NOT_ASKED
 
 
-def _hides(trouble: Trouble, incident: Trouble) -> bool:
+def _hides(trouble: Alert, incident: Alert) -> bool:
     """
     Return whether it is unknown, because of the trouble, if the incident is over.
 
@@ -150,11 +162,11 @@ def _hides(trouble: Trouble, incident: Trouble) -> bool:
     if kind is ProblemKind.DAILY_QUOTA and appid in trouble.appids:
         return trouble.is_broken and bool({*incident.problem.days} & {*trouble.problem.days})
     is_unasked = trouble.problem.kind is ProblemKind.NOT_ASKED and kind is ProblemKind.NOT_READY
-    is_unknown = is_unasked or (_is_no_answer(trouble) and not kind.is_no_answer)
+    is_unknown = is_unasked or (_is_no_answer(trouble) and not kind.is_transport_failure)
     return is_unknown and (appid is None or appid in trouble.appids)
 
 
-def _is_news(trouble: Trouble, incident: Trouble | None) -> bool:
+def _is_news(trouble: Alert, incident: Alert | None) -> bool:
     """Whether it begins, or something else is to be mended: no answer says nothing of that."""
     if incident is None:
         return True
@@ -162,14 +174,14 @@ def _is_news(trouble: Trouble, incident: Trouble | None) -> bool:
     if incident.severity is Severity.WARNING and trouble.is_broken:
         return True
     is_mended_else = now.kind is not before.kind or now.row is not before.row
-    return is_mended_else and not now.kind.is_no_answer
+    return is_mended_else and not now.kind.is_transport_failure
 
 
 def _write(
     connection: Connection,
-    note: Note,
-    begun: Sequence[tuple[Trouble, bool]],
-    ended: Sequence[Trouble],
+    note: Observation,
+    begun: Sequence[tuple[Alert, bool]],
+    ended: Sequence[Alert],
     collected: Collection[str | None],
 ) -> None:
     """Write what the troubles of a dataset change; the caller holds its lock."""
@@ -187,10 +199,10 @@ def _write(
         connection.execute(statement("incident/close.sql"), {**gone, "now": note.at})
 
 
-def _row(trouble: Trouble, now: datetime, *, is_news: bool) -> Mapping[str, object]:
+def _row(trouble: Alert, now: datetime, *, is_news: bool) -> Mapping[str, object]:
     return {
         **msgspec.to_builtins(trouble.problem),
-        "identity": trouble.identity,
+        "dedup_key": trouble.dedup_key,
         "severity": trouble.severity,
         "news_at": now if is_news else "-infinity",
         "closed_at": now if trouble.problem.kind.is_momentary else None,

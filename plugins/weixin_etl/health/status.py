@@ -13,16 +13,16 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection
 
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.health.troubles import (
+from weixin_etl.health.alerts import (
     LACKING,
     AccountDays,
     Airflow,
+    Alert,
     Days,
     Severity,
-    Trouble,
-    by_act,
-    judge,
-    judge_days,
+    alerts_of_days,
+    current_alerts,
+    grouped_by_cure,
     nothing_collected,
 )
 from weixin_etl.model import State
@@ -75,7 +75,7 @@ class Status:
     """What is wrong now, and how each account stands."""
 
     checked_at: datetime
-    open: tuple[Trouble, ...]
+    open: tuple[Alert, ...]
     """The worst first."""
     accounts: tuple[AccountDays, ...] = ()
     runs: tuple[Progress, ...] = ()
@@ -130,26 +130,26 @@ def read(
 
 def assess(
     accounts: Sequence[AccountDays],
-    findings: Sequence[Trouble],
+    findings: Sequence[Alert],
     airflow: Airflow | None,
     *,
     now: datetime,
     datasets: Sequence[Dataset],
-    incidents: Sequence[Trouble] = (),
+    incidents: Sequence[Alert] = (),
     newest: Newest | None = None,
 ) -> Status:
     """Return what is wrong, since when by what people know, and what to do first if nothing is."""
-    begun = {(it.dataset, it.identity): it for it in incidents}
+    begun = {(it.dataset, it.dedup_key): it for it in incidents}
     found = [
         replace(it, opened_at=told.opened_at, incident_id=told.incident_id) if told else it
-        for it in judge(accounts, findings, airflow, now=now, datasets=datasets)
-        for told in [begun.get((it.dataset, it.identity))]
+        for it in current_alerts(accounts, findings, airflow, now=now, datasets=datasets)
+        for told in [begun.get((it.dataset, it.dedup_key))]
     ]
     if not accounts and not any(it.is_broken for it in found):
         found.append(nothing_collected(datasets, airflow, now, has_days=newest is not None))
     next_run_at = airflow.next_run_at(datasets) if airflow else None
     return Status(
-        now, tuple(by_act(found)), tuple(accounts), newest=newest, next_run_at=next_run_at
+        now, tuple(grouped_by_cure(found)), tuple(accounts), newest=newest, next_run_at=next_run_at
     )
 
 
@@ -159,7 +159,7 @@ def read_days(
     dataset: Dataset,
     appids: Collection[str],
     now: datetime,
-) -> dict[tuple[str, date], Trouble]:
+) -> dict[tuple[str, date], Alert]:
     """Return what is wrong with each day of some accounts, as the list of `read` has it."""
     if airflow and airflow.is_idle(dataset.name):
         return {}
@@ -167,7 +167,7 @@ def read_days(
     at_work = progress(connection, dataset, run_ids, appids)
     accounts = read_accounts(connection, [dataset], at_work, now, appids)
     findings = read_findings(connection, [dataset], appids)
-    return judge_days(accounts, findings, airflow, now)
+    return alerts_of_days(accounts, findings, airflow, now)
 
 
 # --------------------------------------------------------------------------------------- the facts
@@ -175,27 +175,27 @@ def read_days(
 
 def read_incidents(
     connection: Connection, datasets: Sequence[Dataset], momentary: Sequence[str] = ()
-) -> list[Trouble]:
+) -> list[Alert]:
     """What people are told of and is not over, and momentary troubles, of any dataset."""
     values = {"datasets": [it.name for it in datasets], "momentary": [*momentary]}
     rows = connection.execute(statement("incident/known.sql"), values)
-    return [*map(Trouble.of, rows.mappings())]
+    return [*map(Alert.of, rows.mappings())]
 
 
-def read_left(connection: Connection, datasets: Sequence[Dataset], now: datetime) -> list[Trouble]:
+def read_left(connection: Connection, datasets: Sequence[Dataset], now: datetime) -> list[Alert]:
     """Return the accounts that left lately: what people were told is on the page for a while."""
     values = {"datasets": [it.name for it in datasets], "since": now - SHOWN}
     rows = connection.execute(statement("incident/left.sql"), values)
-    return [*map(Trouble.of, rows.mappings())]
+    return [*map(Alert.of, rows.mappings())]
 
 
 def read_findings(
     connection: Connection, datasets: Sequence[Dataset], appids: Collection[str] | None = None
-) -> list[Trouble]:
+) -> list[Alert]:
     """What tasks have found: about all accounts or some, and what is about none."""
     wanted = {"datasets": [it.name for it in datasets], "appids": _bound(appids)}
     found = connection.execute(statement("finding/of_datasets.sql"), wanted)
-    return [*map(Trouble.of, found.mappings())]
+    return [*map(Alert.of, found.mappings())]
 
 
 def read_newest(connection: Connection, datasets: Sequence[Dataset]) -> Newest | None:

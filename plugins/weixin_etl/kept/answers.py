@@ -6,13 +6,13 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.load.fold import KeptAnswer, kept_answers
+from weixin_etl.load.history import KeptAnswer, kept_answers
 from weixin_etl.model import ParameterError
 from weixin_etl.text import few_names
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 
 
-def answers_of_pair(
+def kept_answers_of(
     warehouse: Engine, dataset: Dataset, account: str, day: date
 ) -> list[KeptAnswer]:
     """

@@ -27,9 +27,9 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.kept.replay import Replayed, replay
-from weixin_etl.load.fold import in_parts
-from weixin_etl.load.stage import packed
+from weixin_etl.kept.replay import ReplayResult, replay
+from weixin_etl.load.history import in_batches
+from weixin_etl.load.stage import compress
 from weixin_etl.model import ParameterError
 from weixin_etl.parse import parse
 from weixin_etl.text import one_line
@@ -41,11 +41,11 @@ _LONGEST_WHY = 300
 
 
 @dataclass(slots=True)
-class Imported:
+class ImportResult:
     """What came of an import."""
 
     answers: int = 0
-    replayed: Replayed = field(default_factory=Replayed)
+    replayed: ReplayResult = field(default_factory=ReplayResult)
     bad_line: str = ""
     """Which line ended it, and why, if one did."""
 
@@ -58,7 +58,7 @@ def import_files(
     commit_bytes: int,
     on_progress: Callable[[int], None] = lambda _answers: None,
     now: Callable[[], datetime] = clock.now,
-) -> Imported:
+) -> ImportResult:
     """
     Keep the answers of files, in commits; then fold the kept answers of their pairs.
 
@@ -72,10 +72,10 @@ def import_files(
         if path != STANDARD_INPUT and (path.is_dir() or not path.exists()):
             raise ParameterError(f"there is no file {path}")
     require_migrated(warehouse)
-    imported = Imported()
+    imported = ImportResult()
     days: dict[str, defaultdict[str, set[date]]] = {it: defaultdict(set) for it in DATASETS}
     with diagnosed(warehouse):
-        for part in in_parts(_answers(paths, now, imported), commit_bytes // 2):
+        for part in in_batches(_answers(paths, now, imported), commit_bytes // 2):
             _keep(warehouse, part, now())
             for answer in part:
                 days[answer.dataset][answer.appid].add(answer.day)
@@ -115,7 +115,7 @@ def _keep(warehouse: Engine, answers: Sequence[_Answer], now: datetime) -> None:
 
 
 def _answers(
-    paths: Sequence[Path], now: Callable[[], datetime], imported: Imported
+    paths: Sequence[Path], now: Callable[[], datetime], imported: ImportResult
 ) -> Iterator[tuple[_Answer, int]]:
     """The answers of the files with their sizes, up to a bad line, which is noted."""
     for place, line in _lines(paths):
@@ -158,7 +158,7 @@ def _answer_of(line: bytes, now: datetime) -> _Answer:
     body = _body(bytes(said.body))
     if why := parse(DATASETS[said.dataset], body, said.day, said.fetched_at).unreadable:
         raise ValueError(f"body: {why}")
-    kept = packed(body).hex(), hashlib.sha256(body).hexdigest()
+    kept = compress(body).hex(), hashlib.sha256(body).hexdigest()
     return _Answer(said.appid, said.dataset, said.day, said.fetched_at, *kept)
 
 

@@ -18,15 +18,15 @@ from sqlalchemy import Engine
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.kept.answers import appid_of
-from weixin_etl.load.fold import Folded, folds, judge_folds
+from weixin_etl.load.history import MergedAnswers, evaluate_merged, merged_slices
 from weixin_etl.load.merge import Merge
-from weixin_etl.model import Counts, Pair, ParameterError
+from weixin_etl.model import Counts, ParameterError, Slice
 from weixin_etl.text import counted
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import begin_load
 
 
-class Replayed(msgspec.Struct, frozen=True):
+class ReplayResult(msgspec.Struct, frozen=True):
     """What a replay read, and what it changed or would change."""
 
     pairs: int = 0
@@ -38,9 +38,9 @@ class Replayed(msgspec.Struct, frozen=True):
     coverage: int = 0
     """Pairs of which coverage says otherwise what we have."""
 
-    def __add__(self, other: "Replayed") -> "Replayed":
+    def __add__(self, other: "ReplayResult") -> "ReplayResult":
         """Both."""
-        return Replayed(*map(add, astuple(self), astuple(other)))
+        return ReplayResult(*map(add, astuple(self), astuple(other)))
 
     @property
     def changes(self) -> list[str]:
@@ -55,7 +55,7 @@ class Replayed(msgspec.Struct, frozen=True):
         return [f"{counted(n, it)} {what}" for n, it, what in lines if n]
 
 
-def selected(
+def select_slices(
     warehouse: Engine,
     dataset: Dataset,
     names: Sequence[str] = (),
@@ -91,7 +91,7 @@ def replay(
     is_applied: bool = True,
     on_progress: Callable[[int], None] = lambda _pairs: None,
     now: Callable[[], datetime] = clock.now,
-) -> Replayed:
+) -> ReplayResult:
     """
     Make the facts what the kept answers of accounts' days say, each account in a transaction.
 
@@ -101,7 +101,7 @@ def replay(
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     require_migrated(warehouse)
-    done = Replayed()
+    done = ReplayResult()
     with diagnosed(warehouse):
         for appid, days in accounts:
             with warehouse.connect() as connection:
@@ -116,19 +116,19 @@ def replay(
     return done
 
 
-def _replay(merge: Merge, pairs: Sequence[Pair], ready_hour: int) -> Replayed:
+def _replay(merge: Merge, pairs: Sequence[Slice], ready_hour: int) -> ReplayResult:
     """Merge what an account's answers say, and judge those that no run has judged."""
     known = merge.known(pairs)
-    done = Replayed()
-    folded: list[Folded] = []
-    for part in folds(merge, pairs):
+    done = ReplayResult()
+    folded: list[MergedAnswers] = []
+    for part in merged_slices(merge, pairs):
         contents = [fold.content for fold in part if fold.content]
         counts = merge.merge(contents)
         if contents:
             merge.execute("fact/empty_stage.sql")
         rejected = merge.reject(contents, known)
-        done += Replayed(counts=sum(counts.values(), Counts()), rejected=rejected)
+        done += ReplayResult(counts=sum(counts.values(), Counts()), rejected=rejected)
         folded += [replace(fold, content=None) for fold in part]
-    coverage = judge_folds(merge, folded, known, ready_hour)
+    coverage = evaluate_merged(merge, folded, known, ready_hour)
     articles = merge.execute("dim_article/written.sql", appid=pairs[0][0]).scalar_one()
-    return done + Replayed(len(pairs), coverage=coverage, articles=articles)
+    return done + ReplayResult(len(pairs), coverage=coverage, articles=articles)

@@ -22,19 +22,19 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
+from weixin_etl.load.evaluation import evaluate_chunk
 from weixin_etl.load.falls import Fall
-from weixin_etl.load.fold import Folded, described, folds, judge_folds
-from weixin_etl.load.judging import judge
-from weixin_etl.load.merge import Known, Merge, is_late
-from weixin_etl.load.stage import Staged, staged
-from weixin_etl.model import Counts, Coverage, Pair, Run
+from weixin_etl.load.history import MergedAnswers, described, evaluate_merged, merged_slices
+from weixin_etl.load.merge import Merge, StoredSlice, is_out_of_order
+from weixin_etl.load.stage import StagedAnswer, stage_response
+from weixin_etl.model import Counts, Coverage, Run, Slice
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import begin_load
 from weixin_etl.warehouse.statements import as_json
 
-__all__ = ["Chunk", "Load", "Staged", "record", "staged"]
+__all__ = ["Load", "StagedAnswer", "StagedChunk", "record_attempts", "stage_response"]
 
-Chunk = Sequence[Staged]
+StagedChunk = Sequence[StagedAnswer]
 """What came of an account's days that are judged together."""
 
 
@@ -49,7 +49,7 @@ class Load:
     heard: dict[str, datetime] = field(default_factory=dict)
     """When an answer of this try last listed an article of an account, ready or not."""
 
-    def commit(self, chunks: Sequence[Chunk]) -> Counts:
+    def commit(self, chunks: Sequence[StagedChunk]) -> Counts:
         """
         Load chunks, an account's in their order, all or nothing; what that did.
 
@@ -61,30 +61,32 @@ class Load:
             merge = Merge(connection, self.run.dataset, self.now())
             known = merge.known([one.pair for one in staged])
             answers = merge.keep([one for one in staged if one.is_answer], known)
-            late = [answer.pair for answer in answers if is_late(answer, known[answer.pair])]
-            folded = list(chain.from_iterable(folds(merge, late)))
+            late = [
+                answer.pair for answer in answers if is_out_of_order(answer, known[answer.pair])
+            ]
+            folded = list(chain.from_iterable(merged_slices(merge, late)))
             counts = self._merge(merge, answers, folded, known)
             after = self._judge(merge, chunks, known, counts)
             merge.save(after)
             merge.unlist("dim_article/unlist.sql", _unlisted(staged, known, after))
-            judge_folds(merge, folded, known, self.ready_hour)
-            record(connection, self.run, staged, counts)
+            evaluate_merged(merge, folded, known, self.ready_hour)
+            record_attempts(connection, self.run, staged, counts)
         _hear(self.heard, staged)
         return sum(counts.values(), Counts(sum(one.calls for one in staged)))
 
     def _merge(
         self,
         merge: Merge,
-        answers: Sequence[Staged],
-        folded: Sequence[Folded],
-        known: Mapping[Pair, Known],
-    ) -> dict[Pair, Counts]:
+        answers: Sequence[StagedAnswer],
+        folded: Sequence[MergedAnswers],
+        known: Mapping[Slice, StoredSlice],
+    ) -> dict[Slice, Counts]:
         """Merge the answers with which something may change, and the folds of late ones."""
         newest = [
             one
             for one in answers
             if one.is_readable
-            and not is_late(one, known[one.pair])
+            and not is_out_of_order(one, known[one.pair])
             and (self.run.refetch or not _repeats(one, known[one.pair]))
         ]
         again = [fold.content for fold in folded if fold.content]
@@ -101,24 +103,28 @@ class Load:
     def _judge(
         self,
         merge: Merge,
-        chunks: Sequence[Chunk],
-        known: Mapping[Pair, Known],
-        counts: Mapping[Pair, Counts],
-    ) -> dict[Pair, Coverage]:
+        chunks: Sequence[StagedChunk],
+        known: Mapping[Slice, StoredSlice],
+        counts: Mapping[Slice, Counts],
+    ) -> dict[Slice, Coverage]:
         """What is stored after the chunks, each judged after the one before it."""
         heard = self._heard_before(merge, chunks)
-        after: dict[Pair, Coverage] = {}
+        after: dict[Slice, Coverage] = {}
         for chunk in (_with_news(chunk, counts, merge.falls) for chunk in chunks):
             appid = chunk[0].account.appid
             before = {one.day: known[one.pair].coverage for one in chunk}
-            judged = judge(self.run.dataset, chunk, before, heard.get(appid), self.ready_hour)
+            judged = evaluate_chunk(
+                self.run.dataset, chunk, before, heard.get(appid), self.ready_hour
+            )
             after |= {(appid, day): coverage for day, coverage in judged.items()}
             _hear(heard, chunk)
-        late = (one.pair for chunk in chunks for one in chunk if is_late(one, known[one.pair]))
+        late = (
+            one.pair for chunk in chunks for one in chunk if is_out_of_order(one, known[one.pair])
+        )
         stored = {pair: known[pair].coverage for pair in late}
         return after | {pair: row for pair, row in stored.items() if row.attempted_at}
 
-    def _heard_before(self, merge: Merge, chunks: Sequence[Chunk]) -> dict[str, datetime]:
+    def _heard_before(self, merge: Merge, chunks: Sequence[StagedChunk]) -> dict[str, datetime]:
         """When quiet accounts were last heard, by this try or by coverage."""
         quiet = {chunk[0].account.appid for chunk in chunks if _is_quiet(chunk)}
         silent = sorted(quiet - self.heard.keys())
@@ -126,15 +132,15 @@ class Load:
         return {**self.heard, **{row.appid: row.heard_at for row in rows}}
 
 
-def record(
-    connection: Connection, run: Run, staged: Iterable[Staged], counts: Mapping[Pair, Counts]
+def record_attempts(
+    connection: Connection, run: Run, staged: Iterable[StagedAnswer], counts: Mapping[Slice, Counts]
 ) -> None:
     """Record what attempts of a run took and did."""
     rows = [
         {
             "appid": one.account.appid,
             "day": one.day,
-            "attempted_at": one.said.at,
+            "attempted_at": one.evidence.at,
             **asdict(counts.get(one.pair, Counts()) + Counts(one.calls)),
         }
         for one in staged
@@ -144,47 +150,49 @@ def record(
 
 
 def _with_news(
-    chunk: Chunk, counts: Mapping[Pair, Counts], falls: Mapping[Pair, Sequence[Fall]]
-) -> Chunk:
+    chunk: StagedChunk, counts: Mapping[Slice, Counts], falls: Mapping[Slice, Sequence[Fall]]
+) -> StagedChunk:
     """Return the chunk with the falls that its load found, and whether it brought new rows."""
     return [
-        replace(one, falls=found, said=replace(one.said, has_news=is_new or bool(found)))
+        replace(one, falls=found, evidence=replace(one.evidence, has_news=is_new or bool(found)))
         for one in chunk
         for found in [falls.get(one.pair, ())]
         for is_new in [counts.get(one.pair, Counts()).inserted > 0]
     ]
 
 
-def _repeats(one: Staged, known: Known) -> bool:
+def _repeats(one: StagedAnswer, known: StoredSlice) -> bool:
     """Whether these are the bytes of the pair's newest answer, and as many rows were loaded."""
     loaded = known.coverage.fetched_at, known.coverage.row_count
     return one.body_sha256 == known.body_sha256 and loaded == (known.last_seen_at, one.row_count)
 
 
-def _is_quiet(chunk: Chunk) -> bool:
+def _is_quiet(chunk: StagedChunk) -> bool:
     """Whether it lists nothing on a day in Beijing of its answers: midnight may have come."""
-    speaking = {clock.beijing_date(one.said.at) for one in chunk if one.lists_articles}
-    return any(clock.beijing_date(one.said.at) not in speaking for one in chunk)
+    speaking = {clock.beijing_date(one.evidence.at) for one in chunk if one.lists_articles}
+    return any(clock.beijing_date(one.evidence.at) not in speaking for one in chunk)
 
 
-def _hear(heard: dict[str, datetime], staged: Iterable[Staged]) -> None:
+def _hear(heard: dict[str, datetime], staged: Iterable[StagedAnswer]) -> None:
     """Note when accounts were last heard, by these too."""
     for one in staged:
         if one.lists_articles:
-            appid, at = one.pair[0], one.said.at
+            appid, at = one.pair[0], one.evidence.at
             heard[appid] = max(heard.get(appid, at), at)
 
 
 def _unlisted(
-    staged: Iterable[Staged], known: Mapping[Pair, Known], after: Mapping[Pair, Coverage]
+    staged: Iterable[StagedAnswer],
+    known: Mapping[Slice, StoredSlice],
+    after: Mapping[Slice, Coverage],
 ) -> list[dict[str, object]]:
     """The ready answers that list something else than the ready answer before."""
     listed: list[dict[str, object]] = []
     for one in staged:
         before, now = known[one.pair].coverage, after[one.pair]
-        is_ready = now.ready_at == one.said.at and now.list_sha256 is not None
+        is_ready = now.ready_at == one.evidence.at and now.list_sha256 is not None
         is_new = before.list_sha256 != now.list_sha256 or before.ready_at != before.fetched_at
         if is_ready and is_new and before.attempted_at:
             pair = {"appid": one.account.appid, "day": one.day}
-            listed.append({**pair, "msgids": one.msgids, "at": one.said.at})
+            listed.append({**pair, "msgids": one.msgids, "at": one.evidence.at})
     return listed

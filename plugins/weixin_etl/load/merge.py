@@ -15,14 +15,14 @@ from sqlalchemy import Connection, CursorResult, Row
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load.falls import Fall
-from weixin_etl.load.stage import Staged, copy, keep_bytes, row_columns, row_end
-from weixin_etl.model import Counts, Coverage, Pair
+from weixin_etl.load.stage import StagedAnswer, copy, keep_bytes, row_columns, row_end
+from weixin_etl.model import Counts, Coverage, Slice
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, as_json, coverage_of
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredSlice:
     """What the warehouse has of a pair before a load."""
 
     coverage: Coverage
@@ -42,9 +42,9 @@ class Known:
         return self.described_at is not None and at < self.described_at
 
 
-def is_late(answer: Staged, known: Known) -> bool:
+def is_out_of_order(answer: StagedAnswer, known: StoredSlice) -> bool:
     """Return whether a newer answer of the pair is kept already; also of a refusal."""
-    return known.last_seen_at is not None and answer.said.at < known.last_seen_at
+    return known.last_seen_at is not None and answer.evidence.at < known.last_seen_at
 
 
 class Merge:
@@ -55,31 +55,33 @@ class Merge:
         self.connection = connection
         self.dataset = dataset
         self._common = {"dataset": dataset.name, "changed_at": changed_at}
-        self.falls = defaultdict[Pair, list[Fall]](list)
+        self.falls = defaultdict[Slice, list[Fall]](list)
         """The totals that fell by what was merged."""
 
     def execute(self, path: str, **values: Any) -> CursorResult[Any]:
         """Execute a statement of the dataset."""
         return self.connection.execute(statement(path, self.dataset), {**self._common, **values})
 
-    def known(self, pairs: Collection[Pair]) -> dict[Pair, Known]:
+    def known(self, pairs: Collection[Slice]) -> dict[Slice, StoredSlice]:
         """What the warehouse has of each pair."""
         rows = self.execute("coverage/before.sql", **arrays(self.dataset, pairs))
         return {(row.appid, row.day): _known(row) for row in rows}
 
-    def keep(self, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> list[Staged]:
+    def keep(
+        self, answers: Sequence[StagedAnswer], known: Mapping[Slice, StoredSlice]
+    ) -> list[StagedAnswer]:
         """Keep the bytes of answers that are not the pair's newest again; the answers, as kept."""
         late, seen, new = [], [], []
         for it in answers:
             before = known[it.pair]
-            if is_late(it, before):
+            if is_out_of_order(it, before):
                 late.append(it)
             elif it.body_sha256 == before.body_sha256:
                 seen.append(self._kept(it, before.raw_response_id or 0))
             else:
                 new.append(self._kept(it, before.next_raw_response_id))
         if seen:
-            ids, instants = [it.raw_response_id for it in seen], [it.said.at for it in seen]
+            ids, instants = [it.raw_response_id for it in seen], [it.evidence.at for it in seen]
             self.execute("raw_response/see.sql", raw_response_ids=ids, seen_ats=instants)
         if new:
             keep_bytes(self.connection, self.dataset, new)
@@ -87,7 +89,7 @@ class Merge:
             self._keep_late(late)
         return seen + new + late
 
-    def _keep_late(self, answers: Sequence[Staged]) -> None:
+    def _keep_late(self, answers: Sequence[StagedAnswer]) -> None:
         """Keep answers as `import` does: one may be kept already that is not the newest."""
         rows = [
             {
@@ -96,21 +98,21 @@ class Merge:
                 "day": answer.day,
                 "body": answer.body_zstd.hex(),
                 "body_sha256": answer.body_sha256.hex(),
-                "fetched_at": answer.said.at,
+                "fetched_at": answer.evidence.at,
             }
             for answer in answers
         ]
         self.execute("raw_response/import.sql", rows=as_json(rows))
 
-    def _kept(self, it: Staged, raw_response_id: int) -> Staged:
-        end = row_end(self.dataset, it.pair, raw_response_id, it.said.at)
+    def _kept(self, it: StagedAnswer, raw_response_id: int) -> StagedAnswer:
+        end = row_end(self.dataset, it.pair, raw_response_id, it.evidence.at)
         return replace(it, raw_response_id=raw_response_id, row_end=end)
 
-    def merge(self, answers: Sequence[Staged]) -> dict[Pair, Counts]:
+    def merge(self, answers: Sequence[StagedAnswer]) -> dict[Slice, Counts]:
         """Write articles and rows; what that did, by pair."""
         if not answers:
             return {}
-        done: dict[Pair, Counts] = {}
+        done: dict[Slice, Counts] = {}
         self.execute("fact/stage.sql")
         for part in _parts(self.dataset, answers):
             if done:
@@ -118,7 +120,7 @@ class Merge:
             done |= self._merge_round(part)
         return done
 
-    def _merge_round(self, answers: Sequence[Staged]) -> dict[Pair, Counts]:
+    def _merge_round(self, answers: Sequence[StagedAnswer]) -> dict[Slice, Counts]:
         """The same of answers that `_parts` puts together."""
         is_fold = answers[0].is_fold
         are_new, *of_two_days = self._merge_articles(answers, is_fold=is_fold)
@@ -139,7 +141,7 @@ class Merge:
             it.pair: Counts(unchanged=len(it.rows)) + did.get(it.pair, Counts()) for it in answers
         }
 
-    def note_falls_between_rows(self, answers: Sequence[Staged]) -> None:
+    def note_falls_between_rows(self, answers: Sequence[StagedAnswer]) -> None:
         """
         Note the falls between rows of answers one of which this transaction has written.
 
@@ -160,7 +162,7 @@ class Merge:
             if fall.total not in {known.total for known in self.falls[pair]}:
                 self.falls[pair].append(fall)
 
-    def _merge_articles(self, answers: Sequence[Staged], *, is_fold: bool) -> Sequence[Any]:
+    def _merge_articles(self, answers: Sequence[StagedAnswer], *, is_fold: bool) -> Sequence[Any]:
         """Articles; whether all are new, and the accounts and msgids of those of two days."""
         if not self.dataset.describes_articles:
             return False, [], []
@@ -179,7 +181,7 @@ class Merge:
         if what and self.dataset.describes_articles:
             self.execute(path, rows=as_json(what))
 
-    def reject(self, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> int:
+    def reject(self, answers: Sequence[StagedAnswer], known: Mapping[Slice, StoredSlice]) -> int:
         """
         Write down what does not fit; an open part that does not occur any more is resolved.
 
@@ -205,7 +207,7 @@ class Merge:
         )
         return int(changed.scalar_one())
 
-    def save(self, rows: Mapping[Pair, Coverage]) -> None:
+    def save(self, rows: Mapping[Slice, Coverage]) -> None:
         """Write whole rows of coverage."""
         if not rows:
             return
@@ -221,13 +223,13 @@ class Merge:
         self.execute("coverage/save.sql", rows=as_json(values))
 
 
-def _known(row: Row[Any]) -> Known:
+def _known(row: Row[Any]) -> StoredSlice:
     raw_response_id, sha256, *more = [*row][2:8]
     coverage = coverage_of(row[8:]) if row.attempted_at else Coverage()
-    return Known(coverage, raw_response_id, sha256 and bytes(sha256), *more)
+    return StoredSlice(coverage, raw_response_id, sha256 and bytes(sha256), *more)
 
 
-def _parts(dataset: Dataset, answers: Sequence[Staged]) -> Iterator[list[Staged]]:
+def _parts(dataset: Dataset, answers: Sequence[StagedAnswer]) -> Iterator[list[StagedAnswer]]:
     """Yield the answers that one statement can take: only folds, or none."""
     for together in _rounds(answers) if dataset.describes_articles else [answers]:
         for is_fold in (False, True):
@@ -235,11 +237,11 @@ def _parts(dataset: Dataset, answers: Sequence[Staged]) -> Iterator[list[Staged]
                 yield part
 
 
-def _rounds(answers: Sequence[Staged]) -> Iterator[list[Staged]]:
+def _rounds(answers: Sequence[StagedAnswer]) -> Iterator[list[StagedAnswer]]:
     """Answers in parts, none of which lists an article twice: by account, the later day first."""
     left = sorted(answers, key=lambda it: it.pair, reverse=True)
     while left:
-        now, later = list[Staged](), list[Staged]()
+        now, later = list[StagedAnswer](), list[StagedAnswer]()
         listed = defaultdict[str, set[str]](set)
         for it in left:
             of_account = listed[it.account.appid]

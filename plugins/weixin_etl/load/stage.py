@@ -15,11 +15,11 @@ from msgspec.structs import astuple
 from sqlalchemy import Connection
 
 from weixin_etl import json_text, rules
-from weixin_etl.api.client import Answer, Refusal
+from weixin_etl.api.client import FailedCall, Response
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.falls import Fall, falls_between_rows
-from weixin_etl.model import Account, Pair
-from weixin_etl.parse import ATTRIBUTES, Article, Parsed, Rejected, day_before, parse
+from weixin_etl.model import Account, Slice
+from weixin_etl.parse import ATTRIBUTES, Article, ParsedAnswer, RejectedPart, parse, previous_day
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.sentences import rejection
 
@@ -38,12 +38,12 @@ _RAW_RESPONSE_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedAnswer:
     """What came of asking for a pair: a refusal, or an answer as the bytes that COPY takes."""
 
     account: Account
     day: date
-    said: rules.Answer
+    evidence: rules.Evidence
     """What the rules look at."""
     calls: int = 0
     error: WeixinError | None = None
@@ -72,11 +72,11 @@ class Staged:
     newest_date: date | None = None
     falls: Sequence[Fall] = ()
     """Its totals that are lower than in the row before."""
-    rejected: Sequence[Rejected] = ()
+    rejected: Sequence[RejectedPart] = ()
     unknown_metrics: frozenset[str] = frozenset()
 
     @property
-    def pair(self) -> Pair:
+    def pair(self) -> Slice:
         """The account and its day."""
         return self.account.appid, self.day
 
@@ -88,49 +88,53 @@ class Staged:
     @property
     def lists_articles(self) -> bool:
         """Whether it could be read, and lists any."""
-        return bool(self.said.article_count) and self.error is None
+        return bool(self.evidence.article_count) and self.error is None
 
 
-def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal) -> Staged:
+def stage_response(
+    dataset: Dataset, account: Account, day: date, came: Response | FailedCall
+) -> StagedAnswer:
     """What came of a call; any number of threads may ask."""
-    if isinstance(came, Refusal):
+    if isinstance(came, FailedCall):
         error, at = came.error, came.refused_at
-        said = rules.Answer(at, error_kind=error.kind.value, error_code=error.problem.errcode)
-        return Staged(account, day, said, came.calls, error)
+        said = rules.Evidence(at, error_kind=error.kind.value, error_code=error.problem.errcode)
+        return StagedAnswer(account, day, said, came.calls, error)
     at, body_sha256 = came.fetched_at, sha256(came.body).digest()
     with _one_at_a_time:
         parsed = parse(dataset, came.body, day, at)
         articles = parsed.articles.values()
         return replace(
-            sighting(dataset, account, day, at, parsed),
+            evidence_of(dataset, account, day, at, parsed),
             calls=came.calls,
             size=len(came.body) + sum(len(part.payload) for part in parsed.rejected),
             body_sha256=body_sha256,
-            body_zstd=packed(came.body),
+            body_zstd=compress(came.body),
             msgids=[*parsed.articles],
             articles=articles_json(dataset, (account.appid, day), ((it, at) for it in articles)),
-            rows=[line for article in articles for line in row_lines(dataset, article)],
+            rows=[line for article in articles for line in copy_lines(dataset, article)],
             falls=falls_between_rows(dataset, articles),
             rejected=parsed.rejected,
             unknown_metrics=frozenset(parsed.unknown_metrics),
         )
 
 
-def sighting(dataset: Dataset, account: Account, day: date, at: datetime, parsed: Parsed) -> Staged:
+def evidence_of(
+    dataset: Dataset, account: Account, day: date, at: datetime, parsed: ParsedAnswer
+) -> StagedAnswer:
     """What is judged of an answer."""
     is_readable = not (parsed.unreadable or parsed.nothing_fits)
     newest_date = parsed.newest_date
-    said = rules.Answer(
+    said = rules.Evidence(
         at,
         parsed.list_sha256,
         len(parsed.articles),
         is_whole=parsed.is_whole(day, dataset.row_days),
-        has_yesterday=newest_date == day_before(at),
+        has_yesterday=newest_date == previous_day(at),
         has_figures=newest_date is not None,
         is_delayed=parsed.is_delayed,
-        error_kind=None if is_readable else rules.UNREADABLE,
+        error_kind=None if is_readable else rules.UNREADABLE_KIND,
     )
-    return Staged(
+    return StagedAnswer(
         account,
         day,
         said,
@@ -142,14 +146,14 @@ def sighting(dataset: Dataset, account: Account, day: date, at: datetime, parsed
     )
 
 
-def _unreadable(parsed: Parsed, account: Account) -> WeixinError:
+def _unreadable(parsed: ParsedAnswer, account: Account) -> WeixinError:
     """Why nothing of an answer could be loaded."""
     parts = parsed.rejected
     why = parsed.unreadable or rejection("nothing_fits", len(parts), first=parts[0].reason)
     return WeixinError(ProblemKind.UNREADABLE, why, account=str(account))
 
 
-def packed(body: bytes) -> bytes:
+def compress(body: bytes) -> bytes:
     """An answer's bytes as they are kept; for one thread at a time."""
     return _compressor.compress(body)
 
@@ -157,14 +161,14 @@ def packed(body: bytes) -> bytes:
 # ------------------------------------------------------------------------------------------ lines
 
 
-def row_lines(dataset: Dataset, article: Article) -> list[bytes]:
+def copy_lines(dataset: Dataset, article: Article) -> list[bytes]:
     """
     The beginnings of an article's rows' CSV lines: `row_columns` up to the metrics.
 
     A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
     msgspec's encoder writes it: all rows of an article at once, if none holds a text.
     """
-    head = quoted(article.msgid) + b"," if dataset.item else b""
+    head = csv_field(article.msgid) + b"," if dataset.item else b""
     if dataset.lists or article.row_extras:
         return [head + _encode(_with_texts(article, day))[1:-1] for day in article.rows]
     if not article.rows:
@@ -184,15 +188,15 @@ def _with_texts(article: Article, day: date) -> tuple[object, ...]:
     return (None if extra is None else json_text.encode(extra), *values)
 
 
-def row_end(dataset: Dataset, pair: Pair, raw_response_id: int, fetched_at: datetime) -> bytes:
+def row_end(dataset: Dataset, pair: Slice, raw_response_id: int, fetched_at: datetime) -> bytes:
     """The end of a row's line: its place, and the answer that changed it last."""
     appid, day = pair
     place = [day] if dataset.place else []
-    return b",%b,%b\n" % (quoted(appid), _encode((*place, raw_response_id, fetched_at))[1:-1])
+    return b",%b,%b\n" % (csv_field(appid), _encode((*place, raw_response_id, fetched_at))[1:-1])
 
 
 def articles_json(
-    dataset: Dataset, pair: Pair, articles: Iterable[tuple[Article, datetime]]
+    dataset: Dataset, pair: Slice, articles: Iterable[tuple[Article, datetime]]
 ) -> bytes:
     """A pair's articles as JSON objects behind each other, each with when it was first listed."""
     if not dataset.describes_articles:
@@ -200,7 +204,7 @@ def articles_json(
     return _encode([_described(pair, it, at) for it, at in articles])[1:-1]
 
 
-def _described(pair: Pair, article: Article, first_seen_at: datetime) -> dict[str, object]:
+def _described(pair: Slice, article: Article, first_seen_at: datetime) -> dict[str, object]:
     message_id, position = article.message
     return {
         "appid": pair[0],
@@ -214,7 +218,7 @@ def _described(pair: Pair, article: Article, first_seen_at: datetime) -> dict[st
     }
 
 
-def quoted(text: str) -> bytes:
+def csv_field(text: str) -> bytes:
     """A text for a CSV line."""
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
@@ -244,17 +248,17 @@ def copy(
         raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None
 
 
-def keep_bytes(connection: Connection, dataset: Dataset, answers: Iterable[Staged]) -> None:
+def keep_bytes(connection: Connection, dataset: Dataset, answers: Iterable[StagedAnswer]) -> None:
     """Answers into `raw_response`, in binary: as text their bytes take twice as long."""
     records = (_record(dataset, it) for it in answers)
     content = (b"PGCOPY\n\xff\r\n\0", bytes(8), *records, b"\xff\xff")
     copy(connection, "weixin.raw_response", _RAW_RESPONSE_COLUMNS, content, "FORMAT binary")
 
 
-def _record(dataset: Dataset, it: Staged) -> bytes:
+def _record(dataset: Dataset, it: StagedAnswer) -> bytes:
     """A row in COPY's binary format: each column's bytes behind their number."""
     day = pack("!i", (it.day - _EPOCH.date()).days)
-    at = pack("!q", (it.said.at - _EPOCH) // timedelta(microseconds=1))
+    at = pack("!q", (it.evidence.at - _EPOCH) // timedelta(microseconds=1))
     key = pack("!q", it.raw_response_id), dataset.name.encode(), it.account.appid.encode(), day
     columns = *key, it.body_zstd, it.body_sha256, at, at
     return pack("!h", len(columns)) + b"".join(pack("!i", len(of)) + of for of in columns)

@@ -47,8 +47,9 @@ def params_of(dataset: Dataset) -> dict[str, Param]:
         "begin_date": _day(
             dataset,
             "First publication day",
-            "Beijing. Leave both days empty for the look-back window. In a Backfill always leave "
-            "them empty: its dates are run dates, not publication days.",
+            f"Beijing, not before {dataset.first_day}. Leave both days empty for the look-back "
+            "window. In a Backfill always leave them empty: its dates are run dates, not "
+            "publication days.",
         ),
         "end_date": _day(
             dataset, "Last publication day", "Beijing, included; yesterday at the latest."

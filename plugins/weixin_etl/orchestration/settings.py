@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from weixin_etl import run
     from weixin_etl.api.http import CallLimits
-    from weixin_etl.health.messages import Words
+    from weixin_etl.health.notifications import Words
 
 SECTION = "weixin"
 NOON = time(12)
@@ -133,7 +133,7 @@ def words(language: str = "") -> "Words":
     Raises:
         ValueError: the setting `language` is neither `en` nor `zh-CN`.
     """
-    from weixin_etl.health.messages import CHINESE, ENGLISH, Words
+    from weixin_etl.health.notifications import CHINESE, ENGLISH, Words
 
     in_force = values()
     written = language or in_force["language"]

@@ -60,32 +60,32 @@ _CODES = {bool: "boolean", str: "text", list: "list", dict: "object"}
 _WORD = {type(None): "missing", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
 
 
-class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+class FigureRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Figures of one article and one day; `row_type` adds the dataset's metrics."""
 
     stat_date: date
 
 
 @cache
-def row_type(dataset: Dataset) -> type[Row]:
+def row_type(dataset: Dataset) -> type[FigureRow]:
     """The Struct of the dataset's rows: stat_date, then its metrics, None where absent."""
     checked = [metric for metric in dataset.metrics if metric.kind is not Kind.COUNT]
 
-    def check(row: Row) -> None:
-        if not all(fits(metric.kind, getattr(row, metric.name)) for metric in checked):
+    def check(row: FigureRow) -> None:
+        if not all(is_valid_value(metric.kind, getattr(row, metric.name)) for metric in checked):
             raise ValueError
 
-    row: type[Row] = msgspec.defstruct(  # type: ignore[assignment] # typed as any Struct
+    row: type[FigureRow] = msgspec.defstruct(  # type: ignore[assignment] # typed as any Struct
         "Row",
         [(it.name, Any if it in checked else _Count, None) for it in dataset.metrics],
-        bases=(Row,),
+        bases=(FigureRow,),
         namespace={"__post_init__": check} if checked else {},
         kw_only=True,
     )
     return row
 
 
-def fits(kind: Kind, value: Any) -> bool:
+def is_valid_value(kind: Kind, value: Any) -> bool:
     """Whether a decoded value is null, or one of the kind that Postgres can hold as it is."""
     if value is None:
         return True
@@ -116,7 +116,7 @@ def _misfit(kind: Kind, value: Any) -> str:
     return "fraction" if is_fraction else "too_large"
 
 
-def what_it_is(value: Any) -> str:
+def type_name(value: Any) -> str:
     """What kind of value it is, in words that quote nothing of it."""
     name = _WORD.get(type(value), "a number")
     return "a negative number" if name == "a number" and value < 0 else name
@@ -132,7 +132,7 @@ class Article:
     content_url: str | None = None
     publish_type: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-    rows: dict[date, Row] = field(default_factory=dict)
+    rows: dict[date, FigureRow] = field(default_factory=dict)
     row_extras: dict[date, dict[str, Any]] = field(default_factory=dict)
     """Unknown metrics, for the rows that have any."""
 
@@ -172,7 +172,7 @@ class Article:
         extras = newer.row_extras
         return [day for day, row in newer.rows.items() if self.merge_row(row, extras.get(day, {}))]
 
-    def merge_row(self, row: Row, extra: dict[str, Any]) -> bool:
+    def merge_row(self, row: FigureRow, extra: dict[str, Any]) -> bool:
         """Take over a later mention of a row, with its unknown metrics; whether it changes."""
         day = row.stat_date
         known, known_extra = self.rows.get(day), self.row_extras.get(day, {})
@@ -186,7 +186,7 @@ class Article:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedPart:
     """A part of an answer that does not fit: a value of a row, a whole row, or an article."""
 
     code: str
@@ -203,7 +203,7 @@ class Rejected:
 
 
 @dataclass(slots=True)
-class Parsed:
+class ParsedAnswer:
     """What one answer says of the day asked: its articles and rows, and what does not fit."""
 
     headline: Sequence[str] = ()
@@ -212,7 +212,7 @@ class Parsed:
     articles: dict[str, Article] = field(default_factory=dict)
     unreadable: Sentence | None = None
     """Why no articles can be made out in it, if so."""
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[RejectedPart] = field(default_factory=list)
     is_delayed: bool = False
     """WeChat's own word that the figures are not the newest."""
     unknown_metrics: set[str] = field(default_factory=set)
@@ -279,12 +279,12 @@ class Parsed:
             known.merge(article)
 
 
-def day_before(fetched_at: datetime) -> date:
+def previous_day(fetched_at: datetime) -> date:
     """The last day an answer can have rows of: in Beijing, the one before it was fetched."""
     return clock.beijing_date(fetched_at) - timedelta(days=1)
 
 
-def parse(dataset: Dataset, body: bytes, day: date, fetched_at: datetime) -> Parsed:
+def parse(dataset: Dataset, body: bytes, day: date, fetched_at: datetime) -> ParsedAnswer:
     """
     Take an answer of the dataset's endpoint apart.
 
@@ -294,12 +294,12 @@ def parse(dataset: Dataset, body: bytes, day: date, fetched_at: datetime) -> Par
     It is `unreadable` if it is not a JSON object with a `list`, is nested too deeply, more than
     100 000 parts of it do not fit, or it lists more than 10 000 articles of a publication day.
     """
-    last_day = day_before(fetched_at) if dataset.describes_articles else day
+    last_day = previous_day(fetched_at) if dataset.describes_articles else day
     try:
-        by_type = documented(dataset, body, day, last_day)
-        return by_type or RowByRow(dataset, day, last_day).read(body)
+        by_type = parse_documented(dataset, body, day, last_day)
+        return by_type or TolerantParser(dataset, day, last_day).read(body)
     except RecursionError:
-        return Parsed(unreadable=sentence("the answer is nested too deeply"))
+        return ParsedAnswer(unreadable=sentence("the answer is nested too deeply"))
 
 
 def _decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
@@ -319,7 +319,9 @@ _DECODERS = {
 """Made before there are threads: see `threads.convert`."""
 
 
-def documented(dataset: Dataset, body: bytes, day: date, last_day: date) -> Parsed | None:
+def parse_documented(
+    dataset: Dataset, body: bytes, day: date, last_day: date
+) -> ParsedAnswer | None:
     """What the answer says, or None if it is not exactly as documented."""
     if dataset not in _DECODERS:
         return None
@@ -327,7 +329,7 @@ def documented(dataset: Dataset, body: bytes, day: date, last_day: date) -> Pars
         answer = _DECODERS[dataset].decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
         return None
-    parsed = Parsed(headline=dataset.headline, is_delayed=answer.is_delay)
+    parsed = ParsedAnswer(headline=dataset.headline, is_delayed=answer.is_delay)
     for item in answer.list:
         given = asdict(item)
         written, seen = given.pop(dataset.rows_key), given.pop(UNDOCUMENTED)
@@ -340,25 +342,25 @@ def documented(dataset: Dataset, body: bytes, day: date, last_day: date) -> Pars
 
 
 @dataclass(slots=True)
-class RowByRow:
+class TolerantParser:
     """Reads one answer, whatever it holds; its rows end with `last_day`."""
 
     dataset: Dataset
     day: date
     last_day: date
-    parsed: Parsed = field(default_factory=Parsed)
+    parsed: ParsedAnswer = field(default_factory=ParsedAnswer)
 
-    def read(self, body: bytes) -> Parsed:
+    def read(self, body: bytes) -> ParsedAnswer:
         """What the answer says."""
         try:
             answer = json_text.decode(body)
         except ValueError:
-            return Parsed(unreadable=sentence("the answer is not JSON"))
+            return ParsedAnswer(unreadable=sentence("the answer is not JSON"))
         items = answer.get("list") if isinstance(answer, dict) else None
         if not isinstance(items, list):
-            return Parsed(unreadable=sentence("the answer has no list"))
+            return ParsedAnswer(unreadable=sentence("the answer has no list"))
         if self.dataset.describes_articles and len(items) > _MOST_ARTICLES:
-            return Parsed(
+            return ParsedAnswer(
                 unreadable=sentence(
                     "the answer lists more than {most} articles", most=_MOST_ARTICLES
                 )
@@ -369,7 +371,7 @@ class RowByRow:
             self._item(item)
             if len(rejected := self.parsed.rejected) > _MOST_REJECTED:
                 first = rejected[0].reason
-                return Parsed(unreadable=rejection("too_many", _MOST_REJECTED, first=first))
+                return ParsedAnswer(unreadable=rejection("too_many", _MOST_REJECTED, first=first))
         return self.parsed
 
     def _item(self, item: Any) -> None:
@@ -438,12 +440,12 @@ class RowByRow:
         may_be_empty = self.dataset.describes_articles or any(it is not None for it in figures)
         return "" if may_be_empty else "row_without_figures", stat_date
 
-    def _value_by_value(self, msgid: str, row: dict[str, Any], stat_date: date | None) -> Row:
+    def _value_by_value(self, msgid: str, row: dict[str, Any], stat_date: date | None) -> FigureRow:
         known: dict[str, Any] = {"stat_date": stat_date}
         for metric in self.dataset.metrics:
             written = json_text.clean(row.get(metric.name))
             value = _as_number(metric.kind, written)
-            if fits(metric.kind, value):
+            if is_valid_value(metric.kind, value):
                 known[metric.name] = value
             else:
                 code = _misfit(metric.kind, value)
@@ -462,7 +464,7 @@ class RowByRow:
         """Set a part aside, with the sentence of its code unless another is given."""
         reason = reason or rejection(code, field=field or "")
         text = json_text.encode(json_text.clean(payload))
-        self.parsed.rejected.append(Rejected(code, reason, text, msgid, stat_date, field))
+        self.parsed.rejected.append(RejectedPart(code, reason, text, msgid, stat_date, field))
 
 
 def _named(key: ItemKey, written: Any) -> tuple[str, str]:
@@ -471,7 +473,7 @@ def _named(key: ItemKey, written: Any) -> tuple[str, str]:
         return "", "id_missing"
     if key.is_number:
         number = _as_number(Kind.COUNT, json_text.clean(written))
-        return (str(number), "") if fits(Kind.COUNT, number) else ("", "id_misfit")
+        return (str(number), "") if is_valid_value(Kind.COUNT, number) else ("", "id_misfit")
     if not isinstance(written, str):
         return "", "id_misfit"
     if not 0 < len(written) <= _LONGEST_MSGID:

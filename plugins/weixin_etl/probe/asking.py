@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from weixin_etl import clock
-from weixin_etl.api.client import Refusal, WeixinClient
+from weixin_etl.api.client import FailedCall, WeixinClient
 from weixin_etl.datasets import Dataset
 from weixin_etl.parse import parse
 from weixin_etl.probe.judging import Finding, Findings, Grade, of_day, of_keys, refused
@@ -39,7 +39,7 @@ def _answers(client: WeixinClient, dataset: Dataset) -> list[Finding]:
     for age in (1, dataset.window):
         day = today - timedelta(days=age)
         came = client.datacube(dataset, day)
-        if isinstance(came, Refusal):
+        if isinstance(came, FailedCall):
             found.append(refused(str(day), came.error, dataset.successor_dag_id))
             if came.error.kind.stops_account or came.error.kind.is_outage:
                 break

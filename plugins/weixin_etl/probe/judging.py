@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from enum import IntEnum
 
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.parse import Parsed
+from weixin_etl.parse import ParsedAnswer
 from weixin_etl.probe.keys import before_row, compared
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.text import counted, few_names, one_line
@@ -60,7 +60,7 @@ def refused(asked: str, error: WeixinError, successor_dag_id: str | None = None)
     return Finding(grade, asked, one_line(f"{said.cause}{errcode}"), cure)
 
 
-def of_day(dataset: Dataset, day: date, parsed: Parsed, yesterday: date) -> Finding:
+def of_day(dataset: Dataset, day: date, parsed: ParsedAnswer, yesterday: date) -> Finding:
     """What a day's answer holds, and whether it has the newest row that it can have."""
     asked, item = str(day), _item(dataset).split()[1]
     if parsed.unreadable:
@@ -76,7 +76,7 @@ def of_day(dataset: Dataset, day: date, parsed: Parsed, yesterday: date) -> Find
     return Finding(Grade.GOOD, asked, came)
 
 
-def of_keys(dataset: Dataset, answers: Sequence[tuple[bytes, Parsed]]) -> list[Finding]:
+def of_keys(dataset: Dataset, answers: Sequence[tuple[bytes, ParsedAnswer]]) -> list[Finding]:
     """How answers differ from the declaration: keys, types and what is rejected, never values."""
     readable = [(body, parsed) for body, parsed in answers if not parsed.unreadable]
     if not readable:

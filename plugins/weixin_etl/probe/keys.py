@@ -5,7 +5,7 @@ from typing import Any
 
 from weixin_etl import json_text
 from weixin_etl.datasets import Dataset, Rows
-from weixin_etl.parse import ATTRIBUTES, UNDOCUMENTED, what_it_is
+from weixin_etl.parse import ATTRIBUTES, UNDOCUMENTED, type_name
 
 OPTIONAL = frozenset({"is_delay", *ATTRIBUTES, UNDOCUMENTED}) - {"title"}
 """Declared keys that an endpoint may leave out in every answer."""
@@ -17,7 +17,7 @@ def compared(dataset: Dataset, bodies: Sequence[bytes]) -> tuple[dict[str, str],
     for body in bodies:
         for key, value in keys(dataset, json_text.decode(body)):
             if value is not None:
-                given[key] = what_it_is(value)
+                given[key] = type_name(value)
     unknown = {key: what for key, what in given.items() if key not in known}
     return unknown, sorted(known - given.keys() - OPTIONAL)
 

@@ -8,11 +8,11 @@ from datetime import date
 from msgspec.structs import asdict
 from sqlalchemy import Connection
 
-from weixin_etl.model import Batch, ConfiguredAccount, Counts, Pair, Run
+from weixin_etl.model import Batch, ConfiguredAccount, Counts, Run, Slice
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
-from weixin_etl.run.outcome import Outcome, outcome_of, problem_of
-from weixin_etl.text import counted
+from weixin_etl.run.outcome import Outcome, problem_of, read_outcome
+from weixin_etl.sentences import sentence
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def report(work: Work, planned: Batch) -> dict[str, int]:
     """
     require_migrated(work.warehouse)
     with diagnosed(work.warehouse), work.warehouse.connect() as connection:
-        outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
+        outcome, done = read_outcome(connection, work, planned), _counts(connection, work.run)
     pairs = [*outcome.pairs()]
     for account, day, pair in pairs if len(pairs) <= PAIRS_IN_LOG else ():
         is_in = outcome.is_in(account, pair)
@@ -46,14 +46,14 @@ def report(work: Work, planned: Batch) -> dict[str, int]:
     return totals
 
 
-def _counts(connection: Connection, run: Run) -> dict[Pair, Counts]:
+def _counts(connection: Connection, run: Run) -> dict[Slice, Counts]:
     """What a run did for each pair."""
     keys = {"run_id": run.run_id, "dataset": run.dataset.name}
     rows = connection.execute(statement("run_report/of_run.sql"), keys)
     return {(row.appid, row.day): Counts(*row[2:]) for row in rows}
 
 
-def _totals(outcome: Outcome, done: Mapping[Pair, Counts]) -> dict[str, int]:
+def _totals(outcome: Outcome, done: Mapping[Slice, Counts]) -> dict[str, int]:
     """What a run did for all its pairs."""
     are_in = [outcome.is_in(account, pair) for account, _, pair in outcome.pairs()]
     totals = asdict(sum(done.values(), Counts()))
@@ -61,7 +61,7 @@ def _totals(outcome: Outcome, done: Mapping[Pair, Counts]) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class CheckResult:
     """What is wrong with a run, and what it did."""
 
     not_in: list[Problem]
@@ -73,7 +73,7 @@ class Judgement:
     """Those of pairs that are in and of which the run, also before it was cleared, changed rows."""
 
 
-def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -> Judgement:
+def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -> CheckResult:
     """
     Judge the run by what is true now, whoever brought it in, and log why.
 
@@ -86,7 +86,7 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     require_migrated(work.warehouse)
     unplanned = [it.problem for it in configured if it.is_wanted and not it.appid and it.problem]
     with diagnosed(work.warehouse), work.warehouse.connect() as connection:
-        outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
+        outcome, done = read_outcome(connection, work, planned), _counts(connection, work.run)
         found = [*outcome.excused(), *_silent(connection, outcome)]
     for problem in found:
         log.warning("%s", problem)
@@ -96,7 +96,7 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     late = {(it.appid, day) for it, day, pair in outcome.pairs() if not outcome.is_in(it, pair)}
     changed = {pair for pair, it in done.items() if it.inserted + it.updated}
     changed_days = sorted({day for _, day in changed - late})
-    return Judgement(not_in, found, _totals(outcome, done), changed_days)
+    return CheckResult(not_in, found, _totals(outcome, done), changed_days)
 
 
 def _silent(connection: Connection, outcome: Outcome) -> list[Problem]:
@@ -104,14 +104,21 @@ def _silent(connection: Connection, outcome: Outcome) -> list[Problem]:
     dataset = outcome.run.dataset
     if not dataset.describes_articles:
         return []
-    named = {account.appid: account for account in outcome.accounts if not account.due.is_probe}
+    named = {
+        account.appid: account
+        for account in outcome.accounts
+        if not account.due.is_retirement_check
+    }
     values = {"dataset": dataset.name, "appids": [*named], "days": SILENT_DAYS}
     return [
         problem_of(
             named[row.appid],
             ProblemKind.SILENT,
-            cause=f"lists nothing new since {row.last_date}, "
-            f"{counted(row.day_count, 'answered day')}",
+            cause=sentence(
+                "it has listed no new article since {date}; answered days: {count}",
+                date=row.last_date,
+                count=row.day_count,
+            ),
         )
         for row in connection.execute(statement("coverage/silent.sql"), values)
     ]

@@ -9,7 +9,7 @@ from threading import Condition
 
 from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.threads import thread_pool
-from weixin_etl.load import Staged
+from weixin_etl.load import StagedAnswer
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class FetchedChunk:
     calls: AccountCalls
     days: deque[date]
     """Not asked yet."""
-    staged: list[Staged] = field(default_factory=list)
+    staged: list[StagedAnswer] = field(default_factory=list)
     size: int = 0
     """Bytes of its answers."""
     in_flight: int = 0
@@ -34,7 +34,7 @@ class FetchedChunk:
 
 def extract(
     accounts: Iterable[AccountCalls],
-    ask: Callable[[AccountCalls, date], Staged | None],
+    ask: Callable[[AccountCalls, date], StagedAnswer | None],
     *,
     concurrency: int,
     most_bytes: int,
@@ -70,7 +70,7 @@ class _Flight:
 
     accounts: deque[AccountCalls]
     """Not begun yet."""
-    ask: Callable[[AccountCalls, date], Staged | None]
+    ask: Callable[[AccountCalls, date], StagedAnswer | None]
     concurrency: int
     most_bytes: int
     """Bytes of complete chunks that may be taken together, and that may wait."""
@@ -137,7 +137,7 @@ class _Flight:
 
     def _make_call(self, chunk: FetchedChunk, day: date) -> None:
         try:
-            came: Staged | Exception | None = self.ask(chunk.calls, day)
+            came: StagedAnswer | Exception | None = self.ask(chunk.calls, day)
         except Exception as error:
             log.warning("%s %s: not worked on: %s", chunk.calls.account, day, type(error).__name__)
             came = error
@@ -145,7 +145,7 @@ class _Flight:
             self._land(chunk, came)
             self.changed.notify_all()
 
-    def _land(self, chunk: FetchedChunk, came: Staged | Exception | None) -> None:
+    def _land(self, chunk: FetchedChunk, came: StagedAnswer | Exception | None) -> None:
         chunk.in_flight -= 1
         if isinstance(came, Exception):
             chunk.failure = came

@@ -8,12 +8,12 @@ from threading import Lock
 from typing import NamedTuple
 
 from weixin_etl.api.calls import RESERVED_CALLS, AccountCalls, OpenClient
-from weixin_etl.load import Load, Staged, record, staged
+from weixin_etl.load import Load, StagedAnswer, record_attempts, stage_response
 from weixin_etl.model import Batch, Counts, PlannedAccount
-from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
+from weixin_etl.problem import Problem, ProblemKind, log_problem, program_problem
 from weixin_etl.run import Work
 from weixin_etl.run.extract import FetchedChunk, extract
-from weixin_etl.run.outcome import Outcome, outcome_of
+from weixin_etl.run.outcome import Outcome, read_outcome
 from weixin_etl.text import counted, few_names
 from weixin_etl.warehouse import analyse_grown, diagnose, statement
 from weixin_etl.warehouse.locks import ingest_locks
@@ -24,7 +24,7 @@ COMMIT_SECONDS = 60
 """A commit holds what was complete after this time: a kill costs little more."""
 
 
-class Ingested(NamedTuple):
+class IngestResult(NamedTuple):
     """What a try has met."""
 
     problems: list[Problem]
@@ -45,7 +45,7 @@ class Ingested(NamedTuple):
         return any((appid, ProblemKind.DAILY_QUOTA) not in kinds for appid in waiting)
 
 
-def ingest(work: Work, batch: Batch, open_client: OpenClient) -> Ingested:
+def ingest(work: Work, batch: Batch, open_client: OpenClient) -> IngestResult:
     """
     Bring the batch's pairs in; no account's trouble stops another.
 
@@ -68,7 +68,7 @@ def ingest(work: Work, batch: Batch, open_client: OpenClient) -> Ingested:
         problems = [*this.failures.values(), passing.problem]
     for problem in problems:  # one per account and cause, right above the task's last line
         log_problem(log, problem)
-    return Ingested(problems, this.unknown_metrics)
+    return IngestResult(problems, this.unknown_metrics)
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ class _Try:
     def outcome(self, accounts: Batch) -> Outcome:
         """What is true of the accounts' pairs now: other runs may have called since the plan."""
         with self.work.warehouse.connect() as connection:
-            return outcome_of(connection, self.work, accounts)
+            return read_outcome(connection, self.work, accounts)
 
     def problems(self, batch: Batch) -> list[Problem]:
         """Why pairs of the batch are not in: one problem per account and cause."""
@@ -156,10 +156,10 @@ class _Try:
             }
             connection.execute(statement("api_call/add.sql"), values)
 
-    def ask(self, calls: AccountCalls, day: date) -> Staged | None:
+    def ask(self, calls: AccountCalls, day: date) -> StagedAnswer | None:
         """Ask for a day, and write down what came for its load."""
         came = calls.ask(day)
-        return staged(self.work.run.dataset, calls.account, day, came) if came else None
+        return stage_response(self.work.run.dataset, calls.account, day, came) if came else None
 
     def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
         """Load chunks in one commit; when that fails, each in its own."""
@@ -190,7 +190,7 @@ class _Try:
         self.unknown_metrics.update(*(one.unknown_metrics for chunk in loadable for one in chunk))
         for chunk in lost:
             with self.work.warehouse.begin() as connection:
-                record(connection, self.work.run, chunk, {})
+                record_attempts(connection, self.work.run, chunk, {})
         return counts
 
     def require_one_statement(self, error: Exception) -> Problem | None:
@@ -202,7 +202,7 @@ class _Try:
 
     def fail(self, calls: AccountCalls, error: Exception) -> None:
         """Give an account up whose answers can't be worked on or loaded: ask no more of it."""
-        problem = self.require_one_statement(error) or program_fault(log, error)
+        problem = self.require_one_statement(error) or program_problem(log, error)
         account = calls.account
         calls.stop()
         self.failures[account.appid] = replace(

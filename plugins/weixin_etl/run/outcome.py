@@ -12,12 +12,12 @@ from weixin_etl.model import (
     Batch,
     ConfiguredAccount,
     Coverage,
-    Pair,
     PlannedAccount,
     Run,
-    connection_of,
+    Slice,
+    connection_id,
 )
-from weixin_etl.problem import Problem, ProblemKind, together
+from weixin_etl.problem import Problem, ProblemKind, merge_days
 from weixin_etl.run import Work
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, coverage_of
@@ -29,7 +29,7 @@ class Outcome:
 
     run: Run
     accounts: Batch
-    known: Mapping[Pair, Coverage]
+    known: Mapping[Slice, Coverage]
     calls_left: Mapping[str, float]
     """How many calls the run may still make for each account today, by AppID."""
     used_up: Mapping[str, Coverage]
@@ -53,11 +53,11 @@ class Outcome:
         """
 
         def is_asked(day: date) -> bool:
-            return rules.is_to_be_asked(
+            return rules.needs_request(
                 self.pair(account, day),
                 account.planned_at,
                 refetch=self.run.refetch,
-                is_witness=day == account.due.witness,
+                is_control_day=day == account.due.control_day,
             )
 
         if account.appid in self.used_up:
@@ -68,31 +68,31 @@ class Outcome:
 
     def is_in(self, account: PlannedAccount, pair: Coverage) -> bool:
         """Whether a planned pair is in."""
-        return rules.is_in(pair, account.planned_at, refetch=self.run.refetch)
+        return rules.is_satisfied(pair, account.planned_at, refetch=self.run.refetch)
 
-    def makes_red(self, account: PlannedAccount, pair: Coverage) -> bool:
+    def fails_run(self, account: PlannedAccount, pair: Coverage) -> bool:
         """
         Whether a planned pair makes the run red: not in, or given up by an attempt since the plan.
 
         A refusal since the plan is excused: of a probe that found its endpoint still retired.
         """
         if self.is_in(account, pair):
-            return rules.is_given_up_since(pair, account.planned_at)
+            return rules.was_given_up_since(pair, account.planned_at)
         if not pair.is_attempted_since(account.planned_at):
             return True
-        return not (account.due.is_probe and pair.error_code == rules.OFFLINE)
+        return not (account.due.is_retirement_check and pair.error_code == rules.OFFLINE_ERRCODE)
 
     def problems(self) -> list[Problem]:
         """Why the run is red: a problem per account and cause."""
-        return self._told(self.makes_red)
+        return self._told(self.fails_run)
 
     def excused(self) -> list[Problem]:
-        """The refusals that do not make it red: see `makes_red`."""
-        return self._told(lambda *it: not (self.is_in(*it) or self.makes_red(*it)))
+        """The refusals that do not make it red: see `fails_run`."""
+        return self._told(lambda *it: not (self.is_in(*it) or self.fails_run(*it)))
 
     def _told(self, is_wrong: Callable[[PlannedAccount, Coverage], bool]) -> list[Problem]:
         pairs = (it for it in self.pairs() if is_wrong(it[0], it[2]))
-        return together(self._why(*it) for it in pairs)
+        return merge_days(self._why(*it) for it in pairs)
 
     def _why(self, account: PlannedAccount, day: date, pair: Coverage) -> Problem:
         """Why a pair is not in, by its last attempt, or by the one that stopped its account."""
@@ -105,18 +105,18 @@ class Outcome:
         kind = ProblemKind(met.error_kind or ProblemKind.UNREADABLE)
         problem = problem_of(account, kind, [day], met.error or "", met.cure or "")
         if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
-            problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
+            problem = replace(problem, appid=None, conn_id=connection_id(account.conn_id))
         return replace(problem, code=str(met.error_code or ""))
 
 
 def chunks_of(first: list[date], older: list[date]) -> list[list[date]]:
     """The days that are judged together: those of the window, then at most 30 older ones."""
-    starts = range(0, len(older), rules.OLDER_DAYS)
-    chunks = [first, *(older[start : start + rules.OLDER_DAYS] for start in starts)]
+    starts = range(0, len(older), rules.OLDER_CHUNK_DAYS)
+    chunks = [first, *(older[start : start + rules.OLDER_CHUNK_DAYS] for start in starts)]
     return [chunk for chunk in chunks if chunk]
 
 
-def outcome_of(connection: Connection, work: Work, accounts: Batch) -> Outcome:
+def read_outcome(connection: Connection, work: Work, accounts: Batch) -> Outcome:
     """What is stored of the accounts' planned pairs, and what may still be asked."""
     run, now = work.run, work.now()
     planned_at = {it.appid: it.planned_at for it in accounts}
@@ -126,7 +126,7 @@ def outcome_of(connection: Connection, work: Work, accounts: Batch) -> Outcome:
     used_up = {
         appid: pair
         for (appid, _), pair in known.items()
-        if rules.is_used_up(pair, planned_at[appid], now)
+        if rules.is_quota_used_up(pair, planned_at[appid], now)
     }
     calls_left = _calls_left(connection, work, [*planned_at])
     return Outcome(run, accounts, known, calls_left, used_up)

@@ -18,7 +18,7 @@ from weixin_etl.model import (
     Coverage,
     Due,
     PlannedAccount,
-    connection_of,
+    connection_id,
 )
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
@@ -100,7 +100,7 @@ def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
     return Plan(planned, left)
 
 
-def batches(accounts: Batch) -> list[Batch]:
+def split_batches(accounts: Batch) -> list[Batch]:
     """
     One account a batch up to 32 accounts; more are spread evenly over batches of 8 to 250.
 
@@ -160,8 +160,8 @@ class _Planning:
 
     def why_gone(self, conn_id: str, appid: str, name: str) -> Problem:
         """Return how an account left: with its entry, or because its connection changed."""
-        connection = connection_of(conn_id)
-        is_listed = connection in {connection_of(account.conn_id) for account in self.accounts}
+        connection = connection_id(conn_id)
+        is_listed = connection in {connection_id(account.conn_id) for account in self.accounts}
         code = "" if not is_listed else "replaced" if conn_id == connection else "withdrawn"
         account = {"account": name, "appid": appid, "conn_id": conn_id}
         case = {"code": code, "subject": name, "to_change": connection}
@@ -177,7 +177,7 @@ class _Planning:
         planned = []
         for appid, account in self.wanted.items():
             pairs, since_date = known[appid], since.get(appid, self.window_first)
-            due = rules.due(self.work.run, self.work.today, pairs, since_date, catch_up_days)
+            due = rules.due_days(self.work.run, self.work.today, pairs, since_date, catch_up_days)
             log.info("%s: %s", account.name, _in_words(due, pairs))
             if due.days:
                 who = account.conn_id, appid, account.name
@@ -203,7 +203,9 @@ class _Planning:
     def known_days(self) -> dict[str, dict[date, Coverage]]:
         """What decides what is due, see `rules.due`; settled days as far back as a run asks."""
         run, appids = self.work.run, [*self.wanted]
-        reach = rules.reach(run.dataset, self.work.today, None, self.work.settings.catch_up_days)
+        reach = rules.catch_up_start(
+            run.dataset, self.work.today, None, self.work.settings.catch_up_days
+        )
         since = min(run.days[-1], reach)
         found: dict[str, dict[date, Coverage]] = defaultdict(dict)
         for row in self.execute("coverage/settled.sql", appids=appids, since=since):
@@ -241,7 +243,7 @@ def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> 
 
 def _in_words(due: Due, known: Mapping[date, Coverage]) -> str:
     """What is asked for, for the log."""
-    if due.is_probe:
+    if due.is_retirement_check:
         return f"the endpoint is offline: asks for {due.first[0]} only, to find out if it is back"
     ends: dict[str, list[date]] = defaultdict(list)
     for day in due.older:
@@ -249,8 +251,10 @@ def _in_words(due: Due, known: Mapping[date, Coverage]) -> str:
         ends[(pair.error_kind or "to be confirmed") if pair else "never asked"].append(day)
     said = [
         counted(len(due.days), "call"),
-        days_as_ranges([day for day in due.first if day != due.witness]),
+        days_as_ranges([day for day in due.first if day != due.control_day]),
         *(f"{days_as_ranges(days)}: {end}" for end, days in ends.items()),
-        f"{due.witness} to find out whether WeChat lists any article of it" if due.witness else "",
+        f"{due.control_day} to find out whether WeChat lists any article of it"
+        if due.control_day
+        else "",
     ]
     return "; ".join(filter(None, said))

@@ -9,7 +9,7 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.problem import ROWS, Row, WarehouseError
+from weixin_etl.problem import ROWS, ProblemRow, WarehouseError
 from weixin_etl.sentences import Quoted
 from weixin_etl.text import one_line
 
@@ -56,7 +56,7 @@ def diagnosed(warehouse: Engine) -> Iterator[None]:
         raise
 
 
-def _row(sqlstate: str) -> Row | None:
+def _row(sqlstate: str) -> ProblemRow | None:
     """None when the statement is at fault, not the state of the warehouse."""
     rows = (row for row in ROWS if row.kind.is_of_warehouse)
     return next((it for it in rows if sqlstate.startswith(tuple(it.codes))), None)

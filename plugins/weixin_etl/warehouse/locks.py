@@ -26,7 +26,7 @@ def begin_load(connection: Connection, appids: Collection[str]) -> None:
     connection.execute(statement("fact/begin.sql"), names)
 
 
-def hold(connection: Connection, lock_name: str) -> None:
+def take_lock(connection: Connection, lock_name: str) -> None:
     """One transaction at a time has a lock, until it ends; others wait."""
     connection.execute(statement("writer_lock/hold.sql"), {"lock_names": [lock_name]})
 

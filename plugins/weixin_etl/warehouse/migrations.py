@@ -44,7 +44,7 @@ def migrate(warehouse_url: URL | str) -> str:
     # an index on a large fact may take longer than any statement of a run
     warehouse = engine(requiring_tls(warehouse_url), {"statement_timeout": "0"})
     try:
-        with _told(warehouse):
+        with _as_warehouse_error(warehouse):
             # whoever may change nothing is not refused when there is nothing to change
             with warehouse.connect() as connection:
                 if not _to_do(connection):
@@ -71,7 +71,7 @@ def _to_do(connection: Connection) -> dict[str, str]:
 def _do(connection: Connection, to_do: dict[str, str]) -> Iterator[str]:
     """Migrations, tables, roles and views, in this order; nothing if another process was faster."""
     for path in (it for it in migrations() if it.name[:4] in to_do):
-        with _told(connection.engine, f"{path.name}: "):
+        with _as_warehouse_error(connection.engine, f"{path.name}: "):
             execute(connection, path.read_text("utf-8"))
         yield f"Applied: {path.name}"
     if to_do:
@@ -84,9 +84,9 @@ def _do(connection: Connection, to_do: dict[str, str]) -> Iterator[str]:
 def _declare(connection: Connection) -> Iterator[str]:
     """All that is declared, whole."""
     for file, sql in _tables_and_roles().items():
-        with _told(connection.engine, f"{file}: "):
+        with _as_warehouse_error(connection.engine, f"{file}: "):
             execute(connection, sql)
-    with _told(connection.engine, "the views: "):
+    with _as_warehouse_error(connection.engine, "the views: "):
         gone = update_views(connection, all_views())
     yield "Brought up to date: tables, roles, views."
     if gone:
@@ -120,7 +120,7 @@ def _without_rights(connection: Connection) -> list[str]:
 
 
 @contextmanager
-def _told(warehouse: Engine, doing: str = "") -> Iterator[None]:
+def _as_warehouse_error(warehouse: Engine, doing: str = "") -> Iterator[None]:
     """A database's error becomes a sentence: the one place where `migrate` does that."""
     try:
         yield

@@ -96,6 +96,16 @@ def test_what_a_dry_run_would_ask_for_is_on_the_page(stack: Stack) -> None:
     assert "An account may make 900 calls today" in text
 
 
+def test_a_run_that_its_first_task_refuses_says_why_on_the_page(stack: Stack) -> None:
+    """Airflow takes any name and does not compare days: its log is not where a person looks."""
+    run = stack.rest.run(DAG, {"begin_date": "2026-05-03", "end_date": "2026-05-01"})
+    text = stack.rest.asked("GET", "weixin/").text
+
+    assert run["state"] == "failed"
+    assert f"/runs/{quote(run['dag_run_id'])}" in text
+    assert "begin_date 2026-05-03 is after end_date 2026-05-01" in text
+
+
 def test_a_mapped_task_has_its_accounts_name_and_when_killed_is_told_by_the_check(
     stack: Stack,
 ) -> None:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from weixin_etl.datasets import DATASETS
-from weixin_etl.kept.answers import answer_line, answers_of_pair
+from weixin_etl.kept.answers import answer_line, kept_answers_of
 from weixin_etl.kept.imported import import_files
 from weixin_etl.kept.replay import replay as replayed
-from weixin_etl.kept.replay import selected
+from weixin_etl.kept.replay import select_slices
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
@@ -26,7 +26,7 @@ def answers(options: Namespace) -> None:
         ParameterError: there is no such answer.
     """
     asked = DATASETS[options.dataset], options.account, options.publication_day
-    kept = answers_of_pair(open_warehouse(), *asked)
+    kept = kept_answers_of(open_warehouse(), *asked)
     if options.list:
         sys.stdout.write("".join(f"{answer_line(answer)}\n" for answer in kept))
         return
@@ -42,7 +42,7 @@ def answers(options: Namespace) -> None:
 def replay(options: Namespace) -> None:
     """Replay days of accounts, or of all, and print what changed or would change."""
     warehouse, dataset = open_warehouse(), DATASETS[options.dataset]
-    pairs = selected(warehouse, dataset, options.accounts, options.begin, options.end)
+    pairs = select_slices(warehouse, dataset, options.accounts, options.begin, options.end)
     hour = settings.read().ready_hour
     with _progress("pair") as tell:
         done = replayed(

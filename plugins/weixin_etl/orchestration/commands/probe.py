@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from weixin_etl.accounts.entries import ListedAccount, wanted_of
+from weixin_etl.accounts.entries import ListedAccount, select_accounts
 from weixin_etl.api.threads import thread_pool
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import ParameterError
@@ -40,7 +40,7 @@ def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str
     once = replace(settings.call_limits(), tries=1, minute_quota_wait_seconds=0)
     concurrency, clients = settings.read().concurrency, Clients(once)
     with thread_pool(concurrency) as pool:
-        wanted = wanted_of(discover(clients, concurrency), accounts)
+        wanted = select_accounts(discover(clients, concurrency), accounts)
         if not any(it.described for it in wanted):
             raise ParameterError("\n".join(str(it.error) for it in wanted if it.error))
         found = pool.map(partial(_probe, clients, datasets), wanted)

@@ -9,9 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.health import status
-from weixin_etl.health.messages import Words
+from weixin_etl.health.alerts import Alert
+from weixin_etl.health.notifications import Words
 from weixin_etl.health.status import Status
-from weixin_etl.health.troubles import Trouble
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.commands import outside
 from weixin_etl.orchestration.connections.warehouse import reading
@@ -53,7 +53,7 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     return RETRYING if found.is_retrying else UNHEALTHY
 
 
-def _line(listed: Trouble, words: Words) -> str:
+def _line(listed: Alert, words: Words) -> str:
     """How bad it is, where, what to do and why, and since when."""
     since = words.since(listed.opened_at) if listed.opened_at else ""
     parts = [", ".join(listed.datasets), words.line(words.told(listed)), since]

@@ -12,16 +12,16 @@ from airflow.sdk.crypto import get_fernet
 from weixin_etl.accounts.entries import (
     ACCOUNTS_VARIABLE,
     ListedAccount,
-    entries_of,
-    listed,
-    wanted_of,
+    group_by_account,
+    parse_entries,
+    select_accounts,
 )
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.threads import thread_pool
-from weixin_etl.api.token import listed_accounts
-from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run, connection_of
+from weixin_etl.api.token import list_service_accounts
+from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run, connection_id
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
@@ -53,7 +53,7 @@ def refresh_access_tokens(
     """
     clients = Clients(settings.call_limits())
     every = discover(clients, concurrency)
-    wanted = wanted_of(every, run.accounts)
+    wanted = select_accounts(every, run.accounts)
     passing = [it.error for it in wanted if it.error and it.error.kind.is_retried]
     if passing and not is_last_try:
         raise passing[0]
@@ -70,10 +70,10 @@ def discover(clients: "Clients", concurrency: int) -> list[ListedAccount]:
         ParameterError: the list can't be used.
         WeixinError: of the kind CLOCK.
     """
-    entries = entries_of(Variable.get(ACCOUNTS_VARIABLE, default=_IF_UNSET))
-    conn_ids = dict.fromkeys(map(connection_of, entries))
+    entries = parse_entries(Variable.get(ACCOUNTS_VARIABLE, default=_IF_UNSET))
+    conn_ids = dict.fromkeys(map(connection_id, entries))
     found = {conn_id: _accounts_of(clients, conn_id, concurrency) for conn_id in conn_ids}
-    accounts = listed(entries, found)
+    accounts = group_by_account(entries, found)
     for it in accounts:
         for conn_id in it.conn_ids[1:]:
             log.warning("%s is the same account as %s", conn_id, it.conn_ids[0])
@@ -99,8 +99,8 @@ def _asked(
     with thread_pool(concurrency) as pool:
         asked = list(pool.map(partial(_first_with_token, clients), wanted))
     return [
-        listed.configured(chosen=client.account if client else None, problem=problem)
-        for listed, (client, problem) in zip(wanted, asked, strict=True)
+        group_by_account.configured(chosen=client.account if client else None, problem=problem)
+        for group_by_account, (client, problem) in zip(wanted, asked, strict=True)
     ]
 
 
@@ -127,7 +127,7 @@ class Clients:
         account = self._described(conn_id)
         if account.is_platform:
             return self._platform(account).accounts(concurrency)
-        return listed_accounts(account, self._limits) if not account.appid else [account]
+        return list_service_accounts(account, self._limits) if not account.appid else [account]
 
     def open(self, planned: PlannedAccount) -> WeixinClient:
         """
@@ -136,13 +136,13 @@ class Clients:
         Raises:
             WeixinError: its connection can't be used.
         """
-        account = self._described(connection_of(planned.conn_id))
+        account = self._described(connection_id(planned.conn_id))
         is_one = not account.stands_for_many
         return self.of(account if is_one else account.member(planned.appid, planned.name))
 
     def of(self, account: Account) -> WeixinClient:
         """The client of an account."""
-        described = self._described(connection_of(account.conn_id))
+        described = self._described(connection_id(account.conn_id))
         if described.is_platform:
             return self._platform(described).client(account)
         return WeixinClient(account, self._limits)

@@ -12,7 +12,7 @@ from urllib3.util import parse_url
 
 from weixin_etl.api.component import Component
 from weixin_etl.api.http import CallLimits
-from weixin_etl.api.token import ask_for_token, listed_accounts
+from weixin_etl.api.token import list_service_accounts, request_token
 from weixin_etl.model import DEFAULT_BASE_URL, Account
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.sentences import Quoted, Sentence, sentence
@@ -104,10 +104,10 @@ class WeixinHook(BaseHook):
             if account.is_platform:
                 Component(account, limits).component_token(ticket(account))
             elif not account.appid:
-                listed = listed_accounts(account, limits)
+                listed = list_service_accounts(account, limits)
                 return True, f"The token service lists {counted(len(listed), 'account')}"
             else:
-                ask_for_token(account, limits)
+                request_token(account, limits)
         except WeixinError as error:
             return False, str(error)
         giver = "The token service" if account.token_url else "WeChat"

@@ -8,7 +8,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL, Connection, Engine
 
-from weixin_etl.problem import ProblemKind, WarehouseError, filled
+from weixin_etl.problem import ProblemKind, WarehouseError, fill_places
 from weixin_etl.sentences import sentence
 from weixin_etl.warehouse import CONN_ID, diagnosed, engine, require_migrated, url
 
@@ -62,7 +62,7 @@ def reading() -> Iterator[Connection]:
             yield connection
     except WarehouseError as error:
         conn_id, cause = READER if of_reader else CONN_ID, error.problem.cause
-        cure = filled(error.problem.row.cure, conn_id, cause)
+        cure = fill_places(error.problem.row.cure, conn_id, cause)
         raise WarehouseError(error.kind, cause=cause, cure=cure, to_change=conn_id) from None
 
 

@@ -14,12 +14,12 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from weixin_etl import clock, rules
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
-from weixin_etl.health.incidents import Note
+from weixin_etl.health.incidents import Observation
 from weixin_etl.model import Batch, ConfiguredAccount, ParameterError, Run
 from weixin_etl.orchestration import form, settings
 from weixin_etl.orchestration.connections import accounts
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
-from weixin_etl.orchestration.tasks import alerts
+from weixin_etl.orchestration.tasks import observations
 from weixin_etl.orchestration.tasks.declared import DRY_RUN, PROBLEM, EndForGood, EndOfTask
 from weixin_etl.problem import (
     Problem,
@@ -27,7 +27,7 @@ from weixin_etl.problem import (
     WarehouseError,
     WeixinError,
     log_problem,
-    program_fault,
+    program_problem,
 )
 from weixin_etl.run import Work
 from weixin_etl.run import check as check_verb
@@ -72,7 +72,7 @@ def as_problem(error: Exception) -> Problem:
         return error.problem
     if isinstance(error, ParameterError):
         return Problem(ProblemKind.PARAMETER, str(error), "")
-    return program_fault(log, error)
+    return program_problem(log, error)
 
 
 @readable_ending()
@@ -83,12 +83,12 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     form.require_known(dag_run.conf or {}, is_backfill=dag_run.run_type == "backfill")
     is_last_try, concurrency = form.is_last_try(context), settings.read().concurrency
     found = accounts.refresh_access_tokens(run, concurrency, is_last_try=is_last_try)
-    alerts.note(_of_tokens(run, found))
+    observations.report_observation(_of_tokens(run, found))
     configured: list[dict[str, Any]] = msgspec.to_builtins(found)
     return configured
 
 
-def _of_tokens(run: Run, found: Sequence[ConfiguredAccount]) -> Note:
+def _of_tokens(run: Run, found: Sequence[ConfiguredAccount]) -> Observation:
     """
     Connections and accounts that get no token.
 
@@ -99,7 +99,7 @@ def _of_tokens(run: Run, found: Sequence[ConfiguredAccount]) -> Note:
     looked = None
     if run.accounts or not all(it.appid for it in wanted):
         looked = [*(it.conn_id for it in wanted), *(it.appid for it in wanted if it.appid)]
-    return Note(run, clock.now(), {"refresh_access_token": refused}, looked)
+    return Observation(run, clock.now(), {"refresh_access_token": refused}, looked)
 
 
 @readable_ending()
@@ -111,8 +111,12 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
         get_current_context()["ti"].xcom_push(DRY_RUN, msgspec.to_builtins(made.dry_run))
         said = "dry run: nothing was asked for; the page lists what would be, and so does the XCom"
         raise AirflowSkipException(f"{said} {DRY_RUN} of this task")
-    alerts.note(Note(work.run, clock.now(), {"plan": []}, once=made.left))
-    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(made.accounts))
+    observations.report_observation(
+        Observation(work.run, clock.now(), {"plan": []}, once=made.left)
+    )
+    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(
+        plan_verb.split_batches(made.accounts)
+    )
     return builtins
 
 
@@ -123,7 +127,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     came = ingest_verb.ingest(work, planned, accounts.Clients(settings.call_limits()).open)
     is_retried = came.is_retryable and not form.is_last_try(get_current_context())
     now = clock.now()
-    again_at = rules.asks_again_at(work.run, now) if came.has_not_ready else None
+    again_at = rules.next_poll_at(work.run, now) if came.has_not_ready else None
     _ingested(work.run, planned, came, is_at_work=is_retried or again_at is not None)
     if again_at and not is_retried:
         log.warning("asks again at %s", clock.beijing_text(again_at, pattern="%H:%M"))
@@ -136,7 +140,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         raise (EndOfTask if came.is_retryable else EndForGood)(not_in(came.problems))
 
 
-def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_at_work: bool) -> None:
+def _ingested(run: Run, batch: Batch, came: ingest_verb.IngestResult, *, is_at_work: bool) -> None:
     """People are told of what a try has met, by coverage but for what is no answer of WeChat's."""
     if came.unknown_metrics:
         names = one_line(", ".join(sorted(came.unknown_metrics)), _LONGEST_METRICS)
@@ -145,10 +149,12 @@ def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_at_work:
     unsaid = [
         replace(it, days=it.days or tuple(sorted(days.get(it.appid or "", ()))))
         for it in came.problems
-        if it.kind.is_no_answer and not (is_at_work and it.kind.is_retried)
+        if it.kind.is_transport_failure and not (is_at_work and it.kind.is_retried)
     ]
     found, looked = {"ingest": unsaid}, [*days]
-    alerts.note(Note(run, clock.now(), found, looked, is_judged=True, is_at_work=is_at_work))
+    observations.report_observation(
+        Observation(run, clock.now(), found, looked, is_judged=True, is_at_work=is_at_work)
+    )
 
 
 @readable_ending()
@@ -164,7 +170,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     run, said = form.run_of(dataset, context), _what_failed(context)
     found = _of_failed(run, said)
     if said.keys() & {"refresh_access_token", "plan"}:
-        _tell(context, Note(run, clock.now(), found, is_judged=True, is_last=True))
+        _tell(context, Observation(run, clock.now(), found, is_judged=True, is_last=True))
         raise _failed(said)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
@@ -195,17 +201,17 @@ def _of_failed(run: Run, said: Mapping[str, Problem]) -> dict[str, list[Problem]
         if run.is_scheduled or problem.kind is not ProblemKind.PARAMETER
     }
     is_daily = rules.is_daily(run, clock.beijing_date(clock.now()))
-    over = [alerts.RUN, *([alerts.DEADLINE] if run.is_scheduled or is_daily else [])]
+    over = [observations.RUN, *([observations.DEADLINE] if run.is_scheduled or is_daily else [])]
     return {**found, **{source: [] for source in over}}
 
 
 def _of_check(
     run: Run,
-    judgement: check_verb.Judgement,
+    judgement: check_verb.CheckResult,
     planned: Batch,
     configured: Sequence[ConfiguredAccount],
     failed: Mapping[str, Sequence[Problem]],
-) -> Note:
+) -> Observation:
     """
     Why the run is red, but for figures that are not ready, and accounts that list nothing new.
 
@@ -215,18 +221,18 @@ def _of_check(
     missing = [it for it in judgement.not_in if it.kind is not ProblemKind.NOT_READY]
     found = {"check": [*missing, *silent], "report": [], **failed}
     looked = None
-    if alerts.DEADLINE not in failed or run.accounts:
+    if observations.DEADLINE not in failed or run.accounts:
         connections = (it.conn_id for it in configured if it.is_wanted)
         looked = [*(account.appid for account in planned), *connections]
     elif not judgement.not_in:
         found["ingest"] = []
-    return Note(run, clock.now(), found, looked, is_judged=True, is_last=True)
+    return Observation(run, clock.now(), found, looked, is_judged=True, is_last=True)
 
 
-def _tell(context: Context, note: Note) -> None:
+def _tell(context: Context, note: Observation) -> None:
     """People are told how the run ends, and the listener that they were."""
-    alerts.note(note)
-    context["ti"].xcom_push(alerts.TOLD, True)
+    observations.report_observation(note)
+    context["ti"].xcom_push(observations.NOTIFIED, True)
 
 
 def _work(dataset: Dataset) -> Work:

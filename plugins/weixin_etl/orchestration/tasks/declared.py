@@ -49,7 +49,7 @@ def run_is_late(context: Context) -> None:
     run that is made late (the DAG was unpaused in the afternoon, the scheduler was down) has missed
     its deadline before it could begin: `status` tells of such days.
     """
-    from weixin_etl.orchestration.tasks import alerts
+    from weixin_etl.orchestration.tasks import observations
 
     run: Any = context["dag_run"]  # as the REST API gives it out
     deadline: Any = context["deadline"]  # type: ignore[typeddict-item] # of callbacks alone
@@ -57,5 +57,5 @@ def run_is_late(context: Context) -> None:
         timezone.parse(str(at)) for at in (run["queued_at"], deadline["deadline_time"])
     )
     if run["run_type"] == "scheduled" and queued_at < deadline_at:
-        named = alerts.run_named(run["dag_id"], run["dag_run_id"])
-        alerts.run_is_late(named, is_at_work=run["state"] in ("queued", "running"))
+        named = observations.run_named(run["dag_id"], run["dag_run_id"])
+        observations.report_late_run(named, is_at_work=run["state"] in ("queued", "running"))

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
 
 from airflow.api.common.airflow_health import get_airflow_health
 from airflow.models import Connection, DagModel, DagRun, TaskInstance
@@ -13,21 +15,22 @@ from airflow.models.xcom import XComModel
 from airflow.sdk import timezone
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State, TaskInstanceState
+from airflow.utils.types import DagRunType
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from weixin_etl import clock
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.health.troubles import Airflow, DagState, Severity, Trouble
+from weixin_etl.health.alerts import Airflow, Alert, DagState, Severity
 from weixin_etl.orchestration.tasks.declared import DRY_RUN, PROBLEM
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run.plan import DryRun
 
 _AT_WORK = DagRun.state.in_((DagRunState.QUEUED, DagRunState.RUNNING))
-MOST_DRY_RUNS = 3
+MOST_MANUAL_RUNS = 3
 LATELY = timedelta(days=1)
-"""The page shows dry runs of the last day."""
+"""The page shows manual runs of the last day."""
 _NAMES = {dataset.dag_id: dataset.name for dataset in DATASETS.values()}
 
 
@@ -79,36 +82,42 @@ def kept_connections(conn_ids: Collection[str]) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedOnly:
-    """A dry run and what it would have asked for."""
+class ManualRun:
+    """What came of a run that somebody triggered: the plan of a dry run, or why it was refused."""
 
     dataset: str
     run_id: str
     at: datetime
-    """When it was planned."""
-    plan: DryRun
+    plan: DryRun | None = None
+    refused: Problem | None = None
+    """The parameter that cannot be used."""
 
 
-def dry_runs(datasets: Iterable[Dataset]) -> list[PlannedOnly]:
-    """Return the newest dry runs of the datasets, at most `MOST_DRY_RUNS` of the last day."""
+def manual_runs(datasets: Iterable[Dataset]) -> list[ManualRun]:
+    """Return dry runs and runs with wrong parameters of the last day, the newest few."""
     column = XComModel
     with create_session(scoped=False) as session:
         rows = session.scalars(
             select(column)
-            .where(column.key == DRY_RUN, column.dag_id.in_([it.dag_id for it in datasets]))
+            .join(DagRun, column.dag_run_id == DagRun.id)
+            .where(column.key.in_([DRY_RUN, PROBLEM]), DagRun.run_type == DagRunType.MANUAL)
+            .where(column.dag_id.in_([dataset.dag_id for dataset in datasets]))
+            .where(column.task_id.in_(["refresh_access_token", "plan"]))
             .where(column.timestamp > timezone.utcnow() - LATELY)
             .order_by(column.timestamp.desc())
-            .limit(MOST_DRY_RUNS)
         )
-        return [
-            PlannedOnly(
-                _NAMES[row.dag_id],
-                row.run_id,
-                row.timestamp,
-                convert(column.deserialize_value(row), DryRun),
-            )
-            for row in rows
-        ]
+        runs = (_manual_run(row, column.deserialize_value(row)) for row in rows)
+        shown = (run for run in runs if run.plan or run.refused)
+        return [*islice(shown, MOST_MANUAL_RUNS)]
+
+
+def _manual_run(row: XComModel, value: Any) -> ManualRun:
+    """Return the run of an XCom, with its plan or the wrong parameter that the XCom names."""
+    run = ManualRun(_NAMES[row.dag_id], row.run_id, row.timestamp)
+    if row.key == DRY_RUN:
+        return replace(run, plan=convert(value, DryRun))
+    problem = convert(value, Problem)
+    return replace(run, refused=problem) if problem.kind is ProblemKind.PARAMETER else run
 
 
 def _waits(session: Session, tasks: Iterable[TaskInstance]) -> dict[tuple[str, str], datetime]:
@@ -123,7 +132,7 @@ def _waits(session: Session, tasks: Iterable[TaskInstance]) -> dict[tuple[str, s
     return found
 
 
-def _tried_again(session: Session, task: TaskInstance) -> Trouble | None:
+def _tried_again(session: Session, task: TaskInstance) -> Alert | None:
     """The task, if a try of it has failed since it was cleared last, and another is made."""
     is_asleep = task.state == TaskInstanceState.UP_FOR_RETRY
     is_at_it = task.try_number > 1 and task.state != TaskInstanceState.UP_FOR_RESCHEDULE
@@ -137,7 +146,7 @@ def _tried_again(session: Session, task: TaskInstance) -> Trouble | None:
     if failed <= 0:
         return None
     next_at: datetime | None = task.next_retry_datetime() if is_asleep else None  # type: ignore[no-untyped-call] # Airflow's
-    return Trouble(
+    return Alert(
         _problem(session, task),
         _NAMES[task.dag_id],
         Severity.RETRYING,

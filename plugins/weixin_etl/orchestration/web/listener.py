@@ -23,12 +23,14 @@ def on_dag_run_failed(dag_run: "DagRun") -> None:
     from sqlalchemy.orm import object_session
 
     from weixin_etl.datasets import DATASETS
-    from weixin_etl.orchestration.tasks import alerts
+    from weixin_etl.orchestration.tasks import observations
 
-    told = XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, key=alerts.TOLD)
+    told = XComModel.get_many(
+        run_id=dag_run.run_id, dag_ids=dag_run.dag_id, key=observations.NOTIFIED
+    )
     is_ours = dag_run.dag_id.removeprefix("weixin_") in DATASETS
     session = object_session(dag_run) if is_ours else None
     if session and session.scalar(told.limit(1)) is None:
         is_dry = bool((dag_run.conf or {}).get("dry_run"))
-        run = alerts.run_named(dag_run.dag_id, dag_run.run_id, is_dry=is_dry)
-        Thread(target=alerts.run_ended, args=(run,)).start()
+        run = observations.run_named(dag_run.dag_id, dag_run.run_id, is_dry=is_dry)
+        Thread(target=observations.run_ended, args=(run,)).start()

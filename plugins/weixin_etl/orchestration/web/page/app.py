@@ -23,9 +23,9 @@ from pydantic import Field
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.health import status
-from weixin_etl.health.messages import CHINESE, ENGLISH, time_text
+from weixin_etl.health.alerts import Alert
+from weixin_etl.health.notifications import CHINESE, ENGLISH, time_text
 from weixin_etl.health.status import Status
-from weixin_etl.health.troubles import Trouble
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import reading
 from weixin_etl.orchestration.web import airflow_state
@@ -135,14 +135,14 @@ def _trouble(request: Request, error: WarehouseError) -> Response:
 def what_is_wrong(request: Request, datasets: Readable) -> Response:
     """What is wrong now, and the runs at work."""
     found = current(datasets)
-    where = places.find(found.open)
+    where = places.find_places(found.open)
     return page(
         "problems.html",
         request,
         dataset=datasets[0],
         found=found,
         places=where,
-        dry_runs=airflow_state.dry_runs(datasets),
+        manual_runs=airflow_state.manual_runs(datasets),
     )
 
 
@@ -222,7 +222,7 @@ def article_story(request: Request, of: AFigures, appid: Text, msgid: Text) -> R
 def health(datasets: Readable) -> Response:
     """For monitors: 200 when all is well, 503 when not; see docs/operating/something-is-red.md."""
     found = current(datasets)
-    where = places.find(found.open)
+    where = places.find_places(found.open)
     said = {
         "is_healthy": found.is_healthy,
         "is_retrying": found.is_retrying,
@@ -248,7 +248,7 @@ def current(datasets: Sequence[Dataset]) -> Status:
         with reading() as connection:
             return status.read(connection, airflow, now=now, datasets=datasets)
     except WarehouseError as error:
-        known = [Trouble(error.problem, opened_at=now)]
+        known = [Alert(error.problem, opened_at=now)]
         found = status.assess([], known, airflow, now=now, datasets=datasets)
         return replace(found, is_known=False)
 
@@ -285,7 +285,7 @@ def label(language: str, name: str, /, **places: object) -> str:
     return (texts or labels()[name])[LANGUAGES.index(language)].format(**places)
 
 
-def sentence(text: str, name: str = "") -> str:
+def capitalised(text: str, name: str = "") -> str:
     """A sentence with its capital; what begins with a name or an address keeps it as it is."""
     first = text.split(" ", 1)[0].rstrip(",;:")
     if name and text.startswith(name):
@@ -321,7 +321,7 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters.update(
         time=time_text,
-        sentence=sentence,
+        capitalised=capitalised,
         number=number,
         gain=gain,
         points=points,

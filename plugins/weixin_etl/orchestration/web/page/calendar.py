@@ -10,8 +10,8 @@ from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.health.alerts import Airflow, Alert, Severity
 from weixin_etl.health.status import read_days
-from weixin_etl.health.troubles import Airflow, Severity, Trouble
 from weixin_etl.model import State
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
@@ -51,7 +51,7 @@ def sign(day: Mapping[str, Any]) -> str:
 
     A day that is not asked for any more keeps the sign of what was loaded.
     """
-    trouble: Trouble | None = day["trouble"]
+    trouble: Alert | None = day["trouble"]
     is_failure = trouble is not None and trouble.severity is Severity.FAILURE
     if day["is_ended"] and day["state"] != State.FINAL and (day["ready_at"] or not is_failure):
         return "in" if day["ready_at"] else "ended"
@@ -129,7 +129,7 @@ def _days(
     }
 
 
-def _of_day(trouble: Trouble | None, day: RowMapping) -> Trouble | None:
+def _of_day(trouble: Alert | None, day: RowMapping) -> Alert | None:
     """Return a day's trouble; the cause of rejected parts is about those of the day alone."""
     if trouble is None or trouble.problem.kind is not ProblemKind.REJECTED:
         return trouble

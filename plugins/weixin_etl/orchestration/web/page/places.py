@@ -6,8 +6,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from weixin_etl.datasets import DATASETS
-from weixin_etl.health.troubles import Severity, Trouble
-from weixin_etl.model import connection_of
+from weixin_etl.health.alerts import Alert, Severity
+from weixin_etl.model import connection_id
 from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.warehouse import CONN_ID
 
@@ -30,7 +30,7 @@ class Places:
     connections: Collection[str] = ()
     """The connections that Airflow keeps in its database, where people can change them."""
 
-    def of(self, trouble: Trouble) -> Place | None:
+    def of(self, trouble: Alert) -> Place | None:
         """Return the red task of a problem, else its run or DAG; None where there is none."""
         if trouble.dataset not in DATASETS:
             return None
@@ -45,26 +45,26 @@ class Places:
             return Place(run, "open_run")
         return Place(f"{run}/tasks/{task}{_mapped(failed.get(task, ()))}", "open_task")
 
-    def connection(self, trouble: Trouble) -> str:
+    def connection(self, trouble: Alert) -> str:
         """Return the connection that a person may have to change; empty where there is none."""
         conn_id = _conn_id(trouble)
         is_changed = trouble.severity is Severity.FAILURE and conn_id in self.connections
         return conn_id if is_changed else ""
 
 
-def find(troubles: Iterable[Trouble]) -> Places:
+def find_places(troubles: Iterable[Alert]) -> Places:
     """Return where the problems are, by what Airflow's database has of their runs."""
     troubles = [*troubles]
     failed = airflow_state.failed_tasks({it.run_id for it in troubles if it.run_id})
     return Places(failed, airflow_state.kept_connections({*map(_conn_id, troubles)}))
 
 
-def _conn_id(trouble: Trouble) -> str:
+def _conn_id(trouble: Alert) -> str:
     """Return the connection that a problem is about; empty where there is none."""
     problem = trouble.problem
     if problem.kind.is_of_warehouse:
         return problem.to_change or CONN_ID
-    return problem.to_change or connection_of(problem.conn_id)
+    return problem.to_change or connection_id(problem.conn_id)
 
 
 def _mapped(indexes: Sequence[int]) -> str:

@@ -17,12 +17,12 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
+from weixin_etl.health.alerts import Alert, Severity, grouped_by_cure
 from weixin_etl.health.status import Newest, Status
-from weixin_etl.health.troubles import Severity, Trouble, by_act
-from weixin_etl.problem import Problem, row_of
+from weixin_etl.problem import Problem, problem_row
 from weixin_etl.sentences import CHINESE_MESSAGES, in_chinese
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.locks import hold
+from weixin_etl.warehouse.locks import take_lock
 
 ENGLISH, CHINESE = "en", "zh-CN"
 _SETTING = re.compile(r"\[weixin\] (\w+)")
@@ -50,11 +50,11 @@ class Words:
 
     def title(self, problem: Problem) -> str:
         """The problem in a few words."""
-        row, who = row_of(problem.kind), problem.who or self.says("WeChat")
+        row, who = problem_row(problem.kind), problem.who or self.says("WeChat")
         title = row.title if self.language == ENGLISH else row.title_zh
         return title.format(who=who, subject=problem.subject)
 
-    def told(self, trouble: Trouble) -> Problem:
+    def told(self, trouble: Alert) -> Problem:
         """Its problem, with the cure in the language; what is tried again needs none."""
         if trouble.failed_tries:
             return replace(trouble.problem, cure=self._tries(trouble))
@@ -73,7 +73,7 @@ class Words:
         value = self.settings.get(named[1])
         return named[0] if value is None else f"{named[0]} = {value}"
 
-    def _tries(self, tried: Trouble) -> str:
+    def _tries(self, tried: Alert) -> str:
         """How far it is with the tries."""
         counts = {"failed": tried.failed_tries, "tries": tried.tries}
         if tried.next_at is None:
@@ -130,7 +130,9 @@ class Words:
 
     def days(self, days: tuple[date, ...]) -> str:
         """Days as ranges."""
-        return clock.days_as_ranges(days, " to " if self.language == ENGLISH else " 至 ")
+        if self.language == ENGLISH:
+            return clock.days_as_ranges(days)
+        return clock.days_as_ranges(days, " 至 ", "、")
 
 
 def time_text(instant: datetime) -> str:
@@ -153,7 +155,7 @@ class Installation:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Notification:
     """A text for people."""
 
     title: str
@@ -162,13 +164,13 @@ class Message:
     """One of `_TYPES`."""
 
 
-Send = Callable[[Message], bool]
+Send = Callable[[Notification], bool]
 """Delivers a message to people; whether it arrived. Raises nothing, and takes a few seconds."""
 Sender = Callable[[], Send | None]
 """What delivers messages, made when there is one; None when nobody is to be told."""
 
 
-def tell(
+def notify(
     warehouse: Engine, sender: Sender, *, now: datetime, here: Installation, may_wait: bool
 ) -> None:
     """
@@ -180,14 +182,14 @@ def tell(
     with warehouse.begin() as connection:
         if may_wait and _is_soon(connection, now):
             return
-        hold(connection, "messages")
+        take_lock(connection, "messages")
         rows = connection.execute(statement("incident/untold.sql"))
-        untold = [*map(Trouble.of, rows.mappings())]
+        untold = [*map(Alert.of, rows.mappings())]
         if not untold or not (send := sender()):
             return
         said = _said(connection, now - LATELY)
         news = [it for it in untold if said.get(it.act) is not it.has_ended]
-        if not news or send(compose(by_act(news), here)):
+        if not news or send(compose(grouped_by_cure(news), here)):
             told = {"incident_ids": [it.incident_id for it in untold], "told_at": now}
             connection.execute(statement("incident/told.sql"), told)
 
@@ -195,7 +197,7 @@ def tell(
 def _said(connection: Connection, since: datetime) -> dict[Hashable, bool]:
     """What people were told last of each act: whether it was that its trouble is over."""
     rows = connection.execute(statement("incident/said.sql"), {"since": since})
-    return {Trouble.of(row).act: row["is_over"] for row in rows.mappings()}
+    return {Alert.of(row).act: row["is_over"] for row in rows.mappings()}
 
 
 def _is_soon(connection: Connection, now: datetime) -> bool:
@@ -203,7 +205,7 @@ def _is_soon(connection: Connection, now: datetime) -> bool:
     return told_at is not None and now - told_at < QUIET
 
 
-def compose(troubles: Sequence[Trouble], here: Installation) -> Message:
+def compose(troubles: Sequence[Alert], here: Installation) -> Notification:
     """The message about what has begun or is over, the worst first."""
     ranked = sorted(troubles, key=lambda it: _TYPES.index(_type(it)))
     link = here.page_url if len(ranked) > 1 else _link(ranked[0], here)
@@ -213,28 +215,28 @@ def compose(troubles: Sequence[Trouble], here: Installation) -> Message:
     title = f"weixin-etl: {_heading(ranked[0], here)}"
     if more := len(ranked) - 1:
         title += f", {here.words.says('and {count} more', count=more)}"
-    return Message(title, "\n".join([*lines, link]), _type(ranked[0]))
+    return Notification(title, "\n".join([*lines, link]), _type(ranked[0]))
 
 
-def _type(trouble: Trouble) -> str:
+def _type(trouble: Alert) -> str:
     """One of `_TYPES`: a failure only where somebody has to act."""
     if trouble.has_ended:
         return _OVER
     return "failure" if trouble.severity is Severity.FAILURE else "warning"
 
 
-def _heading(trouble: Trouble, here: Installation) -> str:
+def _heading(trouble: Alert, here: Installation) -> str:
     title = here.words.title(trouble.problem)
     return here.words.says("over: {problem}", problem=title) if trouble.has_ended else title
 
 
-def _link(trouble: Trouble, here: Installation) -> str:
+def _link(trouble: Alert, here: Installation) -> str:
     """To the trouble on the page, as long as it is there."""
     is_shown = trouble.incident_id and not trouble.has_ended
     return here.page_url + (f"#problem-{trouble.incident_id}" if is_shown else "")
 
 
-def _line(trouble: Trouble, here: Installation, room: int) -> str:
+def _line(trouble: Alert, here: Installation, room: int) -> str:
     """What is to be done and why, or that it is over; and since when, or how long it lasted."""
     of = f"{', '.join(trouble.datasets)}: " if trouble.dataset else ""
     begin, end = trouble.opened_at, trouble.closed_at if trouble.has_ended else None

@@ -19,12 +19,12 @@ from sqlalchemy import Connection
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
+from weixin_etl.load.evaluation import AnswerTime, evaluate_history, merge_coverage
 from weixin_etl.load.falls import has_news
-from weixin_etl.load.judging import Sight, combined, judged
-from weixin_etl.load.merge import Known, Merge
-from weixin_etl.load.stage import Staged, articles_json, row_end, row_lines, sighting
-from weixin_etl.model import Account, Pair
-from weixin_etl.parse import Article, Parsed, parse
+from weixin_etl.load.merge import Merge, StoredSlice
+from weixin_etl.load.stage import StagedAnswer, articles_json, copy_lines, evidence_of, row_end
+from weixin_etl.model import Account, Slice
+from weixin_etl.parse import Article, ParsedAnswer, parse
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import each_of
 
@@ -39,7 +39,7 @@ class KeptAnswer:
 
     raw_response_id: int
     dataset: Dataset
-    pair: Pair
+    pair: Slice
     fetched_at: datetime
     last_seen_at: datetime
     body_zstd: bytes = field(repr=False, compare=False)
@@ -49,7 +49,7 @@ class KeptAnswer:
         """The exact bytes."""
         return zstandard.decompress(self.body_zstd)
 
-    def parsed(self, at: datetime) -> Parsed:
+    def parsed(self, at: datetime) -> ParsedAnswer:
         """What it said at that instant."""
         return parse(self.dataset, self.body, self.pair[1], at)
 
@@ -57,7 +57,7 @@ class KeptAnswer:
 def kept_answers(
     connection: Connection,
     datasets: Iterable[Dataset],
-    pairs: Iterable[Pair],
+    pairs: Iterable[Slice],
     since: datetime | None = None,
 ) -> Iterator[KeptAnswer]:
     """Yield the answers of datasets and pairs seen since then, pair by pair, oldest first."""
@@ -69,12 +69,12 @@ def kept_answers(
 
 
 @dataclass(slots=True)
-class Folded:
+class MergedAnswers:
     """What a dataset's answers of a pair say together, and when each was seen."""
 
     dataset: Dataset
-    pair: Pair
-    sightings: list[Staged] = field(default_factory=list)
+    pair: Slice
+    sightings: list[StagedAnswer] = field(default_factory=list)
     """What the rules look at of each answer, at the first and the last time that it was seen."""
     articles: dict[str, Article] = field(default_factory=dict)
     """By msgid, also of those that other datasets alone list; rows of this one."""
@@ -82,9 +82,9 @@ class Folded:
     """By msgid and stat_date: the answer that last changed the row."""
     first_seen_at: dict[str, datetime] = field(default_factory=dict)
     """By msgid, of all that it has listed."""
-    newest: Staged | None = None
+    newest: StagedAnswer | None = None
     """The newest answer in which articles can be made out."""
-    content: Staged | None = None
+    content: StagedAnswer | None = None
     """What is to be in the tables; None if nothing can be made out in any of its answers."""
 
     def add(self, kept: KeptAnswer) -> None:
@@ -103,40 +103,40 @@ class Folded:
             self.newest = replace(seen, raw_response_id=where, rejected=parsed.rejected)
             self._list(kept, parsed)
 
-    def _describe(self, parsed: Parsed) -> None:
+    def _describe(self, parsed: ParsedAnswer) -> None:
         for msgid, article in parsed.articles.items():
             described = replace(article, rows={}, row_extras={})
             self.articles.setdefault(msgid, Article(msgid)).merge(described)
 
-    def _list(self, kept: KeptAnswer, parsed: Parsed) -> None:
+    def _list(self, kept: KeptAnswer, parsed: ParsedAnswer) -> None:
         for msgid, article in parsed.articles.items():
             first = self.first_seen_at.get(msgid, kept.fetched_at)
             self.first_seen_at[msgid] = min(first, kept.fetched_at)
             changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
             self.changed_by |= {(msgid, day): kept for day in changed}
 
-    def _has_news(self, parsed: Parsed) -> bool:
+    def _has_news(self, parsed: ParsedAnswer) -> bool:
         """Return whether it brings a row that no answer before had, or a total that fell."""
         articles = parsed.articles.items()
         return any(has_news(self.dataset, self.articles.get(msgid), it) for msgid, it in articles)
 
-    def _see(self, at: datetime, parsed: Parsed, *, has_news: bool) -> Staged:
+    def _see(self, at: datetime, parsed: ParsedAnswer, *, has_news: bool) -> StagedAnswer:
         appid, day = self.pair
-        seen = sighting(self.dataset, Account("", appid, "", appid), day, at, parsed)
-        said = replace(seen.said, has_news=has_news)
-        self.sightings.append(replace(seen, said=said, msgids=[*parsed.articles]))
+        seen = evidence_of(self.dataset, Account("", appid, "", appid), day, at, parsed)
+        said = replace(seen.evidence, has_news=has_news)
+        self.sightings.append(replace(seen, evidence=said, msgids=[*parsed.articles]))
         return seen
 
-    def unlisted_since(self, ready: Collection[Sight]) -> dict[str, datetime | None]:
+    def unlisted_since(self, ready: Collection[AnswerTime]) -> dict[str, datetime | None]:
         """By msgid: since which ready answer none lists the article; None while one does."""
         since: dict[str, datetime | None] = {}
-        for seen in sorted(self.sightings, key=lambda seen: seen.said.at):
-            if (seen.day, seen.said.at) in ready:
-                since = {msgid: gone or seen.said.at for msgid, gone in since.items()}
+        for seen in sorted(self.sightings, key=lambda seen: seen.evidence.at):
+            if (seen.day, seen.evidence.at) in ready:
+                since = {msgid: gone or seen.evidence.at for msgid, gone in since.items()}
             since |= dict.fromkeys(seen.msgids)
         return since
 
-    def close(self) -> "Folded":
+    def close(self) -> "MergedAnswers":
         """Work the content out, and let go of the articles, which take far more memory."""
         if self.newest is not None:
             self.content = replace(
@@ -157,7 +157,7 @@ class Folded:
     def _rows(self) -> Iterator[bytes]:
         """Lines."""
         for msgid, article in self.articles.items():
-            lines = row_lines(self.dataset, article)
+            lines = copy_lines(self.dataset, article)
             for stat_date, line in zip(article.rows, lines, strict=True):
                 kept = self.changed_by[msgid, stat_date]
                 end = row_end(self.dataset, self.pair, kept.raw_response_id, kept.fetched_at)
@@ -169,28 +169,28 @@ def read_by_fold(dataset: Dataset) -> Collection[Dataset]:
     return ARTICLE_DATASETS.values() if dataset.describes_articles else [dataset]
 
 
-def fold_answers(
-    merge: Merge, pairs: Iterable[Pair], since: datetime | None = None
-) -> list[Folded]:
+def merge_answers(
+    merge: Merge, pairs: Iterable[Slice], since: datetime | None = None
+) -> list[MergedAnswers]:
     """Fold the kept answers of pairs; what an article is, any dataset's answers say."""
-    folded = {pair: Folded(merge.dataset, pair) for pair in pairs}
+    folded = {pair: MergedAnswers(merge.dataset, pair) for pair in pairs}
     for kept in kept_answers(merge.connection, read_by_fold(merge.dataset), folded, since):
         folded[kept.pair].add(kept)
     return [*folded.values()]
 
 
-def folds(merge: Merge, pairs: Sequence[Pair]) -> Iterator[list[Folded]]:
+def merged_slices(merge: Merge, pairs: Sequence[Slice]) -> Iterator[list[MergedAnswers]]:
     """Fold all kept answers of pairs, and yield the closed folds that fit into memory together."""
     if not pairs:
         return
     read = each_of(read_by_fold(merge.dataset), pairs)
     sizes = merge.connection.execute(statement("raw_response/sizes.sql"), read).all()
     sized = (((row.appid, row.day), row.byte_count) for row in sizes)
-    for part in in_parts(sized, _MOST_BYTES):
-        yield [fold.close() for fold in fold_answers(merge, part)]
+    for part in in_batches(sized, _MOST_BYTES):
+        yield [fold.close() for fold in merge_answers(merge, part)]
 
 
-def in_parts(sized: Iterable[tuple[T, int]], most_bytes: int) -> Iterator[list[T]]:
+def in_batches(sized: Iterable[tuple[T, int]], most_bytes: int) -> Iterator[list[T]]:
     """As many things at once as fit, by their sizes."""
     part: list[T] = []
     size = 0
@@ -204,33 +204,38 @@ def in_parts(sized: Iterable[tuple[T, int]], most_bytes: int) -> Iterator[list[T
         yield part
 
 
-def described(merge: Merge, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> list[Staged]:
+def described(
+    merge: Merge, answers: Sequence[StagedAnswer], known: Mapping[Slice, StoredSlice]
+) -> list[StagedAnswer]:
     """
     Return the answers with their articles as newer answers of other datasets describe them.
 
     Rows are a dataset's own, but what an article is called any dataset says.
     """
-    fetched = {answer.pair: answer.said.at for answer in answers}
+    fetched = {answer.pair: answer.evidence.at for answer in answers}
     older = {pair: at for pair, at in fetched.items() if known[pair].is_described_since(at)}
     if not older:
         return [*answers]
-    folded = {fold.pair: fold for fold in fold_answers(merge, older, since=min(older.values()))}
+    folded = {fold.pair: fold for fold in merge_answers(merge, older, since=min(older.values()))}
     return [_described(answer, folded.get(answer.pair)) for answer in answers]
 
 
-def _described(answer: Staged, folded: Folded | None) -> Staged:
+def _described(answer: StagedAnswer, folded: MergedAnswers | None) -> StagedAnswer:
     """Return the answer with its articles as the fold describes them, if there is one."""
     if folded is None:
         return answer
-    listed = dict.fromkeys(answer.msgids, answer.said.at)
+    listed = dict.fromkeys(answer.msgids, answer.evidence.at)
     return replace(answer, articles=folded.described(listed))
 
 
-def judge_folds(
-    merge: Merge, folded: Iterable[Folded], known: Mapping[Pair, Known], ready_hour: int
+def evaluate_merged(
+    merge: Merge,
+    folded: Iterable[MergedAnswers],
+    known: Mapping[Slice, StoredSlice],
+    ready_hour: int,
 ) -> int:
     """Write what the answers make of their pairs; return of how many coverage said otherwise."""
-    by_account: defaultdict[str, list[Folded]] = defaultdict(list)
+    by_account: defaultdict[str, list[MergedAnswers]] = defaultdict(list)
     for fold in folded:
         by_account[fold.pair[0]].append(fold)
     accounts = by_account.values()
@@ -238,17 +243,24 @@ def judge_folds(
 
 
 def _judge_account(
-    merge: Merge, folded: Sequence[Folded], known: Mapping[Pair, Known], ready_hour: int
+    merge: Merge,
+    folded: Sequence[MergedAnswers],
+    known: Mapping[Slice, StoredSlice],
+    ready_hour: int,
 ) -> int:
     """Do so of an account, whose answers are judged together."""
     pairs = {it.pair[1]: it.pair for it in folded}
     sightings = [seen for it in folded for seen in it.sightings]
-    again, ready = judged(merge.dataset, sightings, ready_hour)
-    after = {pairs[day]: combined(known[pairs[day]].coverage, it) for day, it in again.items()}
+    again, ready = evaluate_history(merge.dataset, sightings, ready_hour)
+    after = {
+        pairs[day]: merge_coverage(known[pairs[day]].coverage, it) for day, it in again.items()
+    }
     others = {pair: row for pair, row in after.items() if row != known[pair].coverage}
     merge.save(others)
-    sightings.sort(key=lambda seen: seen.said.at)
-    listed = {it.pair: it.said.list_sha256 for it in sightings if (it.day, it.said.at) in ready}
+    sightings.sort(key=lambda seen: seen.evidence.at)
+    listed = {
+        it.pair: it.evidence.list_sha256 for it in sightings if (it.day, it.evidence.at) in ready
+    }
     articles = [
         {"appid": it.pair[0], "day": it.pair[1], "msgid": msgid, "at": at}
         for it in folded

@@ -17,8 +17,8 @@ from sqlalchemy import RowMapping
 from weixin_etl import clock, rules
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import State, connection_of
-from weixin_etl.problem import Problem, ProblemKind, days_of, filled, row_of
+from weixin_etl.model import State, connection_id
+from weixin_etl.problem import Problem, ProblemKind, days_of_problems, fill_places, problem_row
 
 LACKING = [State.LATE, State.LOST, State.GIVEN_UP]
 """The states of days that are not as they should be."""
@@ -87,7 +87,7 @@ class Severity(StrEnum):
     """What a person has decided."""
 
 
-def usual(kind: ProblemKind) -> Severity:
+def default_severity(kind: ProblemKind) -> Severity:
     """How bad a problem of the kind is."""
     if kind.resolves_itself:
         return Severity.WAITING
@@ -99,7 +99,7 @@ Owner = tuple[str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Alert:
     """What one act would end: as it is judged now, was found by a task, or was told of."""
 
     problem: Problem
@@ -131,10 +131,10 @@ class Trouble:
     """When it was found to be over."""
 
     @classmethod
-    def of(cls, row: RowMapping) -> "Trouble":
+    def of(cls, row: RowMapping) -> "Alert":
         """The one of a row of `weixin.finding` or `weixin.incident`."""
         ours = [row["appid"]] if row["appid"] else []
-        severity = usual(ProblemKind(row["kind"]))
+        severity = default_severity(ProblemKind(row["kind"]))
         return convert({"severity": severity, "appids": ours, **row, "problem": dict(row)}, cls)
 
     @property
@@ -143,7 +143,7 @@ class Trouble:
         return self.dataset, self.problem.appid or self.problem.conn_id
 
     @property
-    def identity(self) -> str:
+    def dedup_key(self) -> str:
         """
         What makes it the same trouble at another time, whatever its cause is then.
 
@@ -176,7 +176,7 @@ class Trouble:
         kind = self.problem.kind
         is_of_all = kind.is_of_account or kind.is_of_warehouse
         dataset = None if is_of_all and not self.failed_tries else self.dataset
-        return dataset, self.severity, self.identity, self.problem.cure
+        return dataset, self.severity, self.dedup_key, self.problem.cure
 
     @property
     def is_broken(self) -> bool:
@@ -207,7 +207,7 @@ class Airflow:
     is_scheduler_alive: bool = True
     runs: Mapping[str, Collection[str]] = field(default_factory=dict)
     """The runs that are queued or running, by dataset."""
-    tried: Sequence[Trouble] = ()
+    tried: Sequence[Alert] = ()
     """Tasks of theirs that a try of has failed."""
     waits: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     """When runs, by dataset and id, ask again for what WeChat has not computed yet."""
@@ -216,7 +216,7 @@ class Airflow:
         """The runs that ask WeChat: none while no scheduler starts their tasks."""
         return sorted(self.runs.get(dataset.name, ())) if self.is_scheduler_alive else []
 
-    def tried_again(self, datasets: Iterable[Dataset]) -> dict[str | None, Trouble]:
+    def tried_again(self, datasets: Iterable[Dataset]) -> dict[str | None, Alert]:
         """The tasks of these that are tried again: none while no scheduler starts them."""
         names = {it.name for it in datasets} if self.is_scheduler_alive else ()
         return {it.dataset: it for it in self.tried if it.dataset in names}
@@ -235,14 +235,14 @@ class Airflow:
 # ------------------------------------------------------------------------------------------- judge
 
 
-def judge(
+def current_alerts(
     accounts: Sequence[AccountDays],
-    findings: Sequence[Trouble],
+    findings: Sequence[Alert],
     airflow: Airflow | None,
     *,
     now: datetime,
     datasets: Sequence[Dataset],
-) -> list[Trouble]:
+) -> list[Alert]:
     """
     What is wrong now: the worst first, then what concerns more than one account.
 
@@ -256,7 +256,7 @@ def judge(
     met = [it for it in left if not (it.problem.days and it.owner in known)]
     for account in accounts:
         met += _all_of_account(account, owned, morning)
-    found = [_as_one(those) for those in _alike(met, lambda it: (it.dataset, it.identity))]
+    found = [_as_one(those) for those in _alike(met, lambda it: (it.dataset, it.dedup_key))]
     if airflow:
         found = [it for it in found if not airflow.is_idle(it.dataset)]
         found = [*_tried(found, airflow.tried_again(datasets))]
@@ -274,12 +274,12 @@ def _with_airflow(account: AccountDays, airflow: Airflow | None) -> AccountDays:
     return account._replace(is_succeeded=not airflow.is_idle(successor))
 
 
-def judge_days(
+def alerts_of_days(
     accounts: Sequence[AccountDays],
-    findings: Sequence[Trouble],
+    findings: Sequence[Alert],
     airflow: Airflow | None,
     now: datetime,
-) -> dict[tuple[str, date], Trouble]:
+) -> dict[tuple[str, date], Alert]:
     """Return what is wrong with each day, by AppID and day, as the list of `judge` has it."""
     accounts = [_with_airflow(it, airflow) for it in accounts]
     owned, morning = _open_findings(accounts, findings, now), _due_morning(now)
@@ -297,18 +297,18 @@ def _due_morning(now: datetime) -> datetime:
 
 
 def _open_findings(
-    accounts: Sequence[AccountDays], findings: Sequence[Trouble], now: datetime
-) -> dict[Owner, list[Trouble]]:
+    accounts: Sequence[AccountDays], findings: Sequence[Alert], now: datetime
+) -> dict[Owner, list[Alert]]:
     """Return the findings that still count, by their owners."""
     known: dict[Owner, AccountDays] = {(it.dataset.name, it.appid): it for it in accounts}
-    owned: dict[Owner, list[Trouble]] = defaultdict(list)
+    owned: dict[Owner, list[Alert]] = defaultdict(list)
     for finding in findings:
         if not _is_over(finding, known.get(finding.owner), _due_morning(now)):
             owned[finding.owner].append(finding)
     return owned
 
 
-def _is_over(finding: Trouble, account: AccountDays | None, morning: datetime) -> bool:
+def _is_over(finding: Alert, account: AccountDays | None, morning: datetime) -> bool:
     """
     Return whether a finding counts no more.
 
@@ -326,7 +326,7 @@ def _is_over(finding: Trouble, account: AccountDays | None, morning: datetime) -
     return is_answered or is_retired or is_outdated
 
 
-def _follows(trouble: Trouble, stopped: Collection[str | None]) -> bool:
+def _follows(trouble: Alert, stopped: Collection[str | None]) -> bool:
     """Whether an account was not asked because something keeps all from being asked."""
     is_unasked = trouble.problem.kind is ProblemKind.NOT_ASKED and not stops_all(trouble.problem)
     return is_unasked and bool({trouble.dataset, None} & {*stopped})
@@ -337,7 +337,7 @@ def stops_all(problem: Problem) -> bool:
     return not problem.account and problem.subject not in ("report", "check")
 
 
-def _tried(found: Sequence[Trouble], tried: Mapping[str | None, Trouble]) -> Iterator[Trouble]:
+def _tried(found: Sequence[Alert], tried: Mapping[str | None, Alert]) -> Iterator[Alert]:
     """What is tried again with its tries, and tasks of which nothing else says that they are."""
     retrying = {it.dataset for it in found if it.severity is Severity.RETRYING}
     for trouble in found:
@@ -349,7 +349,7 @@ def _tried(found: Sequence[Trouble], tried: Mapping[str | None, Trouble]) -> Ite
     yield from (task for dataset, task in tried.items() if dataset not in retrying)
 
 
-def by_act(troubles: Iterable[Trouble]) -> list[Trouble]:
+def grouped_by_cure(troubles: Iterable[Alert]) -> list[Alert]:
     """One trouble for what one act would end in several datasets."""
     alike = _alike(troubles, lambda it: (it.act, it.has_ended))
     return [_as_one(those) if len(those) > 1 else those[0] for those in alike]
@@ -365,7 +365,7 @@ def _alike(those: Iterable[_One], of: Callable[[_One], Hashable]) -> Collection[
     return alike.values()
 
 
-def _as_one(met: Sequence[Trouble]) -> Trouble:
+def _as_one(met: Sequence[Alert]) -> Alert:
     """One in the words of the newest among the worst, about all their accounts and days."""
     worst = min((one.severity for one in met), key=[*Severity].index)
     newest = max(
@@ -373,11 +373,11 @@ def _as_one(met: Sequence[Trouble]) -> Trouble:
         key=lambda it: (it.opened_at.timestamp() if it.opened_at else 0, it.problem.days[-1:]),
     )
     names = sorted({name for one in met for name in one.names or [one.problem.account] if name})
-    days = days_of(one.problem for one in met if not one.has_figures)
-    problem = replace(newest.problem, days=days or days_of(one.problem for one in met))
+    days = days_of_problems(one.problem for one in met if not one.has_figures)
+    problem = replace(newest.problem, days=days or days_of_problems(one.problem for one in met))
     if problem.kind is ProblemKind.DAYS_LOST:
         run = f"{problem.subject} (begin_date {problem.days[0]}, end_date {problem.days[-1]})"
-        problem = replace(problem, subject=run, cure=filled(problem.row.cure, "", "", run))
+        problem = replace(problem, subject=run, cure=fill_places(problem.row.cure, "", "", run))
     appids = frozenset[str]().union(*(one.appids for one in met))
     if len(appids) > 1 and len(names) > 1 and all(one.appids for one in met):
         account = f"{names[0]} +{len(names) - 1}"
@@ -399,9 +399,9 @@ def _as_one(met: Sequence[Trouble]) -> Trouble:
 # ------------------------------------------------------------------------------------- of accounts
 
 
-def _found_of(account: AccountDays, owned: Mapping[Owner, Sequence[Trouble]]) -> list[Trouble]:
+def _found_of(account: AccountDays, owned: Mapping[Owner, Sequence[Alert]]) -> list[Alert]:
     """What is found of the account, or keeps its connection or platform from being asked."""
-    dataset, platform = account.dataset.name, connection_of(account.conn_id)
+    dataset, platform = account.dataset.name, connection_id(account.conn_id)
     owners = dict.fromkeys([account.appid, account.conn_id, platform])
     return [
         it
@@ -413,17 +413,17 @@ def _found_of(account: AccountDays, owned: Mapping[Owner, Sequence[Trouble]]) ->
 
 def _all_of_account(
     account: AccountDays,
-    owned: Mapping[Owner, Sequence[Trouble]],
+    owned: Mapping[Owner, Sequence[Alert]],
     morning: datetime,
     *,
     every_day: bool = False,
-) -> list[Trouble]:
+) -> list[Alert]:
     """Return what is wrong with an account, each with what its endpoint's successor makes of it."""
     troubles = _of_account(account, _found_of(account, owned), morning, every_day=every_day)
     return [_with_successor(account, trouble) for trouble in troubles]
 
 
-def _with_successor(account: AccountDays, trouble: Trouble) -> Trouble:
+def _with_successor(account: AccountDays, trouble: Alert) -> Alert:
     """Return a retired endpoint's trouble with its successor's DAG: a warning if that collects."""
     dag_id, is_succeeded = account.dataset.successor_dag_id, account.is_succeeded
     if trouble.problem.kind is not ProblemKind.ENDPOINT_OFFLINE or dag_id is None:
@@ -446,8 +446,8 @@ class _Cause(NamedTuple):
 
 
 def _of_account(
-    account: AccountDays, found: Sequence[Trouble], morning: datetime, *, every_day: bool = False
-) -> Iterator[Trouble]:
+    account: AccountDays, found: Sequence[Alert], morning: datetime, *, every_day: bool = False
+) -> Iterator[Alert]:
     """
     Yield what is wrong with an account: with all of it, or with some days that are not in.
 
@@ -475,16 +475,14 @@ def _of_account(
         yield _on(account, stops[-1], days, has_figures=not bare) if is_stopped else met
 
 
-def _on(
-    account: AccountDays, found: Trouble, days: Iterable[date], *, has_figures: bool
-) -> Trouble:
+def _on(account: AccountDays, found: Alert, days: Iterable[date], *, has_figures: bool) -> Alert:
     """What was found, of some days of an account."""
     problem = replace(found.problem, days=tuple(sorted(days)))
     ours = frozenset([account.appid])
     return replace(found, problem=problem, appids=ours, has_figures=has_figures)
 
 
-def _of_facts(account: AccountDays, *, every_day: bool) -> Iterator[Trouble]:
+def _of_facts(account: AccountDays, *, every_day: bool) -> Iterator[Alert]:
     """
     Yield what is wrong whatever the day: a value that does not fit, an endpoint that is retired.
 
@@ -498,7 +496,7 @@ def _of_facts(account: AccountDays, *, every_day: bool) -> Iterator[Trouble]:
         cause = _Cause(ProblemKind.REJECTED, account.rejected_reason)
         yield _met(account, cause, account.rejected_days)
     if account.is_retired:
-        refused = [it for it in account.days if it.error_code == rules.OFFLINE]
+        refused = [it for it in account.days if it.error_code == rules.OFFLINE_ERRCODE]
         newest = max(refused, key=_attempted, default=None)
         cause = _of_attempt(newest) if newest else _Cause(ProblemKind.ENDPOINT_OFFLINE)
         kept = [it for it in account.days if _is_kept_by_retirement(account, it)]
@@ -508,12 +506,12 @@ def _of_facts(account: AccountDays, *, every_day: bool) -> Iterator[Trouble]:
 
 def _is_kept_by_retirement(account: AccountDays, row: Days) -> bool:
     """Return whether days do not come because WeChat retired the endpoint for the account."""
-    return account.is_retired and row.error_code in (None, rules.OFFLINE)
+    return account.is_retired and row.error_code in (None, rules.OFFLINE_ERRCODE)
 
 
-def _fallen(account: AccountDays, fell_at: datetime) -> Trouble:
+def _fallen(account: AccountDays, fell_at: datetime) -> Alert:
     """Return the warning that running totals of an account fell, one for each morning."""
-    cause = f"{row_of(ProblemKind.FALLEN).cause}: {account.fall}"
+    cause = f"{problem_row(ProblemKind.FALLEN).cause}: {account.fall}"
     found = _met(account, _Cause(ProblemKind.FALLEN, cause), account.fallen_days or ())
     morning = clock.beijing_date(fell_at).isoformat()
     return replace(found, problem=replace(found.problem, subject=morning), opened_at=fell_at)
@@ -563,7 +561,7 @@ def _of_attempt(row: Days) -> _Cause:
 
 def _of_state(row: Days, morning: datetime) -> _Cause:
     """What is said of a day of which no failed attempt says why it is not in."""
-    if row.error_kind == rules.NO_FIGURES:
+    if row.error_kind == rules.NO_FIGURES_KIND:
         return _Cause(ProblemKind.NO_FIGURES, row.error, row.cure)
     if row.state is State.GIVEN_UP:  # its run was red
         return _Cause(ProblemKind.UNREADABLE, row.error, row.cure, severity=Severity.WARNING)
@@ -571,7 +569,7 @@ def _of_state(row: Days, morning: datetime) -> _Cause:
         return _Cause(ProblemKind.DAYS_LOST)
     if _is_late(row, morning):
         return _Cause(ProblemKind.NOT_READY, row.error)
-    is_back = row.error_code == rules.OFFLINE  # its endpoint, and no run is red for that
+    is_back = row.error_code == rules.OFFLINE_ERRCODE  # its endpoint, and no run is red for that
     return _Cause(ProblemKind.NOT_ASKED, severity=Severity.WARNING if is_back else None)
 
 
@@ -593,20 +591,20 @@ def _met(
     newest: Days | None = None,
     *,
     has_figures: bool = False,
-) -> Trouble:
+) -> Alert:
     """A trouble of the account, with some days, of which `newest` was attempted last."""
     kind, conn_id = cause.kind, account.conn_id
     appid: str | None = account.appid
     if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
-        appid, conn_id = None, connection_of(conn_id)
+        appid, conn_id = None, connection_id(conn_id)
     subject = account.dataset.dag_id if kind is ProblemKind.DAYS_LOST else None
     who: dict[str, Any] = {"account": account.name, "appid": appid, "conn_id": conn_id}
     said: dict[str, Any] = {"code": cause.code, "subject": subject, "days": tuple(days)}
     problem = Problem.of_kind(kind, cause.text, cause.cure, **who, **said)
-    return Trouble(
+    return Alert(
         problem,
         account.dataset.name,
-        cause.severity or usual(kind),
+        cause.severity or default_severity(kind),
         frozenset([account.appid]),
         opened_at=newest.attempted_at if newest else None,
         has_figures=has_figures,
@@ -620,15 +618,15 @@ def _of_airflow(
     airflow: Airflow,
     accounts: Sequence[AccountDays],
     datasets: Sequence[Dataset],
-    found: Sequence[Trouble],
-) -> Iterator[Trouble]:
+    found: Sequence[Alert],
+) -> Iterator[Alert]:
     """
     Yield what keeps Airflow from making runs, or tasks from starting.
 
     A DAG that a retired endpoint's cure names is told of there.
     """
     if not airflow.is_scheduler_alive:
-        yield Trouble(Problem.of_kind(ProblemKind.SCHEDULER_DOWN))
+        yield Alert(Problem.of_kind(ProblemKind.SCHEDULER_DOWN))
     collected = {it.dataset.name for it in accounts if not it.is_retired}
     named = {it.problem.subject for it in found if it.problem.kind is ProblemKind.ENDPOINT_OFFLINE}
     for dataset in datasets:
@@ -638,23 +636,25 @@ def _of_airflow(
             yield _without_runs(airflow, dataset, dag)
 
 
-def _without_runs(airflow: Airflow, dataset: Dataset, dag: DagState | None) -> Trouble:
+def _without_runs(airflow: Airflow, dataset: Dataset, dag: DagState | None) -> Alert:
     """That a dataset gets no run: a decision, unless Airflow knows no DAG at all."""
     is_idle = airflow.is_idle(dataset.name)
     code = "" if not is_idle else "paused" if dag else "left_out"
     problem = Problem.of_kind(ProblemKind.NO_RUNS, code=code, subject=dataset.dag_id)
-    return Trouble(problem, dataset.name, Severity.NOTE if is_idle else Severity.FAILURE)
+    return Alert(problem, dataset.name, Severity.NOTE if is_idle else Severity.FAILURE)
 
 
 def nothing_collected(
     datasets: Sequence[Dataset], airflow: Airflow | None, now: datetime, *, has_days: bool
-) -> Trouble:
+) -> Alert:
     """
     Return what to do first in an installation whose daily runs collect nothing yet.
 
     There is nothing to do while a run is at work, before the first daily run of today, and, if
     other runs have brought in days, before a first daily run of any later day.
     """
+    if airflow and not airflow.dags:  # else what is wrong with their file is not seen
+        return Alert(Problem.of_kind(ProblemKind.NO_RUNS))
     dags = airflow.dags if airflow else {}
     awake = [it for it in datasets if it.name in dags and not dags[it.name].is_paused]
     if airflow and any(map(airflow.at_work, awake)):
@@ -666,10 +666,10 @@ def nothing_collected(
     if due and has_days:
         return _first_run("later", f"{first_at:%Y-%m-%d %H:%M}")
     code = "" if awake else "set_up"
-    return Trouble(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code=code))
+    return Alert(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code=code))
 
 
-def _first_run(code: str, due: str | None = None) -> Trouble:
+def _first_run(code: str, due: str | None = None) -> Alert:
     """Return the note that the first daily run is still to come, or is at work."""
     problem = Problem.of_kind(ProblemKind.FIRST_RUN, code=code, subject=due)
-    return Trouble(problem, severity=Severity.NOTE)
+    return Alert(problem, severity=Severity.NOTE)

@@ -17,14 +17,14 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.health import messages
-from weixin_etl.health.incidents import Note, record
-from weixin_etl.health.messages import Installation, Message, Send
-from weixin_etl.health.troubles import Trouble
+from weixin_etl.health import notifications
+from weixin_etl.health.alerts import Alert
+from weixin_etl.health.incidents import Observation, update_incidents
+from weixin_etl.health.notifications import Installation, Notification, Send
 from weixin_etl.model import Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
-from weixin_etl.problem import Problem, ProblemKind, WarehouseError, program_fault
+from weixin_etl.problem import Problem, ProblemKind, WarehouseError, program_problem
 from weixin_etl.warehouse import diagnosed, require_migrated
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONN_ID = "weixin_alerts"
-TOLD = "told"
+NOTIFIED = "told"
 """Key of the XCom by which `check` says that people were told how the run ended."""
 DEADLINE = "deadline"
 """The source of what is found when the daily run's deadline is missed."""
@@ -44,7 +44,7 @@ _NOT_TOLD = "people could not be told now, the next task tries again: %s"
 _AS_IT_SHOULD_BE = """{"config": {"path": "wecombot://KEY"}}"""
 
 
-def note(found: Note) -> None:
+def report_observation(found: Observation) -> None:
     """
     Record what a task has found, and tell people what they do not know yet.
 
@@ -57,15 +57,15 @@ def note(found: Note) -> None:
         warehouse = open_warehouse()
         with diagnosed(warehouse):
             require_migrated(warehouse)
-            record(warehouse, found)
+            update_incidents(warehouse, found)
             now, may_wait = clock.now(), not found.is_last
-            messages.tell(warehouse, sender, now=now, here=_here(), may_wait=may_wait)
+            notifications.notify(warehouse, sender, now=now, here=_here(), may_wait=may_wait)
     except WarehouseError as error:
         log.warning(_NOT_TOLD, error.problem.cause)
         if found.is_last and (deliver := sender()):
-            deliver(messages.compose([Trouble(error.problem, opened_at=clock.now())], _here()))
+            deliver(notifications.compose([Alert(error.problem, opened_at=clock.now())], _here()))
     except Exception as error:  # whatever it is, the run goes on
-        log.warning(_NOT_TOLD, program_fault(log, error).cause)
+        log.warning(_NOT_TOLD, program_problem(log, error).cause)
     finally:
         if warehouse:
             warehouse.dispose()
@@ -80,17 +80,19 @@ def _here() -> Installation:
 def run_ended(run: Run) -> None:
     """A run has failed, and its `check` could not say what is missing."""
     problem = Problem.of_kind(ProblemKind.RUN_ENDED, subject=run.run_id)
-    note(Note(run, clock.now(), {RUN: [problem]}, is_judged=True, is_last=True))
+    report_observation(
+        Observation(run, clock.now(), {RUN: [problem]}, is_judged=True, is_last=True)
+    )
 
 
-def run_is_late(run: Run, *, is_at_work: bool) -> None:
+def report_late_run(run: Run, *, is_at_work: bool) -> None:
     """
     The daily run's deadline is missed.
 
     A run that ended red before its deadline is not late; what it could not tell is told now.
     """
     found = {DEADLINE: [Problem.of_kind(ProblemKind.RUN_LATE)] if is_at_work else []}
-    note(Note(run, clock.now(), found, is_judged=not is_at_work, is_last=True))
+    report_observation(Observation(run, clock.now(), found, is_judged=not is_at_work, is_last=True))
 
 
 def run_named(dag_id: str, run_id: str, *, is_dry: bool = False) -> Run:
@@ -121,7 +123,7 @@ def sender() -> Send | None:
     return None
 
 
-def _send(receivers: "apprise.Apprise", message: Message) -> bool:
+def _send(receivers: "apprise.Apprise", message: Notification) -> bool:
     """Deliver to every receiver; it has arrived when one of them took it."""
     try:
         said: dict[str, Any] = asdict(message)
