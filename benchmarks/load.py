@@ -87,7 +87,7 @@ def load_answers(engine: Engine, file: int, places: list[Place]) -> int:
     ):
         came = [one for chunk in fetched for one in chunk.staged]
         if unreadable := [one for one in came if one.error]:
-            raise SystemExit(f"{unreadable[0].pair}: {unreadable[0].error}")
+            raise SystemExit(f"{unreadable[0].slice}: {unreadable[0].error}")
         merging.commit([chunk.staged for chunk in fetched])
         row_count += sum(one.row_count for one in came)
     return row_count
@@ -95,7 +95,7 @@ def load_answers(engine: Engine, file: int, places: list[Place]) -> int:
 
 def _ask(calls: AccountCalls, day: date) -> StagedAnswer | None:
     """As an ingest makes it."""
-    came = calls.ask(day)
+    came = calls.fetch(day)
     return stage_response(DATASET, calls.account, day, came) if came else None
 
 
@@ -109,7 +109,7 @@ class Fetched(AccountCalls):
         self._places = {place.day: place for place in places}
         self.chunks = deque(chunks_of(sorted(self._places, reverse=True), []))
 
-    def ask(self, day: date) -> Response:
+    def fetch(self, day: date) -> Response:
         """The answer."""
         place = self._places[day]
         return Response(place.read(self._file), place.fetched_at, calls=1)

@@ -27,7 +27,7 @@ WITH merged AS (
             ELSE coalesce(article.extra || staged.extra, staged.extra, article.extra)
         END AS extra,
         CASE
-            WHEN :is_fold OR {{ is_earlier }}
+            WHEN :is_history OR {{ is_earlier }}
                 THEN {{ listed }} || coalesce(article.unlisted_since, '{}')
             ELSE coalesce(article.unlisted_since, '{}') || {{ listed }}
         END AS unlisted_since,

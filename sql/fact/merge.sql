@@ -50,7 +50,7 @@ WITH different AS MATERIALIZED (
         LATERAL (
             SELECT
                 (
-                    :is_fold
+                    :is_history
                     {% for column in place %}
                     OR staged.{{ column }} > fact.{{ column }}
                     {% endfor %}
@@ -117,7 +117,7 @@ history AS (
         stat_date,
         changed_at,
         replaced_at,
-        CASE WHEN :is_fold THEN 'replay' ELSE 'wechat' END,
+        CASE WHEN :is_history THEN 'replay' ELSE 'wechat' END,
         old_row
     FROM different
     WHERE has_other_values AND NOT is_new

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 from support import empty, execute, rows
-from warehouse_loads import SCHEDULED, at, contents, import_lines, know, line, pair
+from support.warehouse_loads import SCHEDULED, at, contents, import_lines, know, line, pair
 from world.truth import Facts, Told, differences, facts, held, truth
 from world.wechat import item
 
@@ -21,13 +21,17 @@ from weixin_etl.load import Load
 from weixin_etl.model import Account
 
 OF_STATISTICS = [
-    (it, ARTICLE_TOTAL_DETAIL) for it in DATASETS.values() if not it.describes_articles
+    (dataset, ARTICLE_TOTAL_DETAIL)
+    for dataset in DATASETS.values()
+    if not dataset.describes_articles
 ]
 DAYS = [date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)]
 ODD = "odd"  # a value that does not fit
 MOVED = "34"
 """Messages that all days may list; as WeChat would, with each of its rows and attributes."""
-ACCOUNTS = {it: Account(f"weixin_{it}", it, "secret", f"号{it}") for it in ("wx1", "wx2")}
+ACCOUNTS = {
+    appid: Account(f"weixin_{appid}", appid, "secret", f"号{appid}") for appid in ("wx1", "wx2")
+}
 
 # -------------------------------------------------------------------------------- the answers
 
@@ -55,13 +59,13 @@ def items(dataset: Dataset, day: date) -> st.SearchStrategy[list[Drawn]]:
     """Of an answer; of a statistics day with a row each, of articles that may be listed too."""
     if dataset.describes_articles:
         return st.lists(messages | moved, min_size=1, max_size=3)
-    first, *others = (it.name for it in dataset.figures)
+    first, *other_names = (metric.name for metric in dataset.figures)
     row = st.fixed_dictionaries(
-        {first: a_count}, optional=dict.fromkeys(others[:1], st.none() | a_count)
+        {first: a_count}, optional=dict.fromkeys(other_names[:1], st.none() | a_count)
     )
-    of_one = st.tuples(st.sampled_from(MOVED), st.just({}), row.map(lambda it: {day.day: it}))
+    of_one = st.tuples(st.sampled_from(MOVED), st.just({}), row.map(lambda given: {day.day: given}))
     count = len(MOVED) if dataset.item else 1
-    return st.lists(of_one, min_size=1, max_size=count, unique_by=lambda it: it[0])
+    return st.lists(of_one, min_size=1, max_size=count, unique_by=lambda drawn: drawn[0])
 
 
 def answer(appid: str, dataset: Dataset, day: date, minute: int, drawn: Iterable[Drawn]) -> Told:
@@ -77,8 +81,8 @@ def answer(appid: str, dataset: Dataset, day: date, minute: int, drawn: Iterable
         )
         for message, attributes, its_rows in drawn
     ]
-    said = json.dumps({"list": listed, "told_at": str(fetched_at)}).encode()
-    return Told(appid, dataset, day, fetched_at, said)
+    body = json.dumps({"list": listed, "told_at": str(fetched_at)}).encode()
+    return Told(appid, dataset, day, fetched_at, body)
 
 
 def name(dataset: Dataset, day: date, message: str) -> str | int:
@@ -88,9 +92,9 @@ def name(dataset: Dataset, day: date, message: str) -> str | int:
     return f"{message}_1" if message in MOVED else f"{day:%d}0{message}_1"
 
 
-def mostly(first: Any, *others: Any) -> st.SearchStrategy[Any]:
+def mostly(first: Any, *other_values: Any) -> st.SearchStrategy[Any]:
     """Answers of one pair are what the property is about."""
-    return st.sampled_from([*[first] * 4, *others])
+    return st.sampled_from([*[first] * 4, *other_values])
 
 
 @st.composite
@@ -137,12 +141,12 @@ def any_way(draw: st.DrawFn) -> list[Arrival]:
 
 def told(arrivals: Iterable[Arrival]) -> list[Told]:
     """All of their answers."""
-    return [it for arrival in arrivals for it in arrival.answers]
+    return [answer for arrival in arrivals for answer in arrival.answers]
 
 
 def may_be_a_runs(taken: Sequence[Told]) -> bool:
     """Return whether one commit of a run can hold these answers: of one dataset, a pair once."""
-    is_once = len({answer.pair for answer in taken}) == len(taken)
+    is_once = len({answer.slice for answer in taken}) == len(taken)
     return is_once and len({answer.dataset for answer in taken}) == 1
 
 
@@ -178,8 +182,14 @@ def take(warehouse: Engine, arrival: Arrival) -> None:
 
 def load(warehouse: Engine, taken: Sequence[Told]) -> None:
     """One commit of a run: a chunk an account."""
-    staged = [pair(it.body, it.at, it.day, it.dataset, ACCOUNTS[it.appid]) for it in taken]
-    chunks = [[one for one in staged if one.account.appid == appid] for appid in ACCOUNTS]
+    chunks = [
+        [
+            pair(answer.body, answer.at, answer.day, answer.dataset, account)
+            for answer in taken
+            if answer.appid == appid
+        ]
+        for appid, account in ACCOUNTS.items()
+    ]
     run = replace(SCHEDULED, dataset=taken[0].dataset)
     Load(warehouse, run, ready_hour=10, now=tick).commit([chunk for chunk in chunks if chunk])
 
@@ -187,8 +197,14 @@ def load(warehouse: Engine, taken: Sequence[Told]) -> None:
 def import_(warehouse: Engine, taken: Iterable[Told]) -> None:
     """A line each, in their order."""
     lines = [
-        line(it.body.decode(), it.at, appid=it.appid, dataset=it.dataset.name, day=str(it.day))
-        for it in taken
+        line(
+            answer.body.decode(),
+            answer.at,
+            appid=answer.appid,
+            dataset=answer.dataset.name,
+            day=str(answer.day),
+        )
+        for answer in taken
     ]
     import_lines(warehouse, *lines, commit_bytes=2000, now=tick)
 
@@ -196,9 +212,9 @@ def import_(warehouse: Engine, taken: Iterable[Told]) -> None:
 # -------------------------------------------------------------------------------- the property
 
 
-def in_runs(*came: Told) -> list[Arrival]:
+def in_runs(*answers_of_runs: Told) -> list[Arrival]:
     """A run each, and the last again."""
-    arrivals = [Arrival((it,)) for it in came]
+    arrivals = [Arrival((answer,)) for answer in answers_of_runs]
     return [*arrivals, arrivals[-1]]
 
 
@@ -207,9 +223,9 @@ def of_row(day: date, minute: int, row: dict[str, Any], message: str = "1", **ke
     return answer("wx1", ARTICLE_TOTAL, day, minute, [(message, keys, {20: row})])
 
 
-def of_one_row(*said: dict[str, Any]) -> list[Arrival]:
+def of_one_row(*versions: dict[str, Any]) -> list[Arrival]:
     """A row as runs have it."""
-    return in_runs(*(of_row(DAYS[0], minute, row) for minute, row in enumerate(said)))
+    return in_runs(*(of_row(DAYS[0], minute, row) for minute, row in enumerate(versions)))
 
 
 def of_two_days(late_day: date, *other_days: date) -> list[Arrival]:
@@ -268,15 +284,15 @@ def test_any_way_of_loading_gives_the_same_tables(
     """
     empty(warehouse)
     know(warehouse, *ACCOUNTS)
-    datasets, seen = {it.dataset for it in told(arriving)}, []
+    datasets, seen = {answer.dataset for answer in told(arriving)}, []
     for arrival in arriving:
         take(warehouse, arrival)
         seen.append((tick(), without_days(facts(warehouse, *datasets))))
-    known = truth([it.answers for it in arriving[:-1]])
+    known = truth([arrival.answers for arrival in arriving[:-1]])
     assert differences(held(warehouse), known) == []
     assert rows(warehouse, ODDLY_READY) == []
     then = [without_days(facts(warehouse, *datasets, instant=instant)) for instant, _ in seen]
-    assert then == [it for _, it in seen]
+    assert then == [held_then for _, held_then in seen]
     tables = (*(dataset.fact for dataset in datasets), "fact_history")
     before = contents(warehouse, *tables, versions=True)
 

@@ -59,10 +59,10 @@ class Load:
         with self.warehouse.begin() as connection:
             begin_load(connection, {chunk[0].account.appid for chunk in chunks})
             merge = Merge(connection, self.run.dataset, self.now())
-            known = merge.known([one.pair for one in staged])
+            known = merge.known([one.slice for one in staged])
             answers = merge.keep([one for one in staged if one.is_answer], known)
             late = [
-                answer.pair for answer in answers if is_out_of_order(answer, known[answer.pair])
+                answer.slice for answer in answers if is_out_of_order(answer, known[answer.slice])
             ]
             folded = list(chain.from_iterable(merged_slices(merge, late)))
             counts = self._merge(merge, answers, folded, known)
@@ -86,8 +86,8 @@ class Load:
             one
             for one in answers
             if one.is_readable
-            and not is_out_of_order(one, known[one.pair])
-            and (self.run.refetch or not _repeats(one, known[one.pair]))
+            and not is_out_of_order(one, known[one.slice])
+            and (self.run.refetch or not _repeats(one, known[one.slice]))
         ]
         again = [fold.content for fold in folded if fold.content]
         news = [*described(merge, newest, known), *again]
@@ -95,7 +95,7 @@ class Load:
         merge.note_falls_between_rows(news)
         merge.reject(news, known)
         return {
-            one.pair: counts.get(one.pair, Counts(unchanged=one.row_count))
+            one.slice: counts.get(one.slice, Counts(unchanged=one.row_count))
             + Counts(rejected=len(one.rejected))
             for one in answers
         }
@@ -112,14 +112,14 @@ class Load:
         after: dict[Slice, Coverage] = {}
         for chunk in (_with_news(chunk, counts, merge.falls) for chunk in chunks):
             appid = chunk[0].account.appid
-            before = {one.day: known[one.pair].coverage for one in chunk}
+            before = {one.day: known[one.slice].coverage for one in chunk}
             judged = evaluate_chunk(
                 self.run.dataset, chunk, before, heard.get(appid), self.ready_hour
             )
             after |= {(appid, day): coverage for day, coverage in judged.items()}
             _hear(heard, chunk)
         late = (
-            one.pair for chunk in chunks for one in chunk if is_out_of_order(one, known[one.pair])
+            one.slice for chunk in chunks for one in chunk if is_out_of_order(one, known[one.slice])
         )
         stored = {pair: known[pair].coverage for pair in late}
         return after | {pair: row for pair, row in stored.items() if row.attempted_at}
@@ -141,7 +141,7 @@ def record_attempts(
             "appid": one.account.appid,
             "day": one.day,
             "attempted_at": one.evidence.at,
-            **asdict(counts.get(one.pair, Counts()) + Counts(one.calls)),
+            **asdict(counts.get(one.slice, Counts()) + Counts(one.calls)),
         }
         for one in staged
     ]
@@ -156,8 +156,8 @@ def _with_news(
     return [
         replace(one, falls=found, evidence=replace(one.evidence, has_news=is_new or bool(found)))
         for one in chunk
-        for found in [falls.get(one.pair, ())]
-        for is_new in [counts.get(one.pair, Counts()).inserted > 0]
+        for found in [falls.get(one.slice, ())]
+        for is_new in [counts.get(one.slice, Counts()).inserted > 0]
     ]
 
 
@@ -177,7 +177,7 @@ def _hear(heard: dict[str, datetime], staged: Iterable[StagedAnswer]) -> None:
     """Note when accounts were last heard, by these too."""
     for one in staged:
         if one.lists_articles:
-            appid, at = one.pair[0], one.evidence.at
+            appid, at = one.slice[0], one.evidence.at
             heard[appid] = max(heard.get(appid, at), at)
 
 
@@ -189,7 +189,7 @@ def _unlisted(
     """The ready answers that list something else than the ready answer before."""
     listed: list[dict[str, object]] = []
     for one in staged:
-        before, now = known[one.pair].coverage, after[one.pair]
+        before, now = known[one.slice].coverage, after[one.slice]
         is_ready = now.ready_at == one.evidence.at and now.list_sha256 is not None
         is_new = before.list_sha256 != now.list_sha256 or before.ready_at != before.fetched_at
         if is_ready and is_new and before.attempted_at:

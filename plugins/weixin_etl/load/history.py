@@ -26,7 +26,7 @@ from weixin_etl.load.stage import StagedAnswer, articles_json, copy_lines, evide
 from weixin_etl.model import Account, Slice
 from weixin_etl.parse import Article, ParsedAnswer, parse
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.statements import each_of
+from weixin_etl.warehouse.statements import dataset_slice_arrays
 
 T = TypeVar("T")
 _MOST_BYTES = 2 << 20
@@ -39,7 +39,7 @@ class KeptAnswer:
 
     raw_response_id: int
     dataset: Dataset
-    pair: Slice
+    slice: Slice
     fetched_at: datetime
     last_seen_at: datetime
     body_zstd: bytes = field(repr=False, compare=False)
@@ -51,7 +51,7 @@ class KeptAnswer:
 
     def parsed(self, at: datetime) -> ParsedAnswer:
         """What it said at that instant."""
-        return parse(self.dataset, self.body, self.pair[1], at)
+        return parse(self.dataset, self.body, self.slice[1], at)
 
 
 def kept_answers(
@@ -61,7 +61,7 @@ def kept_answers(
     since: datetime | None = None,
 ) -> Iterator[KeptAnswer]:
     """Yield the answers of datasets and pairs seen since then, pair by pair, oldest first."""
-    values = {**each_of(datasets, pairs), "since": since}
+    values = {**dataset_slice_arrays(datasets, pairs), "since": since}
     for row in connection.execute(statement("raw_response/of_pairs.sql"), values):
         pair = row.appid, row.day
         seen = row.fetched_at, row.last_seen_at
@@ -73,7 +73,7 @@ class MergedAnswers:
     """What a dataset's answers of a pair say together, and when each was seen."""
 
     dataset: Dataset
-    pair: Slice
+    slice: Slice
     sightings: list[StagedAnswer] = field(default_factory=list)
     """What the rules look at of each answer, at the first and the last time that it was seen."""
     articles: dict[str, Article] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class MergedAnswers:
         return any(has_news(self.dataset, self.articles.get(msgid), it) for msgid, it in articles)
 
     def _see(self, at: datetime, parsed: ParsedAnswer, *, has_news: bool) -> StagedAnswer:
-        appid, day = self.pair
+        appid, day = self.slice
         seen = evidence_of(self.dataset, Account("", appid, "", appid), day, at, parsed)
         said = replace(seen.evidence, has_news=has_news)
         self.sightings.append(replace(seen, evidence=said, msgids=[*parsed.articles]))
@@ -144,7 +144,7 @@ class MergedAnswers:
                 msgids=[*self.first_seen_at],
                 articles=self.described(self.first_seen_at),
                 rows=[*self._rows()],
-                is_fold=True,
+                is_history=True,
             )
         self.articles, self.changed_by = {}, {}
         return self
@@ -152,7 +152,7 @@ class MergedAnswers:
     def described(self, first_seen_at: Mapping[str, datetime]) -> bytes:
         """Return articles as `articles_json` does, by msgid with when each was first listed."""
         listed = ((self.articles[msgid], at) for msgid, at in first_seen_at.items())
-        return articles_json(self.dataset, self.pair, listed)
+        return articles_json(self.dataset, self.slice, listed)
 
     def _rows(self) -> Iterator[bytes]:
         """Lines."""
@@ -160,7 +160,7 @@ class MergedAnswers:
             lines = copy_lines(self.dataset, article)
             for stat_date, line in zip(article.rows, lines, strict=True):
                 kept = self.changed_by[msgid, stat_date]
-                end = row_end(self.dataset, self.pair, kept.raw_response_id, kept.fetched_at)
+                end = row_end(self.dataset, self.slice, kept.raw_response_id, kept.fetched_at)
                 yield line + end
 
 
@@ -175,7 +175,7 @@ def merge_answers(
     """Fold the kept answers of pairs; what an article is, any dataset's answers say."""
     folded = {pair: MergedAnswers(merge.dataset, pair) for pair in pairs}
     for kept in kept_answers(merge.connection, read_by_fold(merge.dataset), folded, since):
-        folded[kept.pair].add(kept)
+        folded[kept.slice].add(kept)
     return [*folded.values()]
 
 
@@ -183,7 +183,7 @@ def merged_slices(merge: Merge, pairs: Sequence[Slice]) -> Iterator[list[MergedA
     """Fold all kept answers of pairs, and yield the closed folds that fit into memory together."""
     if not pairs:
         return
-    read = each_of(read_by_fold(merge.dataset), pairs)
+    read = dataset_slice_arrays(read_by_fold(merge.dataset), pairs)
     sizes = merge.connection.execute(statement("raw_response/sizes.sql"), read).all()
     sized = (((row.appid, row.day), row.byte_count) for row in sizes)
     for part in in_batches(sized, _MOST_BYTES):
@@ -212,12 +212,12 @@ def described(
 
     Rows are a dataset's own, but what an article is called any dataset says.
     """
-    fetched = {answer.pair: answer.evidence.at for answer in answers}
+    fetched = {answer.slice: answer.evidence.at for answer in answers}
     older = {pair: at for pair, at in fetched.items() if known[pair].is_described_since(at)}
     if not older:
         return [*answers]
-    folded = {fold.pair: fold for fold in merge_answers(merge, older, since=min(older.values()))}
-    return [_described(answer, folded.get(answer.pair)) for answer in answers]
+    folded = {fold.slice: fold for fold in merge_answers(merge, older, since=min(older.values()))}
+    return [_described(answer, folded.get(answer.slice)) for answer in answers]
 
 
 def _described(answer: StagedAnswer, folded: MergedAnswers | None) -> StagedAnswer:
@@ -237,7 +237,7 @@ def evaluate_merged(
     """Write what the answers make of their pairs; return of how many coverage said otherwise."""
     by_account: defaultdict[str, list[MergedAnswers]] = defaultdict(list)
     for fold in folded:
-        by_account[fold.pair[0]].append(fold)
+        by_account[fold.slice[0]].append(fold)
     accounts = by_account.values()
     return sum(_judge_account(merge, account, known, ready_hour) for account in accounts)
 
@@ -249,7 +249,7 @@ def _judge_account(
     ready_hour: int,
 ) -> int:
     """Do so of an account, whose answers are judged together."""
-    pairs = {it.pair[1]: it.pair for it in folded}
+    pairs = {it.slice[1]: it.slice for it in folded}
     sightings = [seen for it in folded for seen in it.sightings]
     again, ready = evaluate_history(merge.dataset, sightings, ready_hour)
     after = {
@@ -259,12 +259,12 @@ def _judge_account(
     merge.save(others)
     sightings.sort(key=lambda seen: seen.evidence.at)
     listed = {
-        it.pair: it.evidence.list_sha256 for it in sightings if (it.day, it.evidence.at) in ready
+        it.slice: it.evidence.list_sha256 for it in sightings if (it.day, it.evidence.at) in ready
     }
     articles = [
-        {"appid": it.pair[0], "day": it.pair[1], "msgid": msgid, "at": at}
+        {"appid": it.slice[0], "day": it.slice[1], "msgid": msgid, "at": at}
         for it in folded
-        if it.newest and after[it.pair].list_sha256 == listed.get(it.pair)
+        if it.newest and after[it.slice].list_sha256 == listed.get(it.slice)
         for msgid, at in it.unlisted_since(ready).items()
     ]
     merge.unlist("dim_article/unlist_again.sql", articles)

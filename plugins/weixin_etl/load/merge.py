@@ -18,7 +18,7 @@ from weixin_etl.load.falls import Fall
 from weixin_etl.load.stage import StagedAnswer, copy, keep_bytes, row_columns, row_end
 from weixin_etl.model import Counts, Coverage, Slice
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.statements import arrays, as_json, coverage_of
+from weixin_etl.warehouse.statements import slice_arrays, as_json, coverage_from_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Merge:
 
     def known(self, pairs: Collection[Slice]) -> dict[Slice, StoredSlice]:
         """What the warehouse has of each pair."""
-        rows = self.execute("coverage/before.sql", **arrays(self.dataset, pairs))
+        rows = self.execute("coverage/before.sql", **slice_arrays(self.dataset, pairs))
         return {(row.appid, row.day): _known(row) for row in rows}
 
     def keep(
@@ -73,7 +73,7 @@ class Merge:
         """Keep the bytes of answers that are not the pair's newest again; the answers, as kept."""
         late, seen, new = [], [], []
         for it in answers:
-            before = known[it.pair]
+            before = known[it.slice]
             if is_out_of_order(it, before):
                 late.append(it)
             elif it.body_sha256 == before.body_sha256:
@@ -105,7 +105,7 @@ class Merge:
         self.execute("raw_response/import.sql", rows=as_json(rows))
 
     def _kept(self, it: StagedAnswer, raw_response_id: int) -> StagedAnswer:
-        end = row_end(self.dataset, it.pair, raw_response_id, it.evidence.at)
+        end = row_end(self.dataset, it.slice, raw_response_id, it.evidence.at)
         return replace(it, raw_response_id=raw_response_id, row_end=end)
 
     def merge(self, answers: Sequence[StagedAnswer]) -> dict[Slice, Counts]:
@@ -122,15 +122,15 @@ class Merge:
 
     def _merge_round(self, answers: Sequence[StagedAnswer]) -> dict[Slice, Counts]:
         """The same of answers that `_parts` puts together."""
-        is_fold = answers[0].is_fold
-        are_new, *of_two_days = self._merge_articles(answers, is_fold=is_fold)
+        is_history = answers[0].is_history
+        are_new, *of_two_days = self._merge_articles(answers, is_history=is_history)
         lines = (it.row_end.join([*it.rows, b""]) for it in answers)  # not kept: they are many
         copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
         if are_new:
             self.execute("fact/insert.sql")
-            return {it.pair: Counts(inserted=len(it.rows)) for it in answers}
+            return {it.slice: Counts(inserted=len(it.rows)) for it in answers}
         did = {}
-        for row in self.execute("fact/merge.sql", is_fold=is_fold):
+        for row in self.execute("fact/merge.sql", is_history=is_history):
             unchanged = -row.inserted - row.updated
             did[row.appid, row.day] = Counts(0, row.inserted, row.updated, unchanged)
             for msgid, stat_date, *fall in row.falls or ():
@@ -138,7 +138,7 @@ class Merge:
                 self.falls[row.appid, row.day].append(Fall(msgid, day, *fall))
         self._follow(*of_two_days)
         return {
-            it.pair: Counts(unchanged=len(it.rows)) + did.get(it.pair, Counts()) for it in answers
+            it.slice: Counts(unchanged=len(it.rows)) + did.get(it.slice, Counts()) for it in answers
         }
 
     def note_falls_between_rows(self, answers: Sequence[StagedAnswer]) -> None:
@@ -147,7 +147,7 @@ class Merge:
 
         Not again those of a total that is lower than it was stored as well.
         """
-        falls = [(it.pair, fall) for it in answers for fall in it.falls]
+        falls = [(it.slice, fall) for it in answers for fall in it.falls]
         if not falls:
             return
         written = self.execute(
@@ -162,12 +162,12 @@ class Merge:
             if fall.total not in {known.total for known in self.falls[pair]}:
                 self.falls[pair].append(fall)
 
-    def _merge_articles(self, answers: Sequence[StagedAnswer], *, is_fold: bool) -> Sequence[Any]:
+    def _merge_articles(self, answers: Sequence[StagedAnswer], *, is_history: bool) -> Sequence[Any]:
         """Articles; whether all are new, and the accounts and msgids of those of two days."""
         if not self.dataset.describes_articles:
             return False, [], []
         articles = b",".join(it.articles for it in answers if it.articles)
-        values = {"articles": f"[{articles.decode()}]", "is_fold": is_fold}
+        values = {"articles": f"[{articles.decode()}]", "is_history": is_history}
         return self.execute("dim_article/load.sql", **values).one()
 
     def _follow(self, appids: Sequence[str] | None, msgids: Sequence[str] | None) -> None:
@@ -187,12 +187,12 @@ class Merge:
 
         Of how many parts that is news.
         """
-        concerned = [it for it in answers if it.rejected or known[it.pair].has_open_parts]
+        concerned = [it for it in answers if it.rejected or known[it.slice].has_open_parts]
         if not concerned:
             return 0
         parts = [
             {
-                "appid": it.pair[0],
+                "appid": it.slice[0],
                 "day": it.day,
                 "raw_response_id": it.raw_response_id,
                 **asdict(part),
@@ -202,7 +202,7 @@ class Merge:
         ]
         changed = self.execute(
             "rejected_row/save.sql",
-            **arrays(self.dataset, [it.pair for it in concerned]),
+            **slice_arrays(self.dataset, [it.slice for it in concerned]),
             parts=as_json(parts),
         )
         return int(changed.scalar_one())
@@ -225,21 +225,21 @@ class Merge:
 
 def _known(row: Row[Any]) -> StoredSlice:
     raw_response_id, sha256, *more = [*row][2:8]
-    coverage = coverage_of(row[8:]) if row.attempted_at else Coverage()
+    coverage = coverage_from_row(row[8:]) if row.attempted_at else Coverage()
     return StoredSlice(coverage, raw_response_id, sha256 and bytes(sha256), *more)
 
 
 def _parts(dataset: Dataset, answers: Sequence[StagedAnswer]) -> Iterator[list[StagedAnswer]]:
     """Yield the answers that one statement can take: only folds, or none."""
     for together in _rounds(answers) if dataset.describes_articles else [answers]:
-        for is_fold in (False, True):
-            if part := [answer for answer in together if answer.is_fold == is_fold]:
+        for is_history in (False, True):
+            if part := [answer for answer in together if answer.is_history == is_history]:
                 yield part
 
 
 def _rounds(answers: Sequence[StagedAnswer]) -> Iterator[list[StagedAnswer]]:
     """Answers in parts, none of which lists an article twice: by account, the later day first."""
-    left = sorted(answers, key=lambda it: it.pair, reverse=True)
+    left = sorted(answers, key=lambda it: it.slice, reverse=True)
     while left:
         now, later = list[StagedAnswer](), list[StagedAnswer]()
         listed = defaultdict[str, set[str]](set)

@@ -63,7 +63,7 @@ class StagedAnswer:
     """JSON objects, as `articles_json` makes them."""
     rows: Sequence[bytes] = ()
     """The beginnings of lines; of a fold the whole."""
-    is_fold: bool = False
+    is_history: bool = False
     """Whether all kept answers of the pair are in it: then it replaces what the tables hold."""
     row_end: bytes = b""
     """How each of them ends."""
@@ -76,7 +76,7 @@ class StagedAnswer:
     unknown_metrics: frozenset[str] = frozenset()
 
     @property
-    def pair(self) -> Slice:
+    def slice(self) -> Slice:
         """The account and its day."""
         return self.account.appid, self.day
 
