@@ -20,7 +20,7 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytest_plugins = ["in_process"]
+pytest_plugins = ["support.in_process"]
 
 CHROMIUM = shutil.which("chromium")
 """Debian's: Playwright's own would be downloaded."""

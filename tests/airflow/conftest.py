@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from dag_runs import DailyDag
-from in_process import SETTINGS
-from receivers import Receiver
 from sqlalchemy import Engine
+from support.in_process import SETTINGS
+from support.receivers import Receiver
 
 from weixin_etl import rules
 from weixin_etl.api import client as api_client
@@ -45,7 +45,7 @@ def daily(
     caplog: pytest.LogCaptureFixture,
 ) -> DailyDag:
     """The DAG with the sandbox's account in its connection `weixin_default`, as 春风."""
-    monkeypatch.setattr(api_client, "token_keepers", _NoMemory())
+    monkeypatch.setattr(api_client, "token_caches", _NoMemory())
     dag = DailyDag(monkeypatch, caplog, sandbox, sandbox_url)
     dag.connect(DEFAULT_ACCOUNT, "weixin_default", extra={"name": "春风"})
     return dag

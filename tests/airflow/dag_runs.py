@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from people import PROJECT
 from sqlalchemy import Engine
 from support import rows
+from support.people import PROJECT
 from world.truth import Facts, Told, truth
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset

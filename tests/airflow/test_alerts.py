@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from dag_runs import WINDOW, DailyDag, set_paused
-from receivers import Receiver
+from support.receivers import Receiver
 
 from weixin_etl.cli import main
 from weixin_etl.datasets import ARTICLE_TOTAL

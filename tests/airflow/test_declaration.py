@@ -10,9 +10,9 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.module_loading import import_string
 from dag_runs import DAG_ID, DailyDag, parsed
-from in_process import SETTINGS
-from people import PROJECT, printed
-from receivers import Receiver
+from support.in_process import SETTINGS
+from support.people import PROJECT, printed
+from support.receivers import Receiver
 
 from weixin_etl.datasets import DATASETS
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from dag_runs import WINDOW, DailyDag, on_the_page, set_paused
-from receivers import Receiver
 from sqlalchemy import Engine
 from support import rows
-from wire import Handler, Wire, says
+from support.receivers import Receiver
+from support.wire import Handler, Wire, says
 
 from weixin_etl.cli import main
 from weixin_etl.datasets import ARTICLE_TOTAL

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 from dag_runs import WINDOW, DailyDag, asked, in_truth
-from receivers import Receiver
 from sqlalchemy import Engine
+from support.receivers import Receiver
 from world.truth import facts
 
 from weixin_etl.datasets import ARTICLE_TOTAL

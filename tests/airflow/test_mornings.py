@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from dag_runs import WINDOW, DailyDag, asked, in_truth, set_paused
-from people import PROJECT
-from receivers import Receiver
 from sqlalchemy import Engine, make_url
 from support import rows
+from support.people import PROJECT
+from support.receivers import Receiver
 from world.truth import facts
 
 from weixin_etl.cli import main

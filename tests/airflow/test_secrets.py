@@ -8,9 +8,9 @@ from pathlib import Path
 import sqlalchemy
 import zstandard
 from dag_runs import DailyDag, on_the_page, set_paused
-from receivers import Receiver
 from sqlalchemy import Engine
 from support import rows
+from support.receivers import Receiver
 
 from weixin_sandbox import DEFAULT_COMPONENT, Account, Call, Scenario
 

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from secrecy import shown_by_error
+from support.secrecy import shown_by_error
 
 from weixin_etl.model import Account
 from weixin_etl.orchestration.connections.hook import WHILE_SOMEBODY_WAITS, WeixinHook

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy
 import yaml
 from sqlalchemy import Engine
-from warehouse_loads import at
+from support.warehouse_loads import at
 
 from weixin_etl import rules
 from weixin_etl.clock import beijing_date
@@ -26,7 +26,7 @@ CALLED = MACROS.from_string("""
 {% from "weixin/macros.jinja" import state %}
 SELECT {{ state("pair", "cast(:day AS date)", window, "cast(:first AS date)", "since",
     "cast(:heard AS timestamptz)", "cast(:now AS timestamptz)") }}
-FROM (SELECT 1) AS one
+FROM (SELECT 1) AS single_row
 LEFT JOIN (
     SELECT
         cast(:settled AS text) AS settled,
@@ -43,23 +43,31 @@ LEFT JOIN (
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_rules_and_views_call_a_pair_the_same(warehouse: Engine, case: dict[str, Any]) -> None:
     """`rules.state`, and the macro of the same facts at the same instant."""
-    it = USUAL | case
-    dataset, now, heard = DATASETS[it["dataset"]], at(it["now"]), it.get("heard")
-    ready_at = at(it["ready"]) if "ready" in it else None
-    listed = LISTS[it["lists"]] if ready_at else None
-    pair = Coverage(settled=it.get("settled"), ready_at=ready_at, list_sha256=listed)
+    given = USUAL | case
+    dataset, now, heard = (
+        DATASETS[given["dataset"]],
+        at(given["now"]),
+        given.get("heard"),
+    )
+    ready_at = at(given["ready"]) if "ready" in given else None
+    listed = LISTS[given["lists"]] if ready_at else None
+    pair = Coverage(settled=given.get("settled"), ready_at=ready_at, list_sha256=listed)
     facts = {"now": now, "heard": at(heard) if heard else None}
-    reach = rules.catch_up_start(dataset, beijing_date(now), it["since"], it["catch_up_days"])
-    of_rules = rules.state_of(dataset, it["day"], pair, catch_up_start=reach, **facts)
+    reach = rules.catch_up_start(dataset, beijing_date(now), given["since"], given["catch_up_days"])
+    of_rules = rules.state_of(dataset, given["day"], pair, catch_up_start=reach, **facts)
 
-    facts |= {name: it[name] for name in ("day", "since", "catch_up_days")}
-    facts |= {"first": dataset.first_day, "is_there": it["pair"] != "none", "ready_at": ready_at}
+    facts |= {name: given[name] for name in ("day", "since", "catch_up_days")}
+    facts |= {
+        "first": dataset.first_day,
+        "is_there": given["pair"] != "none",
+        "ready_at": ready_at,
+    }
     facts |= {"settled": pair.settled, "list_sha256": listed}
     with warehouse.connect() as connection:
         sql = sqlalchemy.text(CALLED.render(window=dataset.window))
         of_views = connection.execute(sql, facts).scalar_one()
 
-    assert (of_rules, of_views) == (it["state"], it["state"])
+    assert (of_rules, of_views) == (given["state"], given["state"])
 
 
 def test_every_state_has_a_case() -> None:

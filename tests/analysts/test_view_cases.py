@@ -9,7 +9,7 @@ import pytest
 import yaml
 from sqlalchemy import Engine
 from support import rows
-from warehouse_loads import import_lines, line
+from support.warehouse_loads import import_lines, line
 from world.wechat import item
 
 from analysts.world import november
@@ -42,8 +42,8 @@ def import_(warehouse: Engine) -> Import:
             }
             listed = [item(dataset, day, key, its_rows) for key, its_rows in by_item.items()]
             about = {"dataset": name, "day": str(day)}
-            said = {"list": listed}
-            lines += [line(said, fetched, appid=it, **about) for it in ("wx1", "wx2")]
+            answer = {"list": listed}
+            lines += [line(answer, fetched, appid=appid, **about) for appid in ("wx1", "wx2")]
         assert import_lines(warehouse, *lines).bad_line == ""
 
     return imported
@@ -57,9 +57,11 @@ def test_a_view_has_the_rows_of_its_case(
     import_(case["given"])
 
     view, *rest = case["from"].split(" ", 1)
-    of_one = f"(SELECT * FROM analytics.{view} WHERE appid = 'wx1') AS it {' '.join(rest)}"
+    of_one = f"(SELECT * FROM analytics.{view} WHERE appid = 'wx1') AS view_row {' '.join(rest)}"
     found = rows(warehouse, f"SELECT {case['select']} FROM {of_one}")
-    expected = [[str(it) if isinstance(it, date) else it for it in row] for row in case["rows"]]
+    expected = [
+        [str(cell) if isinstance(cell, date) else cell for cell in row] for row in case["rows"]
+    ]
     assert [list(row) for row in found] == expected
 
 
@@ -72,12 +74,12 @@ def test_a_day_is_complete_if_all_that_came_is_known(
 ) -> None:
     """Of an article of the 18th that has these rows on the 21st, of two mornings' answers."""
     given: list[Given] = []
-    for morning, day in ((it, day) for it in (20, 21) for day in range(8, it)):
+    for morning, day in ((number, day) for number in (20, 21) for day in range(8, number)):
         articles = {"1_1": case["rows"], "1_2": COMPLETE["whole"]} if day == 18 else {}
         listed = {
-            name: {on: row for on, row in its.items() if on < morning}
-            for name, its in articles.items()
-            if its or morning == 20
+            name: {on: row for on, row in item_rows.items() if on < morning}
+            for name, item_rows in articles.items()
+            if item_rows or morning == 20
         }
         given.append(("article_total", day, f"{morning} 10:30", listed))
     import_(given)
@@ -98,7 +100,10 @@ def test_days_are_missing_from_wechats_first_to_the_last_one_asked_for(
         today = date(2025, 11, day)
         monkeypatch.setenv("WEIXIN_NOW", f"{today}T10:30:00+08:00")
         run = Run(f"of {today}", ARTICLE_TOTAL_DETAIL, today, is_scheduled=True)
-        plan(Work(run, warehouse), [ConfiguredAccount(it, f"wx{it}", it) for it in names])
+        plan(
+            Work(run, warehouse),
+            [ConfiguredAccount(number, f"wx{number}", number) for number in names],
+        )
 
     found = rows(warehouse, "SELECT DISTINCT appid FROM analytics.coverage")
     first = "SELECT min(day) FROM analytics.coverage WHERE appid = 'wx2'"
@@ -118,9 +123,9 @@ def test_no_view_fails_on_the_largest_counts(warehouse: Engine, import_: Import)
             largest = {metric.name: values[metric.kind] for metric in dataset.metrics}
             smaller = largest | {metric.name: 0 for metric in dataset.totals}
             is_list = dataset.rows_in is Rows.LIST
-            its = {20: largest, 21: smaller if fetched[:2] == "22" else largest}
+            item_rows = {20: largest, 21: smaller if fetched[:2] == "22" else largest}
             named = dataset.item and (("1_1", "1_2") if dataset.item.name == "msgid" else (0, 1))
-            items = dict.fromkeys(named or [None], its if is_list else {20: largest})
+            items = dict.fromkeys(named or [None], item_rows if is_list else {20: largest})
             given.append((dataset.name, 20, fetched, items))
         import_(given)
 

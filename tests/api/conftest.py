@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from wire import Wire
+from support.wire import Wire
 
 from weixin_etl.api import client
 
@@ -11,7 +11,7 @@ from weixin_etl.api import client
 @pytest.fixture(autouse=True)
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No token is remembered, as in a process that has just begun."""
-    monkeypatch.setattr(client, "token_keepers", {})
+    monkeypatch.setattr(client, "token_caches", {})
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from secrecy import shown_by_error
-from wire import (
+from support.secrecy import shown_by_error
+from support.wire import (
     DATASET,
     DAY,
     LIMITS,
@@ -26,7 +26,7 @@ from wire import (
 
 from weixin_etl.api import token as the_module
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.token import Token, TokenKeeper, list_service_accounts
+from weixin_etl.api.token import Token, TokenCache, list_service_accounts
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
 
@@ -41,7 +41,7 @@ def test_a_token_is_renewed_five_minutes_before_its_end(
     """One that WeChat gives in its last minutes is used for half of them, not once."""
     given, now = itertools.count(1), [0.0]
     monkeypatch.setattr(the_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    keeper = TokenKeeper(lambda _: Token(f"t{next(given)}", good_for))
+    keeper = TokenCache(lambda _: Token(f"t{next(given)}", good_for))
     keeper.token()
     now[0] = seconds
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from wire import LIMITS, Wire, says
+from support.wire import LIMITS, Wire, says
 
 from weixin_etl.api.component import Component
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -47,9 +47,9 @@ def test_an_odd_list_is_none_and_an_odd_token_too(wire: Wire, odd: dict[str, Any
     """Else an account would be missing that nobody has seen."""
     second = FINE | {"authorizer_appid": "wx2"} | odd
     platform = answers(wire, total_count=2, list=[FINE, second], **(TOKEN | odd))
-    ask = partial(platform.renewed, "component", wire.account, "refresh")
+    ask = partial(platform.renew_token, "component", wire.account, "refresh")
     if {*odd} <= {*FINE}:
-        ask = partial(platform.authorizations, "token")
+        ask = partial(platform.list_authorizations, "token")
 
     with pytest.raises(WeixinError) as refused:
         ask()

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
-from wire import LIMITS, Handler, Wire, refuses
+from support.wire import LIMITS, Handler, Wire, refuses
 
 from weixin_etl import clock
 from weixin_etl.api.calls import AccountCalls
@@ -86,7 +86,7 @@ def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire
     wire.on_data = answer
 
     def ask(calls: AccountCalls, day: date) -> Came:
-        return Came(day, calls.ask(day))
+        return Came(day, calls.fetch(day))
 
     (chunk,) = extracted([calls_of(wire)], ask, 2)
     refusals = [it.what for it in chunk.staged if isinstance(it.what, FailedCall)]
@@ -98,7 +98,7 @@ def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire
 
 def test_no_answer_is_of_a_time_before_the_plan(wire: Wire) -> None:
     """A clock may stand still or go back: the day would never be in."""
-    came = calls_of(wire, now=LATER - timedelta(seconds=1)).ask(DAYS[0])
+    came = calls_of(wire, now=LATER - timedelta(seconds=1)).fetch(DAYS[0])
 
     assert isinstance(came, Response)
     assert came.fetched_at == LATER

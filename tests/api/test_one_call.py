@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from secrecy import shown_by_error, shown_by_log
-from urllib3.connection import HTTPConnection
-from wire import (
+from support.secrecy import shown_by_error, shown_by_log
+from support.wire import (
     GIVES_UP_SECONDS,
     LIMITS,
     SECRET,
@@ -32,6 +31,7 @@ from wire import (
     resets,
     says,
 )
+from urllib3.connection import HTTPConnection
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.token import Token

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from wire import DATASET, DAY, LIMITS, Wire, answered, call, in_turn, refused, says
+from support.wire import DATASET, DAY, LIMITS, Wire, answered, call, in_turn, refused, says
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.problem import ProblemKind

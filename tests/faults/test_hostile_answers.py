@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import zstandard
-from hostile_answers import DAY, answers, written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 from support import empty, rows
-from wire import says
+from support.hostile_answers import DAY, answers, written
+from support.wire import says
 from world.pipeline import MORNING, day_asked
 from world.processes import IngestProcess, order, several
 from world.wechat import date_of, day_number
@@ -43,18 +43,18 @@ def test_any_answer_is_in_the_warehouse_once(
     account = Account("any", f"wx{next(NUMBERS)}", "", "any")
     body = written(data.draw(answers(dataset)))
     parsed = parse(dataset, body, DAY, FETCHED_AT)
-    it = stage_response(dataset, account, DAY, Response(body, FETCHED_AT, calls=1))
+    staged = stage_response(dataset, account, DAY, Response(body, FETCHED_AT, calls=1))
     run = Run("run", dataset, FETCHED_AT.date(), is_scheduled=False)
 
-    _, again = (Load(warehouse, run, ready_hour=10).commit([[it]]) for _ in range(2))
+    _, again = (Load(warehouse, run, ready_hour=10).commit([[staged]]) for _ in range(2))
 
-    def held(what: str, table: str) -> list[Any]:
-        sql = f"SELECT {what} FROM weixin.{table} WHERE appid = :appid"
+    def held(column: str, table: str) -> list[Any]:
+        sql = f"SELECT {column} FROM weixin.{table} WHERE appid = :appid"
         return [value for (value,) in rows(warehouse, sql, appid=account.appid)]
 
-    parts = {(it.msgid, it.stat_date, it.reason, it.payload) for it in parsed.rejected}
-    kept = [zstandard.decompress(bytes(it)) for it in held("body", "raw_response")]
-    counts = [len(held("1", it)) for it in (dataset.fact, "rejected_row")]
+    parts = {(part.msgid, part.stat_date, part.reason, part.payload) for part in parsed.rejected}
+    kept = [zstandard.decompress(bytes(packed)) for packed in held("body", "raw_response")]
+    counts = [len(held("1", table)) for table in (dataset.fact, "rejected_row")]
     assert (kept, counts) == ([body], [parsed.row_count, len(parts)])
     unchanged = Counts(1, unchanged=parsed.row_count, rejected=len(parsed.rejected))
     assert again == unchanged
@@ -66,10 +66,10 @@ def test_memory_is_bounded_by_a_commit(warehouse: Engine) -> None:
     for accounts in (3, 12):
         empty(warehouse)
         with several(warehouse, accounts) as engine:
-            engine.wire.on_data = lambda it: says(large(str(day_asked(it))))(it)
+            engine.wire.on_data = lambda handler: says(large(str(day_asked(handler))))(handler)
             engine.settings = replace(engine.settings, concurrency=4, commit_bytes=8 << 20)
             end = IngestProcess(order(engine.collector, MORNING)).outcome()
-        assert end.is_done, end.said
+        assert end.is_done, end.problems
         peaks_mb.append(end.peak_mb)
     bytes_more = 9 * ARTICLE_TOTAL.window * len(large(str(FETCHED_AT.date())))
 

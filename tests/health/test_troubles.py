@@ -9,10 +9,10 @@ from datetime import date
 from typing import Any
 
 import pytest
-from rest import until
 from sqlalchemy import Engine
 from support import rows
-from warehouse_loads import import_lines, line
+from support.rest import until
+from support.warehouse_loads import import_lines, line
 from world.told import DATASET, DAY, DETAIL, FIRST, OFF, People, at, run
 from world.wechat import day_number
 

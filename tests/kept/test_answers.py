@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import Engine
-from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair
+from support.warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair
 
 from weixin_etl import cli
 from weixin_etl.model import ConfiguredAccount
@@ -17,7 +17,7 @@ NEW = body(article("1_1", {"20": {"share_count": 2}}))
 def _kept(warehouse: Engine, connected: None) -> None:
     """Two answers of a pair, the second of them seen twice."""
     known = ConfiguredAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name)
-    twins = [ConfiguredAccount(it, it, "双") for it in ("wx2", "wx3")]
+    twins = [ConfiguredAccount(appid, appid, "双") for appid in ("wx2", "wx3")]
     plan(Work(SCHEDULED, warehouse), [known, *twins])
     for answer, fetched in ((OLD, "22 08:30"), (NEW, "22 09:00"), (NEW, "22 09:30")):
         load_pairs(warehouse, pair(answer, fetched))
@@ -61,5 +61,5 @@ def test_what_there_is_not_is_one_sentence(
     """It says what there is, and nothing is printed on stdout."""
     assert cli.main(arguments.split()) == 1
 
-    out, said = capsys.readouterr()
-    assert (out, said.count("\n"), names in said) == ("", 1, True)
+    out, stderr = capsys.readouterr()
+    assert (out, stderr.count("\n"), names in stderr) == ("", 1, True)

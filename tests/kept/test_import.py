@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support import empty, rows
-from warehouse_loads import (
+from support.warehouse_loads import (
     SCHEDULED,
     article,
     at,
@@ -57,8 +57,8 @@ def test_answers_become_facts(warehouse: Engine):
     assert (imported.answers, imported.replayed.counts) == (3, Counts(inserted=1))
     assert facts(warehouse, "appid, share_count, raw_response_id") == [("wx1", 3, 2)]
     as_written = json.dumps(other, separators=(",", ":"))
-    said = {answer(3), as_written.encode(), spaced.encode()}
-    assert {it.body for it in kept(warehouse)} == said
+    bodies = {answer(3), as_written.encode(), spaced.encode()}
+    assert {stored.body for stored in kept(warehouse)} == bodies
     commits = "SELECT count(*) FROM weixin.raw_response GROUP BY xmin::text ORDER BY 1"
     assert rows(warehouse, commits) == [(1,), (2,)]
     known = "SELECT appid, name, conn_id, is_active FROM weixin.dim_account ORDER BY 1"
@@ -69,10 +69,10 @@ def test_answers_become_facts(warehouse: Engine):
 def test_answers_of_one_instant_are_told_apart_by_their_bytes(warehouse: Engine):
     """An archive may know whole days only: in whatever order they come, one of them is newest."""
     found = []
-    for lines in itertools.permutations(line(answer(it).decode()) for it in (1, 2)):
+    for lines in itertools.permutations(line(answer(count).decode()) for count in (1, 2)):
         empty(warehouse)
-        for one in lines:
-            import_lines(warehouse, one)
+        for file_line in lines:
+            import_lines(warehouse, file_line)
         found.append(facts(warehouse, "share_count"))
 
     assert found[0] == found[1] != []
@@ -118,16 +118,16 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine):
         (line({"list": [MANY_ROWS]}), "body: more than 100,000 parts"),
         (line({"list": [[]] * 10_001}), "body: the answer lists more than 10000 articles"),
     ],
-    ids=lambda it: it if len(it) < 60 and "{" not in it else "",
+    ids=lambda value: value if len(value) < 60 and "{" not in value else "",
 )
-def test_a_line_that_cannot_be_loaded(warehouse: Engine, bad: str, said: str):
+def test_a_line_that_cannot_be_loaded(warehouse: Engine, bad: str, sentence: str):
     """It ends the import with its number; the file, once mended, loads the rest."""
     before, after = line(answer(1).decode(), "22 10:30"), line(answer(2).decode())
 
     imported = import_lines(warehouse, before, "\n", bad, after)
 
     assert "answers.jsonl, line 3: " in imported.bad_line
-    assert said in imported.bad_line[:500] == imported.bad_line
+    assert sentence in imported.bad_line[:500] == imported.bad_line
     assert facts(warehouse, "share_count") == [(1,)]
     mended = import_lines(warehouse, before, "\n", after)
     assert (mended.answers, mended.replayed.counts, mended.bad_line) == (2, Counts(updated=1), "")
@@ -152,18 +152,18 @@ def test_the_command_takes_files_and_standard_input(
     assert cli.main(["import", str(cut)]) == 1
     assert cli.main(["import", str(tmp_path / "nothing")]) == 1
 
-    printed, said = capsys.readouterr()
+    printed, stderr = capsys.readouterr()
     loaded = ["2 answers loaded: 1 row new, 0 updated", "9 answers loaded: 0 rows new, 1 updated"]
     assert printed.splitlines() == loaded
-    assert [f"{cut}, line 10: " in said, f"no file {tmp_path}/nothing" in said] == [True, True]
+    assert [f"{cut}, line 10: " in stderr, f"no file {tmp_path}/nothing" in stderr] == [True, True]
     assert len(kept(warehouse)) == 9
 
 
 def test_an_answer_that_is_not_ready_takes_no_ready_one_away(warehouse: Engine):
     """It is the newest attempt; the run saw that the day is ready by yesterday's, not here."""
     yesterday = date(2026, 11, 23)
-    others = body(article("2_1", {"23": {READERS: 1}}), day=yesterday)
-    load_pairs(warehouse, pair(answer(1), "24 08:30"), pair(others, "24 08:30", yesterday))
+    other_body = body(article("2_1", {"23": {READERS: 1}}), day=yesterday)
+    load_pairs(warehouse, pair(answer(1), "24 08:30"), pair(other_body, "24 08:30", yesterday))
     import_lines(warehouse, line(body(is_delay=True).decode(), "24 08:45"))
 
     newest = coverage(warehouse, "ready_at, listed_since, attempted_at, error_kind")[0]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support import execute, rows
-from warehouse_loads import (
+from support.warehouse_loads import (
     ACCOUNT,
     DAY,
     OTHER_ACCOUNT,
@@ -140,7 +140,7 @@ def test_only_a_ready_answer_unlists_articles(warehouse: Engine):
     No early or unreadable answer says so.
     """
     know(warehouse, ACCOUNT.appid)
-    first, second, third = (article(f"1_{it}", {"20": {"share_count": 1}}) for it in "123")
+    first, second, third = (article(f"1_{number}", {"20": {"share_count": 1}}) for number in "123")
     nothing_fits = b'{"list": [{"ref_date": "2026-11-20", "details": []}]}'
     early = {"23 08:30": body(first), "24 08:30": body(first)}  # without yesterday's row
     answers = {"21 10:00": body(first, second), "21 10:30": body(first, third, is_delay=True)}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from sqlalchemy import Engine
 from support import execute, rows
-from warehouse_loads import (
+from support.warehouse_loads import (
     ACCOUNT,
     DAY,
     article,
@@ -62,7 +62,10 @@ def test_an_article_and_its_rows(warehouse: Engine) -> None:
     ]
     assert counts == Counts(calls=1, inserted=3)
     assert coverage(warehouse, "to_char(through_date, 'DD'), row_count") == [("20", 3)]
-    described = "SELECT to_jsonb(it) - 'first_seen_at' FROM weixin.dim_article AS it ORDER BY msgid"
+    described = (
+        "SELECT to_jsonb(article) - 'first_seen_at' FROM weixin.dim_article AS article "
+        "ORDER BY msgid"
+    )
     ((first,), (second,)) = rows(warehouse, described)
     assert first == DESCRIBED | {
         "appid": ACCOUNT.appid,
@@ -121,7 +124,7 @@ def test_every_distinct_answer_is_kept(warehouse: Engine) -> None:
         load_pairs(warehouse, pair(answer, fetched_at))
 
     seen = zip((first, other, first), map(at, fetched[1:]), strict=True)
-    assert [(it.body, it.at) for it in kept(warehouse)] == [*seen]
+    assert [(answer.body, answer.at) for answer in kept(warehouse)] == [*seen]
     assert coverage(warehouse, "fetched_at, attempted_at") == [(at(fetched[-1]),) * 2]
 
 
@@ -158,7 +161,7 @@ def test_a_late_answer_is_kept_unless_it_is_kept_already(warehouse: Engine) -> N
     for number, fetched in enumerate(attempts):
         load_pairs(warehouse, pair(answer, fetched), run_id=str(number))
 
-    assert [(it.first_at, it.at) for it in kept(warehouse)] == [
+    assert [(answer.first_at, answer.at) for answer in kept(warehouse)] == [
         (at("22 09:00"), at("22 10:30")),
         (at("22 08:30"), at("22 08:30")),
     ]
@@ -222,13 +225,13 @@ def test_rows_that_an_earlier_parser_left_out_are_loaded(warehouse: Engine) -> N
 
 def test_an_article_is_unlisted_again_after_an_answer_that_was_not_ready(warehouse: Engine) -> None:
     """That one listed it, the next ready one does not, as the ready one before."""
-    one, both = body(article("1_1", {})), [article("1_1", {}), article("2_1", {})]
+    first_alone, both = body(article("1_1", {})), [article("1_1", {}), article("2_1", {})]
     found = []
     for answer, fetched in [
         (body(*both), "22 10:30"),
-        (one, "23 10:30"),
+        (first_alone, "23 10:30"),
         (body(*both, is_delay=True), "24 08:30"),
-        (one, "24 10:30"),
+        (first_alone, "24 10:30"),
     ]:
         load_pairs(warehouse, pair(answer, fetched))
         found += rows(warehouse, UNLISTED)
@@ -344,7 +347,7 @@ def test_texts_are_kept_as_written(warehouse: Engine) -> None:
     again = body(*items).replace(b'"share_count": 1', b'"share_count": 3')
     counts = load_pairs(warehouse, pair(again, "22 11:00"))
 
-    found = {msgid: it for msgid, *it in facts(warehouse, "msgid, share_count, extra")}
+    found = {msgid: columns for msgid, *columns in facts(warehouse, "msgid, share_count, extra")}
     assert found == {text: [3, {f"new {text}": [text]}] for text in TEXTS}
     assert counts == Counts(calls=1, updated=len(TEXTS))
     described = rows(warehouse, "SELECT msgid, title, extra FROM weixin.dim_article")
@@ -392,7 +395,7 @@ def test_a_total_that_fell_is_stored_and_written_down(
 
     columns = "to_char(fell_at AT TIME ZONE 'Asia/Shanghai', 'DD HH24:MI'), fall"
     assert coverage(warehouse, columns) == [tuple(expected)]
-    assert [it for (it,) in facts(warehouse, READERS)] == answers[-1]
+    assert [total for (total,) in facts(warehouse, READERS)] == answers[-1]
 
 
 def test_what_may_fall_is_no_fall(warehouse: Engine) -> None:

@@ -8,9 +8,18 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from support import rows
-from warehouse_loads import ACCOUNT, DAY, OTHER_ACCOUNT, SCHEDULED, article, body, load_pairs, pair
+from support.warehouse_loads import (
+    ACCOUNT,
+    DAY,
+    OTHER_ACCOUNT,
+    SCHEDULED,
+    article,
+    body,
+    load_pairs,
+    pair,
+)
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_package
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.kept.replay import replay
 from weixin_etl.load import Load
@@ -26,7 +35,7 @@ FREE = "SELECT lock_name FROM weixin.writer_lock ORDER BY 1 FOR UPDATE SKIP LOCK
 @pytest.fixture
 def impatient(warehouse: Engine) -> Iterator[Engine]:
     """The warehouse of somebody who waits for no lock, while a load of ACCOUNT is under way."""
-    engine = the_warehouse.engine(warehouse.url, {"lock_timeout": "50ms"})
+    engine = warehouse_package.engine(warehouse.url, {"lock_timeout": "50ms"})
     with warehouse.connect() as connection, connection.begin():
         begin_load(connection, [ACCOUNT.appid])
         yield engine
@@ -37,14 +46,14 @@ def impatient(warehouse: Engine) -> Iterator[Engine]:
 def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Dataset) -> None:
     """Of whichever endpoint, and a replay too; those of other accounts do not."""
     answer = body(article("1_1", {"20": {"share_user": 1}}), rows_key=dataset.rows_key)
-    ours = pair(answer, "24 08:30", dataset=dataset)
-    theirs = replace(ours, account=OTHER_ACCOUNT)
+    first = pair(answer, "24 08:30", dataset=dataset)
+    second = replace(first, account=OTHER_ACCOUNT)
 
     with pytest.raises(OperationalError, match="lock timeout"):
-        load_pairs(impatient, ours, dataset=dataset)
+        load_pairs(impatient, first, dataset=dataset)
     with pytest.raises(WarehouseError, match="lock timeout"):
         replay(impatient, dataset, [(ACCOUNT.appid, [DAY])], ready_hour=10)
-    counts = load_pairs(impatient, theirs, dataset=dataset)
+    counts = load_pairs(impatient, second, dataset=dataset)
     assert counts == Counts(calls=1, inserted=1)
 
 
@@ -54,10 +63,10 @@ def test_who_ingests_an_account_holds_up_no_other_run(
 ) -> None:
     """It takes the others at once, whether or not the first one had to wait for the account."""
     with (
-        ingest_locks(warehouse, "article_total", ["wx1"], waits=waits) as ours,
-        ingest_locks(impatient, "article_total", ["wx1", "wx2"], waits=False) as theirs,
+        ingest_locks(warehouse, "article_total", ["wx1"], waits=waits) as first,
+        ingest_locks(impatient, "article_total", ["wx1", "wx2"], waits=False) as second,
     ):
-        assert (ours, theirs) == ({"wx1"}, {"wx2"})
+        assert (first, second) == ({"wx1"}, {"wx2"})
 
 
 def test_a_load_takes_its_locks_in_one_order(warehouse: Engine) -> None:

@@ -5,20 +5,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support import execute, rows
-from warehouse_loads import ACCOUNT, DAY, article, body, know, load_pairs, pair
+from support.warehouse_loads import ACCOUNT, DAY, article, body, know, load_pairs, pair
 
 from weixin_etl.sentences import REJECTIONS, rejection
 from weixin_etl.warehouse import statement
 
 ODD = {"share_user": "many", "add_to_fav_count": "1,2"}
-FURTHER = "4 figures are text, not numbers, e.g. add_to_fav_count; they are left empty"
+FURTHER = "4 figures are text, not numbers, e.g. add_to_fav_count; they are not loaded"
 OF_ROWS: dict[str, Any] = {"20": ODD, "21": {**ODD, "share_count": 1}}
 NEWEST: dict[str, Any] = {"23": {"int_page_read_user": 2}}
 """The row that makes the answer complete."""
 CASES: dict[str, tuple[dict[str, Any], str | None]] = {
     "one": (
         {"20": {"share_user": -1, "share_count": 1}},
-        "share_user is negative; it is left empty",
+        "share_user is negative; it is not loaded",
     ),
     "several of a reason": (OF_ROWS, FURTHER),
     "and one more": (
@@ -55,7 +55,11 @@ def test_an_unreadable_day_names_its_parts_once(warehouse: Engine) -> None:
     assert "the first of 2 rejected parts: share_user is text, not a number" in reason
 
 
-OF_PARTS = [it.code for it in REJECTIONS.values() if "{first}" not in it.many + it.one + it.many_zh]
+OF_PARTS = [
+    sentence.code
+    for sentence in REJECTIONS.values()
+    if "{first}" not in sentence.many + sentence.one + sentence.many_zh
+]
 INSERT = """
     INSERT INTO weixin.rejected_row
         (dataset, appid, day, msgid, code, field, reason, payload, raw_response_id, rejected_at)

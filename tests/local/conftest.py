@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from people import Person, somebody
+from support.people import Person, somebody
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from people import PROJECT
+from support.people import PROJECT
 
 from weixin_local import machine
 from weixin_local.home import Home, Source, airflow_environment, configured_connection, find

@@ -8,7 +8,7 @@ from subprocess import CompletedProcess
 
 import psutil
 import pytest
-from people import Person
+from support.people import Person
 
 from weixin_local.home import connection_of
 from weixin_sandbox import Account, Sandbox, Scenario

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
-from people import PROJECT, typed
+from support.people import PROJECT, typed
 
 ACCOUNT = {"WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
 LONG = (

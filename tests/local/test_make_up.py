@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from people import Person, somebody
-from rest import Rest, until
 from support import choose_port
+from support.people import Person, somebody
+from support.rest import Rest, until
 
 from weixin_etl.datasets import DATASETS
 

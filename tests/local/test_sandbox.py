@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from people import serving
 from support import choose_port
+from support.people import serving
 
 from weixin_sandbox import DEFAULT_ACCOUNT
 

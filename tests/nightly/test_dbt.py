@@ -17,9 +17,9 @@ import pytest
 import sqlalchemy
 from analysts.world import BUSY, PAPER, SEED, at, november, stop_clock
 from dictionary import dictionary, joins
-from people import PROJECT, printed, typed
 from sqlalchemy import Engine
 from support import migrated_warehouse, rows
+from support.people import PROJECT, printed, typed
 from world.collector import Collector
 
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL

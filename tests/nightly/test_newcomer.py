@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from nightly import stand_ins
-from people import copy_checkout, printed
+from support.people import copy_checkout, printed
 
 PATIENCE_SECONDS = 5400
 DAY = "WEIXIN_NOW=2026-11-25T10:30:00+08:00"

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from people import PROJECT, blocks, printed, serving
-from rest import Rest, until
 from sqlalchemy import make_url
 from support import choose_port
+from support.people import PROJECT, blocks, printed, serving
+from support.rest import Rest, until
 
 from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hostile_answers import DAY, answers, no_deadline, written
 from hypothesis import given
 from hypothesis import strategies as st
+from support.hostile_answers import DAY, answers, no_deadline, written
 
 from weixin_etl import json_text
 from weixin_etl.clock import SHANGHAI
@@ -26,17 +26,19 @@ def marked(part: Any, keys: list[str]) -> Any:
     inner = part.get(keys[0]) if isinstance(part, dict) else None
     if not isinstance(inner, list):
         return part
-    return part | {keys[0]: [marked(it, keys[1:]) for it in inner]}
+    return part | {keys[0]: [marked(entry, keys[1:]) for entry in inner]}
 
 
-def what(parsed: ParsedAnswer) -> Any:
+def without_mark(parsed: ParsedAnswer) -> Any:
     """What was read, without the unknown key."""
     articles = json.loads(json_text.encode([*parsed.articles.values()]))
     for article in articles:
         for extra in (article["extra"], *article["row_extras"].values()):
             extra.pop(MARK, None)
-        article["row_extras"] = {day: it for day, it in article["row_extras"].items() if it}
-    rejected = [(it.msgid, it.stat_date, it.reason) for it in parsed.rejected]
+        article["row_extras"] = {
+            day: extras for day, extras in article["row_extras"].items() if extras
+        }
+    rejected = [(part.msgid, part.stat_date, part.reason) for part in parsed.rejected]
     return articles, rejected, parsed.unreadable, parsed.is_delayed, parsed.list_sha256
 
 
@@ -49,8 +51,8 @@ def test_what_is_read_does_not_depend_on_unknown_keys_beside_it(
     """An answer as documented is decoded by type and at once, others row or value by value."""
     answer = data.draw(answers(dataset))
     known, in_items, in_rows = (
-        what(parse(dataset, with_odd_bytes(it), DAY, FETCHED_AT))
-        for it in (answer, marked(answer, ["list"]), marked(answer, ["list", dataset.rows_key]))
+        without_mark(parse(dataset, with_odd_bytes(body), DAY, FETCHED_AT))
+        for body in (answer, marked(answer, ["list"]), marked(answer, ["list", dataset.rows_key]))
     )
 
     assert known == in_items == in_rows

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 from support import cases
-from wire import Handler, Wire, refuses, says
+from support.wire import Handler, Wire, refuses, says
 
 from weixin_etl.api import client as api_client
 from weixin_etl.cli import main
@@ -23,7 +23,7 @@ Probe = Callable[..., tuple[int, str]]
 @pytest.fixture
 def connect(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Connect:
     """Makes the connection to the sandbox's account, or another; no token is remembered."""
-    monkeypatch.setattr(api_client, "token_keepers", {})
+    monkeypatch.setattr(api_client, "token_caches", {})
 
     def connect(conn_id: str = "weixin_default", **fields: object) -> None:
         known = {"login": DEFAULT_ACCOUNT.appid, "password": DEFAULT_ACCOUNT.secret}
@@ -40,9 +40,10 @@ def probe(sandbox: Sandbox, connect: Connect, capsys: pytest.CaptureFixture[str]
 
     def run(options: str = "") -> tuple[int, str]:
         code = main(["probe", *options.split()])
-        said = "".join(capsys.readouterr())
-        assert [it for it in (DEFAULT_ACCOUNT.secret, *sandbox.issued_tokens) if it in said] == []
-        return code, " ".join(said.split())
+        printed = "".join(capsys.readouterr())
+        secrets = (DEFAULT_ACCOUNT.secret, *sandbox.issued_tokens)
+        assert [secret for secret in secrets if secret in printed] == []
+        return code, " ".join(printed.split())
 
     return run
 
@@ -54,9 +55,10 @@ def test_it_says_whether_the_pipeline_will_work(
     """Or what to change, in the words of the error table; at most three calls a dataset."""
     sandbox.scenarios[:] = [Scenario(scenario)]
 
-    exit_code, said = probe(dataset and f"--datasets {dataset}")
+    exit_code, printed = probe(dataset and f"--datasets {dataset}")
 
-    assert (exit_code, [it for it in expected.split(" … ") if it not in said]) == (int(code), [])
+    missing = [part for part in expected.split(" … ") if part not in printed]
+    assert (exit_code, missing) == (int(code), [])
     calls = [call.path for call in sandbox.calls if not call.path.endswith("token")]
     assert len(calls) <= 3 * (1 if dataset else 2)
 
@@ -70,7 +72,11 @@ def odd(call: Handler) -> None:
     day = date.fromisoformat(asked["begin_date"])
     key = "detail_list" if call.asked.path.endswith("detail") else "details"
     days = [day + timedelta(age) for age in range(8)]
-    rows = [{"stat_date": str(it), "share_user": "122122"} for it in days if it <= YESTERDAY]
+    rows = [
+        {"stat_date": str(stat_date), "share_user": "122122"}
+        for stat_date in days
+        if stat_date <= YESTERDAY
+    ]
     item = {"ref_date": str(day), "msgid": "2247000001_1", "title": "标题", "from_nowhere": 776655}
     answer = {"list": [item | {key: rows}], "is_delay": "false"}
     says(json.dumps(answer, ensure_ascii=False).encode("gbk"))(call)
@@ -82,12 +88,12 @@ def test_keys_that_nobody_declared_are_named(probe: Probe, connect: Connect) -> 
         wire.on_data = odd
         connect(host=wire.account.base_url)
 
-        code, said = probe()
+        code, printed = probe()
 
     named = "✗ keys: unknown: from_nowhere (a number); missing: "
-    told = [it in said for it in (named, f"{NOT_YET}report it, with these lines.")]
+    told = [part in printed for part in (named, f"{NOT_YET}report it, with these lines.")]
     assert (code, told) == (1, [True, True])
-    assert [it for it in ("122122", "776655", "标题") if it in said] == []
+    assert [value for value in ("122122", "776655", "标题") if value in printed] == []
 
 
 def test_a_refused_entry_ends_no_other(
@@ -98,11 +104,11 @@ def test_a_refused_entry_ends_no_other(
     monkeypatch.setenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS", json.dumps(listed))
     connect("weixin_service", login="wxs", extra={"token_url": f"{sandbox_url}/token-service"})
 
-    code, said = probe(TOTAL)
+    code, printed = probe(TOTAL)
     alone, of_one = probe(f"{TOTAL} --accounts weixin_default")
 
     for expected in (*listed[:2], f"{WORKS}."):
-        assert expected in said
+        assert expected in printed
     assert (code, alone, of_one.count(" token: ")) == (1, 0, 1)
 
 
@@ -110,11 +116,11 @@ def test_an_account_that_is_not_listed_is_one_sentence(
     probe: Probe, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 2, the nearest names, and no call; nor is any made without an account."""
-    code, said = probe("--accounts weixin_defualt")
+    code, printed = probe("--accounts weixin_defualt")
     monkeypatch.delenv("AIRFLOW_CONN_WEIXIN_DEFAULT")
     without, nothing = probe()
 
     assert (code, without, sandbox.calls) == (2, 2, [])
-    assert "no account weixin_defualt; there are " in said
+    assert "no account weixin_defualt; there are " in printed
     assert nothing.count("weixin-etl:") == 1
     assert "create the connection weixin_default" in nothing

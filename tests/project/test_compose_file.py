@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import yaml
-from people import PROJECT
+from support.people import PROJECT
 
 TEXTS = [(PROJECT / f"docker-compose{it}.yml").read_text() for it in ("", ".celery")]
 EXAMPLE = (PROJECT / ".env.example").read_text()

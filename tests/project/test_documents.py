@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from people import PROJECT, files_of_git, printed
+from support.people import PROJECT, files_of_git, printed
 
 from weixin_etl.orchestration.settings import OPTIONS
 

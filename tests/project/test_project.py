@@ -6,7 +6,7 @@ import sys
 from functools import cache
 from graphlib import TopologicalSorter
 
-from people import PROJECT, files_of_git, printed
+from support.people import PROJECT, files_of_git, printed
 
 from weixin_etl.datasets import DATASETS
 

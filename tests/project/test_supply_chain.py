@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from people import PROJECT
+from support.people import PROJECT
 
 PAGE = PROJECT / "plugins/weixin_etl/orchestration/web/page/static"
 HTMX = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"

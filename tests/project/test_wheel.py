@@ -7,7 +7,7 @@ from email import message_from_bytes
 from zipfile import ZipFile
 
 import pytest
-from people import files_of_git, printed
+from support.people import files_of_git, printed
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from math import inf
 from typing import Any
 
 import pytest
-from hostile_answers import no_deadline
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.hostile_answers import no_deadline
 from world.drawn import Trouble, draw_calendar
 from world.life import Calendar, Start, daily
 from world.promises import broken_promises
@@ -46,14 +46,16 @@ def by_hand(moment: float, day: int, **form: Any) -> Start:
 
 def two_accounts(*connections: tuple[str, str | None, float, float]) -> Calendar:
     """Three mornings of accounts A and B without articles."""
-    it, names = daily(world(range(0)), 3), [(ARTICLE_TOTAL.name, appid) for appid in "AB"]
-    return replace(it, worlds={name: world(range(0)) for name in names}, connections=[*connections])
+    calendar, names = daily(world(range(0)), 3), [(ARTICLE_TOTAL.name, appid) for appid in "AB"]
+    return replace(
+        calendar, worlds={name: world(range(0)) for name in names}, connections=[*connections]
+    )
 
 
 def two_datasets() -> Calendar:
     """The other dataset's DAG is switched on for the last five mornings."""
-    it, other = daily(world(range(0)), 95), daily(in_time(DETAIL, {}), 95, range(94))
-    return Calendar(95, it.worlds | other.worlds, it.runs + other.runs)
+    first, other = daily(world(range(0)), 95), daily(in_time(DETAIL, {}), 95, range(94))
+    return Calendar(95, first.worlds | other.worlds, first.runs + other.runs)
 
 
 def dates(first: int, last: int, **form: Any) -> dict[str, Any]:

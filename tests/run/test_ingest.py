@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, create_engine
 from support import empty, rows
-from wire import Handler, Reply, gives_token, refuses, says
+from support.wire import Handler, Reply, gives_token, refuses, says
 from world.collector import Collector
 from world.pipeline import MORNING, Pipeline, by_hand, day_asked
 from world.wechat import date_of
@@ -24,8 +24,8 @@ CALLS = "SELECT sum(calls)::int FROM weixin.api_call"
 
 def with_commits_of(engine: Pipeline, commit_bytes: int) -> Collector:
     """The accounts, with commits of so many bytes."""
-    its = engine.collector
-    return replace(its, settings=replace(its.settings, commit_bytes=commit_bytes))
+    collector = engine.collector
+    return replace(collector, settings=replace(collector.settings, commit_bytes=commit_bytes))
 
 
 @pytest.mark.parametrize(("commit_bytes", "commits"), [(64 << 20, 1), (1, 4)])
@@ -41,16 +41,16 @@ def test_a_chunk_is_a_commit(morning: Pipeline, commit_bytes: int, commits: int)
 
 def test_a_warehouse_restored_since_the_plan(morning: Pipeline) -> None:
     """What was planned is asked for and loaded; the run is not green before that (0034)."""
-    its, run = morning.collector, replace(MORNING, accounts=("wx0",))
-    batch = its.plan(run)
-    assert its.ingest(run, batch).problems == its.check(run, batch).not_in == []
+    collector, run = morning.collector, replace(MORNING, accounts=("wx0",))
+    batch = collector.plan(run)
+    assert collector.ingest(run, batch).problems == collector.check(run, batch).not_in == []
     empty(morning.warehouse)
     morning.asked.clear()
 
-    (problem,) = its.check(run, batch).not_in
+    (problem,) = collector.check(run, batch).not_in
     assert (problem.kind, len(problem.days)) == (ProblemKind.NOT_ASKED, 7)
 
-    assert its.ingest(run, batch).problems == its.check(run, batch).not_in == []
+    assert collector.ingest(run, batch).problems == collector.check(run, batch).not_in == []
     assert len(morning.asked) == 7
     assert rows(morning.warehouse, "SELECT count(*) FROM weixin.fact_article_total") == [(28,)]
     assert rows(morning.warehouse, "SELECT sum(calls)::int FROM weixin.run_report") == [(7,)]
@@ -58,10 +58,12 @@ def test_a_warehouse_restored_since_the_plan(morning: Pipeline) -> None:
 
 def test_the_login_changed_since_the_plan(morning: Pipeline) -> None:
     """Another account's figures under this one's name: nothing is asked, nothing is loaded."""
-    its, run = morning.collector, replace(MORNING, accounts=("wx0",))
-    swapped = replace(its, open_client=lambda _: WeixinClient(its.accounts["c1"], its.limits))
+    collector, run = morning.collector, replace(MORNING, accounts=("wx0",))
+    swapped = replace(
+        collector, open_client=lambda _: WeixinClient(collector.accounts["c1"], collector.limits)
+    )
 
-    (problem,) = swapped.ingest(run, its.plan(run)).problems
+    (problem,) = swapped.ingest(run, collector.plan(run)).problems
 
     assert (problem.kind, len(problem.days)) == (ProblemKind.CONFIGURATION, 7)
     assert "wx0 → wx1" in problem.cause
@@ -73,18 +75,20 @@ def test_the_login_changed_since_the_plan(morning: Pipeline) -> None:
 def test_a_wrong_clock_of_accounts_of_a_token_service(morning: Pipeline) -> None:
     """WeChat's first answer tells; it is not used, and the account is asked no more."""
     url, late = f"{morning.wire.account.base_url}/tokens", b"Date: Tue, 24 Nov 2015 02:30:00 GMT"
-    its = morning.collector
-    account = replace(its.accounts["c0"], token_url=url)
-    morning.wire.on_data = lambda it: (
-        gives_token("wx0")(it)
-        if it.asked.path == "/tokens"
-        else says(b'{"list":[]}', 200, late)(it)
+    collector = morning.collector
+    account = replace(collector.accounts["c0"], token_url=url)
+    morning.wire.on_data = lambda handler: (
+        gives_token("wx0")(handler)
+        if handler.asked.path == "/tokens"
+        else says(b'{"list":[]}', 200, late)(handler)
     )
 
-    came = replace(its, accounts={"c0": account}).run(MORNING)
+    result = replace(collector, accounts={"c0": account}).run(MORNING)
 
-    assert [(it.kind, len(it.days)) for it in came.problems] == [(ProblemKind.CLOCK, 7)]
-    assert [it.path for it in morning.wire.asked] == ["/tokens", MORNING.dataset.path]
+    assert [(problem.kind, len(problem.days)) for problem in result.problems] == [
+        (ProblemKind.CLOCK, 7)
+    ]
+    assert [request.path for request in morning.wire.asked] == ["/tokens", MORNING.dataset.path]
     assert rows(morning.warehouse, "SELECT count(*) FROM weixin.raw_response") == [(0,)]
 
 
@@ -134,13 +138,15 @@ def refused_by_postgres(warehouse: Engine, sqlstate: str) -> Iterator[None]:
             connection.exec_driver_sql("DROP FUNCTION refuse CASCADE")
 
 
-def opens(its: Collector, raised: Exception | None) -> Callable[[PlannedAccount], WeixinClient]:
+def opens(
+    collector: Collector, raised: Exception | None
+) -> Callable[[PlannedAccount], WeixinClient]:
     """Clients of all accounts, but for the ill one if something is raised for it."""
 
     def open_client(planned: PlannedAccount) -> WeixinClient:
         if raised and planned.appid == ILL:
             raise raised
-        return its.client(planned)
+        return collector.client(planned)
 
     return open_client
 
@@ -172,12 +178,12 @@ def test_one_accounts_trouble_stops_no_other(
 
     What keeps the warehouse from all statements is one problem, and nobody's.
     """
-    its = morning.collector
+    collector = morning.collector
     with refused_by_postgres(morning.warehouse, sqlstate) if sqlstate else nullcontext():
-        came = replace(its, open_client=opens(its, raised)).run(MORNING)
+        result = replace(collector, open_client=opens(collector, raised)).run(MORNING)
 
-    (problem,) = came.problems
-    assert (problem.kind, problem.appid, came.is_retryable) == (kind, ill, kind.is_retried)
+    (problem,) = result.problems
+    assert (problem.kind, problem.appid, result.is_retryable) == (kind, ill, kind.is_retried)
     for table in ("fact_article_total", "dim_article", "raw_response", "coverage"):
         which = "WHERE ready_at IS NOT NULL" if table == "coverage" else ""
         found = rows(
@@ -191,21 +197,21 @@ def test_one_accounts_trouble_stops_no_other(
 def test_an_account_that_cannot_be_loaded_is_asked_no_more(morning: Pipeline) -> None:
     """Of its other days only those are asked that were under way when its first load failed."""
     with refused_by_postgres(morning.warehouse, "23514"):
-        came = with_commits_of(morning, 1).run(by_hand(-1, 365, accounts=(ILL,)))
+        result = with_commits_of(morning, 1).run(by_hand(-1, 365, accounts=(ILL,)))
 
-    assert [problem.appid for problem in came.problems] == [ILL]
+    assert [problem.appid for problem in result.problems] == [ILL]
     assert 2 <= len(morning.asked) < 100
     assert rows(morning.warehouse, CALLS) == [(len(morning.asked),)]
 
 
 def test_a_warehouse_that_is_gone_is_not_asked_for_every_account(morning: Pipeline) -> None:
     """One problem, and WeChat is not asked in vain."""
-    its = morning.collector
+    collector = morning.collector
     gone = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/none")
 
-    came = replace(its, warehouse=gone).ingest(MORNING, its.plan(MORNING))
+    result = replace(collector, warehouse=gone).ingest(MORNING, collector.plan(MORNING))
 
-    assert (len(came.problems), came.is_retryable, morning.wire.asked) == (1, True, [])
+    assert (len(result.problems), result.is_retryable, morning.wire.asked) == (1, True, [])
 
 
 @pytest.mark.parametrize(
@@ -218,12 +224,14 @@ def test_days_refused_alike_are_one_problem(
     """Whatever their rid and their commit; the try tells whether another one or a wait may help."""
     refused = [date_of(day) for day in (-5, -3, -2)]
     answer = morning.wire.on_data
-    morning.wire.on_data = lambda it: (
-        refuses(errcode, f"no rid: {day_asked(it)}")(it) if day_asked(it) in refused else answer(it)
+    morning.wire.on_data = lambda handler: (
+        refuses(errcode, f"no rid: {day_asked(handler)}")(handler)
+        if day_asked(handler) in refused
+        else answer(handler)
     )
 
-    came = with_commits_of(morning, 1).run(replace(MORNING, accounts=("wx0",)))
+    result = with_commits_of(morning, 1).run(replace(MORNING, accounts=("wx0",)))
 
-    (problem,) = came.problems
+    (problem,) = result.problems
     assert (problem.errcode, [*problem.days]) == (errcode, refused)
-    assert (came.is_retryable, came.has_not_ready) == (is_retryable, has_not_ready)
+    assert (result.is_retryable, result.has_not_ready) == (is_retryable, has_not_ready)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 from support import rows
-from warehouse_loads import ACCOUNT, article, body, load_pairs, pair, refused
+from support.warehouse_loads import ACCOUNT, article, body, load_pairs, pair, refused
 from world.collector import Collector
 
 from weixin_etl import clock
@@ -20,18 +20,18 @@ from weixin_etl.warehouse.locks import begin_load
 pytestmark = [pytest.mark.every_postgres, pytest.mark.usefixtures("now")]
 
 
-@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_a_whole_run(loader: Engine, account: Account, dataset: Dataset) -> None:
     """Plan, ingest, report and check, twice: the run adds up what it did, then nothing."""
     run = Run("run", dataset, clock.beijing_date(clock.now()), is_scheduled=True, refetch=True)
     inserted = []
     for minute in range(2):
         moment = clock.now() + timedelta(minutes=minute)
-        its = Collector(loader, {account.conn_id: account}, now=lambda it=moment: it)
-        batch = its.plan(run)
-        its.ingest(run, batch)
-        totals = its.report(run, batch)
-        assert its.check(run, batch).not_in == []
+        collector = Collector(loader, {account.conn_id: account}, now=lambda at=moment: at)
+        batch = collector.plan(run)
+        collector.ingest(run, batch)
+        totals = collector.report(run, batch)
+        assert collector.check(run, batch).not_in == []
         assert (totals["calls"], totals["in"], totals["not_in"]) >= (dataset.window,) * 2 + (0,)
         inserted.append(totals["inserted"])
 

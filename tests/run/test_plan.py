@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 from support import rows
-from wire import refuses
+from support.wire import refuses
 from world.pipeline import MORNING, Pipeline, by_hand
 from world.wechat import Refusal, at, date_of, instant
 
@@ -38,35 +38,33 @@ def test_a_dry_run_says_how_many_calls_it_would_make_and_how_many_are_left(
     """Of days that no daily run asks for: the quota's reserve is not theirs."""
     morning.collector.run(ONE)
     older = replace(by_hand(-20, 3), dry_run=True)
-    its = replace(morning.collector, settings=Settings(daily_calls=50, quota_reserve=10))
+    collector = replace(morning.collector, settings=Settings(daily_calls=50, quota_reserve=10))
 
-    dry_run = its.planned(older).dry_run
+    dry_run = collector.planned(older).dry_run
 
     assert dry_run
     assert (dry_run.account_count, dry_run.call_count, dry_run.calls_limit) == (5, 15, 40)
-    assert sorted((it.name, len(it.days), it.calls_made) for it in dry_run.accounts) == [
-        ("wx0", 3, 7),
-        *((f"wx{number}", 3, 0) for number in range(1, 5)),
-    ]
+    named = {account.name: (len(account.days), account.calls_made) for account in dry_run.accounts}
+    assert named == {"wx0": (3, 7), **{f"wx{number}": (3, 0) for number in range(1, 5)}}
 
 
 def test_the_accounts_of_a_run(morning: Pipeline) -> None:
     """A run collects those it is limited to; is_active follows the list, a name its connection."""
-    its = morning.collector
+    collector = morning.collector
     active = "SELECT name FROM weixin.dim_account WHERE is_active ORDER BY appid"
-    its.plan(MORNING)
-    renamed = replace(its.accounts["c0"], name="新名")
-    its = replace(its, accounts={**its.accounts, "c0": renamed})
+    collector.plan(MORNING)
+    renamed = replace(collector.accounts["c0"], name="新名")
+    collector = replace(collector, accounts={**collector.accounts, "c0": renamed})
     two = replace(MORNING, accounts=("wx0", "wx3"))
 
-    assert [it.appid for it in its.plan(two)] == ["wx0", "wx3"]
+    assert [account.appid for account in collector.plan(two)] == ["wx0", "wx3"]
     assert rows(morning.warehouse, active) == [("新名",), ("wx1",), ("wx2",), ("wx3",), ("wx4",)]
 
-    unusable = replace(its, accounts={"c0": renamed, "c1": None})
+    unusable = replace(collector, accounts={"c0": renamed, "c1": None})
     left = plan(unusable.work(MORNING), unusable.configured(MORNING)).left
-    assert {it.account for it in left} == {"wx2", "wx3", "wx4"}
+    assert {problem.account for problem in left} == {"wx2", "wx3", "wx4"}
     assert rows(morning.warehouse, active) == [("新名",), ("wx1",)]
-    assert [len(unusable.check(it, []).not_in) for it in (two, MORNING)] == [0, 1]
+    assert [len(unusable.check(run, []).not_in) for run in (two, MORNING)] == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -93,13 +91,13 @@ def test_why_an_account_left(
 def test_a_platform_that_cannot_be_used_keeps_its_accounts(morning: Pipeline) -> None:
     """Accounts leave the list when their platform leaves it, not when its connection breaks."""
     whole = morning.collector
-    first, second = (whole.accounts[it] for it in ("c0", "c1"))
+    first, second = (whole.accounts[conn_id] for conn_id in ("c0", "c1"))
     replace(whole, accounts={"platform/wx0": first, "other/wx1": second}).plan(MORNING)
     broken = replace(whole, accounts={"platform": None})
 
     left = plan(broken.work(MORNING), broken.configured(MORNING)).left
 
-    assert [it.appid for it in left] == ["wx1"]
+    assert [problem.appid for problem in left] == ["wx1"]
 
 
 def test_a_run_asks_again_within_the_instant_of_another_runs_answers(morning: Pipeline) -> None:
@@ -150,32 +148,32 @@ def test_what_a_cleared_run_had_changed_is_told_though_its_new_plan_leaves_it_ou
     morning: Pipeline,
 ) -> None:
     """What is final by now is not planned again."""
-    its, run = morning.collector, by_hand(-10, 3, accounts=("wx0",))
-    its.run(run)
+    collector, run = morning.collector, by_hand(-10, 3, accounts=("wx0",))
+    collector.run(run)
     morning.moment = at(1, 10.5)
-    its.run(replace(run, run_id="other"))  # these answers confirm the others
+    collector.run(replace(run, run_id="other"))  # these answers confirm the others
 
-    batch = its.plan(run)
+    batch = collector.plan(run)
 
     assert batch == []
-    assert its.check(run, batch).changed_days == [date_of(day) for day in (-12, -11, -10)]
+    assert collector.check(run, batch).changed_days == [date_of(day) for day in (-12, -11, -10)]
 
 
 def test_what_a_run_did_and_the_days_that_changed(morning: Pipeline) -> None:
     """Changed are those with other rows: neither one as it was, nor one that is not in."""
-    its, again = morning.collector, replace(ONE, run_id="again")
-    its.run(ONE)
+    collector, again = morning.collector, replace(ONE, run_id="again")
+    collector.run(ONE)
     world = morning.calendar.worlds[ONE.dataset.name, "wx0"]
     for day in (-2, -4):
         world.articles[day][0].corrections = [(at(0, 11), 0)]
     world.refused_on[-4, 0] = Refusal.BUSY
     morning.moment = at(0, 12)
 
-    batch = its.plan(again)
-    its.ingest(again, batch)
+    batch = collector.plan(again)
+    collector.ingest(again, batch)
 
-    judgement = its.check(again, batch)
-    assert its.report(again, batch) == judgement.totals
+    judgement = collector.check(again, batch)
+    assert collector.report(again, batch) == judgement.totals
     assert judgement.totals == {
         **{"calls": 7, "inserted": 0, "updated": 1, "unchanged": 28 - 4 - 1, "rejected": 0},
         **{"in": 6, "not_in": 1},
@@ -205,7 +203,7 @@ def test_a_batch_in_xcom_is_the_plan_and_has_no_secret(morning: Pipeline) -> Non
 
     kept = msgspec.to_builtins(split_batches(made))
 
-    assert convert(kept, list[Batch]) == [[it] for it in made]
+    assert convert(kept, list[Batch]) == [[account] for account in made]
     assert morning.wire.account.secret not in str(kept)
 
 
@@ -222,4 +220,5 @@ def test_batches(count: int, sizes: list[int]) -> None:
     made = split_batches(accounts)
 
     assert [len(batch) for batch in made] == sizes
-    assert sorted((it for batch in made for it in batch), key=lambda it: it.appid) == accounts
+    planned = [account for batch in made for account in batch]
+    assert sorted(planned, key=lambda account: account.appid) == accounts

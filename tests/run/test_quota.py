@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 from support import HASTE, rows
-from wire import in_turn, refuses
+from support.wire import in_turn, refuses
 from world.collector import Collector
 from world.pipeline import MORNING, Pipeline, by_hand
 from world.wechat import Refusal, at, date_of
@@ -20,8 +20,8 @@ COUNTED = "SELECT calls FROM weixin.api_call WHERE appid = 'wx0' ORDER BY beijin
 
 def limited(morning: Pipeline) -> Collector:
     """The accounts, with so many calls a day, each of which is tried three times."""
-    its = morning.collector
-    return replace(its, settings=replace(its.settings, daily_calls=150), limits=HASTE)
+    collector = morning.collector
+    return replace(collector, settings=replace(collector.settings, daily_calls=150), limits=HASTE)
 
 
 def asked(morning: Pipeline) -> list[date]:
@@ -39,15 +39,15 @@ def days(last: int, count: int) -> list[date]:
 @pytest.mark.every_postgres
 def test_runs_of_one_day_share_the_count(morning: Pipeline) -> None:
     """Repeated tries of a call included; midnight in Beijing starts a new one."""
-    its, answer = limited(morning), morning.wire.on_data
+    collector, answer = limited(morning), morning.wire.on_data
     morning.wire.on_data = in_turn(refuses(-1), refuses(-1), answer)
-    its.run(DAILY)
+    collector.run(DAILY)
     morning.moment = at(0, 23.5)
-    its.run(replace(DAILY, run_id="again"))
+    collector.run(replace(DAILY, run_id="again"))
     assert rows(morning.warehouse, COUNTED) == [(7 + 2 + 7,)]
 
     morning.moment = at(1, 0.1)
-    its.run(replace(DAILY, run_id="tomorrow", today=date_of(1)))
+    collector.run(replace(DAILY, run_id="tomorrow", today=date_of(1)))
 
     assert rows(morning.warehouse, COUNTED) == [(7 + 2 + 7,), (8,)]
     assert len(morning.wire.data_calls) == 7 + 2 + 7 + 8
@@ -66,30 +66,32 @@ def test_calls_after_midnight_are_the_new_days(morning: Pipeline) -> None:
 
 def test_a_backfill_stops_at_the_reserve(morning: Pipeline) -> None:
     """It is red and names the days; cleared the next day, it goes on and is green."""
-    its = limited(morning)
-    batch, held_back = its.plan(BACKFILL), days(-64, 21)
+    collector = limited(morning)
+    batch, held_back = collector.plan(BACKFILL), days(-64, 21)
 
     for _ in range(2):
-        (problem,) = its.ingest(BACKFILL, batch).problems
+        (problem,) = collector.ingest(BACKFILL, batch).problems
         assert (problem.kind, [*problem.days]) == (ProblemKind.HELD_BACK, held_back[::-1])
-        assert its.check(BACKFILL, batch).not_in == [problem]
+        assert collector.check(BACKFILL, batch).not_in == [problem]
     assert asked(morning) == days(-14, 50)
 
     morning.moment = at(1, 0.1)
-    assert its.ingest(BACKFILL, batch).problems == its.check(BACKFILL, batch).not_in == []
+    assert (
+        collector.ingest(BACKFILL, batch).problems == collector.check(BACKFILL, batch).not_in == []
+    )
     assert asked(morning) == held_back
 
 
 def test_the_reserve_is_for_daily_runs(morning: Pipeline) -> None:
     """Their calls are made after a backfill has used the rest, and before count for it."""
-    its = limited(morning)
-    batch = its.plan(BACKFILL)
-    its.run(DAILY)
+    collector = limited(morning)
+    batch = collector.plan(BACKFILL)
+    collector.run(DAILY)
     asked(morning)
-    (problem,) = its.ingest(BACKFILL, batch).problems
+    (problem,) = collector.ingest(BACKFILL, batch).problems
     assert (problem.kind, len(asked(morning))) == (ProblemKind.HELD_BACK, 50 - 7)
 
-    assert its.run(replace(DAILY, run_id="again")).problems == []
+    assert collector.run(replace(DAILY, run_id="again")).problems == []
     assert {*asked(morning)} >= {*days(-1, 7)}
 
 
@@ -109,12 +111,12 @@ def test_a_used_up_quota_ends_the_waiting(morning: Pipeline) -> None:
     world.refused_on = {
         (-day, 0): Refusal.NOT_READY if day < 3 else Refusal.QUOTA for day in range(8)
     }
-    its = limited(morning)
-    batch = its.plan(DAILY)
+    collector = limited(morning)
+    batch = collector.plan(DAILY)
 
-    first = its.ingest(DAILY, batch)
+    first = collector.ingest(DAILY, batch)
     asked(morning)
-    again = its.ingest(DAILY, batch)
+    again = collector.ingest(DAILY, batch)
 
     kinds = {problem.kind for problem in first.problems}
     assert kinds == {ProblemKind.NOT_READY, ProblemKind.DAILY_QUOTA}

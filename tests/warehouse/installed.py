@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from people import PROJECT, blocks, printed
 from sqlalchemy import Engine
 from support import PASSWORD, execute, temporary_server
+from support.people import PROJECT, blocks, printed
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_local.postgres import Server, embedded

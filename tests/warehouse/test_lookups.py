@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support import execute, migrated_warehouse, new_user, rows
-from warehouse_loads import SCHEDULED, pair
+from support.warehouse_loads import SCHEDULED, pair
 from world.wechat import item
 
 from weixin_etl import warehouse as the_warehouse

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, make_url
 from support import rows
-from warehouse_loads import ACCOUNT, article, body, contents, know, load_pairs, pair
+from support.warehouse_loads import ACCOUNT, article, body, contents, know, load_pairs, pair
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_local.postgres import Server, embedded

@@ -11,7 +11,7 @@ from installed import Installed, on_own_server, with_docker_compose
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from support import PASSWORD, empty, execute, rows
-from warehouse_loads import article, body, load_pairs, pair
+from support.warehouse_loads import article, body, load_pairs, pair
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import DATASETS

@@ -9,13 +9,13 @@ from typing import Any
 
 import sqlalchemy
 from support import HASTE, rows
-from wire import Handler, Wire, gives_token, refuses, says
+from support.wire import Handler, Wire, gives_token, refuses, says
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
 from weixin_etl.model import Batch, Coverage, Run
 from weixin_etl.run import Settings
 from weixin_etl.run import plan as plan_verb
-from weixin_etl.warehouse.statements import coverage_of
+from weixin_etl.warehouse.statements import coverage_from_row
 from world.collector import Collector
 from world.life import CALL, CATCH_UP_DAYS, Endpoint, Engine, Process, daily
 from world.wechat import Refusal, at, body, date_of, day_number, in_time, instant
@@ -40,7 +40,9 @@ class Pipeline(Engine):
     @contextmanager
     def serving(self) -> Iterator["Pipeline"]:
         """Answer as the worlds do at the moment of the call."""
-        self.wire.on_token = lambda it: gives_token(json.loads(it.asked.body)["appid"])(it)
+        self.wire.on_token = lambda handler: gives_token(json.loads(handler.asked.body)["appid"])(
+            handler
+        )
         self.wire.on_data = self.answer
         with self.wire.serving():
             yield self
@@ -49,15 +51,15 @@ class Pipeline(Engine):
         """One call."""
         self.moment += self.call_seconds
         endpoint, appid = handler.asked.path.rpartition("/")[2], handler.asked.token or ""
-        (dataset,) = (it for it in DATASETS.values() if it.endpoint == endpoint)
+        (dataset,) = (dataset for dataset in DATASETS.values() if dataset.endpoint == endpoint)
         day = day_asked(handler)
         self.asked.append((dataset.name, appid, day))
         world, number = self.calendar.worlds[dataset.name, appid], day_number(day)
         refusal, listing = world.call(number, self.moment)
         if refusal in (None, Refusal.IS_DELAY, Refusal.UNREADABLE):
             is_delay, blank = refusal is Refusal.IS_DELAY, world.blank_at(self.moment)
-            said = body(world, number, listing, is_delay=is_delay, blank=blank)
-            says(said)(handler)
+            answer_bytes = body(world, number, listing, is_delay=is_delay, blank=blank)
+            says(answer_bytes)(handler)
         elif refusal is Refusal.UNREACHABLE:
             says(b"", 502)(handler)
         else:
@@ -86,31 +88,35 @@ class Pipeline(Engine):
             dataset=endpoint[0],
             appid=endpoint[1],
         )
-        return {day: coverage_of(columns) for day, *columns in found}
+        return {day: coverage_from_row(columns) for day, *columns in found}
 
     def plan(self, process: Process, moment: int) -> None:
         """Plan it on the warehouse."""
         self.moment = moment
-        its = self.collector
-        self.plans[process], process.planned_at = its.plan(process.run), self.now()
-        found = its.configured(process.run)
-        process.unplannable = [it.conn_id for it in found if it.is_wanted and not it.appid]
-        process.due = {it.appid: it.due for it in self.plans[process]}
+        collector = self.collector
+        self.plans[process], process.planned_at = collector.plan(process.run), self.now()
+        found = collector.configured(process.run)
+        process.unplannable = [
+            account.conn_id for account in found if account.is_wanted and not account.appid
+        ]
+        process.due = {account.appid: account.due for account in self.plans[process]}
 
     def ingest(self, process: Process, moment: int) -> int:
         """Ask and load, batch by batch; when that ends."""
         self.moment, before = moment, len(self.asked)
-        its = replace(self.collector, open_client=lambda planned: self.collector.client(planned))
+        collector = replace(
+            self.collector, open_client=lambda planned: self.collector.client(planned)
+        )
         for batch in plan_verb.split_batches(self.plans[process]):
-            its.ingest(process.run, batch)
+            collector.ingest(process.run, batch)
         process.calls.update((appid, day) for _, appid, day in self.asked[before:])
         return self.moment
 
     def check(self, process: Process, moment: int) -> None:
         """Give the run its colour by what the warehouse says."""
         self.moment = moment
-        its = replace(self.collector, accounts=dict.fromkeys(process.unplannable))
-        process.is_red = bool(its.check(process.run, self.plans[process]).not_in)
+        collector = replace(self.collector, accounts=dict.fromkeys(process.unplannable))
+        process.is_red = bool(collector.check(process.run, self.plans[process]).not_in)
 
 
 def day_asked(handler: Handler) -> date:
@@ -124,8 +130,8 @@ MORNING = Run("run", ARTICLE_TOTAL, date_of(0), is_scheduled=True)
 def by_hand(last: int, count: int, **of_run: Any) -> Run:
     """A run of that morning with dates: so many days up to the last."""
     dates = {"begin_date": date_of(last - count + 1), "end_date": date_of(last)}
-    its = {"run_id": "by hand", "is_scheduled": False, "names_dates": True, **dates, **of_run}
-    return replace(MORNING, **its)
+    fields = {"run_id": "by hand", "is_scheduled": False, "names_dates": True, **dates, **of_run}
+    return replace(MORNING, **fields)
 
 
 def publishing(warehouse: sqlalchemy.Engine, count: int) -> Pipeline:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from people import serving, somebody
-from receivers import Receiver
-from rest import Rest, until
 from support import choose_port
+from support.people import serving, somebody
+from support.receivers import Receiver
+from support.rest import Rest, until
 from world.told import People
 
 from weixin_etl import warehouse

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from receivers import Receiver
-from rest import Rest, until
+from support.receivers import Receiver
+from support.rest import Rest, until
 
 from weixin_local.home import METADATA_DATABASE, Home
 from weixin_sandbox import Account, Sandbox, Scenario

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
-from rest import Rest
+from support.rest import Rest
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 

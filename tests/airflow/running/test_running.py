@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import psutil
 import pytest
-from rest import until
+from support.rest import until
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Scenario
 

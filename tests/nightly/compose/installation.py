@@ -11,9 +11,9 @@ from secrets import token_hex
 from typing import Any
 
 from dotenv import dotenv_values
-from people import PROJECT, blocks, copy_checkout, printed, typed
-from rest import Rest, until
 from support import choose_port
+from support.people import PROJECT, blocks, copy_checkout, printed, typed
+from support.rest import Rest, until
 
 MANUAL = "".join(page.read_text() for page in sorted((PROJECT / "docs/operating").glob("*.md")))
 HERE = Path(__file__).parent.relative_to(PROJECT)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from counted_sandbox import ACCOUNTS
 from installation import DAG, HERE, Installation
-from rest import until
+from support.rest import until
 
 ONE_MACHINE = ("docker-compose.yml", f"{HERE}/counted_sandbox.yml")
 WORKERS = (

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import requests
 from installation import DAG, Installation
-from rest import REQUEST_SECONDS
+from support.rest import REQUEST_SECONDS
 
 from weixin_sandbox import DEFAULT_ACCOUNT
 

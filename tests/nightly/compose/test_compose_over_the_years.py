@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 from dotenv import set_key
 from installation import DAG, MANUAL, Installation
-from people import blocks
-from rest import until
+from support.people import blocks
+from support.rest import until
 
 FACT = "SELECT count(*), sum(int_page_read_user) FROM weixin.fact_article_total"
 

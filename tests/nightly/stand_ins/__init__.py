@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from people import printed, typed
+from support.people import printed, typed
 
 RECIPES = Path(__file__).parent
 LOCK = RECIPES.parents[2] / "requirements-dev.txt"

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 import sandbox_days
-from people import PROJECT, blocks, serving
 from sqlalchemy import Engine
 from support import choose_port, migrated_warehouse
+from support.people import PROJECT, blocks, serving
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_local.postgres import Server

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 from cryptography.fernet import Fernet
-from people import PROJECT
 
+from support.people import PROJECT
 from weixin_local.postgres import Server
 
 SETTINGS = {

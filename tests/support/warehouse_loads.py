@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Engine
-from support import rows
 
+from support import rows
 from weixin_etl import load
 from weixin_etl.api.client import FailedCall, Response
 from weixin_etl.clock import SHANGHAI

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from wire import Handler, Wire, is_silent, says
+from support.wire import Handler, Wire, is_silent, says
 
 
 class Receiver(Wire):

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from rest import until
 
+from support.rest import until
 from weixin_local import machine
 from weixin_local.home import Home
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 FOREIGN = ("AIRFLOW", "WEIXIN", "MAKE", "MFLAGS", "PYTEST", "COMPOSE", "VIRTUAL_ENV", "PYTHONPATH")
 """Variables of whoever runs the tests that would change what is tested."""
 LOCAL = (sys.executable, "-m", "weixin_local")
