@@ -40,18 +40,18 @@ class Asked:
     name: str = ""
     """What all of them are called, if the same."""
 
-    def all(self, view: str) -> Table:
+    def of_all_accounts(self, view: str) -> Table:
         """The rows of all accounts."""
-        its = truth.view(self.world, self._name(view))
-        return its.with_(account_name=lambda _: self.name) if self.name else its
+        rows = truth.view(self.world, self._name(view))
+        return rows.with_(account_name=lambda _: self.name) if self.name else rows
 
-    def its(self, view: str) -> Table:
+    def of_account(self, view: str) -> Table:
         """The rows of the account."""
         return truth.view(self.world, self._name(view)).where(appid=self.appid)
 
-    def listed(self, view: str) -> Table:
+    def of_listed_accounts(self, view: str) -> Table:
         """The rows of the accounts."""
-        return self.all(view).that(lambda it: it["appid"] in self.appids)
+        return self.of_all_accounts(view).filter(lambda row: row["appid"] in self.appids)
 
     def _name(self, view: str) -> str:
         """That of the endpoint, where there is a view of each."""
@@ -65,13 +65,13 @@ ANSWERS: dict[tuple[str, int], Answer] = {}
 
 def of(question: str, place: int = 0) -> Callable[[Answer], Answer]:
     """The answer to a query of a question."""
-    return lambda its: ANSWERS.setdefault((question, place), its)
+    return lambda answer: ANSWERS.setdefault((question, place), answer)
 
 
 def by_week(rows: Table, column: str = "calendar_date") -> Table:
     """Those of three weeks, with their week."""
-    its = rows.that(lambda it: it[column] in WEEKS)
-    return its.with_(week=lambda it: WEEKS[it[column]])
+    weekly = rows.filter(lambda row: row[column] in WEEKS)
+    return weekly.with_(week=lambda row: WEEKS[row[column]])
 
 
 def sums(rows: Table, *columns: str) -> Key:
@@ -91,74 +91,84 @@ def first_by_day_3(rows: Table) -> Table:
 
 def against_usual(asked: Asked) -> Table:
     """The articles' third days, beside what is usual in their place."""
-    usual = {it["position"]: it for it in asked.its("benchmark").where(day_number=3)}
-    known = asked.its("article_day").where(day_number=3).known("readers")
-    its = known.that(lambda it: it["position"] in usual)
-    return its.with_(median=lambda it: usual[it["position"]]["median"])
+    usual = {row["position"]: row for row in asked.of_account("benchmark").where(day_number=3)}
+    known = asked.of_account("article_day").where(day_number=3).known("readers")
+    compared = known.filter(lambda row: row["position"] in usual)
+    return compared.with_(median=lambda row: usual[row["position"]]["median"])
 
 
 @of("5")
 def reached_by_day(asked: Asked) -> Rows:
-    final = asked.its("article").where(is_final=True)
+    final = asked.of_account("article").where(is_final=True)
     columns = [f"readers_day_{number}" for number in (1, 3, 7)]
-    return [(len(final), *(share(final.sum(it), final.known(it).sum("readers")) for it in columns))]
+    return [
+        (
+            len(final),
+            *(share(final.sum(column), final.known(column).sum("readers")) for column in columns),
+        )
+    ]
 
 
 @of("6")
 def finish_rate(asked: Asked) -> Rows:
-    known = asked.its("article").known("read_finish_rate", "readers")
-    finished = total(Fraction(str(it["read_finish_rate"])) * it["readers"] for it in known)
+    known = asked.of_account("article").known("read_finish_rate", "readers")
+    finished = total(Fraction(str(row["read_finish_rate"])) * row["readers"] for row in known)
     return [(len(known), share(finished, known.sum("readers")))]
 
 
 @of("8")
 def word_in_the_title(asked: Asked) -> Rows:
     newest = against_usual(asked).between("publication_date", YESTERDAY - 89 * DAY)
-    its = newest.that(lambda it: it["median"]).with_(
-        has_word=lambda it: "医保" in it["title"], ratio=lambda it: it["readers"] / it["median"]
+    rated = newest.filter(lambda row: row["median"]).with_(
+        has_word=lambda row: "医保" in row["title"],
+        ratio=lambda row: row["readers"] / row["median"],
     )
-    return [(*key, len(rows), quantile(rows.values("ratio"))) for key, rows in its.by("has_word")]
+    return [(*key, len(rows), quantile(rows.values("ratio"))) for key, rows in rated.by("has_word")]
 
 
 @of("9")
 def cohort(asked: Asked) -> Rows:
-    its = asked.its("article_day").between("publication_date", november(1), november(15))
-    known = its.known("readers").that(lambda it: 1 <= it["day_number"] <= 7)
+    article_days = asked.of_account("article_day").between(
+        "publication_date", november(1), november(15)
+    )
+    known = article_days.known("readers").filter(lambda row: 1 <= row["day_number"] <= 7)
     whole = Table(row for _, rows in known.by("msgid") if len(rows) == 7 for row in rows)
     return [(*key, len(rows), rows.sum("readers")) for key, rows in whole.by("day_number")]
 
 
 @of("10")
 def of_a_series(asked: Asked) -> Rows:
-    its = asked.its("article").that(lambda it: it["original_title"].startswith("别再问"))
-    return [(len(its), its.sum("readers"))]
+    series = asked.of_account("article").filter(
+        lambda row: row["original_title"].startswith("别再问")
+    )
+    return [(len(series), series.sum("readers"))]
 
 
 @of("11")
 def sources(asked: Asked) -> Rows:
-    known = asked.its("article_source").where(day_number=7).known("readers")
+    known = asked.of_account("article_source").where(day_number=7).known("readers")
     found = [(*key, rows.sum("readers")) for key, rows in known.by("scene")]
-    its = [(scene, readers, share(readers, known.sum("readers"))) for scene, readers in found]
-    return sorted(its, key=lambda row: -row[1])
+    shares = [(scene, readers, share(readers, known.sum("readers"))) for scene, readers in found]
+    return sorted(shares, key=lambda row: -row[1])
 
 
 @of("12")
 def weekly_report(asked: Asked) -> Rows:
     gained = ("readers_increment", "sharers_increment")
-    its = by_week(asked.listed("account_day")).by("account_name", "appid", "week")
+    weekly = by_week(asked.of_listed_accounts("account_day")).by("account_name", "appid", "week")
     return [
         (
             *(name, week, rows.sum("articles_published"), *sums(rows, *gained)),
             *(share(*sums(rows, *reversed(gained))), len(complete(rows))),
         )
-        for (name, _, week), rows in its
+        for (name, _, week), rows in weekly
     ]
 
 
 @of("13")
 def months(asked: Asked) -> Rows:
-    its = asked.its("account_day").between("calendar_date", date(2026, 10, 1))
-    by_month = its.with_(month=lambda it: f"{it['calendar_date']:%Y-%m}").by("month")
+    account_days = asked.of_account("account_day").between("calendar_date", date(2026, 10, 1))
+    by_month = account_days.with_(month=lambda row: f"{row['calendar_date']:%Y-%m}").by("month")
     readers = {key: complete(rows).sum("readers_comparable") for key, rows in by_month}
     return [
         (*key, len(rows), known, readers[key], share(readers[key], known))
@@ -169,8 +179,8 @@ def months(asked: Asked) -> Rows:
 
 @of("14")
 def against_four_weeks_earlier(asked: Asked) -> Rows:
-    by_day = {it["calendar_date"]: it for it in asked.its("account_day")}
-    pairs = [Table([by_day[it], by_day[it - 28 * DAY]]) for it in days(november(1), YESTERDAY)]
+    by_day = {row["calendar_date"]: row for row in asked.of_account("account_day")}
+    pairs = [Table([by_day[day], by_day[day - 28 * DAY]]) for day in days(november(1), YESTERDAY)]
     known = [pair for pair in pairs if len(complete(pair)) == 2]
     now, before = (total(pair[n]["readers_comparable"] for pair in known) for n in (0, 1))
     change = share(now, before)
@@ -179,20 +189,20 @@ def against_four_weeks_earlier(asked: Asked) -> Rows:
 
 @of("15")
 def accounts_compared(asked: Asked) -> Rows:
-    its = first_by_day_3(asked.listed("article_day")).by("account_name", "appid")
+    by_account = first_by_day_3(asked.of_listed_accounts("article_day")).by("account_name", "appid")
     return [
         (
             *(name, len(rows), quantile(rows.values("readers"))),
             share(rows.sum("sharers"), rows.known("sharers").sum("readers")),
         )
-        for (name, _), rows in its
+        for (name, _), rows in by_account
     ]
 
 
 @of("16")
 def drops(asked: Asked) -> Rows:
     found = []
-    for (name, _), rows in asked.all("account_day").by("account_name", "appid"):
+    for (name, _), rows in asked.of_all_accounts("account_day").by("account_name", "appid"):
         for row in rows.between("calendar_date", YESTERDAY - DAY):
             day, readers = row["calendar_date"], row["readers_comparable"]
             week = complete(rows).between("calendar_date", day - 7 * DAY, day - DAY)
@@ -217,24 +227,24 @@ def readers_through_a_retirement(asked: Asked) -> Rows:
             *(*key, *sums(rows, "readers_increment", "readers_comparable")),
             *(len(complete(rows)), len(rows.where(endpoint="30d")), len(rows)),
         )
-        for key, rows in by_week(asked.all("account_day")).by("week")
+        for key, rows in by_week(asked.of_all_accounts("account_day")).by("week")
     ]
 
 
 @of("18")
 def best_weekday(asked: Asked) -> Rows:
-    first = first_by_day_3(asked.its("article_day"))
-    its = first.with_(weekday=lambda it: it["publication_date"].weekday()).by("weekday")
-    return [(WEEKDAYS[n], len(rows), quantile(rows.values("readers"))) for (n,), rows in its]
+    first = first_by_day_3(asked.of_account("article_day"))
+    by_weekday = first.with_(weekday=lambda row: row["publication_date"].weekday()).by("weekday")
+    return [(WEEKDAYS[n], len(rows), quantile(rows.values("readers"))) for (n,), rows in by_weekday]
 
 
 @of("19")
 def messages(asked: Asked) -> Rows:
-    its = asked.its("message").between("publication_date", november(1), YESTERDAY)
-    opened = its.that(lambda it: it["target_user"]).sum("opened_user")
+    sent = asked.of_account("message").between("publication_date", november(1), YESTERDAY)
+    opened = sent.filter(lambda row: row["target_user"]).sum("opened_user")
     columns = ("article_count", "article_count_30d", "readers_30d", "target_user")
-    open_rate = share(opened, its.known("opened_user").sum("target_user"))
-    return [(len(its), len(its.where(is_notified=True)), *sums(its, *columns), open_rate)]
+    open_rate = share(opened, sent.known("opened_user").sum("target_user"))
+    return [(len(sent), len(sent.where(is_notified=True)), *sums(sent, *columns), open_rate)]
 
 
 def is_old(row: Row) -> bool:
@@ -244,33 +254,35 @@ def is_old(row: Row) -> bool:
 
 @of("20")
 def old_articles(asked: Asked) -> Rows:
-    its = asked.its("article_read").between("stat_date", november(17)).by("stat_date")
+    by_day = asked.of_account("article_read").between("stat_date", november(17)).by("stat_date")
     return [
-        (*key, rows.sum("readers"), rows.that(is_old).sum("readers"), rows.sum("sharers"))
-        for key, rows in its
+        (*key, rows.sum("readers"), rows.filter(is_old).sum("readers"), rows.sum("sharers"))
+        for key, rows in by_day
     ]
 
 
 @of("20", 1)
 def scenes_of_old_articles(asked: Asked) -> Rows:
-    its = asked.its("day_source").with_(is_old=is_old).by("scene")
+    by_scene = asked.of_account("day_source").with_(is_old=is_old).by("scene")
     ages = (False, True)
-    return [(*key, *(rows.where(is_old=it).sum("readers") for it in ages)) for key, rows in its]
+    return [
+        (*key, *(rows.where(is_old=age).sum("readers") for age in ages)) for key, rows in by_scene
+    ]
 
 
 @of("22")
 def followers_by_week(asked: Asked) -> Rows:
-    its = by_week(asked.its("follower_total"), "stat_date").by("week")
-    return [(*key, *sums(rows, "won", "lost", "net"), len(complete(rows))) for key, rows in its]
+    weekly = by_week(asked.of_account("follower_total"), "stat_date").by("week")
+    return [(*key, *sums(rows, "won", "lost", "net"), len(complete(rows))) for key, rows in weekly]
 
 
 @of("24", 1)
 def week_since_its_report(asked: Asked) -> Rows:
     then_told = truth.until(asked.world, REPORTED_AT)
-    reported = replace(asked, world=then_told).its("article_day")
+    reported = replace(asked, world=then_told).of_account("article_day")
     then, now = (
         by_week(rows, "stat_date").where(week="2026-W47").sum("readers_increment")
-        for rows in (reported, asked.its("article_day"))
+        for rows in (reported, asked.of_account("article_day"))
     )
     change = None if None in (now, then) else now - then
     return [("2026-W47", then, now, change)] if now is not None else []
@@ -278,14 +290,20 @@ def week_since_its_report(asked: Asked) -> Rows:
 
 @of("25")
 def export(asked: Asked) -> Rows:
-    came = (
-        asked.its("coverage").where(dataset=truth.OF_SUFFIX[asked.suffix].name).known("fetched_at")
+    fetched = (
+        asked.of_account("coverage")
+        .where(dataset=truth.OF_SUFFIX[asked.suffix].name)
+        .known("fetched_at")
     )
-    recent = came.that(lambda it: it["fetched_at"] > EXPORTED_AT).values("day")
-    its = asked.its("article_day").between("publication_date", november(17)).by("publication_date")
+    recent = fetched.filter(lambda row: row["fetched_at"] > EXPORTED_AT).values("day")
+    by_day = (
+        asked.of_account("article_day")
+        .between("publication_date", november(17))
+        .by("publication_date")
+    )
     return [
         (*key, len(rows), len(newest), newest.sum("readers"))
-        for key, rows in its
+        for key, rows in by_day
         for newest in [rows.where(is_latest=True)]
         if key[0] in recent
     ]

@@ -42,15 +42,15 @@ def of_views(warehouse: Engine, entries: Sequence[Entry]) -> Iterator[str]:
         )
     )
     for view, columns in groupby(entries, attrgetter("view")):
-        its = list(columns)
-        key = ", ".join(f"`{it.column}`" for it in its if it.is_key)
-        others = [
+        listed = list(columns)
+        key = ", ".join(f"`{entry.column}`" for entry in listed if entry.is_key)
+        joined = [
             f"`{other}` by {', '.join(map(pair, pairs.items()))}"
-            for other, pairs in joins(its)[view].items()
+            for other, pairs in joins(listed)[view].items()
             if other not in ("account", "calendar")
         ]
         grain = comments[view].partition("\n")[0].removeprefix("One row per ").partition(":")[0]
-        yield f"| `{view}` | {grain.partition('. ')[0]} | {key} | {'; '.join(others)} |\n"
+        yield f"| `{view}` | {grain.partition('. ')[0]} | {key} | {'; '.join(joined)} |\n"
 
 
 def pair(columns: tuple[str, str]) -> str:
@@ -70,13 +70,15 @@ def of_metrics(warehouse: Engine, dataset: str) -> Iterator[str]:
 def test_the_page_is_the_catalogue(migrated: Engine) -> None:
     """Which says each column in both languages; UPDATE_DOCS=1 writes it anew."""
     entries = dictionary(migrated)
-    tables = iter([of_views(migrated, entries), *(of_metrics(migrated, it) for it in DATASETS)])
+    tables = iter(
+        [of_views(migrated, entries), *(of_metrics(migrated, dataset) for dataset in DATASETS)]
+    )
     fresh = TABLE.sub(lambda match: match[1] + "".join(next(tables)), PAGE.read_text())
     if os.environ.get("UPDATE_DOCS"):
         PAGE.write_text(fresh)
 
     assert (PAGE.read_text(), [*tables]) == (fresh, [])
-    assert [it for it in entries if not it.english or not it.chinese] == []
+    assert [entry for entry in entries if not entry.english or not entry.chinese] == []
 
 
 def test_every_table_and_column_has_a_comment(migrated: Engine) -> None:
@@ -95,16 +97,16 @@ def test_a_column_is_named_as_its_select_names_it(migrated: Engine) -> None:
             assert [*named.keys()] == [*view.columns], view.name
 
 
-@pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=lambda it: it.name)
+@pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_the_views_of_an_endpoint_have_all_it_counts(dataset: Dataset) -> None:
     """And the names that both share, also those it does not count: a query moves by its suffix."""
-    common, suffix = {it.name for it in COMMON}, dataset.suffix
-    increments = {f"{it.common or it.name}_increment" for it in dataset.wholes}
+    common, suffix = {metric.name for metric in COMMON}, dataset.suffix
+    increments = {f"{metric.common or metric.name}_increment" for metric in dataset.wholes}
     increments |= {f"{name}_increment" for name in common}
-    metrics = {it.name for it in dataset.metrics}
+    metrics = {metric.name for metric in dataset.metrics}
 
     assert metrics | common | increments <= COLUMNS[f"article_day{suffix}"]
-    assert {it.name for it in dataset.figures} | common <= COLUMNS[f"article{suffix}"]
+    assert {metric.name for metric in dataset.figures} | common <= COLUMNS[f"article{suffix}"]
     assert increments <= COLUMNS[f"account_day{suffix}"]
     assert metrics.isdisjoint(COLUMNS[f"account_day{suffix}"])
 
@@ -114,14 +116,20 @@ def test_no_plain_name_belongs_to_one_endpoint() -> None:
     of_one = {name.removesuffix(end) for name in COLUMNS for end in ("_7d", "_30d") if end in name}
 
     assert of_one & COLUMNS.keys() == {"account_day"}
-    assert {name for name, its in COLUMNS.items() if "account_name" not in its} == {"metric"}
+    assert {name for name, columns in COLUMNS.items() if "account_name" not in columns} == {
+        "metric"
+    }
 
 
 @pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
 def test_a_figure_has_a_unit(view: View) -> None:
     """Whatever a metric is called in a view; and an increment adds up."""
-    known = {it.name: it.unit for dataset in ARTICLE_DATASETS.values() for it in dataset.metrics}
-    known |= {it.name: it.unit for it in COMMON}
+    known = {
+        metric.name: metric.unit
+        for dataset in ARTICLE_DATASETS.values()
+        for metric in dataset.metrics
+    }
+    known |= {metric.name: metric.unit for metric in COMMON}
     for name, comment in view.columns.items():
         unit, _, additivity = comment.partition("\nunit: ")[2].partition(", ")
 

@@ -38,11 +38,14 @@ QUERIES = {
 }
 """By the numbers of their questions, or by the titles of other parts."""
 RIGHT = {
-    name: [it["query"] for it in answered if not it["wrong"]] for name, answered in QUERIES.items()
+    name: [match["query"] for match in matches if not match["wrong"]]
+    for name, matches in QUERIES.items()
 }
 NAMED = f"appid = '{BUSY.appid}'"
 LISTED = f"account_name IN ('{BUSY.name}', '{PAPER.name}')"
-OF_SEVERAL = [name for name, its in RIGHT.items() if not any(NAMED in query for query in its)]
+OF_SEVERAL = [
+    name for name, queries in RIGHT.items() if not any(NAMED in query for query in queries)
+]
 ONLY_THE_SUCCESSORS = "read_finish_rate"
 
 
@@ -166,15 +169,18 @@ def test_a_question_is_answered_with_the_truth(
         of_both = re.search(r"analytics\.\w+_30d", query) and ONLY_THE_SUCCESSORS not in query
         for appid in world.names if NAMED in query else [BUSY.appid]:
             for suffix in ("_30d", "_7d") if of_both else ("_30d",):
-                its = query.replace(NAMED, f"appid = '{appid}'")
-                shown = answer(connection, its if suffix == "_30d" else moved(its))
+                account_query = query.replace(NAMED, f"appid = '{appid}'")
+                moved_query = account_query if suffix == "_30d" else moved(account_query)
+                shown = answer(connection, moved_query)
 
                 assert shown or (appid, suffix) != (BUSY.appid, "_30d")
                 if true := ANSWERS.get((question, place)):
                     assert differences(true(Asked(world, appid, suffix)), shown) == [], appid
 
 
-@pytest.mark.parametrize("question", [it for it in OF_SEVERAL if (it, 0) in ANSWERS])
+@pytest.mark.parametrize(
+    "question", [question for question in OF_SEVERAL if (question, 0) in ANSWERS]
+)
 def test_accounts_of_one_name_are_not_added_together(
     connection: Connection, world: World, question: str
 ) -> None:
@@ -189,7 +195,7 @@ def test_accounts_of_one_name_are_not_added_together(
 def test_no_query_divides_by_zero(connection: Connection) -> None:
     """An account whose every figure is 0 has rows, or none, but no error."""
     for dataset in ARTICLE_DATASETS.values():
-        figures = ", ".join(f"{it.name} = 0" for it in dataset.figures)
+        figures = ", ".join(f"{metric.name} = 0" for metric in dataset.figures)
         connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET {figures}")
 
     for answered in QUERIES.values():
@@ -199,7 +205,7 @@ def test_no_query_divides_by_zero(connection: Connection) -> None:
 
 # ------------------------------------------------------------------------------------ the views
 
-KEYS = {it.name: it.comment.partition("\nkey: ")[2].splitlines()[0] for it in views()}
+KEYS = {view.name: view.comment.partition("\nkey: ")[2].splitlines()[0] for view in views()}
 OTHER_KEYS = {
     "follower_change": "appid, stat_date, channel",
     "restatement": "dataset, appid, msgid, stat_date, metric, old_value",
@@ -216,7 +222,7 @@ NOT_OF_ANSWERS = ("metric", "article_listed")
 
 
 @pytest.mark.every_postgres
-@pytest.mark.parametrize("name", [it for it in KEYS if it not in NOT_OF_ANSWERS])
+@pytest.mark.parametrize("name", [view for view in KEYS if view not in NOT_OF_ANSWERS])
 def test_a_view_is_the_truth(connection: Connection, world: World, name: str) -> None:
     """Every row of every account, in every column that follows from the answers."""
     picked, true = PICKED.get(name, "TRUE"), truth.view(world, name)
@@ -232,16 +238,16 @@ def test_as_of_an_instant_is_what_was_told_by_then(
 ) -> None:
     """Every row and figure, by the title that an article has now."""
     then, name = truth.until(world, instant), f"article_day{dataset.suffix}"
-    titles = {key: it["title"] for key, it in truth.tables(world).articles.items()}
+    titles = {key: article["title"] for key, article in truth.tables(world).articles.items()}
     told = truth.article_day(then, dataset)
-    told = told.with_(title=lambda it: titles[it["appid"], it["msgid"]])
+    told = told.with_(title=lambda row: titles[row["appid"], row["msgid"]])
     assert_shows(connection, f"{name}_as_of('{instant}')", told, KEYS[name])
 
 
 def assert_shows(connection: Connection, source: str, true: Table, key: str) -> None:
     """The rows of a view or function, in the columns that the true ones have."""
     there = connection.exec_driver_sql(f"SELECT * FROM analytics.{source} LIMIT 0").keys()
-    columns = [it for it in there if it in true[0]]
+    columns = [column for column in there if column in true[0]]
     found = connection.exec_driver_sql(f"SELECT {', '.join(columns)} FROM analytics.{source}")
     shown = Table(dict(row) for row in found.mappings()).ordered(key)
 
@@ -265,19 +271,19 @@ def test_a_view_says_the_same_all_day_and_in_every_session(
     connection: Connection, view: View
 ) -> None:
     """But for a day's state and what is next: what is known does not depend on the hour."""
-    said = set()
+    hashes = set()
     for hour, session in zip((0, 13, 23), SESSIONS, strict=True):
         set_clock(connection, at(november(24), hour))
         connection.exec_driver_sql(session.replace("SET ", "SET LOCAL "))
         listed = connection.exec_driver_sql(f"SELECT * FROM {view.full_name} LIMIT 0")
         columns = [
-            AS_A_NUMBER.get(it.type_code, "{0}").format(f'"{it.name}"')
-            for it in listed.cursor.description
-            if (view.name, it.name) not in OF_THE_HOUR
+            AS_A_NUMBER.get(column.type_code, "{0}").format(f'"{column.name}"')
+            for column in listed.cursor.description
+            if (view.name, column.name) not in OF_THE_HOUR
         ]
-        its = f'SELECT ROW({", ".join(columns)})::text COLLATE "C" AS it FROM {view.full_name}'
-        sql = f"SELECT md5(string_agg(it, ' ' ORDER BY it)) FROM ({its}) AS listed"
-        said.add(connection.exec_driver_sql(sql).scalar_one())
+        texts = f'SELECT ROW({", ".join(columns)})::text COLLATE "C" AS line FROM {view.full_name}'
+        sql = f"SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM ({texts}) AS listed"
+        hashes.add(connection.exec_driver_sql(sql).scalar_one())
 
-    assert len(said) == 1
-    assert None not in said
+    assert len(hashes) == 1
+    assert None not in hashes

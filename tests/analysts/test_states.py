@@ -25,7 +25,7 @@ MACROS = jinja2.Environment(loader=jinja2.FileSystemLoader(sql_directory()))  # 
 CALLED = MACROS.from_string("""
 {% from "weixin/macros.jinja" import state %}
 SELECT {{ state("pair", "cast(:day AS date)", window, "cast(:first AS date)", "since",
-    "cast(:heard AS timestamptz)", "cast(:now AS timestamptz)") }}
+    "cast(:last_article_at AS timestamptz)", "cast(:now AS timestamptz)") }}
 FROM (SELECT 1) AS single_row
 LEFT JOIN (
     SELECT
@@ -52,7 +52,7 @@ def test_rules_and_views_call_a_pair_the_same(warehouse: Engine, case: dict[str,
     ready_at = at(given["ready"]) if "ready" in given else None
     listed = LISTS[given["lists"]] if ready_at else None
     pair = Coverage(settled=given.get("settled"), ready_at=ready_at, list_sha256=listed)
-    facts = {"now": now, "heard": at(heard) if heard else None}
+    facts = {"now": now, "last_article_at": at(heard) if heard else None}
     reach = rules.catch_up_start(dataset, beijing_date(now), given["since"], given["catch_up_days"])
     of_rules = rules.state_of(dataset, given["day"], pair, catch_up_start=reach, **facts)
 

@@ -34,7 +34,7 @@ Row = dict[str, Any]
 DAY = timedelta(1)
 YESTERDAY = NOW.date() - DAY
 OFFLINE, NOT_READY = 47009, 61503
-OF_SUFFIX = {it.suffix: it for it in ARTICLE_DATASETS.values()}
+OF_SUFFIX = {dataset.suffix: dataset for dataset in ARTICLE_DATASETS.values()}
 FIRST_MORNING = {ARTICLE_TOTAL: MORNINGS[0], ARTICLE_TOTAL_DETAIL: SUCCESSOR_MORNINGS[0]}
 SCENES = {
     "公众号消息": ("session", "session"),
@@ -82,17 +82,17 @@ def quantile(values: Iterable[float | None], part: float = 0.5) -> Fraction | No
 class Table(list[Row]):
     """Rows of a view; some of them, groups, columns and sums: what is not known is in no sum."""
 
-    def that(self, fits: Callable[[Row], Any]) -> "Table":
+    def filter(self, fits: Callable[[Row], Any]) -> "Table":
         return Table(filter(fits, self))
 
     def where(self, **values: Any) -> "Table":
-        return self.that(lambda it: [it[name] for name in values] == [*values.values()])
+        return self.filter(lambda row: [row[name] for name in values] == [*values.values()])
 
     def known(self, *columns: str) -> "Table":
-        return self.that(lambda it: None not in [it[name] for name in columns])
+        return self.filter(lambda row: None not in [row[name] for name in columns])
 
     def between(self, column: str, first: date, last: date = date.max) -> "Table":
-        return self.that(lambda it: first <= it[column] <= last)
+        return self.filter(lambda row: first <= row[column] <= last)
 
     def with_(self, **columns: Callable[[Row], Any]) -> "Table":
         """The rows with further columns."""
@@ -125,19 +125,19 @@ class Table(list[Row]):
 @cache
 def until(world: World, instant: datetime) -> World:
     """What had been told by an instant."""
-    return replace(world, told=[it for it in world.told if it.at <= instant])
+    return replace(world, told=[answer for answer in world.told if answer.at <= instant])
 
 
 @cache
 def tables(world: World) -> Tables:
     """What the tables hold."""
-    return truth([[it] for it in world.told])
+    return truth([[answer] for answer in world.told])
 
 
 @cache
 def rows_of(world: World, dataset: Dataset) -> Table:
     """Of an endpoint: account, item, day and figures, None for those that it left out."""
-    none = dict.fromkeys(it.name for it in dataset.metrics)
+    none = dict.fromkeys(metric.name for metric in dataset.metrics)
     names = ("appid", "item", "stat_date")
     return Table(
         {**dict(zip(names, (appid, item, stat_date), strict=True)), **none, **figures}
@@ -169,31 +169,31 @@ class Pair:
         """The day of the newest answer."""
         return self.came_at.date() if self.came_at else date.min
 
-    def take(self, it: Told, *, is_heard: bool) -> None:
+    def take(self, answer: Told, *, is_heard: bool) -> None:
         """
         Take an answer; two of different days end the day, if both are of its end or later.
 
         They list the same, and the later brings no new row and no total that fell.
         """
-        on, window_end = it.at.date(), it.day + it.dataset.window * DAY
-        is_same = self.is_heard and is_heard and it.names == self.listed
-        rows = Counter(name for name, _, _ in it.rows)
-        is_whole = all(rows[name] == it.dataset.window for name in it.names)
-        has_news = self.has_news(it)
+        on, window_end = answer.at.date(), answer.day + answer.dataset.window * DAY
+        is_same = self.is_heard and is_heard and answer.names == self.listed
+        rows = Counter(name for name, _, _ in answer.rows)
+        is_whole = all(rows[name] == answer.dataset.window for name in answer.names)
+        has_news = self.has_news(answer)
         if is_same and window_end <= self.answered_on < on and not has_news:
             self.is_final |= on >= window_end + (0 if is_whole else 2) * DAY
         self.is_repeated = is_same and (self.is_repeated or self.answered_on < on)
-        self.listed, self.is_heard, self.came_at = it.names, is_heard, it.at
+        self.listed, self.is_heard, self.came_at = answer.names, is_heard, answer.at
 
-    def has_news(self, it: Told) -> bool:
+    def has_news(self, answer: Told) -> bool:
         """Take the rows of an answer, and return whether one is new or a total in them fell."""
         told = {
             (name, stat_date): {
                 metric: row[metric]
-                for metric in it.dataset.monotonic
+                for metric in answer.dataset.monotonic
                 if isinstance(row.get(metric), int)
             }
-            for name, stat_date, row in it.rows
+            for name, stat_date, row in answer.rows
         }
         known = {key: self.totals.get(key, {}) for key in told}
         is_new = bool(told.keys() - self.totals.keys())
@@ -219,19 +219,19 @@ class Endpoint:
         self.pairs: dict[Key, Pair] = {}
         self.days_of = defaultdict[Key, set[date]](set)
         """Those of which an article has rows."""
-        its = [it for it in world.told if it.dataset is dataset]
-        heard = {(it.appid, it.at.date()) for it in its if it.items}
-        for it in its:
-            pair = self.pairs.setdefault((it.appid, it.day), Pair())
-            pair.last = it
-            if it.errcode == 0:
-                pair.take(it, is_heard=(it.appid, it.at.date()) in heard)
+        answers = [answer for answer in world.told if answer.dataset is dataset]
+        heard = {(answer.appid, answer.at.date()) for answer in answers if answer.items}
+        for answer in answers:
+            pair = self.pairs.setdefault((answer.appid, answer.day), Pair())
+            pair.last = answer
+            if answer.errcode == 0:
+                pair.take(answer, is_heard=(answer.appid, answer.at.date()) in heard)
         for row in rows_of(world, dataset):
             self.days_of[row["appid"], row["item"]].add(row["stat_date"])
 
     def pairs_of(self, appid: str) -> dict[date, Pair]:
         """By day."""
-        return {day: it for (its, day), it in self.pairs.items() if its == appid}
+        return {day: pair for (pair_appid, day), pair in self.pairs.items() if pair_appid == appid}
 
     def counting(self, appid: str, day: date) -> list[tuple[date, Pair]]:
         """The publication days that count on a day."""
@@ -260,7 +260,9 @@ class Endpoint:
         """Whether each publication day that counts on it was answered with all rows of it."""
         return all(
             (pair.is_heard and pair.answered_on > day)
-            and all(max(its, default=date.min) >= day for its in self.growing(appid, pair))
+            and all(
+                max(stat_dates, default=date.min) >= day for stat_dates in self.growing(appid, pair)
+            )
             for _, pair in self.counting(appid, day)
         )
 
@@ -279,7 +281,7 @@ def of(world: World, appid: str, **columns: Any) -> Row:
 @cache
 def published(world: World) -> dict[Key, date]:
     """The publication day of each article that either endpoint told of."""
-    return {key: it["day"] for key, it in tables(world).articles.items()}
+    return {key: article["day"] for key, article in tables(world).articles.items()}
 
 
 # ---------------------------------------------------------------------- views of each endpoint
@@ -288,11 +290,11 @@ def published(world: World) -> dict[Key, date]:
 @cache
 def article_day(world: World, dataset: Dataset) -> Table:
     """A row per article and day, with what it adds to the last known earlier total."""
-    its, table = told(world, dataset), Table()
+    endpoint, table = told(world, dataset), Table()
     for (appid, msgid), rows in rows_of(world, dataset).by("appid", "item"):
         known = tables(world).articles[appid, msgid]
-        first, stat_dates = known["day"], its.days_of[appid, msgid]
-        is_final = its.pairs[appid, first].is_final
+        first, stat_dates = known["day"], endpoint.days_of[appid, msgid]
+        is_final = endpoint.pairs[appid, first].is_final
         about = {"msgid": msgid, "title": known["title"], "publication_date": first}
         about |= {"position": int(msgid.split("_")[1]), "is_final": is_final}
         last, before = first - DAY, Counter[str]()
@@ -304,9 +306,10 @@ def article_day(world: World, dataset: Dataset) -> Table:
                 value, before_it = row[metric.name], before[metric.name]
                 row[f"{metric.name}_increment"] = None if value is None else value - before_it
                 before[metric.name] = before_it if value is None else value
-            for it in dataset.common:
-                row[it.name] = it.metric and row[it.metric.name]
-                row[f"{it.name}_increment"] = it.metric and row[f"{it.metric.name}_increment"]
+            for common in dataset.common:
+                row[common.name] = common.metric and row[common.metric.name]
+                increment = common.metric and row[f"{common.metric.name}_increment"]
+                row[f"{common.name}_increment"] = increment
             table.append(row)
             last = day
     return table
@@ -315,7 +318,7 @@ def article_day(world: World, dataset: Dataset) -> Table:
 @cache
 def article(world: World, dataset: Dataset) -> Table:
     """A row per article that has one, with the newest value of each figure."""
-    its, table, first = told(world, dataset), Table(), dict[Key, str]()
+    endpoint, table, first = told(world, dataset), Table(), dict[Key, str]()
     for answer in world.told:
         for item in answer.items if answer.dataset.describes_articles else ():
             first.setdefault((answer.appid, item["msgid"]), item["title"])
@@ -324,7 +327,7 @@ def article(world: World, dataset: Dataset) -> Table:
         for metric in (*dataset.metrics, *dataset.common):
             known = rows.known(metric.name).values(metric.name)
             row[metric.name] = known[-1] if known else None
-        row["is_listed"] = msgid in its.pairs[appid, row["publication_date"]].listed
+        row["is_listed"] = msgid in endpoint.pairs[appid, row["publication_date"]].listed
         for number in (1, 3, 7, 30):
             of_day = rows.where(day_number=number, is_final=True)
             row[f"readers_day_{number}"] = of_day.sum("readers")
@@ -336,29 +339,31 @@ def article(world: World, dataset: Dataset) -> Table:
 @cache
 def account_day_of(world: World, dataset: Dataset) -> Table:
     """A row per account and day of one endpoint: what came over all articles."""
-    its, table = told(world, dataset), Table()
+    endpoint, table = told(world, dataset), Table()
     rows = dict(article_day(world, dataset).by("appid", "stat_date"))
     count = Counter((appid, day) for (appid, _), day in published(world).items())
     spanned = {
-        (it["appid"], it["stat_date"] - n * DAY)
-        for it in article_day(world, dataset)
-        for n in range(it["days_spanned"] if it["days_spanned"] > 1 else 0)
+        (row["appid"], row["stat_date"] - n * DAY)
+        for row in article_day(world, dataset)
+        for n in range(row["days_spanned"] if row["days_spanned"] > 1 else 0)
     }
     for appid in world.names:
-        since = FIRST_MORNING[dataset] - its.window * DAY
-        for day in days(min([since, *its.pairs_of(appid)]), YESTERDAY):
+        since = FIRST_MORNING[dataset] - endpoint.window * DAY
+        for day in days(min([since, *endpoint.pairs_of(appid)]), YESTERDAY):
             of_day = rows.get((appid, day), Table())
             is_complete = (appid, day) not in spanned and all(
-                its.is_known(its_day, pair, day)
-                and all(day in of_one for of_one in its.growing(appid, pair))
-                for its_day, pair in its.counting(appid, day)
+                endpoint.is_known(its_day, pair, day)
+                and all(day in of_one for of_one in endpoint.growing(appid, pair))
+                for its_day, pair in endpoint.counting(appid, day)
             )
             row = of(world, appid, calendar_date=day, is_complete=is_complete)
             row["articles_published"] = count[appid, day]
             nothing = 0 if is_complete and not of_day else None
-            for name in (f"{it.name}_increment" for it in (*dataset.figures, *dataset.common)):
-                came = of_day.sum(name)
-                row[name] = nothing if came is None else came
+            for name in (
+                f"{metric.name}_increment" for metric in (*dataset.figures, *dataset.common)
+            ):
+                gained = of_day.sum(name)
+                row[name] = nothing if gained is None else gained
             table.append(row)
     return table
 
@@ -370,15 +375,17 @@ def benchmark(world: World, dataset: Dataset) -> Table:
     for (appid,), rows in article_day(world, dataset).by("appid"):
         first = max(rows.values("publication_date")) - 89 * DAY
         known = rows.known("readers").between("publication_date", first)
-        for (position,), its in known.by("position"):
-            articles = [of_one for _, of_one in its.by("msgid")]
+        for (position,), of_position in known.by("position"):
+            articles = [of_one for _, of_one in of_position.by("msgid")]
             most = max(map(len, articles))
             longest = Table(row for of_one in articles if len(of_one) == most for row in of_one)
             for (number,), of_age in longest.by("day_number"):
                 row = of(world, appid, position=position, day_number=number)
                 row["article_count"] = len(of_age)
                 parts = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
-                row |= {name: quantile(of_age.values("readers"), it) for name, it in parts.items()}
+                row |= {
+                    name: quantile(of_age.values("readers"), part) for name, part in parts.items()
+                }
                 table.append(row)
     return table
 
@@ -397,22 +404,22 @@ def article_source(world: World, dataset: Dataset) -> Table:
             name = f"int_page_from_{part}_read"
             found.append((code, row[f"{name}_user"], row[f"{name}_count"]))
         about = {name: row[name] for name in OF_SOURCES}
-        table += with_shares(about, [it for it in found if it[1:] != (None, None)])
+        table += with_shares(about, [source for source in found if source[1:] != (None, None)])
     return table
 
 
 def by_scene(entries: list[Row] | None) -> list[tuple[str, Any, Any]]:
     """The readers of a list, less their sum."""
-    of_scenes = [it for it in entries or () if it["scene_desc"] != "全部"]
-    return [(SCENES[it["scene_desc"]][0], it["user_count"], None) for it in of_scenes]
+    of_scenes = [entry for entry in entries or () if entry["scene_desc"] != "全部"]
+    return [(SCENES[entry["scene_desc"]][0], entry["user_count"], None) for entry in of_scenes]
 
 
 def with_shares(row: Row, found: list[tuple[str, Any, Any]]) -> Iterator[Row]:
     """A row for each scene, readers and reads."""
     whole = total(people for _, people, _ in found)
     for scene, people, times in found:
-        its = {"scene": scene, "readers": people, "reads": times}
-        yield {**row, **its, "readers_share": share(people, whole)}
+        counts = {"scene": scene, "readers": people, "reads": times}
+        yield {**row, **counts, "readers_share": share(people, whole)}
 
 
 # -------------------------------------------------------------------------- views of both of them
@@ -424,21 +431,23 @@ def account_day(world: World) -> Table:
     table = Table()
     for appid in world.names:
         old, new = (
-            {it["calendar_date"]: it for it in account_day_of(world, dataset).where(appid=appid)}
+            {row["calendar_date"]: row for row in account_day_of(world, dataset).where(appid=appid)}
             for dataset in (ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL)
         )
-        both = [it for it in old.keys() & new.keys() if old[it]["is_complete"]]
-        both = [it for it in both if new[it]["is_complete"]]
-        last_exact = max(it for it in old if told(world, ARTICLE_TOTAL).reaches(appid, it))
+        both = [day for day in old.keys() & new.keys() if old[day]["is_complete"]]
+        both = [day for day in both if new[day]["is_complete"]]
+        last_exact = max(day for day in old if told(world, ARTICLE_TOTAL).reaches(appid, day))
         for day in sorted(old.keys() | new.keys()):
-            gained = [its[day]["readers_increment"] if day in its else None for its in (old, new)]
-            is_old = day <= last_exact or (gained[1] is None and gained[0] is not None)
+            of_old, of_new = (series.get(day, {}).get("readers_increment") for series in (old, new))
+            is_old = day <= last_exact or (of_new is None and of_old is not None)
             row = {**(old if is_old else new)[day], "endpoint": "7d" if is_old else "30d"}
             for name in ("readers", "sharers", "favourites"):
-                sums = (total(it[one][f"{name}_increment"] for one in both) for it in (old, new))
-                came, ratio = row[f"{name}_increment"], share(*sums)
-                scaled = came if is_old or came is None else ratio and round(came * ratio)
-                row[f"{name}_comparable"] = scaled
+                column = f"{name}_increment"
+                sums = (total(series[day][column] for day in both) for series in (old, new))
+                increment, ratio = row[column], share(*sums)
+                is_kept = is_old or increment is None
+                comparable = increment if is_kept else ratio and round(increment * ratio)
+                row[f"{name}_comparable"] = comparable
             table.append(row)
     return table
 
@@ -452,13 +461,13 @@ def coverage(world: World) -> Table:
     """
     table = Table()
     for dataset in ARTICLE_DATASETS.values():
-        its, since = told(world, dataset), FIRST_MORNING[dataset] - dataset.window * DAY
+        endpoint, since = told(world, dataset), FIRST_MORNING[dataset] - dataset.window * DAY
         for appid in world.names:
-            pairs = its.pairs_of(appid)
+            pairs = endpoint.pairs_of(appid)
             for day in sorted({*pairs, *days(since, YESTERDAY)}):
                 pair, ends = pairs.get(day, Pair()), {0: "ok", NOT_READY: "not_ready"}
                 row = of(world, appid, dataset=dataset.name, day=day, fetched_at=pair.came_at)
-                row["articles_lacking"] = its.lacking(appid, day, pair)
+                row["articles_lacking"] = endpoint.lacking(appid, day, pair)
                 row["last_attempt"] = pair.last and ends.get(pair.last.errcode, "failed")
                 table.append(row)
     return table
@@ -471,13 +480,13 @@ def account(world: World) -> Table:
     for appid in world.names:
         row = of(world, appid, is_active=True)
         for suffix, dataset in OF_SUFFIX.items():
-            its = told(world, dataset).pairs_of(appid)
-            loaded = [day for day, it in its.items() if it.is_heard]
+            pairs = told(world, dataset).pairs_of(appid)
+            loaded = [day for day, pair in pairs.items() if pair.is_heard]
             complete = account_day_of(world, dataset).where(appid=appid, is_complete=True)
             row[f"first_loaded_date{suffix}"] = min(loaded)
             row[f"last_loaded_date{suffix}"] = max(loaded)
             row[f"last_complete_date{suffix}"] = max(complete.values("calendar_date"))
-            codes = {its[day].last.errcode for day in sorted(its)[-2:]}
+            codes = {pairs[day].last.errcode for day in sorted(pairs)[-2:]}
             row[f"is_retired{suffix}"] = codes == {OFFLINE}
         table.append(row)
     return table
@@ -495,16 +504,18 @@ def message(world: World) -> Table:
         row["is_notified"] = None if types == [None] * len(keys) else 0 in types
         row["publication_date"] = published(world)[keys[0]]
         for suffix, dataset in OF_SUFFIX.items():
-            its = article(world, dataset).that(
-                lambda it, keys=keys: (it["appid"], it["msgid"]) in keys
+            articles = article(world, dataset).filter(
+                lambda row, keys=keys: (row["appid"], row["msgid"]) in keys
             )
-            row |= {f"{name}{suffix}": its.sum(name) for name in ("readers", "sharers")}
-            row[f"article_count{suffix}"] = len(its.known("readers"))
-            row[f"is_final{suffix}"] = len(its.where(is_final=True)) == len(keys)
+            row |= {f"{name}{suffix}": articles.sum(name) for name in ("readers", "sharers")}
+            row[f"article_count{suffix}"] = len(articles.known("readers"))
+            row[f"is_final{suffix}"] = len(articles.where(is_final=True)) == len(keys)
             if dataset is ARTICLE_TOTAL:
-                sent = its.known("target_user").values("target_user")
+                sent = articles.known("target_user").values("target_user")
                 row["target_user"] = max(sent, default=None)
-                row["opened_user"] = its.where(position=1).sum("int_page_from_session_read_user")
+                row["opened_user"] = articles.where(position=1).sum(
+                    "int_page_from_session_read_user"
+                )
         table.append(row)
     return table
 
@@ -512,16 +523,21 @@ def message(world: World) -> Table:
 @cache
 def restatement(world: World) -> Table:
     """A row per figure that had another value before, or none."""
-    table, its = Table(), tables(world)
-    for (name, appid, msgid, _, stat_date), figures in its.facts.items():
-        versions = [*its.history.get((name, appid, msgid, stat_date), ()), figures]
+    table, held = Table(), tables(world)
+    for (name, appid, msgid, _, stat_date), figures in held.facts.items():
+        versions = [*held.history.get((name, appid, msgid, stat_date), ()), figures]
         dataset = DATASETS[name]
         for before, after in pairwise(versions if dataset.describes_articles else ()):
-            for metric in (it.name for it in dataset.figures):
-                old, new = before.get(metric), after.get(metric)
+            for metric in dataset.figures:
+                old, new = before.get(metric.name), after.get(metric.name)
                 row = of(world, appid, dataset=name, msgid=msgid, stat_date=stat_date)
-                row |= {"metric": metric, "old_value": old, "new_value": new, "cause": "wechat"}
-                row |= {"title": its.articles[appid, msgid]["title"]}
+                row |= {
+                    "metric": metric.name,
+                    "old_value": old,
+                    "new_value": new,
+                    "cause": "wechat",
+                }
+                row |= {"title": held.articles[appid, msgid]["title"]}
                 row["kind"] = "late" if old is None else "correction"
                 row["total_difference"] = None if old is None else new - old
                 table += [row] * (old != new)
@@ -533,13 +549,14 @@ def restatement(world: World) -> Table:
 
 def asked(world: World, *datasets: Dataset) -> list[Key]:
     """Each account and day that one of them was asked for."""
-    return [*dict.fromkeys((it.appid, it.day) for it in world.told if it.dataset in datasets)]
+    answers = (answer for answer in world.told if answer.dataset in datasets)
+    return [*dict.fromkeys((answer.appid, answer.day) for answer in answers)]
 
 
 def answered(world: World, dataset: Dataset) -> set[Key]:
     """Each account and day of which it has told."""
-    its = (it for it in world.told if it.dataset is dataset and it.errcode == 0)
-    return {(it.appid, it.day) for it in its}
+    answers = (answer for answer in world.told if answer.dataset is dataset and answer.errcode == 0)
+    return {(answer.appid, answer.day) for answer in answers}
 
 
 def _of_article(world: World, given: Row) -> Row:
@@ -556,11 +573,11 @@ def article_read(world: World) -> Table:
     rows: dict[Key, Row] = {}
     told_of_shares = answered(world, ARTICLE_SHARE)
     for dataset, name in ((ARTICLE_READ, "readers"), (ARTICLE_SHARE, "sharers")):
-        for it in rows_of(world, dataset):
-            of_day = it["appid"], it["stat_date"]
+        for given in rows_of(world, dataset):
+            of_day = given["appid"], given["stat_date"]
             new = {"readers": None, "sharers": 0 if of_day in told_of_shares else None}
-            row = rows.setdefault((*of_day, it["item"]), _of_article(world, it) | new)
-            row[name] = it["read_user" if dataset is ARTICLE_READ else "share_user"]
+            row = rows.setdefault((*of_day, given["item"]), _of_article(world, given) | new)
+            row[name] = given["read_user" if dataset is ARTICLE_READ else "share_user"]
     return Table(rows.values())
 
 
@@ -568,8 +585,8 @@ def article_read(world: World) -> Table:
 def day_source(world: World) -> Table:
     """A row per article, day and place where that day's readers came from."""
     table = Table()
-    for it in rows_of(world, ARTICLE_READ):
-        table += with_shares(_of_article(world, it), by_scene(it["read_user_source"]))
+    for given in rows_of(world, ARTICLE_READ):
+        table += with_shares(_of_article(world, given), by_scene(given["read_user_source"]))
     return table
 
 
@@ -578,9 +595,9 @@ def account_summary(world: World) -> Table:
     """A row per account and day that was asked for."""
     table, rows = Table(), dict(rows_of(world, ACCOUNT_SUMMARY).by("appid", "stat_date"))
     for appid, day in asked(world, ACCOUNT_SUMMARY):
-        its = rows.get((appid, day), Table())
-        row = of(world, appid, stat_date=day, readers=its.sum("read_user"))
-        row |= {"sharers": its.sum("share_user"), "favourites": its.sum("collection_user")}
+        of_day = rows.get((appid, day), Table())
+        row = of(world, appid, stat_date=day, readers=of_day.sum("read_user"))
+        row |= {"sharers": of_day.sum("share_user"), "favourites": of_day.sum("collection_user")}
         table.append(row)
     return table
 
@@ -594,10 +611,12 @@ def follower_total(world: World) -> Table:
         for dataset in (FOLLOWER_TOTAL, FOLLOWER_CHANGE)
     )
     for appid, day in asked(world, FOLLOWER_TOTAL, FOLLOWER_CHANGE):
-        its, stock = (them.get((appid, day), Table()) for them in (changes, stocks))
+        change, stock = (by_day.get((appid, day), Table()) for by_day in (changes, stocks))
         # an empty answer may still be filled on the next day
-        is_told = its or ((appid, day) in told_of_changes and NOW.date() >= day + 2 * DAY)
-        won, lost = (its.sum(it) or 0 if is_told else None for it in ("new_user", "cancel_user"))
+        is_told = change or ((appid, day) in told_of_changes and NOW.date() >= day + 2 * DAY)
+        won, lost = (
+            change.sum(metric) or 0 if is_told else None for metric in ("new_user", "cancel_user")
+        )
         row = of(world, appid, stat_date=day, won=won, lost=lost)
         row["net"] = None if won is None else won - lost
         row["cumulate_user"] = stock.sum("cumulate_user")
@@ -610,16 +629,18 @@ def follower_total(world: World) -> Table:
 def follower_change(world: World) -> Table:
     """A row per account, day and channel by which anybody came or went."""
     return rows_of(world, FOLLOWER_CHANGE).with_(
-        account_name=lambda it: world.names[it["appid"]], channel=lambda it: CHANNELS[it["item"]]
+        account_name=lambda row: world.names[row["appid"]],
+        channel=lambda row: CHANNELS[row["item"]],
     )
 
 
 OF_ENDPOINT = {
-    it.__name__: it for it in (article, article_day, article_source, benchmark, account_day_of)
+    view.__name__: view
+    for view in (article, article_day, article_source, benchmark, account_day_of)
 }
 OF_BOTH = {
-    it.__name__: it
-    for it in (
+    view.__name__: view
+    for view in (
         *(account, account_day, coverage, message, restatement, article_read, day_source),
         *(account_summary, follower_total, follower_change),
     )

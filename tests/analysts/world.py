@@ -87,9 +87,9 @@ class _Heard(Sandbox):
     def remember(self, call: Call, body: bytes) -> None:
         super().remember(call, body)
         if call.appid and call.publication_date:
-            (dataset,) = (it for it in DATASETS.values() if it.path == call.path)
-            its = (call.appid, dataset, call.publication_date, clock.now(), body)
-            self.world.told.append(Told(*its, errcode=call.errcode))
+            (dataset,) = (dataset for dataset in DATASETS.values() if dataset.path == call.path)
+            call_key = (call.appid, dataset, call.publication_date, clock.now(), body)
+            self.world.told.append(Told(*call_key, errcode=call.errcode))
 
 
 @contextmanager
@@ -99,8 +99,10 @@ def filled_warehouse(server: Server, database: str) -> Iterator[tuple[Engine, Wo
         world = World({account.appid: account.name for account in CONNECTIONS.values()})
         sandbox = _Heard(world)
         with sandbox.serve() as url, pytest.MonkeyPatch.context() as patch:
-            its = CONNECTIONS.items()
-            accounts = [Account(conn_id, it.appid, it.secret, it.name, url) for conn_id, it in its]
+            accounts = [
+                Account(conn_id, account.appid, account.secret, account.name, url)
+                for conn_id, account in CONNECTIONS.items()
+            ]
             for morning, run in _runs():
                 patch.setenv("WEIXIN_NOW", at(morning).isoformat())
                 sandbox.scenarios[:] = _scenarios(morning)

@@ -17,15 +17,16 @@ WAYS = [(0, 1), (11, -1), (3, 1), (8, -1)]
 def test_four_ingests_of_accounts_that_overlap(warehouse: Engine) -> None:
     """They end, whatever their order; nothing is lost, and a day is asked for once."""
     with several(warehouse, 12) as engine:
-        its, together = engine.collector, context.Barrier(len(WAYS))
+        collector, together = engine.collector, context.Barrier(len(WAYS))
         processes = []
         for number, (start, step) in enumerate(WAYS):
-            made = order(its, replace(MORNING, run_id=f"run {number}"), together=together)
+            made = order(collector, replace(MORNING, run_id=f"run {number}"), together=together)
             batch = [made.batch[(start + step * place) % 12] for place in range(9)]
             processes.append(IngestProcess(replace(made, batch=batch)))
         outcomes = [process.outcome() for process in processes]
 
-        assert [(it.is_done, it.said) for it in outcomes] == [(True, ())] * len(WAYS)
+        ends = [(outcome.is_done, outcome.problems) for outcome in outcomes]
+        assert ends == [(True, ())] * len(WAYS)
         assert {*Counter(engine.asked).values()} == {1}
         assert len(engine.asked) == 12 * ARTICLE_TOTAL.window
         told = kept(warehouse)

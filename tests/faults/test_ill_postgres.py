@@ -44,10 +44,10 @@ def meet(warehouse: Engine, statement: int, trouble: AbstractContextManager[None
         first = disturbed(made, statement, trouble)
         assert first.is_retryable, first
         second = IngestProcess(made).outcome()
-        assert second.is_done, second.said
+        assert second.is_done, second.problems
         assert_whole(engine)
-    (said,) = {*first.said}
-    return said
+    (problem,) = {*first.problems}
+    return problem
 
 
 # ---------------------------------------------------------------------------------- stopped
@@ -87,9 +87,9 @@ def test_a_stopped_server(
     durable: Engine, durable_server: TcpServer, stop: Stop, statement: int
 ) -> None:
     """Stopped in whatever way at whatever statement: a problem of the warehouse, and no gap."""
-    said = meet(durable, statement, stopped(durable_server, stop))
+    problem = meet(durable, statement, stopped(durable_server, stop))
 
-    assert said.startswith(ProblemKind.WAREHOUSE)
+    assert problem.startswith(ProblemKind.WAREHOUSE)
 
 
 WAITING = """
@@ -107,7 +107,7 @@ def test_what_an_ingest_lives_through(durable: Engine, durable_server: TcpServer
     """
     with several(durable, 2) as engine:
         answer, begun, locked = engine.wire.on_data, threading.Event(), threading.Event()
-        engine.wire.on_data = lambda it: begun.set() or (locked.wait() and answer(it))
+        engine.wire.on_data = lambda handler: begun.set() or (locked.wait() and answer(handler))
         process = IngestProcess(order(engine.collector, MORNING))
         while not begun.is_set():
             process.wait(0.01)
@@ -121,7 +121,7 @@ def test_what_an_ingest_lives_through(durable: Engine, durable_server: TcpServer
                 process.wait(0.02)
         outcome = process.outcome()
 
-        assert outcome.is_done, outcome.said
+        assert outcome.is_done, outcome.problems
         assert_whole(engine)
 
 
@@ -131,14 +131,14 @@ def test_what_an_ingest_lives_through(durable: Engine, durable_server: TcpServer
 @contextmanager
 def no_connection_left(server: TcpServer) -> Iterator[None]:
     """Others use all its connections."""
-    others: list[Any] = []
+    connections: list[Any] = []
     try:
         with suppress(psycopg2.OperationalError):
             while True:
-                others.append(psycopg2.connect(server.libpq_url("postgres")))
+                connections.append(psycopg2.connect(server.libpq_url("postgres")))
         yield
     finally:
-        for other in others:
+        for other in connections:
             other.close()
 
 

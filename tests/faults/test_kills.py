@@ -29,14 +29,14 @@ TODAYS = "SELECT count(*)::int FROM weixin.coverage WHERE ready_at = :now"
 def assert_consistent(warehouse: Engine) -> None:
     """The tables are what the kept answers say, and the reports what was done."""
     found = held(warehouse)
-    assert differences(found, truth([[it] for it in kept(warehouse)])) == []
+    assert differences(found, truth([[answer] for answer in kept(warehouse)])) == []
     inserted, updated = Counter[Key](), Counter[Key]()
     for name, appid, item, day, stat_date in found.facts:
         inserted[name, appid, day] += 1
         updated[name, appid, day] += len(found.history.get((name, appid, item, stat_date), ()))
     reported = rows(warehouse, REPORTED)
-    assert {(*it,): its for *it, its, _ in reported} == inserted
-    assert {(*it,): its for *it, _, its in reported} == updated
+    assert {(*key,): count for *key, count, _ in reported} == inserted
+    assert {(*key,): count for *key, _, count in reported} == updated
 
 
 def calls_counted(warehouse: Engine, day: date) -> int:
@@ -58,7 +58,7 @@ def test_calls_before_a_kill_count_for_the_quota(warehouse: Engine) -> None:
         killed = replace(made, killed_at=FIRST_LOAD)
         first, second, third = (IngestProcess(killed).outcome() for _ in range(3))
 
-        assert (first, second, third.said) == (Outcome(), Outcome(), [ProblemKind.HELD_BACK])
+        assert (first, second, third.problems) == (Outcome(), Outcome(), [ProblemKind.HELD_BACK])
         assert 50 - RESERVED_CALLS <= len(engine.asked) <= 50
 
 

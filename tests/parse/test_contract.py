@@ -7,7 +7,7 @@ import pytest
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.parse import parse, row_type
-from weixin_etl.probe.keys import OPTIONAL, before_row, declared, keys
+from weixin_etl.probe.keys import OPTIONAL, declared_keys, key_values, row_prefix
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 from weixin_sandbox.article_total import UNDECLARED
 
@@ -25,9 +25,9 @@ def test_what_the_sandbox_answers_is_what_is_declared() -> None:
         for day in [TODAY - timedelta(days=n) for n in range(1, 41)]:
             body = sandbox.answer(DEFAULT_ACCOUNT.appid, day, TODAY, dataset.endpoint)
             assert parse(dataset, body, day, NOW).rejected == []
-            given |= {key for key, _ in keys(dataset, json_text.decode(body))}
+            given |= {key for key, _ in key_values(dataset, json_text.decode(body))}
 
-        assert declared(dataset) - OPTIONAL <= given <= declared(dataset) | ON_PURPOSE
+        assert declared_keys(dataset) - OPTIONAL <= given <= declared_keys(dataset) | ON_PURPOSE
         optional |= given & OPTIONAL
     assert optional == OPTIONAL
 
@@ -35,8 +35,8 @@ def test_what_the_sandbox_answers_is_what_is_declared() -> None:
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 def test_what_the_parser_reads_is_what_is_declared(dataset: Dataset) -> None:
     """A row has its day, or its item has it, and the declared metrics, and nothing else."""
-    before = before_row(dataset)
-    keys = {key.removeprefix(before) for key in declared(dataset) if key.startswith(before)}
+    before = row_prefix(dataset)
+    keys = {key.removeprefix(before) for key in declared_keys(dataset) if key.startswith(before)}
     of_item = {"list", "is_delay", dataset.item and dataset.item.name, *dataset.meaningless}
     rows = {key.replace("ref_date", "stat_date") for key in keys - of_item if "." not in key}
 

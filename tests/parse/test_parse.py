@@ -59,7 +59,7 @@ def figures(parsed: ParsedAnswer) -> dict[str, dict[int, dict[str, Any]]]:
     """By item and day of the month, unknown figures included: what is there."""
     return {
         name: {
-            day.day: {it: value for it, value in asdict(row).items() if value is not None}
+            day.day: {metric: value for metric, value in asdict(row).items() if value is not None}
             | article.row_extras.get(day, {})
             for day, row in article.rows.items()
         }
@@ -71,22 +71,23 @@ def counts(parsed: ParsedAnswer) -> dict[str, dict[int, dict[str, Any]]]:
     """The same without the days in the rows."""
     found = figures(parsed)
     for rows in found.values():
-        for its in rows.values():
-            del its["stat_date"]
+        for row_figures in rows.values():
+            del row_figures["stat_date"]
     return found
 
 
 def rejected(parsed: ParsedAnswer) -> list[tuple[str, str | None, str | None, int | None]]:
     """Of each rejected part: why, its key, whose it is, of which day of the month."""
     return [
-        (it.code, it.field, it.msgid, it.stat_date and it.stat_date.day) for it in parsed.rejected
+        (part.code, part.field, part.msgid, part.stat_date and part.stat_date.day)
+        for part in parsed.rejected
     ]
 
 
 EXAMPLES = sorted(FIXTURES.glob("*/*.json"))
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda it: it.stem)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_figure_of_a_public_example_has_its_column(path: Path) -> None:
     """Nothing of it is unknown, and nothing is rejected; what it lacks is NULL, never 0."""
     dataset, items = DATASETS[path.parent.name], json.loads(path.read_bytes())["list"]
@@ -94,7 +95,7 @@ def test_every_figure_of_a_public_example_has_its_column(path: Path) -> None:
 
     parsed = parse(dataset, path.read_bytes(), day, FETCHED_AT)
 
-    shown = [row | {"stat_date": day} for it in items for row in rows_of(dataset, it)]
+    shown = [row | {"stat_date": day} for listed in items for row in rows_of(dataset, listed)]
     assert [row for rows in figures(parsed).values() for row in rows.values()] == shown
     assert (parsed.rejected, parsed.unknown_metrics, parsed.is_delayed) == ([], set(), False)
 
@@ -121,16 +122,16 @@ RATES = {
     **dict.fromkeys((b'"1_0"', '"１"'.encode(), b'"1e1"', b'".5"', b'"-1"', b'"50%"'), "text"),
     **{b"-0.5": "negative", b"1e15": "too_large", b"1e400": "text"},
 }
-RATE = next(it.name for it in ARTICLE_TOTAL_DETAIL.metrics if it.kind is Kind.RATE)
+RATE = next(metric.name for metric in ARTICLE_TOTAL_DETAIL.metrics if metric.kind is Kind.RATE)
 
 
 @pytest.mark.parametrize(
     ("dataset", "metric", "written", "value"),
     [
-        *((ARTICLE_TOTAL, "share_user", *it) for it in COUNTS.items()),
-        *((ARTICLE_TOTAL_DETAIL, RATE, *it) for it in RATES.items()),
+        *((ARTICLE_TOTAL, "share_user", *figure) for figure in COUNTS.items()),
+        *((ARTICLE_TOTAL_DETAIL, RATE, *figure) for figure in RATES.items()),
     ],
-    ids=lambda it: f"{it!s:.12}",
+    ids=lambda value: f"{value!s:.12}",
 )
 def test_a_figure_is_a_number_of_its_kind_or_rejected_alone(
     dataset: Dataset, metric: str, written: bytes, value: Any
@@ -173,7 +174,7 @@ def test_a_text_is_kept_as_far_as_postgres_can_hold_it(written: bytes, title: st
 
 ONE = {"100_1": {17: {"share_user": 5}}}
 MISFITS = [
-    *(([it], ("entry_not_an_object", None, None, None)) for it in (None, 7, "100_1", [])),
+    *(([entry], ("entry_not_an_object", None, None, None)) for entry in (None, 7, "100_1", [])),
     *(
         ([item(row(), msgid=msgid)], (f"id_{why}", "msgid", None, None))
         for msgid, why in [
@@ -189,16 +190,16 @@ MISFITS = [
         for day in ("17 Nov", 20261117, None, "2026-11-16")
     ),
     *(
-        ([item(it)], ("row_not_an_object", None, "100_1", None))
-        for it in (None, 7, "row", [], True)
+        ([item(entry)], ("row_not_an_object", None, "100_1", None))
+        for entry in (None, 7, "row", [], True)
     ),
     *(
         ([item(row(day, share_user=4))], ("row_without_date", "stat_date", "100_1", None))
         for day in ("2026-02-29", "2026-11-17T00:00:00", "20261117", "", None, True)
     ),
     *(
-        ([item(row(it, **keys))], ("row_of_another_day", "stat_date", "100_1", it))
-        for it in (16, 24)
+        ([item(row(outside, **keys))], ("row_of_another_day", "stat_date", "100_1", outside))
+        for outside in (16, 24)
         for keys in ({}, {"x": 1})
     ),
     *(
@@ -237,16 +238,18 @@ def test_an_item_of_a_statistics_day(dataset: str, item: str, rows: str, why: st
 
     expected = {name: {} if row is None else {17: row} for name, row in json.loads(rows).items()}
     assert counts(parsed) == expected
-    assert [f"{it.code} {it.field or ''}".strip() for it in parsed.rejected] == [why] * bool(why)
+    assert [f"{part.code} {part.field or ''}".strip() for part in parsed.rejected] == [why] * bool(
+        why
+    )
 
 
 def test_what_an_item_of_a_statistics_day_has_beside_its_row_is_kept_with_it() -> None:
     """No article takes a title of it; the same key twice is one row."""
     of_day, odd = {"ref_date": str(DAY)}, {"read_user": 4, "deep": {"a": [1]}}
 
-    one = read(of_day | {"msgid": "1", "title": "题", "detail": odd}, dataset=ARTICLE_READ)
-    assert counts(one) == {"1": {17: odd | {"title": "题"}}}
-    assert (one.articles["1"].title, one.articles["1"].extra) == (None, {})
+    parsed = read(of_day | {"msgid": "1", "title": "题", "detail": odd}, dataset=ARTICLE_READ)
+    assert counts(parsed) == {"1": {17: odd | {"title": "题"}}}
+    assert (parsed.articles["1"].title, parsed.articles["1"].extra) == (None, {})
 
     first, second = {"user_source": 1, "new_user": 5}, {"user_source": "1", "cancel_user": 2}
     channel = read(of_day | first, of_day | second, dataset=FOLLOWER_CHANGE)
@@ -346,16 +349,16 @@ def test_a_msgid_that_cannot_be_kept_is_no_article(written: bytes, keys: dict[st
 @pytest.mark.parametrize("keys", [{}, {"x": 1}], ids=["by type", "row by row"])
 def test_is_delay_is_anything_but_a_plain_no(keys: dict[str, int]) -> None:
     """WeChat's word that figures are missing, in whatever type; they are read all the same."""
-    one = item(row(share_user=5), **keys)
-    no = [read(one, is_delay=it) for it in (False, None, 0, 0.0, "false", "False", "FALSE")]
+    article = item(row(share_user=5), **keys)
+    no = [read(article, is_delay=word) for word in (False, None, 0, 0.0, "false", "False", "FALSE")]
     yes = [
-        read(one, is_delay=it)
-        for it in (True, 1, -1, "true", "", "0", "no", "none", [], {}, [False])
+        read(article, is_delay=word)
+        for word in (True, 1, -1, "true", "", "0", "no", "none", [], {}, [False])
     ]
 
-    assert [it.is_delayed for it in (read(one), *no)] == [False] * 8
-    assert [it.is_delayed for it in yes] == [True] * 11
-    assert [counts(it) for it in no + yes] == [ONE] * 18
+    assert [parsed.is_delayed for parsed in (read(article), *no)] == [False] * 8
+    assert [parsed.is_delayed for parsed in yes] == [True] * 11
+    assert [counts(parsed) for parsed in no + yes] == [ONE] * 18
 
 
 def test_what_an_answer_lists_is_told_by_one_hash() -> None:
@@ -370,7 +373,7 @@ def test_an_answer_reaches_as_far_as_all_of_its_articles() -> None:
     """Not at all if one has no row, or there is none; one article is enough to have a day's row."""
     both = item(row(), row(18)), item(row(), row(19), msgid="100_2")
 
-    through = [read(*it).through_date for it in (both, (*both, item(msgid="100_3")), ())]
+    through = [read(*items).through_date for items in (both, (*both, item(msgid="100_3")), ())]
     assert through == [date(2026, 11, 18), None, None]
     has_row = [read(*both).has_row_of(date(2026, 11, day)) for day in (18, 19, 20)]
     assert has_row == [True, True, False]
@@ -420,14 +423,16 @@ def test_an_answer_whose_articles_bring_no_figure_tells_what_is_in_their_place(
     wrapped = answered(**{rows: [row(**{headline: {"value": 3}})]})
     nothing, empty = answered(**{rows: [row(**{headline: None})]}), answered(**{rows: []})
 
-    found = [(it.nothing_fits, it.has_figures, it.row_count) for it in (renamed, moved, wrapped)]
+    odd = (renamed, moved, wrapped)
+    found = [(parsed.nothing_fits, parsed.has_figures, parsed.row_count) for parsed in odd]
     assert found == [(True, False, 0), (True, False, 0), (True, False, 2)]
-    assert [it.articles.keys() for it in (renamed, moved)] == [{"100_1", "100_2"}] * 2
-    said = [it.rejected[0].reason.partition("; not known here: ")[2] for it in (renamed, moved)]
-    assert said == [f"{rows}_2", "figures, c, d and 1 more"]
+    assert [parsed.articles.keys() for parsed in (renamed, moved)] == [{"100_1", "100_2"}] * 2
+    reasons = [parsed.rejected[0].reason for parsed in (renamed, moved)]
+    unknown = [reason.partition("; not known here: ")[2] for reason in reasons]
+    assert unknown == [f"{rows}_2", "figures, c, d and 1 more"]
     assert rejected(wrapped)[0] == ("object", headline, "100_1", 17)
-    for it in (nothing, empty):
-        assert (it.nothing_fits, it.has_figures, it.rejected) == (False, False, [])
+    for parsed in (nothing, empty):
+        assert (parsed.nothing_fits, parsed.has_figures, parsed.rejected) == (False, False, [])
 
 
 def test_a_renamed_metric_is_told_by_what_the_answer_lacks() -> None:
@@ -439,9 +444,9 @@ def test_a_renamed_metric_is_told_by_what_the_answer_lacks() -> None:
         "null": read(item(row(int_page_read_user=None))),
     }
 
-    found = {name: it.newest_date for name, it in answers.items()}
+    found = {name: parsed.newest_date for name, parsed in answers.items()}
     assert found == {"renamed": None, "added": DAY, "null": None}
-    assert [it.has_figures for it in answers.values()] == [True, True, False]
+    assert [parsed.has_figures for parsed in answers.values()] == [True, True, False]
     of_reads = {"ref_date": str(DAY), "msgid": "1", "detail": {"read_user": 1, "x": 1}}
     assert read(of_reads, dataset=ARTICLE_READ).newest_date == DAY
 
@@ -481,7 +486,8 @@ def test_more_than_ten_thousand_articles_of_a_day_are_unreadable(keys: dict[str,
     """No account publishes as many; of statistics days there may be more: old articles are read."""
     listed = [item(row(share_user=5), msgid=f"1_{number}", **keys) for number in range(10_001)]
     of_reads = [
-        {"ref_date": str(DAY), "msgid": str(it), "detail": {"read_user": 1}} for it in range(10_001)
+        {"ref_date": str(DAY), "msgid": str(number), "detail": {"read_user": 1}}
+        for number in range(10_001)
     ]
 
     assert len(read(*listed[1:]).articles) == 10_000

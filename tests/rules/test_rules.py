@@ -33,7 +33,7 @@ def nov(day: int) -> date:
 
 def days(words: str) -> list[date]:
     """Days of the month, as `3 2`; `window` is that of the 24th."""
-    return [nov(int(it)) for it in words.replace("window", "23 22 21 20 19 18 17").split()]
+    return [nov(int(word)) for word in words.replace("window", "23 22 21 20 19 18 17").split()]
 
 
 def at(day: int, hour: int = 8, minute: int = 30) -> datetime:
@@ -76,8 +76,8 @@ def test_a_run_is_about_the_dates_it_names_or_its_mornings_window(
 @pytest.mark.parametrize(
     "run",
     [
-        *(replace(DATES, end_date=it) for it in (None, TODAY)),
-        *(replace(DATES, begin_date=it) for it in (nov(4), date(2014, 11, 30))),
+        *(replace(DATES, end_date=end) for end in (None, TODAY)),
+        *(replace(DATES, begin_date=begin) for begin in (nov(4), date(2014, 11, 30))),
         replace(DAILY, today=date(2014, 12, 1)),
     ],
 )
@@ -126,7 +126,7 @@ PAIRS = {
 
 def known_of(words: str) -> dict[date, Coverage]:
     """As `23 today, 21 final`."""
-    named = [it.partition(" ") for it in words.split(", ") if it]
+    named = [entry.partition(" ") for entry in words.split(", ") if entry]
     return {nov(int(day)): PAIRS[word] for day, _, word in named}
 
 
@@ -163,7 +163,7 @@ def test_no_day_before_the_datasets_first_is_asked_for() -> None:
 # ----------------------------------------------------------------------------------------- ready
 
 
-def said(words: str) -> Evidence:
+def evidence_of(words: str) -> Evidence:
     """
     An answer, as `17 8:30 a part`: its time (noon, unless named) and its list (`-` is empty).
 
@@ -172,11 +172,11 @@ def said(words: str) -> Evidence:
     """
     day, *rest = words.split()
     clock_time = rest.pop(0) if ":" in rest[0] else "12:00"
-    what, *odd = rest
+    letters, *odd = rest
     when = at(int(day), *map(int, clock_time.split(":"))).astimezone(UTC)
-    if what == "unreadable":
-        return Evidence(when, error_kind=what)
-    listed = what.replace("-", "").encode()
+    if letters == "unreadable":
+        return Evidence(when, error_kind=letters)
+    listed = letters.replace("-", "").encode()
     return Evidence(
         when,
         listed,
@@ -192,12 +192,12 @@ def said(words: str) -> Evidence:
 @cases
 def test_what_is_not_ready(dataset: str, answers: str, expected: str) -> None:
     """By the chunk's answers of the same Beijing day."""
-    came = [it.split(": ") for it in answers.split(", ")]
-    by_day = {nov(int(day)): said(answer) for day, answer in came}
-    its = DATASETS[dataset]
-    chunk = ChunkEvidence(by_day, None, its.window)
+    pairs = [entry.split(": ") for entry in answers.split(", ")]
+    by_day = {nov(int(day)): evidence_of(answer) for day, answer in pairs}
+    declared = DATASETS[dataset]
+    chunk = ChunkEvidence(by_day, None, declared.window)
     kinds = {
-        day: rules.next_coverage(Coverage(), its, day, answer, chunk, READY_HOUR).error_kind
+        day: rules.next_coverage(Coverage(), declared, day, answer, chunk, READY_HOUR).error_kind
         for day, answer in by_day.items()
     }
 
@@ -245,7 +245,7 @@ def settled(*answers: Evidence, dataset: Dataset = ARTICLE_TOTAL) -> str | None:
 @cases
 def test_a_day_is_final_by_two_days_that_list_the_same(answers: str, expected: str) -> None:
     """The later of `P+W+1` and whole, or of `P+W+2`; the one before of `P+W` or later (0033)."""
-    assert (settled(*map(said, answers.split(", "))) or "") == expected
+    assert (settled(*map(evidence_of, answers.split(", "))) or "") == expected
 
 
 @pytest.mark.parametrize(("day", "expected"), [(11, None), (12, None), (13, "final")])
@@ -254,7 +254,7 @@ def test_a_statistics_day_is_final_by_any_ready_answer_of_its_last_morning(
 ) -> None:
     """That of `S+W`, or a later one; nothing confirms it."""
     for answer in ("a part", "-"):
-        assert settled(said(f"{day} {answer}"), dataset=ARTICLE_SHARE) == expected
+        assert settled(evidence_of(f"{day} {answer}"), dataset=ARTICLE_SHARE) == expected
 
 
 @cases
@@ -262,9 +262,9 @@ def test_an_empty_answer_of_a_silent_day_leaves_no_list(
     heard: str, other: str, expected: str
 ) -> None:
     """It is ready, and says nothing; so it confirms nothing, and nothing confirms it."""
-    empty = said("17 -")
-    others = {nov(11): said(other)} if other else {}
-    chunk = ChunkEvidence({nov(10): empty} | others, moment(heard), 7)
+    empty = evidence_of("17 -")
+    other_answers = {nov(11): evidence_of(other)} if other else {}
+    chunk = ChunkEvidence({nov(10): empty} | other_answers, moment(heard), 7)
     for before in (Coverage(), Coverage(None, at(16), b"a", 1), Coverage(None, at(16), None)):
         pair = rules.next_coverage(before, ARTICLE_TOTAL, nov(10), empty, chunk, READY_HOUR)
 
@@ -288,13 +288,14 @@ def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
         "final": {"settled": "final"},
     }
     word, _, more = pair.partition(", ")
-    its, again = replace(PAIRS[word], **facts.get(more, {})), bool(refetch)
-    as_witness, asked = (
-        rules.needs_request(its, PLANNED, refetch=again, is_control_day=it) for it in (True, False)
+    coverage, again = replace(PAIRS[word], **facts.get(more, {})), bool(refetch)
+    as_control_day, asked = (
+        rules.needs_request(coverage, PLANNED, refetch=again, is_control_day=is_control_day)
+        for is_control_day in (True, False)
     )
 
-    assert rules.is_satisfied(its, PLANNED, refetch=again) is bool(is_in)
-    assert (as_witness, asked) == (bool(expected), not is_in)
+    assert rules.is_satisfied(coverage, PLANNED, refetch=again) is bool(is_in)
+    assert (as_control_day, asked) == (bool(expected), not is_in)
 
 
 @pytest.mark.parametrize(
@@ -327,9 +328,11 @@ def test_a_used_up_quota_stops_the_account_until_midnight(
     facts: dict[str, Any], now: str, expected: bool
 ) -> None:
     """The run that has met it does not meet it again."""
-    met = replace(REFUSED, attempted_at=PLANNED, error_kind="daily_quota", error_code=45009)
+    refused = replace(REFUSED, attempted_at=PLANNED, error_kind="daily_quota", error_code=45009)
 
-    assert rules.is_quota_used_up(replace(met, **facts), PLANNED, moment(now) or TODAY) is expected
+    assert (
+        rules.is_quota_used_up(replace(refused, **facts), PLANNED, moment(now) or TODAY) is expected
+    )
 
 
 @cases

@@ -49,11 +49,16 @@ def of_warehouse(engine: Engine) -> dict[Named, tuple[Any, ...]]:
     """The rows of coverage; of a list whether there is one and whether it is empty."""
     return {
         (*endpoint, day): (
-            *(it.settled, it.ready_at, it.lists_articles or it.list_sha256, it.article_count),
-            *(it.attempted_at, it.error_kind, it.error_code),
+            *(
+                pair.settled,
+                pair.ready_at,
+                pair.lists_articles or pair.list_sha256,
+                pair.article_count,
+            ),
+            *(pair.attempted_at, pair.error_kind, pair.error_code),
         )
         for endpoint in engine.calendar.worlds
-        for day, it in engine.coverage(endpoint).items()
+        for day, pair in engine.coverage(endpoint).items()
     }
 
 
@@ -84,7 +89,7 @@ class Known(NamedTuple):
     def state(self, day: date, now: datetime) -> State:
         pair, reach = self.pairs.get(day, Coverage()), self.reach(clock.beijing_date(now))
         return rules.state_of(
-            self.dataset, day, pair, catch_up_start=reach, heard=self.heard, now=now
+            self.dataset, day, pair, catch_up_start=reach, last_article_at=self.heard, now=now
         )
 
 
@@ -119,7 +124,7 @@ def why(pair: Coverage | Days) -> str | None:
     return "; ".join(filter(None, [pair.error, pair.cure])) or None
 
 
-def states(engine: Pipeline, now: datetime, others: Iterable[Named]) -> States:
+def states(engine: Pipeline, now: datetime, other_days: Iterable[Named]) -> States:
     """By the rules: all days of rows, and others."""
     found = {}
     for endpoint, world in engine.calendar.worlds.items():
@@ -134,7 +139,7 @@ def states(engine: Pipeline, now: datetime, others: Iterable[Named]) -> States:
         )
         first, is_active = since[0] if since else (None, False)
         known = Known(dataset, first, pairs)
-        for day in {*pairs, *(day for *of, day in others if (*of,) == endpoint)}:
+        for day in {*pairs, *(day for *of, day in other_days if (*of,) == endpoint)}:
             asked = next_date(known, day, now) if is_active else None
             state, reason = known.state(day, now), why(pairs.get(day, Coverage()))
             found[*endpoint, day] = (state, reason, asked, final_date(known, day, asked))
@@ -148,7 +153,7 @@ def states_of_analysts(engine: Pipeline, now: datetime) -> States:
     view = definition.replace("now()", f"timestamptz '{now.isoformat()}'").rstrip(";")
     columns = "dataset, appid, day, state, reason, next_date, final_date"
     with engine.warehouse.connect() as connection:
-        found = connection.exec_driver_sql(f"SELECT {columns} FROM ({view}) AS it")
+        found = connection.exec_driver_sql(f"SELECT {columns} FROM ({view}) AS coverage")
         return {(*row[:3],): (State(row[3]), *row[4:]) for row in found}
 
 
@@ -156,7 +161,9 @@ def behind(engine: Pipeline, now: datetime) -> tuple[Any, Any]:
     """Return the days whose newest figures are missing: by `weixin-etl status`, by the rules."""
     with engine.warehouse.connect() as connection:
         accounts = status.read(connection, None, now=now).accounts
-    found = {(it.dataset, it.appid): [*(it.behind_days or ())] for it in accounts}
+    found = {
+        (account.dataset, account.appid): [*(account.behind_days or ())] for account in accounts
+    }
     return found, {
         (dataset, appid): rules.behind_days(dataset, engine.coverage((dataset.name, appid)))
         for dataset, appid in found
@@ -168,7 +175,7 @@ def final_of_analysts(engine: Pipeline) -> tuple[Any, Any]:
     found, expected = set(), set()
     for dataset in {world.dataset for world in engine.calendar.worlds.values()}:
         if dataset.describes_articles:
-            view, settled = (it.format(dataset=dataset) for it in (FINAL, SETTLED))
+            view, settled = (query.format(dataset=dataset) for query in (FINAL, SETTLED))
             found |= {*rows(engine.warehouse, view, dataset=dataset.name)}
             expected |= {*rows(engine.warehouse, settled, dataset=dataset.name)}
     return found, expected
@@ -189,11 +196,11 @@ def states_of_status(engine: Pipeline, now: datetime, told: States) -> tuple[Any
     """By `weixin-etl status` and messages; and those of `told` that they have to look at."""
     with engine.warehouse.connect() as connection:
         accounts = status.read(connection, None, now=now).accounts
-    collected = {(it.dataset.name, it.appid) for it in accounts}
+    collected = {(account.dataset.name, account.appid) for account in accounts}
     found = {
-        (it.dataset.name, it.appid, day): (pairs.state, why(pairs))
-        for it in accounts
-        for pairs in it.days
+        (account.dataset.name, account.appid, day): (pairs.state, why(pairs))
+        for account in accounts
+        for pairs in account.days
         for day in pairs.days
     }
     return found, {
@@ -249,12 +256,12 @@ def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) ->
     """
     empty(warehouse)
     calendar = draw_calendar(seed, mornings, TROUBLES)
-    ours = Engine(calendar)
+    model = Engine(calendar)
     with Pipeline(calendar, warehouse=warehouse).serving() as real:
-        steps = zip(live(calendar, ours), live(calendar, real), strict=True)
+        steps = zip(live(calendar, model), live(calendar, real), strict=True)
         for (_, process), (_, other) in steps:
             assert of_run(other) == of_run(process)
-            assert of_warehouse(real) == of_warehouse(ours)
+            assert of_warehouse(real) == of_warehouse(model)
             now = real.now()
             told = states_of_analysts(real, now)
             assert told == states(real, now, told)
@@ -268,5 +275,5 @@ def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) ->
                 some = sorted(told)[7 * now.day % len(told)]
                 assert state_on_page(real, now, some) == told[some]
 
-    assert readers(facts(warehouse)) == facts_by_the_rules(ours)
+    assert readers(facts(warehouse)) == facts_by_the_rules(model)
     assert told

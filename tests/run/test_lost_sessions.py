@@ -11,19 +11,22 @@ from support import execute
 from world.collector import Collector
 from world.pipeline import MORNING, Pipeline
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_package
 from weixin_etl.kept.replay import replay, select_slices
 from weixin_etl.model import Batch
 from weixin_etl.problem import ProblemKind, WarehouseError
 
 RUN = replace(MORNING, accounts=("wx0", "wx1", "wx2"))
 VERBS: dict[str, Callable[[Collector, Batch], Any]] = {
-    "plan": lambda its, _: its.plan(RUN),
-    "ingest": lambda its, batch: raised(its.ingest(RUN, batch).problems),
-    "report": lambda its, batch: its.report(RUN, batch),
-    "check": lambda its, batch: its.check(RUN, batch),
-    "replay": lambda its, _: replay(
-        its.warehouse, RUN.dataset, select_slices(its.warehouse, RUN.dataset), ready_hour=10
+    "plan": lambda collector, _: collector.plan(RUN),
+    "ingest": lambda collector, batch: raised(collector.ingest(RUN, batch).problems),
+    "report": lambda collector, batch: collector.report(RUN, batch),
+    "check": lambda collector, batch: collector.check(RUN, batch),
+    "replay": lambda collector, _: replay(
+        collector.warehouse,
+        RUN.dataset,
+        select_slices(collector.warehouse, RUN.dataset),
+        ready_hour=10,
     ),
 }
 
@@ -38,7 +41,7 @@ def raised(problems: list[Any]) -> None:
 def ended_sessions(warehouse: Engine, at_statement: int) -> Iterator[list[str]]:
     """Let Postgres end the session of the statement with this number; yield those ended."""
     numbers, ended = iter(range(1, 1000)), list[str]()
-    other = the_warehouse.engine(warehouse.url)
+    other = warehouse_package.engine(warehouse.url)
 
     def end(connection: Any, _: Any, statement: str, *__: Any) -> None:
         if next(numbers) == at_statement:
@@ -57,15 +60,15 @@ def ended_sessions(warehouse: Engine, at_statement: int) -> Iterator[list[str]]:
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_session_that_is_lost_in_a_verb(morning: Pipeline, verb: str) -> None:
     """At whichever of its statements: it is told as such, and tried again."""
-    its = morning.collector
-    batch = its.plan(RUN)
+    collector = morning.collector
+    batch = collector.plan(RUN)
     if verb != "ingest":
-        its.ingest(RUN, batch)
+        collector.ingest(RUN, batch)
     told = list[ProblemKind]()
     for statement in range(1, 1000):
         with ended_sessions(morning.warehouse, statement) as ended:
             try:
-                VERBS[verb](its, batch)
+                VERBS[verb](collector, batch)
             except WarehouseError as error:
                 told.append(error.kind)
         if not ended:

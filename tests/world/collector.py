@@ -35,19 +35,23 @@ class Collector:
     @classmethod
     def of(cls, warehouse: Engine, *accounts: Account, **settings: int) -> "Collector":
         """Some accounts, one call after the other."""
-        its = {account.conn_id: account for account in accounts}
-        return cls(warehouse, its, replace(Settings(concurrency=1), **settings))
+        by_connection = {account.conn_id: account for account in accounts}
+        return cls(warehouse, by_connection, replace(Settings(concurrency=1), **settings))
 
     def configured(self, run: Run) -> list[ConfiguredAccount]:
         """The accounts as plan and check take them."""
         problem = Problem(ProblemKind.CONFIGURATION, "no login", "")
         return [
             ConfiguredAccount(
-                *(conn_id, it.appid if it else None, it.name if it else conn_id),
-                is_wanted=not run.accounts or bool(it and it.appid in run.accounts),
-                problem=None if it else problem,
+                *(
+                    conn_id,
+                    account.appid if account else None,
+                    account.name if account else conn_id,
+                ),
+                is_wanted=not run.accounts or bool(account and account.appid in run.accounts),
+                problem=None if account else problem,
             )
-            for conn_id, it in self.accounts.items()
+            for conn_id, account in self.accounts.items()
         ]
 
     def work(self, run: Run) -> Work:

@@ -143,7 +143,7 @@ def draw_statistics(lots: Lots, dataset: Dataset, mornings: int) -> World:
             article = Article(day, [0], world.computed[day])
             if lots.strikes(Trouble.ODD, odd):
                 again = sorted(day + lots.randrange(2, dataset.window) for _ in range(2))
-                article.corrections = [(at(it, 3), 0) for it in again]
+                article.corrections = [(at(corrected, 3), 0) for corrected in again]
             world.articles[day] = [article]
     draw_refusals(lots, world, mornings)
     if lots.strikes(Trouble.RETIRED, 0.05):

@@ -104,9 +104,10 @@ class Pair:
     def history(self) -> Iterator[tuple[rules.Evidence, Listing]]:
         """What the rules look at of each answer, the oldest first, and the facts after it."""
         facts: Listing = {}
-        for _, (listing, said) in sorted(self.answers.items()):
-            judged = replace(said, has_news=has_news(facts, listing))
-            facts = facts | {it: facts.get(it, {}) | rows for it, rows in listing.items()}
+        for _, (listing, evidence) in sorted(self.answers.items()):
+            judged = replace(evidence, has_news=has_news(facts, listing))
+            for article, rows in listing.items():
+                facts = facts | {article: facts.get(article, {}) | rows}
             yield judged, facts
 
     def is_ready_since(self, instant_: datetime) -> bool:
@@ -196,7 +197,7 @@ class Engine:
                     first = today - rules.DAY * run.dataset.window
                     self.since.setdefault(endpoint, max(first, run.dataset.first_day))
                 process.due[appid] = self.due(run, appid, today)
-                attempts |= {it.attempted_at for it in self.coverage(endpoint).values()}
+                attempts |= {pair.attempted_at for pair in self.coverage(endpoint).values()}
         is_after = instant(moment) in attempts  # what another run heard then is asked for again
         process.planned_at = instant(moment) + timedelta(microseconds=is_after)
 
@@ -229,10 +230,10 @@ class Engine:
             if appid in (appids or process.due)
         ]
         known = {
-            (it.appid, day): pair
-            for it in planned
-            for day, pair in self.coverage((process.run.dataset.name, it.appid)).items()
-            if day in it.due.days
+            (account.appid, day): pair
+            for account in planned
+            for day, pair in self.coverage((process.run.dataset.name, account.appid)).items()
+            if day in account.due.days
         }
         used_up = {
             appid: pair
@@ -244,7 +245,11 @@ class Engine:
     def not_in(self, process: Process) -> list[tuple[str, date]]:
         """The planned pairs that hold a run back."""
         outcome = self.outcome(process)
-        return [(it.appid, day) for it, day, pair in outcome.pairs() if outcome.fails_run(it, pair)]
+        return [
+            (account.appid, day)
+            for account, day, pair in outcome.pairs()
+            if outcome.fails_run(account, pair)
+        ]
 
     # ---------------------------------------------------------------------- asking and judging
 
@@ -268,13 +273,13 @@ class Engine:
         kills = process.kills
         moment = self.ingest(process, moment)
         process.tries += 1
-        came = IngestResult(self.outcome(process, moment).problems(), set())
-        is_retryable = process.kills > kills or came.is_retryable
+        result = IngestResult(self.outcome(process, moment).problems(), set())
+        is_retryable = process.kills > kills or result.is_retryable
         if is_retryable and process.quick_tries < QUICK_TRIES:
             process.quick_tries += 1
             return moment + QUICK_TRY * 2 ** (process.quick_tries - 1)
         again = rules.next_poll_at(process.run, instant(moment))
-        if again and came.has_not_ready:
+        if again and result.has_not_ready:
             return round((again - MIDNIGHT_0).total_seconds())
         self.check(process, moment + CHECK)
         self.runs.append(process)
@@ -356,17 +361,17 @@ class Asking:
     def _commit(self, answers: dict[date, tuple[int, Refusal | None, Listing]]) -> None:
         """Merge and judge what has come."""
         dataset, pairs = self.process.run.dataset, self.engine.pairs[self.endpoint]
-        said = {day: self._said(day, *came) for day, came in answers.items()}
+        evidence = {day: self._evidence(day, *answer) for day, answer in answers.items()}
         known = rules.last_article_at(pair.coverage for pair in pairs.values())
         heard = max((at for at in (known, self.heard_at) if at), default=None)
-        together = {day: it for day, it in said.items() if not it.error_kind}
+        together = {day: found for day, found in evidence.items() if not found.error_kind}
         chunk, late = rules.ChunkEvidence(together, heard, dataset.window), dict[date, Pair]()
         for day, (moment, refusal, listing) in answers.items():
             pair = pairs.setdefault(day, Pair())
-            said[day] = replace(said[day], has_news=has_news(pair.facts, listing))
+            evidence[day] = replace(evidence[day], has_news=has_news(pair.facts, listing))
             is_late, is_answer = moment < pair.seen_at, refusal in ANSWERS
             if is_answer:
-                pair.answers[moment] = listing, said[day]
+                pair.answers[moment] = listing, evidence[day]
             if listing and refusal is not Refusal.UNREADABLE:
                 if day_number(max(answers)) == day_of(moment) - 1:
                     self.engine.listed_on[self.endpoint].add(day_of(moment))
@@ -375,8 +380,8 @@ class Asking:
                 late |= {day: pair} if is_answer else {}
                 continue
             before, hour = pair.coverage, time(READY_HOUR)
-            pair.coverage = rules.next_coverage(before, dataset, day, said[day], chunk, hour)
-            if is_answer and not said[day].error_kind:
+            pair.coverage = rules.next_coverage(before, dataset, day, evidence[day], chunk, hour)
+            if is_answer and not evidence[day].error_kind:
                 pair.coverage = replace(pair.coverage, fetched_at=instant(moment))
             self._log(pair, before, day, moment)
         self._judge_again(late)
@@ -387,15 +392,19 @@ class Asking:
         unreadable = WeixinError(ProblemKind.UNREADABLE)
         seen = [
             StagedAnswer(
-                account, day, said, error=unreadable if said.error_kind else None, is_answer=True
+                account,
+                day,
+                evidence,
+                error=unreadable if evidence.error_kind else None,
+                is_answer=True,
             )
             for day, pair in late.items()
-            for said, _ in pair.history()
+            for evidence, _ in pair.history()
         ]
         for day, again in evaluate_history(self.process.run.dataset, seen, READY_HOUR)[0].items():
             late[day].coverage = merge_coverage(late[day].coverage, again)
 
-    def _said(
+    def _evidence(
         self, day: date, moment: int, refusal: Refusal | None, listing: Listing
     ) -> rules.Evidence:
         """What the rules look at."""
@@ -446,7 +455,7 @@ def live(calendar: Calendar, by: Engine | None = None) -> Iterator[tuple[Engine,
     while events:
         moment, _, tasks, process = heapq.heappop(events)
         if process is None:
-            ended = [it for it in engine.runs if it.is_red or tasks.startswith(GREEN_TOO)]
+            ended = [run for run in engine.runs if run.is_red or tasks.startswith(GREEN_TOO)]
             if not ended:
                 continue
             process = lots.choice(ended)

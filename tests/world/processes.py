@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_package
 from weixin_etl.model import Account, Batch, Run
 from weixin_etl.problem import OperatorError, Problem, ProblemKind
 from weixin_etl.run import Settings
@@ -59,11 +59,11 @@ class Order:
     """It waits for the others here before it begins."""
 
 
-def order(its: Collector, run: Run, batch: Batch | None = None, **more: Any) -> Order:
+def order(collector: Collector, run: Run, batch: Batch | None = None, **more: Any) -> Order:
     """An ingest of a run, planned now unless its batch is given."""
-    url = its.warehouse.url.render_as_string(hide_password=False)
-    planned = its.plan(run) if batch is None else batch
-    return Order(run, planned, its.accounts, url, its.now(), its.settings, **more)
+    url = collector.warehouse.url.render_as_string(hide_password=False)
+    planned = collector.plan(run) if batch is None else batch
+    return Order(run, planned, collector.accounts, url, collector.now(), collector.settings, **more)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Outcome:
     """How an ingest ended; all empty when it was killed."""
 
     is_done: bool = False
-    said: Sequence[str] = ()
+    problems: Sequence[str] = ()
     """Its problems: of each the kind and the codes that are told alike."""
     is_retryable: bool = False
     peak_mb: int = 0
@@ -126,7 +126,7 @@ def disturbed(order: Order, statement: int, trouble: AbstractContextManager[None
 def _ingest(order: Order, sender: Connection) -> None:
     logging.disable()
     os.environ["WEIXIN_NOW"] = order.now.isoformat()
-    warehouse = the_warehouse.engine(order.warehouse_url)
+    warehouse = warehouse_package.engine(order.warehouse_url)
     statements, edges = itertools.count(1), itertools.count(1)
     event.listen(
         warehouse, "before_cursor_execute", lambda *_: _reach(order.hold, next(statements))
@@ -136,20 +136,22 @@ def _ingest(order: Order, sender: Connection) -> None:
         order.together.wait(PATIENCE_SECONDS)
     outcome = Outcome(is_done=True)
     try:
-        came = Collector(warehouse, order.accounts, order.settings).ingest(order.run, order.batch)
-        if came.problems:
-            outcome = Outcome(said=[*map(_said, came.problems)], is_retryable=came.is_retryable)
+        result = Collector(warehouse, order.accounts, order.settings).ingest(order.run, order.batch)
+        if result.problems:
+            problems = [*map(_kind_and_codes, result.problems)]
+            outcome = Outcome(problems=problems, is_retryable=result.is_retryable)
     except OperatorError as error:
-        outcome = Outcome(said=[_said(error.problem)], is_retryable=error.problem.kind.is_retried)
+        is_retried = error.problem.kind.is_retried
+        outcome = Outcome(problems=[_kind_and_codes(error.problem)], is_retryable=is_retried)
     except Exception as error:
-        outcome = Outcome(said=[f"{ProblemKind.PROGRAM} {error}"], is_retryable=True)
+        outcome = Outcome(problems=[f"{ProblemKind.PROGRAM} {error}"], is_retryable=True)
     # ru_maxrss would count the process from which this one's server was started
     status = Path("/proc/self/status").read_text()
     peak_mb = int(status.split("VmHWM:")[1].split()[0]) >> 10
     sender.send(replace(outcome, peak_mb=peak_mb))
 
 
-def _said(problem: Problem) -> str:
+def _kind_and_codes(problem: Problem) -> str:
     return " ".join([problem.kind, *problem.row.codes])
 
 

@@ -45,14 +45,14 @@ def broken_promises(calendar: Calendar) -> list[str]:
     engine, broken = Engine(calendar), []
     for _, process in live(calendar, engine):
         if engine.runs and engine.runs[-1] is process:
-            broken += [f"C3 {what}: {process.run.run_id}" for what in colour(engine, process)]
+            broken += [f"C3 {breach}: {process.run.run_id}" for breach in colour(engine, process)]
     broken += [*final(engine), *calls(engine), *retired(engine)]
     reds = [process for process in engine.runs if process.is_red]
     for (dataset, appid), world in calendar.worlds.items():
         is_there = appid in calendar.accounts(at(calendar.mornings, 8)).values()
         if is_there and world.retired_at == inf and not world.is_blank_for_good:
             ending = Ending(engine, (dataset, appid))
-            broken += [f"{what} {dataset} {appid}" for what in ending.broken()]
+            broken += [f"{breach} {dataset} {appid}" for breach in ending.broken()]
     return [*broken, *repair(engine, reds)]  # it goes on with more runs, so it comes last
 
 
@@ -176,7 +176,7 @@ class Ending:
             for process in engine.runs
             if process.run.dataset.name == endpoint[0] and process.run.is_scheduled
         ]
-        self.last_run = next(it for it in self.scheduled if it.day == self.last)
+        self.last_run = next(process for process in self.scheduled if process.day == self.last)
         self.by_hand = {
             day_number(day)
             for process in engine.runs
@@ -213,7 +213,12 @@ class Ending:
         now, reach = instant(at(self.last + 1, 8.5)), date_of(self.next_reach)
         coverage, dataset = self.pair(day).coverage, self.world.dataset
         return rules.state_of(
-            dataset, date_of(day), coverage, catch_up_start=reach, heard=self.heard, now=now
+            dataset,
+            date_of(day),
+            coverage,
+            catch_up_start=reach,
+            last_article_at=self.heard,
+            now=now,
         )
 
     def has_ended(self, day: int) -> bool:
@@ -251,13 +256,15 @@ class Ending:
     def moved(self, day: int) -> bool:
         """Whether what WeChat lists of a day changed on a good morning."""
         articles = self.world.articles.get(day, ())
-        return any(self.calendar.mornings - 1 <= it.deleted_at / at(1) < inf for it in articles)
+        return any(
+            self.calendar.mornings - 1 <= article.deleted_at / at(1) < inf for article in articles
+        )
 
     @cached_property
     def can_be_heard(self) -> bool:
         """Whether an article that was ever listed is still there to be asked for."""
         listed = (pair.facts for pair in self.pairs.values())
-        return any(it.deleted_at > at(self.last, 8.5) for them in listed for it in them)
+        return any(article.deleted_at > at(self.last, 8.5) for facts in listed for article in facts)
 
     def lacks(self, day: int) -> bool:
         """Whether an article that WeChat shows is not loaded as it is, though it could be."""
@@ -305,8 +312,9 @@ class Ending:
             is_woken |= day in self.by_hand
             if pair.silent_on >= self.last - 2 or self.moved(day) or is_new or is_woken:
                 continue
-            rows = [len(them) == self.world.dataset.row_days for them in pair.facts.values()]
-            if day < past - 2 or (day < past - 1 and all(rows)):
+            row_days = self.world.dataset.row_days
+            is_whole = all(len(rows) == row_days for rows in pair.facts.values())
+            if day < past - 2 or (day < past - 1 and is_whole):
                 yield f"C2 asked at the end: day {day}"
 
     def everything(self) -> Iterator[str]:

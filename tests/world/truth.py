@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import zstandard
@@ -82,7 +82,8 @@ def rows_of(dataset: Dataset, item: dict[str, Any]) -> list[Figures]:
         return item[dataset.rows_key]
     if dataset.rows_in is Rows.OBJECT:
         return [item[dataset.rows_key]]
-    return [{name: item[name] for name in item if name in {it.name for it in dataset.metrics}}]
+    metrics = {metric.name for metric in dataset.metrics}
+    return [{name: item[name] for name in item if name in metrics}]
 
 
 @dataclass
@@ -104,34 +105,31 @@ class Tables:
 
 def truth(commits: Sequence[Sequence[Told]]) -> Tables:
     """What the tables hold after these, each a number of answers that arrive at once."""
-    answers = sorted((it for commit in commits for it in commit if it.errcode == 0), key=_fetched)
+    given = (answer for commit in commits for answer in commit if answer.errcode == 0)
+    answers = sorted(given, key=attrgetter("at"))
     listed_on = _listed_on(answers)
     tables, by_pair = Tables(), defaultdict[Key, list[Told]](list)
     _rows(tables, commits, listed_on)
-    for it in answers:
-        by_pair[it.pair].append(it)
-        for item in it.items if it.dataset.describes_articles else ():
-            last = max(listed_on[it.appid, it.name(item)])
-            first = {"day": last, "first": it.first_at or it.at}
-            known = tables.articles.setdefault((it.appid, it.name(item)), first)
-            if it.day == last:
-                keys = ("ref_date", it.dataset.item.name, it.dataset.rows_key)
+    for answer in answers:
+        by_pair[answer.pair].append(answer)
+        for item in answer.items if answer.dataset.describes_articles else ():
+            last = max(listed_on[answer.appid, answer.name(item)])
+            first = {"day": last, "first": answer.first_at or answer.at}
+            known = tables.articles.setdefault((answer.appid, answer.name(item)), first)
+            if answer.day == last:
+                keys = ("ref_date", answer.dataset.item.name, answer.dataset.rows_key)
                 known |= {k: v for k, v in item.items() if v is not None and k not in keys}
-    for its in by_pair.values():
-        _of_pair(tables, its, listed_on)
+    for pair_answers in by_pair.values():
+        _of_pair(tables, pair_answers, listed_on)
     return tables
-
-
-def _fetched(it: Told) -> datetime:
-    return it.at
 
 
 def _listed_on(answers: Iterable[Told]) -> dict[Key, set[date]]:
     """The publication days of each article."""
     listed: defaultdict[Key, set[date]] = defaultdict(set)
-    for it in answers:
-        for name in it.names if it.dataset.describes_articles else ():
-            listed[it.appid, name].add(it.day)
+    for answer in answers:
+        for name in answer.names if answer.dataset.describes_articles else ():
+            listed[answer.appid, name].add(answer.day)
     return listed
 
 
@@ -139,22 +137,22 @@ def _rows(
     tables: Tables, commits: Iterable[Iterable[Told]], listed_on: dict[Key, set[date]]
 ) -> None:
     """Facts, and what each commit replaced of them."""
-    said: defaultdict[Key, list[tuple[datetime, date, Figures]]] = defaultdict(list)
+    given: defaultdict[Key, list[tuple[datetime, date, Figures]]] = defaultdict(list)
     now: Facts = {}
     for commit in commits:
         touched = set[Key]()
-        for it in commit:
-            for item, stat_date, row in it.rows:
-                touched.add(key := (it.dataset.name, it.appid, item, stat_date))
-                said[key].append((it.at, it.day, dict(_given(it.dataset, row))))
+        for answer in commit:
+            for item, stat_date, row in answer.rows:
+                touched.add(key := (answer.dataset.name, answer.appid, item, stat_date))
+                given[key].append((answer.at, answer.day, dict(_given(answer.dataset, row))))
         for key in touched:
-            figures = _folded(said[key])
+            figures = _folded(given[key])
             if now.setdefault(key, figures) != figures:
-                its = (*key[:2], "" if key[2] is None else str(key[2]), key[3])
-                tables.history.setdefault(its, []).append(now[key])
+                history_key = (*key[:2], "" if key[2] is None else str(key[2]), key[3])
+                tables.history.setdefault(history_key, []).append(now[key])
             now[key] = figures
     for key, figures in now.items():
-        days = {day for _, day, _ in said[key]}
+        days = {day for _, day, _ in given[key]}
         if DATASETS[key[0]].describes_articles:
             days = listed_on[key[1:3]]
         tables.facts[*key[:3], max(days), key[3]] = figures
@@ -163,7 +161,7 @@ def _rows(
 def _given(dataset: Dataset, row: Figures) -> Iterator[tuple[str, Any]]:
     """What is there and fits."""
     for name, value in row.items():
-        is_figure = _is_odd(value) and name in {it.name for it in dataset.figures}
+        is_figure = _is_odd(value) and name in {metric.name for metric in dataset.figures}
         if value is not None and name != "stat_date" and not is_figure:
             yield name, value
 
@@ -172,10 +170,10 @@ def _is_odd(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _folded(said: Iterable[tuple[datetime, date, Figures]]) -> Figures:
+def _folded(versions: Iterable[tuple[datetime, date, Figures]]) -> Figures:
     """What the latest day that gives a row says of it."""
     by_day: dict[date, Figures] = {}
-    for _, day, given in sorted(said, key=itemgetter(0)):
+    for _, day, given in sorted(versions, key=itemgetter(0)):
         by_day[day] = by_day.get(day, {}) | given
     return by_day[max(by_day)]
 
@@ -184,18 +182,20 @@ def _of_pair(tables: Tables, answers: Sequence[Told], listed_on: dict[Key, set[d
     """What is said of a pair by its answers, oldest first."""
     newest, known = answers[-1], set[Any]()
     dataset, appid, _ = newest.pair
-    for it in answers if newest.dataset.describes_articles else ():
-        known |= {name for name in it.names if len(listed_on[appid, name]) == 1}
+    for answer in answers if newest.dataset.describes_articles else ():
+        known |= {name for name in answer.names if len(listed_on[appid, name]) == 1}
         for name in known:
             since = tables.unlisted.get((appid, dataset, name))
-            tables.unlisted[appid, dataset, name] = None if name in it.names else since or it.at
+            tables.unlisted[appid, dataset, name] = (
+                None if name in answer.names else since or answer.at
+            )
     tables.open |= {
         (dataset, appid, item, stat_date)
         for item, stat_date, row in newest.rows
         if any(_is_odd(row.get(metric.name)) for metric in newest.dataset.figures)
     }
     count = len({(item, stat_date) for item, stat_date, _ in newest.rows})
-    tables.coverage[newest.pair] = (max(len(it.names) for it in answers), newest.at, count)
+    tables.coverage[newest.pair] = (max(len(answer.names) for answer in answers), newest.at, count)
 
 
 # ---------------------------------------------------------------------------------- the warehouse
@@ -221,17 +221,20 @@ NO_FIGURES += ",raw_response_id,fetched_at,changed_at,extra"
 def facts(warehouse: Engine, *datasets: Dataset, instant: datetime | None = None) -> Facts:
     """Of some datasets or all: what the facts hold, or held at an instant."""
     found: Facts = {}
-    for it in datasets or DATASETS.values():
-        source = f"analytics.{it.name}_as_of(:instant)" if instant else f"weixin.{it.fact}"
+    for dataset in datasets or DATASETS.values():
+        source = (
+            f"analytics.{dataset.name}_as_of(:instant)" if instant else f"weixin.{dataset.fact}"
+        )
+        item = dataset.item.name if dataset.item else "NULL"
         sql = f"""
-            SELECT appid, {it.item.name if it.item else "NULL"}, {it.day_column}, stat_date, (
+            SELECT appid, {item}, {dataset.day_column}, stat_date, (
                 jsonb_strip_nulls(to_jsonb(fact)) - string_to_array(:no_figures, ',')
                 || coalesce(extra, '{{}}')
             )::text
             FROM {source} AS fact
         """
         for *key, figures in rows(warehouse, sql, no_figures=NO_FIGURES, instant=instant):
-            found[it.name, *key] = json.loads(figures, parse_float=Decimal)
+            found[dataset.name, *key] = json.loads(figures, parse_float=Decimal)
     return found
 
 
@@ -265,15 +268,15 @@ def held(warehouse: Engine) -> Tables:
         tables.articles[appid, msgid] = {"day": day, "first": first, **known}
     listed = rows(
         warehouse,
-        "SELECT appid, said.key, msgid, cast(said.value AS timestamptz) "
-        "FROM weixin.dim_article CROSS JOIN jsonb_each_text(unlisted_since) AS said",
+        "SELECT appid, listing.key, msgid, cast(listing.value AS timestamptz) "
+        "FROM weixin.dim_article CROSS JOIN jsonb_each_text(unlisted_since) AS listing",
     )
     tables.unlisted = {tuple(key): since for *key, since in listed}
     parts = "SELECT dataset, appid, msgid, stat_date FROM weixin.rejected_row WHERE resolved_at "
     tables.open = {*rows(warehouse, f"{parts} IS NULL")}
     tables.coverage = {
-        tuple(it[:3]): tuple(it[3:])
-        for it in rows(
+        tuple(columns[:3]): tuple(columns[3:])
+        for columns in rows(
             warehouse,
             "SELECT dataset, appid, day, article_count, fetched_at, row_count "
             "FROM weixin.coverage WHERE fetched_at IS NOT NULL",
@@ -284,7 +287,7 @@ def held(warehouse: Engine) -> Tables:
 
 def differences(held: Tables, known: Tables, *without: str) -> list[Key]:
     """What is held, and what should be; it is not told whether a moved article is listed."""
-    found: list[Key] = [("open", it) for it in held.open ^ known.open]
+    found: list[Key] = [("open", key) for key in held.open ^ known.open]
     for name in {*vars(known)} - {"open", *without}:
         of_held, of_known = vars(held)[name], vars(known)[name]
         keys = of_known.keys() if name == "unlisted" else of_held.keys() | of_known.keys()

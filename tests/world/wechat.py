@@ -192,7 +192,7 @@ class World:
 
     def blank_at(self, moment: float) -> Blank | None:
         """Return how articles lack their figures at the moment, if they do."""
-        return next((how for begin, end, how in self.blank if begin <= moment < end), None)
+        return next((blank for begin, end, blank in self.blank if begin <= moment < end), None)
 
     def call(self, day: int, moment: float) -> tuple[Refusal | None, Listing]:
         """What WeChat answers."""
@@ -225,7 +225,9 @@ class World:
         if listing and lots.random() < self.lies_on.get(today, 0):
             is_empty = lots.random() < 0.5
             short = {
-                it: rows for it, rows in listing.items() if not is_empty and lots.random() < 0.5
+                article: rows
+                for article, rows in listing.items()
+                if not is_empty and lots.random() < 0.5
             }
             if len(short) < len(listing) and told.setdefault(frozenset(short), today) == today:
                 return short
@@ -243,8 +245,8 @@ def in_time(
         dataset,
         computed,
         {
-            day: [Article(day, rows, computed[day]) for rows in them]
-            for day, them in articles.items()
+            day: [Article(day, rows, computed[day]) for rows in rows_of_day]
+            for day, rows_of_day in articles.items()
         },
     )
 
@@ -264,8 +266,8 @@ def body(
 
 def _blank_item(dataset: Dataset, item: dict[str, Any], blank: Blank) -> dict[str, Any]:
     """Return the item of an article of which no figure can be read."""
-    said = {Blank.NULL: None, Blank.WRAPPED: {"value": 7}}
-    row = {"stat_date": item["ref_date"], figure(dataset): said.get(blank, 7)}
+    values = {Blank.NULL: None, Blank.WRAPPED: {"value": 7}}
+    row = {"stat_date": item["ref_date"], figure(dataset): values.get(blank, 7)}
     if blank is Blank.RENAMED:
         del item[dataset.rows_key]
         return {**item, "rows": [row]}
@@ -286,7 +288,10 @@ def item(
     """An item of an answer, by the figures of its days; of a statistics day it has one row."""
     head = {"ref_date": str(day), **({dataset.item.name: name} if dataset.item else {}), **keys}
     if dataset.rows_in is RowsIn.LIST:
-        return {**head, dataset.rows_key: [{"stat_date": str(on), **it} for on, it in rows.items()]}
+        return {
+            **head,
+            dataset.rows_key: [{"stat_date": str(on), **row} for on, row in rows.items()],
+        }
     (row,) = rows.values()
     return {**head, **({dataset.rows_key: row} if dataset.rows_in is RowsIn.OBJECT else row)}
 
