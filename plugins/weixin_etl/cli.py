@@ -81,7 +81,7 @@ def migrate(options: argparse.Namespace) -> None:
     from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
     view = options.print
-    done = warehouse.sql_of(view) if view else warehouse.migrate(open_warehouse().url)
+    done = warehouse.view_sql(view) if view else warehouse.migrate(open_warehouse().url)
     sys.stdout.write(f"{done or 'The warehouse is up to date.'}\n")
 
 

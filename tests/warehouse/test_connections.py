@@ -14,7 +14,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.orchestration.connections.warehouse import READER, reading
 from weixin_etl.problem import WarehouseError
 from weixin_etl.warehouse import CONN_ID
-from weixin_etl.warehouse.connection import requiring_tls
+from weixin_etl.warehouse.connection import require_tls
 from weixin_local.home import postgres_connection
 
 PASSWORD, QUOTED = "p@ss/w:rd%", "p%40ss%2Fw%3Ard%25"
@@ -49,7 +49,7 @@ def test_a_connection_is_a_url(described: tuple[Any, ...], rendered: str) -> Non
 def test_migrations_insist_on_tls(url: str, sslmode: str) -> None:
     """Not on the same machine, else yes, and as the connection says; the rest stays as it is."""
     asked = make_url(f"postgresql://{url}")
-    told = requiring_tls(asked)
+    told = require_tls(asked)
 
     assert told.query.get("sslmode") == (sslmode or None)
     assert told.difference_update_query(["sslmode"]) == asked.difference_update_query(["sslmode"])

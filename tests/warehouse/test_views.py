@@ -11,7 +11,7 @@ from support import execute, rows
 from weixin_etl import cli
 from weixin_etl.problem import WarehouseError
 from weixin_etl.warehouse import migrate
-from weixin_etl.warehouse.views import View, in_order, parse_view
+from weixin_etl.warehouse.views import View, parse_view, sort_views
 
 pytestmark = pytest.mark.every_postgres
 
@@ -73,7 +73,7 @@ def follow(fresh: Engine, monkeypatch: pytest.MonkeyPatch) -> Follow:
     """Migrate to a release that has these views."""
 
     def _follow(*wanted: View) -> str:
-        monkeypatch.setattr(the_migrations, "all_views", lambda: in_order(wanted))
+        monkeypatch.setattr(the_migrations, "all_views", lambda: sort_views(wanted))
         return migrate(fresh.url)
 
     return _follow

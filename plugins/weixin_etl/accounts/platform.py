@@ -68,7 +68,7 @@ class Platform:
             WarehouseError: the warehouse does not work.
         """
         with self._diagnosed(self.account):
-            listed = self._with_own_token(self._component.authorizations)
+            listed = self._with_own_token(self._component.list_authorizations)
             self._stored.authorize(listed)
             appids = [it.authorizer_appid for it in listed]
             known = self._what_they_are(appids, concurrency)
@@ -92,7 +92,9 @@ class Platform:
         """What WeChat says of an account; if it does not, the next run asks again."""
         try:
             with outages.counted():
-                return self._with_own_token(lambda own: self._component.info(own, account)[0])
+                return self._with_own_token(
+                    lambda own: self._component.account_info(own, account)[0]
+                )
         except WeixinError as error:
             if error.kind is ProblemKind.CLOCK:
                 raise
@@ -117,7 +119,7 @@ class Platform:
 
         def by(refresh_token: str) -> tuple[Token, str]:
             return self._with_own_token(
-                lambda own: self._component.renewed(own, account, refresh_token)
+                lambda own: self._component.renew_token(own, account, refresh_token)
             )
 
         with self._outages.counted():
@@ -127,7 +129,9 @@ class Platform:
                 except WeixinError as error:
                     if error.problem.errcode != INVALID_REFRESH_TOKEN:
                         raise
-            return by(self._with_own_token(lambda own: self._component.info(own, account)[1]))
+            return by(
+                self._with_own_token(lambda own: self._component.account_info(own, account)[1])
+            )
 
     def _with_own_token(self, call: Callable[[str], T]) -> T:
         """

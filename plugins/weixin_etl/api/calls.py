@@ -90,7 +90,7 @@ class AccountCalls:
         self.chunks = deque(planned_chunks)
         self.reserved_on = clock.beijing_date(self._now())
 
-    def ask(self, day: date) -> Response | FailedCall | None:
+    def fetch(self, day: date) -> Response | FailedCall | None:
         """Ask for the day, unless the account is stopped; None when it has no call left."""
         with self._lock:
             if self.calls_left <= 0 and not self._stopped:

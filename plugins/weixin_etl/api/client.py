@@ -10,7 +10,7 @@ import msgspec
 
 from weixin_etl import clock
 from weixin_etl.api.http import Caller, CallLimits, decode_as
-from weixin_etl.api.token import RequestToken, TokenKeeper, request_token
+from weixin_etl.api.token import RequestToken, TokenCache, request_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -62,8 +62,8 @@ class WeixinClient:
         self.account = account
         limits = limits or CallLimits()
         self._caller = Caller(account, limits)
-        keeper = TokenKeeper(ask or (lambda _: request_token(account, limits)))
-        self._keeper = token_keepers.setdefault(account, keeper)
+        keeper = TokenCache(ask or (lambda _: request_token(account, limits)))
+        self._keeper = token_caches.setdefault(account, keeper)
 
     def check_token(self) -> None:
         """Make sure that WeChat gives a token for the account; a `WeixinError` says why not."""
@@ -111,5 +111,5 @@ class WeixinClient:
         return self._caller.post(path, payload, renewed, tries=tries)
 
 
-token_keepers: dict[Account, TokenKeeper] = {}
+token_caches: dict[Account, TokenCache] = {}
 """The process's tokens."""

@@ -61,7 +61,7 @@ class Component:
         answer = self._post(self.account, "component_token", payload, None, _ComponentToken, ticket)
         return Token(answer.component_access_token, answer.expires_in)
 
-    def renewed(
+    def renew_token(
         self, component_token: str, account: Account, refresh_token: str
     ) -> tuple[Token, str]:
         """A new token of an account, and the refresh token that the next one is asked for with."""
@@ -71,7 +71,7 @@ class Component:
         token = Token(answer.authorizer_access_token, answer.expires_in)
         return token, answer.authorizer_refresh_token or refresh_token
 
-    def authorizations(self, component_token: str) -> list[Authorization]:
+    def list_authorizations(self, component_token: str) -> list[Authorization]:
         """All accounts that authorise the platform now; an error if some are missing."""
         found: dict[str, Authorization] = {}
         known, total = -1, 1
@@ -90,7 +90,7 @@ class Component:
             )
         return [*found.values()]
 
-    def info(self, component_token: str, account: Account) -> tuple[AccountInfo, str]:
+    def account_info(self, component_token: str, account: Account) -> tuple[AccountInfo, str]:
         """What an account is, and its refresh token now in force, which may be empty."""
         payload = {"authorizer_appid": account.appid}
         answer = self._post(account, "get_authorizer_info", payload, component_token, _Info)

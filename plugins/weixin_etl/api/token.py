@@ -48,7 +48,7 @@ RequestToken = Callable[[str], Token]
 """Where an account's token is from; given the one that WeChat refuses, or "" when none is."""
 
 
-class TokenKeeper:
+class TokenCache:
     """Gives one account's token to every thread of the process."""
 
     def __init__(self, ask: RequestToken) -> None:

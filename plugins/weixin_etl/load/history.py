@@ -22,7 +22,7 @@ from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.load.evaluation import AnswerTime, evaluate_history, merge_coverage
 from weixin_etl.load.falls import has_news
 from weixin_etl.load.merge import Merge, StoredSlice
-from weixin_etl.load.stage import StagedAnswer, articles_json, copy_lines, evidence_of, row_end
+from weixin_etl.load.stage import StagedAnswer, articles_json, copy_lines, row_end, stage_evidence
 from weixin_etl.model import Account, Slice
 from weixin_etl.parse import Article, ParsedAnswer, parse
 from weixin_etl.warehouse import statement
@@ -122,7 +122,7 @@ class MergedAnswers:
 
     def _see(self, at: datetime, parsed: ParsedAnswer, *, has_news: bool) -> StagedAnswer:
         appid, day = self.slice
-        seen = evidence_of(self.dataset, Account("", appid, "", appid), day, at, parsed)
+        seen = stage_evidence(self.dataset, Account("", appid, "", appid), day, at, parsed)
         said = replace(seen.evidence, has_news=has_news)
         self.sightings.append(replace(seen, evidence=said, msgids=[*parsed.articles]))
         return seen

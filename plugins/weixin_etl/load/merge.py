@@ -18,7 +18,7 @@ from weixin_etl.load.falls import Fall
 from weixin_etl.load.stage import StagedAnswer, copy, keep_bytes, row_columns, row_end
 from weixin_etl.model import Counts, Coverage, Slice
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.statements import slice_arrays, as_json, coverage_from_row
+from weixin_etl.warehouse.statements import as_json, coverage_from_row, slice_arrays
 
 
 @dataclass(frozen=True, slots=True)

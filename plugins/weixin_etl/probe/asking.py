@@ -1,4 +1,8 @@
-"""Ask WeChat about an account: a token, then of each dataset the quota and two days."""
+"""
+The calls of a probe: one token, and for each dataset the quota and two days.
+
+The command `weixin-etl probe` passes an account's client, and prints the findings.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,44 +11,64 @@ from weixin_etl import clock
 from weixin_etl.api.client import FailedCall, WeixinClient
 from weixin_etl.datasets import Dataset
 from weixin_etl.parse import parse
-from weixin_etl.probe.judging import Finding, Findings, Grade, of_day, of_keys, refused
+from weixin_etl.probe.judging import (
+    Finding,
+    Findings,
+    Grade,
+    day_finding,
+    error_finding,
+    key_findings,
+)
 from weixin_etl.problem import WeixinError
 
 
 def probe(client: WeixinClient, datasets: Sequence[Dataset]) -> Findings:
-    """Ask for everything, each call once: a token, and at most three calls of each dataset."""
+    """
+    Ask WeChat about an account: one token call, and at most three calls for each dataset.
+
+    Returns:
+        The findings by dataset name. The finding about the token has an empty name, and is the
+        only finding if there is no token.
+    """
     try:
         client.check_token()
     except WeixinError as error:
-        return {"": [refused("token", error)]}
-    found: Findings = {"": [Finding(Grade.GOOD, "token", "there is one")]}
+        return {"": [error_finding("token", error)]}
+    findings: Findings = {"": [Finding(Grade.GOOD, "token", "there is one")]}
     for dataset in datasets:
-        found[dataset.name] = [_quota(client, dataset), *_answers(client, dataset)]
-    return found
+        findings[dataset.name] = [_quota_finding(client, dataset), *_day_findings(client, dataset)]
+    return findings
 
 
-def _quota(client: WeixinClient, dataset: Dataset) -> Finding:
+def _quota_finding(client: WeixinClient, dataset: Dataset) -> Finding:
+    """Return how many calls of the dataset's endpoint are left today."""
     try:
-        said = client.quota(dataset)
+        quota = client.quota(dataset)
     except WeixinError as error:
-        came = f"WeChat does not say: {refused('', error).came}"
-        return Finding(Grade.NOTE, "quota", came, "nothing: the pipeline counts its calls")
-    return Finding(Grade.GOOD, "quota", f"{said.remain} of {said.daily_limit} calls a day are left")
+        result = f"WeChat does not say: {error_finding('', error).result}"
+        return Finding(Grade.NOTE, "quota", result, "nothing: the pipeline counts its calls")
+    result = f"{quota.remain} of {quota.daily_limit} calls a day are left"
+    return Finding(Grade.GOOD, "quota", result)
 
 
-def _answers(client: WeixinClient, dataset: Dataset) -> list[Finding]:
-    """Yesterday and the oldest day of the window; yesterday alone if its refusal is of both."""
+def _day_findings(client: WeixinClient, dataset: Dataset) -> list[Finding]:
+    """
+    Return the findings about yesterday, the oldest day of the window, and the answers' keys.
+
+    The oldest day is not fetched if yesterday's error concerns the whole account.
+    """
     today = clock.beijing_date(clock.now())
-    found, answers = [], []
+    findings, answers = [], []
     for age in (1, dataset.window):
         day = today - timedelta(days=age)
-        came = client.datacube(dataset, day)
-        if isinstance(came, FailedCall):
-            found.append(refused(str(day), came.error, dataset.successor_dag_id))
-            if came.error.kind.stops_account or came.error.kind.is_outage:
+        response = client.datacube(dataset, day)
+        if isinstance(response, FailedCall):
+            error = response.error
+            findings.append(error_finding(str(day), error, dataset.successor_dag_id))
+            if error.kind.stops_account or error.kind.is_outage:
                 break
         else:
-            parsed = parse(dataset, came.body, day, came.fetched_at)
-            answers.append((came.body, parsed))
-            found.append(of_day(dataset, day, parsed, today - timedelta(days=1)))
-    return [*found, *of_keys(dataset, answers)]
+            parsed = parse(dataset, response.body, day, response.fetched_at)
+            answers.append((response.body, parsed))
+            findings.append(day_finding(dataset, day, parsed, today - timedelta(days=1)))
+    return [*findings, *key_findings(dataset, answers)]

@@ -1,4 +1,9 @@
-"""What WeChat answered, judged as a run would judge it, and what to change: pure."""
+"""
+The findings and the verdict of a probe.
+
+Each answer or error of WeChat becomes a finding: a grade, a result and a cure. A run would judge
+the answer alike. All functions are pure.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +12,7 @@ from enum import IntEnum
 
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.parse import ParsedAnswer
-from weixin_etl.probe.keys import before_row, compared
+from weixin_etl.probe.keys import compare_keys, row_prefix
 from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.text import counted, few_names, one_line
 
@@ -16,14 +21,14 @@ WAIT = "nothing to do: figures are there by the [weixin] ready_hour, as a rule"
 
 
 class Grade(IntEnum):
-    """How a finding bears on whether the pipeline will work, the worst last."""
+    """The grade of a finding: does it keep the pipeline from working? The worst is last."""
 
     GOOD = 0
     NOTE = 1
-    """Not as expected, and the pipeline copes."""
+    """The answer is unusual, but the pipeline can work with it."""
     UNKNOWN = 2
     RETIRED = 3
-    """WeChat took the endpoint offline: no matter where its successor works."""
+    """WeChat took the endpoint offline. This is harmless if the successor's endpoint works."""
     BAD = 4
 
 
@@ -39,75 +44,94 @@ _GRADES = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A row of the table: what was asked, what came, and what to change."""
+    """One line of the probe's output."""
 
     grade: Grade
-    asked: str
-    came: str
-    change: str = ""
+    subject: str
+    """What was checked: the token, the quota, a day or the keys."""
+    result: str
+    cure: str = ""
+    """What to do; empty if nobody has to do anything."""
 
 
 Findings = dict[str, list[Finding]]
-"""Of the token under an empty name, then of each dataset."""
+"""Findings by dataset name; the finding about the token has an empty name."""
 
 
-def refused(asked: str, error: WeixinError, successor_dag_id: str | None = None) -> Finding:
-    """Return the row of an error, in the words of the error table."""
-    said = error.problem
-    errcode = "" if said.errcode is None else f" (errcode {said.errcode})"
+def error_finding(subject: str, error: WeixinError, successor_dag_id: str | None = None) -> Finding:
+    """
+    Return the finding for an error, in the sentences of the error table.
+
+    Args:
+        subject: What was checked when the error was raised.
+        error: WeChat's refusal, or the transport failure.
+        successor_dag_id: The DAG that replaces the dataset's DAG, named in the cure.
+    """
+    problem = error.problem
+    errcode = "" if problem.errcode is None else f" (errcode {problem.errcode})"
     grade = _GRADES.get(error.kind, Grade.BAD)
-    cure = said.with_successor(successor_dag_id).cure
-    return Finding(grade, asked, one_line(f"{said.cause}{errcode}"), cure)
+    cure = problem.with_successor(successor_dag_id).cure
+    return Finding(grade, subject, one_line(f"{problem.cause}{errcode}"), cure)
 
 
-def of_day(dataset: Dataset, day: date, parsed: ParsedAnswer, yesterday: date) -> Finding:
-    """What a day's answer holds, and whether it has the newest row that it can have."""
-    asked, item = str(day), _item(dataset).split()[1]
+def day_finding(dataset: Dataset, day: date, parsed: ParsedAnswer, yesterday: date) -> Finding:
+    """Return what a day's answer contains, and whether its newest possible row is there."""
+    subject, item = str(day), _item(dataset).split()[1]
     if parsed.unreadable:
-        return Finding(Grade.BAD, asked, f"it cannot be read: {parsed.unreadable}", REPORT)
+        return Finding(Grade.BAD, subject, f"it cannot be read: {parsed.unreadable}", REPORT)
     if parsed.nothing_fits:
-        return Finding(Grade.BAD, asked, f"no {item} fits: {parsed.rejected[0].reason}", REPORT)
-    came = f"{counted(len(parsed.articles), item)}, {counted(parsed.row_count, 'row')}"
-    last = min(yesterday, day + timedelta(days=dataset.row_days - 1))
+        return Finding(Grade.BAD, subject, f"no {item} fits: {parsed.rejected[0].reason}", REPORT)
+    result = f"{counted(len(parsed.articles), item)}, {counted(parsed.row_count, 'row')}"
+    newest = min(yesterday, day + timedelta(days=dataset.row_days - 1))
     if parsed.is_delayed:
-        return Finding(Grade.NOTE, asked, f"{came}; is_delay: not the newest figures", WAIT)
-    if parsed.articles and not parsed.has_row_of(last):
-        return Finding(Grade.NOTE, asked, f"{came}; none of {last} yet", WAIT)
-    return Finding(Grade.GOOD, asked, came)
+        return Finding(Grade.NOTE, subject, f"{result}; is_delay: not the newest figures", WAIT)
+    if parsed.articles and not parsed.has_row_of(newest):
+        return Finding(Grade.NOTE, subject, f"{result}; none of {newest} yet", WAIT)
+    return Finding(Grade.GOOD, subject, result)
 
 
-def of_keys(dataset: Dataset, answers: Sequence[tuple[bytes, ParsedAnswer]]) -> list[Finding]:
-    """How answers differ from the declaration: keys, types and what is rejected, never values."""
+def key_findings(dataset: Dataset, answers: Sequence[tuple[bytes, ParsedAnswer]]) -> list[Finding]:
+    """
+    Return how answers differ from the declaration: in keys, in types and in rejected parts.
+
+    The finding contains no values. The list is empty if no answer is readable.
+    """
     readable = [(body, parsed) for body, parsed in answers if not parsed.unreadable]
     if not readable:
         return []
     rejected = [part.reason for _, parsed in readable for part in parsed.rejected]
     if not rejected and not any(parsed.articles for _, parsed in readable):
-        came = f"not known: no answer lists {_item(dataset)}"
-        return [Finding(Grade.NOTE, "keys", came, "probe again the day after there is one")]
-    unknown, missing = compared(dataset, [body for body, _ in readable])
+        result = f"not known: no answer lists {_item(dataset)}"
+        return [Finding(Grade.NOTE, "keys", result, "probe again the day after there is one")]
+    unknown, missing = compare_keys(dataset, [body for body, _ in readable])
     differences = {
-        "unknown": [f"{one_line(key, 64)} ({what})" for key, what in unknown.items()],
+        "unknown": [f"{one_line(key, 64)} ({json_type})" for key, json_type in unknown.items()],
         "missing": missing,
         "rejected": [*dict.fromkeys(rejected)],
     }
-    said = [f"{what}: {few_names(names, 8)}" for what, names in differences.items() if names]
-    needed = {f"{before_row(dataset)}{metric}" for metric in dataset.headline}
+    result = "; ".join(
+        f"{difference}: {few_names(names, 8)}" for difference, names in differences.items() if names
+    )
+    needed = {f"{row_prefix(dataset)}{metric}" for metric in dataset.headline}
     if rejected or needed.intersection(missing):
-        return [Finding(Grade.BAD, "keys", "; ".join(said), REPORT)]
-    if said:
-        return [Finding(Grade.NOTE, "keys", "; ".join(said), f"nothing to do: it works; {REPORT}")]
+        return [Finding(Grade.BAD, "keys", result, REPORT)]
+    if result:
+        return [Finding(Grade.NOTE, "keys", result, f"nothing to do: it works; {REPORT}")]
     return [Finding(Grade.GOOD, "keys", "as declared")]
 
 
 def _item(dataset: Dataset) -> str:
-    """What an item of the answer's list is: `an article`, `a channel`, `a row`."""
+    """Return the name of an item of the answer's list: `an article`, `a channel`, `a row`."""
     return dataset.item.of if dataset.item else "a row"
 
 
-def verdict(found: Findings) -> tuple[Grade, str]:
-    """Whether the pipeline will work for the account, or what is missing."""
-    grades = {name: max(it.grade for it in those) for name, those in found.items()}
+def verdict(findings: Findings) -> tuple[Grade, str]:
+    """
+    Return the worst grade of an account, and a sentence: will the pipeline work for it?
+
+    A retired endpoint does not count if the dataset that succeeds it works.
+    """
+    grades = {name: max(finding.grade for finding in group) for name, group in findings.items()}
     working = [name for name, grade in grades.items() if name and grade <= Grade.NOTE]
     excused = {
         name
@@ -115,13 +139,14 @@ def verdict(found: Findings) -> tuple[Grade, str]:
         if grade is Grade.RETIRED and DATASETS[name].successor in working
     }
     worst = max(grade for name, grade in grades.items() if name not in excused)
-    which = f" with {few_names(working)}" if len(working) < len(found) - 1 else ""
+    datasets = f" with {few_names(working)}" if len(working) < len(findings) - 1 else ""
     if worst <= Grade.NOTE:
-        return worst, f"The pipeline will work for this account{which}."
-    those = [it for name in found if name not in excused for it in found[name]]
-    change = "; ".join(dict.fromkeys(it.change or it.came for it in those if it.grade is worst))
+        return worst, f"The pipeline will work for this account{datasets}."
+    counting = [finding for name in findings if name not in excused for finding in findings[name]]
+    cures = (finding.cure or finding.result for finding in counting if finding.grade is worst)
+    cure = "; ".join(dict.fromkeys(cures))
     if working:
-        return worst, f"The pipeline will work for this account{which} only: {change}."
+        return worst, f"The pipeline will work for this account{datasets} only: {cure}."
     if worst is Grade.UNKNOWN:
-        return worst, f"Whether the pipeline will work for this account is not known: {change}."
-    return worst, f"The pipeline will not work for this account yet: {change}."
+        return worst, f"Whether the pipeline will work for this account is not known: {cure}."
+    return worst, f"The pipeline will not work for this account yet: {cure}."

@@ -158,7 +158,7 @@ class _Try:
 
     def ask(self, calls: AccountCalls, day: date) -> StagedAnswer | None:
         """Ask for a day, and write down what came for its load."""
-        came = calls.ask(day)
+        came = calls.fetch(day)
         return stage_response(self.work.run.dataset, calls.account, day, came) if came else None
 
     def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:

@@ -20,7 +20,7 @@ from weixin_etl.model import (
 from weixin_etl.problem import Problem, ProblemKind, merge_days
 from weixin_etl.run import Work
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.statements import arrays, coverage_of
+from weixin_etl.warehouse.statements import coverage_from_row, slice_arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ def read_outcome(connection: Connection, work: Work, accounts: Batch) -> Outcome
     run, now = work.run, work.now()
     planned_at = {it.appid: it.planned_at for it in accounts}
     pairs = [(account.appid, day) for account in accounts for day in account.due.days]
-    rows = connection.execute(statement("coverage/of_pairs.sql"), arrays(run.dataset, pairs))
-    known = {(row.appid, row.day): coverage_of(row[2:]) for row in rows}
+    rows = connection.execute(statement("coverage/of_pairs.sql"), slice_arrays(run.dataset, pairs))
+    known = {(row.appid, row.day): coverage_from_row(row[2:]) for row in rows}
     used_up = {
         appid: pair
         for (appid, _), pair in known.items()

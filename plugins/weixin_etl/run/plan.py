@@ -25,7 +25,7 @@ from weixin_etl.run import Work
 from weixin_etl.run.outcome import calls_limit, calls_made
 from weixin_etl.text import counted, few_names
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
-from weixin_etl.warehouse.statements import as_json, coverage_of
+from weixin_etl.warehouse.statements import as_json, coverage_from_row
 
 log = logging.getLogger(__name__)
 
@@ -217,7 +217,7 @@ class _Planning:
             window_first_date=self.window_first,
         )
         for row in rows:
-            found[row.appid][row.day] = coverage_of(row[2:])
+            found[row.appid][row.day] = coverage_from_row(row[2:])
         return found
 
     def save_pairs(self, planned: Batch) -> None:

@@ -4,7 +4,7 @@ from weixin_etl.warehouse.connection import analyse_grown, engine, url
 from weixin_etl.warehouse.diagnosis import CONN_ID, diagnose, diagnosed
 from weixin_etl.warehouse.migrations import migrate, migrations, require_migrated
 from weixin_etl.warehouse.statements import source, statement
-from weixin_etl.warehouse.views import sql_of
+from weixin_etl.warehouse.views import view_sql
 
 __all__ = [
     "CONN_ID",
@@ -16,7 +16,7 @@ __all__ = [
     "migrations",
     "require_migrated",
     "source",
-    "sql_of",
     "statement",
     "url",
+    "view_sql",
 ]

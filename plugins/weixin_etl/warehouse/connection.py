@@ -88,7 +88,7 @@ def engine(
     )
 
 
-def requiring_tls(warehouse_url: URL | str) -> URL:
+def require_tls(warehouse_url: URL | str) -> URL:
     """With TLS for a server elsewhere, unless the URL says how."""
     url = make_url(warehouse_url)
     named = [url.host, *map(url.query.get, ("host", "hostaddr", "service"))]

@@ -14,7 +14,7 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.problem import ProblemKind, WarehouseError
 from weixin_etl.sentences import Quoted, Sentence, sentence
 from weixin_etl.text import few_names, one_line
-from weixin_etl.warehouse.connection import engine, requiring_tls
+from weixin_etl.warehouse.connection import engine, require_tls
 from weixin_etl.warehouse.diagnosis import diagnose, diagnosed
 from weixin_etl.warehouse.locks import lock_migrations
 from weixin_etl.warehouse.statements import execute, source, sql_directory, statement
@@ -42,7 +42,7 @@ def migrate(warehouse_url: URL | str) -> str:
     What was done, and what others must do; nothing when there was nothing to do.
     """
     # an index on a large fact may take longer than any statement of a run
-    warehouse = engine(requiring_tls(warehouse_url), {"statement_timeout": "0"})
+    warehouse = engine(require_tls(warehouse_url), {"statement_timeout": "0"})
     try:
         with _as_warehouse_error(warehouse):
             # whoever may change nothing is not refused when there is nothing to change

@@ -40,9 +40,9 @@ def execute(connection: Connection, sql: str) -> None:
         cursor.execute(sql)
 
 
-def arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, list[Any]]:
+def slice_arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, list[Any]]:
     """
-    Accounts with a day each, as the arrays that statements take.
+    Accounts with a day each, as the slice_arrays that statements take.
 
     The dataset too: of a constant, a planner without statistics expects few rows.
     """
@@ -53,7 +53,9 @@ def arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, l
     }
 
 
-def each_of(datasets: Iterable[Dataset], pairs: Iterable[tuple[str, date]]) -> dict[str, list[Any]]:
+def dataset_slice_arrays(
+    datasets: Iterable[Dataset], pairs: Iterable[tuple[str, date]]
+) -> dict[str, list[Any]]:
     """Datasets, and accounts with a day each, for statements about all of these together."""
     appids, days = zip(*pairs, strict=True)
     return {"datasets": [it.name for it in datasets], "appids": [*appids], "days": [*days]}
@@ -64,7 +66,7 @@ def as_json(values: Sequence[Mapping[str, object]]) -> str:
     return msgspec.json.encode(values).decode()
 
 
-def coverage_of(columns: Sequence[Any]) -> Coverage:
+def coverage_from_row(columns: Sequence[Any]) -> Coverage:
     """What a row of coverage says, by its columns beside its key."""
     settled, ready_at, sha256, *rest = columns
     return Coverage(settled, ready_at, sha256 and bytes(sha256), *rest)
@@ -77,7 +79,7 @@ def source(path: str, dataset: Dataset | None = None) -> str:
     return _templates().get_template(path).render(declared)
 
 
-def datasets_of(path: str) -> list[Dataset | None]:
+def template_datasets(path: str) -> list[Dataset | None]:
     """The datasets that `sql/<path>` is rendered for, as its first line says; else none, once."""
     which = _FOR_EACH.match((sql_directory() / path).read_text(encoding="utf-8"))
     return [*(_templates().compile_expression(which[1])() or ())] if which else [None]

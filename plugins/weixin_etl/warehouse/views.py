@@ -10,7 +10,13 @@ from psycopg2 import errors
 from sqlalchemy import Connection
 
 from weixin_etl.model import ParameterError
-from weixin_etl.warehouse.statements import datasets_of, execute, source, sql_directory, statement
+from weixin_etl.warehouse.statements import (
+    execute,
+    source,
+    sql_directory,
+    statement,
+    template_datasets,
+)
 
 _COMMENT = r"(?P<comment>(?:-- .*\n)+)"
 _HEAD = r"CREATE (?P<type>VIEW|FUNCTION) analytics\.(?P<name>\w+) ?\("
@@ -86,8 +92,8 @@ def _literal(text: str) -> str:
 def all_views() -> tuple[View, ...]:
     """The views and functions, each after those it reads."""
     files = sorted(f"analytics/{it.name}" for it in (sql_directory() / "analytics").glob("*.sql"))
-    made = [(file, dataset) for file in files for dataset in datasets_of(file)]
-    return in_order(parse_view(source(*it), f"sql/{it[0]}") for it in made)
+    made = [(file, dataset) for file in files for dataset in template_datasets(file)]
+    return sort_views(parse_view(source(*it), f"sql/{it[0]}") for it in made)
 
 
 def views() -> tuple[View, ...]:
@@ -95,7 +101,7 @@ def views() -> tuple[View, ...]:
     return tuple(it for it in all_views() if it.type == "VIEW")
 
 
-def sql_of(name: str) -> str:
+def view_sql(name: str) -> str:
     """What Postgres gets for a view or function, which need not be named with its schema."""
     found = [it.sql for it in all_views() if name in (it.full_name, it.name)]
     if not found:
@@ -103,7 +109,7 @@ def sql_of(name: str) -> str:
     return found[0]
 
 
-def in_order(unordered: Iterable[View]) -> tuple[View, ...]:
+def sort_views(unordered: Iterable[View]) -> tuple[View, ...]:
     """Each after those it reads; the same order in every process."""
     named = {view.full_name: view for view in unordered}
     reads = {

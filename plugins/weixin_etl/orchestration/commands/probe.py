@@ -12,7 +12,7 @@ from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.accounts import Clients, discover
 from weixin_etl.probe.asking import probe
-from weixin_etl.probe.judging import Findings, Grade, refused, verdict
+from weixin_etl.probe.judging import Findings, Grade, error_finding, verdict
 from weixin_etl.problem import OperatorError
 from weixin_etl.text import shown
 
@@ -50,7 +50,7 @@ def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str
 def _probe(clients: Clients, datasets: Sequence[Dataset], listed: ListedAccount) -> Findings:
     """Ask by the account's first connection."""
     if listed.error:
-        return {"": [refused("connection", listed.error)]}
+        return {"": [error_finding("connection", listed.error)]}
     return probe(clients.of(listed.described[0]), datasets)
 
 
@@ -61,7 +61,7 @@ def _show(name: str, found: Findings) -> Grade:
     for dataset, those in found.items():
         lines += [f"  {dataset} ({DATASETS[dataset].endpoint})"] if dataset else []
         for it in those:
-            lines += [f"  {_MARKS[it.grade]} {it.asked}: {it.came}"]
-            lines += [f"    → {it.change}"] if it.change else []
+            lines += [f"  {_MARKS[it.grade]} {it.subject}: {it.result}"]
+            lines += [f"    → {it.cure}"] if it.cure else []
     sys.stdout.write(shown("".join(f"{line}\n" for line in [*lines, sentence])))
     return worst
