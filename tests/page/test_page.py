@@ -213,7 +213,8 @@ def test_a_problem_says_what_to_do(visit: Visit) -> None:
     expect(card.locator(".cure")).to_have_text("Correct the password in the connection secret")
     expect(card).to_contain_text("2026-11-23")
     expect(card).to_contain_text("since 2026-11-15 08:30")
-    assert card.locator("a").get_attribute("href") == (f"/dags/{DAG}/runs/{run(TODAY).run_id}")
+    links = [link.get_attribute("href") for link in card.locator("a").all()]
+    assert links == [f"/dags/{DAG}", f"/dags/{DAG}/runs/{run(TODAY).run_id}"]
     lost = page.locator(".card.warning", has_text="云端")
     expect(lost).to_contain_text("begin_date 2026-11-10, end_date 2026-11-11")
 
@@ -243,8 +244,11 @@ def test_a_value_that_does_not_fit_is_told_with_every_reason(visit: Visit) -> No
     page = visit("")
     card = page.locator(".card.warning", has_text="青山")
     expect(card.locator(".cause")).to_have_text(
-        "4 figures are text, not numbers, e.g. share_user; they are left empty"
+        "4 figures are text, not numbers, e.g. share_user; they are not loaded"
     )
+    cells = visit(VIEWS["coverage"]).locator("tr", has_text="青山").locator(".cell.rejected")
+    expect(cells).to_have_count(1)
+    expect(cells).to_have_attribute("title", "2026-11-20: In · not complete")
     card.get_by_role("link", name="Every reason, 2026-11-20").click()
     expect(page.locator("h2")).to_have_text("青山, 2026-11-20")
     expect(page.locator("main")).to_contain_text("so the day is not complete")
@@ -390,7 +394,7 @@ def test_articles_are_the_newest_with_a_line_of_their_growth(visit: Visit) -> No
     expect(page.locator("table").first.locator("tbody tr")).to_have_count(1)
     page.locator("table").last.locator("tbody tr").first.get_by_role("link").click()
     expect(page.locator("h2")).to_have_text(HOSTILE)
-    expect(page.locator("tbody tr").first).to_have_text(re.compile(r"2026-11-23\+1,0007,000"))
+    expect(page.locator("tbody tr").first).to_have_text(re.compile(r"2026-11-23\+1,0001,000"))
     page = visit(f"articles?dataset={ARTICLE_TOTAL_DETAIL.name}")  # which lists none
     expect(page.locator(".empty")).to_be_visible()
 
