@@ -1,4 +1,11 @@
-"""What answers make of an account's days: of one chunk, and of all that are kept (pure)."""
+"""
+Coverage of an account's days, worked out from answers (pure; no database).
+
+`evaluate_chunk` takes the coverage before a load and the chunk's answers, and returns the coverage
+after it. `evaluate_history` does the same for kept answers, morning after morning, and
+`merge_coverage` reconciles its result with the stored coverage. The rules themselves are in
+`rules.py`. `Load` and `load/history.py` call this module.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,59 +21,69 @@ from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.sentences import Sentence, sentence
 
 AnswerTime = tuple[date, datetime]
-"""An answer of an account: its day, and when it was seen."""
-_ATTEMPT = ("attempted_at", "error_kind", "error_code", "error", "cure")
-"""What coverage says of the last attempt."""
+"""One observation of an account's answer: the day asked, and when the answer was observed."""
+_ATTEMPT_COLUMNS = ("attempted_at", "error_kind", "error_code", "error", "cure")
+"""The columns of coverage that describe the last attempt."""
 
 
 def evaluate_chunk(
     dataset: Dataset,
     chunk: Sequence[StagedAnswer],
     before: Mapping[date, Coverage],
-    heard: datetime | None,
+    last_article_at: datetime | None,
     ready_hour: int,
 ) -> dict[date, Coverage]:
     """
-    What is stored of each day after the attempts of a chunk.
+    Return the new coverage of each day of the chunk.
 
-    `heard` is when an article of the account was last listed, by coverage and by the try so far.
+    The chunk's successful answers are evaluated together: each shows whether the account lists
+    articles.
+
+    Args:
+        dataset: the dataset that was asked.
+        chunk: the account's answers and failed calls, at most one per day.
+        before: the stored coverage of each of these days.
+        last_article_at: when coverage, or this try so far, last saw an article of the account.
+        ready_hour: the hour in Beijing by which WeChat has computed yesterday's figures.
     """
-    answers = {one.day: one.evidence for one in chunk if not one.evidence.error_kind}
-    together, ready = rules.ChunkEvidence(answers, heard, dataset.window), time(ready_hour)
-    found = {}
-    for one in chunk:
+    answers = {answer.day: answer.evidence for answer in chunk if not answer.evidence.error_kind}
+    together = rules.ChunkEvidence(answers, last_article_at, dataset.window)
+    ready_time = time(ready_hour)
+    coverage = {}
+    for answer in chunk:
+        day = answer.day
         after = rules.next_coverage(
-            before[one.day], dataset, one.day, one.evidence, together, ready
+            before[day], dataset, day, answer.evidence, together, ready_time
         )
-        found[one.day] = _with_words(dataset, one, after)
-    return found
+        coverage[day] = _completed_coverage(dataset, answer, after)
+    return coverage
 
 
-def _with_words(dataset: Dataset, one: StagedAnswer, after: Coverage) -> Coverage:
-    """With what we have of the answer, and what to say of an attempt that brought nothing."""
-    if one.is_answer and one.error is None:
+def _completed_coverage(dataset: Dataset, answer: StagedAnswer, after: Coverage) -> Coverage:
+    """Return the coverage with the columns of the loaded answer, and the error's text and cure."""
+    if answer.is_answer and answer.error is None:
         after = replace(
             after,
-            fetched_at=one.evidence.at,
-            through_date=one.through_date,
-            newest_date=one.newest_date,
-            row_count=one.row_count,
+            fetched_at=answer.evidence.at,
+            through_date=answer.through_date,
+            newest_date=answer.newest_date,
+            row_count=answer.row_count,
         )
-        if one.falls:
-            after = replace(after, fell_at=one.evidence.at, fall=largest(one.falls))
+        if answer.falls:
+            after = replace(after, fell_at=answer.evidence.at, fall=largest(answer.falls))
     if after.error_kind is None:
         return after
     if after.error_kind == rules.NO_FIGURES_KIND:
         error = WeixinError(ProblemKind.NO_FIGURES)
     else:
-        error = one.error or WeixinError(
-            ProblemKind.NOT_READY, _why_not_ready(dataset, one.evidence)
+        error = answer.error or WeixinError(
+            ProblemKind.NOT_READY, _not_ready_cause(dataset, answer.evidence)
         )
     problem = error.problem.with_successor(dataset.successor_dag_id)
     return replace(after, error=problem.cause, cure=problem.cure)
 
 
-def _why_not_ready(dataset: Dataset, evidence: rules.Evidence) -> Sentence:
+def _not_ready_cause(dataset: Dataset, evidence: rules.Evidence) -> Sentence:
     if evidence.is_delayed:
         return sentence("the answer says is_delay")
     if dataset.describes_articles:
@@ -75,74 +92,98 @@ def _why_not_ready(dataset: Dataset, evidence: rules.Evidence) -> Sentence:
 
 
 def evaluate_history(
-    dataset: Dataset, sightings: Iterable[StagedAnswer], ready_hour: int
+    dataset: Dataset, observations: Iterable[StagedAnswer], ready_hour: int
 ) -> tuple[dict[date, Coverage], set[AnswerTime]]:
     """
-    What an account's answers make of its days, morning after morning.
+    Evaluate an account's kept answers from the first to the last morning.
 
-    And which of them are ready and say what is listed.
+    All answers of one Beijing day form one chunk, as if a single run had fetched them. If a day was
+    answered several times that morning, its last readable answer counts.
+
+    Args:
+        dataset: the dataset that was asked.
+        observations: the account's answers, in any order, each as observed at one instant.
+        ready_hour: the hour in Beijing by which WeChat has computed yesterday's figures.
+
+    Returns:
+        The coverage of each day after the last morning, and the observations that were ready and
+        whose article list may be relied on.
     """
     mornings: defaultdict[date, list[StagedAnswer]] = defaultdict(list)
-    heard: dict[date, datetime] = {}
-    most: dict[date, int] = {}
-    for seen in sorted(sightings, key=lambda seen: seen.evidence.at):
-        morning = clock.beijing_date(seen.evidence.at)
-        mornings[morning].append(seen)
-        most[seen.day] = max(seen.evidence.article_count, most.get(seen.day, 0))
-        if seen.lists_articles:
-            heard[morning] = seen.evidence.at
-    known: dict[date, Coverage] = {}
+    last_article_at: dict[date, datetime] = {}
+    most_articles: dict[date, int] = {}
+    for observation in sorted(observations, key=lambda observation: observation.evidence.at):
+        day, evidence = observation.day, observation.evidence
+        morning = clock.beijing_date(evidence.at)
+        mornings[morning].append(observation)
+        most_articles[day] = max(evidence.article_count, most_articles.get(day, 0))
+        if observation.lists_articles:
+            last_article_at[morning] = evidence.at
+    coverage: dict[date, Coverage] = {}
     ready: set[AnswerTime] = set()
-    for morning, its in sorted(mornings.items()):
-        last = {seen.day: seen for seen in its}
-        answers = last | {seen.day: seen for seen in its if not seen.error}
-        unreadable = {day: seen for day, seen in last.items() if seen is not answers[day]}
-        for chunk in (answers, unreadable):  # an answer that can't be read takes none away
-            before = {day: known.get(day, Coverage()) for day in chunk}
-            known |= evaluate_chunk(
-                dataset, [*chunk.values()], before, heard.get(morning), ready_hour
+    for morning, observed in sorted(mornings.items()):
+        last = {answer.day: answer for answer in observed}
+        answers = last | {answer.day: answer for answer in observed if not answer.error}
+        unreadable = {day: answer for day, answer in last.items() if answer is not answers[day]}
+        # Unreadable answers are evaluated second, so the results of readable ones are kept.
+        for chunk in (answers, unreadable):
+            before = {day: coverage.get(day, Coverage()) for day in chunk}
+            coverage |= evaluate_chunk(
+                dataset, [*chunk.values()], before, last_article_at.get(morning), ready_hour
             )
-        ready |= {
-            (seen.day, seen.evidence.at)
-            for seen in its
-            if _is_ready(seen, answers[seen.day], known[seen.day], ready_hour)
-        }
-    return {day: replace(row, article_count=most[day]) for day, row in known.items()}, ready
+        for observation in observed:
+            day = observation.day
+            if _is_ready(observation, answers[day], coverage[day], ready_hour):
+                ready.add((day, observation.evidence.at))
+    counted = {day: replace(row, article_count=most_articles[day]) for day, row in coverage.items()}
+    return counted, ready
 
 
-def _is_ready(seen: StagedAnswer, last: StagedAnswer, known: Coverage, ready_hour: int) -> bool:
-    """Whether a morning's answer says what is listed: its last one does, if this is an earlier."""
-    is_good = (
-        known.ready_at == last.evidence.at and known.list_sha256 is not None and not seen.error
-    )
-    return is_good and (seen is last or clock.beijing(seen.evidence.at)[1].hour >= ready_hour)
-
-
-def merge_coverage(stored: Coverage, again: Coverage) -> Coverage:
+def _is_ready(
+    observation: StagedAnswer, last: StagedAnswer, coverage: Coverage, ready_hour: int
+) -> bool:
     """
-    What is stored of a pair once its answers were folded.
+    Return whether the article list of a morning's answer may be relied on.
 
-    What a run made of the newest answer stands, but for one that could not be read then.
+    The morning's last answer of the day (`last`) must be ready and must give a list. An earlier
+    answer of the morning counts only from `ready_hour` on.
     """
-    newest = stored if stored.attempted_at else again
-    has_figures_now = stored.error_kind == rules.NO_FIGURES_KIND != again.error_kind
-    if has_figures_now or _is_newer(again.fetched_at, stored.fetched_at):
-        newest = again
-        if not _is_newer(again.ready_at, stored.ready_at):
-            newest = _with(newest, stored, "ready_at", "list_sha256", "listed_since")
-        if _is_newer(stored.attempted_at, again.attempted_at):
-            newest = _with(newest, stored, *_ATTEMPT)
-    elif again.fetched_at == stored.fetched_at:
-        newest = _with(newest, again, "through_date", "newest_date", "row_count")
+    is_last_ready = coverage.ready_at == last.evidence.at and coverage.list_sha256 is not None
+    is_late_enough = clock.beijing(observation.evidence.at)[1].hour >= ready_hour
+    return is_last_ready and not observation.error and (observation is last or is_late_enough)
+
+
+def merge_coverage(stored: Coverage, replayed: Coverage) -> Coverage:
+    """
+    Return the coverage to store after a slice's kept answers were evaluated again.
+
+    The stored evaluation is kept, with two exceptions. The replayed one replaces it if it loads a
+    newer answer: one that was imported, or that could not be read before. It also replaces it if it
+    finds figures where the stored one found none.
+
+    Args:
+        stored: the coverage that runs have written; empty if no run has asked.
+        replayed: the coverage that `evaluate_history` returned.
+    """
+    newest = stored if stored.attempted_at else replayed
+    has_figures_now = stored.error_kind == rules.NO_FIGURES_KIND != replayed.error_kind
+    if has_figures_now or _is_newer(replayed.fetched_at, stored.fetched_at):
+        newest = replayed
+        if not _is_newer(replayed.ready_at, stored.ready_at):
+            newest = _with_columns(newest, stored, "ready_at", "list_sha256", "listed_since")
+        if _is_newer(stored.attempted_at, replayed.attempted_at):
+            newest = _with_columns(newest, stored, *_ATTEMPT_COLUMNS)
+    elif replayed.fetched_at == stored.fetched_at:
+        newest = _with_columns(newest, replayed, "through_date", "newest_date", "row_count")
     return replace(
-        _with(newest, stored, "fell_at", "fall"),
-        settled="final" if "final" in (stored.settled, again.settled) else newest.settled,
-        article_count=max(stored.article_count, again.article_count),
+        _with_columns(newest, stored, "fell_at", "fall"),
+        settled="final" if "final" in (stored.settled, replayed.settled) else newest.settled,
+        article_count=max(stored.article_count, replayed.article_count),
     )
 
 
-def _with(row: Coverage, other: Coverage, *columns: str) -> Coverage:
-    return replace(row, **{name: getattr(other, name) for name in columns})
+def _with_columns(row: Coverage, source: Coverage, *columns: str) -> Coverage:
+    return replace(row, **{name: getattr(source, name) for name in columns})
 
 
 def _is_newer(instant: datetime | None, other: datetime | None) -> bool:

@@ -1,11 +1,13 @@
 """
-Running totals that fell: found in an answer, and in the rows that it replaces.
+Falls: running totals that became lower, between the rows of one answer or between two answers.
 
-A total from publication to the end of a day can't be lower than that of the day before, nor than
-what WeChat gave for the same day earlier, unless WeChat corrects it or gave it too early. It is
-stored as WeChat gave it, and people are told. `stage.py` looks for falls between the rows of an
-answer, `fact/merge.sql` for falls of stored rows; `Load` writes the largest into coverage. A fold
-of kept answers looks for falls from answer to answer, as the rules make no such day final.
+A running total counts from publication to the end of a day. It can't be lower than the total of the
+day before, nor lower than what WeChat gave for the same day earlier, unless WeChat corrects it or
+gave it too early. It is stored as WeChat gave it, and people are notified.
+
+`load/stage.py` looks for falls between the rows of an answer, and `fact/merge.sql` for falls below
+stored rows. `Load` writes the largest fall into coverage. When kept answers are merged again,
+`has_news` looks for falls from answer to answer, because a day with a fall is not yet final.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +22,7 @@ from weixin_etl.parse import Article
 
 
 class Fall(NamedTuple):
-    """A running total of an article that is lower than before."""
+    """A running total of an article that is lower than an earlier value."""
 
     msgid: str
     stat_date: date
@@ -28,61 +30,66 @@ class Fall(NamedTuple):
     before: int
     now: int
     earlier_date: date | None = None
-    """The day of the total before; None: the same day's, as it was stored."""
+    """The day of the earlier total; None if it is the stored total of the same day."""
 
     @property
     def difference(self) -> int:
-        """By how much it fell."""
+        """The amount by which the total fell."""
         return self.before - self.now
 
     @property
     def total(self) -> tuple[str, date, str]:
-        """Which total fell: article, day and metric."""
+        """The total that fell: its article, day and metric."""
         return self.msgid, self.stat_date, self.metric
 
     def __str__(self) -> str:
-        """`2247483650_1 2026-11-20 int_page_read_user: 2500 → 3`, the same in every language."""
+        """Return `2247483650_1 2026-11-20 int_page_read_user: 2500 → 3`, in any language."""
         return f"{self.msgid} {self.stat_date} {self.metric}: {self.before} → {self.now}"
 
 
 def falls_between_rows(dataset: Dataset, articles: Iterable[Article]) -> list[Fall]:
-    """Return the totals of articles that are lower than in the same article's row before."""
+    """Return the totals that are lower than in the same article's row of an earlier day."""
     if not dataset.monotonic:
         return []
-    return [fall for article in articles for fall in _falls_of(dataset, article)]
+    return [fall for article in articles for fall in _article_falls(dataset, article)]
 
 
 def has_news(dataset: Dataset, before: Article | None, now: Article) -> bool:
     """
-    Return whether an article's rows bring one that was not known, or a total that fell.
+    Return whether an answer brings a new row of an article, or a total that fell.
 
-    `before` is what earlier answers said of the article: what `Load` finds in the warehouse. Of a
-    dataset without running totals nothing is news.
+    For a dataset without running totals the result is always False.
+
+    Args:
+        dataset: the dataset of both answers.
+        before: the article as all earlier answers gave it; None if none listed it.
+        now: the article as the answer gives it.
     """
     if not dataset.monotonic:
         return False
     if before is None or now.rows.keys() - before.rows.keys():
         return bool(now.rows)
     changed = {day for day, row in now.rows.items() if row != before.rows[day]}
-    fell = {day for fall in _falls_of(dataset, now) for day in (fall.stat_date, fall.earlier_date)}
-    return bool(changed & fell) or _totals_fell(dataset, before, now)
+    falls = _article_falls(dataset, now)
+    fallen = {day for fall in falls for day in (fall.stat_date, fall.earlier_date)}
+    return bool(changed & fallen) or _totals_fell(dataset, before, now)
 
 
 def _totals_fell(dataset: Dataset, before: Article, now: Article) -> bool:
-    """Return whether a total of an article is lower than in the same row before."""
-    rows = [(before.rows[day], row) for day, row in now.rows.items() if day in before.rows]
+    """Return whether a total is lower than in the earlier answer's row of the same day."""
+    common_rows = [(before.rows[day], row) for day, row in now.rows.items() if day in before.rows]
     return any(
         old is not None and new is not None and new < old
-        for row_before, row in rows
+        for old_row, new_row in common_rows
         for metric in dataset.monotonic
-        for old, new in [(getattr(row_before, metric), getattr(row, metric))]
+        for old, new in [(getattr(old_row, metric), getattr(new_row, metric))]
     )
 
 
-def _falls_of(dataset: Dataset, article: Article) -> Iterator[Fall]:
-    """Yield the totals of an article that are lower than the last one that is known before."""
+def _article_falls(dataset: Dataset, article: Article) -> Iterator[Fall]:
+    """Yield the totals of an article that are lower than the last known total before."""
     days = sorted(article.rows)
-    totals = [*map(_totals_of(dataset), map(article.rows.__getitem__, days))]
+    totals = [*map(_totals_getter(dataset), map(article.rows.__getitem__, days))]
     if _only_grow(totals):
         return
     for name, column in zip(dataset.monotonic, zip(*totals, strict=True), strict=True):
@@ -93,19 +100,24 @@ def _falls_of(dataset: Dataset, article: Article) -> Iterator[Fall]:
 
 
 def _only_grow(totals: Sequence[Sequence[Any]]) -> bool:
-    """Return whether each total is known on every day and never lower: nearly all articles pass."""
+    """
+    Return whether each total is known on every day and never falls.
+
+    Nearly all articles pass this quick check.
+    """
     try:
         return all([*column] == sorted(column) for column in zip(*totals, strict=True))
-    except TypeError:  # a total is unknown
+    except TypeError:  # A total is None, so the totals can't be sorted.
         return False
 
 
 @cache
-def _totals_of(dataset: Dataset) -> "attrgetter[Sequence[Any]]":
+def _totals_getter(dataset: Dataset) -> "attrgetter[Sequence[Any]]":
+    """Return the function that gives a row's running totals, in the order of `monotonic`."""
     return attrgetter(*dataset.monotonic)
 
 
 def largest(falls: Sequence[Fall]) -> str:
-    """Return the largest fall in words, and how many more there are."""
+    """Return the text of the largest fall and the number of further falls."""
     further = f" (+{len(falls) - 1})" if falls[1:] else ""
     return f"{max(falls, key=lambda fall: fall.difference)}{further}"

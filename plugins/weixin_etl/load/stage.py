@@ -1,4 +1,10 @@
-"""What came of asking for a pair, as the bytes that COPY takes; and the COPY itself."""
+"""
+Staging: one response or failed call becomes a `StagedAnswer`, and staged answers go into COPY.
+
+`run/ingest.py` passes each response to `stage_response` as soon as it arrives. The response is
+parsed once; its articles and rows become the bytes that Postgres reads. A chunk therefore waits for
+its commit as compact bytes, not as Python objects. `load/merge.py` copies these bytes into tables.
+"""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,13 +30,13 @@ from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.sentences import rejection
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_AS_CSV = "FORMAT csv, NULL 'null', ESCAPE '\\'"
-_PART_BYTES = 1 << 20
+_CSV_FORMAT = "FORMAT csv, NULL 'null', ESCAPE '\\'"
+_COPY_BUFFER_BYTES = 1 << 20
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""Postgres counts instants and days from it."""
+"""The instant, and the day, from which Postgres counts in its binary format."""
 _compressor = zstandard.ZstdCompressor(level=1)
-_one_at_a_time = Lock()
-"""Answers are parsed one at a time: parsing takes several times an answer's bytes."""
+_parse_lock = Lock()
+"""The lock of parsing and compressing. Parsing takes several times an answer's bytes of memory."""
 
 _RAW_RESPONSE_COLUMNS = (
     "raw_response_id, dataset, appid, day, body, body_sha256, fetched_at, last_seen_at"
@@ -39,78 +45,83 @@ _RAW_RESPONSE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class StagedAnswer:
-    """What came of asking for a pair: a refusal, or an answer as the bytes that COPY takes."""
+    """The result of asking for one slice: a failed call, or an answer ready for COPY."""
 
     account: Account
     day: date
     evidence: rules.Evidence
-    """What the rules look at."""
+    """The facts of the answer that `rules.py` evaluates."""
     calls: int = 0
+    """Calls to WeChat that this result took."""
     error: WeixinError | None = None
-    """Why it brought no figures."""
+    """The reason why no figures can be loaded; None if some can."""
     is_answer: bool = False
-    """Whether there are bytes to keep, if nothing fits of them."""
+    """Whether WeChat answered. The bytes are then kept, even if nothing of them can be loaded."""
     size: int = 0
-    """Bytes of the answer, and characters of what is rejected of it."""
+    """Bytes of the answer plus characters of its rejected parts."""
     body_sha256: bytes = b""
+    """The hash of the answer's uncompressed bytes."""
     body_zstd: bytes = b""
-    """The answer, as it is kept."""
+    """The compressed answer, as `raw_response` keeps it."""
     raw_response_id: int = 0
-    """Where it is kept, once it is."""
+    """The id of the kept answer in `raw_response`; 0 until it is kept."""
     msgids: Collection[str] = ()
-    """Of the articles it lists; of other answers, their items."""
+    """The msgids of the listed articles; for other datasets the ids of the items."""
     articles: bytes = b""
-    """JSON objects, as `articles_json` makes them."""
+    """The articles as `articles_json` returns them."""
     rows: Sequence[bytes] = ()
-    """The beginnings of lines; of a fold the whole."""
+    """The beginnings of COPY lines, see `copy_lines`; of a history the whole lines."""
     is_history: bool = False
-    """Whether all kept answers of the pair are in it: then it replaces what the tables hold."""
+    """Whether all kept answers of the slice are merged in it. It then replaces stored values."""
     row_end: bytes = b""
-    """How each of them ends."""
+    """The end that all lines of `rows` share; empty for a history."""
     row_count: int = 0
     through_date: date | None = None
+    """The last stat_date that every listed article reaches."""
     newest_date: date | None = None
+    """The last stat_date of which any listed article has figures."""
     falls: Sequence[Fall] = ()
-    """Its totals that are lower than in the row before."""
+    """Running totals that are lower than in the article's row of an earlier day."""
     rejected: Sequence[RejectedPart] = ()
     unknown_metrics: frozenset[str] = frozenset()
 
     @property
     def slice(self) -> Slice:
-        """The account and its day."""
+        """The account's AppID and the day asked."""
         return self.account.appid, self.day
 
     @property
     def is_readable(self) -> bool:
-        """Whether articles, or parts that do not fit, can be made out in it."""
+        """Whether the answer has articles, or rejected parts, that can be stored."""
         return self.is_answer and (self.error is None or bool(self.rejected))
 
     @property
     def lists_articles(self) -> bool:
-        """Whether it could be read, and lists any."""
+        """Whether the answer could be loaded and lists at least one article."""
         return bool(self.evidence.article_count) and self.error is None
 
 
 def stage_response(
-    dataset: Dataset, account: Account, day: date, came: Response | FailedCall
+    dataset: Dataset, account: Account, day: date, result: Response | FailedCall
 ) -> StagedAnswer:
-    """What came of a call; any number of threads may ask."""
-    if isinstance(came, FailedCall):
-        error, at = came.error, came.refused_at
-        said = rules.Evidence(at, error_kind=error.kind.value, error_code=error.problem.errcode)
-        return StagedAnswer(account, day, said, came.calls, error)
-    at, body_sha256 = came.fetched_at, sha256(came.body).digest()
-    with _one_at_a_time:
-        parsed = parse(dataset, came.body, day, at)
+    """Return the staged answer of one response or failed call. Any number of threads may call."""
+    if isinstance(result, FailedCall):
+        error, at = result.error, result.refused_at
+        evidence = rules.Evidence(at, error_kind=error.kind.value, error_code=error.problem.errcode)
+        return StagedAnswer(account, day, evidence, result.calls, error)
+    at, body_sha256 = result.fetched_at, sha256(result.body).digest()
+    with _parse_lock:
+        parsed = parse(dataset, result.body, day, at)
         articles = parsed.articles.values()
+        listed = ((article, at) for article in articles)
         return replace(
-            evidence_of(dataset, account, day, at, parsed),
-            calls=came.calls,
-            size=len(came.body) + sum(len(part.payload) for part in parsed.rejected),
+            stage_evidence(dataset, account, day, at, parsed),
+            calls=result.calls,
+            size=len(result.body) + sum(len(part.payload) for part in parsed.rejected),
             body_sha256=body_sha256,
-            body_zstd=compress(came.body),
+            body_zstd=compress(result.body),
             msgids=[*parsed.articles],
-            articles=articles_json(dataset, (account.appid, day), ((it, at) for it in articles)),
+            articles=articles_json(dataset, (account.appid, day), listed),
             rows=[line for article in articles for line in copy_lines(dataset, article)],
             falls=falls_between_rows(dataset, articles),
             rejected=parsed.rejected,
@@ -118,13 +129,22 @@ def stage_response(
         )
 
 
-def evidence_of(
+def stage_evidence(
     dataset: Dataset, account: Account, day: date, at: datetime, parsed: ParsedAnswer
 ) -> StagedAnswer:
-    """What is judged of an answer."""
+    """
+    Return a staged answer that has evidence but no bytes: enough to evaluate the slice.
+
+    Args:
+        dataset: the dataset whose endpoint answered.
+        account: the account that was asked.
+        day: the day that was asked.
+        at: when the answer was fetched or seen again.
+        parsed: the answer as parsed for that instant.
+    """
     is_readable = not (parsed.unreadable or parsed.nothing_fits)
     newest_date = parsed.newest_date
-    said = rules.Evidence(
+    evidence = rules.Evidence(
         at,
         parsed.list_sha256,
         len(parsed.articles),
@@ -137,8 +157,8 @@ def evidence_of(
     return StagedAnswer(
         account,
         day,
-        said,
-        error=None if is_readable else _unreadable(parsed, account),
+        evidence,
+        error=None if is_readable else _unreadable_error(parsed, account),
         is_answer=True,
         row_count=parsed.row_count,
         through_date=parsed.through_date,
@@ -146,15 +166,15 @@ def evidence_of(
     )
 
 
-def _unreadable(parsed: ParsedAnswer, account: Account) -> WeixinError:
-    """Why nothing of an answer could be loaded."""
+def _unreadable_error(parsed: ParsedAnswer, account: Account) -> WeixinError:
+    """Return the error of an answer of which nothing can be loaded, with the reason."""
     parts = parsed.rejected
     why = parsed.unreadable or rejection("nothing_fits", len(parts), first=parts[0].reason)
     return WeixinError(ProblemKind.UNREADABLE, why, account=str(account))
 
 
 def compress(body: bytes) -> bytes:
-    """An answer's bytes as they are kept; for one thread at a time."""
+    """Return an answer's bytes compressed for `raw_response`. One thread at a time may call."""
     return _compressor.compress(body)
 
 
@@ -163,23 +183,24 @@ def compress(body: bytes) -> bytes:
 
 def copy_lines(dataset: Dataset, article: Article) -> list[bytes]:
     """
-    The beginnings of an article's rows' CSV lines: `row_columns` up to the metrics.
+    Return one CSV line per row of the article: the columns of `row_columns` up to the metrics.
 
-    A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
-    msgspec's encoder writes it: all rows of an article at once, if none holds a text.
+    The caller appends `row_end`. msgspec's encoder writes the lines, because a JSON array of
+    numbers, null, texts and an ISO date without its brackets is a CSV line. If no row holds a text,
+    one call encodes all rows of the article.
     """
     head = csv_field(article.msgid) + b"," if dataset.item else b""
     if dataset.lists or article.row_extras:
-        return [head + _encode(_with_texts(article, day))[1:-1] for day in article.rows]
+        return [head + _encode(_row_values(article, day))[1:-1] for day in article.rows]
     if not article.rows:
         return []
     head += b"null,"
-    texts = _encode([*map(astuple, article.rows.values())])[2:-2].split(b"],[")
-    return [head + text for text in texts]
+    lines = _encode([*map(astuple, article.rows.values())])[2:-2].split(b"],[")
+    return [head + line for line in lines]
 
 
-def _with_texts(article: Article, day: date) -> tuple[object, ...]:
-    """What is unknown, and a row's values; it and lists as JSON texts."""
+def _row_values(article: Article, day: date) -> tuple[object, ...]:
+    """Return the row's unknown metrics as JSON text or None, then its values, lists as JSON."""
     values = [
         _encode(value).decode() if isinstance(value, list) else value
         for value in astuple(article.rows[day])
@@ -188,27 +209,36 @@ def _with_texts(article: Article, day: date) -> tuple[object, ...]:
     return (None if extra is None else json_text.encode(extra), *values)
 
 
-def row_end(dataset: Dataset, pair: Slice, raw_response_id: int, fetched_at: datetime) -> bytes:
-    """The end of a row's line: its place, and the answer that changed it last."""
-    appid, day = pair
+def row_end(dataset: Dataset, slice_: Slice, raw_response_id: int, fetched_at: datetime) -> bytes:
+    """Return the end of a row's COPY line: the slice and the answer that last changed the row."""
+    appid, day = slice_
     place = [day] if dataset.place else []
     return b",%b,%b\n" % (csv_field(appid), _encode((*place, raw_response_id, fetched_at))[1:-1])
 
 
 def articles_json(
-    dataset: Dataset, pair: Slice, articles: Iterable[tuple[Article, datetime]]
+    dataset: Dataset, slice_: Slice, articles: Iterable[tuple[Article, datetime]]
 ) -> bytes:
-    """A pair's articles as JSON objects behind each other, each with when it was first listed."""
+    """
+    Return a slice's articles as JSON objects joined by commas, for `dim_article/load.sql`.
+
+    The bytes are empty if the dataset's answers do not describe articles.
+
+    Args:
+        dataset: the dataset whose answers list the articles.
+        slice_: the account and the publication day.
+        articles: each article and when it was first listed.
+    """
     if not dataset.describes_articles:
         return b""
-    return _encode([_described(pair, it, at) for it, at in articles])[1:-1]
+    return _encode([_article_values(slice_, *listed) for listed in articles])[1:-1]
 
 
-def _described(pair: Slice, article: Article, first_seen_at: datetime) -> dict[str, object]:
+def _article_values(slice_: Slice, article: Article, first_seen_at: datetime) -> dict[str, object]:
     message_id, position = article.message
     return {
-        "appid": pair[0],
-        "publication_date": pair[1],
+        "appid": slice_[0],
+        "publication_date": slice_[1],
         "msgid": article.msgid,
         "message_id": message_id,
         "position": position,
@@ -219,7 +249,7 @@ def _described(pair: Slice, article: Article, first_seen_at: datetime) -> dict[s
 
 
 def csv_field(text: str) -> bytes:
-    """A text for a CSV line."""
+    """Return a text as a quoted CSV field."""
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
 
@@ -227,7 +257,7 @@ def csv_field(text: str) -> bytes:
 
 
 def row_columns(dataset: Dataset) -> str:
-    """The columns of a row's line."""
+    """Return the column names of a row's COPY line, joined by commas."""
     appid, *item, stat_date = dataset.key
     metrics = [metric.name for metric in dataset.metrics]
     ends = (appid, *dataset.place, "raw_response_id", "fetched_at")
@@ -235,30 +265,41 @@ def row_columns(dataset: Dataset) -> str:
 
 
 def copy(
-    connection: Connection, table: str, columns: str, lines: Iterable[bytes], form: str = _AS_CSV
+    connection: Connection,
+    table: str,
+    columns: str,
+    lines: Iterable[bytes],
+    copy_format: str = _CSV_FORMAT,
 ) -> None:
-    """Ended lines into a table; or records, in another form."""
+    """
+    Copy CSV lines, or records of another format, into a table.
+
+    Raises:
+        psycopg2.Error: the statement failed, or the session ended during the COPY.
+    """
     cursor = connection.connection.cursor()
     text = BytesIO()
     text.writelines(lines)
     text.seek(0)
     try:
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN ({form})", text, _PART_BYTES)
-    except (SystemError, ValueError) as error:  # what psycopg2 stumbles over if the session ends
+        cursor.copy_expert(
+            f"COPY {table} ({columns}) FROM STDIN ({copy_format})", text, _COPY_BUFFER_BYTES
+        )
+    except (SystemError, ValueError) as error:  # psycopg2 raises these if the session has ended
         raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None
 
 
 def keep_bytes(connection: Connection, dataset: Dataset, answers: Iterable[StagedAnswer]) -> None:
-    """Answers into `raw_response`, in binary: as text their bytes take twice as long."""
-    records = (_record(dataset, it) for it in answers)
+    """Copy answers into `raw_response` in binary format. As text they would take twice as long."""
+    records = (_binary_record(dataset, answer) for answer in answers)
     content = (b"PGCOPY\n\xff\r\n\0", bytes(8), *records, b"\xff\xff")
     copy(connection, "weixin.raw_response", _RAW_RESPONSE_COLUMNS, content, "FORMAT binary")
 
 
-def _record(dataset: Dataset, it: StagedAnswer) -> bytes:
-    """A row in COPY's binary format: each column's bytes behind their number."""
-    day = pack("!i", (it.day - _EPOCH.date()).days)
-    at = pack("!q", (it.evidence.at - _EPOCH) // timedelta(microseconds=1))
-    key = pack("!q", it.raw_response_id), dataset.name.encode(), it.account.appid.encode(), day
-    columns = *key, it.body_zstd, it.body_sha256, at, at
-    return pack("!h", len(columns)) + b"".join(pack("!i", len(of)) + of for of in columns)
+def _binary_record(dataset: Dataset, answer: StagedAnswer) -> bytes:
+    """Return a record of COPY's binary format: the number of columns, then each with its length."""
+    day = pack("!i", (answer.day - _EPOCH.date()).days)
+    at = pack("!q", (answer.evidence.at - _EPOCH) // timedelta(microseconds=1))
+    key = pack("!q", answer.raw_response_id), dataset.name.encode(), answer.account.appid.encode()
+    columns = *key, day, answer.body_zstd, answer.body_sha256, at, at
+    return pack("!h", len(columns)) + b"".join(pack("!i", len(text)) + text for text in columns)
