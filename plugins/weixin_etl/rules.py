@@ -1,9 +1,13 @@
 """
-The rules of time and state: what a run asks for, and what an answer makes of its pair.
+The rules of time and state.
 
-Pure functions: facts in, a verdict out; no clock, no connection, no Airflow. For a publication day
-`P` and a window of `W` days, WeChat gives the rows `P … P+W-1`; the last is ready on the morning of
-`P+W`. A statistics day `S` has its own rows only, and is asked for on the mornings up to `S+W`'s.
+They decide which days a run asks WeChat for, how an answer changes the coverage of its day, and
+which state a day is in. `run` and `load` call them. Every function is pure: the caller passes the
+facts, and no function reads a clock, a database or Airflow.
+
+For a publication day `P` and a window of `W` days, WeChat gives the rows `P … P+W-1`. The last row
+is ready on the morning of `P+W`. A statistics day `S` has only its own rows. It is requested on
+each morning until that of `S+W`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,47 +22,68 @@ DAY = timedelta(days=1)
 OFFLINE_ERRCODE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""
 UNREADABLE_KIND = "unreadable"
-"""The kind of an answer of which nothing fits."""
+"""The problem kind of an answer in which no part could be read."""
 NO_FIGURES_KIND = "no_figures"
-"""The kind of a day that is given up because none of its articles has a figure."""
+"""The problem kind of a day that is given up because none of its articles has a figure."""
 QUOTA_KIND = "daily_quota"
-"""The kind of a refusal because the calls allowed in a day are used up."""
+"""The problem kind of a refusal because the account has used up its calls of the day."""
 FINALITY_GRACE_DAYS = 2
-"""So many days after `P+W` a confirmed day is final whatever rows it has, or none any more."""
+"""A day that was confirmed becomes final this many days after `P+W`, even if rows are missing."""
 OLDER_CHUNK_DAYS = 30
-"""Days before the window that are merged and judged together, at most."""
+"""The most days before the window that form one chunk: they are merged and evaluated together."""
 OUTAGES_BEFORE_STOP = 5
-"""Outages, or 47009 beyond the present window, in a row, that end the account's try."""
+"""The number of outages in a row that ends the account's try. 47009 for older days counts too."""
 POLL_INTERVAL = timedelta(minutes=30)
+"""The time between two requests of a scheduled run for a day that was not ready."""
 NOON = time(12)
-"""Beijing: then a scheduled run asks for the last time, and the morning's figures must be in."""
+"""
+The time in Beijing at which a scheduled run makes its last request for days that were not ready.
 
-# ---------------------------------------------------------------------------- what a run asks for
+From then on the figures of this morning are late if they are missing.
+"""
+
+# ------------------------------------------------------------------------- choose a run's requests
 
 
 def is_daily(run: Run, today: date) -> bool:
-    """Whether the run is this morning's: it names no dates and its day is the real `today`."""
+    """Return whether this is the daily run of `today`: the form names no dates for it."""
     return not run.names_dates and run.today == today
 
 
-def catch_up_start(dataset: Dataset, today: date, since: date | None, catch_up_days: int) -> date:
-    """The first day that daily runs ask for; of earlier ones only those once ready."""
+def catch_up_start(
+    dataset: Dataset, today: date, collected_since: date | None, catch_up_days: int
+) -> date:
+    """
+    Return the first day of the catch-up range.
+
+    A daily run requests every open day from there on. Of earlier days it requests only those that
+    had a ready answer.
+
+    Args:
+        dataset: the endpoint.
+        today: the day in Beijing.
+        collected_since: the first day that daily runs collect of the account; None if unknown.
+        catch_up_days: the number of days before the window that a daily run still requests.
+    """
     first = today - DAY * (dataset.window + catch_up_days)
-    return max(first, since or first, dataset.first_day)
+    return max(first, collected_since or first, dataset.first_day)
 
 
 def due_days(
-    run: Run, today: date, known: Mapping[date, Coverage], since: date, catch_up_days: int
+    run: Run, today: date, known: Mapping[date, Coverage], collected_since: date, catch_up_days: int
 ) -> Due:
     """
-    What a run asks an account for.
+    Return the days of one account that a run requests.
 
     Args:
-        run: with its dates, as `Run.dated` gives it; `today`: the real day in Beijing.
-        known: the account's open days, the present window's, the two newest attempted, the one
-            heard last, the one with articles attempted longest ago; of others, which are settled.
-        since: the first day that daily runs are to bring in: the first one's day less `W`.
-        catch_up_days: how many days before the window a daily run still asks for.
+        run: the run with its dates, as `Run.dated` returns it.
+        today: the real day in Beijing.
+        known: the account's coverage by day. It has the open days, the days of the present window,
+            the two newest attempted days, the day with the newest list of articles, and the day
+            with articles that was attempted longest ago. Other days are needed only if they are
+            settled and the run may request them.
+        collected_since: the first day that daily runs collect: `W` days before the first daily run.
+        catch_up_days: the number of days before the window that a daily run still requests.
     """
     account = _AccountDays(run, known, last_article_at(known.values()))
     if is_retired(known) and not run.names_dates:
@@ -66,7 +91,7 @@ def due_days(
     if not is_daily(run, today):
         return Due(older=account.open(run.days))
     window_first = today - DAY * run.dataset.window
-    begin = catch_up_start(run.dataset, today, since, catch_up_days)
+    begin = catch_up_start(run.dataset, today, collected_since, catch_up_days)
     first = account.open(account.days(window_first, today - DAY))
     caught_up = account.open(account.days(begin, window_first - DAY))
     older = [*caught_up, *account.unconfirmed_before(begin)]
@@ -78,109 +103,123 @@ def due_days(
 
 @dataclass(frozen=True, slots=True)
 class _AccountDays:
-    """The days of an account, newest first, as a run finds them."""
+    """The days of one account with their coverage at the start of a run. Lists are newest first."""
 
     run: Run
     known: Mapping[date, Coverage]
-    heard: datetime | None
+    last_article_at: datetime | None
+    """See the function of this name."""
 
-    def pair(self, day: date) -> Coverage:
+    def coverage(self, day: date) -> Coverage:
+        """Return the coverage of a day, an empty one if the day is unknown."""
         return self.known.get(day, Coverage())
 
     def days(self, first: date, last: date) -> list[date]:
-        """Both included; none that WeChat never had."""
+        """Return the days from `first` to `last`, without those before the dataset's first day."""
         return days_newest_first(max(first, self.run.dataset.first_day), last)
 
     def open(self, days: list[date]) -> list[date]:
-        """Those not settled; with `refetch` all."""
-        return [day for day in days if self.run.refetch or not self.pair(day).settled]
+        """Return the days that are not settled. A run with `refetch` gets all of them."""
+        return [day for day in days if self.run.refetch or not self.coverage(day).settled]
 
     def unconfirmed_before(self, begin: date) -> list[date]:
-        """Those not settled of which something is known, however old they are."""
-        known = ((day, pair) for day, pair in self.known.items() if day < begin)
-        return sorted((day for day, it in known if it.ready_at and not it.settled), reverse=True)
+        """Return the days before `begin` that had a ready answer and are not settled."""
+        ready = [day for day in self.known if day < begin and self.known[day].ready_at]
+        return sorted((day for day in ready if not self.known[day].settled), reverse=True)
 
     def is_left_alone(self, day: date, today: date) -> bool:
-        """Whether a day beyond the window is silent, or has an answer of today."""
-        pair, over = self.pair(day), day + DAY * self.run.dataset.window
-        is_of_today = pair.ready_date == today and pair.error_kind is None
-        return is_of_today or lists_nothing(pair, over, self.heard)
+        """Return whether a day before the window is skipped: it is silent or answered today."""
+        coverage, window_end = self.coverage(day), day + DAY * self.run.dataset.window
+        is_of_today = coverage.ready_date == today and coverage.error_kind is None
+        return is_of_today or lists_nothing(coverage, window_end, self.last_article_at)
 
     def control_day(self, window: list[date]) -> date | None:
-        """Where the window lists no article: of the days with any, the one asked longest ago."""
-        if any(self.pair(day).lists_articles for day in window):
+        """
+        Return the day with articles that was attempted longest ago.
+
+        Return None if a day of the window lists articles, or if no day ever had any.
+        """
+        if any(self.coverage(day).lists_articles for day in window):
             return None
-        asked = {
-            day: it.attempted_at
-            for day, it in sorted(self.known.items(), reverse=True)
-            if day not in window and it.may_be_control_day and it.attempted_at
+        attempts = {
+            day: coverage.attempted_at
+            for day, coverage in sorted(self.known.items(), reverse=True)
+            if day not in window and coverage.may_be_control_day and coverage.attempted_at
         }
-        return min(asked, key=asked.__getitem__, default=None)
+        return min(attempts, key=attempts.__getitem__, default=None)
 
 
 def is_retired(known: Mapping[date, Coverage]) -> bool:
-    """Whether the two newest days that were ever asked for were last answered 47009."""
-    asked = sorted(day for day, pair in known.items() if pair.attempted_at is not None)
-    return len(asked) > 1 and all(known[day].error_code == OFFLINE_ERRCODE for day in asked[-2:])
+    """Return whether the last attempts of the two newest attempted days were answered 47009."""
+    last_two = sorted(day for day, coverage in known.items() if coverage.attempted_at)[-2:]
+    return len(last_two) > 1 and all(known[day].error_code == OFFLINE_ERRCODE for day in last_two)
 
 
 def last_article_at(known: Iterable[Coverage]) -> datetime | None:
-    """When one of the account's newest ready answers last listed an article."""
-    heard = (pair.ready_at for pair in known if pair.lists_articles and pair.ready_at)
-    return max(heard, default=None)
+    """Return when the newest of the ready answers that list articles was fetched."""
+    fetched = (coverage.ready_at for coverage in known if coverage.lists_articles)
+    return max(filter(None, fetched), default=None)
 
 
-def lists_nothing(pair: Coverage, over: date, heard: datetime | None) -> bool:
-    """Whether its newest answer, of `over` or later, says nothing; nor did any later one."""
-    if pair.ready_at is None or pair.list_sha256 is not None:
+def lists_nothing(coverage: Coverage, window_end: date, last_article_at: datetime | None) -> bool:
+    """
+    Return whether a day's newest ready answer, of `window_end` or later, shows no article.
+
+    False if the account listed an article in a later answer.
+    """
+    if coverage.ready_at is None or coverage.list_sha256 is not None:
         return False
-    return beijing(pair.ready_at)[0] >= over and (heard is None or heard < pair.ready_at)
+    is_silent_since = last_article_at is None or last_article_at < coverage.ready_at
+    return is_silent_since and beijing(coverage.ready_at)[0] >= window_end
 
 
-# ------------------------------------------------------------- what an answer makes of its pair
+# ------------------------------------------------------------------- evaluate an answer's evidence
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the rules look at of an answer, or of a refusal."""
+    """The facts of one response, an answer or a refusal, that the rules evaluate."""
 
     at: datetime
+    """When the response was fetched."""
     list_sha256: bytes = EMPTY_LIST_SHA256
+    """The hash of the list of articles."""
     article_count: int = 0
-    """Of a statistics day: of its rows."""
+    """The number of listed articles. For a statistics day: the number of rows."""
     is_whole: bool = True
-    """Whether all that it lists has all `W` rows, and nothing of it was rejected."""
+    """Whether each listed article has all `W` rows, and no part of the answer was rejected."""
     has_yesterday: bool = False
-    """Whether something that it lists has a row of the day before the answer."""
+    """Whether a listed article has a row of the day before the answer."""
     has_figures: bool = True
-    """Whether a row of it has one of the totals that WeChat always gives."""
+    """Whether a row has one of the totals that WeChat always gives."""
     has_news: bool = False
-    """Whether it brought a row that was not stored, or a running total in it fell."""
+    """Whether the answer has a row that was not stored yet, or a running total fell."""
     is_delayed: bool = False
+    """Whether WeChat marked the figures as delayed."""
     error_kind: str | None = None
     error_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkEvidence:
-    """What the answers that are judged together say of a day in Beijing."""
+    """The successful answers of one chunk, which are evaluated together."""
 
     answers: Mapping[date, Evidence]
-    heard_at: datetime | None
-    """When an article was last listed, by the coverage before and the try's earlier chunks."""
+    last_article_at: datetime | None
+    """When an article was last listed, in the coverage or in earlier chunks of the try."""
     window: int
 
-    def is_heard(self, today: date) -> bool:
-        """Whether the account has listed an article that day."""
+    def lists_articles_on(self, today: date) -> bool:
+        """Return whether an answer of `today` (Beijing) lists an article of the account."""
         listed = [answer.at for answer in self.answers.values() if answer.article_count]
-        return any(beijing(at)[0] == today for at in [*listed, self.heard_at] if at)
+        return any(beijing(at)[0] == today for at in [*listed, self.last_article_at] if at)
 
     def lacks_yesterday(self, today: date) -> bool:
-        """Whether articles are counting, and that day no answer had the row of the day before."""
+        """Return whether the window has articles, but no answer of `today` has yesterday's row."""
         ages = {day: (today - day) // DAY for day in self.answers}
-        window = [it for day, it in self.answers.items() if 0 < ages[day] <= self.window]
-        has_it = any(beijing(answer.at)[0] == today for answer in window if answer.has_yesterday)
-        return any(answer.article_count for answer in window) and not has_it
+        window = [self.answers[day] for day, age in ages.items() if 0 < age <= self.window]
+        dates = {beijing(answer.at)[0] for answer in window if answer.has_yesterday}
+        return today not in dates and any(answer.article_count for answer in window)
 
 
 def next_coverage(
@@ -192,15 +231,29 @@ def next_coverage(
     ready_hour: time,
 ) -> Coverage:
     """
-    Return a pair's coverage after one attempt.
+    Return the day's coverage after one attempt.
 
-    A refusal keeps earlier results; only the attempt is noted. An unreadable answer two or more
-    days after the window settles the day as given up. A delayed or early answer is `not_ready`.
-    Any other sets `ready_at`. A statistics day is final by a ready answer of `S+W` or later. A
-    publication day is final by a ready answer of `P+W+1` or later that brings no new row and in
-    which no running total fell, if the ready answer before it, of an earlier Beijing day and of
-    `P+W` or later, lists the same articles; until `P+W+2` also only if every article has all its
-    rows. Where its articles have no figure at all, it is given up instead.
+    An error keeps earlier results. An unreadable answer two or more days after the window settles
+    the day as given up. A delayed or early answer is `not_ready`. Every other answer sets
+    `ready_at`.
+
+    A statistics day becomes final with a ready answer of `S+W` or later. A publication day becomes
+    final with a ready answer of `P+W+1` or later that meets these conditions:
+
+    - The previous ready answer lists the same articles. That answer is of an earlier Beijing day,
+      and of `P+W` or later.
+    - The answer has no new row, and no running total fell.
+    - Every article has all its rows. This is not required from `P+W+2` on.
+
+    If no article of a final day has a figure, the day is given up instead.
+
+    Args:
+        before: the coverage before the attempt.
+        dataset: the endpoint.
+        day: the day that was requested.
+        answer: the evidence of the response.
+        chunk: the evidence of the chunk's successful answers.
+        ready_hour: the time in Beijing from which the figures of yesterday are complete.
     """
     tried = replace(
         before,
@@ -211,20 +264,20 @@ def next_coverage(
         error=None,
         cure=None,
     )
-    (today, clock), settled = beijing(answer.at), before.settled
-    past = (today - day) // DAY - dataset.window
+    (today, time_of_day), settled = beijing(answer.at), before.settled
+    is_complete, days_past = time_of_day >= ready_hour, (today - day) // DAY - dataset.window
     if answer.error_kind:
-        is_given_up = answer.error_kind == UNREADABLE_KIND and past >= FINALITY_GRACE_DAYS
+        is_given_up = answer.error_kind == UNREADABLE_KIND and days_past >= FINALITY_GRACE_DAYS
         return replace(tried, settled=settled or ("given_up" if is_given_up else None))
-    listed = answer.list_sha256 if answer.article_count or chunk.is_heard(today) else None
+    listed = answer.list_sha256 if answer.article_count or chunk.lists_articles_on(today) else None
     if dataset.describes_articles:
-        is_ready = clock >= ready_hour or past > 0 or not chunk.lacks_yesterday(today)
+        is_ready = is_complete or days_past > 0 or not chunk.lacks_yesterday(today)
         is_whole = answer.is_whole and bool(answer.article_count or not before.article_count)
-        is_last = past >= (0 if is_whole else FINALITY_GRACE_DAYS) and not answer.has_news
+        is_last = days_past >= (0 if is_whole else FINALITY_GRACE_DAYS) and not answer.has_news
         is_final = is_last and _is_confirmed(before, listed, day + DAY * dataset.window, today)
     else:
-        is_ready = bool(answer.article_count) or (clock >= ready_hour and dataset.can_be_empty)
-        is_final = past >= 0
+        is_ready = bool(answer.article_count) or (is_complete and dataset.can_be_empty)
+        is_final = days_past >= 0
     if answer.is_delayed or not is_ready:
         return replace(tried, error_kind="not_ready")
     is_final = is_final or settled == "final"
@@ -242,105 +295,133 @@ def next_coverage(
 
 
 def _listed_since(before: Coverage, listed: bytes | None, at: datetime) -> datetime | None:
-    """Return since when ready answers in a row list the same; None if this one leaves no list."""
+    """Return when ready answers began to list the same articles; None if nothing is listed."""
     if listed is None:
         return None
     return before.listed_since if listed == before.list_sha256 else at
 
 
-def _is_confirmed(before: Coverage, listed: bytes | None, since: date, today: date) -> bool:
-    """Return whether the ready answer before, of an earlier day and not before `since`, agrees."""
+def _is_confirmed(before: Coverage, listed: bytes | None, window_end: date, today: date) -> bool:
+    """Return whether the last ready answer, of a day from `window_end` to yesterday, agrees."""
     if before.ready_date is None or listed is None or listed != before.list_sha256:
         return False
-    return since <= before.ready_date < today
+    return window_end <= before.ready_date < today
 
 
 def behind_days(dataset: Dataset, known: Mapping[date, Coverage]) -> list[date]:
     """
-    Return the days of the account's window of which the newest figures are missing, oldest first.
+    Return the days of the window whose articles lack their newest figures, oldest first.
 
-    The morning is that on which the newest answered day was answered. The days that were answered,
-    ready, on that morning list articles, but no article of the window has figures of the day before
-    it. `known` is the account's coverage, at least of the window.
+    Only the morning of the newest ready answer is examined. The days with a ready answer of that
+    morning are returned if they list articles. If one article has figures of the day before the
+    morning, no day is returned.
+
+    Args:
+        dataset: the endpoint.
+        known: the account's coverage by day, at least of the window.
     """
-    newest = max((day for day, pair in known.items() if pair.ready_at), default=None)
+    newest = max((day for day, coverage in known.items() if coverage.ready_at), default=None)
     morning = known[newest].ready_date if newest else None
     if morning is None or not dataset.describes_articles:
         return []
     answered = {
-        day: pair
-        for day, pair in known.items()
-        if pair.ready_date == morning and 0 < (morning - day) // DAY <= dataset.window
+        day: coverage
+        for day, coverage in known.items()
+        if coverage.ready_date == morning and 0 < (morning - day) // DAY <= dataset.window
     }
-    if any(pair.newest_date == morning - DAY for pair in answered.values()):
+    if any(coverage.newest_date == morning - DAY for coverage in answered.values()):
         return []
-    return sorted(day for day, pair in answered.items() if pair.lists_articles)
+    return sorted(day for day, coverage in answered.items() if coverage.lists_articles)
 
 
-# ------------------------------------------------------- in, asked again, and what it is called
+# ---------------------------------------------------------------------------- name a day's state
 
 
-def is_satisfied(pair: Coverage, planned_at: datetime, *, refetch: bool) -> bool:
-    """Whether a planned pair is settled, or was answered since the plan, whoever asked."""
-    is_answered = pair.ready_at is not None and pair.ready_at >= planned_at
-    return is_answered or (pair.settled is not None and not refetch)
-
-
-def was_given_up_since(pair: Coverage, planned_at: datetime) -> bool:
+def is_satisfied(coverage: Coverage, planned_at: datetime, *, refetch: bool) -> bool:
     """
-    Return whether an attempt since the plan found the pair unreadable for good: it fails the run.
+    Return whether a planned slice needs no further request of the run.
 
-    A day whose articles have no figures is a warning: no run is red for it.
+    It has a ready answer since the plan, from any run, or it is settled. With `refetch` a settled
+    slice needs a new answer.
     """
-    is_unreadable = pair.settled == "given_up" and pair.error_kind == UNREADABLE_KIND
-    return is_unreadable and pair.is_attempted_since(planned_at)
+    is_answered = coverage.ready_at is not None and coverage.ready_at >= planned_at
+    return is_answered or (coverage.settled is not None and not refetch)
+
+
+def was_given_up_since(coverage: Coverage, planned_at: datetime) -> bool:
+    """
+    Return whether an attempt since the plan settled the slice as unreadable.
+
+    Such a slice fails the run. A slice that is given up because it has no figures does not.
+    """
+    is_unreadable = coverage.settled == "given_up" and coverage.error_kind == UNREADABLE_KIND
+    return is_unreadable and coverage.is_attempted_since(planned_at)
 
 
 def needs_request(
-    pair: Coverage, planned_at: datetime, *, refetch: bool, is_control_day: bool
+    coverage: Coverage, planned_at: datetime, *, refetch: bool, is_control_day: bool
 ) -> bool:
-    """Whether a try of the run asks for a planned pair: not what is in, but for the control day."""
-    is_unheard = is_control_day and not pair.is_attempted_since(planned_at)
-    return is_unheard or not is_satisfied(pair, planned_at, refetch=refetch)
+    """
+    Return whether a try of the run requests a planned slice.
+
+    It does if the slice is not satisfied. The control day is also requested if no attempt was made
+    since the plan.
+    """
+    is_unchecked = is_control_day and not coverage.is_attempted_since(planned_at)
+    return is_unchecked or not is_satisfied(coverage, planned_at, refetch=refetch)
 
 
-def is_quota_used_up(pair: Coverage, planned_at: datetime, now: datetime) -> bool:
-    """Whether an attempt since the plan found the day's quota used up, on this day in Beijing."""
-    at = pair.attempted_at if pair.error_kind == QUOTA_KIND else None
+def is_quota_used_up(coverage: Coverage, planned_at: datetime, now: datetime) -> bool:
+    """Return whether an attempt since the plan, of the same Beijing day as `now`, hit the quota."""
+    at = coverage.attempted_at if coverage.error_kind == QUOTA_KIND else None
     return at is not None and at >= planned_at and beijing(at)[0] == beijing(now)[0]
 
 
 def next_poll_at(run: Run, now: datetime) -> datetime | None:
-    """When a scheduled run asks again for what was not ready: at noon at last, then None."""
+    """
+    Return when a run requests the days again that were not ready.
+
+    The last time is noon of the run's day in Beijing. Return None after it, and for a manual run.
+    """
     noon = datetime.combine(run.today, NOON, SHANGHAI)
     return min(now + POLL_INTERVAL, noon) if run.is_scheduled and now < noon else None
 
 
 def due_morning(now: datetime) -> date:
-    """The morning whose figures must be in: today's from noon on (Beijing), else yesterday's."""
-    today, clock = beijing(now)
-    return today if clock >= NOON else today - DAY
+    """Return the newest morning whose figures must be stored: today's from noon (Beijing) on."""
+    today, time_of_day = beijing(now)
+    return today if time_of_day >= NOON else today - DAY
 
 
 def state_of(
     dataset: Dataset,
     day: date,
-    pair: Coverage,
+    coverage: Coverage,
     *,
     catch_up_start: date,
-    heard: datetime | None,
+    last_article_at: datetime | None,
     now: datetime,
 ) -> State:
-    """What people call a pair, the first word that holds; `reach` and `heard` as above."""
-    over, morning = day + DAY * dataset.window, due_morning(now)
-    if pair.settled:
-        return State(pair.settled)
-    if pair.ready_date is None and day < catch_up_start:
+    """
+    Return the state of one day of an account.
+
+    Args:
+        dataset: the endpoint.
+        day: the publication day or statistics day.
+        coverage: the day's coverage.
+        catch_up_start: what the function of this name returns for the account.
+        last_article_at: what the function of this name returns for the account.
+        now: the instant for which the state is computed.
+    """
+    window_end, morning = day + DAY * dataset.window, due_morning(now)
+    if coverage.settled:
+        return State(coverage.settled)
+    if coverage.ready_date is None and day < catch_up_start:
         return State.LOST
-    if over < beijing(now)[0] and lists_nothing(pair, over, heard):
+    if window_end < beijing(now)[0] and lists_nothing(coverage, window_end, last_article_at):
         return State.SILENT
-    if pair.ready_date and pair.ready_date >= over:
+    if coverage.ready_date and coverage.ready_date >= window_end:
         return State.UNCONFIRMED
-    if pair.ready_date and pair.ready_date >= morning:
+    if coverage.ready_date and coverage.ready_date >= morning:
         return State.IN
     return State.LATE if day < morning else State.OPEN

@@ -1,4 +1,9 @@
-"""A pair is called the same by the rules and by the views, at any instant."""
+"""
+Check that the rules and the views give an account-day the same state at any instant.
+
+The cases stand in states.yaml. `rules.state_of` computes the state in Python; the macro `state` of
+sql/weixin/macros.jinja computes it in SQL.
+"""
 
 from datetime import date
 from pathlib import Path
@@ -41,8 +46,9 @@ LEFT JOIN (
 
 @pytest.mark.every_postgres
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_rules_and_views_call_a_pair_the_same(warehouse: Engine, case: dict[str, Any]) -> None:
-    """`rules.state`, and the macro of the same facts at the same instant."""
+def test_rules_and_views_give_an_account_day_the_same_state(
+    warehouse: Engine, case: dict[str, Any]
+) -> None:
     given = USUAL | case
     dataset, now, heard = (
         DATASETS[given["dataset"]],
@@ -71,5 +77,4 @@ def test_rules_and_views_call_a_pair_the_same(warehouse: Engine, case: dict[str,
 
 
 def test_every_state_has_a_case() -> None:
-    """Each word is met."""
     assert {case["state"] for case in CASES.values()} == set(State)
