@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import Engine
-from support.warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair
+from support.warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_chunk, staged
 
 from weixin_etl import cli
 from weixin_etl.model import ConfiguredAccount
@@ -20,7 +20,7 @@ def _kept(warehouse: Engine, connected: None) -> None:
     twins = [ConfiguredAccount(appid, appid, "双") for appid in ("wx2", "wx3")]
     plan(Work(SCHEDULED, warehouse), [known, *twins])
     for answer, fetched in ((OLD, "22 08:30"), (NEW, "22 09:00"), (NEW, "22 09:30")):
-        load_pairs(warehouse, pair(answer, fetched))
+        load_chunk(warehouse, staged(answer, fetched))
 
 
 @pytest.mark.parametrize("name", [ACCOUNT.appid, ACCOUNT.conn_id, ACCOUNT.name])

@@ -18,9 +18,9 @@ from support.warehouse_loads import (
     facts,
     import_lines,
     line,
-    load_pairs,
-    pair,
+    load_chunk,
     refused,
+    staged,
 )
 from world.truth import kept
 
@@ -82,7 +82,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine):
     """As of when they were fetched; the last attempt stays what it was, if it was later."""
     week = {str(day): {READERS: day} for day in range(14, 21)}
     whole = body(article("0_1", week), day=date(2026, 11, 14)).decode()
-    load_pairs(warehouse, refused(OFFLINE, day=date(2026, 11, 14)), refused(OFFLINE, "22 08:30"))
+    load_chunk(warehouse, refused(OFFLINE, day=date(2026, 11, 14)), refused(OFFLINE, "22 08:30"))
 
     import_lines(
         warehouse,
@@ -163,7 +163,7 @@ def test_an_answer_that_is_not_ready_takes_no_ready_one_away(warehouse: Engine):
     """It is the newest attempt; the run saw that the day is ready by yesterday's, not here."""
     yesterday = date(2026, 11, 23)
     other_body = body(article("2_1", {"23": {READERS: 1}}), day=yesterday)
-    load_pairs(warehouse, pair(answer(1), "24 08:30"), pair(other_body, "24 08:30", yesterday))
+    load_chunk(warehouse, staged(answer(1), "24 08:30"), staged(other_body, "24 08:30", yesterday))
     import_lines(warehouse, line(body(is_delay=True).decode(), "24 08:45"))
 
     newest = coverage(warehouse, "ready_at, listed_since, attempted_at, error_kind")[0]
@@ -176,7 +176,7 @@ def test_an_import_ends_no_day_by_one_answer(warehouse: Engine):
     import_lines(warehouse, *(line('{"list":[]}', "23 10:00", day=str(day)) for day in days))
     silent = coverage(warehouse, "day, settled, list_sha256")
 
-    load_pairs(warehouse, pair(answer(1), "24 10:10"))
+    load_chunk(warehouse, staged(answer(1), "24 10:10"))
     configured = [ConfiguredAccount("weixin_default", "wx1", "报纸")]
     planned = plan(Work(SCHEDULED, warehouse), configured)
 

@@ -17,9 +17,9 @@ from support.warehouse_loads import (
     coverage,
     facts,
     know,
-    load_pairs,
-    pair,
+    load_chunk,
     refused,
+    staged,
 )
 
 from weixin_etl import cli
@@ -59,10 +59,10 @@ def mornings(warehouse: Engine) -> Engine:
     for account in (ACCOUNT, OTHER_ACCOUNT):
         for fetched, items in MORNINGS.items():
             quiet = article("2_1", {"21": {"share_count": 7}})
-            load_pairs(
+            load_chunk(
                 warehouse,
-                pair(body(*items), fetched, account=account),
-                pair(body(quiet, day=OTHER_DAY, n=fetched), fetched, OTHER_DAY, account=account),
+                staged(body(*items), fetched, account=account),
+                staged(body(quiet, day=OTHER_DAY, n=fetched), fetched, OTHER_DAY, account=account),
             )
     return warehouse
 
@@ -146,7 +146,7 @@ def test_only_a_ready_answer_unlists_articles(warehouse: Engine):
     answers = {"21 10:00": body(first, second), "21 10:30": body(first, third, is_delay=True)}
     answers |= {"22 10:00": nothing_fits, **early, "24 10:00": body(first, told_at="24")}
     for fetched, answer in answers.items():
-        load_pairs(warehouse, pair(answer, fetched))
+        load_chunk(warehouse, staged(answer, fetched))
     since = (
         "SELECT msgid, (unlisted_since ->> 'article_total')::timestamptz FROM weixin.dim_article"
     )
@@ -178,7 +178,7 @@ def test_what_an_older_parser_rejected(warehouse: Engine, titles: tuple[str, str
     totals = {str(day): {"int_page_read_user": day} for day in range(14, 21)}
     for fetched, title in zip(("21 08:30", "22 08:30"), titles, strict=True):
         answer = body(article("1_1", totals, title=title), day=week_ago)
-        load_pairs(warehouse, pair(answer, fetched, week_ago))
+        load_chunk(warehouse, staged(answer, fetched, week_ago))
     before = contents(warehouse, "coverage", "fact_article_total")
     assert coverage(warehouse, "settled") == [("final",)]
     execute(warehouse, BY_AN_OLDER_PARSER)
@@ -198,7 +198,7 @@ def test_a_day_whose_figures_an_older_parser_did_not_know(warehouse: Engine) -> 
     totals = {str(day): {"int_page_read_user": day} for day in range(14, 21)}
     for fetched in ("21 08:30", "22 08:30"):
         answer = body(article("1_1", totals), day=week_ago)
-        load_pairs(warehouse, pair(answer, fetched, week_ago))
+        load_chunk(warehouse, staged(answer, fetched, week_ago))
     before = contents(warehouse, "coverage")
     given_up = "settled = 'given_up', error_kind = 'no_figures', error = 'none', newest_date = NULL"
     execute(warehouse, f"UPDATE weixin.coverage SET {given_up}")
@@ -212,14 +212,14 @@ def test_a_replay_is_no_attempt(warehouse: Engine):
     """A day that was not ready stays so; a refusal since then stays the last attempt."""
     know(warehouse, "wx1")
     first, other = (
-        pair(body(article("1_1", {"20": {"share_count": 1}})), "23 08:30"),
+        staged(body(article("1_1", {"20": {"share_count": 1}})), "23 08:30"),
         body(article("2_1", {"21": {"share_count": 1}}), day=OTHER_DAY),
     )
-    load_pairs(warehouse, first, pair(other, "23 08:30", OTHER_DAY))
+    load_chunk(warehouse, first, staged(other, "23 08:30", OTHER_DAY))
     later = body(article("2_1", {"22": {"share_count": 1}}), day=OTHER_DAY)
-    load_pairs(warehouse, pair(later, "23 11:00", OTHER_DAY))
+    load_chunk(warehouse, staged(later, "23 11:00", OTHER_DAY))
     offline = WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009")
-    load_pairs(warehouse, refused(offline, "24 08:30", OTHER_DAY))
+    load_chunk(warehouse, refused(offline, "24 08:30", OTHER_DAY))
     before = coverage(warehouse, "*")
 
     assert not run(warehouse).changes

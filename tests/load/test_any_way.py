@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 from support import empty, execute, rows
-from support.warehouse_loads import SCHEDULED, at, contents, import_lines, know, line, pair
+from support.warehouse_loads import SCHEDULED, at, contents, import_lines, know, line, staged
 from world.truth import Facts, Told, differences, facts, held, truth
 from world.wechat import item
 
@@ -184,7 +184,7 @@ def load(warehouse: Engine, taken: Sequence[Told]) -> None:
     """One commit of a run: a chunk an account."""
     chunks = [
         [
-            pair(answer.body, answer.at, answer.day, answer.dataset, account)
+            staged(answer.body, answer.at, answer.day, answer.dataset, account)
             for answer in taken
             if answer.appid == appid
         ]

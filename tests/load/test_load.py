@@ -16,9 +16,9 @@ from support.warehouse_loads import (
     body,
     coverage,
     facts,
-    load_pairs,
-    pair,
+    load_chunk,
     refused,
+    staged,
 )
 from world.truth import kept
 
@@ -53,7 +53,7 @@ FIGURES = "msgid, to_char(stat_date, 'DD'), share_count, share_user"
 
 def test_an_article_and_its_rows(warehouse: Engine) -> None:
     """Every attribute has its column or is in `extra`; the largest bigint is exact."""
-    counts = load_pairs(warehouse, pair(FIRST, "22 08:30"))
+    counts = load_chunk(warehouse, staged(FIRST, "22 08:30"))
 
     assert facts(warehouse, f"{FIGURES}, publication_date, fetched_at") == [
         ("2247483647_1", "20", 1, None, DAY, at("22 08:30")),
@@ -83,11 +83,11 @@ def test_a_row_names_its_answer_and_the_instant(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of its last change; the row that was replaced is kept with its own (0025)."""
-    load_pairs(warehouse, pair(FIRST, "22 08:30"))
+    load_chunk(warehouse, staged(FIRST, "22 08:30"))
     changed = body(article("2247483647_1", {"20": {"share_count": 0}, "21": {}, "22": {}}))
     monkeypatch.setenv("WEIXIN_NOW", at("25 08:30").isoformat())
 
-    counts = load_pairs(warehouse, pair(changed, "23 08:30"))
+    counts = load_chunk(warehouse, staged(changed, "23 08:30"))
 
     new, old = (at("23 08:30"), at("25 08:30"), 2), (at("22 08:30"), at("24 10:30"), 1)
     assert facts(warehouse, f"{FIGURES}, fetched_at, changed_at, raw_response_id") == [
@@ -107,10 +107,10 @@ def test_a_row_names_its_answer_and_the_instant(
 def test_a_refetch_repairs_the_fact(warehouse: Engine, damage: str) -> None:
     """By the same answer: whatever somebody has deleted or changed."""
     answer = body(article("1_1", {"20": {"share_count": 1}}))
-    load_pairs(warehouse, pair(answer, "22 08:30"))
+    load_chunk(warehouse, staged(answer, "22 08:30"))
     execute(warehouse, damage.format("weixin.fact_article_total"))
 
-    load_pairs(warehouse, pair(answer, "22 11:00"), run_id="again", refetch=True)
+    load_chunk(warehouse, staged(answer, "22 11:00"), run_id="again", refetch=True)
 
     assert facts(warehouse, "share_count") == [(1,)]
 
@@ -121,7 +121,7 @@ def test_every_distinct_answer_is_kept(warehouse: Engine) -> None:
     other = body(article("1_1", {"20": {"share_count": 2}}))
     fetched = ["22 08:30", "22 09:00", "22 09:30", "22 10:30"]
     for answer, fetched_at in zip((first, first, other, first), fetched, strict=True):
-        load_pairs(warehouse, pair(answer, fetched_at))
+        load_chunk(warehouse, staged(answer, fetched_at))
 
     seen = zip((first, other, first), map(at, fetched[1:]), strict=True)
     assert [(answer.body, answer.at) for answer in kept(warehouse)] == [*seen]
@@ -139,9 +139,9 @@ def test_a_late_answer_counts_at_once(warehouse: Engine) -> None:
         article("1_1", {"20": {"share_count": 1, "share_user": 4}, "21": {"share_user": 5}}),
         article("2_1", {}),
     )
-    load_pairs(warehouse, pair(newest, "22 11:00"))
+    load_chunk(warehouse, staged(newest, "22 11:00"))
 
-    counts = load_pairs(warehouse, pair(late, "22 10:30"), run_id="late")
+    counts = load_chunk(warehouse, staged(late, "22 10:30"), run_id="late")
 
     assert facts(warehouse, f"{FIGURES}, fetched_at") == [
         ("1_1", "20", 2, 4, at("22 11:00")),
@@ -159,7 +159,7 @@ def test_a_late_answer_is_kept_unless_it_is_kept_already(warehouse: Engine) -> N
     """The same bytes before they were first seen are a sight of their own, between none."""
     answer, attempts = body(article("1_1", {})), ["22 09:00", "22 10:30", "22 08:30", "22 09:30"]
     for number, fetched in enumerate(attempts):
-        load_pairs(warehouse, pair(answer, fetched), run_id=str(number))
+        load_chunk(warehouse, staged(answer, fetched), run_id=str(number))
 
     assert [(answer.first_at, answer.at) for answer in kept(warehouse)] == [
         (at("22 09:00"), at("22 10:30")),
@@ -172,9 +172,9 @@ def test_a_late_answer_is_kept_unless_it_is_kept_already(warehouse: Engine) -> N
 def test_a_late_answer_is_the_newest_that_can_be_read(warehouse: Engine) -> None:
     """Coverage has its rows, and what does not fit of it is open; the last attempt stays."""
     late = body(article("1_1", {"20": {"share_count": 1}, "21": {"share_count": -1}}))
-    load_pairs(warehouse, pair(b"{}", "22 11:00"))
+    load_chunk(warehouse, staged(b"{}", "22 11:00"))
 
-    counts = load_pairs(warehouse, pair(late, "22 10:30"), run_id="late")
+    counts = load_chunk(warehouse, staged(late, "22 10:30"), run_id="late")
 
     assert counts == Counts(calls=1, inserted=2, rejected=1)
     columns = "fetched_at, ready_at, row_count, attempted_at, error_kind"
@@ -192,7 +192,7 @@ def test_a_clock_that_stands_still_or_goes_back_hides_no_row(
     for count, now in enumerate(clock, start=1):
         monkeypatch.setenv("WEIXIN_NOW", at(now).isoformat())
         answered = body(article("1_1", {"20": {"share_count": count}}))
-        load_pairs(warehouse, pair(answered, f"2{count} 10:30"), run_id=now)
+        load_chunk(warehouse, staged(answered, f"2{count} 10:30"), run_id=now)
     asked = "SELECT share_count FROM analytics.article_total_as_of(:instant)"
     hours = [at(f"24 {hour:02}:{minute}") for hour in range(8, 12) for minute in ("00", "30")]
     found = [rows(warehouse, asked, instant=instant) for instant in hours]
@@ -203,22 +203,22 @@ def test_a_clock_that_stands_still_or_goes_back_hides_no_row(
 
 def test_what_could_not_be_read_is_loaded_once_it_can(warehouse: Engine) -> None:
     """By the same bytes, which an earlier parser did not understand."""
-    answer = pair(body(article("1_1", {"20": {"share_count": 2}})), "22 09:30")
+    answer = staged(body(article("1_1", {"20": {"share_count": 2}})), "22 09:30")
     unreadable = replace(answer.evidence, error_kind="unreadable")
     error = WeixinError(ProblemKind.UNREADABLE)
-    load_pairs(warehouse, replace(answer, articles={}, rows={}, error=error, evidence=unreadable))
+    load_chunk(warehouse, replace(answer, articles={}, rows={}, error=error, evidence=unreadable))
 
-    load_pairs(warehouse, answer)
+    load_chunk(warehouse, answer)
 
     assert facts(warehouse, "share_count") == [(2,)]
 
 
 def test_rows_that_an_earlier_parser_left_out_are_loaded(warehouse: Engine) -> None:
     """By the same bytes, of which it had read fewer rows."""
-    answer = pair(body(article("1_1", {"20": {}, "21": {"share_count": 2}})), "22 09:30")
-    load_pairs(warehouse, replace(answer, rows=answer.rows[:1], row_count=1))
+    answer = staged(body(article("1_1", {"20": {}, "21": {"share_count": 2}})), "22 09:30")
+    load_chunk(warehouse, replace(answer, rows=answer.rows[:1], row_count=1))
 
-    load_pairs(warehouse, answer)
+    load_chunk(warehouse, answer)
 
     assert facts(warehouse, FIGURES) == [("1_1", "20", None, None), ("1_1", "21", 2, None)]
 
@@ -233,7 +233,7 @@ def test_an_article_is_unlisted_again_after_an_answer_that_was_not_ready(warehou
         (body(*both, is_delay=True), "24 08:30"),
         (first_alone, "24 10:30"),
     ]:
-        load_pairs(warehouse, pair(answer, fetched))
+        load_chunk(warehouse, staged(answer, fetched))
         found += rows(warehouse, UNLISTED)
 
     assert found == [(None,), (at("23 10:30"),), (None,), (at("24 10:30"),)]
@@ -244,10 +244,10 @@ def test_a_row_that_the_later_day_never_gave_is_the_earlier_days(warehouse: Engi
     next_day = DAY + timedelta(days=1)
     later = body(article("1_1", {"21": {"share_count": 5}}), day=next_day)
     first, newer = (body(article("1_1", {"20": {"share_count": count}})) for count in (1, 2))
-    load_pairs(warehouse, pair(first, "22 10:30"))
-    load_pairs(warehouse, pair(later, "22 10:30", next_day))
+    load_chunk(warehouse, staged(first, "22 10:30"))
+    load_chunk(warehouse, staged(later, "22 10:30", next_day))
 
-    load_pairs(warehouse, pair(newer, "23 10:30"))
+    load_chunk(warehouse, staged(newer, "23 10:30"))
 
     assert facts(warehouse, f"{FIGURES}, publication_date") == [
         ("1_1", "20", 2, None, next_day),
@@ -262,7 +262,7 @@ PARTLY = body({"msgid": "1_1", "details": [ODD_ROW, NO_DAY, {"stat_date": "2026-
 
 def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine) -> None:
     """With its article, day, metric and answer, where it has these; what remains is loaded."""
-    counts = load_pairs(warehouse, pair(PARTLY, "22 08:30"))
+    counts = load_chunk(warehouse, staged(PARTLY, "22 08:30"))
 
     found = rows(
         warehouse,
@@ -282,8 +282,8 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine) -> None:
     ("bad", "kind", "code", "still_open"),
     [
         (refused(WeixinError(ProblemKind.CONFIGURATION, code="40164")), "configuration", 40164, 2),
-        (pair(b"{}", "24 10:30"), "unreadable", None, 2),
-        (pair(body(article("", {"20": {}})), "24 10:30"), "unreadable", None, 0),
+        (staged(b"{}", "24 10:30"), "unreadable", None, 2),
+        (staged(body(article("", {"20": {}})), "24 10:30"), "unreadable", None, 0),
     ],
     ids=["refused", "unreadable", "all rejected"],
 )
@@ -296,10 +296,10 @@ def test_an_attempt_that_brings_nothing_keeps_the_data(
     A rejected part is open until an answer of which something can be made out does without it.
     """
     data, attempt = "fetched_at, ready_at, article_count", "attempted_at, error_kind, error_code"
-    load_pairs(warehouse, pair(PARTLY, "24 08:30"))
+    load_chunk(warehouse, staged(PARTLY, "24 08:30"))
     before = coverage(warehouse, data)
 
-    load_pairs(warehouse, bad, run_id="later")
+    load_chunk(warehouse, bad, run_id="later")
 
     assert coverage(warehouse, data) == before
     assert coverage(warehouse, attempt) == [(at("24 10:30"), kind, code)]
@@ -307,7 +307,7 @@ def test_an_attempt_that_brings_nothing_keeps_the_data(
     is_open = "SELECT 1 FROM weixin.rejected_row WHERE resolved_at IS NULL AND msgid = '1_1'"
     assert len(rows(warehouse, is_open)) == still_open
 
-    load_pairs(warehouse, pair(FIRST, "24 11:00"))
+    load_chunk(warehouse, staged(FIRST, "24 11:00"))
     assert coverage(warehouse, attempt) == [(at("24 11:00"), None, None)]
     assert rows(warehouse, is_open) == []
 
@@ -325,7 +325,7 @@ def test_each_title_stood_until_the_next_was_loaded(
     ]:
         monkeypatch.setenv("WEIXIN_NOW", at(fetched).isoformat())
         answer = body(article("1_1", {}, title=title), rows_key=dataset.rows_key)
-        load_pairs(warehouse, pair(answer, fetched, dataset=dataset), dataset=dataset)
+        load_chunk(warehouse, staged(answer, fetched, dataset=dataset), dataset=dataset)
 
     replaced = "SELECT title, replaced_at FROM weixin.dim_article_title_history ORDER BY 2"
     assert rows(warehouse, replaced) == [("一", at("23 08:31")), ("二", at("24 08:31"))]
@@ -342,10 +342,10 @@ def test_texts_are_kept_as_written(warehouse: Engine) -> None:
         for text in TEXTS
     ]
     items += [article("empty", {}, title=""), article("none", {})]
-    load_pairs(warehouse, pair(body(*items), "22 08:30"))
+    load_chunk(warehouse, staged(body(*items), "22 08:30"))
 
     again = body(*items).replace(b'"share_count": 1', b'"share_count": 3')
-    counts = load_pairs(warehouse, pair(again, "22 11:00"))
+    counts = load_chunk(warehouse, staged(again, "22 11:00"))
 
     found = {msgid: columns for msgid, *columns in facts(warehouse, "msgid, share_count, extra")}
     assert found == {text: [3, {f"new {text}": [text]}] for text in TEXTS}
@@ -391,7 +391,7 @@ def test_a_total_that_fell_is_stored_and_written_down(
     """In coverage, in the transaction of the load: with article, day, metric, from and to."""
     for number, totals in enumerate(answers):
         monkeypatch.setenv("WEIXIN_NOW", at(f"{23 + number} 10:31").isoformat())
-        load_pairs(warehouse, pair(readers_of(*totals), f"{23 + number} 10:30"))
+        load_chunk(warehouse, staged(readers_of(*totals), f"{23 + number} 10:30"))
 
     columns = "to_char(fell_at AT TIME ZONE 'Asia/Shanghai', 'DD HH24:MI'), fall"
     assert coverage(warehouse, columns) == [tuple(expected)]
@@ -415,8 +415,8 @@ def test_what_may_fall_is_no_fall(warehouse: Engine) -> None:
     ]
     for dataset, answers in ((ARTICLE_TOTAL, (first, second)), (ARTICLE_TOTAL_DETAIL, detail)):
         for number, answer in enumerate(answers):
-            staged = pair(answer, f"{23 + number} 10:30", dataset=dataset)
-            load_pairs(warehouse, staged, dataset=dataset)
+            slice_answer = staged(answer, f"{23 + number} 10:30", dataset=dataset)
+            load_chunk(warehouse, slice_answer, dataset=dataset)
 
     assert coverage(warehouse, "fell_at") == [(None,), (None,)]
 
@@ -426,12 +426,12 @@ def test_articles_without_figures_are_given_up(
 ) -> None:
     """Two days agree that there is no figure; answers that have them are seen twice as well."""
     for fetched in ("27 10:30", "29 10:30"):
-        load_pairs(warehouse, pair(body(article("100_1", {})), fetched))
+        load_chunk(warehouse, staged(body(article("100_1", {})), fetched))
     assert coverage(warehouse, "settled, error_kind") == [("given_up", "no_figures")]
 
     found = []
     for fetched in ("29 12:30", "30 10:30"):
-        load_pairs(warehouse, pair(readers_of(*range(7)), fetched))
+        load_chunk(warehouse, staged(readers_of(*range(7)), fetched))
         found += coverage(warehouse, "settled, error_kind")
 
     assert found == [(None, None), ("final", None)]
@@ -447,7 +447,7 @@ def test_a_last_total_is_seen_twice(warehouse: Engine, last_totals: tuple[int | 
     before, found = [10, 20, 30, 40, 50, 2400], []
     for fetched, last in zip(("27 08:30", "28 08:30", "29 08:30"), last_totals, strict=True):
         totals = before if last is None else [*before, last]
-        load_pairs(warehouse, pair(readers_of(*totals), fetched))
+        load_chunk(warehouse, staged(readers_of(*totals), fetched))
         found += coverage(warehouse, "settled")
 
     assert found == [(None,), (None,), ("final",)]

@@ -15,8 +15,8 @@ from support.warehouse_loads import (
     SCHEDULED,
     article,
     body,
-    load_pairs,
-    pair,
+    load_chunk,
+    staged,
 )
 
 from weixin_etl import warehouse as warehouse_package
@@ -46,14 +46,14 @@ def impatient(warehouse: Engine) -> Iterator[Engine]:
 def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Dataset) -> None:
     """Of whichever endpoint, and a replay too; those of other accounts do not."""
     answer = body(article("1_1", {"20": {"share_user": 1}}), rows_key=dataset.rows_key)
-    first = pair(answer, "24 08:30", dataset=dataset)
+    first = staged(answer, "24 08:30", dataset=dataset)
     second = replace(first, account=OTHER_ACCOUNT)
 
     with pytest.raises(OperationalError, match="lock timeout"):
-        load_pairs(impatient, first, dataset=dataset)
+        load_chunk(impatient, first, dataset=dataset)
     with pytest.raises(WarehouseError, match="lock timeout"):
         replay(impatient, dataset, [(ACCOUNT.appid, [DAY])], ready_hour=10)
-    counts = load_pairs(impatient, second, dataset=dataset)
+    counts = load_chunk(impatient, second, dataset=dataset)
     assert counts == Counts(calls=1, inserted=1)
 
 
@@ -72,7 +72,7 @@ def test_who_ingests_an_account_holds_up_no_other_run(
 def test_a_load_takes_its_locks_in_one_order(warehouse: Engine) -> None:
     """While it waits for the first it has none of the others, for which another load may wait."""
     accounts = [replace(ACCOUNT, appid=f"wx{number}") for number in range(1, 9)]
-    answer = pair(body(), "24 08:30")
+    answer = staged(body(), "24 08:30")
     chunks = [[replace(answer, account=account)] for account in accounts]
     load = Load(warehouse, SCHEDULED, ready_hour=10)
     with warehouse.begin() as connection:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support import execute, rows
-from support.warehouse_loads import ACCOUNT, DAY, article, body, know, load_pairs, pair
+from support.warehouse_loads import ACCOUNT, DAY, article, body, know, load_chunk, staged
 
 from weixin_etl.sentences import REJECTIONS, rejection
 from weixin_etl.warehouse import statement
@@ -39,7 +39,7 @@ def test_coverage_says_how_many_parts_do_not_fit_and_why(
 ) -> None:
     """Although the last attempt is ok."""
     know(warehouse, "wx1")
-    load_pairs(warehouse, pair(body(article("1_1", NEWEST | its_rows)), "24 08:30"))
+    load_chunk(warehouse, staged(body(article("1_1", NEWEST | its_rows)), "24 08:30"))
 
     select = f"SELECT last_attempt, reason FROM analytics.coverage WHERE day = '{DAY}'"
     assert rows(warehouse, f"{select} AND appid = '{ACCOUNT.appid}'") == [("ok", reason)]
@@ -48,7 +48,7 @@ def test_coverage_says_how_many_parts_do_not_fit_and_why(
 def test_an_unreadable_day_names_its_parts_once(warehouse: Engine) -> None:
     """By the error of the attempt."""
     know(warehouse, "wx1")
-    load_pairs(warehouse, pair(body(article("1_1", {"20": ODD})), "24 08:30"))
+    load_chunk(warehouse, staged(body(article("1_1", {"20": ODD})), "24 08:30"))
 
     ((reason,),) = rows(warehouse, "SELECT reason FROM analytics.coverage WHERE reason != ''")
     assert reason.count("text") == 1

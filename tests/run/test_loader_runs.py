@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 from support import rows
-from support.warehouse_loads import ACCOUNT, article, body, load_pairs, pair, refused
+from support.warehouse_loads import ACCOUNT, article, body, load_chunk, refused, staged
 from world.collector import Collector
 
 from weixin_etl import clock
@@ -59,13 +59,13 @@ def test_loads_of_a_role_with_odd_settings(odd: Engine, warehouse: Engine) -> No
     A load that has waited for another one sees what that wrote.
     """
     first = article("1_1", {"20": {"share_user": 5}, "21": {"share_user": "x"}}, title="春\\")
-    load_pairs(odd, pair(body(first), "22 08:30"))
-    load_pairs(odd, refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009")))
-    later = pair(body(article("1_1", {"20": {"share_user": 6}})), "23 08:30")
+    load_chunk(odd, staged(body(first), "22 08:30"))
+    load_chunk(odd, refused(WeixinError(ProblemKind.ENDPOINT_OFFLINE, code="47009")))
+    later = staged(body(article("1_1", {"20": {"share_user": 6}})), "23 08:30")
     with ThreadPoolExecutor(1) as pool:
         with warehouse.begin() as other:
             begin_load(other, [ACCOUNT.appid])
-            waiting = pool.submit(load_pairs, odd, later)
+            waiting = pool.submit(load_chunk, odd, later)
             while not rows(warehouse, "SELECT 1 FROM pg_locks WHERE NOT granted"):
                 assert not waiting.done()
             other.exec_driver_sql("UPDATE weixin.fact_article_total SET share_user = 7")

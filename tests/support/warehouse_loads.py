@@ -50,7 +50,7 @@ def body(
     return json.dumps({"list": items, **keys}, ensure_ascii=False).encode()
 
 
-def pair(
+def staged(
     answer: bytes,
     fetched: str | datetime,
     day: date = DAY,
@@ -92,7 +92,7 @@ def import_lines(warehouse: Engine, *lines: str, **of_import: Any) -> ImportResu
         return import_files(warehouse, [path], **{**usual, **of_import})
 
 
-def load_pairs(warehouse: Engine, *staged: StagedAnswer, **of_run: Any) -> Counts:
+def load_chunk(warehouse: Engine, *staged: StagedAnswer, **of_run: Any) -> Counts:
     """Load the pairs as one chunk of their account; what that did."""
     return Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10).commit([staged])
 

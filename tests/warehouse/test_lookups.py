@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support import execute, migrated_warehouse, new_user, rows
-from support.warehouse_loads import SCHEDULED, pair
+from support.warehouse_loads import SCHEDULED, staged
 from world.wechat import item
 
 from weixin_etl import warehouse as the_warehouse
@@ -85,7 +85,7 @@ def _answered(account: Account, day: date, share_count: int, articles: int) -> S
         for number in range(first, first + articles - share_count % 2)
     ]
     fetched_at = FETCHED_AT + timedelta(minutes=share_count)
-    return pair(json.dumps({"list": items}).encode(), fetched_at, day, account=account)
+    return staged(json.dumps({"list": items}).encode(), fetched_at, day, account=account)
 
 
 def load(warehouse: Engine, chunks: Sequence[Sequence[StagedAnswer]]) -> None:

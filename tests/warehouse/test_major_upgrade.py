@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, make_url
 from support import rows
-from support.warehouse_loads import ACCOUNT, article, body, contents, know, load_pairs, pair
+from support.warehouse_loads import ACCOUNT, article, body, contents, know, load_chunk, staged
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_local.postgres import Server, embedded
@@ -55,7 +55,7 @@ def test_everything_goes_on_after_a_dump_and_a_restore(
     old, dump = as_user(oldest_server, OWNER), tmp_path / "weixin.dump"
     the_warehouse.migrate(old.url)
     know(old, ACCOUNT.appid)
-    load_pairs(old, pair(body(article("1_1", {"20": {"share_count": 1}})), "22 10:30"))
+    load_chunk(old, staged(body(article("1_1", {"20": {"share_count": 1}})), "22 10:30"))
     before = contents(old)
 
     assert oldest_server.binaries
@@ -68,7 +68,7 @@ def test_everything_goes_on_after_a_dump_and_a_restore(
     assert contents(restored) == before
     assert the_warehouse.migrate(restored.url) == ""
     next_day = body(article("1_1", {"20": {"share_count": 2}, "22": {}}))
-    load_pairs(daily, pair(next_day, "23 10:30"))
+    load_chunk(daily, staged(next_day, "23 10:30"))
     as_of = "SELECT share_count FROM analytics.article_total_as_of(now()) ORDER BY stat_date"
     assert rows(analyst, as_of) == [(2,), (None,)]
     assert rows(analyst, "SELECT share_count FROM analytics.article_7d") == [(2,)]

@@ -11,7 +11,7 @@ from installed import Installed, on_own_server, with_docker_compose
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from support import PASSWORD, empty, execute, rows
-from support.warehouse_loads import article, body, load_pairs, pair
+from support.warehouse_loads import article, body, load_chunk, staged
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import DATASETS
@@ -160,8 +160,8 @@ def test_an_analyst_holds_up_no_load(users: Installed):
         for key in keys:
             advisory = f"SELECT pg_advisory_xact_lock(hashtextextended('{key}', 0))"
             connection.exec_driver_sql(advisory)
-        answer = pair(body(article("1_1", {"20": {"share_user": 5}})), "22 08:30")
-        counts = load_pairs(impatient, answer)
+        answer = staged(body(article("1_1", {"20": {"share_user": 5}})), "22 08:30")
+        counts = load_chunk(impatient, answer)
     impatient.dispose()
 
     assert counts.inserted == 1
