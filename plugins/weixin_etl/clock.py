@@ -1,4 +1,8 @@
-"""The one clock: every instant and every calendar decision is by it, so a test can live weeks."""
+"""
+The clock of the package, with conversions to Beijing time.
+
+All code reads the time here. Tests set `WEIXIN_NOW` and so simulate weeks of runs.
+"""
 
 import os
 from collections.abc import Sequence
@@ -10,17 +14,18 @@ from zoneinfo import ZoneInfo
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 """WeChat counts days in Beijing time (UTC+8, no daylight saving)."""
 TOLERANCE = timedelta(minutes=5)
-"""How far apart two clocks may be and still agree."""
+"""The largest difference at which two clocks still agree."""
 
 
 def now() -> datetime:
     """
-    The current instant, aware, in UTC.
+    Return the current instant, aware, in UTC.
 
-    `WEIXIN_NOW` (ISO 8601 with an offset, say `2026-11-24T08:30:00+08:00`) replaces it.
+    The environment variable `WEIXIN_NOW` replaces it: ISO 8601 with an offset, for example
+    `2026-11-24T08:30:00+08:00`.
 
     Raises:
-        ValueError: `WEIXIN_NOW` is no such time.
+        ValueError: `WEIXIN_NOW` is not an ISO time with an offset.
     """
     replacement = os.environ.get("WEIXIN_NOW")
     if not replacement:
@@ -36,27 +41,37 @@ def now() -> datetime:
 
 
 def beijing(instant: datetime) -> tuple[date, time]:
-    """The day and the time of day in Beijing at an aware instant."""
+    """
+    Return the day and the time of day in Beijing at an aware instant.
+
+    Raises:
+        ValueError: the instant is naive.
+    """
     if instant.tzinfo is None:
         raise ValueError(f"{instant!r} has no offset, so its day in Beijing is unknown")
-    there = instant.astimezone(SHANGHAI)
-    return there.date(), there.time()
+    beijing_time = instant.astimezone(SHANGHAI)
+    return beijing_time.date(), beijing_time.time()
 
 
 def beijing_date(instant: datetime) -> date:
-    """The calendar day in Beijing at an aware instant."""
+    """Return the calendar day in Beijing at an aware instant."""
     return beijing(instant)[0]
 
 
 def beijing_text(*instants: datetime, pattern: str = "%Y-%m-%d %H:%M") -> str:
-    """An aware instant, or a stretch of time, for a sentence: `2026-11-24 08:30 Beijing time`."""
+    """
+    Return one or two aware instants as text for a sentence: `2026-11-24 08:30 Beijing time`.
+
+    Two instants form a period, joined by "to". `pattern` is the format of each.
+    """
     texts = (at.astimezone(SHANGHAI).strftime(pattern) for at in instants)
     return f"{' to '.join(texts)} Beijing time"
 
 
 def days_as_ranges(days: Sequence[date], to: str = " to ", comma: str = ", ") -> str:
-    """Return `2026-11-17 to 2026-11-19, 2026-11-23`: the days in order, neighbours joined."""
+    """Return the days in order, neighbours joined: `2026-11-17 to 2026-11-19, 2026-11-23`."""
     numbered = enumerate(sorted(set(days)))
-    neighbours = groupby(numbered, lambda pair: pair[1].toordinal() - pair[0])
-    ranges = ([day for _, day in group] for _, group in neighbours)
-    return comma.join(f"{run[0]}{to}{run[-1]}" if len(run) > 1 else str(run[0]) for run in ranges)
+    # The difference of a day and its position is the same for all days of an unbroken range.
+    groups = groupby(numbered, lambda numbered_day: numbered_day[1].toordinal() - numbered_day[0])
+    ranges = ([day for _, day in group] for _, group in groups)
+    return comma.join(str(days[0]) + (f"{to}{days[-1]}" if days[1:] else "") for days in ranges)

@@ -1,4 +1,9 @@
-"""WeChat's JSON, UTF-8 with raw control characters, and its values as Postgres can hold them."""
+"""
+Functions that read and write WeChat's JSON.
+
+WeChat sends UTF-8 with raw control characters. The values are decoded without loss of digits and
+cleaned of what Postgres can't store.
+"""
 
 import json
 from contextlib import suppress
@@ -14,13 +19,14 @@ _DEEPEST = _MOST_DIGITS = 100
 
 def decode(body: bytes) -> Any:
     """
-    The value the bytes stand for, decimal numbers to the digit; a float beyond what Decimal holds.
+    Return the value of a JSON text.
 
-    A byte order mark is skipped, and a byte that is not UTF-8 becomes U+FFFD.
+    Decimal numbers keep all digits. A number that is too large for Decimal becomes a float. A byte
+    order mark is skipped, and a byte that is not UTF-8 becomes U+FFFD.
 
     Raises:
-        ValueError: it is not JSON.
-        RecursionError: it is nested too deeply.
+        ValueError: the bytes are not JSON.
+        RecursionError: the value is nested too deeply.
     """
     try:
         return _decoder.decode(body)
@@ -30,15 +36,19 @@ def decode(body: bytes) -> Any:
 
 
 def encode(value: Any) -> str:
-    """JSON text of a decoded value, decimal numbers to the digit."""
+    """Return the JSON text of a decoded value. Decimal numbers keep all digits."""
     return _encoder.encode(value).decode()
 
 
 def clean(value: Any, depth: int = 0) -> Any:
     """
-    A decoded value as Postgres can hold it; a RecursionError beyond a hundred levels.
+    Return a decoded value in a form that Postgres can store.
 
-    Texts lose U+0000 and lone surrogates; NaN, Infinity and numbers of a page become texts.
+    Texts lose U+0000 and lone surrogates. NaN, Infinity and numbers of more than 100 digits become
+    texts.
+
+    Raises:
+        RecursionError: the value has more than 100 levels.
     """
     if value is None or type(value) is int:
         return value
@@ -48,7 +58,7 @@ def clean(value: Any, depth: int = 0) -> Any:
         return value if value.isprintable() else storable(value)
     if isinstance(value, list):
         return [clean(element, depth + 1) for element in value]
-    if isinstance(value, dict):  # a cleaned key never replaces one that has this name already
+    if isinstance(value, dict):  # a cleaned key never replaces a key that had the name before
         return {
             cleaned: clean(element, depth + 1)
             for name, element in value.items()
@@ -61,7 +71,8 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 
 def _number(text: str) -> int | Decimal | float:
-    for kind in (int, Decimal):  # the former takes as many digits as msgspec
+    """Return a JSON number as an int, a Decimal, or a float if neither can hold it."""
+    for kind in (int, Decimal):  # Python limits the digits of an int as msgspec does
         with suppress(ValueError, InvalidOperation):
             return kind(text)
     return float(text)

@@ -1,4 +1,9 @@
-"""The nouns: what the verbs hand to one another, and the states a pair can be in."""
+"""
+The records that the steps of a run hand to one another.
+
+They describe an account, a run, its plan, and the coverage of each slice (an account and a day).
+`State` lists the states of a day. All records are immutable.
+"""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -19,11 +24,11 @@ DEFAULT_BASE_URL = "https://api.weixin.qq.com"
 
 
 class ParameterError(OperatorError):
-    """A parameter of the run can't be used. `str()` says why and what to enter."""
+    """A parameter of the run is invalid. `str()` gives the reason and what to enter."""
 
 
 class State(StrEnum):
-    """What people call a pair, everywhere; `rules.state` says which it is."""
+    """The state of a day of an account, in the words people read. `rules.state_of` computes it."""
 
     FINAL = "final"
     GIVEN_UP = "given_up"
@@ -37,40 +42,38 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One Official Account, as its Airflow connection describes it."""
+    """An Official Account, or a connection that stands for several, from an Airflow connection."""
 
     conn_id: str
-    """`<conn_id>/<appid>` for one of the accounts that a connection stands for."""
+    """The connection's id. `<conn_id>/<appid>` for a member of a connection with many accounts."""
     appid: str
-    """A platform's own; empty for a token service that stands for all of its accounts."""
+    """The AppID. A platform has its own. A token service that stands for many accounts has none."""
     secret: str = field(repr=False)
-    """
-    The AppSecret, or what the token service knows the connection by; empty where neither is needed.
-    """
+    """The AppSecret, or the credential for the token service. Empty if neither is needed."""
     name: str
     base_url: str = DEFAULT_BASE_URL
     token_url: str = ""
-    """The token service that owns its token; empty when WeChat is asked for it."""
+    """The URL of the token service. Empty if WeChat issues the access token."""
     is_platform: bool = False
-    """Whether it is a third-party platform, which stands for the accounts authorised to it."""
+    """Whether this is a third-party platform. It stands for the accounts that authorised it."""
 
     @property
     def airflow_connection(self) -> str:
-        """What an operator has to look for to change it."""
+        """The id of the Airflow connection that an operator edits to change the account."""
         return connection_id(self.conn_id)
 
     @property
     def ticket_variable(self) -> str:
-        """The Airflow Variable that its platform's ticket is written into."""
+        """The name of the Airflow Variable that holds the platform's ticket."""
         return f"{self.airflow_connection}_ticket"
 
     @property
     def stands_for_many(self) -> bool:
-        """Whether it is a connection that stands for accounts, and none itself."""
+        """Whether the connection stands for several accounts and is no account itself."""
         return self.is_platform or not self.appid
 
     def member(self, appid: str, name: str) -> "Account":
-        """One of the accounts that it stands for; without a name it goes by its AppID."""
+        """Return an account that this connection stands for. A missing name becomes the AppID."""
         return replace(
             self,
             conn_id=f"{self.conn_id}/{appid}",
@@ -81,69 +84,74 @@ class Account:
         )
 
     def __str__(self) -> str:
-        """What people call it, and which one it is."""
+        """Return the name, followed by the AppID if that is known and differs."""
         return self.name if self.appid in ("", self.name) else f"{self.name} ({self.appid})"
 
 
 def connection_id(conn_id: str) -> str:
-    """The Airflow connection behind an account's `conn_id`."""
+    """Return the id of the Airflow connection that an account's `conn_id` belongs to."""
     platform, _, appid = conn_id.rpartition("/")
     return platform if platform and appid.startswith("wx") else conn_id
 
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredAccount:
-    """An entry of the list of accounts, without its secret, as the run found it."""
+    """An entry of the list of accounts when the run started, without the secret."""
 
     conn_id: str
     appid: str | None
-    """None when the connection can't be used."""
+    """None if the connection can't be used."""
     name: str
     is_wanted: bool = True
-    """Whether the run collects it; false when the form limits the run to others."""
+    """Whether the run collects the account. False if the form names only other accounts."""
     problem: Problem | None = None
-    """Why it can't be asked, if so."""
+    """The reason why no request can be made for the account, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What a run asks an account for, newest first."""
+    """The days that a run requests of one account, newest first."""
 
     first: list[date] = field(default_factory=list)
-    """The days of the present window, then the control_day: merged and judged together."""
+    """The days of the present window, then the control day. They form one chunk."""
     older: list[date] = field(default_factory=list)
-    """Merged and judged in chunks of at most 30."""
+    """The other days. They form chunks of at most 30 days."""
     control_day: date | None = None
-    """The last of the first days, where none of the window lists an article; settled or not."""
+    """
+    A day known to have articles, requested again to find out whether the endpoint still answers.
+
+    It is the last of the `first` days. It is None if a day of the window lists articles. It may be
+    settled.
+    """
     is_retirement_check: bool = False
-    """The endpoint is retired: one day is asked, to find out when it is back."""
+    """Whether the endpoint is retired. One day is requested to find out whether it is back."""
 
     @property
     def days(self) -> list[date]:
-        """Those that are asked for."""
+        """All days that are requested."""
         return [*self.first, *self.older]
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedAccount:
-    """An account and what to ask for: part of a plan, as Airflow keeps it."""
+    """An account with the days to request: the part of a plan that is passed through Airflow."""
 
     conn_id: str
     appid: str
     name: str
     planned_at: datetime
-    """A pair is in once it was answered since, whoever asked."""
-    due: Due = Due()  # it is frozen
+    """When the plan was made. A ready answer since then satisfies a slice, from any run."""
+    due: Due = Due()  # a mutable default is no risk: the class is frozen
 
 
 Slice = tuple[str, date]
-"""An account, by its AppID, and a day."""
+"""The unit that is requested, loaded and retried: an AppID and a day."""
 Batch = list[PlannedAccount]
-"""Accounts one ingest task works on."""
+"""The accounts of one ingest task."""
 
 
 def days_newest_first(first: date, last: date) -> list[date]:
-    """From the last to the first, both included; none when the last is earlier."""
+    """Return the days from `last` back to `first`, both included. Empty if `last` is earlier."""
     return [last - timedelta(number) for number in range((last - first).days + 1)]
 
 
@@ -154,31 +162,34 @@ class Run:
     run_id: str
     dataset: Dataset
     today: date
-    """The run's day in Beijing: of its logical date, or of its start when it has none."""
+    """The Beijing day of the run's logical date, or of its start if it has no logical date."""
     is_scheduled: bool = False
     begin_date: date | None = None
-    """The first day to ask for; None until `dated`, when the form names no dates."""
+    """The first day to request. None before `dated` is called, if the form names no dates."""
     end_date: date | None = None
     names_dates: bool = False
-    """Whether the form named the days to ask for."""
+    """Whether the form names the days to request."""
     accounts: tuple[str, ...] = ()
-    """Connection ids or appids the run is limited to; none means all."""
+    """Connection ids or AppIDs the run is limited to. Empty means all."""
     refetch: bool = False
     dry_run: bool = False
 
     @property
     def days(self) -> list[date]:
-        """The days it is about, once `dated`, newest first."""
+        """The days of a run that `dated` returned, newest first."""
         if self.begin_date is None or self.end_date is None:
             raise ValueError("the run has no dates yet")
         return days_newest_first(self.begin_date, self.end_date)
 
     def dated(self, today: date) -> "Run":
         """
-        The run with the first and the last day it is about: its own, or its morning's window.
+        Return the run with its first and last day: the form's dates, or the present window.
+
+        Args:
+            today: the real day in Beijing.
 
         Raises:
-            ParameterError: the form's dates can't be asked for, or there is no such day.
+            ParameterError: WeChat can't be asked for the form's dates, or the window has no day.
         """
         first_day, yesterday = self.dataset.first_day, today - timedelta(days=1)
         endpoint = self.dataset.endpoint
@@ -211,69 +222,73 @@ class Run:
 
 
 EMPTY_LIST_SHA256 = hashlib.sha256(b"").digest()
-"""`list_sha256` of an empty list."""
+"""The `list_sha256` of an empty list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What is stored of a pair (dataset, account, day): a row of `weixin.coverage`."""
+    """The stored result of the requests for a slice: a row of `weixin.coverage`."""
 
     settled: str | None = None
     """
-    `final`, or `given_up` because its answer can't be read or has no figures. None: open.
+    `final`, or `given_up` if the answer can't be read or has no figures. None for an open day.
 
-    A settled day is not asked for again.
+    A settled day is not requested again.
     """
     ready_at: datetime | None = None
     """When the newest ready answer was fetched."""
     list_sha256: bytes | None = None
-    """What that answer lists; None if it lists nothing on a day on which the account is silent."""
+    """
+    The hash of the articles that the newest ready answer lists.
+
+    None if it lists none and no other answer fetched on that Beijing day lists an article.
+    """
     article_count: int = 0
-    """The most articles that an answer has listed."""
+    """The largest number of articles that an answer has listed."""
     attempted_at: datetime | None = None
     error_kind: str | None = None
-    """Why the last attempt brought nothing (`not_ready`, …); None if it was ready."""
+    """The problem kind of the last attempt (`not_ready`, …). None if its answer was ready."""
     error_code: int | None = None
     error: str | None = None
-    """What happened in the last attempt."""
+    """The cause of the last attempt's error."""
     cure: str | None = None
     listed_since: datetime | None = None
-    """When the first of the ready answers in a row was fetched that list the same as the newest."""
+    """When the first of the consecutive ready answers with the newest list was fetched."""
     fetched_at: datetime | None = None
-    """When the newest loaded answer was fetched, ready or not."""
+    """When the newest loaded answer was fetched, whether it was ready or not."""
     through_date: date | None = None
-    """The last stat_date that every article of that answer reaches."""
+    """The last stat_date for which every article of the newest loaded answer has a row."""
     newest_date: date | None = None
-    """The last stat_date that any article of that answer reaches."""
+    """The last stat_date for which an article of the newest loaded answer has a row."""
     row_count: int | None = None
-    """Rows of that answer."""
+    """The number of rows of the newest loaded answer."""
     fell_at: datetime | None = None
-    """When the answer was fetched in which a running total fell last."""
+    """When the last answer was fetched in which a running total fell."""
     fall: str | None = None
-    """Which total that was: article, stat_date, metric, from and to."""
+    """The total that fell: article, stat_date, metric, old and new value."""
 
     @property
     def ready_date(self) -> date | None:
-        """The day in Beijing of the newest ready answer."""
+        """The Beijing day on which the newest ready answer was fetched."""
         return clock.beijing_date(self.ready_at) if self.ready_at else None
 
     def is_attempted_since(self, instant: datetime) -> bool:
-        """Whether anybody has asked for the pair since."""
+        """Return whether an attempt was made at or after `instant`, by any run."""
         return self.attempted_at is not None and self.attempted_at >= instant
 
     @property
     def may_be_control_day(self) -> bool:
-        """Whether it has ever listed articles, and can be read."""
+        """Whether the day has listed articles and is not given up."""
         return bool(self.article_count and self.ready_at) and self.settled != "given_up"
 
     @property
     def lists_articles(self) -> bool:
-        """Whether the newest ready answer lists any."""
+        """Whether the newest ready answer lists articles."""
         return self.list_sha256 not in (None, EMPTY_LIST_SHA256)
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """What calls and loads did, in rows; `rejected` in parts of answers."""
+    """The number of calls, of written and unchanged rows, and of rejected parts of answers."""
 
     calls: int = 0
     inserted: int = 0
@@ -282,10 +297,10 @@ class Counts(msgspec.Struct, frozen=True):
     rejected: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        """Both."""
+        """Return the sum of both."""
         return Counts(*map(add, astuple(self), astuple(other)))
 
     def __str__(self) -> str:
-        """`3 calls, 2 inserted, 0 updated, 5 unchanged, 0 rejected`."""
+        """Return `3 calls, 2 inserted, 0 updated, 5 unchanged, 0 rejected`."""
         _, *rows = (f"{count} {name}" for name, count in asdict(self).items())
         return ", ".join([counted(self.calls, "call"), *rows])
