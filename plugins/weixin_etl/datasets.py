@@ -1,4 +1,9 @@
-"""What each endpoint is: nothing else in the code names one. `metrics.csv` has their metrics."""
+"""
+The declarations of the datasets. Each dataset is one endpoint of WeChat's datacube.
+
+A declaration says what a day of the endpoint means, which rows an answer has, and how often a day
+is requested. `metrics.csv` declares the metrics. No other code names an endpoint.
+"""
 
 import csv
 from dataclasses import dataclass
@@ -12,37 +17,39 @@ import msgspec
 
 
 class Kind(Enum):
-    """What a metric's values are, by the type of its column."""
+    """The type of a metric's values, as the type of its column in Postgres."""
 
     COUNT = "bigint"  # a whole number ≥ 0
     RATE = "numeric"  # a decimal number, kept to the digit
-    LIST = "jsonb"  # a list of objects, kept as it came
+    LIST = "jsonb"  # a list of objects, stored unchanged
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A figure of a row, by WeChat's own name."""
+    """A figure of a row, under WeChat's own name."""
 
     name: str
     chinese_name: str
-    meaning: str  # what it counts, in the middle of a sentence
+    meaning: str  # what the metric counts, in the middle of a sentence
     unit: str = "people"
-    caveat: str | None = None  # what to know before using it
-    common: str | None = None  # its name in `COMMON`, where other endpoints count nearly the same
+    caveat: str | None = None  # a warning for those who use the metric
+    common: str | None = (
+        None  # the name in `COMMON` under which other endpoints count nearly the same
+    )
     kind: Kind = Kind.COUNT
-    is_level: bool = False  # no running total, such as how many people a message went to
-    whole: str | None = None  # the metric of which it counts a part, such as one place's readers
+    is_level: bool = False  # not a running total, such as the recipients of a message
+    whole: str | None = None  # the metric of which this one is a part, such as one place's readers
     entry_keys: str = ""  # the keys of a list's objects, between spaces
-    may_fall: bool = False  # whether people can take it back, such as a like: its fall is no news
+    may_fall: bool = False  # people can undo it, such as a like: a fall is not reported
 
 
 class Common(NamedTuple):
-    """A name that the views of every endpoint have, so that a query is moved by its suffix."""
+    """A column name that the views of all endpoints share, so that queries differ in a suffix only."""
 
     name: str
     chinese_name: str
     unit: str
-    metric: Metric | None = None  # None: the endpoint does not count it
+    metric: Metric | None = None  # None if the endpoint does not count it
 
 
 COMMON = (
@@ -55,79 +62,80 @@ COMMON = (
 
 
 def _metrics(dataset: str) -> tuple[Metric, ...]:
-    """What the file beside this one declares, without empty cells."""
+    """Return the metrics that `metrics.csv` declares for a dataset."""
     with Path(__file__).with_name("metrics.csv").open(encoding="utf-8", newline="") as file:
         lines = [line for line in csv.DictReader(file) if line.pop("dataset") == dataset]
-    given = [{name: cell for name, cell in line.items() if cell} for line in lines]
-    return tuple(msgspec.convert(given, list[Metric], strict=False))  # noqa: TID251 - at import
+    declared = [{name: cell for name, cell in line.items() if cell} for line in lines]
+    return tuple(msgspec.convert(declared, list[Metric], strict=False))  # noqa: TID251 - at import
 
 
 class Rows(Enum):
-    """Where an item of an answer's list has its rows."""
+    """The place in an item of an answer's list where the rows are."""
 
-    LIST = "a list"  # a row a day, each with its `stat_date`
-    OBJECT = "an object"  # the one row of its `ref_date`
-    ITEM = "the item"  # the item is that row itself
+    LIST = "a list"  # one row per day, each with a `stat_date`
+    OBJECT = "an object"  # one row, of the item's `ref_date`
+    ITEM = "the item"  # the item is the row
 
 
 class ItemKey(NamedTuple):
-    """What tells an item of an answer from the others of its day."""
+    """The key that identifies an item among the items of a day."""
 
-    name: str  # as the fact's column, and WeChat's key
-    of: str  # what it identifies, in a sentence
+    name: str  # the name of the fact's column and of WeChat's key
+    of: str  # what the key identifies, in a sentence
     is_number: bool = False
 
 
 MSGID = ItemKey("msgid", "an article")
 ARTICLES_SET = 7
-"""The permission set that the account of a third-party platform must have granted for articles."""
+"""The permission set that an account must grant to a third-party platform for articles."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One datacube endpoint: what its day means, which rows it answers, how often it is asked."""
+    """The declaration of one datacube endpoint."""
 
-    name: str  # as in the tables' column `dataset`; DAG, asset and fact are named after it
-    endpoint: str  # last part of its path
-    description: str  # what it gives, in the middle of a sentence
+    name: str  # in the column `dataset` of tables, and in the names of DAG, asset, fact
+    endpoint: str  # the last part of the URL's path
+    description: str  # what the endpoint gives, in the middle of a sentence
     window: int
     """
-    On how many mornings a day is asked for.
+    The number of mornings on which a day is requested.
 
-    Of publication days also how long an article's totals grow: rows P … P + window - 1.
+    The totals of an article grow for the same number of days: its rows are P … P + window - 1.
     """
-    first_day: date = date(2025, 11, 1)  # the earliest day WeChat can be asked for
+    first_day: date = date(2025, 11, 1)  # the earliest day that WeChat has
     metrics: tuple[Metric, ...]
     describes_articles: bool = True
     """
-    Whether the day is a publication day: a row is what its articles reached by a later day's end.
+    Whether a day is a publication day.
 
-    Else it is a statistics day: a row counts what happened on it, or what there was at its end.
+    The rows of a publication day are the totals of its articles at the end of later days. The rows
+    of a statistics day count what happened on the day, or what there was at its end.
     """
-    item: ItemKey | None = MSGID  # of a row's key; None: nothing more
+    item: ItemKey | None = MSGID  # a further part of a row's key; None if there is none
     rows_in: Rows = Rows.LIST
-    rows_key: str = ""  # the item's key that has its rows; empty when the item is the row
-    meaningless: frozenset[str] = frozenset()  # keys of an item that say nothing: not loaded
-    is_combined: bool = False  # whether analysts see it with another in one view, written by hand
-    can_be_empty: bool = True  # else an empty answer is one that is not ready
-    permission_set: int = ARTICLES_SET  # what a platform's account must have granted
-    is_optional: bool = True  # whether its DAG waits, paused, until somebody wants it
-    headline: tuple[str, ...] = ()  # totals that WeChat always gives: else a row is not known
-    suffix: str = ""  # what the names of its own views in schema `analytics` end in
-    successor: str | None = None  # the dataset to use when WeChat retires the endpoint
+    rows_key: str = ""  # the item's key that has the rows; empty if the item is the row
+    meaningless: frozenset[str] = frozenset()  # keys of an item that are not loaded
+    is_combined: bool = False  # shares a hand-written view with another dataset
+    can_be_empty: bool = True  # False: an empty answer is not ready
+    permission_set: int = ARTICLES_SET  # what an account must grant to a platform
+    is_optional: bool = True  # the DAG is paused until somebody wants it
+    headline: tuple[str, ...] = ()  # totals that every known row has
+    suffix: str = ""  # the suffix of the names of the dataset's views in schema `analytics`
+    successor: str | None = None  # the dataset to use if WeChat retires the endpoint
 
     def __hash__(self) -> int:
-        """By the name alone: what is cached by dataset is looked up for each row."""
+        """Return the hash of the name: caches by dataset are looked up for each row."""
         return hash(self.name)
 
     @property
     def path(self) -> str:
-        """Where to POST."""
+        """The path of the URL."""
         return f"/datacube/{self.endpoint}"
 
     @property
     def fact(self) -> str:
-        """The fact table, in schema `weixin`."""
+        """The name of the fact table in schema `weixin`."""
         return f"fact_{self.name}"
 
     @property
@@ -137,73 +145,73 @@ class Dataset:
 
     @property
     def place(self) -> tuple[str, ...]:
-        """The fact's columns that say which day a row was asked with, where its key does not."""
+        """The fact's column of the requested day, if it is not a part of the key."""
         return ("publication_date",) if self.describes_articles else ()
 
     @property
     def day_column(self) -> str:
-        """The fact's column that has the day asked."""
+        """The fact's column of the requested day."""
         return "publication_date" if self.describes_articles else "stat_date"
 
     @property
     def row_days(self) -> int:
-        """The number of days of which an item has rows, from the day asked on."""
+        """The number of days, from the requested day on, for which an item has rows."""
         return self.window if self.describes_articles else 1
 
     @property
     def figures(self) -> tuple[Metric, ...]:
-        """The metrics that are one number."""
+        """The metrics whose values are numbers."""
         return tuple(metric for metric in self.metrics if metric.kind is not Kind.LIST)
 
-    @cached_property  # it is asked for with each article
+    @cached_property  # it is read for each article
     def lists(self) -> tuple[Metric, ...]:
-        """The metrics that are a list of objects."""
+        """The metrics whose values are lists of objects."""
         return tuple(metric for metric in self.metrics if metric.kind is Kind.LIST)
 
     @property
     def totals(self) -> tuple[Metric, ...]:
-        """The metrics that only grow, as long as WeChat does not correct them."""
+        """The metrics that only grow, unless WeChat corrects them."""
         return self.counted if self.describes_articles else ()
 
     @property
     def counted(self) -> tuple[Metric, ...]:
-        """The metrics that grow, or of statistics days may be added up over days."""
+        """The metrics that are running totals or, for statistics days, can be summed over days."""
         counts = (metric for metric in self.metrics if metric.kind is Kind.COUNT)
         return tuple(metric for metric in counts if not metric.is_level)
 
     @property
     def wholes(self) -> tuple[Metric, ...]:
-        """The totals that are no part of another: those whose increments are shown."""
+        """The totals that are not part of another total. Views show their daily increments."""
         return tuple(metric for metric in self.totals if not metric.whole)
 
-    @cached_property  # it is asked for with each article
+    @cached_property  # it is read for each article
     def monotonic(self) -> tuple[str, ...]:
         """
-        The names of the totals that only WeChat's corrections can lower: people are told of a fall.
+        The names of the totals that only a correction by WeChat can lower. A fall is reported.
 
-        Not their parts: a reader may be counted in another part later.
+        Parts of a total are not included: WeChat may later count a reader in another part.
         """
         return tuple(metric.name for metric in self.wholes if not metric.may_fall)
 
     @property
     def common(self) -> tuple[Common, ...]:
-        """Each name that all endpoints share, with the metric that it stands for here."""
-        named = {metric.common: metric for metric in self.metrics}
-        return tuple(it._replace(metric=named.get(it.name)) for it in COMMON)
+        """The names that all endpoints share, each with the metric of this dataset."""
+        metrics = {metric.common: metric for metric in self.metrics}
+        return tuple(common._replace(metric=metrics.get(common.name)) for common in COMMON)
 
     @property
     def readers(self) -> str:
-        """The metric that counts the people who read; empty where there is none."""
-        return next((it.name for it in self.metrics if it.common == "readers"), "")
+        """The name of the metric that counts readers. Empty if there is none."""
+        return next((metric.name for metric in self.metrics if metric.common == "readers"), "")
 
     @property
     def dag_id(self) -> str:
-        """The DAG, and the asset it updates."""
+        """The id of the DAG, and the name of the asset that the DAG updates."""
         return f"weixin_{self.name}"
 
     @property
     def successor_dag_id(self) -> str | None:
-        """The DAG of the endpoint to use when WeChat retires this one; None where there is none."""
+        """The id of the DAG to use if WeChat retires the endpoint. None if there is none."""
         return self.successor and DATASETS[self.successor].dag_id
 
 
@@ -233,7 +241,8 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     metrics=_metrics("article_total_detail"),
 )
 
-# No page of WeChat's own could be read for the first of these: read leniently, the bytes are kept.
+# WeChat's documentation of `getarticleread` could not be read. Its answers are parsed leniently, and
+# their bytes are kept.
 ARTICLE_READ = Dataset(
     name="article_read",
     endpoint="getarticleread",
@@ -304,4 +313,4 @@ _ALL = (
 )
 DATASETS = {dataset.name: dataset for dataset in _ALL}
 ARTICLE_DATASETS = {dataset.name: dataset for dataset in _ALL if dataset.describes_articles}
-"""The datasets of publication days."""
+"""The datasets whose days are publication days."""
