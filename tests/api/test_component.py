@@ -30,7 +30,9 @@ def answers(wire: Wire, **answer: Any) -> Component:
 )
 def test_an_odd_name_is_a_name_in_one_line(wire: Wire, called: dict[str, Any], name: str) -> None:
     """Its owner chooses it, and it is written into logs; the refresh token is what is needed."""
-    found, refresh_token = answers(wire, authorizer_info=called, **NEWEST).info("t", wire.account)
+    platform = answers(wire, authorizer_info=called, **NEWEST)
+
+    found, refresh_token = platform.account_info("t", wire.account)
 
     assert (found.name, refresh_token) == (name, "newest")
 

@@ -91,7 +91,7 @@ class Platform:
     def _info(self, account: Account, outages: OutageStreak) -> AccountInfo | None:
         """What WeChat says of an account; if it does not, the next run asks again."""
         try:
-            with outages.counted():
+            with outages.recorded():
                 return self._with_own_token(
                     lambda own: self._component.account_info(own, account)[0]
                 )
@@ -122,7 +122,7 @@ class Platform:
                 lambda own: self._component.renew_token(own, account, refresh_token)
             )
 
-        with self._outages.counted():
+        with self._outages.recorded():
             if stored:
                 try:
                     return by(stored)

@@ -1,4 +1,10 @@
-"""An account's calls: by its client, as many as are left, until a refusal stops them."""
+"""
+The calls of one account within one try of the task `ingest`.
+
+`AccountCalls` fetches days through the account's client, counts each call for the day's quota, and
+stops after an error that concerns the whole account. The module `run.ingest` makes one object for
+each account; `run.extract` calls it from several threads.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,105 +22,117 @@ from weixin_etl.problem import ProblemKind, WeixinError
 from weixin_etl.sentences import Quoted
 
 RESERVED_CALLS = 40
-"""Calls of an account that are counted at once, before they are made: more than most mornings'."""
+"""Calls of an account that are counted together before they are made. Most days need fewer."""
 OpenClient = Callable[[PlannedAccount], WeixinClient]
-"""The client of a planned account; raises `WeixinError` when its connection can't be used."""
+"""Returns a planned account's client. Raises `WeixinError` if its connection is unusable."""
 
 
 class OutageStreak:
     """
-    Outages in a row, of calls to one place; may be used by several threads at once.
+    The consecutive outages of calls to one server; usable by several threads at once.
 
-    Each costs minutes, as long as a call is patient: thousands of them a whole morning.
+    Each outage lasts as long as all tries of a call: some minutes. The streak's limit keeps
+    thousands of calls from waiting that long.
     """
 
     def __init__(self) -> None:
-        self._row: list[WeixinError] = []
+        self._outages: list[WeixinError] = []
 
     @property
-    def are_enough(self) -> bool:
-        """Whether further calls would be in vain."""
-        return len(self._row) >= rules.OUTAGES_BEFORE_STOP
+    def is_at_limit(self) -> bool:
+        """Whether the streak is so long that no further call is made."""
+        return len(self._outages) >= rules.OUTAGES_BEFORE_STOP
 
     @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Make a call in it; where that would be in vain, the last outage is raised instead."""
-        if self.are_enough:
-            raise self._row[-1].with_traceback(None)
+    def recorded(self) -> Iterator[None]:
+        """
+        Record the outcome of the call in the block.
+
+        Raises:
+            WeixinError: The last outage, without a call, if the streak is at its limit.
+        """
+        if self.is_at_limit:
+            raise self._outages[-1].with_traceback(None)
         try:
             yield
         except WeixinError as error:
-            self.note(error if error.kind.is_outage else None)
+            self.record(error if error.kind.is_outage else None)
             raise
-        self.note(None)
+        self.record(None)
 
-    def note(self, outage: WeixinError | None) -> None:
-        """Take a call's end into account; None when it was no outage, which ends the row."""
-        self._row = [*self._row, outage] if outage else []
+    def record(self, outage: WeixinError | None) -> None:
+        """Add an outage to the streak. None means another outcome, which ends the streak."""
+        self._outages = [*self._outages, outage] if outage else []
 
 
 @dataclass(eq=False)
 class AccountCalls:
     """
-    One account's calls of a try; several threads may make them at once.
+    The calls of one account in one try; usable by several threads at once.
 
-    Once a refusal stops the account, the days not yet asked get it without a call, with its time.
+    After an error that stops the account, the other days get the same error without a call.
     """
 
     dataset: Dataset
     planned: PlannedAccount
     planned_chunks: InitVar[Iterable[list[date]]]
-    """Days that are judged together."""
+    """The account's days, in lists of days that are evaluated together."""
     open_client: OpenClient
     calls_left: float = inf
     now: Callable[[], datetime] = clock.now
     count: Callable[["AccountCalls", int], None] = lambda *_: None
     """
-    Counts calls for the day's quota, on `reserved_on`, where a kill does not forget them.
+    Adds a number of calls to the stored count of `reserved_on`, for the day's quota.
 
-    A call is counted before it is made: a kill leaves too many calls counted, never too few but for
-    the repeated tries of the calls under way.
+    Calls are counted before they are made. If the process is killed, the count is too high. It is
+    too low only by the repeated tries of the calls that were under way.
     """
     reserved: int = field(default=0, init=False)
-    """Calls that are counted and not made; negative after repeated tries that are not counted."""
+    """Calls that are counted but not made. Uncounted repeated tries can make it negative."""
     reserved_on: date = field(init=False)
-    """The day in Beijing on which they are counted."""
+    """The Beijing date on which the reserved calls are counted."""
     _client: WeixinClient | None = field(default=None, init=False)
     _stopped: FailedCall | None = field(default=None, init=False)
     _outages: OutageStreak = field(default_factory=OutageStreak, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def __post_init__(self, planned_chunks: Iterable[list[date]]) -> None:
-        """Begin with the first chunk."""
+        """Set the fields that follow from the plan: the account, its chunks and today's date."""
         self.account = Account(self.planned.conn_id, self.planned.appid, "", self.planned.name)
         self.chunks = deque(planned_chunks)
         self.reserved_on = clock.beijing_date(self._now())
 
     def fetch(self, day: date) -> Response | FailedCall | None:
-        """Ask for the day, unless the account is stopped; None when it has no call left."""
+        """
+        Fetch one day, opening the client on first use.
+
+        Returns:
+            The response or the error. If an earlier error stopped the account, that error, without
+            a call. None if no calls are left.
+        """
         with self._lock:
             if self.calls_left <= 0 and not self._stopped:
                 return None
-            client = self._client_or_refusal()
+            client = self._client_or_error()
             if isinstance(client, FailedCall):
                 return client
             self._reserve()
-            self._take_off(1)
-        came = client.datacube(self.dataset, day, self._now)
+            self._subtract(1)
+        response = client.datacube(self.dataset, day, self._now)
         with self._lock:
-            self._take_off(came.calls - 1)  # a call that was given up is not taken off
-            self._note(day, came)
-        return came
+            self._subtract(response.calls - 1)  # without a token no data call was made
+            self._record(day, response)
+        return response
 
-    def _take_off(self, calls: int) -> None:
-        """Take calls off those that are left, and off those that are counted and not made."""
+    def _subtract(self, calls: int) -> None:
+        """Subtract calls that were made from the calls left and from the reserved calls."""
         self.calls_left -= calls
         self.reserved -= calls
 
     def _reserve(self) -> None:
-        """Have calls counted before the next one is made, unless there are some of this day."""
+        """Count more calls before the next call, unless some of today are still reserved."""
         today = clock.beijing_date(self._now())
-        if today != self.reserved_on:  # what was not made stays counted on the day before
+        if today != self.reserved_on:  # reserved calls of an earlier day stay counted on that day
             self.reserved, self.reserved_on = 0, today
         if self.reserved <= 0:
             self.count(self, RESERVED_CALLS - self.reserved)
@@ -126,42 +144,50 @@ class AccountCalls:
             self.calls_left = 0
 
     def _now(self) -> datetime:
-        """Never before the plan: a clock may stand still, or go back."""
+        """Return the time, but none before the plan's: a clock may stop, or go back."""
         return max(self.now(), self.planned.planned_at)
 
-    def _client_or_refusal(self) -> WeixinClient | FailedCall:
+    def _client_or_error(self) -> WeixinClient | FailedCall:
+        """Return the client, opened on first use, or the error that stopped the account."""
         if self._stopped:
             return replace(self._stopped, calls=0)
         try:
-            self._client = self._client or self._opened()
+            self._client = self._client or self._open()
         except WeixinError as error:
             self._stopped = FailedCall(error, self._now(), calls=0)
             return self._stopped
         return self._client
 
-    def _opened(self) -> WeixinClient:
-        """The account's client, with a token, unless the connection's login is another by now."""
+    def _open(self) -> WeixinClient:
+        """
+        Open the account's client and get a token.
+
+        Raises:
+            WeixinError: The connection is unusable, has a different AppID since the plan, or gets
+                no token.
+        """
         client, planned = self.open_client(self.planned), self.planned
         if client.account.appid != planned.appid:
             kind = ProblemKind.CONFIGURATION
-            both = Quoted(f"{planned.appid} → {client.account.appid}")
-            raise WeixinError(kind, both, account=planned.name, code="appid_changed")
+            appids = Quoted(f"{planned.appid} → {client.account.appid}")
+            raise WeixinError(kind, appids, account=planned.name, code="appid_changed")
         client.check_token()
         return client
 
-    def _note(self, day: date, came: Response | FailedCall) -> None:
+    def _record(self, day: date, response: Response | FailedCall) -> None:
         """
-        Take a call's end into account.
+        Record the outcome of a call, and stop the account if the outcome requires it.
 
-        Several outages in a row stop the account. So does an endpoint that is offline, but not
-        within the present window: WeChat may give older days that newer ones lack.
+        Several consecutive outages stop the account. An offline endpoint counts as an outage for
+        days before today's window. It does not count for days within the window: WeChat may refuse
+        newer days and still answer older ones.
         """
-        if isinstance(came, Response):
-            self._outages.note(None)
+        if isinstance(response, Response):
+            self._outages.record(None)
             return
-        error, kind = came.error, came.error.kind
-        window_first = clock.beijing_date(self._now()) - rules.DAY * self.dataset.window
-        is_offline = kind is ProblemKind.ENDPOINT_OFFLINE and day < window_first
-        self._outages.note(error if kind.is_outage or is_offline else None)
-        if kind.stops_account or self._outages.are_enough:
-            self._stopped = came
+        error, kind = response.error, response.error.kind
+        window_start = clock.beijing_date(self._now()) - rules.DAY * self.dataset.window
+        is_offline = kind is ProblemKind.ENDPOINT_OFFLINE and day < window_start
+        self._outages.record(error if kind.is_outage or is_offline else None)
+        if kind.stops_account or self._outages.is_at_limit:
+            self._stopped = response

@@ -1,4 +1,9 @@
-"""The WeChat API for one account: the answer of a publication day, or why there is none."""
+"""
+The client of the WeChat API for one account.
+
+It fetches the figures of one publication day, and returns the response's bytes or the error. It
+gets access tokens itself. `api.calls` and the command `probe` use it.
+"""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -19,19 +24,19 @@ from weixin_etl.sentences import sentence
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A successful answer: the exact bytes, and when they had come."""
+    """A successful response: its exact bytes, and the time at which they were complete."""
 
     body: bytes
     fetched_at: datetime
     calls: int
-    """Data calls it took, repeated ones included."""
+    """The number of data calls made, including repeated tries."""
 
 
 class Quota(msgspec.Struct):
-    """What WeChat says of an account's calls of one endpoint, whoever makes them."""
+    """An account's quota of one endpoint, as WeChat counts the calls of all programs."""
 
     daily_limit: Annotated[int, msgspec.Meta(gt=0)]
-    """0 of 0 is no limit that is known: WeChat may answer the account all the same."""
+    """A limit of 0 is rejected: WeChat may give it for an account whose calls it answers."""
     remain: Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -41,75 +46,85 @@ class _QuotaAnswer(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class FailedCall:
-    """No figures: why, and when that was known."""
+    """A call without figures: its error, and the time of the error."""
 
     error: WeixinError
     refused_at: datetime
     calls: int
-    """Data calls made before it was given up."""
+    """The number of data calls made, including repeated tries."""
 
 
 class WeixinClient:
-    """Speaks for one account; may be used by several threads at once. Its errors hold no secret."""
+    """One account's client; usable by several threads at once. Its errors contain no secret."""
 
     def __init__(
         self,
         account: Account,
         limits: CallLimits | None = None,
-        ask: RequestToken | None = None,
+        token_source: RequestToken | None = None,
     ) -> None:
-        """Without `ask` its own token is asked for, of its token service if any."""
+        """
+        Make a client that shares the account's token with the process's other clients.
+
+        Args:
+            account: The account, with its secret or its token service.
+            limits: The limits of each call.
+            token_source: The source of tokens; by default WeChat, or the account's token service.
+        """
         self.account = account
         limits = limits or CallLimits()
         self._caller = Caller(account, limits)
-        keeper = TokenCache(ask or (lambda _: request_token(account, limits)))
-        self._keeper = token_caches.setdefault(account, keeper)
+        cache = TokenCache(token_source or (lambda _: request_token(account, limits)))
+        self._tokens = token_caches.setdefault(account, cache)
 
     def check_token(self) -> None:
-        """Make sure that WeChat gives a token for the account; a `WeixinError` says why not."""
-        self._keeper.token()
+        """Get a token, or raise the `WeixinError` that says why there is none."""
+        self._tokens.token()
 
     def datacube(
         self, dataset: Dataset, day: date, now: Callable[[], datetime] = clock.now
     ) -> Response | FailedCall:
-        """Ask for the dataset's figures of one day (`begin_date` = `end_date`)."""
-        that_day = day.isoformat()
+        """Fetch the dataset's figures of one day: `begin_date` and `end_date` are this day."""
+        period = {"begin_date": day.isoformat(), "end_date": day.isoformat()}
         tries = itertools.count()
         try:
-            body = self._posted(dataset.path, {"begin_date": that_day, "end_date": that_day}, tries)
+            body = self._post(dataset.path, period, tries)
         except WeixinError as error:
-            # its frames hold what was read of the answer, for as long as somebody holds the error
+            # the traceback's frames would keep parts of the answer as long as the error lives
             error.__traceback__ = error.__context__ = None
             return FailedCall(error, now(), next(tries))
         return Response(body, now(), next(tries))
 
     def quota(self, dataset: Dataset) -> Quota:
         """
-        Ask what is left of the day's calls of the dataset's endpoint; a `WeixinError` says why not.
+        Return how many calls of the dataset's endpoint are left today.
 
         https://developers.weixin.qq.com/doc/offiaccount/openApi/get_api_quota.html
+
+        Raises:
+            WeixinError: The call failed, or its answer contains no quota.
         """
-        body = self._posted(
+        body = self._post(
             "/cgi-bin/openapi/quota/get", {"cgi_path": dataset.path}, itertools.count()
         )
         if answer := decode_as(body, _QuotaAnswer):
             return answer.quota
-        said = sentence("the quota call was answered without a quota")
-        raise WeixinError(ProblemKind.UNREADABLE, said, account=str(self.account))
+        detail = sentence("the quota call was answered without a quota")
+        raise WeixinError(ProblemKind.UNREADABLE, detail, account=str(self.account))
 
-    def _posted(self, path: str, payload: dict[str, str], tries: Iterator[int]) -> bytes:
-        """The answer of a call; a token that WeChat refuses is replaced once."""
-        token = self._keeper.token()
+    def _post(self, path: str, payload: dict[str, str], tries: Iterator[int]) -> bytes:
+        """Return the answer of a call. Replace a token that WeChat refuses, once."""
+        token = self._tokens.token()
         try:
             return self._caller.post(path, payload, token, tries=tries)
         except WeixinError as error:
-            renewed = token
+            new_token = token
             if error.kind is ProblemKind.TOKEN_REFUSED:
-                renewed = self._keeper.token(token)
-            if renewed == token:
+                new_token = self._tokens.token(token)
+            if new_token == token:
                 raise
-        return self._caller.post(path, payload, renewed, tries=tries)
+        return self._caller.post(path, payload, new_token, tries=tries)
 
 
 token_caches: dict[Account, TokenCache] = {}
-"""The process's tokens."""
+"""The token caches of the process, by account."""

@@ -1,4 +1,10 @@
-"""One call, bounded in time, size and tries, and what its answer says: its errcode and errmsg."""
+"""
+One HTTP call, limited in time, size and tries, and the check of its answer.
+
+A `Caller` posts a JSON payload to WeChat and returns the body of a successful answer. Everything
+else raises a `WeixinError`, also an answer with an errcode. Errors and logs contain no secret. The
+modules `token`, `client` and `component` make their calls here.
+"""
 
 import logging
 import re
@@ -31,55 +37,55 @@ from weixin_etl.text import one_line
 log = logging.getLogger(__name__)
 
 _UNCOUNTED = repeat(0)
-_NO_ANSWER = (OSError, urllib3.exceptions.HTTPError, ValueError)
-"""What requests, too, raises instead of an answer."""
-_LONGEST_SHOWN = 500
-_LONGEST_ERRMSG = 2000
+_TRANSPORT_ERRORS = (OSError, urllib3.exceptions.HTTPError, ValueError)
+"""The exceptions of a call without a complete answer. Those of requests are OSErrors."""
+_MAX_SHOWN_CHARACTERS = 500
+_MAX_ERRMSG_CHARACTERS = 2000
 _RID = re.compile(r"(?<![\s,;])[\s,;]*\brid: *([\w-]{1,100})")
-"""WeChat's id of the call, for who asks WeChat about it."""
+"""WeChat's id of a call within an errmsg. WeChat's support asks for it."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """How long a call may take and how often it is tried."""
+    """The limits of a call: its duration, its tries and the size of its answer."""
 
     connect_seconds: float = 5
     read_seconds: float = 30
     tries: int = 5
     total_seconds: float = 60
-    """All tries of a call and the waits between them."""
+    """The limit for all tries of a call and the waits between them."""
     backoff_seconds: float = 1
-    """First wait; it doubles, with jitter."""
+    """The first wait between tries. Each further wait is twice as long, plus a random part."""
     minute_quota_wait_seconds: float = 60
     max_answer_bytes: int = 16 << 20
-    """Unpacked."""
+    """The size of the answer after decompression."""
 
 
 RawResponse = tuple[int, bytes, str]
-"""An answer's status, its whole body, and the time by its header `Date`."""
+"""An answer's HTTP status, its whole body, and its header `Date`."""
 
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: the whole answer to a redirect would be read, though none is followed."""
+        """Return None: requests would read the whole body of a redirect that nobody follows."""
 
 
 @cache
 def _session() -> requests.Session:
-    """The process's one session: all accounts share its connections."""
-    # its lines quote URLs, and so tokens; a filter does not hold for the loggers below it
+    """Return the process's only session. All accounts share its connections."""
+    # urllib3 logs URLs, which contain tokens; a logger's filter does not apply to its children
     for module in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
         logging.getLogger(f"urllib3.{module}").addFilter(lambda _: False)
     session = _Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.auth = lambda request: request  # else ~/.netrc would say who we are
+    session.auth = lambda request: request  # requests would send the login of ~/.netrc
     session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
     return session
 
 
 class Caller:
-    """Calls for one account; may be used by several threads at once."""
+    """Makes the HTTP calls of one account; usable by several threads at once."""
 
     def __init__(self, account: Account, limits: CallLimits) -> None:
         self._account = account
@@ -95,10 +101,19 @@ class Caller:
         tries: Iterator[int] = _UNCOUNTED,
     ) -> bytes:
         """
-        The bytes of a successful answer, or a `WeixinError` that says what came instead.
+        Post a payload and return the body of a successful answer.
 
-        Transport errors are retried, each of the `tries` is counted; 45011 is retried once after a
-        wait. Without a token it is a call for one. `secrets` are those in the payload.
+        Transport failures are retried. Errcode 45011 is retried once, after a minute.
+
+        Args:
+            path: The path of the endpoint, without the host.
+            payload: The values of the JSON body.
+            token: The access token; None for a call that requests a token.
+            secrets: The secrets in the payload, which are removed from WeChat's messages.
+            tries: A counter; each try takes one number from it.
+
+        Raises:
+            WeixinError: The call has no successful answer.
         """
         name = "component_access_token" if "/component/" in path else "access_token"
         request = requests.Request(
@@ -108,56 +123,69 @@ class Caller:
             data=msgspec.json.encode(payload),
             headers={"Content-Type": "application/json"},
         )
-        secret = [it for it in (token, self._account.secret, *secrets) if it]
+        hidden = [secret for secret in (token, self._account.secret, *secrets) if secret]
 
-        def once(deadline: float) -> bytes:
+        def call_once(deadline: float) -> bytes:
             next(tries)
-            return self._judged(self._exchange(request, deadline), secret, is_token_call=not token)
+            response = self._exchange(request, deadline)
+            return self._checked_body(response, hidden, is_token_call=not token)
 
         try:
-            return self._patiently(once)
+            return self._retry(call_once)
         except WeixinError as error:
             if error.kind is not ProblemKind.MINUTE_QUOTA:
                 raise
         time.sleep(self._limits.minute_quota_wait_seconds)
-        return self._patiently(once)
+        return self._retry(call_once)
 
     def send(self, request: requests.Request) -> RawResponse:
-        """Another server's answer, of a status below 500; else a `WeixinError`, after retries."""
-        return self._patiently(lambda deadline: self._exchange(request, deadline))
+        """
+        Send a request to a server other than WeChat, with retries.
 
-    def _patiently(self, once: Callable[[float], T]) -> T:
-        """Try until something usable comes, tries or time are used up; hands in the deadline."""
+        Raises:
+            WeixinError: There is no answer, or only answers with a status from 500 on.
+        """
+        return self._retry(lambda deadline: self._exchange(request, deadline))
+
+    def _retry(self, call_once: Callable[[float], T]) -> T:
+        """
+        Call until there is a result, or until the tries or the time are used up.
+
+        Only transport failures are retried. `call_once` gets the deadline in monotonic seconds.
+        """
         deadline = time.monotonic() + self._limits.total_seconds
-        patiently = tenacity.Retrying(
+        retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(
-                lambda it: isinstance(it, WeixinError) and it.kind is ProblemKind.UNREACHABLE
+                lambda error: (
+                    isinstance(error, WeixinError) and error.kind is ProblemKind.UNREACHABLE
+                )
             ),
-            stop=lambda it: (
-                it.attempt_number >= self._limits.tries
-                or time.monotonic() + it.upcoming_sleep >= deadline
+            stop=lambda state: (
+                state.attempt_number >= self._limits.tries
+                or time.monotonic() + state.upcoming_sleep >= deadline
             ),
             wait=tenacity.wait_exponential(self._limits.backoff_seconds)
             + tenacity.wait_random(0, self._limits.backoff_seconds),
             reraise=True,
         )
-        return patiently(once, deadline)
+        return retrying(call_once, deadline)
 
     def _exchange(self, request: requests.Request, deadline: float) -> RawResponse:
-        """One request and its answer; what comes instead is said in our own words."""
+        """Send a request once and return the answer. Raise `WeixinError` if there is none."""
         try:
             seconds = max(0.1, deadline - time.monotonic())
-            came = _call_with_timeout(seconds, lambda: self._send(request, deadline))
-        except _NO_ANSWER as error:
-            said = _transport_failure(error)
+            response = _call_with_timeout(seconds, lambda: self._send(request, deadline))
+        except _TRANSPORT_ERRORS as error:
+            detail = _transport_failure(error)
         else:
-            if came[0] < requests.codes.server_error:
-                return came
-            said = sentence("HTTP {status}", status=came[0])
-        # raised out here: an exception of requests carries the URL, and so the token
-        raise self._error(ProblemKind.UNREACHABLE, said)
+            if response[0] < requests.codes.server_error:
+                return response
+            detail = sentence("HTTP {status}", status=response[0])
+        # raised outside of the `except`: an exception of requests has the URL, and so the token
+        raise self._error(ProblemKind.UNREACHABLE, detail)
 
     def _send(self, request: requests.Request, deadline: float) -> RawResponse:
+        """Send a request by the process's session, with the environment's proxies."""
         session = _session()
         with session.send(
             session.prepare_request(request),
@@ -168,91 +196,102 @@ class Caller:
             return response.status_code, body, response.headers.get("Date", "")
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
+        """Read the body until its end. Stop at the deadline, and at the limit of its size."""
         body = bytearray()
-        # read1 gives what has come: its size is known before more is read
+        # `read1` returns the bytes received so far, so the size is checked before more is read
         while chunk := response.raw.read1(1 << 16, decode_content=True):
             body += chunk
             if time.monotonic() > deadline:
                 raise TimeoutError
-            if len(body) > (most := self._limits.max_answer_bytes):
-                said = sentence("the answer is larger than {size} bytes", size=most)
-                raise self._error(ProblemKind.UNREADABLE, said)
+            if len(body) > (limit := self._limits.max_answer_bytes):
+                detail = sentence("the answer is larger than {size} bytes", size=limit)
+                raise self._error(ProblemKind.UNREADABLE, detail)
         return bytes(body)
 
-    def _judged(self, came: RawResponse, secrets: Sequence[str], *, is_token_call: bool) -> bytes:
+    def _checked_body(
+        self, response: RawResponse, secrets: Sequence[str], *, is_token_call: bool
+    ) -> bytes:
         """
-        Return the body of a success.
+        Return the body of a successful answer; raise `WeixinError` for any other answer.
 
-        Each answer's time is compared: a token may come from a company's service, whose clock
-        decides nothing, so an account's first answer of WeChat's may be one with figures.
+        The clocks are compared at every answer, not only at WeChat's tokens: a company's token
+        service may give the token, and its clock does not matter. Then the first answer of WeChat
+        is one with figures.
         """
-        status, body, date = came
+        status, body, date = response
         try:
             errcode, errmsg = read_errcode(body)
-            is_wechats = errcode or status == requests.codes.ok
+            is_from_wechat = errcode or status == requests.codes.ok
         except ValueError:
-            is_wechats = False
-        if not is_wechats:
-            said = sentence(
+            is_from_wechat = False
+        if not is_from_wechat:
+            detail = sentence(
                 "HTTP {status}, not WeChat's JSON: the host may be wrong, or a proxy answers",
                 status=status,
             )
-            raise self._error(ProblemKind.UNREACHABLE, said)
-        if clocks := clock_difference(date):
-            raise self._error(ProblemKind.CLOCK, clocks)
+            raise self._error(ProblemKind.UNREACHABLE, detail)
+        if difference := clock_difference(date):
+            raise self._error(ProblemKind.CLOCK, difference)
         if errcode:
             raise errcode_error(
                 errcode, errmsg, self._account, secrets, is_token_call=is_token_call
             )
         return body
 
-    def _error(self, kind: ProblemKind, said: Sentence | Quoted) -> WeixinError:
-        return WeixinError(kind, said, account=str(self._account))
+    def _error(self, kind: ProblemKind, detail: Sentence | Quoted) -> WeixinError:
+        """Return an error that names the account."""
+        return WeixinError(kind, detail, account=str(self._account))
 
 
 def _call_with_timeout(seconds: float, call: Callable[[], T]) -> T:
     """
-    What the call returns; a `TimeoutError` if it is not in time: then it is left alone.
+    Return the result of a call, or raise `TimeoutError` and leave the call running.
 
-    Timeouts of sockets are for each read: a server that sends a byte now and then keeps every
-    parser reading. So the call has a thread of its own, which does not keep the process alive.
+    A socket's timeout applies to each read. A server that sends a byte now and then would keep the
+    process reading. So the call has a thread of its own, which does not keep the process alive.
     """
-    came: Future[T] = Future()
+    future: Future[T] = Future()
 
     def run() -> None:
         try:
-            came.set_result(call())
+            future.set_result(call())
         except BaseException as error:
-            came.set_exception(error)
+            future.set_exception(error)
 
     threading.Thread(target=run, name="call", daemon=True).start()
-    return came.result(seconds)
+    return future.result(seconds)
 
 
 def clock_difference(date_header: str) -> Sentence | None:
-    """Return what this machine's real clock and an answer's `Date` say, if they differ too much."""
-    ours = datetime.now(clock.SHANGHAI)
+    """
+    Compare this machine's clock with an answer's header `Date`.
+
+    Returns:
+        Both times, if they differ by more than `clock.TOLERANCE`. None if they do not, or if the
+        header has no readable date.
+    """
+    machine_time = datetime.now(clock.SHANGHAI)
     try:
-        theirs = parsedate_to_datetime(date_header[:100]).astimezone(clock.SHANGHAI)
+        server_time = parsedate_to_datetime(date_header[:100]).astimezone(clock.SHANGHAI)
     except (ValueError, OverflowError):
-        return None  # no date that can be compared
-    if abs(theirs - ours) <= clock.TOLERANCE:
+        return None
+    if abs(server_time - machine_time) <= clock.TOLERANCE:
         return None
     return sentence(
         "this machine's clock says {ours}, WeChat's {theirs} Beijing time",
-        ours=f"{ours:%F %T}",
-        theirs=f"{theirs:%F %T}",
+        ours=f"{machine_time:%F %T}",
+        theirs=f"{server_time:%F %T}",
     )
 
 
 def _transport_failure(error: BaseException) -> Sentence | Quoted:
-    """What came instead of an answer; not in the words of requests, which quote the URL."""
+    """Return why there is no answer, without the message of requests: it contains the URL."""
     if isinstance(error, requests.ConnectTimeout):
         return sentence("no connection in time")
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return sentence("no complete answer in time")
     cause: BaseException | None = error
-    while cause is not None:  # the operating system's words have no address
+    while cause is not None:  # a message of the operating system contains no URL
         if isinstance(cause, OSError) and cause.errno and cause.strerror:
             return Quoted(cause.strerror)
         cause = cause.__cause__ or cause.__context__
@@ -260,7 +299,7 @@ def _transport_failure(error: BaseException) -> Sentence | Quoted:
 
 
 class _Envelope(msgspec.Struct):
-    """What every answer may say beside figures, as loosely as WeChat may write it."""
+    """The error fields of any answer, with every type in which WeChat may write them."""
 
     errcode: int | str | None = 0
     errmsg: Any = ""
@@ -270,22 +309,27 @@ _decoder = msgspec.json.Decoder(_Envelope)
 
 
 def read_errcode(body: bytes) -> tuple[int, str]:
-    """What an answer says of itself: 0 and "" in a success; `ValueError` if it is no JSON."""
+    """
+    Return an answer's errcode and errmsg: 0 and "" for a success.
+
+    Raises:
+        ValueError: The body is no JSON, or its errcode is no 32-bit integer.
+    """
     try:
         try:
             envelope = _decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             envelope = convert(json_text.decode(body), _Envelope)
     except RecursionError:
-        return 0, ""  # no refusal is nested so deeply; parsing will report it
+        return 0, ""  # an error is never nested so deeply; the parser will report the answer
     errcode = int(envelope.errcode or 0)
-    if errcode.bit_length() > 31:  # what the column of errcodes holds
+    if errcode.bit_length() > 31:  # the errcode column is a 32-bit integer
         raise ValueError
     return errcode, str(envelope.errmsg or "")
 
 
 def decode_as(body: bytes, form: type[T]) -> T | None:
-    """An answer in the form that its documentation shows; None if it has another."""
+    """Return an answer as the type that WeChat documents, or None if it has another form."""
     try:
         return convert(json_text.decode(body), form)
     except (ValueError, RecursionError):
@@ -301,30 +345,41 @@ def errcode_error(
     is_token_call: bool = False,
 ) -> WeixinError:
     """
-    The error an errcode stands for: on a token call 40001 means the secret, not the token.
+    Return the error that an errcode becomes, according to the error table.
 
-    `secrets` nobody may read, should WeChat repeat them.
+    Args:
+        errcode: An errcode other than 0. One that the table lacks becomes `CALL_REFUSED`.
+        errmsg: WeChat's message for it.
+        account: The account of the call, which the error names.
+        secrets: Secrets that are removed from the message, in case WeChat repeats them.
+        is_token_call: Whether the call requested a token. Then 40001 means a wrong secret, and
+            otherwise a refused token.
     """
     kinds = [row.kind for row in ROWS if str(errcode) in row.codes and not row.kind.is_of_warehouse]
     if is_token_call and ProblemKind.TOKEN_REFUSED in kinds:
         kinds.remove(ProblemKind.TOKEN_REFUSED)
-    said = _without_secrets(errmsg, secrets)
-    if rid := _RID.search(said):
+    message = _without_secrets(errmsg, secrets)
+    if rid := _RID.search(message):
         log.info("%s: errcode %s, rid %s", account, errcode, rid[1])
     return WeixinError(
         next(iter(kinds), ProblemKind.CALL_REFUSED),
-        Quoted(one_line(_RID.sub("", said), _LONGEST_SHOWN)),
+        Quoted(one_line(_RID.sub("", message), _MAX_SHOWN_CHARACTERS)),
         account=str(account),
         to_change=account.airflow_connection,
         code=str(errcode),
     )
 
 
-def _without_secrets(said: str, secrets: Sequence[str]) -> Sentence | Quoted:
-    """What WeChat said without secrets, nor characters that hold a secret's parts apart unseen."""
-    if len(said) > _LONGEST_ERRMSG:
-        return sentence("an errmsg of {size} characters", size=len(said))
-    seen = "".join(it for it in said if it in "\n\t" or category(it) not in ("Cc", "Cf"))
+def _without_secrets(errmsg: str, secrets: Sequence[str]) -> Sentence | Quoted:
+    """Return WeChat's message with secrets and invisible characters removed."""
+    if len(errmsg) > _MAX_ERRMSG_CHARACTERS:
+        return sentence("an errmsg of {size} characters", size=len(errmsg))
+    # without invisible characters, which could split a secret into parts
+    visible = "".join(
+        character
+        for character in errmsg
+        if character in "\n\t" or category(character) not in ("Cc", "Cf")
+    )
     for secret in secrets:
-        seen = seen.replace(secret, "***")
-    return Quoted(one_line(seen))
+        visible = visible.replace(secret, "***")
+    return Quoted(one_line(visible))

@@ -1,4 +1,4 @@
-"""What takes threads: calls at once, and types that msgspec prepares."""
+"""Tools for threads: a pool for concurrent calls, and a conversion that threads can share."""
 
 import sys
 from collections.abc import Iterator
@@ -10,30 +10,37 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar("T")
-_TURN_SECONDS = 0.0005
-"""A tenth of Python's own: a thread that comes back from Postgres waits for a parser's turn."""
-_converting = Lock()
+_SWITCH_INTERVAL_SECONDS = 0.0005
+"""A tenth of Python's default. A thread back from Postgres waits for the parsing threads' turns."""
+_convert_lock = Lock()
 
 
 @contextmanager
 def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that take short turns; when they are left, what is in flight is left to end."""
+    """
+    Yield a pool of `count` threads that take short turns.
+
+    At the end of the block, waiting calls are cancelled. The block does not wait for running calls.
+    """
     pool = ThreadPoolExecutor(count)
-    usual_turn = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN_SECONDS)
+    default_interval = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     try:
         yield pool
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        sys.setswitchinterval(usual_turn)
+        sys.setswitchinterval(default_interval)
 
 
 def convert(value: Any, form: type[T]) -> T:
     """
-    `msgspec.convert`, one at a time: raises `msgspec.ValidationError` for a value of another form.
+    Convert a decoded value to a type by `msgspec.convert`, in one thread at a time.
 
-    msgspec prepares a type when it first meets it. A thread that meets it meanwhile reads what is
-    not there yet, and the process dies of a segmentation fault (msgspec 0.22.0).
+    msgspec prepares a type on its first use. If another thread uses the type meanwhile, it reads
+    unprepared memory and the process dies of a segmentation fault (msgspec 0.22.0).
+
+    Raises:
+        msgspec.ValidationError: The value does not have this form.
     """
-    with _converting:
+    with _convert_lock:
         return msgspec.convert(value, form)  # noqa: TID251 - under the lock

@@ -1,4 +1,9 @@
-"""Access tokens: asked for once per process and account, of WeChat or of a token service."""
+"""
+Access tokens of accounts: requested from WeChat or a token service, and cached in the process.
+
+A client asks its `TokenCache`, which calls `request_token` when it has no usable token. A token
+service also lists its accounts.
+"""
 
 import threading
 import time
@@ -17,21 +22,21 @@ from weixin_etl.sentences import Quoted, Sentence, sentence
 from weixin_etl.text import one_line
 
 RENEW_BEFORE_SECONDS = 300
-"""WeChat itself renews a token in its last five minutes, when old and new are both good."""
+"""WeChat renews a token in its last five minutes. The old and the new token are valid then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and how long it was good for when it was answered."""
+    """An access token, and its remaining validity when it was received."""
 
     value: str = field(repr=False)
     expires_in_seconds: float
 
 
 TokenText = Annotated[str, Meta(pattern=r"^[!-~]+\Z")]
-"""A token in an answer: what a URL can carry."""
+"""A token in an answer: printable ASCII, so that a URL can contain it."""
 Seconds = Annotated[float, Meta(ge=0, le=1_000_000_000)]
-"""How long a token in an answer is good for."""
+"""The remaining validity of a token in an answer."""
 
 
 class _TokenAnswer(msgspec.Struct):
@@ -39,50 +44,57 @@ class _TokenAnswer(msgspec.Struct):
     expires_in: Seconds
 
 
-class _Listed(msgspec.Struct):
+class _ServiceAccount(msgspec.Struct):
     appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
     name: str = ""
 
 
 RequestToken = Callable[[str], Token]
-"""Where an account's token is from; given the one that WeChat refuses, or "" when none is."""
+"""Requests a token. The argument is the token that WeChat refused, or "" if it refused none."""
 
 
 class TokenCache:
-    """Gives one account's token to every thread of the process."""
+    """One account's token, shared by all threads of the process."""
 
-    def __init__(self, ask: RequestToken) -> None:
-        self._ask = ask
+    def __init__(self, request: RequestToken) -> None:
+        self._request = request
         self._lock = threading.Lock()
-        self._known = ""
+        self._cached = ""
         self._renew_at = 0.0
 
     def token(self, refused: str = "") -> str:
-        """Not the `refused` one; it has five minutes left, or half of what it was answered with."""
+        """
+        Return the cached token, or request one if the cached token is `refused` or ends soon.
+
+        A cached token is used until five minutes before its end. A token that was received with
+        less than ten minutes left is used for half of that time. The source may return the
+        `refused` token again.
+        """
         with self._lock:
-            if self._known != refused and time.monotonic() < self._renew_at:
-                return self._known
-            token = self._ask(refused)
-            # a token answered in its last minutes is used, not asked for again at every call
-            left = token.expires_in_seconds
-            self._renew_at = time.monotonic() + max(left - RENEW_BEFORE_SECONDS, left / 2)
-            self._known = token.value
-            return self._known
+            if self._cached != refused and time.monotonic() < self._renew_at:
+                return self._cached
+            token = self._request(refused)
+            # a token in its last minutes must not be requested again at every call
+            validity = token.expires_in_seconds
+            self._renew_at = time.monotonic() + max(validity - RENEW_BEFORE_SECONDS, validity / 2)
+            self._cached = token.value
+            return self._cached
 
 
 def request_token(account: Account, limits: CallLimits) -> Token:
     """
-    A token of WeChat's or of the account's token service; a `WeixinError` says why there is none.
+    Request a token from WeChat, or from the account's token service if it has one.
 
-    Everyone who asks WeChat gets the same, so asking harms nobody. A token service is asked by
-    `GET <token_url>?appid=…`, which it answers `{"access_token", "expires_in"}`.
+    WeChat gives the same stable token to every program, so the request ends no other program's
+    token. A token service answers `GET <token_url>?appid=…` with `{"access_token", "expires_in"}`.
     https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html
+
+    Raises:
+        WeixinError: The request failed, or its answer contains no token.
     """
     if account.token_url:
-        kind, body = (
-            ProblemKind.TOKEN_SERVICE,
-            _ask_service(account, limits, {"appid": account.appid}),
-        )
+        kind = ProblemKind.TOKEN_SERVICE
+        body = _ask_service(account, limits, {"appid": account.appid})
     else:
         payload = {
             "grant_type": "client_credential",
@@ -99,18 +111,27 @@ def request_token(account: Account, limits: CallLimits) -> Token:
 
 
 def list_service_accounts(service: Account, limits: CallLimits) -> list[Account]:
-    """The accounts of a token service: `GET <token_url>`, answered `[{"appid", "name"}]`."""
-    listed = decode_as(_ask_service(service, limits, {}), list[_Listed])
+    """
+    Return the accounts of a token service: it answers `GET <token_url>` with `[{"appid", "name"}]`.
+
+    Raises:
+        WeixinError: The request failed, or its answer is not such a list.
+    """
+    listed = decode_as(_ask_service(service, limits, {}), list[_ServiceAccount])
     if listed is None:
-        said = sentence("the answer has no list of accounts with appid and name")
-        raise _error(ProblemKind.TOKEN_SERVICE, service, said)
-    return [service.member(it.appid, one_line(it.name)) for it in listed]
+        detail = sentence("the answer has no list of accounts with appid and name")
+        raise _error(ProblemKind.TOKEN_SERVICE, service, detail)
+    return [service.member(member.appid, one_line(member.name)) for member in listed]
 
 
 def _ask_service(account: Account, limits: CallLimits, parameters: Mapping[str, str]) -> bytes:
-    """What the service answers with HTTP 200; the connection's password is the bearer token."""
-    proof = {"Authorization": f"Bearer {account.secret}"} if account.secret else {}
-    request = requests.Request("GET", account.token_url, proof, params=dict(parameters))
+    """
+    Return the body of the token service's answer.
+
+    The connection's password is sent as the bearer token. Any status but 200 raises `WeixinError`.
+    """
+    headers = {"Authorization": f"Bearer {account.secret}"} if account.secret else {}
+    request = requests.Request("GET", account.token_url, headers, params=dict(parameters))
     try:
         status, body, _ = Caller(account, limits).send(request)
     except WeixinError as error:
@@ -120,5 +141,6 @@ def _ask_service(account: Account, limits: CallLimits, parameters: Mapping[str, 
     return body
 
 
-def _error(kind: ProblemKind, account: Account, said: Sentence | Quoted) -> WeixinError:
-    return WeixinError(kind, said, account=str(account), to_change=account.airflow_connection)
+def _error(kind: ProblemKind, account: Account, detail: Sentence | Quoted) -> WeixinError:
+    """Return an error whose cure names the account's Airflow connection."""
+    return WeixinError(kind, detail, account=str(account), to_change=account.airflow_connection)
