@@ -24,7 +24,7 @@ def test_every_label_that_is_named_is_there() -> None:
     assert len(named) > 50
     assert named - html.labels().keys() == set()
     for state in State:
-        shown = sign({"state": state, "trouble": None, "is_ended": False})
+        shown = sign({"state": state, "alert": None, "is_ended": False})
         parts = {f"state_{state}", f"means_{state}", f"sign_{shown}", f"sign_means_{shown}"}
         assert parts <= html.labels().keys()
         assert f".{shown} {{" in (PAGE / "static/page.css").read_text()
@@ -38,7 +38,7 @@ def test_a_day_needs_somebody_if_its_trouble_does(
     problem = Problem(ProblemKind.CONFIGURATION, "", "")
     trouble = Alert(problem, severity=Severity(severity)) if severity else None
 
-    day = {"state": state, "trouble": trouble, "is_ended": is_ended, "ready_at": is_loaded}
+    day = {"state": state, "alert": trouble, "is_ended": is_ended, "ready_at": is_loaded}
     assert sign(day) == expected
 
 

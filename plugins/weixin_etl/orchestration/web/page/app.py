@@ -1,4 +1,10 @@
-"""What the page answers: only GET, and nothing of the warehouse without a login."""
+"""
+The page "WeChat" in Airflow's UI: its routes, access checks and HTML.
+
+`web.plugin` hands `app` to Airflow's API server. Every route answers GET only and, unlike the
+static files, requires a login that may read one of the DAGs. The routes read the warehouse and
+Airflow's database and fill the templates beside this module.
+"""
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,16 +45,16 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 )
-"""Nothing from elsewhere, and nothing that stands in a page's own text is run."""
+"""The content security policy: nothing is loaded from other hosts, and no inline script runs."""
 ARTICLES_PER_PAGE = 25
 ACCOUNTS_WITH_TOTALS = 10
-"""So many accounts are summed up above the articles."""
+"""The number of accounts whose totals stand above the articles."""
 NEWEST = timedelta(days=30)
-"""So old a listed article may be."""
+"""The greatest age of a listed article."""
 
 LANGUAGES = (ENGLISH, CHINESE)
 COOKIE = "weixin_language"
-"""The language of Airflow's own switch, as the page's script found it."""
+"""The cookie with the language chosen in Airflow's UI; the page's script sets it."""
 Sort = Literal["gained", "readers", "newest"]
 """The order of the articles."""
 Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
@@ -56,10 +62,10 @@ Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
 
 def readable(user: GetUserDep) -> tuple[Dataset, ...]:
     """
-    The datasets whose DAGs may be read by who asks. Without a login Airflow answers 401.
+    Return the datasets whose DAGs the user may read. Without a login Airflow answers 401.
 
     Raises:
-        HTTPException: 403, when there is none.
+        HTTPException: 403, when the user may read none of the DAGs.
     """
     manager = get_auth_manager()
     found = tuple(
@@ -76,33 +82,38 @@ def readable(user: GetUserDep) -> tuple[Dataset, ...]:
 Readable = Annotated[tuple[Dataset, ...], Depends(readable)]
 
 
-def figures(datasets: Readable, dataset: Text = "") -> Iterator[calendar.Figures]:
+def requested_figures(datasets: Readable, dataset: Text = "") -> Iterator[calendar.Figures]:
     """
-    The figures that somebody asks for, as long as a request lasts.
+    Yield the figures of the requested dataset; close their connection after the request.
+
+    Args:
+        datasets: the datasets that the user may read.
+        dataset: the requested dataset's name; empty for the first one.
 
     Raises:
-        HTTPException: 404, when there is no such dataset, or its DAG may not be read.
+        HTTPException: 404, when there is no such dataset, or the user may not read its DAG.
+        WarehouseError: the warehouse can't be read.
     """
-    found = [it for it in datasets if dataset in ("", it.name)]
-    if not found:
+    matching = [readable for readable in datasets if dataset in ("", readable.name)]
+    if not matching:
         raise HTTPException(404, "no such dataset, or you may not read its DAG")
     with reading() as connection:
-        yield calendar.Figures(connection, found[0], clock.now(), airflow_state.read())
+        yield calendar.Figures(connection, matching[0], clock.now(), airflow_state.read())
 
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(readable)])
 app.mount("/static", StaticFiles(directory=_HERE / "static"))
-AFigures = Annotated[calendar.Figures, Depends(figures)]
+RequestedFigures = Annotated[calendar.Figures, Depends(requested_figures)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 Day = Annotated[
-    date, Field(ge=min(it.first_day for it in DATASETS.values()), le=date(2999, 12, 31))
+    date, Field(ge=min(dataset.first_day for dataset in DATASETS.values()), le=date(2999, 12, 31))
 ]
-"""Days from the first that WeChat has, and far from where dates end."""
+"""A day from the first that WeChat has; the upper limit keeps date arithmetic from overflowing."""
 
 
 @app.middleware("http")
-async def _headers(request: Request, call_next: Any) -> Response:
-    """What every answer carries, refusals too; only files may be kept."""
+async def _add_headers(request: Request, call_next: Any) -> Response:
+    """Add security headers to every response. Browsers may cache static files only."""
     response: Response = await call_next(request)
     response.headers["Cache-Control"] = "no-cache" if "etag" in response.headers else "no-store"
     response.headers["Content-Security-Policy"] = POLICY
@@ -112,8 +123,8 @@ async def _headers(request: Request, call_next: Any) -> Response:
 
 
 @app.exception_handler(HTTPException)
-async def _no_entry(request: Request, error: HTTPException) -> Response:
-    """Whoever opens a view logged out is led to Airflow's login, and back."""
+async def _redirect_to_login(request: Request, error: HTTPException) -> Response:
+    """Redirect a logged-out visitor of a view to Airflow's login, which leads back to the view."""
     root = request.scope["root_path"].rstrip("/")
     path = request.url.path.removeprefix(root)
     if error.status_code != 401 or path not in VIEWS:
@@ -124,24 +135,23 @@ async def _no_entry(request: Request, error: HTTPException) -> Response:
 
 
 @app.exception_handler(WarehouseError)
-def _trouble(request: Request, error: WarehouseError) -> Response:
-    """The sentence why the warehouse can't be read now."""
+def _warehouse_error_page(request: Request, error: WarehouseError) -> Response:
+    """Return a page, with status 503, that says why the warehouse can't be read."""
     problem = settings.words(language(request)).cured(error.problem)
     sentence = f"{problem.cause}; {problem.cure}"
     return page("unread.html", request, 503, sentence=sentence)
 
 
 @app.get("/")
-def what_is_wrong(request: Request, datasets: Readable) -> Response:
-    """What is wrong now, and the runs at work."""
-    found = current(datasets)
-    where = places.find_places(found.open)
+def current_problems(request: Request, datasets: Readable) -> Response:
+    """Return the view of the current problems, the running runs and the newest manual runs."""
+    found = current_status(datasets)
     return page(
         "problems.html",
         request,
         dataset=datasets[0],
         found=found,
-        places=where,
+        places=places.find_places(found.open),
         manual_runs=airflow_state.manual_runs(datasets),
     )
 
@@ -150,20 +160,25 @@ def what_is_wrong(request: Request, datasets: Readable) -> Response:
 def coverage(
     request: Request,
     datasets: Readable,
-    of: AFigures,
+    figures: RequestedFigures,
     last: Day | None = None,
     search: Text = "",
     offset: Offset = 0,
 ) -> Response:
-    """Some accounts' days as a calendar."""
-    view = calendar.view(of, last=last, search=search.strip(), offset=offset)
+    """Return the calendar: a page of accounts by days."""
+    view = calendar.view(figures, last=last, search=search.strip(), offset=offset)
     return page("coverage.html", request, datasets=datasets, **view)
 
 
 @app.get("/day")
-def day_story(request: Request, of: AFigures, appid: Text, day: Day) -> Response:
-    """One day's story."""
-    story = calendar.story(of, appid, day)
+def day_story(request: Request, figures: RequestedFigures, appid: Text, day: Day) -> Response:
+    """
+    Return the view of one day of an account.
+
+    Raises:
+        HTTPException: 404, when there is no such account.
+    """
+    story = calendar.story(figures, appid, day)
     if story is None:
         raise HTTPException(404, "no such account")
     return page("day.html", request, **story)
@@ -173,23 +188,25 @@ def day_story(request: Request, of: AFigures, appid: Text, day: Day) -> Response
 def newest_articles(
     request: Request,
     datasets: Readable,
-    of: AFigures,
+    figures: RequestedFigures,
     sort: Sort = "gained",
     search: Text = "",
     offset: Offset = 0,
 ) -> Response:
-    """Return the newest articles, how each grows, and the totals of each account."""
-    described = [it for it in datasets if it.name in ARTICLE_DATASETS]
-    wanted = {"search": search.strip(), "since": clock.beijing_date(of.now) - NEWEST}
-    shown_here = {"sort": sort, "most": ARTICLES_PER_PAGE, "offset": offset}
-    is_described = of.dataset in described
+    """Return the view of the newest articles: each one's growth, and the totals of accounts."""
+    described = [dataset for dataset in datasets if dataset.name in ARTICLE_DATASETS]
+    wanted = {"search": search.strip(), "since": clock.beijing_date(figures.now) - NEWEST}
+    page_limits = {"sort": sort, "most": ARTICLES_PER_PAGE, "offset": offset}
+    is_described = figures.dataset in described
     return page(
         "articles.html",
         request,
-        dataset=of.dataset,
+        dataset=figures.dataset,
         datasets=described,
-        articles=of.rows("page/articles.sql", **wanted, **shown_here) if is_described else None,
-        totals=of.rows("page/account_totals.sql", **wanted, most=ACCOUNTS_WITH_TOTALS)
+        articles=figures.rows("page/articles.sql", **wanted, **page_limits)
+        if is_described
+        else None,
+        totals=figures.rows("page/account_totals.sql", **wanted, most=ACCOUNTS_WITH_TOTALS)
         if is_described
         else (),
         days=NEWEST.days,
@@ -202,46 +219,56 @@ def newest_articles(
 
 
 @app.get("/article")
-def article_story(request: Request, of: AFigures, appid: Text, msgid: Text) -> Response:
+def article_story(
+    request: Request, figures: RequestedFigures, appid: Text, msgid: Text
+) -> Response:
     """
-    Return one article's totals by day.
+    Return the view of one article's totals by day.
 
     Raises:
         HTTPException: 404, when there is no such article in the dataset.
     """
     wanted = {"appid": appid, "msgid": msgid}
-    if of.dataset.name not in ARTICLE_DATASETS or not (
-        found := of.rows("page/article.sql", **wanted)
+    if figures.dataset.name not in ARTICLE_DATASETS or not (
+        articles := figures.rows("page/article.sql", **wanted)
     ):
         raise HTTPException(404, "no such article")
-    days = of.rows("page/article_days.sql", **wanted)
-    return page("article.html", request, dataset=of.dataset, article=found[0], days=days)
+    days = figures.rows("page/article_days.sql", **wanted)
+    return page("article.html", request, dataset=figures.dataset, article=articles[0], days=days)
 
 
 @app.get("/health")
 def health(datasets: Readable) -> Response:
-    """For monitors: 200 when all is well, 503 when not; see docs/operating/something-is-red.md."""
-    found = current(datasets)
-    where = places.find_places(found.open)
-    said = {
+    """
+    Return the current problems as JSON, for monitors.
+
+    The status code is 200 when all is well, otherwise 503; see docs/operating/something-is-red.md.
+    """
+    found = current_status(datasets)
+    alert_places = places.find_places(found.open)
+    summary = {
         "is_healthy": found.is_healthy,
         "is_retrying": found.is_retrying,
         "checked_at": found.checked_at,
         "problems": [
-            msgspec.to_builtins(it) | {"path": place.path if place else ""}
-            for it in found.open
-            for place in [where.of(it)]
+            msgspec.to_builtins(alert) | {"path": place.path if place else ""}
+            for alert in found.open
+            for place in [alert_places.of(alert)]
         ],
     }
-    text = shown(msgspec.json.encode(said).decode())
+    text = shown(msgspec.json.encode(summary).decode())
     return Response(text, 200 if found.is_healthy else 503, media_type="application/json")
 
 
-# ------------------------------------------------------------------------------- what is wrong now
+# ---------------------------------------------------------------------------------- current status
 
 
-def current(datasets: Sequence[Dataset]) -> Status:
-    """How all stands; of a warehouse that can't be read, what is wrong with it."""
+def current_status(datasets: Sequence[Dataset]) -> Status:
+    """
+    Return the current status of the datasets.
+
+    If the warehouse can't be read, the status holds only its problem and what Airflow knows.
+    """
     now = clock.now()
     airflow = airflow_state.read()
     try:
@@ -257,36 +284,44 @@ def current(datasets: Sequence[Dataset]) -> Status:
 
 
 def page(template: str, request: Request, status_code: int = 200, **found: Any) -> HTMLResponse:
-    """What was found, by its template, in the language of who asks."""
+    """
+    Render a template in the visitor's language.
+
+    Args:
+        template: the file's name below `templates`.
+        request: the visitor's request; it decides the language and the links.
+        status_code: the HTTP status of the response.
+        **found: the template's own variables.
+    """
     root = request.scope["root_path"].rstrip("/")
     query = f"?{request.url.query}" if request.url.query else ""
     words = settings.words(language(request))
-    places = {
+    common = {
         "base": root,
         "airflow": root.rpartition("/")[0],
-        "here": f"{request.url.path}{query}",
+        "page_url": f"{request.url.path}{query}",
         "words": words,
         "t": partial(label, words.language),
         "read_at": clock.now(),
     }
-    text = _templates().get_template(template).render(found, **places)
+    text = _templates().get_template(template).render(found, **common)
     return HTMLResponse(shown(text), status_code, headers={"Vary": "Accept-Language, Cookie"})
 
 
 @cache
 def labels() -> Mapping[str, Sequence[str]]:
-    """Every label, in the order of `LANGUAGES`."""
+    """Return the texts of every label by its name, in the order of `LANGUAGES`."""
     return tomllib.loads((_HERE / "labels.toml").read_text())
 
 
 def label(language: str, name: str, /, **places: object) -> str:
-    """A label with its places filled in; a `count` of one may have a label of its own."""
+    """Return a label with its placeholders filled in; `NAME_one` is used if `count` is one."""
     texts = labels().get(f"{name}_one") if places.get("count") == 1 else None
     return (texts or labels()[name])[LANGUAGES.index(language)].format(**places)
 
 
 def capitalised(text: str, name: str = "") -> str:
-    """A sentence with its capital; what begins with a name or an address keeps it as it is."""
+    """Return the text with a capital first letter, unless it begins with `name` or an address."""
     first = text.split(" ", 1)[0].rstrip(",;:")
     if name and text.startswith(name):
         return text
@@ -294,20 +329,28 @@ def capitalised(text: str, name: str = "") -> str:
 
 
 def number(value: int | None) -> str:
-    """`1,234`, or a dash for none."""
+    """Return `1,234`, or a dash for none."""
     return "–" if value is None else f"{value:,}"
 
 
 def gain(value: int | None) -> str:
-    """Return `+1,234`, or a dash for none; a correction may be below zero."""
+    """Return `+1,234`, or a dash for none. Corrections make negative gains."""
     return "–" if value is None else f"{value:+,}" if value else "0"
 
 
 def points(figures: Sequence[tuple[int, int]], width: int, height: int, last_day: int) -> list[str]:
-    """The points of an SVG line of figures by day: 1 is left, 0 at the bottom, the most on top."""
-    most = max((it for _, it in figures), default=0) or 1
+    """
+    Return the points of an SVG line, as `x,y`.
+
+    Args:
+        figures: pairs of a day, from 1 at the left edge, and a figure.
+        width: the line's width in pixels; `last_day` is at the right edge.
+        height: the line's height in pixels; 0 is at the bottom, the greatest figure on top.
+        last_day: the day at the right edge.
+    """
+    most = max((figure for _, figure in figures), default=0) or 1
     step = width / max(last_day - 1, 1)
-    return [f"{(day - 1) * step:.1f},{height * (1 - it / most):.1f}" for day, it in figures]
+    return [f"{(day - 1) * step:.1f},{height * (1 - figure / most):.1f}" for day, figure in figures]
 
 
 @cache
@@ -331,6 +374,10 @@ def _templates() -> jinja2.Environment:
 
 
 def language(request: Request) -> str:
-    """The one chosen in Airflow, else the one that the browser prefers; English for others."""
+    """
+    Return the language chosen in Airflow, else the one the browser prefers.
+
+    Every language other than Chinese becomes English.
+    """
     wanted = request.cookies.get(COOKIE) or request.headers.get("accept-language", "")
     return CHINESE if wanted.startswith("zh") else ENGLISH

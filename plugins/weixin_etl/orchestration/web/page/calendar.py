@@ -1,4 +1,8 @@
-"""Accounts by days, and one day's story, both as `analytics.coverage` has them."""
+"""
+The figures behind two views of the page: the calendar of accounts by days, and one day's story.
+
+Both read the same coverage as the view `analytics.coverage`. `app` renders what they return.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,16 +34,22 @@ _SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A dataset's figures in the warehouse, as they are now."""
+    """A dataset's figures in the warehouse at one moment, with the connection to read them."""
 
     connection: Connection
     dataset: Dataset
     now: datetime
     airflow: Airflow | None = None
-    """What Airflow knows; None when it was not asked."""
+    """The state of Airflow's DAGs and runs; None when it was not read."""
 
     def rows(self, path: str, **values: object) -> tuple[RowMapping, ...]:
-        """The rows of the dataset that a statement finds."""
+        """
+        Return the dataset's rows that a statement selects.
+
+        Args:
+            path: the statement's file below `sql`.
+            **values: the statement's parameters beside `dataset`.
+        """
         values["dataset"] = self.dataset.name
         found = self.connection.execute(statement(path, self.dataset), values)
         return tuple(found.mappings())
@@ -47,31 +57,42 @@ class Figures:
 
 def sign(day: Mapping[str, Any]) -> str:
     """
-    Return the sign of a day: one that is not in needs you as soon as its trouble does.
+    Return the sign of a calendar day: `final`, `in`, `ended`, `needs_you` or `not_yet`.
 
-    A day that is not asked for any more keeps the sign of what was loaded.
+    A missing day has the sign `needs_you` only while an alert of severity failure covers it. A day
+    that is no longer asked for has the sign `in` if anything was loaded, otherwise `ended`.
     """
-    trouble: Alert | None = day["trouble"]
-    is_failure = trouble is not None and trouble.severity is Severity.FAILURE
+    alert: Alert | None = day["alert"]
+    is_failure = alert is not None and alert.severity is Severity.FAILURE
     if day["is_ended"] and day["state"] != State.FINAL and (day["ready_at"] or not is_failure):
         return "in" if day["ready_at"] else "ended"
     return _SIGNS.get(day["state"], "needs_you" if is_failure else "not_yet")
 
 
-def view(of: Figures, *, last: date | None, search: str, offset: int) -> dict[str, Any]:
-    """What `coverage.html` shows: a page of accounts on the days up to `last`, or yesterday."""
-    newest = clock.beijing_date(of.now) - _DAY
+def view(figures: Figures, *, last: date | None, search: str, offset: int) -> dict[str, Any]:
+    """
+    Return the variables of `coverage.html`: a page of accounts on `DAYS_PER_PAGE` days.
+
+    Args:
+        figures: the dataset to show.
+        last: the newest day of the page; None or a later day stands for yesterday in Beijing.
+        search: part of an account's name, AppID or connection id; empty for all accounts.
+        offset: the number of accounts on earlier pages.
+    """
+    newest = clock.beijing_date(figures.now) - _DAY
     last = min(last or newest, newest)
     days = [last - _DAY * back for back in reversed(range(DAYS_PER_PAGE))]
-    asked = {"search": search, "appid": None, "offset": offset, "most": ACCOUNTS_PER_PAGE}
-    accounts = of.rows("page/accounts.sql", **asked)
-    found = _days(of, accounts, days[0], last)
+    selection = {"search": search, "appid": None, "offset": offset, "most": ACCOUNTS_PER_PAGE}
+    accounts = figures.rows("page/accounts.sql", **selection)
+    cells = _cells(figures, accounts, days[0], last)
     return {
-        "dataset": of.dataset,
+        "dataset": figures.dataset,
         "days": days,
         "earlier": days[0] - _DAY,
         "later": min(last + _DAY * DAYS_PER_PAGE, newest) if last < newest else None,
-        "rows": [(it, [found.get((it["appid"], day)) for day in days]) for it in accounts],
+        "rows": [
+            (account, [cells.get((account["appid"], day)) for day in days]) for account in accounts
+        ],
         "account_count": accounts[0]["account_count"] if accounts else 0,
         "page_size": ACCOUNTS_PER_PAGE,
         "search": search,
@@ -79,59 +100,65 @@ def view(of: Figures, *, last: date | None, search: str, offset: int) -> dict[st
     }
 
 
-def story(of: Figures, appid: str, day: date) -> dict[str, Any] | None:
-    """What `day.html` shows of a day; None when there is no such account."""
-    accounts = of.rows("page/accounts.sql", search="", appid=appid, offset=0, most=1)
+def story(figures: Figures, appid: str, day: date) -> dict[str, Any] | None:
+    """Return the variables of `day.html`; None when there is no such account."""
+    accounts = figures.rows("page/accounts.sql", search="", appid=appid, offset=0, most=1)
     if not accounts:
         return None
-    cell = _days(of, accounts, day, day).get((appid, day), {})
+    cell = _cells(figures, accounts, day, day).get((appid, day), {})
     form: dict[str, Any] = {"begin_date": day, "end_date": day, "accounts": [appid]}
     form |= {"refetch": True} if cell.get("settled") else {}
     kind = ProblemKind(cell.get("error_kind") or ProblemKind.UNKNOWN)
     cause, cure = cell.get("error") or "", cell.get("cure") or ""
-    whose = {"appid": appid, "conn_id": accounts[0]["conn_id"]}
-    why = Problem(kind, cause, cure, code=str(cell.get("error_code") or ""), **whose)
+    names = {"appid": appid, "conn_id": accounts[0]["conn_id"]}
+    problem = Problem(kind, cause, cure, code=str(cell.get("error_code") or ""), **names)
     return {
-        "dataset": of.dataset,
+        "dataset": figures.dataset,
         "account": accounts[0],
         "cell": cell,
-        "why": why.with_successor(of.dataset.successor_dag_id),
-        "in_successor": accounts[0]["is_retired"] and _is_in_successor(of, appid),
+        "problem": problem.with_successor(figures.dataset.successor_dag_id),
+        "in_successor": accounts[0]["is_retired"] and _is_in_successor(figures, appid),
         "form": msgspec.json.encode(form).decode(),
-        "runs": of.rows("page/pair_runs.sql", appid=appid, day=day),
-        "rejected": of.rows("page/rejected.sql", appid=appid, day=day),
+        "runs": figures.rows("page/pair_runs.sql", appid=appid, day=day),
+        "rejected": figures.rows("page/rejected.sql", appid=appid, day=day),
         **{"day": day, "before": day - _DAY, "after": day + _DAY},
     }
 
 
-def _is_in_successor(of: Figures, appid: str) -> bool:
-    """Return whether the endpoint's successor has days of an account."""
-    if of.dataset.successor is None:
+def _is_in_successor(figures: Figures, appid: str) -> bool:
+    """Return whether the successor of the dataset's endpoint has days of an account."""
+    if figures.dataset.successor is None:
         return False
-    successor = replace(of, dataset=DATASETS[of.dataset.successor])
-    one = {"search": "", "appid": appid, "offset": 0, "most": 1}
-    return bool(successor.rows("page/accounts.sql", **one))
+    successor = replace(figures, dataset=DATASETS[figures.dataset.successor])
+    accounts = successor.rows("page/accounts.sql", search="", appid=appid, offset=0, most=1)
+    return bool(accounts)
 
 
-def _days(
-    of: Figures, accounts: Sequence[RowMapping], first: date, last: date
+def _cells(
+    figures: Figures, accounts: Sequence[RowMapping], first: date, last: date
 ) -> dict[tuple[str, date], dict[str, Any]]:
-    """Return the days of accounts that anybody ever wanted, each with what is wrong with it."""
-    ended = {it["appid"]: it["is_retired"] or not it["is_active"] for it in accounts}
+    """
+    Return the calendar's cells by AppID and day, each a coverage row with its alert.
+
+    A day that no run ever planned has no cell.
+    """
+    ended = {
+        account["appid"]: account["is_retired"] or not account["is_active"] for account in accounts
+    }
     appids = [*ended]
-    asked = {"appids": appids, "first_date": first, "last_date": last}
-    found = of.rows("page/days.sql", **asked, now=of.now)
-    troubles = read_days(of.connection, of.airflow, of.dataset, appids, of.now)
+    selection = {"appids": appids, "first_date": first, "last_date": last}
+    rows = figures.rows("page/days.sql", **selection, now=figures.now)
+    alerts = read_days(figures.connection, figures.airflow, figures.dataset, appids, figures.now)
     return {
-        day: {**row, "trouble": _of_day(troubles.get(day), row), "is_ended": ended[row["appid"]]}
-        for row in found
-        for day in [(row["appid"], row["day"])]
+        key: {**row, "alert": _day_alert(alerts.get(key), row), "is_ended": ended[row["appid"]]}
+        for row in rows
+        for key in [(row["appid"], row["day"])]
     }
 
 
-def _of_day(trouble: Alert | None, day: RowMapping) -> Alert | None:
-    """Return a day's trouble; the cause of rejected parts is about those of the day alone."""
-    if trouble is None or trouble.problem.kind is not ProblemKind.REJECTED:
-        return trouble
-    problem = replace(trouble.problem, cause=day["rejected_cause"] or "")
-    return replace(trouble, problem=problem)
+def _day_alert(alert: Alert | None, day: RowMapping) -> Alert | None:
+    """Return the alert; if it reports rejected parts, its cause names those of the day only."""
+    if alert is None or alert.problem.kind is not ProblemKind.REJECTED:
+        return alert
+    problem = replace(alert.problem, cause=day["rejected_cause"] or "")
+    return replace(alert, problem=problem)

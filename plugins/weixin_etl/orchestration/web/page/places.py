@@ -1,4 +1,8 @@
-"""Where a problem is in Airflow: its red task, its run or DAG, and the connection to change."""
+"""
+Links from an alert to Airflow's UI: to its failed task, run or DAG, and to its connection.
+
+`app` asks for the places of the alerts that the page and `/health` list.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +19,7 @@ TASKS = ("refresh_access_token", "plan", "ingest", "report", "check")
 
 
 class Place(NamedTuple):
-    """A path below Airflow's address, and what is there: a label of the page."""
+    """A path below Airflow's address, and the name of the page's label for the link."""
 
     path: str
     label: str
@@ -23,51 +27,55 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What Airflow knows of some problems."""
+    """The failed tasks and connections in Airflow's database that some alerts are about."""
 
     failed: Mapping[tuple[str, str], Mapping[str, Sequence[int]]] = field(default_factory=dict)
     """The failed tasks of each run, by dataset and run, with the map indexes of each."""
     connections: Collection[str] = ()
-    """The connections that Airflow keeps in its database, where people can change them."""
+    """The ids of connections in Airflow's database: only these can be changed in Airflow's UI."""
 
-    def of(self, trouble: Alert) -> Place | None:
-        """Return the red task of a problem, else its run or DAG; None where there is none."""
-        if trouble.dataset not in DATASETS:
+    def of(self, alert: Alert) -> Place | None:
+        """
+        Return the place of an alert's failed task, else of its run, else of its DAG.
+
+        Return None for an alert that is about no DAG.
+        """
+        if alert.dataset not in DATASETS:
             return None
-        dag = f"/dags/{DATASETS[trouble.dataset].dag_id}"
-        if not trouble.run_id:
+        dag = f"/dags/{DATASETS[alert.dataset].dag_id}"
+        if not alert.run_id:
             return Place(dag, "open_dag")
-        run = f"{dag}/runs/{quote(trouble.run_id)}"
-        failed = self.failed.get((trouble.dataset, trouble.run_id), {})
-        named = [trouble.problem.subject] if trouble.problem.subject in TASKS else []
-        task = next((it for it in [*named, *TASKS] if it in failed or it in named), None)
+        run = f"{dag}/runs/{quote(alert.run_id)}"
+        failed = self.failed.get((alert.dataset, alert.run_id), {})
+        named = [alert.problem.subject] if alert.problem.subject in TASKS else []
+        task = next((name for name in [*named, *TASKS] if name in failed or name in named), None)
         if task is None:
             return Place(run, "open_run")
         return Place(f"{run}/tasks/{task}{_mapped(failed.get(task, ()))}", "open_task")
 
-    def connection(self, trouble: Alert) -> str:
-        """Return the connection that a person may have to change; empty where there is none."""
-        conn_id = _conn_id(trouble)
-        is_changed = trouble.severity is Severity.FAILURE and conn_id in self.connections
+    def connection(self, alert: Alert) -> str:
+        """Return the id of the connection to change in Airflow's UI; empty if there is none."""
+        conn_id = _conn_id(alert)
+        is_changed = alert.severity is Severity.FAILURE and conn_id in self.connections
         return conn_id if is_changed else ""
 
 
-def find_places(troubles: Iterable[Alert]) -> Places:
-    """Return where the problems are, by what Airflow's database has of their runs."""
-    troubles = [*troubles]
-    failed = airflow_state.failed_tasks({it.run_id for it in troubles if it.run_id})
-    return Places(failed, airflow_state.kept_connections({*map(_conn_id, troubles)}))
+def find_places(alerts: Iterable[Alert]) -> Places:
+    """Return the places of the alerts, with one query each for their tasks and connections."""
+    alerts = [*alerts]
+    failed = airflow_state.failed_tasks({alert.run_id for alert in alerts if alert.run_id})
+    return Places(failed, airflow_state.kept_connections({*map(_conn_id, alerts)}))
 
 
-def _conn_id(trouble: Alert) -> str:
-    """Return the connection that a problem is about; empty where there is none."""
-    problem = trouble.problem
+def _conn_id(alert: Alert) -> str:
+    """Return the id of the connection that an alert is about; empty if there is none."""
+    problem = alert.problem
     if problem.kind.is_of_warehouse:
         return problem.to_change or CONN_ID
     return problem.to_change or connection_id(problem.conn_id)
 
 
 def _mapped(indexes: Sequence[int]) -> str:
-    """Return the rest of the path of a task's failed instances: the only one, else their list."""
-    mapped = [it for it in indexes if it >= 0]
+    """Return the end of the path: the only failed instance of a mapped task, or all instances."""
+    mapped = [index for index in indexes if index >= 0]
     return "" if not mapped else f"/mapped/{mapped[0]}" if len(mapped) == 1 else "/mapped"
