@@ -1,1 +1,6 @@
-"""Who is collected: the list's entries, and a third-party platform's accounts with their tokens."""
+"""
+The accounts that are collected.
+
+`entries` reads the list of accounts, `platform` finds a third-party platform's accounts and gives
+their tokens, and `tokens` keeps these tokens in the warehouse.
+"""

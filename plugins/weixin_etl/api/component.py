@@ -1,5 +1,8 @@
 """
-The calls of a third-party platform, which WeChat calls a component.
+The calls of a third-party platform, which WeChat's API calls a component.
+
+`Component` requests the platform's token and its accounts' tokens, lists the accounts that have
+authorised the platform, and returns what WeChat knows of an account. `accounts.platform` uses it.
 
 https://developers.weixin.qq.com/doc/oplatform/openApi/OpenApiDoc/ under "authorization-management"
 and "ticket-token".
@@ -21,34 +24,34 @@ from weixin_etl.text import one_line
 ACCOUNTS_A_PAGE = 500
 T = TypeVar("T")
 _RefreshToken = Annotated[str, Meta(pattern=r"^[!-~]*\Z")] | None
-"""May be empty or missing."""
+"""A refresh token in an answer, which may be empty or missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """An account that has authorised the platform, by WeChat's list."""
+    """An entry of WeChat's list of accounts that have authorised the platform."""
 
     authorizer_appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
     auth_time: Annotated[float, Meta(ge=0, lt=1 << 33)] = 0
-    """When it last did so, in seconds of Unix time."""
+    """The time of the last authorisation, in seconds of Unix time."""
     refresh_token: _RefreshToken = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class AccountInfo:
-    """What WeChat says of an account that has authorised the platform."""
+    """The properties of an account that has authorised the platform."""
 
     name: str
-    """What its readers call it; may be empty."""
+    """The name that readers see; may be empty."""
     is_official_account: bool
-    """Whether it has articles: mini programs and video accounts authorise platforms as well."""
+    """Whether the account publishes articles. Mini programs and video accounts do not."""
 
 
 class Component:
     """
-    Speaks for a platform; may be used by several threads at once.
+    The client of a platform; usable by several threads at once.
 
-    Each call raises `WeixinError` where WeChat gives no usable answer; it holds no secret.
+    Each call raises `WeixinError` if it gets no usable answer. The error contains no secret.
     """
 
     def __init__(self, account: Account, limits: CallLimits) -> None:
@@ -56,7 +59,7 @@ class Component:
         self._limits = limits
 
     def component_token(self, ticket: str) -> Token:
-        """A new token of the platform, for its newest `component_verify_ticket`."""
+        """Request a token of the platform, with the newest `component_verify_ticket`."""
         payload = {"component_appsecret": self.account.secret, "component_verify_ticket": ticket}
         answer = self._post(self.account, "component_token", payload, None, _ComponentToken, ticket)
         return Token(answer.component_access_token, answer.expires_in)
@@ -64,7 +67,12 @@ class Component:
     def renew_token(
         self, component_token: str, account: Account, refresh_token: str
     ) -> tuple[Token, str]:
-        """A new token of an account, and the refresh token that the next one is asked for with."""
+        """
+        Request a new token of an account.
+
+        Returns:
+            The token, and the refresh token for the next request. WeChat may replace it each time.
+        """
         payload = {"authorizer_appid": account.appid, "authorizer_refresh_token": refresh_token}
         call = "authorizer_token", payload, component_token, _AuthorizerToken
         answer = self._post(account, *call, refresh_token)
@@ -72,26 +80,33 @@ class Component:
         return token, answer.authorizer_refresh_token or refresh_token
 
     def list_authorizations(self, component_token: str) -> list[Authorization]:
-        """All accounts that authorise the platform now; an error if some are missing."""
-        found: dict[str, Authorization] = {}
-        known, total = -1, 1
-        while known < len(found) < total:  # a page without news is the last
-            known = len(found)
-            payload = {"offset": known, "count": ACCOUNTS_A_PAGE}
+        """
+        Return all accounts that authorise the platform now.
+
+        Raises:
+            WeixinError: A call failed, or the pages have fewer accounts than WeChat's total.
+        """
+        listed: dict[str, Authorization] = {}
+        offset, total = -1, 1
+        while offset < len(listed) < total:  # a page without new accounts is the last page
+            offset = len(listed)
+            payload = {"offset": offset, "count": ACCOUNTS_A_PAGE}
             page = self._post(self.account, "get_authorizer_list", payload, component_token, _List)
-            found |= {it.authorizer_appid: it for it in page.entries}
+            listed |= {account.authorizer_appid: account for account in page.entries}
             total = page.total_count
-        if len(found) < total:
+        if len(listed) < total:
             raise WeixinError(
                 ProblemKind.UNREACHABLE,
-                sentence("WeChat gives {found} of {total} accounts", found=len(found), total=total),
+                sentence(
+                    "WeChat gives {found} of {total} accounts", found=len(listed), total=total
+                ),
                 account=str(self.account),
                 code="accounts_missing",
             )
-        return [*found.values()]
+        return [*listed.values()]
 
     def account_info(self, component_token: str, account: Account) -> tuple[AccountInfo, str]:
-        """What an account is, and its refresh token now in force, which may be empty."""
+        """Return an account's properties, and its valid refresh token, which may be empty."""
         payload = {"authorizer_appid": account.appid}
         answer = self._post(account, "get_authorizer_info", payload, component_token, _Info)
         info = answer.authorizer_info
@@ -110,7 +125,17 @@ class Component:
         form: type[T],
         *secrets: str,
     ) -> T:
-        """The answer of a call about an account, in the form the documentation shows."""
+        """
+        Return the answer of a call about an account.
+
+        Args:
+            account: The account that an error names.
+            name: The name of the call, without `api_`.
+            payload: The values of the body beside the platform's AppID.
+            token: The platform's token; None for the call that requests it.
+            form: The type of the answer, as WeChat documents it.
+            secrets: The secrets in the payload.
+        """
         body = Caller(account, self._limits).post(
             f"/cgi-bin/component/api_{name}",
             {"component_appid": self.account.appid, **payload},
@@ -119,8 +144,8 @@ class Component:
         )
         if answer := decode_as(body, form):
             return answer
-        said = sentence("api_{name} was answered in an unknown form", name=name)
-        raise WeixinError(ProblemKind.UNREACHABLE, said, account=str(account))
+        detail = sentence("api_{name} was answered in an unknown form", name=name)
+        raise WeixinError(ProblemKind.UNREACHABLE, detail, account=str(account))
 
 
 class _ComponentToken(msgspec.Struct):
@@ -143,7 +168,7 @@ class _AuthorizerInfo(msgspec.Struct):
     nick_name: str | None = None
     mini_program_info: Any = msgspec.field(name="MiniProgramInfo", default=None)
     channels_info: Any = None
-    """Either is there only where the account is such a one."""
+    """A mini program or a video account has the field of its kind; an Official Account has none."""
 
 
 class _AuthorizationInfo(msgspec.Struct):
