@@ -1,1 +1,5 @@
-"""The world that the analysts' pages are answered from, and the truth about it."""
+"""
+Checks of the analysts' pages and views:
+
+a filled warehouse, and the rows each query must give.
+"""

@@ -1,9 +1,14 @@
 """
-The right answers to the questions of docs/analysts.md and docs/cookbook.md that work anything out.
+The expected answers to the questions of docs/analysts.md and docs/cookbook.md.
 
-The others pick rows and columns of a view, each of which is the truth. An answer has the columns of
-the page. Shares are exact: they are rounded as the page's query rounds. Where nothing else is said,
-the account is the page's, 春风, the endpoint the successor, and now after the run of 24 November.
+Each function computes the answer to one query from the expected rows of the views (`truth.py`),
+without SQL. `test_pages.py` compares the answers with what Postgres returns. Queries that only pick
+rows and columns of a view have no function here: the views themselves are compared.
+
+An answer has the columns of the page's query, in their order. Shares are exact fractions; the test
+rounds them as the query does. Unless a function says otherwise, the account is the page's account,
+春风, the endpoint is the successor (`article_total_detail`), and the time is after the run of 24
+November.
 """
 
 from collections.abc import Callable
@@ -15,7 +20,7 @@ from world.truth import Key
 
 from analysts import truth
 from analysts.truth import DAY, YESTERDAY, Row, Table, days, quantile, share, total
-from analysts.world import BUSY, PAPER, World, at, november
+from analysts.world import BUSY, PAPER, CollectedAnswers, at, november
 
 Rows = list[Key]
 WEEKS = {
@@ -25,72 +30,72 @@ WEEKS = {
 }
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 EXPORTED_AT = at(november(24), 9, 0)
-"""When an export began, less an hour."""
+"""The start of an export, less an hour."""
 REPORTED_AT = at(november(23), 12, 0)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Of whom a question is asked: an account, or several, and by which endpoint."""
+    """The accounts and the endpoint that a question is asked about."""
 
-    world: World
+    collected: CollectedAnswers
     appid: str = BUSY.appid
     suffix: str = "_30d"
     appids: tuple[str, ...] = (BUSY.appid, PAPER.appid)
     name: str = ""
-    """What all of them are called, if the same."""
+    """The name that all accounts have, if they share one."""
 
     def of_all_accounts(self, view: str) -> Table:
-        """The rows of all accounts."""
-        rows = truth.view(self.world, self._name(view))
+        """Return the view's rows of all accounts."""
+        rows = truth.view(self.collected, self._name(view))
         return rows.with_(account_name=lambda _: self.name) if self.name else rows
 
     def of_account(self, view: str) -> Table:
-        """The rows of the account."""
-        return truth.view(self.world, self._name(view)).where(appid=self.appid)
+        """Return the view's rows of the account."""
+        return truth.view(self.collected, self._name(view)).where(appid=self.appid)
 
     def of_listed_accounts(self, view: str) -> Table:
-        """The rows of the accounts."""
+        """Return the view's rows of the accounts in `appids`."""
         return self.of_all_accounts(view).filter(lambda row: row["appid"] in self.appids)
 
     def _name(self, view: str) -> str:
-        """That of the endpoint, where there is a view of each."""
+        """Return the view's name, with the endpoint's suffix if each endpoint has such a view."""
         return view + self.suffix * (view in truth.OF_ENDPOINT)
 
 
 Answer = Callable[[Asked], Rows]
 ANSWERS: dict[tuple[str, int], Answer] = {}
-"""By question, and which of its queries it is."""
+"""The function that computes an answer, by question and the query's place in the question."""
 
 
 def of(question: str, place: int = 0) -> Callable[[Answer], Answer]:
-    """The answer to a query of a question."""
+    """Register the function that answers a query of a question."""
     return lambda answer: ANSWERS.setdefault((question, place), answer)
 
 
 def by_week(rows: Table, column: str = "calendar_date") -> Table:
-    """Those of three weeks, with their week."""
+    """Return the rows of three weeks, with their ISO week."""
     weekly = rows.filter(lambda row: row[column] in WEEKS)
     return weekly.with_(week=lambda row: WEEKS[row[column]])
 
 
 def sums(rows: Table, *columns: str) -> Key:
-    """The sum of each."""
+    """Return the sum of each column."""
     return tuple(rows.sum(column) for column in columns)
 
 
 def complete(rows: Table) -> Table:
-    """Those of which all is known."""
+    """Return the rows whose figures are complete."""
     return rows.where(is_complete=True)
 
 
 def first_by_day_3(rows: Table) -> Table:
-    """The first articles of their messages whose readers by the third day are known."""
+    """Return day 3 of each message's first article, where the readers are known."""
     return rows.where(position=1, day_number=3).known("readers")
 
 
 def against_usual(asked: Asked) -> Table:
-    """The articles' third days, beside what is usual in their place."""
+    """Return the articles' third days, with the median readers of their position."""
     usual = {row["position"]: row for row in asked.of_account("benchmark").where(day_number=3)}
     known = asked.of_account("article_day").where(day_number=3).known("readers")
     compared = known.filter(lambda row: row["position"] in usual)
@@ -248,7 +253,7 @@ def messages(asked: Asked) -> Rows:
 
 
 def is_old(row: Row) -> bool:
-    """Whether an article that was read is past its window, or of a day that nobody knows."""
+    """Return whether an article was read after its window, or its publication day is unknown."""
     return row["day_number"] is None or row["day_number"] > 30
 
 
@@ -278,8 +283,8 @@ def followers_by_week(asked: Asked) -> Rows:
 
 @of("24", 1)
 def week_since_its_report(asked: Asked) -> Rows:
-    then_told = truth.until(asked.world, REPORTED_AT)
-    reported = replace(asked, world=then_told).of_account("article_day")
+    then_told = truth.until(asked.collected, REPORTED_AT)
+    reported = replace(asked, collected=then_told).of_account("article_day")
     then, now = (
         by_week(rows, "stat_date").where(week="2026-W47").sum("readers_increment")
         for rows in (reported, asked.of_account("article_day"))

@@ -1,4 +1,9 @@
-"""Whoever looks at the warehouse is told what everything is, there and in docs/dictionary.md."""
+"""
+Check that every table, view and column is described, in the warehouse and in docs/dictionary.md.
+
+The descriptions are comments of the warehouse. The page has one table of the views and one table of
+metrics for each dataset; both are generated from the comments.
+"""
 
 import os
 import re
@@ -17,7 +22,7 @@ from weixin_etl.warehouse.views import View, views
 
 PAGE = Path(__file__).parents[2] / "docs/dictionary.md"
 TABLE = re.compile(r"(\| --- .*\n)(?:\| .*\n)*")
-"""One of the views, then one of the metrics of each dataset."""
+"""A Markdown table of the page: the first lists the views, each later one a dataset's metrics."""
 COLUMNS = {view.name: {*view.columns} for view in views()}
 COMMENTS = """
     SELECT
@@ -32,8 +37,8 @@ COMMENTS = """
 """
 
 
-def of_views(warehouse: Engine, entries: Sequence[Entry]) -> Iterator[str]:
-    """A line for each."""
+def lines_of_views(warehouse: Engine, entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield the page's line for each view."""
     comments = dict(
         rows(
             warehouse,
@@ -45,7 +50,7 @@ def of_views(warehouse: Engine, entries: Sequence[Entry]) -> Iterator[str]:
         listed = list(columns)
         key = ", ".join(f"`{entry.column}`" for entry in listed if entry.is_key)
         joined = [
-            f"`{other}` by {', '.join(map(pair, pairs.items()))}"
+            f"`{other}` by {', '.join(map(joined_columns, pairs.items()))}"
             for other, pairs in joins(listed)[view].items()
             if other not in ("account", "calendar")
         ]
@@ -53,13 +58,13 @@ def of_views(warehouse: Engine, entries: Sequence[Entry]) -> Iterator[str]:
         yield f"| `{view}` | {grain.partition('. ')[0]} | {key} | {'; '.join(joined)} |\n"
 
 
-def pair(columns: tuple[str, str]) -> str:
-    """What stands for a column and what it joins to."""
+def joined_columns(columns: tuple[str, str]) -> str:
+    """Return how the page shows a column and the column that it joins to."""
     return f"`{columns[0]}`" if columns[0] == columns[1] else f"`{columns[0]} = {columns[1]}`"
 
 
-def of_metrics(warehouse: Engine, dataset: str) -> Iterator[str]:
-    """A line for each of a dataset."""
+def lines_of_metrics(warehouse: Engine, dataset: str) -> Iterator[str]:
+    """Yield the page's line for each metric of a dataset."""
     columns = "name, common_name, chinese_name, meaning, unit, additivity, caveat"
     asked = f"SELECT {columns} FROM analytics.metric WHERE dataset = :dataset ORDER BY name"
     for name, common, *words, unit, additivity, caveat in rows(warehouse, asked, dataset=dataset):
@@ -68,10 +73,13 @@ def of_metrics(warehouse: Engine, dataset: str) -> Iterator[str]:
 
 
 def test_the_page_is_the_catalogue(migrated: Engine) -> None:
-    """Which says each column in both languages; UPDATE_DOCS=1 writes it anew."""
+    """The page lists each column in both languages. UPDATE_DOCS=1 writes the page anew."""
     entries = dictionary(migrated)
     tables = iter(
-        [of_views(migrated, entries), *(of_metrics(migrated, dataset) for dataset in DATASETS)]
+        [
+            lines_of_views(migrated, entries),
+            *(lines_of_metrics(migrated, dataset) for dataset in DATASETS),
+        ]
     )
     fresh = TABLE.sub(lambda match: match[1] + "".join(next(tables)), PAGE.read_text())
     if os.environ.get("UPDATE_DOCS"):
@@ -82,15 +90,14 @@ def test_the_page_is_the_catalogue(migrated: Engine) -> None:
 
 
 def test_every_table_and_column_has_a_comment(migrated: Engine) -> None:
-    """In the pipeline's schema too."""
+    """The pipeline's schema `weixin` is described too."""
     found = rows(migrated, COMMENTS)
 
     assert [row for row in found if None in row] == []
     assert len(found) > 90
 
 
-def test_a_column_is_named_as_its_select_names_it(migrated: Engine) -> None:
-    """The list that carries the comments is in the order of the expressions."""
+def test_a_view_lists_its_columns_in_the_order_of_its_select(migrated: Engine) -> None:
     with migrated.connect() as connection:
         for view in views():
             named = connection.exec_driver_sql(f"SELECT * FROM ({view.query}) AS view LIMIT 0")
@@ -98,8 +105,8 @@ def test_a_column_is_named_as_its_select_names_it(migrated: Engine) -> None:
 
 
 @pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=lambda dataset: dataset.name)
-def test_the_views_of_an_endpoint_have_all_it_counts(dataset: Dataset) -> None:
-    """And the names that both share, also those it does not count: a query moves by its suffix."""
+def test_the_views_of_an_endpoint_have_all_its_metrics(dataset: Dataset) -> None:
+    """Both endpoints' views have the common names: a query moves by changing the suffix."""
     common, suffix = {metric.name for metric in COMMON}, dataset.suffix
     increments = {f"{metric.common or metric.name}_increment" for metric in dataset.wholes}
     increments |= {f"{name}_increment" for name in common}
@@ -111,19 +118,25 @@ def test_the_views_of_an_endpoint_have_all_it_counts(dataset: Dataset) -> None:
     assert metrics.isdisjoint(COLUMNS[f"account_day{suffix}"])
 
 
-def test_no_plain_name_belongs_to_one_endpoint() -> None:
-    """A query without a suffix fails rather than leave accounts out; `account_day` has them all."""
-    of_one = {name.removesuffix(end) for name in COLUMNS for end in ("_7d", "_30d") if end in name}
+def test_no_view_of_a_single_endpoint_lacks_the_suffix() -> None:
+    """
+    A query without a suffix fails instead of leaving accounts out.
 
-    assert of_one & COLUMNS.keys() == {"account_day"}
+    Only `account_day` covers both.
+    """
+    of_single_endpoint = {
+        name.removesuffix(end) for name in COLUMNS for end in ("_7d", "_30d") if end in name
+    }
+
+    assert of_single_endpoint & COLUMNS.keys() == {"account_day"}
     assert {name for name, columns in COLUMNS.items() if "account_name" not in columns} == {
         "metric"
     }
 
 
 @pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
-def test_a_figure_has_a_unit(view: View) -> None:
-    """Whatever a metric is called in a view; and an increment adds up."""
+def test_a_figure_states_its_unit_and_additivity(view: View) -> None:
+    """A metric has the same unit in every view, and an increment is additive."""
     known = {
         metric.name: metric.unit
         for dataset in ARTICLE_DATASETS.values()

@@ -1,4 +1,10 @@
-"""The analysts' pages keep their word, and every view is the truth of four accounts' mornings."""
+"""
+Check the queries of the analysts' pages, and every view, on a warehouse filled by real runs.
+
+Four sandbox accounts are collected on several mornings (`world.py`). Each query of docs/analysts.md
+and docs/cookbook.md must give the result printed under it, and the rows computed without SQL
+(`questions.py`). Each view must show the expected rows (`truth.py`).
+"""
 
 import json
 import os
@@ -19,7 +25,7 @@ from sqlalchemy import Connection, Engine
 from analysts import truth
 from analysts.questions import ANSWERS, REPORTED_AT, Asked, Rows
 from analysts.truth import Table
-from analysts.world import BUSY, PAPER, World, at, filled_warehouse, november, set_clock
+from analysts.world import BUSY, PAPER, CollectedAnswers, at, filled_warehouse, november, set_clock
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.warehouse.views import View, views
 from weixin_local.postgres import Server
@@ -36,7 +42,7 @@ QUERIES = {
     for section in SECTION.finditer(page.read_text())
     if (answered := [*ANSWERED.finditer(section["text"])])
 }
-"""By the numbers of their questions, or by the titles of other parts."""
+"""The queries with a printed result, by the question's number or the section's title."""
 RIGHT = {
     name: [match["query"] for match in matches if not match["wrong"]]
     for name, matches in QUERIES.items()
@@ -50,21 +56,21 @@ ONLY_THE_SUCCESSORS = "read_finish_rate"
 
 
 @pytest.fixture(scope="module")
-def loaded(server: Server) -> Iterator[tuple[Engine, World]]:
-    """A warehouse that the engine filled, on the morning of `NOW`, and what WeChat said."""
+def loaded(server: Server) -> Iterator[tuple[Engine, CollectedAnswers]]:
+    """Yield a warehouse filled by real runs up to the morning of `NOW`, and WeChat's answers."""
     with filled_warehouse(server, "analysts") as filled:
         yield filled
 
 
 @pytest.fixture
-def world(loaded: tuple[Engine, World]) -> World:
-    """What WeChat said."""
+def collected(loaded: tuple[Engine, CollectedAnswers]) -> CollectedAnswers:
+    """Return the answers that WeChat gave."""
     return loaded[1]
 
 
 @pytest.fixture
-def connection(loaded: tuple[Engine, World]) -> Iterator[Connection]:
-    """An analyst's, whose changes are undone."""
+def connection(loaded: tuple[Engine, CollectedAnswers]) -> Iterator[Connection]:
+    """Yield a connection whose changes are rolled back."""
     with loaded[0].connect() as connection:
         yield connection
         connection.rollback()
@@ -74,7 +80,7 @@ def connection(loaded: tuple[Engine, World]) -> Iterator[Connection]:
 
 
 def as_text(result: sqlalchemy.CursorResult[tuple[object, ...]]) -> str:
-    """A result as the page shows it."""
+    """Return a query's result as the page prints it."""
     lines = [[*result.keys()]]
     lines += [["" if value is None else str(value) for value in row] for row in result]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
@@ -92,7 +98,7 @@ def _width(text: str) -> int:
 
 @pytest.mark.every_postgres
 def test_every_query_of_the_page_gives_the_result_under_it(connection: Connection) -> None:
-    """What an analyst reads there is what Postgres answers; UPDATE_DOCS=1 writes it anew."""
+    """UPDATE_DOCS=1 writes the results into the pages."""
     connection.exec_driver_sql("SET LOCAL ROLE weixin_reader")
 
     def answered(match: re.Match[str]) -> str:
@@ -108,7 +114,7 @@ def test_every_query_of_the_page_gives_the_result_under_it(connection: Connectio
 
 
 def test_the_export_has_the_rows_that_the_page_counts(connection: Connection) -> None:
-    """The line for psql is the question's query without its counts."""
+    """The line for psql exports the rows that the question's query counts."""
     line = r"^\\copy \((.+)\) TO '.+' CSV HEADER$"
     (export,) = re.findall(line, PAGES[1].read_text(), re.MULTILINE)
     found = connection.execute(sqlalchemy.text(export))
@@ -125,75 +131,85 @@ def test_the_export_has_the_rows_that_the_page_counts(connection: Connection) ->
 
 
 def answer(connection: Connection, query: str) -> Rows:
-    """What a query gives."""
+    """Return the rows of a query."""
     return [tuple(row) for row in connection.execute(sqlalchemy.text(query))]
 
 
-def as_shown(true: Any, shown: Any) -> Any:
-    """A true figure as the query that showed another rounds; what is shown, where they agree."""
+def as_shown(expected: Any, shown: Any) -> Any:
+    """
+    Return the expected figure, rounded to the digits of the shown figure.
+
+    A float within the tolerance of the expected figure is returned as it is shown.
+    """
     if isinstance(shown, list):
-        return json.loads(json.dumps(true, default=float))
-    if isinstance(shown, Decimal) and true is not None:
+        return json.loads(json.dumps(expected, default=float))
+    if isinstance(shown, Decimal) and expected is not None:
         digits = -int(shown.as_tuple().exponent)
-        return Decimal(floor(Fraction(true) * 10**digits + Fraction(1, 2))).scaleb(-digits)
-    is_close = isinstance(shown, float) and true is not None and isclose(true, shown, rel_tol=1e-12)
-    return shown if is_close else true
+        return Decimal(floor(Fraction(expected) * 10**digits + Fraction(1, 2))).scaleb(-digits)
+    is_close = (
+        isinstance(shown, float)
+        and expected is not None
+        and isclose(expected, shown, rel_tol=1e-12)
+    )
+    return shown if is_close else expected
 
 
-def differences(true: Rows, shown: Rows) -> list[Any]:
-    """Rows that are not alike, but for how they round; or how many there are."""
-    if len(true) != len(shown):
-        return [(len(true), len(shown))]
+def differences(expected: Rows, shown: Rows) -> list[Any]:
+    """Return the pairs of rows that differ after rounding, or the two counts if those differ."""
+    if len(expected) != len(shown):
+        return [(len(expected), len(shown))]
     return [
         (right, row)
-        for right, row in zip(true, shown, strict=True)
+        for right, row in zip(expected, shown, strict=True)
         if tuple(map(as_shown, right, row)) != row
     ]
 
 
-def moved(query: str) -> str:
-    """The query as it is asked of the older endpoint, by its suffix alone."""
+def query_of_older_endpoint(query: str) -> str:
+    """Return the query with the suffix and the name of the older endpoint."""
     return query.replace("_30d", "_7d").replace("'article_total_detail'", "'article_total'")
 
 
 @pytest.mark.parametrize("question", RIGHT)
-def test_a_question_is_answered_with_the_truth(
-    connection: Connection, world: World, question: str
+def test_a_query_gives_the_rows_computed_from_wechats_answers(
+    connection: Connection, collected: CollectedAnswers, question: str
 ) -> None:
     """
-    What a query works out follows from WeChat's answers themselves, and nothing else.
+    Each query is also asked about accounts that are silent, retired or long collected.
 
-    Also of an account that is silent, or retired, or has a long history; and of the other endpoint.
+    Where both endpoints have the view, it is asked of both.
     """
     for place, query in enumerate(RIGHT[question]):
         of_both = re.search(r"analytics\.\w+_30d", query) and ONLY_THE_SUCCESSORS not in query
-        for appid in world.names if NAMED in query else [BUSY.appid]:
+        for appid in collected.names if NAMED in query else [BUSY.appid]:
             for suffix in ("_30d", "_7d") if of_both else ("_30d",):
                 account_query = query.replace(NAMED, f"appid = '{appid}'")
-                moved_query = account_query if suffix == "_30d" else moved(account_query)
+                moved_query = (
+                    account_query if suffix == "_30d" else query_of_older_endpoint(account_query)
+                )
                 shown = answer(connection, moved_query)
 
                 assert shown or (appid, suffix) != (BUSY.appid, "_30d")
-                if true := ANSWERS.get((question, place)):
-                    assert differences(true(Asked(world, appid, suffix)), shown) == [], appid
+                if compute := ANSWERS.get((question, place)):
+                    assert differences(compute(Asked(collected, appid, suffix)), shown) == [], appid
 
 
 @pytest.mark.parametrize(
     "question", [question for question in OF_SEVERAL if (question, 0) in ANSWERS]
 )
 def test_accounts_of_one_name_are_not_added_together(
-    connection: Connection, world: World, question: str
+    connection: Connection, collected: CollectedAnswers, question: str
 ) -> None:
-    """However many are named, each has its own rows, in the order of the AppIDs."""
+    """Each account has its own rows, in the order of the AppIDs."""
     connection.exec_driver_sql("UPDATE weixin.dim_account SET name = '春'")
-    asked = Asked(world, appids=(*world.names,), name="春")
+    asked = Asked(collected, appids=(*collected.names,), name="春")
     shown = answer(connection, RIGHT[question][0].replace(LISTED, "account_name = '春'"))
 
     assert differences(ANSWERS[question, 0](asked), shown) == []
 
 
 def test_no_query_divides_by_zero(connection: Connection) -> None:
-    """An account whose every figure is 0 has rows, or none, but no error."""
+    """An account whose figures are all 0 causes no error."""
     for dataset in ARTICLE_DATASETS.values():
         figures = ", ".join(f"{metric.name} = 0" for metric in dataset.figures)
         connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET {figures}")
@@ -210,7 +226,7 @@ OTHER_KEYS = {
     "follower_change": "appid, stat_date, channel",
     "restatement": "dataset, appid, msgid, stat_date, metric, old_value",
 }
-"""Where a column of the key does not follow from the answers."""
+"""The columns that order a view's rows, where its own key is not computed here."""
 PICKED = {
     **dict.fromkeys(("article_source_7d", "article_source_30d"), "stat_date >= '2026-11-20'"),
     "day_source": "stat_date >= '2026-11-20'",
@@ -218,47 +234,49 @@ PICKED = {
     "restatement": "dataset LIKE 'article_total%%' AND cause = 'wechat'",
 }
 NOT_OF_ANSWERS = ("metric", "article_listed")
-"""Views of declarations, and of attributes alone."""
+"""Views that show declarations or attributes, not figures."""
 
 
 @pytest.mark.every_postgres
 @pytest.mark.parametrize("name", [view for view in KEYS if view not in NOT_OF_ANSWERS])
-def test_a_view_is_the_truth(connection: Connection, world: World, name: str) -> None:
-    """Every row of every account, in every column that follows from the answers."""
-    picked, true = PICKED.get(name, "TRUE"), truth.view(world, name)
+def test_a_view_shows_the_expected_rows(
+    connection: Connection, collected: CollectedAnswers, name: str
+) -> None:
+    """All rows of all accounts are compared, in every column that follows from the answers."""
+    picked, expected = PICKED.get(name, "TRUE"), truth.view(collected, name)
     if "stat_date" in picked:  # of a week: there are very many
-        true = true.between("stat_date", november(20))
-    assert_shows(connection, f"{name} WHERE {picked}", true, OTHER_KEYS.get(name, KEYS[name]))
+        expected = expected.between("stat_date", november(20))
+    assert_shows(connection, f"{name} WHERE {picked}", expected, OTHER_KEYS.get(name, KEYS[name]))
 
 
 @pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
 @pytest.mark.parametrize("instant", [at(november(17), 12), at(november(20), 0), REPORTED_AT])
-def test_as_of_an_instant_is_what_was_told_by_then(
-    connection: Connection, world: World, dataset: Dataset, instant: datetime
+def test_as_of_an_instant_shows_the_answers_fetched_by_then(
+    connection: Connection, collected: CollectedAnswers, dataset: Dataset, instant: datetime
 ) -> None:
-    """Every row and figure, by the title that an article has now."""
-    then, name = truth.until(world, instant), f"article_day{dataset.suffix}"
-    titles = {key: article["title"] for key, article in truth.tables(world).articles.items()}
+    """Rows and figures are those of the instant; titles are the newest."""
+    then, name = truth.until(collected, instant), f"article_day{dataset.suffix}"
+    titles = {key: article["title"] for key, article in truth.tables(collected).articles.items()}
     told = truth.article_day(then, dataset)
     told = told.with_(title=lambda row: titles[row["appid"], row["msgid"]])
     assert_shows(connection, f"{name}_as_of('{instant}')", told, KEYS[name])
 
 
-def assert_shows(connection: Connection, source: str, true: Table, key: str) -> None:
-    """The rows of a view or function, in the columns that the true ones have."""
-    there = connection.exec_driver_sql(f"SELECT * FROM analytics.{source} LIMIT 0").keys()
-    columns = [column for column in there if column in true[0]]
+def assert_shows(connection: Connection, source: str, expected: Table, key: str) -> None:
+    """Compare a view's or function's rows with the expected rows, in the columns of the latter."""
+    shown_columns = connection.exec_driver_sql(f"SELECT * FROM analytics.{source} LIMIT 0").keys()
+    columns = [column for column in shown_columns if column in expected[0]]
     found = connection.exec_driver_sql(f"SELECT {', '.join(columns)} FROM analytics.{source}")
     shown = Table(dict(row) for row in found.mappings()).ordered(key)
 
     assert shown
-    right = true.ordered(key)
+    right = expected.ordered(key)
     assert differences(*(rows.show(" ".join(columns)) for rows in (right, shown))) == []
 
 
 OF_THE_HOUR = {("coverage", name) for name in ("state", "next_date", "final_date")}
 AS_A_NUMBER = {1082: "{0} - date '2000-01-01'", 1184: "extract(epoch FROM {0})"}
-"""Dates and instants by the OIDs of their types: only how they are shown differs."""
+"""Dates and instants as numbers, by the OID of their type: sessions format them differently."""
 SESSIONS = (
     "SET datestyle = 'ISO, YMD'; SET timezone = 'Asia/Shanghai'",
     "SET datestyle = 'SQL, DMY'; SET timezone = 'America/Anchorage'; SET lc_time = 'C'",
@@ -267,10 +285,10 @@ SESSIONS = (
 
 
 @pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
-def test_a_view_says_the_same_all_day_and_in_every_session(
+def test_a_view_is_the_same_at_any_hour_and_in_any_session(
     connection: Connection, view: View
 ) -> None:
-    """But for a day's state and what is next: what is known does not depend on the hour."""
+    """Only a day's state and its next dates depend on the hour."""
     hashes = set()
     for hour, session in zip((0, 13, 23), SESSIONS, strict=True):
         set_clock(connection, at(november(24), hour))

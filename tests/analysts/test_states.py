@@ -24,12 +24,12 @@ from weixin_etl.warehouse.statements import sql_directory
 
 CASES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
 USUAL = {"since": date(2026, 11, 1), "catch_up_days": 60, "day": date(2026, 11, 20)}
-USUAL |= {"dataset": "article_total", "lists": "some", "pair": "asked"}
+USUAL |= {"dataset": "article_total", "lists": "some", "asked": "once"}
 LISTS = {"some": b"some", "nothing": EMPTY_LIST_SHA256, "unknown": None}
 MACROS = jinja2.Environment(loader=jinja2.FileSystemLoader(sql_directory()))  # noqa: S701 - SQL
 CALLED = MACROS.from_string("""
 {% from "weixin/macros.jinja" import state %}
-SELECT {{ state("pair", "cast(:day AS date)", window, "cast(:first AS date)", "since",
+SELECT {{ state("coverage", "cast(:day AS date)", window, "cast(:first AS date)", "since",
     "cast(:last_article_at AS timestamptz)", "cast(:now AS timestamptz)") }}
 FROM (SELECT 1) AS single_row
 LEFT JOIN (
@@ -37,7 +37,7 @@ LEFT JOIN (
         cast(:settled AS text) AS settled,
         cast(:ready_at AS timestamptz) AS ready_at,
         cast(:list_sha256 AS bytea) AS list_sha256
-) AS pair ON :is_there
+) AS coverage ON :was_asked
 LEFT JOIN (
     SELECT cast(:since AS date) AS since_date, cast(:catch_up_days AS integer) AS catch_up_days
 ) AS since ON cast(:since AS date) IS NOT NULL
@@ -50,25 +50,21 @@ def test_rules_and_views_give_an_account_day_the_same_state(
     warehouse: Engine, case: dict[str, Any]
 ) -> None:
     given = USUAL | case
-    dataset, now, heard = (
-        DATASETS[given["dataset"]],
-        at(given["now"]),
-        given.get("heard"),
+    dataset, now = DATASETS[given["dataset"]], at(given["now"])
+    ready_at, last_article_at = (
+        at(given[name]) if name in given else None for name in ("ready", "last_article_at")
     )
-    ready_at = at(given["ready"]) if "ready" in given else None
     listed = LISTS[given["lists"]] if ready_at else None
-    pair = Coverage(settled=given.get("settled"), ready_at=ready_at, list_sha256=listed)
-    facts = {"now": now, "last_article_at": at(heard) if heard else None}
-    reach = rules.catch_up_start(dataset, beijing_date(now), given["since"], given["catch_up_days"])
-    of_rules = rules.state_of(dataset, given["day"], pair, catch_up_start=reach, **facts)
+    coverage = Coverage(settled=given.get("settled"), ready_at=ready_at, list_sha256=listed)
+    facts = {"now": now, "last_article_at": last_article_at}
+    first_day = rules.catch_up_start(
+        dataset, beijing_date(now), given["since"], given["catch_up_days"]
+    )
+    of_rules = rules.state_of(dataset, given["day"], coverage, catch_up_start=first_day, **facts)
 
     facts |= {name: given[name] for name in ("day", "since", "catch_up_days")}
-    facts |= {
-        "first": dataset.first_day,
-        "is_there": given["pair"] != "none",
-        "ready_at": ready_at,
-    }
-    facts |= {"settled": pair.settled, "list_sha256": listed}
+    facts |= {"settled": coverage.settled, "list_sha256": listed, "ready_at": ready_at}
+    facts |= {"first": dataset.first_day, "was_asked": given["asked"] != "never"}
     with warehouse.connect() as connection:
         sql = sqlalchemy.text(CALLED.render(window=dataset.window))
         of_views = connection.execute(sql, facts).scalar_one()

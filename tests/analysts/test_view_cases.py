@@ -1,4 +1,8 @@
-"""What analysts see of answers as the four accounts' mornings have none, and of no answers."""
+"""
+Check what views show of answers that the four accounts of `world.py` never get, and of none.
+
+Each case of cases.yaml imports a few answers and names the rows that a view must show.
+"""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -24,13 +28,13 @@ pytestmark = [pytest.mark.every_postgres, pytest.mark.usefixtures("now")]
 CASES = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text())
 Figures = dict[str, Any]
 Given = tuple[str, int, str, dict[Any, dict[int, Figures]]]
-"""As the head of cases.yaml says."""
+"""Dataset, day of November, time of the fetch, and figures by item and day (see cases.yaml)."""
 Import = Callable[[Iterable[Given]], None]
 
 
 @pytest.fixture
 def import_(warehouse: Engine) -> Import:
-    """Import the answers for two accounts, which have the same msgids."""
+    """Return a function that imports answers for two accounts with the same msgids."""
 
     def imported(given: Iterable[Given]) -> None:
         lines = []
@@ -53,7 +57,7 @@ def import_(warehouse: Engine) -> Import:
 def test_a_view_has_the_rows_of_its_case(
     warehouse: Engine, import_: Import, case: dict[str, Any]
 ) -> None:
-    """No more and no fewer, also beside an account of the same msgids and days."""
+    """A second account has the same msgids and days; its rows are not mixed in."""
     import_(case["given"])
 
     view, *rest = case["from"].split(" ", 1)
@@ -69,10 +73,10 @@ COMPLETE = yaml.safe_load(Path(__file__).with_name("complete.yaml").read_text())
 
 
 @pytest.mark.parametrize("case", COMPLETE["cases"].values(), ids=COMPLETE["cases"])
-def test_a_day_is_complete_if_all_that_came_is_known(
+def test_a_day_is_complete_if_every_figure_of_its_articles_is_known(
     warehouse: Engine, import_: Import, case: dict[str, Any]
 ) -> None:
-    """Of an article of the 18th that has these rows on the 21st, of two mornings' answers."""
+    """An article of the 18th has the rows of the case on the 21st, from two mornings' answers."""
     given: list[Given] = []
     for morning, day in ((number, day) for number in (20, 21) for day in range(8, number)):
         articles = {"1_1": case["rows"], "1_2": COMPLETE["whole"]} if day == 18 else {}
@@ -92,10 +96,10 @@ def test_a_day_is_complete_if_all_that_came_is_known(
     assert [day for (day,) in rows(warehouse, days)] == case["incomplete"]
 
 
-def test_days_are_missing_from_wechats_first_to_the_last_one_asked_for(
+def test_missing_days_begin_with_wechats_first_day_and_end_when_collection_ends(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None before WeChat has any; of an account that was taken from the list none after its own."""
+    """An account that left the list before WeChat's first day has no missing day."""
     for day, names in ((3, "12"), (4, "2")):
         today = date(2025, 11, day)
         monkeypatch.setenv("WEIXIN_NOW", f"{today}T10:30:00+08:00")
@@ -111,7 +115,7 @@ def test_days_are_missing_from_wechats_first_to_the_last_one_asked_for(
 
 
 def test_no_view_fails_on_the_largest_counts(warehouse: Engine, import_: Import) -> None:
-    """Nor on what they add up to, over articles, days and the entries of a list."""
+    """Sums over articles, days and the entries of a list do not overflow either."""
     values: dict[Kind, Any] = {
         Kind.COUNT: 2**63 - 1,
         Kind.RATE: 10**15 - 1,
@@ -134,7 +138,6 @@ def test_no_view_fails_on_the_largest_counts(warehouse: Engine, import_: Import)
 
 
 def test_an_empty_warehouse_has_empty_views(warehouse: Engine) -> None:
-    """No view makes rows up, nor fails for want of them."""
     names = [view.name for view in views() if view.name != "metric"]
     counts = [rows(warehouse, f"SELECT count(*) FROM analytics.{name}") for name in names]
 

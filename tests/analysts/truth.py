@@ -1,8 +1,10 @@
 """
-What the analysts' views must show, by WeChat's answers alone: no warehouse, no SQL of the product.
+The rows that each view of the schema `analytics` must show, computed from WeChat's answers.
 
-Totals are cumulative. What the tables hold by the answers is in `world/truth.py`; each view is a
-table of rows with the view's columns, of all accounts.
+The input is `CollectedAnswers`: the answers that the sandbox gave, in order. The output of each
+view function is a `Table` with the view's columns, of all accounts. Neither the warehouse nor the
+product's SQL is used. `world/truth.py` computes the tables that the views read. Totals are
+cumulative over the days of an article.
 """
 
 from collections import Counter, defaultdict
@@ -16,7 +18,7 @@ from typing import Any
 
 from world.truth import Key, Tables, Told, truth
 
-from analysts.world import MORNINGS, NOW, SUCCESSOR_MORNINGS, World
+from analysts.world import MORNINGS, NOW, SUCCESSOR_MORNINGS, CollectedAnswers
 from weixin_etl.datasets import (
     ACCOUNT_SUMMARY,
     ARTICLE_DATASETS,
@@ -45,7 +47,11 @@ SCENES = {
     "推荐": ("kanyikan", "kanyikan"),
     "搜一搜": ("souyisou", "souyisou"),
 }
-"""By what the lists call them: the code, the part of the old metrics' names."""
+"""
+By the name that WeChat's lists use:
+
+the view's code, and the part of the older metrics' names.
+"""
 CHANNELS = {
     **{0: "others", 1: "search", 17: "name_card", 30: "qr_code", 57: "article"},
     **{100: "advertisement", 149: "mini_program", 161: "reprint"},
@@ -54,23 +60,23 @@ CHANNELS = {
 
 
 def days(first: date, last: date) -> list[date]:
-    """Each day from the first to the last."""
+    """Return each day from the first to the last."""
     return [first + n * DAY for n in range((last - first).days + 1)]
 
 
 def total(values: Iterable[Any]) -> Any:
-    """The sum of the values that are known; None when none is."""
+    """Return the sum of the known values, or None if no value is known."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 
 
 def share(part: float | None, whole: float | None) -> Fraction | None:
-    """One figure over another; None when that is not known."""
+    """Return the part divided by the whole, or None if either is unknown or the whole is 0."""
     return None if part is None or not whole else Fraction(part) / Fraction(whole)
 
 
 def quantile(values: Iterable[float | None], part: float = 0.5) -> Fraction | None:
-    """Of those that are known, between the two next to it, as far as it is between them."""
+    """Return the quantile of the known values, interpolated as `percentile_cont` does."""
     ordered = sorted(Fraction(value) for value in values if value is not None)
     if not ordered:
         return None
@@ -80,113 +86,133 @@ def quantile(values: Iterable[float | None], part: float = 0.5) -> Fraction | No
 
 
 class Table(list[Row]):
-    """Rows of a view; some of them, groups, columns and sums: what is not known is in no sum."""
+    """
+    Rows of a view, with methods that filter, group and sum them.
+
+    Sums leave unknown figures out.
+    """
 
     def filter(self, fits: Callable[[Row], Any]) -> "Table":
+        """Return the rows for which the function is true."""
         return Table(filter(fits, self))
 
     def where(self, **values: Any) -> "Table":
+        """Return the rows that have these values."""
         return self.filter(lambda row: [row[name] for name in values] == [*values.values()])
 
     def known(self, *columns: str) -> "Table":
+        """Return the rows in which all the columns are known."""
         return self.filter(lambda row: None not in [row[name] for name in columns])
 
     def between(self, column: str, first: date, last: date = date.max) -> "Table":
+        """Return the rows whose value lies between the first and the last, both included."""
         return self.filter(lambda row: first <= row[column] <= last)
 
     def with_(self, **columns: Callable[[Row], Any]) -> "Table":
-        """The rows with further columns."""
+        """Return the rows with further columns, each computed from its row."""
         return Table({**row, **{name: of(row) for name, of in columns.items()}} for row in self)
 
     def by(self, *columns: str) -> list[tuple[Key, "Table"]]:
-        """In groups, in their order."""
+        """Return the rows grouped by the columns, ordered by the key of the group."""
         groups: defaultdict[Key, Table] = defaultdict(Table)
         for row in self:
             groups[tuple(row[name] for name in columns)].append(row)
         return sorted(groups.items())
 
     def ordered(self, columns: str) -> "Table":
+        """Return the rows ordered by the columns, which are separated by commas."""
         names = columns.split(", ")
         return Table(sorted(self, key=lambda row: [str(row[name]) for name in names]))
 
     def values(self, column: str) -> list[Any]:
+        """Return the column's value in each row."""
         return [row[column] for row in self]
 
     def sum(self, column: str) -> Any:
+        """Return the sum of the column's known values."""
         return total(self.values(column))
 
     def show(self, columns: str) -> list[Key]:
+        """Return the columns of each row as a tuple."""
         return [tuple(row[name] for name in columns.split()) for row in self]
 
 
-# ------------------------------------------------------------------------------- what was told
+# ----------------------------------------------------------------------------- the answers
 
 
 @cache
-def until(world: World, instant: datetime) -> World:
-    """What had been told by an instant."""
-    return replace(world, told=[answer for answer in world.told if answer.at <= instant])
+def until(collected: CollectedAnswers, instant: datetime) -> CollectedAnswers:
+    """Return the answers that were fetched up to the instant."""
+    return replace(
+        collected, answers=[answer for answer in collected.answers if answer.at <= instant]
+    )
 
 
 @cache
-def tables(world: World) -> Tables:
-    """What the tables hold."""
-    return truth([[answer] for answer in world.told])
+def tables(collected: CollectedAnswers) -> Tables:
+    """Return what the warehouse's tables hold after all answers."""
+    return truth([[answer] for answer in collected.answers])
 
 
 @cache
-def rows_of(world: World, dataset: Dataset) -> Table:
-    """Of an endpoint: account, item, day and figures, None for those that it left out."""
+def rows_of(collected: CollectedAnswers, dataset: Dataset) -> Table:
+    """Return an endpoint's rows: account, item, day and figures; a figure left out is None."""
     none = dict.fromkeys(metric.name for metric in dataset.metrics)
     names = ("appid", "item", "stat_date")
     return Table(
         {**dict(zip(names, (appid, item, stat_date), strict=True)), **none, **figures}
-        for (name, appid, item, _, stat_date), figures in tables(world).facts.items()
+        for (name, appid, item, _, stat_date), figures in tables(collected).facts.items()
         if name == dataset.name
     )
 
 
 @dataclass
 class Pair:
-    """What was asked and answered for a day of an account."""
+    """The calls and answers of one account and day."""
 
     last: Told | None = None
     """The newest call."""
     listed: set[str] = field(default_factory=set)
-    """The articles of the newest answer."""
-    came_at: datetime | None = None
-    is_heard: bool = False
-    """The newest answer says something: it lists articles, or another one of its day does."""
+    """The articles that the newest answer lists."""
+    answered_at: datetime | None = None
+    is_reliable: bool = False
+    """
+    Whether the newest answer can be relied on.
+
+    The same morning's answers for the account list an article, so the endpoint works.
+    """
     is_final: bool = False
-    """It is not asked for again."""
+    """Whether the day is final: it is not asked for again."""
     is_repeated: bool = False
-    """An answer of an earlier day listed the same, and none since anything else."""
+    """Whether an answer of an earlier day listed the same articles, and every answer since did."""
     totals: dict[Key, dict[str, int]] = field(default_factory=dict)
-    """By article and stat_date: the newest totals that can't fall."""
+    """By article and stat_date: the newest value of each total that may not fall."""
 
     @property
     def answered_on(self) -> date:
-        """The day of the newest answer."""
-        return self.came_at.date() if self.came_at else date.min
+        """The date of the newest answer."""
+        return self.answered_at.date() if self.answered_at else date.min
 
-    def take(self, answer: Told, *, is_heard: bool) -> None:
+    def take(self, answer: Told, *, is_reliable: bool) -> None:
         """
-        Take an answer; two of different days end the day, if both are of its end or later.
+        Record an answer, and decide whether the day becomes final.
 
-        They list the same, and the later brings no new row and no total that fell.
+        Two answers of different dates make the day final. Both were fetched at the end of its
+        window or later and list the same articles; the later one has no new row, and no total in it
+        fell.
         """
         on, window_end = answer.at.date(), answer.day + answer.dataset.window * DAY
-        is_same = self.is_heard and is_heard and answer.names == self.listed
+        is_same = self.is_reliable and is_reliable and answer.names == self.listed
         rows = Counter(name for name, _, _ in answer.rows)
         is_whole = all(rows[name] == answer.dataset.window for name in answer.names)
         has_news = self.has_news(answer)
         if is_same and window_end <= self.answered_on < on and not has_news:
             self.is_final |= on >= window_end + (0 if is_whole else 2) * DAY
         self.is_repeated = is_same and (self.is_repeated or self.answered_on < on)
-        self.listed, self.is_heard, self.came_at = answer.names, is_heard, answer.at
+        self.listed, self.is_reliable, self.answered_at = answer.names, is_reliable, answer.at
 
     def has_news(self, answer: Told) -> bool:
-        """Take the rows of an answer, and return whether one is new or a total in them fell."""
+        """Record the rows of an answer. Return whether a row is new or a total fell."""
         told = {
             (name, stat_date): {
                 metric: row[metric]
@@ -212,54 +238,57 @@ def is_lower(totals: dict[str, int], before: dict[str, int]) -> bool:
 
 
 class Endpoint:
-    """What an endpoint of publication days has told."""
+    """The answers of one endpoint of publication days, by account and day."""
 
-    def __init__(self, world: World, dataset: Dataset) -> None:
+    def __init__(self, collected: CollectedAnswers, dataset: Dataset) -> None:
         self.window = dataset.window
         self.pairs: dict[Key, Pair] = {}
         self.days_of = defaultdict[Key, set[date]](set)
-        """Those of which an article has rows."""
-        answers = [answer for answer in world.told if answer.dataset is dataset]
+        """By account and article: the days of which the article has a row."""
+        answers = [answer for answer in collected.answers if answer.dataset is dataset]
         heard = {(answer.appid, answer.at.date()) for answer in answers if answer.items}
         for answer in answers:
             pair = self.pairs.setdefault((answer.appid, answer.day), Pair())
             pair.last = answer
             if answer.errcode == 0:
-                pair.take(answer, is_heard=(answer.appid, answer.at.date()) in heard)
-        for row in rows_of(world, dataset):
+                pair.take(answer, is_reliable=(answer.appid, answer.at.date()) in heard)
+        for row in rows_of(collected, dataset):
             self.days_of[row["appid"], row["item"]].add(row["stat_date"])
 
     def pairs_of(self, appid: str) -> dict[date, Pair]:
-        """By day."""
+        """Return the account's days, by date."""
         return {day: pair for (pair_appid, day), pair in self.pairs.items() if pair_appid == appid}
 
     def counting(self, appid: str, day: date) -> list[tuple[date, Pair]]:
-        """The publication days that count on a day."""
+        """Return the publication days whose articles have a row of the day."""
         window = days(day - (self.window - 1) * DAY, day)
-        return [(its_day, self.pairs.get((appid, its_day), Pair())) for its_day in window]
+        return [
+            (publication_day, self.pairs.get((appid, publication_day), Pair()))
+            for publication_day in window
+        ]
 
-    def is_known(self, its_day: date, pair: Pair, day: date) -> bool:
-        """Whether a publication day was answered after a day, as can be relied on."""
-        is_early = pair.answered_on < its_day + self.window * DAY
+    def is_known(self, publication_day: date, pair: Pair, day: date) -> bool:
+        """Return whether the publication day has a reliable answer fetched after the day."""
+        is_early = pair.answered_on < publication_day + self.window * DAY
         is_relied_on = pair.is_final or is_early or pair.is_repeated
-        return pair.is_heard and pair.answered_on > day and is_relied_on
+        return pair.is_reliable and pair.answered_on > day and is_relied_on
 
     def growing(self, appid: str, pair: Pair) -> list[set[date]]:
-        """The days of each article of a publication day that is still to have more."""
+        """Return the days of each article that may still get rows."""
         listed = () if pair.is_final else pair.listed
         return [self.days_of[appid, msgid] for msgid in listed]
 
     def lacking(self, appid: str, day: date, pair: Pair) -> int:
-        """How many articles of the newest answer lack a row that must have been computed."""
+        """Return how many listed articles lack a row that WeChat must have computed."""
         if not pair.listed:
             return 0
         computed = {*days(day, min(pair.answered_on, day + self.window * DAY) - DAY)}
         return sum(not computed <= self.days_of[appid, msgid] for msgid in pair.listed)
 
     def reaches(self, appid: str, day: date) -> bool:
-        """Whether each publication day that counts on it was answered with all rows of it."""
+        """Return whether all publication days that count are answered with their row of the day."""
         return all(
-            (pair.is_heard and pair.answered_on > day)
+            (pair.is_reliable and pair.answered_on > day)
             and all(
                 max(stat_dates, default=date.min) >= day for stat_dates in self.growing(appid, pair)
             )
@@ -268,31 +297,31 @@ class Endpoint:
 
 
 @cache
-def told(world: World, dataset: Dataset) -> Endpoint:
-    """Put together once."""
-    return Endpoint(world, dataset)
+def endpoint_of(collected: CollectedAnswers, dataset: Dataset) -> Endpoint:
+    """Return the answers of one endpoint; the result is cached."""
+    return Endpoint(collected, dataset)
 
 
-def of(world: World, appid: str, **columns: Any) -> Row:
-    """A row of an account."""
-    return {"appid": appid, "account_name": world.names[appid], **columns}
+def row_of_account(collected: CollectedAnswers, appid: str, **columns: Any) -> Row:
+    """Return a row of an account."""
+    return {"appid": appid, "account_name": collected.names[appid], **columns}
 
 
 @cache
-def published(world: World) -> dict[Key, date]:
-    """The publication day of each article that either endpoint told of."""
-    return {key: article["day"] for key, article in tables(world).articles.items()}
+def published(collected: CollectedAnswers) -> dict[Key, date]:
+    """Return the publication day of each article that either endpoint listed."""
+    return {key: article["day"] for key, article in tables(collected).articles.items()}
 
 
 # ---------------------------------------------------------------------- views of each endpoint
 
 
 @cache
-def article_day(world: World, dataset: Dataset) -> Table:
-    """A row per article and day, with what it adds to the last known earlier total."""
-    endpoint, table = told(world, dataset), Table()
-    for (appid, msgid), rows in rows_of(world, dataset).by("appid", "item"):
-        known = tables(world).articles[appid, msgid]
+def article_day(collected: CollectedAnswers, dataset: Dataset) -> Table:
+    """Return a row per article and day, with the increase over the last known earlier total."""
+    endpoint, table = endpoint_of(collected, dataset), Table()
+    for (appid, msgid), rows in rows_of(collected, dataset).by("appid", "item"):
+        known = tables(collected).articles[appid, msgid]
         first, stat_dates = known["day"], endpoint.days_of[appid, msgid]
         is_final = endpoint.pairs[appid, first].is_final
         about = {"msgid": msgid, "title": known["title"], "publication_date": first}
@@ -300,7 +329,10 @@ def article_day(world: World, dataset: Dataset) -> Table:
         last, before = first - DAY, Counter[str]()
         for given in rows.ordered("stat_date"):
             day = given["stat_date"]
-            row = {**given, **of(world, appid, **about, is_latest=day == max(stat_dates))}
+            row = {
+                **given,
+                **row_of_account(collected, appid, **about, is_latest=day == max(stat_dates)),
+            }
             row |= {"day_number": (day - first).days + 1, "days_spanned": (day - last).days}
             for metric in dataset.figures:
                 value, before_it = row[metric.name], before[metric.name]
@@ -316,13 +348,13 @@ def article_day(world: World, dataset: Dataset) -> Table:
 
 
 @cache
-def article(world: World, dataset: Dataset) -> Table:
-    """A row per article that has one, with the newest value of each figure."""
-    endpoint, table, first = told(world, dataset), Table(), dict[Key, str]()
-    for answer in world.told:
+def article(collected: CollectedAnswers, dataset: Dataset) -> Table:
+    """Return a row per article that has figures, with the newest value of each figure."""
+    endpoint, table, first = endpoint_of(collected, dataset), Table(), dict[Key, str]()
+    for answer in collected.answers:
         for item in answer.items if answer.dataset.describes_articles else ():
             first.setdefault((answer.appid, item["msgid"]), item["title"])
-    for (appid, msgid), rows in article_day(world, dataset).by("appid", "msgid"):
+    for (appid, msgid), rows in article_day(collected, dataset).by("appid", "msgid"):
         row = {**rows[-1], "original_title": first[appid, msgid]}
         for metric in (*dataset.metrics, *dataset.common):
             known = rows.known(metric.name).values(metric.name)
@@ -337,26 +369,26 @@ def article(world: World, dataset: Dataset) -> Table:
 
 
 @cache
-def account_day_of(world: World, dataset: Dataset) -> Table:
-    """A row per account and day of one endpoint: what came over all articles."""
-    endpoint, table = told(world, dataset), Table()
-    rows = dict(article_day(world, dataset).by("appid", "stat_date"))
-    count = Counter((appid, day) for (appid, _), day in published(world).items())
+def account_day_of(collected: CollectedAnswers, dataset: Dataset) -> Table:
+    """Return a row per account and day of one endpoint: the increase over all articles."""
+    endpoint, table = endpoint_of(collected, dataset), Table()
+    rows = dict(article_day(collected, dataset).by("appid", "stat_date"))
+    count = Counter((appid, day) for (appid, _), day in published(collected).items())
     spanned = {
         (row["appid"], row["stat_date"] - n * DAY)
-        for row in article_day(world, dataset)
+        for row in article_day(collected, dataset)
         for n in range(row["days_spanned"] if row["days_spanned"] > 1 else 0)
     }
-    for appid in world.names:
+    for appid in collected.names:
         since = FIRST_MORNING[dataset] - endpoint.window * DAY
         for day in days(min([since, *endpoint.pairs_of(appid)]), YESTERDAY):
             of_day = rows.get((appid, day), Table())
             is_complete = (appid, day) not in spanned and all(
-                endpoint.is_known(its_day, pair, day)
-                and all(day in of_one for of_one in endpoint.growing(appid, pair))
-                for its_day, pair in endpoint.counting(appid, day)
+                endpoint.is_known(publication_day, pair, day)
+                and all(day in days_of_article for days_of_article in endpoint.growing(appid, pair))
+                for publication_day, pair in endpoint.counting(appid, day)
             )
-            row = of(world, appid, calendar_date=day, is_complete=is_complete)
+            row = row_of_account(collected, appid, calendar_date=day, is_complete=is_complete)
             row["articles_published"] = count[appid, day]
             nothing = 0 if is_complete and not of_day else None
             for name in (
@@ -369,18 +401,27 @@ def account_day_of(world: World, dataset: Dataset) -> Table:
 
 
 @cache
-def benchmark(world: World, dataset: Dataset) -> Table:
-    """A row per account, place in the message and age: of the articles that have the most days."""
+def benchmark(collected: CollectedAnswers, dataset: Dataset) -> Table:
+    """
+    Return a row per account, position and age.
+
+    The articles with the most days of figures are compared.
+    """
     table = Table()
-    for (appid,), rows in article_day(world, dataset).by("appid"):
+    for (appid,), rows in article_day(collected, dataset).by("appid"):
         first = max(rows.values("publication_date")) - 89 * DAY
         known = rows.known("readers").between("publication_date", first)
         for (position,), of_position in known.by("position"):
-            articles = [of_one for _, of_one in of_position.by("msgid")]
+            articles = [days_of_article for _, days_of_article in of_position.by("msgid")]
             most = max(map(len, articles))
-            longest = Table(row for of_one in articles if len(of_one) == most for row in of_one)
+            longest = Table(
+                row
+                for days_of_article in articles
+                if len(days_of_article) == most
+                for row in days_of_article
+            )
             for (number,), of_age in longest.by("day_number"):
-                row = of(world, appid, position=position, day_number=number)
+                row = row_of_account(collected, appid, position=position, day_number=number)
                 row["article_count"] = len(of_age)
                 parts = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
                 row |= {
@@ -395,10 +436,10 @@ OF_SOURCES += ("stat_date", "day_number", "is_latest")
 
 
 @cache
-def article_source(world: World, dataset: Dataset) -> Table:
-    """A row per article, day and place where its readers came from."""
+def article_source(collected: CollectedAnswers, dataset: Dataset) -> Table:
+    """Return a row per article, day and source of its readers."""
     table = Table()
-    for row in article_day(world, dataset):
+    for row in article_day(collected, dataset):
         found = by_scene(row.get("read_user_source"))
         for code, part in SCENES.values() if dataset is ARTICLE_TOTAL else ():
             name = f"int_page_from_{part}_read"
@@ -409,13 +450,13 @@ def article_source(world: World, dataset: Dataset) -> Table:
 
 
 def by_scene(entries: list[Row] | None) -> list[tuple[str, Any, Any]]:
-    """The readers of a list, less their sum."""
+    """Return the scene and the readers of each entry of a list, without the list's own sum."""
     of_scenes = [entry for entry in entries or () if entry["scene_desc"] != "全部"]
     return [(SCENES[entry["scene_desc"]][0], entry["user_count"], None) for entry in of_scenes]
 
 
 def with_shares(row: Row, found: list[tuple[str, Any, Any]]) -> Iterator[Row]:
-    """A row for each scene, readers and reads."""
+    """Yield a row for each scene, with its readers, its reads and its share."""
     whole = total(people for _, people, _ in found)
     for scene, people, times in found:
         counts = {"scene": scene, "readers": people, "reads": times}
@@ -426,17 +467,27 @@ def with_shares(row: Row, found: list[tuple[str, Any, Any]]) -> Iterator[Row]:
 
 
 @cache
-def account_day(world: World) -> Table:
-    """The company's one series: each day of one endpoint, as that counted and as the old does."""
+def account_day(collected: CollectedAnswers) -> Table:
+    """
+    Return the series over both endpoints: a row per account and day, as counted and comparable.
+
+    A day comes from one endpoint. The comparable columns scale the successor's figures to the older
+    endpoint's.
+    """
     table = Table()
-    for appid in world.names:
+    for appid in collected.names:
         old, new = (
-            {row["calendar_date"]: row for row in account_day_of(world, dataset).where(appid=appid)}
+            {
+                row["calendar_date"]: row
+                for row in account_day_of(collected, dataset).where(appid=appid)
+            }
             for dataset in (ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL)
         )
         both = [day for day in old.keys() & new.keys() if old[day]["is_complete"]]
         both = [day for day in both if new[day]["is_complete"]]
-        last_exact = max(day for day in old if told(world, ARTICLE_TOTAL).reaches(appid, day))
+        last_exact = max(
+            day for day in old if endpoint_of(collected, ARTICLE_TOTAL).reaches(appid, day)
+        )
         for day in sorted(old.keys() | new.keys()):
             of_old, of_new = (series.get(day, {}).get("readers_increment") for series in (old, new))
             is_old = day <= last_exact or (of_new is None and of_old is not None)
@@ -453,20 +504,25 @@ def account_day(world: World) -> Table:
 
 
 @cache
-def coverage(world: World) -> Table:
+def coverage(collected: CollectedAnswers) -> Table:
     """
-    A row per dataset of totals, account and day: what lacks, and how the last call ended.
+    Return a row per dataset of totals, account and day: missing articles and the last call's end.
 
-    What a day is called is held against the rules (`run/test_calendars.py`, `test_states.py`).
+    A day's state is compared elsewhere: `run/test_calendars.py` and `test_states.py`.
     """
     table = Table()
     for dataset in ARTICLE_DATASETS.values():
-        endpoint, since = told(world, dataset), FIRST_MORNING[dataset] - dataset.window * DAY
-        for appid in world.names:
+        endpoint, since = (
+            endpoint_of(collected, dataset),
+            FIRST_MORNING[dataset] - dataset.window * DAY,
+        )
+        for appid in collected.names:
             pairs = endpoint.pairs_of(appid)
             for day in sorted({*pairs, *days(since, YESTERDAY)}):
                 pair, ends = pairs.get(day, Pair()), {0: "ok", NOT_READY: "not_ready"}
-                row = of(world, appid, dataset=dataset.name, day=day, fetched_at=pair.came_at)
+                row = row_of_account(
+                    collected, appid, dataset=dataset.name, day=day, fetched_at=pair.answered_at
+                )
                 row["articles_lacking"] = endpoint.lacking(appid, day, pair)
                 row["last_attempt"] = pair.last and ends.get(pair.last.errcode, "failed")
                 table.append(row)
@@ -474,15 +530,19 @@ def coverage(world: World) -> Table:
 
 
 @cache
-def account(world: World) -> Table:
-    """A row per account: the newest day that each endpoint told of, and whether it is offline."""
+def account(collected: CollectedAnswers) -> Table:
+    """
+    Return a row per account:
+
+    each endpoint's newest days, and whether the endpoint is offline.
+    """
     table = Table()
-    for appid in world.names:
-        row = of(world, appid, is_active=True)
+    for appid in collected.names:
+        row = row_of_account(collected, appid, is_active=True)
         for suffix, dataset in OF_SUFFIX.items():
-            pairs = told(world, dataset).pairs_of(appid)
-            loaded = [day for day, pair in pairs.items() if pair.is_heard]
-            complete = account_day_of(world, dataset).where(appid=appid, is_complete=True)
+            pairs = endpoint_of(collected, dataset).pairs_of(appid)
+            loaded = [day for day, pair in pairs.items() if pair.is_reliable]
+            complete = account_day_of(collected, dataset).where(appid=appid, is_complete=True)
             row[f"first_loaded_date{suffix}"] = min(loaded)
             row[f"last_loaded_date{suffix}"] = max(loaded)
             row[f"last_complete_date{suffix}"] = max(complete.values("calendar_date"))
@@ -493,18 +553,18 @@ def account(world: World) -> Table:
 
 
 @cache
-def message(world: World) -> Table:
-    """A row per message: its articles of either endpoint, and what each counted."""
+def message(collected: CollectedAnswers) -> Table:
+    """Return a row per message: its articles at either endpoint, and their figures."""
     table, messages = Table(), defaultdict[Key, list[Key]](list)
-    for appid, msgid in published(world):
+    for appid, msgid in published(collected):
         messages[appid, msgid.split("_")[0]].append((appid, msgid))
     for (appid, message_id), keys in messages.items():
-        row = of(world, appid, message_id=message_id, article_count=len(keys))
-        types = [tables(world).articles[key].get("publish_type") for key in keys]
+        row = row_of_account(collected, appid, message_id=message_id, article_count=len(keys))
+        types = [tables(collected).articles[key].get("publish_type") for key in keys]
         row["is_notified"] = None if types == [None] * len(keys) else 0 in types
-        row["publication_date"] = published(world)[keys[0]]
+        row["publication_date"] = published(collected)[keys[0]]
         for suffix, dataset in OF_SUFFIX.items():
-            articles = article(world, dataset).filter(
+            articles = article(collected, dataset).filter(
                 lambda row, keys=keys: (row["appid"], row["msgid"]) in keys
             )
             row |= {f"{name}{suffix}": articles.sum(name) for name in ("readers", "sharers")}
@@ -521,16 +581,18 @@ def message(world: World) -> Table:
 
 
 @cache
-def restatement(world: World) -> Table:
-    """A row per figure that had another value before, or none."""
-    table, held = Table(), tables(world)
+def restatement(collected: CollectedAnswers) -> Table:
+    """Return a row per figure whose value changed or appeared later."""
+    table, held = Table(), tables(collected)
     for (name, appid, msgid, _, stat_date), figures in held.facts.items():
         versions = [*held.history.get((name, appid, msgid, stat_date), ()), figures]
         dataset = DATASETS[name]
         for before, after in pairwise(versions if dataset.describes_articles else ()):
             for metric in dataset.figures:
                 old, new = before.get(metric.name), after.get(metric.name)
-                row = of(world, appid, dataset=name, msgid=msgid, stat_date=stat_date)
+                row = row_of_account(
+                    collected, appid, dataset=name, msgid=msgid, stat_date=stat_date
+                )
                 row |= {
                     "metric": metric.name,
                     "old_value": old,
@@ -547,77 +609,86 @@ def restatement(world: World) -> Table:
 # ----------------------------------------------------------------------------- statistics days
 
 
-def asked(world: World, *datasets: Dataset) -> list[Key]:
-    """Each account and day that one of them was asked for."""
-    answers = (answer for answer in world.told if answer.dataset in datasets)
+def asked(collected: CollectedAnswers, *datasets: Dataset) -> list[Key]:
+    """Return each account and day that one of the datasets was asked for."""
+    answers = (answer for answer in collected.answers if answer.dataset in datasets)
     return [*dict.fromkeys((answer.appid, answer.day) for answer in answers)]
 
 
-def answered(world: World, dataset: Dataset) -> set[Key]:
-    """Each account and day of which it has told."""
-    answers = (answer for answer in world.told if answer.dataset is dataset and answer.errcode == 0)
+def answered(collected: CollectedAnswers, dataset: Dataset) -> set[Key]:
+    """Return each account and day that the dataset has an answer for."""
+    answers = (
+        answer for answer in collected.answers if answer.dataset is dataset and answer.errcode == 0
+    )
     return {(answer.appid, answer.day) for answer in answers}
 
 
-def _of_article(world: World, given: Row) -> Row:
-    """What is known of an article that was read on a day; one that nobody listed has no day."""
+def _of_article(collected: CollectedAnswers, given: Row) -> Row:
+    """
+    Return the columns that describe an article read on a day.
+
+    An article that no answer listed has no publication day.
+    """
     appid, msgid, day = given["appid"], given["item"], given["stat_date"]
-    its_day = published(world).get((appid, msgid))
-    row = of(world, appid, msgid=msgid, stat_date=day, publication_date=its_day)
-    return row | {"day_number": its_day and (day - its_day).days + 1}
+    publication_day = published(collected).get((appid, msgid))
+    row = row_of_account(
+        collected, appid, msgid=msgid, stat_date=day, publication_date=publication_day
+    )
+    return row | {"day_number": publication_day and (day - publication_day).days + 1}
 
 
 @cache
-def article_read(world: World) -> Table:
-    """A row per article and day on which it was read or shared."""
+def article_read(collected: CollectedAnswers) -> Table:
+    """Return a row per article and day on which it was read or shared."""
     rows: dict[Key, Row] = {}
-    told_of_shares = answered(world, ARTICLE_SHARE)
+    days_with_shares = answered(collected, ARTICLE_SHARE)
     for dataset, name in ((ARTICLE_READ, "readers"), (ARTICLE_SHARE, "sharers")):
-        for given in rows_of(world, dataset):
+        for given in rows_of(collected, dataset):
             of_day = given["appid"], given["stat_date"]
-            new = {"readers": None, "sharers": 0 if of_day in told_of_shares else None}
-            row = rows.setdefault((*of_day, given["item"]), _of_article(world, given) | new)
+            new = {"readers": None, "sharers": 0 if of_day in days_with_shares else None}
+            row = rows.setdefault((*of_day, given["item"]), _of_article(collected, given) | new)
             row[name] = given["read_user" if dataset is ARTICLE_READ else "share_user"]
     return Table(rows.values())
 
 
 @cache
-def day_source(world: World) -> Table:
-    """A row per article, day and place where that day's readers came from."""
+def day_source(collected: CollectedAnswers) -> Table:
+    """Return a row per article, day and source of that day's readers."""
     table = Table()
-    for given in rows_of(world, ARTICLE_READ):
-        table += with_shares(_of_article(world, given), by_scene(given["read_user_source"]))
+    for given in rows_of(collected, ARTICLE_READ):
+        table += with_shares(_of_article(collected, given), by_scene(given["read_user_source"]))
     return table
 
 
 @cache
-def account_summary(world: World) -> Table:
-    """A row per account and day that was asked for."""
-    table, rows = Table(), dict(rows_of(world, ACCOUNT_SUMMARY).by("appid", "stat_date"))
-    for appid, day in asked(world, ACCOUNT_SUMMARY):
+def account_summary(collected: CollectedAnswers) -> Table:
+    """Return a row per account and day that was asked for."""
+    table, rows = Table(), dict(rows_of(collected, ACCOUNT_SUMMARY).by("appid", "stat_date"))
+    for appid, day in asked(collected, ACCOUNT_SUMMARY):
         of_day = rows.get((appid, day), Table())
-        row = of(world, appid, stat_date=day, readers=of_day.sum("read_user"))
+        row = row_of_account(collected, appid, stat_date=day, readers=of_day.sum("read_user"))
         row |= {"sharers": of_day.sum("share_user"), "favourites": of_day.sum("collection_user")}
         table.append(row)
     return table
 
 
 @cache
-def follower_total(world: World) -> Table:
-    """A row per account and day that was asked for: followers, and those won and lost."""
-    table, told_of_changes = Table(), answered(world, FOLLOWER_CHANGE)
+def follower_total(collected: CollectedAnswers) -> Table:
+    """Return a row per account and day that was asked for: followers, won and lost."""
+    table, days_with_changes = Table(), answered(collected, FOLLOWER_CHANGE)
     stocks, changes = (
-        dict(rows_of(world, dataset).by("appid", "stat_date"))
+        dict(rows_of(collected, dataset).by("appid", "stat_date"))
         for dataset in (FOLLOWER_TOTAL, FOLLOWER_CHANGE)
     )
-    for appid, day in asked(world, FOLLOWER_TOTAL, FOLLOWER_CHANGE):
+    for appid, day in asked(collected, FOLLOWER_TOTAL, FOLLOWER_CHANGE):
         change, stock = (by_day.get((appid, day), Table()) for by_day in (changes, stocks))
         # an empty answer may still be filled on the next day
-        is_told = change or ((appid, day) in told_of_changes and NOW.date() >= day + 2 * DAY)
+        is_answered = change or ((appid, day) in days_with_changes and NOW.date() >= day + 2 * DAY)
         won, lost = (
-            change.sum(metric) or 0 if is_told else None for metric in ("new_user", "cancel_user")
+            change.sum(metric) or 0 if is_answered else None
+            for metric in ("new_user", "cancel_user")
         )
-        row = of(world, appid, stat_date=day, won=won, lost=lost)
+        row = row_of_account(collected, appid, stat_date=day, won=won, lost=lost)
         row["net"] = None if won is None else won - lost
         row["cumulate_user"] = stock.sum("cumulate_user")
         row["is_complete"] = None not in (won, row["cumulate_user"])
@@ -626,10 +697,10 @@ def follower_total(world: World) -> Table:
 
 
 @cache
-def follower_change(world: World) -> Table:
-    """A row per account, day and channel by which anybody came or went."""
-    return rows_of(world, FOLLOWER_CHANGE).with_(
-        account_name=lambda row: world.names[row["appid"]],
+def follower_change(collected: CollectedAnswers) -> Table:
+    """Return a row per account, day and channel through which followers came or went."""
+    return rows_of(collected, FOLLOWER_CHANGE).with_(
+        account_name=lambda row: collected.names[row["appid"]],
         channel=lambda row: CHANNELS[row["item"]],
     )
 
@@ -648,9 +719,9 @@ OF_BOTH = {
 
 
 @cache
-def view(world: World, name: str) -> Table:
-    """What a view must show, as far as the answers say it."""
+def view(collected: CollectedAnswers, name: str) -> Table:
+    """Return the rows that a view must show, in the columns that follow from the answers."""
     if name in OF_BOTH:
-        return OF_BOTH[name](world)
+        return OF_BOTH[name](collected)
     stem, _, suffix = name.replace("account_day_", "account_day_of_").rpartition("_")
-    return OF_ENDPOINT[stem](world, OF_SUFFIX[f"_{suffix}"])
+    return OF_ENDPOINT[stem](collected, OF_SUFFIX[f"_{suffix}"])

@@ -1,7 +1,9 @@
 """
-Four accounts as the real engine collects them, from the sandbox, morning after morning.
+A warehouse filled by real runs: four accounts of the sandbox, collected on several mornings.
 
-What the sandbox gives is remembered, so that the truth can be told without the warehouse.
+The sandbox serves the accounts over HTTP, with a scenario of faults for each morning. The module
+keeps every answer that the sandbox gave, so that `truth.py` can compute the views without the
+warehouse.
 """
 
 from collections.abc import Iterator
@@ -26,78 +28,80 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Call, Sandbox, Scenario
 from weixin_sandbox import Account as SandboxAccount
 
 SEED = 715
-"""With it 春风 publishes on every day that a scenario needs."""
+"""The sandbox's seed. With it 春风 publishes on every day that a scenario needs."""
 BUSY = SandboxAccount(DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret, "春风")
 PAPER = SandboxAccount("wx6b0f31d2a94c7e58", "secret-of-paper", "晨报")
 OLD = SandboxAccount("wx7c1e42e3b05d8f69", "secret-of-old", "旧刊")
-"""WeChat retires `getarticletotal` for it."""
+"""An account for which WeChat retires `getarticletotal`."""
 SILENT = SandboxAccount("wx8d2f53f4c16e907a", "secret-of-silent", "静默")
-"""It stops publishing."""
+"""An account that stops publishing."""
 CONNECTIONS = {"weixin_default": BUSY, "weixin_paper": PAPER}
 CONNECTIONS |= {"weixin_old": OLD, "weixin_silent": SILENT}
 
 
 def november(day: int) -> date:
-    """A day of November 2026."""
+    """Return a day of November 2026."""
     return date(2026, 11, day)
 
 
 def at(day: date, hour: int = 10, minute: int = 30) -> datetime:
-    """A time in Beijing; runs are at half past ten."""
+    """Return a time in Beijing, by default half past ten, when the runs begin."""
     return datetime.combine(day, time(hour, minute), clock.SHANGHAI)
 
 
 FIRST_MORNING, REPAIRED = november(17), november(6)
 MORNINGS = [november(day) for day in range(18, 25)]
-"""Those of the daily runs."""
+"""The mornings of the daily runs."""
 SUCCESSOR_MORNINGS = MORNINGS[-2:]
-"""Each of the successor's thirty days holds what earlier mornings would have told."""
+"""The mornings on which the successor is collected too: its thirty days need no earlier run."""
 NOW = at(MORNINGS[-1])
 
 
 def by_hand(
     name: str, dataset: Any, morning: date, *days: date, accounts: tuple[str, ...] = ()
 ) -> Run:
-    """A run with dates."""
+    """Return a run with dates, from the first to the second of `days`."""
     run = {"is_scheduled": False, "names_dates": True, "accounts": accounts}
     return Run(name, dataset, morning, begin_date=days[0], end_date=days[1], **run)
 
 
 JULY = (date(2026, 7, 1), date(2026, 7, 31))
 OLDER = by_hand("older", ARTICLE_TOTAL, FIRST_MORNING, *JULY, accounts=(SILENT.appid,))
-"""Days of one account that no benchmark covers."""
+"""A run over days of one account that no benchmark covers."""
 
 
 @dataclass(eq=False)
-class World:
-    """Everything that WeChat said, in the order it said it."""
+class CollectedAnswers:
+    """The answers of all accounts, in the order of the calls."""
 
     names: dict[str, str] = field(default_factory=dict)
-    """What the accounts are called, by AppID."""
-    told: list[Told] = field(default_factory=list)
+    """The accounts' names, by AppID."""
+    answers: list[Told] = field(default_factory=list)
 
 
-class _Heard(Sandbox):
-    """A sandbox that remembers what it said."""
+class _RecordingSandbox(Sandbox):
+    """A sandbox that records its answers in a `CollectedAnswers`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, collected: CollectedAnswers) -> None:
         super().__init__(CONNECTIONS.values(), SEED)
-        self.world = world
+        self.collected = collected
 
     def remember(self, call: Call, body: bytes) -> None:
         super().remember(call, body)
         if call.appid and call.publication_date:
             (dataset,) = (dataset for dataset in DATASETS.values() if dataset.path == call.path)
             call_key = (call.appid, dataset, call.publication_date, clock.now(), body)
-            self.world.told.append(Told(*call_key, errcode=call.errcode))
+            self.collected.answers.append(Told(*call_key, errcode=call.errcode))
 
 
 @contextmanager
-def filled_warehouse(server: Server, database: str) -> Iterator[tuple[Engine, World]]:
-    """A warehouse that the engine filled, on the morning of `NOW`, and what WeChat said."""
+def filled_warehouse(server: Server, database: str) -> Iterator[tuple[Engine, CollectedAnswers]]:
+    """Yield a warehouse as it is on the morning of `NOW`, and the answers that filled it."""
     with migrated_warehouse(server, database) as engine:
-        world = World({account.appid: account.name for account in CONNECTIONS.values()})
-        sandbox = _Heard(world)
+        collected = CollectedAnswers(
+            {account.appid: account.name for account in CONNECTIONS.values()}
+        )
+        sandbox = _RecordingSandbox(collected)
         with sandbox.serve() as url, pytest.MonkeyPatch.context() as patch:
             accounts = [
                 Account(conn_id, account.appid, account.secret, account.name, url)
@@ -110,11 +114,11 @@ def filled_warehouse(server: Server, database: str) -> Iterator[tuple[Engine, Wo
                 if run is OLDER:
                     _repair(engine)
         stop_clock(engine)
-        yield engine, world
+        yield engine, collected
 
 
 def _repair(warehouse: Engine) -> None:
-    """Somebody changes readers of 春风 by hand, and a replay puts them right."""
+    """Change readers of 春风 by hand, and let a replay restore them."""
     changed = f"int_page_read_user = 1 WHERE publication_date = '{REPAIRED}'"
     with warehouse.begin() as connection:
         sql = f"UPDATE weixin.fact_article_total SET {changed} AND appid = '{BUSY.appid}'"
@@ -123,13 +127,17 @@ def _repair(warehouse: Engine) -> None:
 
 
 def stop_clock(warehouse: Engine, now: datetime = NOW) -> None:
-    """Let the analysts' views think that it is `now`: they say what is missing up to today."""
+    """
+    Replace `now()` in the analysts' views by a fixed instant:
+
+    they show missing days up to today.
+    """
     with warehouse.begin() as connection:
         set_clock(connection, now)
 
 
 def set_clock(connection: Connection, now: datetime) -> None:
-    """See `stop_clock`: in a transaction, which may be undone."""
+    """Stop the clock within a transaction, which the caller may roll back."""
     for view in views():
         if "now()" in view.query:
             text = view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1)
@@ -153,7 +161,7 @@ def _runs() -> Iterator[tuple[date, Run]]:
 
 
 def _scenarios(morning: date) -> Iterator[Scenario]:
-    """What is wrong on a morning."""
+    """Yield the faults of a morning."""
 
     def of(account: SandboxAccount, name: str, day: int, **more: Any) -> Scenario:
         return Scenario(name, account.appid, november(day), **more)
