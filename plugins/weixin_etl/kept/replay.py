@@ -1,9 +1,10 @@
 """
-The verb replay: facts made anew of the kept answers, without a call to WeChat. Knows no Airflow.
+The replay verb: rebuild the facts from the kept answers, without a call to WeChat or Airflow.
 
-An account's answers are read again by today's parser, folded in the order in which they were
-fetched, merged and judged in one transaction; no row is deleted. What would change is found by the
-same transaction, rolled back.
+For each account, the kept answers are parsed again by today's parser, merged in the order in which
+they were fetched, and evaluated, in one transaction. No row is deleted. A dry run executes the same
+transaction and rolls it back; its result says what would change. The `replay` command and import
+call this module.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,24 +28,25 @@ from weixin_etl.warehouse.locks import begin_load
 
 
 class ReplayResult(msgspec.Struct, frozen=True):
-    """What a replay read, and what it changed or would change."""
+    """The slices that a replay read, and what it changed or would change."""
 
-    pairs: int = 0
+    slices: int = 0
     counts: Counts = Counts()
+    """Rows that were inserted, updated or left unchanged."""
     rejected: int = 0
-    """Rejected parts that are opened or resolved."""
+    """Rejected parts that were opened or resolved."""
     articles: int = 0
-    """Articles with another title or another attribute, or listed since another answer."""
+    """Articles that are new, or have another attribute or other times of listing."""
     coverage: int = 0
-    """Pairs of which coverage says otherwise what we have."""
+    """Slices whose row of coverage changed."""
 
     def __add__(self, other: "ReplayResult") -> "ReplayResult":
-        """Both."""
+        """Return the sum of two results, field by field."""
         return ReplayResult(*map(add, astuple(self), astuple(other)))
 
     @property
     def changes(self) -> list[str]:
-        """What changes, a line each."""
+        """One line per kind of change, with its number."""
         lines = [
             (self.counts.inserted, "row", "new"),
             (self.counts.updated, "row", "with other values"),
@@ -52,7 +54,7 @@ class ReplayResult(msgspec.Struct, frozen=True):
             (self.articles, "article", "new, or described otherwise"),
             (self.coverage, "pair", "with another state or other counts in coverage"),
         ]
-        return [f"{counted(n, it)} {what}" for n, it, what in lines if n]
+        return [f"{counted(number, noun)} {change}" for number, noun, change in lines if number]
 
 
 def select_slices(
@@ -63,7 +65,14 @@ def select_slices(
     end: date | None = None,
 ) -> Iterator[tuple[str, Sequence[date]]]:
     """
-    Each account of these names, or of all, with the days of which answers are kept.
+    Yield the AppID of each account with its days that have kept answers.
+
+    Args:
+        warehouse: the warehouse; no session is held between two accounts.
+        dataset: the dataset whose answers are looked for.
+        names: accounts by AppID, connection id or name; none means all.
+        begin: the first day; None means no limit.
+        end: the last day; None means no limit.
 
     Raises:
         ParameterError: an account is not known, or the last day is before the first.
@@ -76,9 +85,9 @@ def select_slices(
         appids = [appid_of(connection, name) for name in names] or known.scalars().all()
     for appid in appids:
         with warehouse.connect() as connection:
-            of_account = statement("raw_response/days.sql")
-            answered_days = connection.scalars(of_account, {**days, "appid": appid}).all()
-        if answered_days:  # no session is held while the account is replayed
+            select_days = statement("raw_response/days.sql")
+            answered_days = connection.scalars(select_days, {**days, "appid": appid}).all()
+        if answered_days:
             yield appid, answered_days
 
 
@@ -89,46 +98,57 @@ def replay(
     *,
     ready_hour: int,
     is_applied: bool = True,
-    on_progress: Callable[[int], None] = lambda _pairs: None,
+    on_progress: Callable[[int], None] = lambda _slices: None,
     now: Callable[[], datetime] = clock.now,
 ) -> ReplayResult:
     """
-    Make the facts what the kept answers of accounts' days say, each account in a transaction.
+    Rebuild the facts of accounts' days from their kept answers, one transaction per account.
 
-    Without `is_applied` it is only found out what differs.
+    Args:
+        warehouse: the warehouse.
+        dataset: the dataset whose facts are rebuilt.
+        accounts: AppIDs with days, as `select_slices` yields them.
+        ready_hour: the hour in Beijing by which WeChat has computed yesterday's figures.
+        is_applied: False rolls each transaction back.
+        on_progress: called after each account with the number of slices read so far.
+        now: the clock.
+
+    Returns:
+        What changed, or would change.
 
     Raises:
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     require_migrated(warehouse)
-    done = ReplayResult()
+    result = ReplayResult()
     with diagnosed(warehouse):
         for appid, days in accounts:
             with warehouse.connect() as connection:
                 begin_load(connection, [appid])
                 merge = Merge(connection, dataset, now())
-                done += _replay(merge, [(appid, day) for day in days], ready_hour)
+                result += _replay_account(merge, [(appid, day) for day in days], ready_hour)
                 if is_applied:
                     connection.commit()
-            on_progress(done.pairs)
+            on_progress(result.slices)
         if is_applied:
             analyse_grown(warehouse)
-    return done
+    return result
 
 
-def _replay(merge: Merge, pairs: Sequence[Slice], ready_hour: int) -> ReplayResult:
-    """Merge what an account's answers say, and judge those that no run has judged."""
-    known = merge.known(pairs)
-    done = ReplayResult()
-    folded: list[MergedAnswers] = []
-    for part in merged_slices(merge, pairs):
-        contents = [fold.content for fold in part if fold.content]
+def _replay_account(merge: Merge, slices: Sequence[Slice], ready_hour: int) -> ReplayResult:
+    """Merge and evaluate the kept answers of one account's slices, and return what changed."""
+    stored = merge.stored_slices(slices)
+    result = ReplayResult(len(slices))
+    histories: list[MergedAnswers] = []
+    for batch in merged_slices(merge, slices):
+        contents = [history.content for history in batch if history.content]
         counts = merge.merge(contents)
         if contents:
             merge.execute("fact/empty_stage.sql")
-        rejected = merge.reject(contents, known)
-        done += ReplayResult(counts=sum(counts.values(), Counts()), rejected=rejected)
-        folded += [replace(fold, content=None) for fold in part]
-    coverage = evaluate_merged(merge, folded, known, ready_hour)
-    articles = merge.execute("dim_article/written.sql", appid=pairs[0][0]).scalar_one()
-    return done + ReplayResult(len(pairs), coverage=coverage, articles=articles)
+        rejected = merge.save_rejected(contents, stored)
+        result += ReplayResult(counts=sum(counts.values(), Counts()), rejected=rejected)
+        # The contents are written and take much memory. Evaluation needs only the observations.
+        histories += [replace(history, content=None) for history in batch]
+    coverage = evaluate_merged(merge, histories, stored, ready_hour)
+    articles = merge.execute("dim_article/written.sql", appid=slices[0][0]).scalar_one()
+    return result + ReplayResult(coverage=coverage, articles=articles)

@@ -1,16 +1,23 @@
 """
-Chunks of answers into the warehouse: merged, judged and recorded in one transaction each.
+Loading: chunks of staged answers go into the warehouse, several chunks per transaction.
 
-A chunk is an account's present window, or at most 30 of its older days. Small chunks share a
-transaction, as a commit costs the same whatever it holds: all or nothing.
+`run/ingest.py` collects chunks and calls `Load.commit`. A chunk holds one account's days that are
+evaluated together: the present window, or at most 30 older days. Small chunks share a transaction,
+because a commit costs the same whatever it holds. The transaction succeeds or fails as a whole.
 
-    keep      the answers' bytes
-    merge     articles, rows, the rows that they replace, rejected parts
-    judge     coverage before and the chunk's answers: coverage after (`judging`, pure)
-    save      coverage, the run's report
+    Load.commit
+      Merge.stored_slices     read what the warehouse has of the slices
+      Merge.keep_answers      keep the answers' bytes
+      merged_slices           merge all kept answers of slices whose answer is out of order
+      Load._merge             write articles, rows, history and rejected parts
+      Load._evaluate          coverage before and the chunk's answers give coverage after
+      Merge.save_coverage     save this coverage
+      Merge.save_unlisted     save since when articles are no longer listed
+      evaluate_merged         evaluate the merged kept answers
+      record_attempts         save the run's report
 
-An answer that comes after a newer one of its pair is late. The load then folds all kept answers of
-the pair in the same transaction.
+An answer is out of order if a newer answer of its slice is already kept. `load/history.py` explains
+why all kept answers of such a slice are then merged again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +31,12 @@ from sqlalchemy import Connection, Engine
 from weixin_etl import clock
 from weixin_etl.load.evaluation import evaluate_chunk
 from weixin_etl.load.falls import Fall
-from weixin_etl.load.history import MergedAnswers, described, evaluate_merged, merged_slices
+from weixin_etl.load.history import (
+    MergedAnswers,
+    evaluate_merged,
+    merged_slices,
+    with_newest_descriptions,
+)
 from weixin_etl.load.merge import Merge, StoredSlice, is_out_of_order
 from weixin_etl.load.stage import StagedAnswer, stage_response
 from weixin_etl.model import Counts, Coverage, Run, Slice
@@ -35,118 +47,143 @@ from weixin_etl.warehouse.statements import as_json
 __all__ = ["Load", "StagedAnswer", "StagedChunk", "record_attempts", "stage_response"]
 
 StagedChunk = Sequence[StagedAnswer]
-"""What came of an account's days that are judged together."""
+"""The results of one account's days that are evaluated together; never empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A try's chunks, commit by commit."""
+    """The loads of one try of a run: each `commit` is a transaction."""
 
     warehouse: Engine
     run: Run
     ready_hour: int
+    """The hour in Beijing by which WeChat has computed yesterday's figures."""
     now: Callable[[], datetime] = clock.now
-    heard: dict[str, datetime] = field(default_factory=dict)
-    """When an answer of this try last listed an article of an account, ready or not."""
+    last_article_at: dict[str, datetime] = field(default_factory=dict)
+    """When an answer of this try last listed an article, by AppID. The answer may be not ready."""
 
     def commit(self, chunks: Sequence[StagedChunk]) -> Counts:
         """
-        Load chunks, an account's in their order, all or nothing; what that did.
+        Load chunks in one transaction, which waits for other loads of the same accounts.
 
-        Loads that share accounts wait for each other, whatever process they run in.
+        Args:
+            chunks: the chunks; those of one account in the order in which they were fetched.
+
+        Returns:
+            The calls made and the rows written.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: a statement failed; nothing of the chunks is written.
         """
-        staged = [one for chunk in chunks for one in chunk]
+        staged = [answer for chunk in chunks for answer in chunk]
         with self.warehouse.begin() as connection:
             begin_load(connection, {chunk[0].account.appid for chunk in chunks})
             merge = Merge(connection, self.run.dataset, self.now())
-            known = merge.known([one.slice for one in staged])
-            answers = merge.keep([one for one in staged if one.is_answer], known)
-            late = [
-                answer.slice for answer in answers if is_out_of_order(answer, known[answer.slice])
-            ]
-            folded = list(chain.from_iterable(merged_slices(merge, late)))
-            counts = self._merge(merge, answers, folded, known)
-            after = self._judge(merge, chunks, known, counts)
-            merge.save(after)
-            merge.unlist("dim_article/unlist.sql", _unlisted(staged, known, after))
-            evaluate_merged(merge, folded, known, self.ready_hour)
+            stored = merge.stored_slices([answer.slice for answer in staged])
+            answers = merge.keep_answers([answer for answer in staged if answer.is_answer], stored)
+            histories = [*chain.from_iterable(merged_slices(merge, _late_slices(answers, stored)))]
+            counts = self._merge(merge, answers, histories, stored)
+            coverage = self._evaluate(merge, chunks, stored, counts)
+            merge.save_coverage(coverage)
+            changed_lists = _changed_lists(staged, stored, coverage)
+            merge.save_unlisted("dim_article/unlist.sql", changed_lists)
+            evaluate_merged(merge, histories, stored, self.ready_hour)
             record_attempts(connection, self.run, staged, counts)
-        _hear(self.heard, staged)
-        return sum(counts.values(), Counts(sum(one.calls for one in staged)))
+        _note_last_articles(self.last_article_at, staged)
+        return sum(counts.values(), Counts(sum(answer.calls for answer in staged)))
 
     def _merge(
         self,
         merge: Merge,
         answers: Sequence[StagedAnswer],
-        folded: Sequence[MergedAnswers],
-        known: Mapping[Slice, StoredSlice],
+        histories: Sequence[MergedAnswers],
+        stored: Mapping[Slice, StoredSlice],
     ) -> dict[Slice, Counts]:
-        """Merge the answers with which something may change, and the folds of late ones."""
+        """Merge the histories and the answers that may change something; return rows by slice."""
         newest = [
-            one
-            for one in answers
-            if one.is_readable
-            and not is_out_of_order(one, known[one.slice])
-            and (self.run.refetch or not _repeats(one, known[one.slice]))
+            answer
+            for answer in answers
+            if answer.is_readable
+            and not is_out_of_order(answer, stored[answer.slice])
+            and (self.run.refetch or not _is_loaded_already(answer, stored[answer.slice]))
         ]
-        again = [fold.content for fold in folded if fold.content]
-        news = [*described(merge, newest, known), *again]
-        counts = merge.merge(news)
-        merge.note_falls_between_rows(news)
-        merge.reject(news, known)
+        contents = [history.content for history in histories if history.content]
+        changes = [*with_newest_descriptions(merge, newest, stored), *contents]
+        counts = merge.merge(changes)
+        merge.note_falls_between_rows(changes)
+        merge.save_rejected(changes, stored)
         return {
-            one.slice: counts.get(one.slice, Counts(unchanged=one.row_count))
-            + Counts(rejected=len(one.rejected))
-            for one in answers
+            answer.slice: counts.get(answer.slice, Counts(unchanged=answer.row_count))
+            + Counts(rejected=len(answer.rejected))
+            for answer in answers
         }
 
-    def _judge(
+    def _evaluate(
         self,
         merge: Merge,
         chunks: Sequence[StagedChunk],
-        known: Mapping[Slice, StoredSlice],
+        stored: Mapping[Slice, StoredSlice],
         counts: Mapping[Slice, Counts],
     ) -> dict[Slice, Coverage]:
-        """What is stored after the chunks, each judged after the one before it."""
-        heard = self._heard_before(merge, chunks)
+        """
+        Return the coverage after the chunks; a chunk also sees the articles of earlier ones.
+
+        Out-of-order answers do not change coverage here: `evaluate_merged` does so later.
+        """
+        last_article_at = self._last_articles_before(merge, chunks)
         after: dict[Slice, Coverage] = {}
         for chunk in (_with_news(chunk, counts, merge.falls) for chunk in chunks):
             appid = chunk[0].account.appid
-            before = {one.day: known[one.slice].coverage for one in chunk}
-            judged = evaluate_chunk(
-                self.run.dataset, chunk, before, heard.get(appid), self.ready_hour
+            before = {answer.day: stored[answer.slice].coverage for answer in chunk}
+            coverage = evaluate_chunk(
+                self.run.dataset, chunk, before, last_article_at.get(appid), self.ready_hour
             )
-            after |= {(appid, day): coverage for day, coverage in judged.items()}
-            _hear(heard, chunk)
-        late = (
-            one.slice for chunk in chunks for one in chunk if is_out_of_order(one, known[one.slice])
-        )
-        stored = {pair: known[pair].coverage for pair in late}
-        return after | {pair: row for pair, row in stored.items() if row.attempted_at}
+            after |= {(appid, day): row for day, row in coverage.items()}
+            _note_last_articles(last_article_at, chunk)
+        late_slices = _late_slices(chain.from_iterable(chunks), stored)
+        unchanged = {slice_: stored[slice_].coverage for slice_ in late_slices}
+        return after | {slice_: row for slice_, row in unchanged.items() if row.attempted_at}
 
-    def _heard_before(self, merge: Merge, chunks: Sequence[StagedChunk]) -> dict[str, datetime]:
-        """When quiet accounts were last heard, by this try or by coverage."""
-        quiet = {chunk[0].account.appid for chunk in chunks if _is_quiet(chunk)}
-        silent = sorted(quiet - self.heard.keys())
-        rows = merge.execute("coverage/heard.sql", appids=silent) if silent else ()
-        return {**self.heard, **{row.appid: row.heard_at for row in rows}}
+    def _last_articles_before(
+        self, merge: Merge, chunks: Sequence[StagedChunk]
+    ) -> dict[str, datetime]:
+        """Return when accounts last listed an article, by this try, else by coverage if needed."""
+        quiet = {chunk[0].account.appid for chunk in chunks if _has_quiet_date(chunk)}
+        unknown = sorted(quiet - self.last_article_at.keys())
+        rows = merge.execute("coverage/heard.sql", appids=unknown) if unknown else ()
+        return {**self.last_article_at, **{row.appid: row.heard_at for row in rows}}
 
 
 def record_attempts(
     connection: Connection, run: Run, staged: Iterable[StagedAnswer], counts: Mapping[Slice, Counts]
 ) -> None:
-    """Record what attempts of a run took and did."""
+    """
+    Save in the run's report the calls and rows of each attempt.
+
+    Args:
+        connection: the connection of the caller's transaction.
+        run: the run that made the attempts.
+        staged: the results of the attempts.
+        counts: the rows written, by slice; slices whose attempt failed may be missing.
+    """
     rows = [
         {
-            "appid": one.account.appid,
-            "day": one.day,
-            "attempted_at": one.evidence.at,
-            **asdict(counts.get(one.slice, Counts()) + Counts(one.calls)),
+            "appid": answer.account.appid,
+            "day": answer.day,
+            "attempted_at": answer.evidence.at,
+            **asdict(counts.get(answer.slice, Counts()) + Counts(answer.calls)),
         }
-        for one in staged
+        for answer in staged
     ]
     values = {"run_id": run.run_id, "dataset": run.dataset.name}
     connection.execute(statement("run_report/save.sql"), {**values, "rows": as_json(rows)})
+
+
+def _late_slices(
+    answers: Iterable[StagedAnswer], stored: Mapping[Slice, StoredSlice]
+) -> list[Slice]:
+    """Return the slices whose result is out of order."""
+    return [answer.slice for answer in answers if is_out_of_order(answer, stored[answer.slice])]
 
 
 def _with_news(
@@ -154,45 +191,56 @@ def _with_news(
 ) -> StagedChunk:
     """Return the chunk with the falls that its load found, and whether it brought new rows."""
     return [
-        replace(one, falls=found, evidence=replace(one.evidence, has_news=is_new or bool(found)))
-        for one in chunk
-        for found in [falls.get(one.slice, ())]
-        for is_new in [counts.get(one.slice, Counts()).inserted > 0]
+        replace(
+            answer, falls=found, evidence=replace(answer.evidence, has_news=is_new or bool(found))
+        )
+        for answer in chunk
+        for found in [falls.get(answer.slice, ())]
+        for is_new in [counts.get(answer.slice, Counts()).inserted > 0]
     ]
 
 
-def _repeats(one: StagedAnswer, known: StoredSlice) -> bool:
-    """Whether these are the bytes of the pair's newest answer, and as many rows were loaded."""
-    loaded = known.coverage.fetched_at, known.coverage.row_count
-    return one.body_sha256 == known.body_sha256 and loaded == (known.last_seen_at, one.row_count)
+def _is_loaded_already(answer: StagedAnswer, stored: StoredSlice) -> bool:
+    """Return whether the slice's newest kept answer has the same bytes, and its rows are loaded."""
+    loaded = stored.coverage.fetched_at, stored.coverage.row_count
+    is_repeated = answer.body_sha256 == stored.body_sha256
+    return is_repeated and loaded == (stored.last_seen_at, answer.row_count)
 
 
-def _is_quiet(chunk: StagedChunk) -> bool:
-    """Whether it lists nothing on a day in Beijing of its answers: midnight may have come."""
-    speaking = {clock.beijing_date(one.evidence.at) for one in chunk if one.lists_articles}
-    return any(clock.beijing_date(one.evidence.at) not in speaking for one in chunk)
+def _has_quiet_date(chunk: StagedChunk) -> bool:
+    """
+    Return whether no answer lists an article on one of the Beijing dates of the chunk's results.
+
+    A chunk has two dates if it was fetched around midnight.
+    """
+    listing_dates = {
+        clock.beijing_date(answer.evidence.at) for answer in chunk if answer.lists_articles
+    }
+    return any(clock.beijing_date(answer.evidence.at) not in listing_dates for answer in chunk)
 
 
-def _hear(heard: dict[str, datetime], staged: Iterable[StagedAnswer]) -> None:
-    """Note when accounts were last heard, by these too."""
-    for one in staged:
-        if one.lists_articles:
-            appid, at = one.slice[0], one.evidence.at
-            heard[appid] = max(heard.get(appid, at), at)
+def _note_last_articles(
+    last_article_at: dict[str, datetime], staged: Iterable[StagedAnswer]
+) -> None:
+    """Update, by AppID, when accounts last listed an article."""
+    for answer in staged:
+        if answer.lists_articles:
+            appid, at = answer.account.appid, answer.evidence.at
+            last_article_at[appid] = max(last_article_at.get(appid, at), at)
 
 
-def _unlisted(
+def _changed_lists(
     staged: Iterable[StagedAnswer],
-    known: Mapping[Slice, StoredSlice],
+    stored: Mapping[Slice, StoredSlice],
     after: Mapping[Slice, Coverage],
 ) -> list[dict[str, object]]:
-    """The ready answers that list something else than the ready answer before."""
-    listed: list[dict[str, object]] = []
-    for one in staged:
-        before, now = known[one.slice].coverage, after[one.slice]
-        is_ready = now.ready_at == one.evidence.at and now.list_sha256 is not None
+    """Return the lists of ready answers that differ from the slice's ready answer before."""
+    lists: list[dict[str, object]] = []
+    for answer in staged:
+        before, now = stored[answer.slice].coverage, after[answer.slice]
+        is_ready = now.ready_at == answer.evidence.at and now.list_sha256 is not None
         is_new = before.list_sha256 != now.list_sha256 or before.ready_at != before.fetched_at
         if is_ready and is_new and before.attempted_at:
-            pair = {"appid": one.account.appid, "day": one.day}
-            listed.append({**pair, "msgids": one.msgids, "at": one.evidence.at})
-    return listed
+            slice_ = {"appid": answer.account.appid, "day": answer.day}
+            lists.append({**slice_, "msgids": answer.msgids, "at": answer.evidence.at})
+    return lists

@@ -1,11 +1,19 @@
 """
-A pair's kept answers folded in the order in which they were fetched.
+The kept answers of a slice, merged and evaluated again from the oldest to the newest.
 
-Replay and import fold what they select, a load the pairs whose answer came late.
+Replay and import do this for the slices that they select. A load does it for each slice whose
+answer is out of order, that is, fetched before an answer that is already kept.
 
-The fact of a pair becomes what its answers say together, the newest first, field by field, whatever
-the order in which they arrived. What runs have judged stands; an answer that none has judged is
-judged by the answers of its account's morning.
+An out-of-order answer can't be merged into the tables on its own. The tables hold, field by field,
+the newest value that any answer gave. They do not hold which answer gave which field: a row names
+only the answer that last changed it. If the newer answers left a field out, the late answer's value
+belongs in the table. If one of them gave the field, it does not. The tables can't tell these cases
+apart. So all kept answers of the slice are parsed again and merged in the order in which they were
+fetched, and the result replaces the stored values. The tables are then the same in whatever order
+the answers arrive.
+
+The coverage that runs have written stays, see `merge_coverage`. An answer that no run has evaluated
+is evaluated together with the account's other answers of the same morning.
 """
 
 from collections import defaultdict
@@ -29,243 +37,288 @@ from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import dataset_slice_arrays
 
 T = TypeVar("T")
-_MOST_BYTES = 2 << 20
-"""Compressed answers that are read at once: articles and rows take ten times as much memory."""
+_BATCH_BYTES = 2 << 20
+"""Compressed bytes of answers read at once. Articles and rows take ten times as much memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """An answer, as it is kept."""
+    """An answer in `raw_response`."""
 
     raw_response_id: int
     dataset: Dataset
     slice: Slice
     fetched_at: datetime
+    """When the bytes were first received."""
     last_seen_at: datetime
+    """When the same bytes were last received."""
     body_zstd: bytes = field(repr=False, compare=False)
 
     @property
     def body(self) -> bytes:
-        """The exact bytes."""
+        """The exact bytes that WeChat sent."""
         return zstandard.decompress(self.body_zstd)
 
     def parsed(self, at: datetime) -> ParsedAnswer:
-        """What it said at that instant."""
+        """Return the answer as parsed for that instant, which limits the days it can have."""
         return parse(self.dataset, self.body, self.slice[1], at)
 
 
 def kept_answers(
     connection: Connection,
     datasets: Iterable[Dataset],
-    pairs: Iterable[Slice],
+    slices: Iterable[Slice],
     since: datetime | None = None,
 ) -> Iterator[KeptAnswer]:
-    """Yield the answers of datasets and pairs seen since then, pair by pair, oldest first."""
-    values = {**dataset_slice_arrays(datasets, pairs), "since": since}
+    """Yield the datasets' answers of the slices seen since then, slice by slice, oldest first."""
+    values = {**dataset_slice_arrays(datasets, slices), "since": since}
     for row in connection.execute(statement("raw_response/of_pairs.sql"), values):
-        pair = row.appid, row.day
-        seen = row.fetched_at, row.last_seen_at
-        yield KeptAnswer(row.raw_response_id, DATASETS[row.dataset], pair, *seen, bytes(row.body))
+        yield KeptAnswer(
+            row.raw_response_id,
+            DATASETS[row.dataset],
+            (row.appid, row.day),
+            row.fetched_at,
+            row.last_seen_at,
+            bytes(row.body),
+        )
 
 
 @dataclass(slots=True)
 class MergedAnswers:
-    """What a dataset's answers of a pair say together, and when each was seen."""
+    """A dataset's kept answers of one slice, merged, and the instants at which each was seen."""
 
     dataset: Dataset
     slice: Slice
-    sightings: list[StagedAnswer] = field(default_factory=list)
-    """What the rules look at of each answer, at the first and the last time that it was seen."""
+    observations: list[StagedAnswer] = field(default_factory=list)
+    """The evidence of each answer: at its first and, if on a later day, at its last receipt."""
     articles: dict[str, Article] = field(default_factory=dict)
-    """By msgid, also of those that other datasets alone list; rows of this one."""
+    """The articles by msgid, with this dataset's rows. Other datasets add articles without rows."""
     changed_by: dict[tuple[str, date], KeptAnswer] = field(default_factory=dict)
-    """By msgid and stat_date: the answer that last changed the row."""
+    """The answer that last changed a row, by msgid and stat_date."""
     first_seen_at: dict[str, datetime] = field(default_factory=dict)
-    """By msgid, of all that it has listed."""
+    """When this dataset first listed an article, by msgid."""
     newest: StagedAnswer | None = None
-    """The newest answer in which articles can be made out."""
+    """The newest readable answer, without articles and rows."""
     content: StagedAnswer | None = None
-    """What is to be in the tables; None if nothing can be made out in any of its answers."""
+    """The values for the tables; None until `finish`, or if no answer is readable."""
 
-    def add(self, kept: KeptAnswer) -> None:
-        """Add the next answer, of whatever dataset."""
-        parsed = kept.parsed(kept.last_seen_at)
-        if kept.dataset is not self.dataset:
-            self._describe(parsed)
+    def add(self, answer: KeptAnswer) -> None:
+        """Merge the next answer, in order of time. Other datasets only describe articles."""
+        parsed = answer.parsed(answer.last_seen_at)
+        if answer.dataset is not self.dataset:
+            self._describe_articles(parsed)
             return
-        is_news = self._has_news(parsed)
-        if clock.beijing_date(kept.fetched_at) < clock.beijing_date(kept.last_seen_at):
-            self._see(kept.fetched_at, kept.parsed(kept.fetched_at), has_news=is_news)
-            is_news = False  # the same bytes again
-        seen = self._see(kept.last_seen_at, parsed, has_news=is_news)
+        is_news = self._brings_news(parsed)
+        if clock.beijing_date(answer.fetched_at) < clock.beijing_date(answer.last_seen_at):
+            first_parsed = answer.parsed(answer.fetched_at)
+            self._observe(answer.fetched_at, first_parsed, brings_news=is_news)
+            is_news = False  # On its last day the answer had the same bytes again.
+        observation = self._observe(answer.last_seen_at, parsed, brings_news=is_news)
         if not parsed.unreadable:
-            where = kept.raw_response_id
-            self.newest = replace(seen, raw_response_id=where, rejected=parsed.rejected)
-            self._list(kept, parsed)
+            self.newest = replace(
+                observation, raw_response_id=answer.raw_response_id, rejected=parsed.rejected
+            )
+            self._merge_articles(answer, parsed)
 
-    def _describe(self, parsed: ParsedAnswer) -> None:
+    def _describe_articles(self, parsed: ParsedAnswer) -> None:
         for msgid, article in parsed.articles.items():
-            described = replace(article, rows={}, row_extras={})
-            self.articles.setdefault(msgid, Article(msgid)).merge(described)
+            without_rows = replace(article, rows={}, row_extras={})
+            self.articles.setdefault(msgid, Article(msgid)).merge(without_rows)
 
-    def _list(self, kept: KeptAnswer, parsed: ParsedAnswer) -> None:
+    def _merge_articles(self, answer: KeptAnswer, parsed: ParsedAnswer) -> None:
         for msgid, article in parsed.articles.items():
-            first = self.first_seen_at.get(msgid, kept.fetched_at)
-            self.first_seen_at[msgid] = min(first, kept.fetched_at)
-            changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
-            self.changed_by |= {(msgid, day): kept for day in changed}
+            first = self.first_seen_at.get(msgid, answer.fetched_at)
+            self.first_seen_at[msgid] = min(first, answer.fetched_at)
+            changed_days = self.articles.setdefault(msgid, Article(msgid)).merge(article)
+            self.changed_by |= {(msgid, day): answer for day in changed_days}
 
-    def _has_news(self, parsed: ParsedAnswer) -> bool:
-        """Return whether it brings a row that no answer before had, or a total that fell."""
-        articles = parsed.articles.items()
-        return any(has_news(self.dataset, self.articles.get(msgid), it) for msgid, it in articles)
+    def _brings_news(self, parsed: ParsedAnswer) -> bool:
+        """Return whether the answer brings a row that none before had, or a total that fell."""
+        return any(
+            has_news(self.dataset, self.articles.get(msgid), article)
+            for msgid, article in parsed.articles.items()
+        )
 
-    def _see(self, at: datetime, parsed: ParsedAnswer, *, has_news: bool) -> StagedAnswer:
+    def _observe(self, at: datetime, parsed: ParsedAnswer, *, brings_news: bool) -> StagedAnswer:
+        """Add an observation of the answer, and return its evidence without news and msgids."""
         appid, day = self.slice
-        seen = stage_evidence(self.dataset, Account("", appid, "", appid), day, at, parsed)
-        said = replace(seen.evidence, has_news=has_news)
-        self.sightings.append(replace(seen, evidence=said, msgids=[*parsed.articles]))
-        return seen
+        staged = stage_evidence(self.dataset, Account("", appid, "", appid), day, at, parsed)
+        evidence = replace(staged.evidence, has_news=brings_news)
+        self.observations.append(replace(staged, evidence=evidence, msgids=[*parsed.articles]))
+        return staged
 
     def unlisted_since(self, ready: Collection[AnswerTime]) -> dict[str, datetime | None]:
-        """By msgid: since which ready answer none lists the article; None while one does."""
+        """
+        Return by msgid since when no answer lists the article.
+
+        Args:
+            ready: the observations that `evaluate_history` found ready.
+
+        Returns:
+            The time of the ready answer since which no answer lists the article; None if the
+            newest ready answer, or a later answer, lists it.
+        """
         since: dict[str, datetime | None] = {}
-        for seen in sorted(self.sightings, key=lambda seen: seen.evidence.at):
-            if (seen.day, seen.evidence.at) in ready:
-                since = {msgid: gone or seen.evidence.at for msgid, gone in since.items()}
-            since |= dict.fromkeys(seen.msgids)
+        for observation in sorted(self.observations, key=lambda answer: answer.evidence.at):
+            at = observation.evidence.at
+            if (observation.day, at) in ready:
+                since = {msgid: missing_at or at for msgid, missing_at in since.items()}
+            since |= dict.fromkeys(observation.msgids)
         return since
 
-    def close(self) -> "MergedAnswers":
-        """Work the content out, and let go of the articles, which take far more memory."""
+    def finish(self) -> "MergedAnswers":
+        """Set `content`, and free the articles, which take far more memory. Return itself."""
         if self.newest is not None:
             self.content = replace(
                 self.newest,
                 msgids=[*self.first_seen_at],
-                articles=self.described(self.first_seen_at),
-                rows=[*self._rows()],
+                articles=self.listed_articles(self.first_seen_at),
+                rows=[*self._complete_lines()],
                 is_history=True,
             )
         self.articles, self.changed_by = {}, {}
         return self
 
-    def described(self, first_seen_at: Mapping[str, datetime]) -> bytes:
-        """Return articles as `articles_json` does, by msgid with when each was first listed."""
+    def listed_articles(self, first_seen_at: Mapping[str, datetime]) -> bytes:
+        """Return the bytes of `articles_json` for the articles with these msgids."""
         listed = ((self.articles[msgid], at) for msgid, at in first_seen_at.items())
         return articles_json(self.dataset, self.slice, listed)
 
-    def _rows(self) -> Iterator[bytes]:
-        """Lines."""
+    def _complete_lines(self) -> Iterator[bytes]:
+        """Yield the COPY line of each row, ended with the answer that last changed the row."""
         for msgid, article in self.articles.items():
             lines = copy_lines(self.dataset, article)
             for stat_date, line in zip(article.rows, lines, strict=True):
-                kept = self.changed_by[msgid, stat_date]
-                end = row_end(self.dataset, self.slice, kept.raw_response_id, kept.fetched_at)
+                answer = self.changed_by[msgid, stat_date]
+                end = row_end(self.dataset, self.slice, answer.raw_response_id, answer.fetched_at)
                 yield line + end
 
 
-def read_by_fold(dataset: Dataset) -> Collection[Dataset]:
-    """The datasets whose answers a fold of this one reads."""
+def _datasets_to_read(dataset: Dataset) -> Collection[Dataset]:
+    """Return the datasets whose answers describe this dataset's articles, itself included."""
     return ARTICLE_DATASETS.values() if dataset.describes_articles else [dataset]
 
 
-def merge_answers(
-    merge: Merge, pairs: Iterable[Slice], since: datetime | None = None
+def _merge_answers(
+    merge: Merge, slices: Iterable[Slice], since: datetime | None = None
 ) -> list[MergedAnswers]:
-    """Fold the kept answers of pairs; what an article is, any dataset's answers say."""
-    folded = {pair: MergedAnswers(merge.dataset, pair) for pair in pairs}
-    for kept in kept_answers(merge.connection, read_by_fold(merge.dataset), folded, since):
-        folded[kept.slice].add(kept)
-    return [*folded.values()]
+    """Read the slices' kept answers, seen since then, and return them merged, one per slice."""
+    histories = {slice_: MergedAnswers(merge.dataset, slice_) for slice_ in slices}
+    datasets = _datasets_to_read(merge.dataset)
+    for answer in kept_answers(merge.connection, datasets, histories, since):
+        histories[answer.slice].add(answer)
+    return [*histories.values()]
 
 
-def merged_slices(merge: Merge, pairs: Sequence[Slice]) -> Iterator[list[MergedAnswers]]:
-    """Fold all kept answers of pairs, and yield the closed folds that fit into memory together."""
-    if not pairs:
+def merged_slices(merge: Merge, slices: Sequence[Slice]) -> Iterator[list[MergedAnswers]]:
+    """Merge all kept answers of the slices, and yield them finished, in batches that fit memory."""
+    if not slices:
         return
-    read = dataset_slice_arrays(read_by_fold(merge.dataset), pairs)
-    sizes = merge.connection.execute(statement("raw_response/sizes.sql"), read).all()
+    selection = dataset_slice_arrays(_datasets_to_read(merge.dataset), slices)
+    sizes = merge.connection.execute(statement("raw_response/sizes.sql"), selection).all()
     sized = (((row.appid, row.day), row.byte_count) for row in sizes)
-    for part in in_batches(sized, _MOST_BYTES):
-        yield [fold.close() for fold in merge_answers(merge, part)]
+    for batch in in_batches(sized, _BATCH_BYTES):
+        yield [history.finish() for history in _merge_answers(merge, batch)]
 
 
-def in_batches(sized: Iterable[tuple[T, int]], most_bytes: int) -> Iterator[list[T]]:
-    """As many things at once as fit, by their sizes."""
-    part: list[T] = []
-    size = 0
-    for one, its_bytes in sized:
-        part.append(one)
-        size += its_bytes
-        if size >= most_bytes:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
+def in_batches(sized: Iterable[tuple[T, int]], batch_bytes: int) -> Iterator[list[T]]:
+    """
+    Yield items in batches. A batch ends with the item that fills it.
+
+    Args:
+        sized: each item with its size in bytes.
+        batch_bytes: the total size from which a batch is full.
+    """
+    batch: list[T] = []
+    filled_bytes = 0
+    for item, item_bytes in sized:
+        batch.append(item)
+        filled_bytes += item_bytes
+        if filled_bytes >= batch_bytes:
+            yield batch
+            batch, filled_bytes = [], 0
+    if batch:
+        yield batch
 
 
-def described(
-    merge: Merge, answers: Sequence[StagedAnswer], known: Mapping[Slice, StoredSlice]
+def with_newest_descriptions(
+    merge: Merge, answers: Sequence[StagedAnswer], stored: Mapping[Slice, StoredSlice]
 ) -> list[StagedAnswer]:
     """
-    Return the answers with their articles as newer answers of other datasets describe them.
+    Return the answers, with their articles as newer answers of other datasets describe them.
 
-    Rows are a dataset's own, but what an article is called any dataset says.
+    Each dataset has rows of its own, but titles and links come from the newest answer of any.
     """
-    fetched = {answer.slice: answer.evidence.at for answer in answers}
-    older = {pair: at for pair, at in fetched.items() if known[pair].is_described_since(at)}
-    if not older:
+    described_since = {
+        answer.slice: answer.evidence.at
+        for answer in answers
+        if stored[answer.slice].is_described_since(answer.evidence.at)
+    }
+    if not described_since:
         return [*answers]
-    folded = {fold.slice: fold for fold in merge_answers(merge, older, since=min(older.values()))}
-    return [_described(answer, folded.get(answer.slice)) for answer in answers]
+    merged = _merge_answers(merge, described_since, since=min(described_since.values()))
+    histories = {history.slice: history for history in merged}
+    return [_with_description(answer, histories.get(answer.slice)) for answer in answers]
 
 
-def _described(answer: StagedAnswer, folded: MergedAnswers | None) -> StagedAnswer:
-    """Return the answer with its articles as the fold describes them, if there is one."""
-    if folded is None:
+def _with_description(answer: StagedAnswer, history: MergedAnswers | None) -> StagedAnswer:
+    if history is None:
         return answer
-    listed = dict.fromkeys(answer.msgids, answer.evidence.at)
-    return replace(answer, articles=folded.described(listed))
+    first_seen_at = dict.fromkeys(answer.msgids, answer.evidence.at)
+    return replace(answer, articles=history.listed_articles(first_seen_at))
 
 
 def evaluate_merged(
     merge: Merge,
-    folded: Iterable[MergedAnswers],
-    known: Mapping[Slice, StoredSlice],
+    histories: Iterable[MergedAnswers],
+    stored: Mapping[Slice, StoredSlice],
     ready_hour: int,
 ) -> int:
-    """Write what the answers make of their pairs; return of how many coverage said otherwise."""
+    """
+    Evaluate histories, and save the coverage and the listing of articles that differ.
+
+    Args:
+        merge: the writer of the dataset.
+        histories: the merged answers of slices, of any accounts.
+        stored: the state of these slices before the load.
+        ready_hour: the hour in Beijing by which WeChat has computed yesterday's figures.
+
+    Returns:
+        The number of slices whose coverage changed.
+    """
     by_account: defaultdict[str, list[MergedAnswers]] = defaultdict(list)
-    for fold in folded:
-        by_account[fold.slice[0]].append(fold)
+    for history in histories:
+        by_account[history.slice[0]].append(history)
     accounts = by_account.values()
-    return sum(_judge_account(merge, account, known, ready_hour) for account in accounts)
+    return sum(_evaluate_account(merge, account, stored, ready_hour) for account in accounts)
 
 
-def _judge_account(
+def _evaluate_account(
     merge: Merge,
-    folded: Sequence[MergedAnswers],
-    known: Mapping[Slice, StoredSlice],
+    histories: Sequence[MergedAnswers],
+    stored: Mapping[Slice, StoredSlice],
     ready_hour: int,
 ) -> int:
-    """Do so of an account, whose answers are judged together."""
-    pairs = {it.slice[1]: it.slice for it in folded}
-    sightings = [seen for it in folded for seen in it.sightings]
-    again, ready = evaluate_history(merge.dataset, sightings, ready_hour)
-    after = {
-        pairs[day]: merge_coverage(known[pairs[day]].coverage, it) for day, it in again.items()
+    """Evaluate one account's histories together, and return how many rows of coverage changed."""
+    appid = histories[0].slice[0]
+    observations = [answer for history in histories for answer in history.observations]
+    replayed, ready = evaluate_history(merge.dataset, observations, ready_hour)
+    coverage = {
+        (appid, day): merge_coverage(stored[appid, day].coverage, row)
+        for day, row in replayed.items()
     }
-    others = {pair: row for pair, row in after.items() if row != known[pair].coverage}
-    merge.save(others)
-    sightings.sort(key=lambda seen: seen.evidence.at)
-    listed = {
-        it.slice: it.evidence.list_sha256 for it in sightings if (it.day, it.evidence.at) in ready
+    changed = {slice_: row for slice_, row in coverage.items() if row != stored[slice_].coverage}
+    merge.save_coverage(changed)
+    newest_lists = {
+        answer.slice: answer.evidence.list_sha256
+        for answer in sorted(observations, key=lambda answer: answer.evidence.at)
+        if (answer.day, answer.evidence.at) in ready
     }
-    articles = [
-        {"appid": it.slice[0], "day": it.slice[1], "msgid": msgid, "at": at}
-        for it in folded
-        if it.newest and after[it.slice].list_sha256 == listed.get(it.slice)
-        for msgid, at in it.unlisted_since(ready).items()
+    listings = [
+        {"appid": appid, "day": history.slice[1], "msgid": msgid, "at": at}
+        for history in histories
+        if history.newest and coverage[history.slice].list_sha256 == newest_lists.get(history.slice)
+        for msgid, at in history.unlisted_since(ready).items()
     ]
-    merge.unlist("dim_article/unlist_again.sql", articles)
-    return len(others)
+    merge.save_unlisted("dim_article/unlist_again.sql", listings)
+    return len(changed)

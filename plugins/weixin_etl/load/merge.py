@@ -1,8 +1,10 @@
 """
-Pairs into raw answers, articles, rows, their history and rejected parts, in a transaction.
+The write side of a load: the statements that put staged answers into one dataset's tables.
 
-A pair's newest answer is written over what is there, field by field; a fold of all its kept answers
-replaces what is there. What stays as it is is not written.
+`Load` and replay use a `Merge` inside their own transaction. Its methods keep the answers' bytes,
+write articles and rows with their history, save rejected parts and save coverage. A slice's newest
+answer overwrites stored values field by field. A history (all kept answers of a slice, merged)
+replaces the stored values of its rows. Unchanged rows are not rewritten.
 """
 
 from collections import defaultdict
@@ -23,74 +25,94 @@ from weixin_etl.warehouse.statements import as_json, coverage_from_row, slice_ar
 
 @dataclass(frozen=True, slots=True)
 class StoredSlice:
-    """What the warehouse has of a pair before a load."""
+    """The state of a slice in the warehouse before a load."""
 
     coverage: Coverage
+    """The row of coverage; an empty one if the slice was never asked for."""
     raw_response_id: int | None
-    """Of its newest answer, as the rest."""
+    """The id of the newest kept answer; None, as the next two, if no answer is kept."""
     body_sha256: bytes | None
+    """The hash of the newest kept answer."""
     last_seen_at: datetime | None
+    """When the newest kept answer was last received."""
     next_raw_response_id: int
-    """Where a further answer is kept."""
+    """The id under which a further answer is kept."""
     has_open_parts: bool
-    """Whether a rejected part is open."""
+    """Whether a rejected part of the slice is open."""
     described_at: datetime | None
-    """When another dataset was last answered that describes the pair's articles."""
+    """When another dataset's newest answer about the slice's articles was last received."""
 
     def is_described_since(self, at: datetime) -> bool:
-        """Return whether a newer answer of another dataset describes the pair's articles."""
+        """Return whether another dataset's answer about the slice's articles is newer than `at`."""
         return self.described_at is not None and at < self.described_at
 
 
-def is_out_of_order(answer: StagedAnswer, known: StoredSlice) -> bool:
-    """Return whether a newer answer of the pair is kept already; also of a refusal."""
-    return known.last_seen_at is not None and answer.evidence.at < known.last_seen_at
+def is_out_of_order(answer: StagedAnswer, stored: StoredSlice) -> bool:
+    """Return whether a newer answer of the slice is already kept. Failed calls count too."""
+    return stored.last_seen_at is not None and answer.evidence.at < stored.last_seen_at
 
 
 class Merge:
-    """A dataset's tables in a transaction of the caller, and one instant for all that changes."""
+    """The writer of one dataset's tables, in a transaction that the caller begins and ends."""
 
     def __init__(self, connection: Connection, dataset: Dataset, changed_at: datetime) -> None:
-        """After `begin_load`; write nothing yet."""
+        """
+        Prepare the statements' common values. Nothing is written yet.
+
+        Args:
+            connection: a connection on which `begin_load` was called.
+            dataset: the dataset whose tables are written.
+            changed_at: the instant that all changes get.
+        """
         self.connection = connection
         self.dataset = dataset
         self._common = {"dataset": dataset.name, "changed_at": changed_at}
         self.falls = defaultdict[Slice, list[Fall]](list)
-        """The totals that fell by what was merged."""
+        """The totals that became lower by what was merged, by slice."""
 
     def execute(self, path: str, **values: Any) -> CursorResult[Any]:
-        """Execute a statement of the dataset."""
+        """Execute the dataset's statement in `sql/<path>` and return its result."""
         return self.connection.execute(statement(path, self.dataset), {**self._common, **values})
 
-    def known(self, pairs: Collection[Slice]) -> dict[Slice, StoredSlice]:
-        """What the warehouse has of each pair."""
-        rows = self.execute("coverage/before.sql", **slice_arrays(self.dataset, pairs))
-        return {(row.appid, row.day): _known(row) for row in rows}
+    def stored_slices(self, slices: Collection[Slice]) -> dict[Slice, StoredSlice]:
+        """Return the state of each slice in the warehouse."""
+        rows = self.execute("coverage/before.sql", **slice_arrays(self.dataset, slices))
+        return {(row.appid, row.day): _stored_slice(row) for row in rows}
 
-    def keep(
-        self, answers: Sequence[StagedAnswer], known: Mapping[Slice, StoredSlice]
+    def keep_answers(
+        self, answers: Sequence[StagedAnswer], stored: Mapping[Slice, StoredSlice]
     ) -> list[StagedAnswer]:
-        """Keep the bytes of answers that are not the pair's newest again; the answers, as kept."""
-        late, seen, new = [], [], []
-        for it in answers:
-            before = known[it.slice]
-            if is_out_of_order(it, before):
-                late.append(it)
-            elif it.body_sha256 == before.body_sha256:
-                seen.append(self._kept(it, before.raw_response_id or 0))
+        """
+        Keep the answers' bytes in `raw_response`.
+
+        If an answer has the same bytes as the slice's newest kept answer, only the time of that
+        answer is updated.
+
+        Returns:
+            The answers, each with the id of its kept bytes. Out-of-order answers come last and
+            have no id.
+        """
+        out_of_order, repeated, new = [], [], []
+        for answer in answers:
+            before = stored[answer.slice]
+            if is_out_of_order(answer, before):
+                out_of_order.append(answer)
+            elif answer.body_sha256 == before.body_sha256:
+                repeated.append(self._with_id(answer, before.raw_response_id or 0))
             else:
-                new.append(self._kept(it, before.next_raw_response_id))
-        if seen:
-            ids, instants = [it.raw_response_id for it in seen], [it.evidence.at for it in seen]
+                new.append(self._with_id(answer, before.next_raw_response_id))
+        if repeated:
+            ids = [answer.raw_response_id for answer in repeated]
+            instants = [answer.evidence.at for answer in repeated]
             self.execute("raw_response/see.sql", raw_response_ids=ids, seen_ats=instants)
         if new:
             keep_bytes(self.connection, self.dataset, new)
-        if late:
-            self._keep_late(late)
-        return seen + new + late
+        if out_of_order:
+            self._keep_out_of_order(out_of_order)
+        return repeated + new + out_of_order
 
-    def _keep_late(self, answers: Sequence[StagedAnswer]) -> None:
-        """Keep answers as `import` does: one may be kept already that is not the newest."""
+    def _keep_out_of_order(self, answers: Sequence[StagedAnswer]) -> None:
+        """Keep answers by import's statement: the same bytes may be kept as an older answer."""
         rows = [
             {
                 "dataset": self.dataset.name,
@@ -104,50 +126,48 @@ class Merge:
         ]
         self.execute("raw_response/import.sql", rows=as_json(rows))
 
-    def _kept(self, it: StagedAnswer, raw_response_id: int) -> StagedAnswer:
-        end = row_end(self.dataset, it.slice, raw_response_id, it.evidence.at)
-        return replace(it, raw_response_id=raw_response_id, row_end=end)
+    def _with_id(self, answer: StagedAnswer, raw_response_id: int) -> StagedAnswer:
+        end = row_end(self.dataset, answer.slice, raw_response_id, answer.evidence.at)
+        return replace(answer, raw_response_id=raw_response_id, row_end=end)
 
     def merge(self, answers: Sequence[StagedAnswer]) -> dict[Slice, Counts]:
-        """Write articles and rows; what that did, by pair."""
+        """Write articles and rows, and return by slice how many rows were written."""
         if not answers:
             return {}
-        done: dict[Slice, Counts] = {}
+        counts: dict[Slice, Counts] = {}
         self.execute("fact/stage.sql")
-        for part in _parts(self.dataset, answers):
-            if done:
+        for group in _statement_groups(self.dataset, answers):
+            if counts:
                 self.execute("fact/empty_stage.sql")
-            done |= self._merge_round(part)
-        return done
+            counts |= self._merge_group(group)
+        return counts
 
-    def _merge_round(self, answers: Sequence[StagedAnswer]) -> dict[Slice, Counts]:
-        """The same of answers that `_parts` puts together."""
+    def _merge_group(self, answers: Sequence[StagedAnswer]) -> dict[Slice, Counts]:
+        """Merge answers that `_statement_groups` put together, and return the counts by slice."""
         is_history = answers[0].is_history
-        are_new, *of_two_days = self._merge_articles(answers, is_history=is_history)
-        lines = (it.row_end.join([*it.rows, b""]) for it in answers)  # not kept: they are many
+        are_new, *moved_articles = self._merge_articles(answers, is_history=is_history)
+        # A generator: the lines are many, and COPY needs them once.
+        lines = (answer.row_end.join([*answer.rows, b""]) for answer in answers)
         copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
         if are_new:
             self.execute("fact/insert.sql")
-            return {it.slice: Counts(inserted=len(it.rows)) for it in answers}
-        did = {}
+            return {answer.slice: Counts(inserted=len(answer.rows)) for answer in answers}
+        counts = {answer.slice: Counts(unchanged=len(answer.rows)) for answer in answers}
         for row in self.execute("fact/merge.sql", is_history=is_history):
-            unchanged = -row.inserted - row.updated
-            did[row.appid, row.day] = Counts(0, row.inserted, row.updated, unchanged)
+            slice_ = row.appid, row.day
+            counts[slice_] += Counts(0, row.inserted, row.updated, -row.inserted - row.updated)
             for msgid, stat_date, *fall in row.falls or ():
-                day = date.fromisoformat(stat_date)
-                self.falls[row.appid, row.day].append(Fall(msgid, day, *fall))
-        self._follow(*of_two_days)
-        return {
-            it.slice: Counts(unchanged=len(it.rows)) + did.get(it.slice, Counts()) for it in answers
-        }
+                self.falls[slice_].append(Fall(msgid, date.fromisoformat(stat_date), *fall))
+        self._move_rows(*moved_articles)
+        return counts
 
     def note_falls_between_rows(self, answers: Sequence[StagedAnswer]) -> None:
         """
-        Note the falls between rows of answers one of which this transaction has written.
+        Add the answers' falls between two rows to `falls`, if this load wrote one of the rows.
 
-        Not again those of a total that is lower than it was stored as well.
+        A total that is also lower than its stored value is not added again.
         """
-        falls = [(it.slice, fall) for it in answers for fall in it.falls]
+        falls = [(answer.slice, fall) for answer in answers for fall in answer.falls]
         if not falls:
             return
         written = self.execute(
@@ -158,57 +178,70 @@ class Merge:
             earlier_dates=[fall.earlier_date for _, fall in falls],
         )
         for row in written:
-            pair, fall = falls[row.number - 1]
-            if fall.total not in {known.total for known in self.falls[pair]}:
-                self.falls[pair].append(fall)
+            slice_, fall = falls[row.number - 1]
+            if fall.total not in {noted.total for noted in self.falls[slice_]}:
+                self.falls[slice_].append(fall)
 
-    def _merge_articles(self, answers: Sequence[StagedAnswer], *, is_history: bool) -> Sequence[Any]:
-        """Articles; whether all are new, and the accounts and msgids of those of two days."""
+    def _merge_articles(
+        self, answers: Sequence[StagedAnswer], *, is_history: bool
+    ) -> Sequence[Any]:
+        """
+        Write the answers' articles.
+
+        Returns:
+            Whether all articles are new. Then the AppIDs and the msgids of the articles that two
+            publication days list.
+        """
         if not self.dataset.describes_articles:
             return False, [], []
-        articles = b",".join(it.articles for it in answers if it.articles)
+        articles = b",".join(answer.articles for answer in answers if answer.articles)
         values = {"articles": f"[{articles.decode()}]", "is_history": is_history}
         return self.execute("dim_article/load.sql", **values).one()
 
-    def _follow(self, appids: Sequence[str] | None, msgids: Sequence[str] | None) -> None:
-        """Let the rows of articles that two days list be of the later one."""
+    def _move_rows(self, appids: Sequence[str] | None, msgids: Sequence[str] | None) -> None:
+        """Move the rows of articles that two days list to the later publication day."""
         for dataset in ARTICLE_DATASETS.values() if appids else ():
-            follow = statement("fact/follow.sql", dataset)
-            self.connection.execute(follow, {"appids": appids, "msgids": msgids})
+            move = statement("fact/follow.sql", dataset)
+            self.connection.execute(move, {"appids": appids, "msgids": msgids})
 
-    def unlist(self, path: str, what: Sequence[Mapping[str, object]]) -> None:
-        """Note since when articles are not listed."""
-        if what and self.dataset.describes_articles:
-            self.execute(path, rows=as_json(what))
+    def save_unlisted(self, path: str, listings: Sequence[Mapping[str, object]]) -> None:
+        """Save since when articles are not listed, with the statement in `sql/<path>`."""
+        if listings and self.dataset.describes_articles:
+            self.execute(path, rows=as_json(listings))
 
-    def reject(self, answers: Sequence[StagedAnswer], known: Mapping[Slice, StoredSlice]) -> int:
+    def save_rejected(
+        self, answers: Sequence[StagedAnswer], stored: Mapping[Slice, StoredSlice]
+    ) -> int:
         """
-        Write down what does not fit; an open part that does not occur any more is resolved.
+        Save the answers' rejected parts. Open parts that no longer occur become resolved.
 
-        Of how many parts that is news.
+        Returns:
+            How many parts were opened or resolved.
         """
-        concerned = [it for it in answers if it.rejected or known[it.slice].has_open_parts]
+        concerned = [
+            answer for answer in answers if answer.rejected or stored[answer.slice].has_open_parts
+        ]
         if not concerned:
             return 0
         parts = [
             {
-                "appid": it.slice[0],
-                "day": it.day,
-                "raw_response_id": it.raw_response_id,
+                "appid": answer.account.appid,
+                "day": answer.day,
+                "raw_response_id": answer.raw_response_id,
                 **asdict(part),
             }
-            for it in concerned
-            for part in it.rejected
+            for answer in concerned
+            for part in answer.rejected
         ]
         changed = self.execute(
             "rejected_row/save.sql",
-            **slice_arrays(self.dataset, [it.slice for it in concerned]),
+            **slice_arrays(self.dataset, [answer.slice for answer in concerned]),
             parts=as_json(parts),
         )
         return int(changed.scalar_one())
 
-    def save(self, rows: Mapping[Slice, Coverage]) -> None:
-        """Write whole rows of coverage."""
+    def save_coverage(self, rows: Mapping[Slice, Coverage]) -> None:
+        """Insert or overwrite the row of coverage of each slice."""
         if not rows:
             return
         values = [
@@ -223,29 +256,36 @@ class Merge:
         self.execute("coverage/save.sql", rows=as_json(values))
 
 
-def _known(row: Row[Any]) -> StoredSlice:
+def _stored_slice(row: Row[Any]) -> StoredSlice:
     raw_response_id, sha256, *more = [*row][2:8]
     coverage = coverage_from_row(row[8:]) if row.attempted_at else Coverage()
     return StoredSlice(coverage, raw_response_id, sha256 and bytes(sha256), *more)
 
 
-def _parts(dataset: Dataset, answers: Sequence[StagedAnswer]) -> Iterator[list[StagedAnswer]]:
-    """Yield the answers that one statement can take: only folds, or none."""
-    for together in _rounds(answers) if dataset.describes_articles else [answers]:
+def _statement_groups(
+    dataset: Dataset, answers: Sequence[StagedAnswer]
+) -> Iterator[list[StagedAnswer]]:
+    """
+    Yield groups of answers that one statement can merge.
+
+    A group holds either histories or single answers. No two of its answers list the same article.
+    """
+    for group in _distinct_articles(answers) if dataset.describes_articles else [answers]:
         for is_history in (False, True):
-            if part := [answer for answer in together if answer.is_history == is_history]:
+            if part := [answer for answer in group if answer.is_history == is_history]:
                 yield part
 
 
-def _rounds(answers: Sequence[StagedAnswer]) -> Iterator[list[StagedAnswer]]:
-    """Answers in parts, none of which lists an article twice: by account, the later day first."""
-    left = sorted(answers, key=lambda it: it.slice, reverse=True)
-    while left:
-        now, later = list[StagedAnswer](), list[StagedAnswer]()
+def _distinct_articles(answers: Sequence[StagedAnswer]) -> Iterator[list[StagedAnswer]]:
+    """Yield groups in which no article is listed twice. An account's later days come first."""
+    remaining = sorted(answers, key=lambda answer: answer.slice, reverse=True)
+    while remaining:
+        group, postponed = list[StagedAnswer](), list[StagedAnswer]()
         listed = defaultdict[str, set[str]](set)
-        for it in left:
-            of_account = listed[it.account.appid]
-            (now if of_account.isdisjoint(it.msgids) else later).append(it)
-            of_account.update(it.msgids)
-        yield now
-        left = later
+        for answer in remaining:
+            listed_msgids = listed[answer.account.appid]
+            is_distinct = listed_msgids.isdisjoint(answer.msgids)
+            (group if is_distinct else postponed).append(answer)
+            listed_msgids.update(answer.msgids)
+        yield group
+        remaining = postponed

@@ -48,7 +48,7 @@ def replay(options: Namespace) -> None:
         done = replayed(
             warehouse, dataset, pairs, ready_hour=hour, is_applied=options.apply, on_progress=tell
         )
-    read = f"{counted(done.pairs, 'pair')} read"
+    read = f"{counted(done.slices, 'pair')} read"
     if not done.changes:
         _print(f"{read}: the fact is what the kept answers say, nothing changes")
         return
