@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from weixin_etl.orchestration.web.test_button import LONGEST_BODY_BYTES, mending
+from weixin_etl.orchestration.web.test_button import LONGEST_BODY_BYTES, with_readable_test
 
 TEST = "/api/v2/connections/test"
 MENDED = {"connection_id": "a", "conn_type": "weixin", "extra": "春"}
@@ -36,4 +36,6 @@ def test_only_port_0_of_ours_is_left_out(
     path: str, method: str, asked: object, passed: object
 ) -> None:
     """At whatever path Airflow is served; all else is passed on as it is."""
-    assert TestClient(mending(airflow)).request(method, path, json=asked).json() == passed
+    assert (
+        TestClient(with_readable_test(airflow)).request(method, path, json=asked).json() == passed
+    )

@@ -1,4 +1,8 @@
-"""What the DAG file names of its tasks before they run; it imports next to nothing."""
+"""
+The names, DAG class, exceptions and callback that the DAG file needs before any task runs.
+
+Airflow parses the DAG file often, so this module imports almost nothing.
+"""
 
 from typing import Any
 
@@ -8,54 +12,58 @@ ACCOUNTS_OF_BATCH = (
     "{% set batch = task.op_kwargs['batch'] %}"
     "{{ batch[0].name }}{% if batch[1:] %} +{{ batch | length - 1 }}{% endif %}"
 )
-"""The UI's name of a mapped task: its first account, and how many others."""
+"""The template of a mapped task's name in the UI: its first account and the number of others."""
 
 
 PROBLEM = "problem"
-"""Key of the XCom that tells why a task ended, for the tasks after it."""
+"""The key of the XCom with the problem that ended a task; later tasks and the page read it."""
 
 
 DRY_RUN = "dry_run"
-"""Key of the XCom of the task `plan` that has what a dry run would ask for."""
+"""The key of the XCom with a dry run's plan, written by the task `plan`."""
 
 
 class DagWithDeadline(DAG):
     """
-    A DAG whose scheduled runs must end in time; otherwise people are told.
+    A DAG whose scheduled runs have a deadline.
 
-    Airflow 3.3.2 can't end a run of `airflow dags test` whose DAG has a deadline: it looks for the
-    alert's id where the alert itself is. Nobody waits for such a run, so it has none.
+    Airflow 3.3.2 can't end a run of `airflow dags test` if the DAG has a deadline: it looks for the
+    deadline alert's id where the alert itself is. Such runs therefore have no deadline.
     """
 
     def test(self, *args: Any, **options: Any) -> Any:
-        """Run it once in this process, without a deadline."""
+        """Run the DAG once in this process, without a deadline."""
         self.deadline = None
         return super().test(*args, **options)
 
 
-class EndOfTask(SystemExit):  # it is no error: the error has been said
-    """Ends a task as failed with one line and no frames, as Airflow does for `SystemExit` alone."""
+class EndOfTask(SystemExit):  # no name in Error: the log already has the error
+    """
+    The end of a failed task whose problem is already logged.
+
+    Airflow logs one line for a `SystemExit`, and a traceback for every other exception.
+    """
 
 
 class EndForGood(EndOfTask):
-    """Trying again would not help."""
+    """The end of a failed task that Airflow does not retry, because a retry would not help."""
 
 
 def run_is_late(context: Context) -> None:
     """
-    Tell people that a daily run has missed its deadline, unless Airflow made it after that.
+    Notify people that a scheduled run has missed its deadline.
 
-    Airflow calls this in a process of its executor. Nobody waits for a manual run or a backfill. A
-    run that is made late (the DAG was unpaused in the afternoon, the scheduler was down) has missed
-    its deadline before it could begin: `status` tells of such days.
+    Airflow calls this in a process of its executor. Manual runs and backfills are not reported. A
+    run that Airflow created after its deadline (the DAG was unpaused in the afternoon, or the
+    scheduler was down) is not reported either: the command `status` lists its days.
     """
     from weixin_etl.orchestration.tasks import observations
 
-    run: Any = context["dag_run"]  # as the REST API gives it out
-    deadline: Any = context["deadline"]  # type: ignore[typeddict-item] # of callbacks alone
+    run: Any = context["dag_run"]  # a mapping with the fields of the REST API
+    deadline: Any = context["deadline"]  # type: ignore[typeddict-item] # only callbacks have it
     queued_at, deadline_at = (
         timezone.parse(str(at)) for at in (run["queued_at"], deadline["deadline_time"])
     )
     if run["run_type"] == "scheduled" and queued_at < deadline_at:
-        named = observations.run_named(run["dag_id"], run["dag_run_id"])
-        observations.report_late_run(named, is_at_work=run["state"] in ("queued", "running"))
+        late_run = observations.minimal_run(run["dag_id"], run["dag_run_id"])
+        observations.report_late_run(late_run, is_at_work=run["state"] in ("queued", "running"))

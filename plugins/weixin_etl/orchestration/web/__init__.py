@@ -1,1 +1,1 @@
-"""What the servers of Airflow load: the plugin, the provider, the page."""
+"""The parts that Airflow's servers load: the plugin, the provider, the listener and the page."""

@@ -1,4 +1,9 @@
-"""What only Airflow knows, read from its own database: for servers and commands, no task."""
+"""
+The state of Airflow's DAGs, runs and tasks, read from Airflow's own database.
+
+The page and the command `status` combine it with the warehouse. Tasks can't use this module:
+Airflow gives them no access to its database.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -22,7 +27,8 @@ from sqlalchemy.orm import Session
 from weixin_etl import clock
 from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.health.alerts import Airflow, Alert, DagState, Severity
+from weixin_etl.health.alert import Alert, Severity
+from weixin_etl.health.alerts import Airflow, DagState
 from weixin_etl.orchestration.tasks.declared import DRY_RUN, PROBLEM
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run.plan import DryRun
@@ -30,15 +36,15 @@ from weixin_etl.run.plan import DryRun
 _AT_WORK = DagRun.state.in_((DagRunState.QUEUED, DagRunState.RUNNING))
 MOST_MANUAL_RUNS = 3
 LATELY = timedelta(days=1)
-"""The page shows manual runs of the last day."""
+"""The age up to which the page shows manual runs."""
 _NAMES = {dataset.dag_id: dataset.name for dataset in DATASETS.values()}
 
 
 def read() -> Airflow:
-    """Whether runs of the DAGs can be made, and how those at work stand."""
+    """Return the state of the DAGs and the scheduler, the running runs and their failed tries."""
     with create_session(scoped=False) as session:
-        found = session.scalars(select(DagModel).where(DagModel.dag_id.in_(_NAMES)))
-        dags = {_NAMES[dag.dag_id]: dag for dag in found if not dag.is_stale}
+        models = session.scalars(select(DagModel).where(DagModel.dag_id.in_(_NAMES)))
+        dags = {_NAMES[dag.dag_id]: dag for dag in models if not dag.is_stale}
         runs: dict[str, set[str]] = defaultdict(set)
         tasks: list[TaskInstance] = []
         for run in session.scalars(select(DagRun).where(DagRun.dag_id.in_(_NAMES), _AT_WORK)):
@@ -51,17 +57,17 @@ def read() -> Airflow:
             },
             is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == "healthy",
             runs=runs,
-            tried=[*filter(None, (_tried_again(session, task) for task in tasks))],
-            waits=_waits(session, tasks),
+            tried=[*filter(None, (_retry_alert(session, task) for task in tasks))],
+            waits=_next_polls(session, tasks),
         )
 
 
 def failed_tasks(run_ids: Collection[str]) -> dict[tuple[str, str], dict[str, list[int]]]:
-    """Return the failed tasks of runs, by dataset and run, with the map indexes of each."""
+    """Return the map indexes of the runs' failed tasks, by (dataset, run id), then task id."""
     if not run_ids:
         return {}
     column = TaskInstance
-    found: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    failed: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     with create_session(scoped=False) as session:
         rows = session.execute(
             select(column.dag_id, column.run_id, column.task_id, column.map_index)
@@ -70,12 +76,12 @@ def failed_tasks(run_ids: Collection[str]) -> dict[tuple[str, str], dict[str, li
             .order_by(column.map_index)
         )
         for dag_id, run_id, task_id, map_index in rows:
-            found[_NAMES[dag_id], run_id][task_id].append(map_index)
-    return found
+            failed[_NAMES[dag_id], run_id][task_id].append(map_index)
+    return failed
 
 
 def kept_connections(conn_ids: Collection[str]) -> set[str]:
-    """Return those of the connections that are in Airflow's database."""
+    """Return the ids of the given connections that are in Airflow's database."""
     with create_session(scoped=False) as session:
         kept = select(Connection.conn_id).where(Connection.conn_id.in_(conn_ids))
         return {*session.scalars(kept)}
@@ -83,18 +89,18 @@ def kept_connections(conn_ids: Collection[str]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class ManualRun:
-    """What came of a run that somebody triggered: the plan of a dry run, or why it was refused."""
+    """The result of a manual run: the plan of a dry run, or the rejected parameter."""
 
     dataset: str
     run_id: str
     at: datetime
     plan: DryRun | None = None
     refused: Problem | None = None
-    """The parameter that cannot be used."""
+    """The problem with the parameter; None if none was rejected."""
 
 
 def manual_runs(datasets: Iterable[Dataset]) -> list[ManualRun]:
-    """Return dry runs and runs with wrong parameters of the last day, the newest few."""
+    """Return the newest dry runs and rejected runs of the last day, `MOST_MANUAL_RUNS` at most."""
     column = XComModel
     with create_session(scoped=False) as session:
         rows = session.scalars(
@@ -112,7 +118,7 @@ def manual_runs(datasets: Iterable[Dataset]) -> list[ManualRun]:
 
 
 def _manual_run(row: XComModel, value: Any) -> ManualRun:
-    """Return the run of an XCom, with its plan or the wrong parameter that the XCom names."""
+    """Return the run that wrote an XCom, with the plan or the rejected parameter in its value."""
     run = ManualRun(_NAMES[row.dag_id], row.run_id, row.timestamp)
     if row.key == DRY_RUN:
         return replace(run, plan=convert(value, DryRun))
@@ -120,34 +126,34 @@ def _manual_run(row: XComModel, value: Any) -> ManualRun:
     return replace(run, refused=problem) if problem.kind is ProblemKind.PARAMETER else run
 
 
-def _waits(session: Session, tasks: Iterable[TaskInstance]) -> dict[tuple[str, str], datetime]:
-    """When each run that waits for WeChat's figures asks again."""
-    found: dict[tuple[str, str], datetime] = {}
+def _next_polls(session: Session, tasks: Iterable[TaskInstance]) -> dict[tuple[str, str], datetime]:
+    """Return when each run that waits for WeChat's figures asks again, by (dataset, run id)."""
+    next_polls: dict[tuple[str, str], datetime] = {}
     for task in tasks:
         if task.state == TaskInstanceState.UP_FOR_RESCHEDULE:
             newest = TaskReschedule.stmt_for_task_instance(task, descending=True).limit(1)
             at = _by_our_clock(session.scalars(newest).one().reschedule_date)
             run = _NAMES[task.dag_id], task.run_id
-            found[run] = min(at, found.get(run, at))
-    return found
+            next_polls[run] = min(at, next_polls.get(run, at))
+    return next_polls
 
 
-def _tried_again(session: Session, task: TaskInstance) -> Alert | None:
-    """The task, if a try of it has failed since it was cleared last, and another is made."""
-    is_asleep = task.state == TaskInstanceState.UP_FOR_RETRY
-    is_at_it = task.try_number > 1 and task.state != TaskInstanceState.UP_FOR_RESCHEDULE
-    is_tried = is_asleep or is_at_it
-    dag = SerializedDagModel.get_dag(task.dag_id, session=session) if is_tried else None
+def _retry_alert(session: Session, task: TaskInstance) -> Alert | None:
+    """Return an alert for a task that is retried after failed tries since it was last cleared."""
+    is_waiting = task.state == TaskInstanceState.UP_FOR_RETRY
+    is_running = task.try_number > 1 and task.state != TaskInstanceState.UP_FOR_RESCHEDULE
+    is_retried = is_waiting or is_running
+    dag = SerializedDagModel.get_dag(task.dag_id, session=session) if is_retried else None
     if dag is None or not dag.has_task(task.task_id):
         return None
     task.task = dag.get_task(task.task_id)
-    tries, before = task.task.retries + 1, task.max_tries - task.task.retries
-    failed = task.try_number - before - (not is_asleep)
+    tries, cleared_tries = task.task.retries + 1, task.max_tries - task.task.retries
+    failed = task.try_number - cleared_tries - (not is_waiting)
     if failed <= 0:
         return None
-    next_at: datetime | None = task.next_retry_datetime() if is_asleep else None  # type: ignore[no-untyped-call] # Airflow's
+    next_at: datetime | None = task.next_retry_datetime() if is_waiting else None  # type: ignore[no-untyped-call] # Airflow's
     return Alert(
-        _problem(session, task),
+        _last_problem(session, task),
         _NAMES[task.dag_id],
         Severity.RETRYING,
         run_id=task.run_id,
@@ -157,22 +163,26 @@ def _tried_again(session: Session, task: TaskInstance) -> Alert | None:
     )
 
 
-def _problem(session: Session, task: TaskInstance) -> Problem:
-    """Why its last try failed; a new one forgets it."""
-    said = XComModel.get_many(
+def _last_problem(session: Session, task: TaskInstance) -> Problem:
+    """Return why the task's last try failed, from its XCom; without one, the task was killed."""
+    rows = XComModel.get_many(
         run_id=task.run_id,
         key=PROBLEM,
         dag_ids=task.dag_id,
         task_ids=task.task_id,
         map_indexes=task.map_index,
     )
-    found = session.scalars(said.limit(1)).first()
+    row = session.scalars(rows.limit(1)).first()
     killed = Problem.of_kind(ProblemKind.TASK_KILLED)
-    problem = convert(XComModel.deserialize_value(found), Problem) if found else killed
+    problem = convert(XComModel.deserialize_value(row), Problem) if row else killed
     return replace(problem, subject=task.task_id)
 
 
 def _by_our_clock(at: datetime) -> datetime:
-    """When Airflow, which has the real clock whatever `WEIXIN_NOW` says, acts next; now if due."""
+    """
+    Return a time of Airflow's real clock as a time of our clock, which `WEIXIN_NOW` may shift.
+
+    A time in the past becomes now.
+    """
     now = clock.now()
     return max(now, at + (now - timezone.utcnow()))

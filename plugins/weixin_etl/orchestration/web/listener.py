@@ -1,8 +1,9 @@
 """
-What Airflow tells of runs that end: one that its own `check` could not judge is judged here.
+The listener for failed runs: it reports a run whose task `check` did not report it.
 
-It is called in the scheduler, or in the API server when a person marks a run. Both go on at once:
-the rest is done by a thread. A server without `weixin_warehouse` leaves it to the run's deadline.
+Airflow calls the listener in the scheduler, or in the API server if a person marks a run. A thread
+writes to the warehouse, so neither of them waits. Where the connection `weixin_warehouse` is
+missing, the run's deadline reports the run instead.
 """
 
 from threading import Thread
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def on_dag_run_failed(dag_run: "DagRun") -> None:
-    """People are told of a run that a person marked failed, or whose `check` was killed."""
+    """Notify people of a run that a person marked failed, or whose task `check` was killed."""
     if not dag_run.dag_id.startswith("weixin_"):
         return
     from airflow.models.xcom import XComModel
@@ -25,12 +26,12 @@ def on_dag_run_failed(dag_run: "DagRun") -> None:
     from weixin_etl.datasets import DATASETS
     from weixin_etl.orchestration.tasks import observations
 
-    told = XComModel.get_many(
+    reported = XComModel.get_many(
         run_id=dag_run.run_id, dag_ids=dag_run.dag_id, key=observations.NOTIFIED
     )
     is_ours = dag_run.dag_id.removeprefix("weixin_") in DATASETS
     session = object_session(dag_run) if is_ours else None
-    if session and session.scalar(told.limit(1)) is None:
+    if session and session.scalar(reported.limit(1)) is None:
         is_dry = bool((dag_run.conf or {}).get("dry_run"))
-        run = observations.run_named(dag_run.dag_id, dag_run.run_id, is_dry=is_dry)
-        Thread(target=observations.run_ended, args=(run,)).start()
+        run = observations.minimal_run(dag_run.dag_id, dag_run.run_id, is_dry=is_dry)
+        Thread(target=observations.report_ended_run, args=(run,)).start()

@@ -1,8 +1,8 @@
 """
-What Airflow's servers get: the page "WeChat", a button *Test* that works, a listener.
+The Airflow plugin: the page "WeChat", a corrected button *Test* and a listener for failed runs.
 
-Every process of Airflow imports this module, each task of other DAGs too: what only the web server
-needs is imported by its calls.
+Every process of Airflow imports this module, tasks of other DAGs included. The functions therefore
+import what only the web server needs.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -18,21 +18,23 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 TITLE = "WeChat"
-"""The entry of the navigation: Airflow cuts a name that is wider than 56 pixels."""
+"""The entry in Airflow's navigation. Airflow cuts names that are wider than 56 pixels."""
 _HREF = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PAGE}/"
-"""Airflow may be served below a path."""
+"""The page's URL; it begins with a path if Airflow is served below one."""
 
 
 async def page(scope: "Scope", receive: "Receive", send: "Send") -> None:
+    """Serve the page, importing it at its first request."""
     from weixin_etl.orchestration.web.page.app import app
 
     await app(scope, receive, send)
 
 
 def test_button(app: "ASGIApp") -> "ASGIApp":
-    from weixin_etl.orchestration.web.test_button import mending
+    """Return Airflow's web app with the corrected button *Test*."""
+    from weixin_etl.orchestration.web.test_button import with_readable_test
 
-    return mending(app)
+    return with_readable_test(app)
 
 
 _APP = {"app": page, "url_prefix": PAGE, "name": TITLE}
@@ -48,7 +50,7 @@ _VIEW = {
 
 
 class WeixinPlugin(AirflowPlugin):
-    """Airflow's entry point `airflow.plugins`."""
+    """The plugin that Airflow finds by the entry point `airflow.plugins`."""
 
     name = "weixin"
     fastapi_apps: list[Any] = [_APP]  # noqa: RUF012 # as Airflow declares them

@@ -1,4 +1,8 @@
-"""What Airflow learns from the installed distribution: the connection type and the settings."""
+"""
+The Airflow provider: it declares the connection type `weixin` and the settings of `[weixin]`.
+
+Airflow reads it from the installed distribution and builds the connection form from it.
+"""
 
 from typing import Any
 
@@ -7,7 +11,7 @@ from weixin_etl.orchestration.settings import OPTIONS, SECTION
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Airflow's entry point `apache_airflow_provider`."""
+    """Return the provider's declaration; Airflow's entry point is `apache_airflow_provider`."""
     return {
         "package-name": "weixin-etl",
         "name": "WeChat article statistics",
@@ -65,5 +69,5 @@ def get_provider_info() -> dict[str, Any]:
 
 
 def _field(label: str, description: str, kind: str = "string") -> dict[str, Any]:
-    """A field of the connection's form that may be left empty."""
+    """Return an optional field of the connection form, with its JSON type."""
     return {"label": label, "description": description, "schema": {"type": [kind, "null"]}}

@@ -1,9 +1,10 @@
 """
-The button *Test* in Airflow's list of connections, mended for connections of type `weixin`.
+A workaround for the button *Test* in Airflow's list of connections, for the type `weixin`.
 
-Airflow 3.3.2 sends port 0 for a connection without a port, which makes it another server (mended by
-apache/airflow#73298), and hands the hook a random id in place of the connection's. Once a release
-does neither, this file goes.
+Airflow 3.3.2 has two faults. It sends port 0 for a connection without a port, which names another
+server; apache/airflow#73298 fixes this. It also hands the hook a random id instead of the
+connection's id. The plugin wraps Airflow's web app in `with_readable_test`, which corrects both.
+Delete this file once the oldest supported release has neither fault.
 """
 
 import json
@@ -15,51 +16,55 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from weixin_etl.orchestration.connections.hook import WeixinHook, tested_conn_id
 
 LONGEST_BODY_BYTES = 1 << 20
-"""A body that is longer, or of unknown length, is passed on unread."""
+"""The longest body to correct. A longer body, or one of unknown length, is passed on unread."""
 _PATH = "/api/v2/connections/test"
 
 
-def mending(app: ASGIApp) -> ASGIApp:
-    """Mends what the button posts, and passes on all other calls unread."""
+def with_readable_test(app: ASGIApp) -> ASGIApp:
+    """Return the app with corrected requests of the button; other requests pass unread."""
 
-    async def mended(scope: Scope, receive: Receive, send: Send) -> None:
+    async def corrected_app(scope: Scope, receive: Receive, send: Send) -> None:
         if _is_readable_test(scope):
-            body = _mended(await Request(scope, receive).body())
+            body = _corrected_body(await Request(scope, receive).body())
             headers = {**dict(scope["headers"]), b"content-length": str(len(body)).encode()}
-            scope, receive = {**scope, "headers": [*headers.items()]}, _again(body, receive)
+            scope, receive = {**scope, "headers": [*headers.items()]}, _replay_body(body, receive)
         await app(scope, receive, send)
 
-    return mended
+    return corrected_app
 
 
 def _is_readable_test(scope: Scope) -> bool:
-    """Whether it is such a call, at whatever path Airflow is served, and not too long."""
+    """Return whether a request comes from the button and its body is short enough to read."""
     if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].endswith(_PATH):
         return False
     length = Headers(scope=scope).get("content-length", "")
     return length.isdecimal() and int(length) <= LONGEST_BODY_BYTES
 
 
-def _mended(body: bytes) -> bytes:
-    """The body without port 0, as the hook learns the connection's id; another's as it is."""
+def _corrected_body(body: bytes) -> bytes:
+    """
+    Return the body without port 0, and tell the hook the connection's id.
+
+    The body of a connection of another type is returned unchanged.
+    """
     try:
-        asked = json.loads(body)
+        connection = json.loads(body)
     except (ValueError, RecursionError):
         return body
-    is_ours = isinstance(asked, dict) and asked.get("conn_type") == WeixinHook.conn_type
+    is_ours = isinstance(connection, dict) and connection.get("conn_type") == WeixinHook.conn_type
     if not is_ours:
         return body
-    tested_conn_id.set(str(asked.get("connection_id") or ""))
-    if asked.get("port") == 0:
-        del asked["port"]
-    return json.dumps(asked).encode()
+    tested_conn_id.set(str(connection.get("connection_id") or ""))
+    if connection.get("port") == 0:
+        del connection["port"]
+    return json.dumps(connection).encode()
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Receive this body, then what follows."""
+def _replay_body(body: bytes, receive: Receive) -> Receive:
+    """Return a receiver that yields the body first, then the messages of `receive`."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def again() -> Message:
+    async def replayed() -> Message:
         return messages.pop() if messages else await receive()
 
-    return again
+    return replayed

@@ -29,7 +29,7 @@ from pydantic import Field
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.health import status
-from weixin_etl.health.alerts import Alert
+from weixin_etl.health.alert import Alert
 from weixin_etl.health.notifications import CHINESE, ENGLISH, time_text
 from weixin_etl.health.status import Status
 from weixin_etl.orchestration import settings
@@ -39,7 +39,7 @@ from weixin_etl.orchestration.web.page import calendar, places
 from weixin_etl.problem import WarehouseError
 from weixin_etl.text import shown
 
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 VIEWS = ("/", "/coverage", "/day", "/articles", "/article")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -102,7 +102,7 @@ def requested_figures(datasets: Readable, dataset: Text = "") -> Iterator[calend
 
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(readable)])
-app.mount("/static", StaticFiles(directory=_HERE / "static"))
+app.mount("/static", StaticFiles(directory=_FOLDER / "static"))
 RequestedFigures = Annotated[calendar.Figures, Depends(requested_figures)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 Day = Annotated[
@@ -311,7 +311,7 @@ def page(template: str, request: Request, status_code: int = 200, **found: Any) 
 @cache
 def labels() -> Mapping[str, Sequence[str]]:
     """Return the texts of every label by its name, in the order of `LANGUAGES`."""
-    return tomllib.loads((_HERE / "labels.toml").read_text())
+    return tomllib.loads((_FOLDER / "labels.toml").read_text())
 
 
 def label(language: str, name: str, /, **places: object) -> str:
@@ -356,7 +356,7 @@ def points(figures: Sequence[tuple[int, int]], width: int, height: int, last_day
 @cache
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
