@@ -33,9 +33,7 @@ class Metric:
     meaning: str  # what the metric counts, in the middle of a sentence
     unit: str = "people"
     caveat: str | None = None  # a warning for those who use the metric
-    common: str | None = (
-        None  # the name in `COMMON` under which other endpoints count nearly the same
-    )
+    common: str | None = None  # the name in `COMMON` that other endpoints share
     kind: Kind = Kind.COUNT
     is_level: bool = False  # not a running total, such as the recipients of a message
     whole: str | None = None  # the metric of which this one is a part, such as one place's readers
@@ -44,7 +42,7 @@ class Metric:
 
 
 class Common(NamedTuple):
-    """A column name that the views of all endpoints share, so that queries differ in a suffix only."""
+    """A column name that the views of all endpoints share. Queries differ only in their suffix."""
 
     name: str
     chinese_name: str
@@ -241,8 +239,8 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     metrics=_metrics("article_total_detail"),
 )
 
-# WeChat's documentation of `getarticleread` could not be read. Its answers are parsed leniently, and
-# their bytes are kept.
+# WeChat's documentation of `getarticleread` could not be read. Its answers are therefore parsed
+# leniently, and their bytes are kept.
 ARTICLE_READ = Dataset(
     name="article_read",
     endpoint="getarticleread",

@@ -1,9 +1,9 @@
 """
 Sentences that people read in English or in Chinese.
 
-English is what is raised, logged and stored. A reader of Chinese gets the Chinese sentence when the
-text is shown: `in_chinese` finds the sentence by its words. What WeChat, Postgres or the operating
-system said is quoted as it came.
+The package raises, logs and stores English sentences. When a text is shown to a reader of Chinese,
+`in_chinese` recognises the sentence by its words and returns the Chinese one. Words of WeChat,
+Postgres or the operating system are quoted and never translated.
 """
 
 import csv
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple, NewType
 
 Sentence = NewType("Sentence", str)
-"""A sentence of ours in English: `sentences.toml` or `rejections.csv` has the Chinese one."""
+"""An English sentence of the package. A data file of the package has the Chinese one."""
 Quoted = NewType("Quoted", str)
-"""Words of WeChat, Postgres, a library or the operating system, and names: never translated."""
+"""Names, and words of WeChat, Postgres, a library or the operating system: not translated."""
 
 _PACKAGE = Path(__file__).parent
 _PLACE = re.compile(r"\\ \\{address\\}|\\{(\w+)\\}")
@@ -25,21 +25,22 @@ _NARROW = {
     **dict.fromkeys(["count", "size", "most", "status", "found", "total"], r"[\d,]+"),
     **dict.fromkeys(["field", "connection", "role", "endpoint", "variable", "near"], r"\S+"),
 }
-"""What may stand in a place that does not take any text."""
+"""The patterns of placeholders that do not accept every text."""
 _SENTENCE_PLACES = {"first", "why", "names"}
-"""The places that hold a sentence."""
+"""The placeholders that hold a sentence."""
 
 
 class Rejection(NamedTuple):
     """
-    Why parts of answers are rejected: a row of `rejections.csv`.
+    A reason why parts of answers are rejected: a row of `rejections.csv`.
 
-    Places: `{field}` a key of the answer, `{count}` how many parts, `{first}` another sentence.
+    Placeholders: `{field}` is a key of the answer, `{count}` the number of parts, `{first}` another
+    sentence.
     """
 
     code: str
     one: str
-    """About one part; empty where there are always several."""
+    """The sentence about one part. Empty if there are always several parts."""
     many: str
     one_zh: str
     many_zh: str
@@ -52,22 +53,26 @@ def _table(name: str) -> list[list[str]]:
 
 
 REJECTIONS = {row[0]: Rejection(*row) for row in _table("rejections.csv")}
-"""The reasons by their codes."""
+"""The reasons for a rejection, by code."""
 
 
 _SENTENCES: Mapping[str, Mapping[str, str]] = tomllib.loads(
     (_PACKAGE / "sentences.toml").read_text(encoding="utf-8")
 )
 CHINESE_MESSAGES, CHINESE_CAUSES = _SENTENCES["messages"], _SENTENCES["causes"]
-"""The Chinese sentences by the English ones, with unfilled places."""
+"""The Chinese sentences by the English ones, both with placeholders."""
 
 
 def sentence(frame: str, **places: object) -> Sentence:
     """
-    Return the English sentence of a cause, with its places filled in.
+    Return the English sentence of a cause with its placeholders filled in.
+
+    Args:
+        frame: the sentence with its placeholders, as in `sentences.toml`.
+        **places: the texts of the placeholders.
 
     Raises:
-        KeyError: `sentences.toml` does not have the frame.
+        KeyError: `sentences.toml` does not have the sentence.
     """
     if frame not in CHINESE_CAUSES:
         raise KeyError(frame)
@@ -75,24 +80,25 @@ def sentence(frame: str, **places: object) -> Sentence:
 
 
 def rejection(code: str, count: int = 1, **places: str) -> Sentence:
-    """Return the English sentence why `count` parts of answers are rejected."""
+    """Return the English sentence that gives the reason why `count` parts are rejected."""
     reason = REJECTIONS[code]
     text = reason.one if count == 1 else reason.many
     return Sentence(text.format(count=f"{count:,}", **places))
 
 
-# ---------------------------------------------------------------------------------- in Chinese
+# ------------------------------------------------------------------------ translate into Chinese
 
 
 def in_chinese(text: str) -> str:
     """
-    Return a sentence of ours in Chinese; any other text as it is.
+    Return a sentence of the package in Chinese. Any other text is returned unchanged.
 
-    `cause: detail` is translated part by part, and so is a sentence inside another one.
+    The parts of `cause: detail` are translated one by one. A sentence inside another sentence is
+    translated too.
     """
     for pattern, chinese in _translations():
-        if found := pattern.fullmatch(text):
-            places = found.groupdict("")
+        if match := pattern.fullmatch(text):
+            places = match.groupdict("")
             inner = {name: in_chinese(places[name]) for name in _SENTENCE_PLACES & places.keys()}
             return chinese.format(**(places | inner))
     cause, colon, detail = text.partition(": ")
@@ -102,13 +108,13 @@ def in_chinese(text: str) -> str:
 
 @cache
 def _translations() -> list[tuple[re.Pattern[str], str]]:
-    """Return a pattern of each English sentence with the Chinese one, the most specific first."""
-    pairs = {english: chinese for english, chinese in _pairs() if english}
-    by_words = sorted(pairs, key=lambda english: -len(re.sub(r"\{\w+\}", "", english)))
-    return [(_pattern(english), pairs[english]) for english in by_words]
+    """Return the pattern of each English sentence with the Chinese one, most specific first."""
+    translations = {english: chinese for english, chinese in _bilingual_sentences() if english}
+    by_words = sorted(translations, key=lambda english: -len(re.sub(r"\{\w+\}", "", english)))
+    return [(_pattern(english), translations[english]) for english in by_words]
 
 
-def _pairs() -> Iterable[tuple[str, str]]:
+def _bilingual_sentences() -> Iterable[tuple[str, str]]:
     """Yield each sentence in English and in Chinese."""
     yield from CHINESE_CAUSES.items()
     for reason in REJECTIONS.values():
@@ -120,12 +126,12 @@ def _pairs() -> Iterable[tuple[str, str]]:
 
 
 def _pattern(english: str) -> re.Pattern[str]:
-    """Return the pattern of a sentence with anything in its places."""
-    return re.compile(_PLACE.sub(_group, re.escape(english)))
+    """Return a pattern that matches a sentence with its placeholders filled in."""
+    return re.compile(_PLACE.sub(_placeholder_pattern, re.escape(english)))
 
 
-def _group(place: re.Match[str]) -> str:
-    """Return the pattern of what may stand in a place; an unknown address is left out."""
+def _placeholder_pattern(place: re.Match[str]) -> str:
+    """Return the pattern of the texts that a placeholder accepts. An address may be missing."""
     if place[1] is None:
         return r"(?: (?P<address>\S+))?"
     return f"(?P<{place[1]}>{_NARROW.get(place[1], '.+')})"
