@@ -1,8 +1,8 @@
 """
-What can go wrong: the list of its kinds, the errors that say so, and a problem with its line.
+Problems: their kinds, the errors that carry them, and the line that people read.
 
-`problems.csv` has a row for each kind and for each code that has texts of its own: what the code
-asks of a kind, and what people read of it in English and Chinese. The errcodes are WeChat's:
+`problems.csv` has a row for each kind, and for each code with texts of its own. A row has the flags
+of the kind and the texts in English and Chinese. The errcodes are WeChat's:
 https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 """
 
@@ -23,21 +23,25 @@ from weixin_etl.text import one_line, shown
 
 
 class ProblemKind(StrEnum):
-    """What can go wrong, in the words of the tables, the messages and the page."""
+    """
+    The kinds of problems, as tables, messages and the page name them.
 
-    is_common: bool  # one act ends it for all accounts that have it
-    is_of_account: bool  # it concerns an account, whatever the day
-    is_of_connection: bool  # it may concern a connection with all its accounts
-    is_of_warehouse: bool  # the warehouse is at fault, not WeChat
-    is_of_one_statement: bool  # and refuses this statement only: others can still be loaded
-    is_retried: bool  # another try may succeed, so that Airflow retries the task
-    stops_account: bool  # its other days need not be asked for in this run, or try if retried
-    is_outage: bool  # no usable answer: after several in a row, further calls would fail too
-    is_transport_failure: bool  # it is none of WeChat's, and says nothing about what else is wrong
-    is_warning: bool  # nothing is broken: what WeChat gave is stored, or it may give no more
-    resolves_itself: bool  # nobody has to act: daily runs ask again until the figures are there
-    end_is_told: bool  # people are told that it is over, though nothing was broken
-    is_momentary: bool  # told once and never again: nothing shows that it is over
+    `problems.csv` sets the flags of each kind.
+    """
+
+    is_common: bool  # one action fixes it for all accounts that have it
+    is_of_account: bool  # it concerns an account, not single days
+    is_of_connection: bool  # it may concern a connection and all its accounts
+    is_of_warehouse: bool  # the warehouse has the problem, not WeChat
+    is_of_one_statement: bool  # the warehouse refuses this statement, but accepts others
+    is_retried: bool  # another try may succeed: Airflow retries the task
+    stops_account: bool  # the run, or the try if it is retried, requests no more days of it
+    is_outage: bool  # no usable answer: after several in a row, the try stops calling
+    is_transport_failure: bool  # WeChat was not reached: the account may have other problems
+    is_warning: bool  # nothing failed: the figures are stored, or WeChat may have no more
+    resolves_itself: bool  # nobody has to act: daily runs request the figures again
+    end_is_told: bool  # people are notified of its end, although it is a warning
+    is_momentary: bool  # people are notified once: nothing shows its end
 
     UNREACHABLE = auto()
     TOKEN_SERVICE = auto()
@@ -76,27 +80,29 @@ class ProblemKind(StrEnum):
 
     @classmethod
     def _missing_(cls, _: object) -> "ProblemKind":
-        return cls.UNKNOWN  # another version wrote it into the warehouse
+        return cls.UNKNOWN  # another release wrote this kind into the warehouse
 
 
 class ProblemRow(NamedTuple):
     """
     A row of `problems.csv`.
 
-    Places in a title: `{who}` an account, task or subject, `{subject}`; in a cure `{connection}`
-    the Airflow connection to change, `{role}` of its user, `{address}` the IP that WeChat names.
+    A title has the placeholders `{who}` (an account, task or subject) and `{subject}`. A cure has
+    `{connection}` (the Airflow connection to change), `{role}` (the user of that connection),
+    `{address}` (the IP address that WeChat names) and `{subject}`.
     """
 
     kind: ProblemKind
     codes: list[str]
     """
-    Errcodes, beginnings of SQLSTATEs, or a name that the code gives; none in a kind's first.
+    Errcodes, beginnings of SQLSTATEs, or names of cases. Empty in the first row of a kind.
 
-    A case of an errcode has its name behind it: `47009_succeeded`.
+    A case of an errcode has a suffix: `47009_succeeded`.
     """
     marks: list[str]
+    """The names of the kind's flags that are true. Only the first row of a kind has them."""
     title: str
-    """Empty where it is the kind's."""
+    """Empty if the title of the kind's first row applies."""
     cause: str
     cure: str
     title_zh: str
@@ -111,18 +117,26 @@ with Path(__file__).with_name("problems.csv").open(encoding="utf-8", newline="")
     ]
 _FIRST = {row.kind: row for row in reversed(ROWS)}
 _OF_CODE = {(row.kind, code): row for row in ROWS for code in row.codes}
-for _kind, _its in _FIRST.items():
-    vars(_kind).update({mark: mark in _its.marks for mark in ProblemKind.__annotations__})
+for _kind, _row in _FIRST.items():  # give each kind the flags that `ProblemKind` annotates
+    vars(_kind).update({flag: flag in _row.marks for flag in ProblemKind.__annotations__})
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
 
 def problem_row(kind: ProblemKind, code: str = "") -> ProblemRow:
-    """The code's row of the kind, or the kind's first, which holds for all of it."""
+    """Return the row of the kind's code, or the first row of the kind if the code has none."""
     return _OF_CODE.get((kind, code), _FIRST[kind])
 
 
 def fill_places(text: str, conn_id: str, cause: str, subject: str | None = None) -> str:
-    """A cure with its places filled in; what is not known is left out."""
+    """
+    Return a cure with its placeholders filled in. Unknown values are left out.
+
+    Args:
+        text: the cure with placeholders.
+        conn_id: the Airflow connection to change.
+        cause: the problem's cause. WeChat's message in it may name an IP address.
+        subject: the problem's subject.
+    """
     address = _ADDRESS.search(cause)
     places = {
         "connection": conn_id,
@@ -136,29 +150,29 @@ def fill_places(text: str, conn_id: str, cause: str, subject: str | None = None)
 @dataclass(frozen=True, slots=True)
 class Problem:
     """
-    What went wrong, with one cause, for one account, a whole connection, or the whole run.
+    A problem of one account, one connection or the whole run, with its cause and cure.
 
-    `str()` is its line: account, cure, cause, days, ids.
+    `str()` returns the line that people read: account, cure, cause, days, ids.
     """
 
     kind: ProblemKind
     cause: str
     """What happened."""
     cure: str
-    """What to change; when nothing, what happens next."""
+    """The action that fixes the problem. If none is needed, what happens next."""
     account: str = ""
-    """What people call the account, or the connection; empty when it concerns the whole run."""
+    """The name of the account or the connection. Empty if the problem concerns the whole run."""
     appid: str | None = None
-    """None as well when it concerns a connection, or an entry that stands for no account."""
+    """None if the problem concerns the run, a connection, or an entry without an account."""
     conn_id: str = ""
     subject: str | None = None
-    """What else tells it from others of its kind: a metric, an article, a connection."""
+    """A metric, an article, or a connection that distinguishes the problem within its kind."""
     days: tuple[date, ...] = ()
-    """The publication days concerned."""
+    """The publication days that the problem concerns."""
     code: str = ""
-    """Of which row of its kind its texts are: WeChat's errcode, an SQLSTATE or a name."""
+    """WeChat's errcode, an SQLSTATE or the name of a case. It selects the row with the texts."""
     to_change: str = ""
-    """The Airflow connection that its cure is about, where that is not its own; not recorded."""
+    """The Airflow connection to change, if it differs from `conn_id`. It is not stored."""
 
     @classmethod
     def of_kind(
@@ -171,7 +185,17 @@ class Problem:
         detail: str = "",
         **more: Any,
     ) -> "Problem":
-        """A problem with its row's cause, to which a detail is added, and cure, unless given."""
+        """
+        Return a problem with the texts of its row of `problems.csv`.
+
+        Args:
+            kind: the kind of the problem.
+            cause: a cause that replaces the row's.
+            cure: a cure that replaces the row's.
+            code: the code that selects the row.
+            detail: a text that is added to the cause.
+            **more: other fields of the problem.
+        """
         row = problem_row(kind, code)
         cause = ": ".join(filter(None, [row.cause if cause is None else cause, detail]))
         conn_id = more.get("to_change") or more.get("conn_id", "")
@@ -180,7 +204,7 @@ class Problem:
         return cls(kind, cause, cure, code=code, **more)
 
     def __post_init__(self) -> None:
-        """Hold texts that can be shown: they may quote a stranger."""
+        """Make each text one line that can be shown: texts may quote other systems."""
         if self.conn_id and not self.appid:
             object.__setattr__(self, "account", self.conn_id)
             object.__setattr__(self, "subject", self.conn_id)
@@ -198,19 +222,19 @@ class Problem:
 
     @property
     def row(self) -> ProblemRow:
-        """The row that its texts are from."""
+        """The row of `problems.csv` with the texts of the problem."""
         return problem_row(self.kind, self.code)
 
     @property
     def errcode(self) -> int | None:
-        """WeChat's, if it gave one."""
+        """WeChat's errcode, if WeChat gave one."""
         number = self.code.partition("_")[0]
         is_wechats = number.removeprefix("-").isdigit() and not self.kind.is_of_warehouse
         return int(number) if is_wechats else None
 
     @property
     def who(self) -> str:
-        """Whose it is, or what it is about."""
+        """The account that has the problem, or else the subject."""
         return self.account or self.subject or ""
 
     @property
@@ -220,68 +244,67 @@ class Problem:
         return title.format(who=self.who or "WeChat", subject=self.subject)
 
     def __str__(self) -> str:
-        """What to change first, ids last; of a connection, which it begins with, no conn_id."""
-        said = (
-            f"{self.cure} ({self.cause})" if self.cure and self.cause else self.cure or self.cause
-        )
+        """Return the account, the cure with the cause, the days and the ids."""
+        has_both = self.cure and self.cause
+        text = f"{self.cure} ({self.cause})" if has_both else self.cure or self.cause
         errcode = "" if self.errcode is None else f"errcode {self.errcode}"
         ids = filter(None, [self.conn_id if self.appid else "", errcode])
-        parts = [said, days_as_ranges(self.days), ", ".join(ids)]
+        parts = [text, days_as_ranges(self.days), ", ".join(ids)]
         return (f"{self.account}: " if self.account else "") + " · ".join(filter(None, parts))
 
 
 def merge_days(problems: Iterable[Problem]) -> list[Problem]:
-    """Problems that differ only in their days as one."""
-    alike: dict[Problem, list[Problem]] = {}
+    """Return the problems, with those that differ only in their days merged into one."""
+    groups: dict[Problem, list[Problem]] = {}
     for problem in problems:
-        alike.setdefault(replace(problem, days=()), []).append(problem)
-    return [replace(same, days=days_of_problems(those)) for same, those in alike.items()]
+        groups.setdefault(replace(problem, days=()), []).append(problem)
+    return [replace(merged, days=days_of_problems(group)) for merged, group in groups.items()]
 
 
 def days_of_problems(problems: Iterable[Problem]) -> tuple[date, ...]:
-    """The days of all of them."""
+    """Return the days of all problems, sorted."""
     return tuple(sorted({day for problem in problems for day in problem.days}))
 
 
 def log_problem(log: logging.Logger, problem: Problem) -> None:
-    """Log its line; an error where somebody has to act: figures that are late usually come."""
+    """Log the problem: late figures and warnings at level WARNING, others at level ERROR."""
     is_warning = problem.kind.is_warning or problem.kind is ProblemKind.NOT_READY
     log.log(logging.WARNING if is_warning else logging.ERROR, "%s", problem)
 
 
 def program_problem(log: logging.Logger, error: BaseException) -> Problem:
-    """Log the frames of an unexpected error, collapsed in Airflow's UI; the problem that it is."""
+    """Log the traceback of an unexpected error, collapsed in Airflow's UI. Return its problem."""
     log.info("::group::Where it was raised")
     log.info("%s", shown("".join(traceback.format_exception(error))))
     log.info("::endgroup::")
-    # the driver's own words where SQLAlchemy wraps its error
+    # SQLAlchemy wraps errors of the driver: the driver's own message is shorter.
     first_line, *_ = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
     cause = ": ".join(filter(None, [type(error).__name__, one_line(first_line)]))
     return Problem.of_kind(ProblemKind.PROGRAM, cause)
 
 
 class OperatorError(Exception):
-    """An error whose text is a sentence for the operator: it is shown without a traceback."""
+    """An error whose text is a sentence for the operator. It is shown without a traceback."""
 
 
 class _KindError(OperatorError):
-    """`str()` is the line of its problem, made by `Problem.of_kind`."""
+    """An error that carries a problem, made by `Problem.of_kind`. `str()` returns its line."""
 
     to_change = ""
-    """The Airflow connection that its cure is about, unless another is given."""
+    """The Airflow connection to change, unless the caller names another."""
 
     def __init__(
         self, kind: ProblemKind, detail: Sentence | Quoted | None = None, **more: Any
     ) -> None:
         super().__init__(detail or "")
         self.detail = detail
-        """What is added to the kind's cause."""
-        whose = {"to_change": self.to_change, "subject": more.get("account") or None}
-        self.problem = Problem.of_kind(kind, detail=detail or "", **{**whose, **more})
+        """The text that is added to the kind's cause."""
+        defaults = {"to_change": self.to_change, "subject": more.get("account") or None}
+        self.problem = Problem.of_kind(kind, detail=detail or "", **{**defaults, **more})
 
     @property
     def kind(self) -> ProblemKind:
-        """What went wrong."""
+        """The kind of the problem."""
         return self.problem.kind
 
     def __str__(self) -> str:
@@ -289,10 +312,10 @@ class _KindError(OperatorError):
 
 
 class WeixinError(_KindError):
-    """A call that brought no figures; `account` is what people call whoever made it."""
+    """A call that brought no figures. `account` is the name of the caller."""
 
 
 class WarehouseError(_KindError):
-    """The warehouse can't be used, or not at the moment."""
+    """The warehouse can't be used, permanently or at the moment."""
 
     to_change = "weixin_warehouse"
