@@ -1,1 +1,1 @@
-"""Everything that imports Airflow; nothing else in the package does."""
+"""The only part of the package that imports Airflow: DAG tasks, connections, commands, the page."""

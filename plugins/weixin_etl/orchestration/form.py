@@ -1,4 +1,8 @@
-"""The form of the DAGs: what somebody who triggers a run may enter, and what the run is then."""
+"""
+The parameters of the DAGs: the form for manual runs, its validation, and the `Run` built from it.
+
+The DAG file takes the form from here. The first task validates what was entered.
+"""
 
 import difflib
 from collections.abc import Mapping
@@ -19,29 +23,30 @@ _NAMES = ("begin_date", "end_date", "accounts", "refetch", "dry_run")
 
 
 def _day(dataset: Dataset, title: str, description: str) -> Param:
-    """Return a field for a day, not before the year of the first day that WeChat has."""
-    century, tens, ones = str(dataset.first_day)[:2], *map(int, str(dataset.first_day)[2:4])
+    """Return a field for a day; its pattern rejects years before the dataset's first day."""
+    century, decade, year = str(dataset.first_day)[:2], *map(int, str(dataset.first_day)[2:4])
     return Param(
         None,
         type=["null", "string"],
         format="date",
-        pattern=rf"^{century}({tens}[{ones}-9]|[{tens + 1}-9]\d)-",
+        pattern=rf"^{century}({decade}[{year}-9]|[{decade + 1}-9]\d)-",
         title=title,
         description=description,
     )
 
 
 def _switch(title: str, description: str) -> Param:
-    """Off unless somebody turns it on."""
+    """Return a boolean field whose default is off."""
     return Param(False, type="boolean", title=title, description=description)
 
 
 def params_of(dataset: Dataset) -> dict[str, Param]:
     """
-    Return the fields of the form of a DAG.
+    Return the fields of a DAG's form.
 
-    Airflow refuses a value of another type or form before it makes a run. It takes any other name,
-    and does not compare fields: `require_known` and `Run.dated` refuse those when the run begins.
+    Airflow rejects values of a wrong type or pattern before it creates a run. Airflow accepts
+    unknown parameter names and does not compare fields. `require_known` and `Run.dated` therefore
+    check both when the run begins.
     """
     return {
         "begin_date": _day(
@@ -77,21 +82,25 @@ def params_of(dataset: Dataset) -> dict[str, Param]:
 
 def require_known(entered: Mapping[str, object], *, is_backfill: bool) -> None:
     """
-    Make sure that what was entered can mean what somebody meant.
+    Reject unknown parameter names, and publication days in a backfill.
 
-    Airflow takes a name it does not know without a word: a run limited by `acounts` is not limited.
-    And each run of its backfill would ask for the same days, whatever the range of the backfill.
+    Airflow accepts unknown names silently, so a run with `acounts` would ask for every account. In
+    a backfill every run would ask for the same days, whatever the range of the backfill.
+
+    Args:
+        entered: the parameters as Airflow received them, by name.
+        is_backfill: whether the run belongs to a backfill of Airflow's own.
 
     Raises:
-        ParameterError: the form has no such parameter; the nearest one is named. Or days are
-            entered for a backfill.
+        ParameterError: a name is unknown (the sentence names the nearest known one), or a backfill
+            has publication days.
     """
     for name in sorted(entered.keys() - {*_NAMES}):
-        near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), _NAMES, n=1)
+        similar = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), _NAMES, n=1)
         unknown = {"name": one_line(name, _LONGEST_NAME)}
-        if near:
+        if similar:
             frame = "{name} is no parameter: did you mean {near}?"
-            raise ParameterError(sentence(frame, **unknown, near=near[0]))
+            raise ParameterError(sentence(frame, **unknown, near=similar[0]))
         frame = "{name} is no parameter; there are {names}"
         raise ParameterError(sentence(frame, **unknown, names=", ".join(_NAMES)))
     if is_backfill and any(entered.get(name) for name in _DAYS):
@@ -104,7 +113,7 @@ def require_known(entered: Mapping[str, object], *, is_backfill: bool) -> None:
 
 
 def run_of(dataset: Dataset, context: Context) -> Run:
-    """The run that an Airflow task belongs to, with what was entered in the form."""
+    """Return the run that an Airflow task belongs to, with the parameters of its form."""
     dag_run, entered = context["dag_run"], context["params"]
     begin, end = _date(entered["begin_date"]), _date(entered["end_date"])
     return Run(
@@ -122,10 +131,11 @@ def run_of(dataset: Dataset, context: Context) -> Run:
 
 
 def _date(entered: str | None) -> date | None:
+    """Return the date that was entered; None if the field was left empty."""
     return date.fromisoformat(entered) if entered else None
 
 
 def is_last_try(context: Context) -> bool:
-    """Whether Airflow does not try the task again when it fails."""
+    """Return whether Airflow does not retry the task if this try fails."""
     ti = context["ti"]
     return bool(ti.try_number > ti.max_tries)

@@ -1,8 +1,8 @@
 """
-Settings of the pipeline: section `[weixin]` of Airflow's configuration.
+The settings of the pipeline: section `[weixin]` of Airflow's configuration.
 
 Airflow imports this module in each of its processes, because its configuration asks the provider
-for OPTIONS. So the rest of the package is imported only when settings are read.
+for `OPTIONS`. The functions therefore import the rest of the package only when they are called.
 """
 
 import os
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from weixin_etl import run
     from weixin_etl.api.http import CallLimits
-    from weixin_etl.health.notifications import Words
+    from weixin_etl.health.wording import Wording
 
 SECTION = "weixin"
 NOON = time(12)
 PAGE = "/weixin"
-"""The page's path below Airflow's address."""
+"""The path of the page "WeChat" below Airflow's address."""
 _RETRIES = 3
 _IN_HASTE = "WEIXIN_IN_HASTE"
-"""An environment variable of tests: calls that are tried again hardly wait."""
+"""An environment variable for tests: with it, retried calls wait 10 ms."""
 
 OPTIONS: dict[str, tuple[int | str, str]] = {
     # name: (default, description)
@@ -62,25 +62,26 @@ OPTIONS: dict[str, tuple[int | str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class DagSettings:
-    """What the DAGs are created with."""
+    """The settings that the DAG file needs to create the DAGs."""
 
     schedule: str
-    """When scheduled runs begin, in Beijing, as cron has it."""
+    """The cron expression of scheduled runs, in Beijing time."""
     time_to_end: timedelta
-    """How long a scheduled run may take."""
+    """The time from the start of a scheduled run to its deadline."""
     retry_delay: timedelta
+    """The wait before the first retry of a failed task."""
     retries: int
-    """How often a failed task is tried again."""
+    """The number of retries of a failed task."""
 
 
 def read_of_dags() -> DagSettings:
     """
-    Read the DAGs' settings, and check all others, so that the DAG file reports what is wrong.
+    Return the DAGs' settings, and validate all others, so that Airflow shows an import error.
 
     Raises:
         AirflowConfigException: a value is not a number.
-        ValueError: `run_at` or `deadline_hour` is no time of day, or the deadline not the later;
-            or `language` is none.
+        ValueError: `run_at` or `deadline_hour` is not a time of day, `run_at` is not before both
+            the deadline and noon, or `language` is unknown.
     """
     words()
     run_at, deadline = _time_of_day("run_at"), _time_of_day("deadline_hour")
@@ -96,17 +97,18 @@ def read_of_dags() -> DagSettings:
 
 
 def _time_of_day(name: str) -> time:
+    """Return a setting such as `08:30` as a time of day."""
     text = values()[name]
     try:
         return datetime.strptime(text.strip(), "%H:%M").time()  # noqa: DTZ007 # no instant
     except ValueError:
-        usual = OPTIONS[name][0]
-        raise ValueError(f"[weixin] {name} {text!r} is no time of day, such as {usual}") from None
+        default = OPTIONS[name][0]
+        raise ValueError(f"[weixin] {name} {text!r} is no time of day, such as {default}") from None
 
 
 def read() -> "run.Settings":
     """
-    Read the settings of the verbs.
+    Return the settings of the verbs `plan`, `ingest`, `report` and `check`.
 
     Raises:
         AirflowConfigException: a value is not a number.
@@ -118,7 +120,7 @@ def read() -> "run.Settings":
 
 
 def call_limits() -> "CallLimits":
-    """How long calls may take."""
+    """Return the time limits and retries of API calls."""
     from weixin_etl.api.http import CallLimits
 
     if not os.environ.get(_IN_HASTE):
@@ -126,24 +128,27 @@ def call_limits() -> "CallLimits":
     return replace(CallLimits(), backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
 
 
-def words(language: str = "") -> "Words":
+def words(language: str = "") -> "Wording":
     """
-    What people read is written in, with the settings that it names.
+    Return the formatter of sentences for people, which fills in the settings in force.
+
+    Args:
+        language: `en` or `zh-CN`; empty for the setting `language`.
 
     Raises:
-        ValueError: the setting `language` is neither `en` nor `zh-CN`.
+        ValueError: the language is neither `en` nor `zh-CN`.
     """
-    from weixin_etl.health.notifications import CHINESE, ENGLISH, Words
+    from weixin_etl.health.wording import CHINESE, ENGLISH, Wording
 
     in_force = values()
-    written = language or in_force["language"]
-    if written not in (ENGLISH, CHINESE):
-        raise ValueError(f"[weixin] language {written!r} is neither {ENGLISH} nor {CHINESE}")
-    return Words(written, in_force)
+    chosen = language or in_force["language"]
+    if chosen not in (ENGLISH, CHINESE):
+        raise ValueError(f"[weixin] language {chosen!r} is neither {ENGLISH} nor {CHINESE}")
+    return Wording(written, in_force)
 
 
 def values() -> dict[str, Any]:
-    """Every setting in force, by its name, a number where its default is one."""
+    """Return every setting in force by its name; a setting with a numeric default is a number."""
     from airflow.configuration import conf
 
     return {

@@ -1,1 +1,1 @@
-"""The tasks as Airflow runs them: what a run is asked for, and how a task ends."""
+"""The bodies of the DAGs' tasks, and the reports of what they observe."""

@@ -1,4 +1,9 @@
-"""The tasks as Airflow runs them: its context and XCom on one side, the verbs on the other."""
+"""
+The bodies of the DAGs' tasks: they connect Airflow's context and XCom to the verbs in `run`.
+
+The DAG file calls one function per task. Each reads the run from Airflow's context, calls its verb,
+reports an observation and ends the task with one readable line.
+"""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,10 +48,13 @@ _LONGEST_METRICS = 300
 @contextmanager
 def readable_ending() -> Iterator[None]:
     """
-    Let a task end readably: a line per problem; frames only collapsed.
+    Replace every error of a task by one logged line and an XCom with the problem.
+
+    Airflow's own exceptions for skipping and rescheduling pass unchanged.
 
     Raises:
-        EndOfTask: instead of any error.
+        EndOfTask: for an error that a retry may resolve.
+        EndForGood: for every other error.
     """
     try:
         yield
@@ -55,19 +63,19 @@ def readable_ending() -> Iterator[None]:
     except Exception as error:
         problem = as_problem(error)
         log_problem(log, problem)
-        _leave(problem)
+        _keep_problem(problem)
         end = EndOfTask if problem.kind.is_retried else EndForGood
         raise end("see the ERROR line above") from None
 
 
-def _leave(problem: Problem) -> None:
-    """Leave why a try failed, in JSON's types alone: Airflow's servers read no tuple."""
+def _keep_problem(problem: Problem) -> None:
+    """Write the problem to XCom, as JSON types only, because Airflow's servers reject tuples."""
     plain = msgspec.json.decode(msgspec.json.encode(problem))  # noqa: TID251 - of no type
     get_current_context()["ti"].xcom_push(PROBLEM, plain)
 
 
 def as_problem(error: Exception) -> Problem:
-    """What an error that ends a whole task says to the operator."""
+    """Return the problem of an error that ended a whole task."""
     if isinstance(error, WeixinError | WarehouseError):
         return error.problem
     if isinstance(error, ParameterError):
@@ -77,196 +85,243 @@ def as_problem(error: Exception) -> Problem:
 
 @readable_ending()
 def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
-    """The configured accounts, each with the reason why it has no token, if so."""
+    """
+    Return the configured accounts as JSON, each with its problem if it has no token.
+
+    Raises:
+        EndOfTask: the parameters are invalid, or nothing can be asked.
+    """
     context = get_current_context()
     dag_run, run = context["dag_run"], form.run_of(dataset, context)
     form.require_known(dag_run.conf or {}, is_backfill=dag_run.run_type == "backfill")
     is_last_try, concurrency = form.is_last_try(context), settings.read().concurrency
-    found = accounts.refresh_access_tokens(run, concurrency, is_last_try=is_last_try)
-    observations.report_observation(_of_tokens(run, found))
-    configured: list[dict[str, Any]] = msgspec.to_builtins(found)
-    return configured
+    configured = accounts.refresh_access_tokens(run, concurrency, is_last_try=is_last_try)
+    observations.report_observation(_token_observation(run, configured))
+    builtins: list[dict[str, Any]] = msgspec.to_builtins(configured)
+    return builtins
 
 
-def _of_tokens(run: Run, found: Sequence[ConfiguredAccount]) -> Observation:
+def _token_observation(run: Run, configured: Sequence[ConfiguredAccount]) -> Observation:
     """
-    Connections and accounts that get no token.
+    Return the findings of connections and accounts that get no token.
 
-    A connection that can't be used says nothing of the accounts that it may stand for.
+    The scope is limited if a connection can't be used: the accounts behind it were not checked.
     """
-    wanted = [it for it in found if it.is_wanted]
-    refused = [it.problem for it in wanted if it.problem and not it.problem.kind.is_retried]
-    looked = None
-    if run.accounts or not all(it.appid for it in wanted):
-        looked = [*(it.conn_id for it in wanted), *(it.appid for it in wanted if it.appid)]
-    return Observation(run, clock.now(), {"refresh_access_token": refused}, looked)
+    wanted = [account for account in configured if account.is_wanted]
+    problems = [account.problem for account in wanted if account.problem]
+    refused = [problem for problem in problems if not problem.kind.is_retried]
+    appids = [account.appid for account in wanted if account.appid]
+    scope = None
+    if run.accounts or len(appids) < len(wanted):
+        scope = [*(account.conn_id for account in wanted), *appids]
+    return Observation(run, clock.now(), {"refresh_access_token": refused}, scope)
 
 
 @readable_ending()
-def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Batches of accounts with the days to ask for; a dry run ends here."""
+def plan(dataset: Dataset, configured: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """
+    Return batches of accounts with the days to ask for, as JSON.
+
+    Raises:
+        AirflowSkipException: the run is a dry run; its plan is in the XCom `dry_run`.
+        EndOfTask: the days can't be asked for, or the warehouse can't be used.
+    """
     work = _work(dataset)
-    made = plan_verb.plan(work, convert(found, list[ConfiguredAccount]))
-    if made.dry_run:
-        get_current_context()["ti"].xcom_push(DRY_RUN, msgspec.to_builtins(made.dry_run))
-        said = "dry run: nothing was asked for; the page lists what would be, and so does the XCom"
-        raise AirflowSkipException(f"{said} {DRY_RUN} of this task")
+    planned = plan_verb.plan(work, convert(configured, list[ConfiguredAccount]))
+    if planned.dry_run:
+        get_current_context()["ti"].xcom_push(DRY_RUN, msgspec.to_builtins(planned.dry_run))
+        line = "dry run: nothing was asked for; the page lists what would be, and so does the XCom"
+        raise AirflowSkipException(f"{line} {DRY_RUN} of this task")
     observations.report_observation(
-        Observation(work.run, clock.now(), {"plan": []}, once=made.left)
+        Observation(work.run, clock.now(), {"plan": []}, momentary=planned.left)
     )
-    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(
-        plan_verb.split_batches(made.accounts)
-    )
+    batches = plan_verb.split_batches(planned.accounts)
+    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches)
     return builtins
 
 
 @readable_ending()
 def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
-    """Bring the batch's pairs in; in a scheduled run, wait for those that are not ready."""
+    """
+    Ask for the batch's planned days and load the answers.
+
+    Raises:
+        AirflowRescheduleException: days are not ready, and the run asks again later.
+        EndOfTask: days are missing, and a retry may load them.
+        EndForGood: days are missing, and a retry would not help.
+    """
     work, planned = _work(dataset), convert(batch, Batch)
-    came = ingest_verb.ingest(work, planned, accounts.Clients(settings.call_limits()).open)
-    is_retried = came.is_retryable and not form.is_last_try(get_current_context())
+    result = ingest_verb.ingest(work, planned, accounts.Clients(settings.call_limits()).open)
+    is_retried = result.is_retryable and not form.is_last_try(get_current_context())
     now = clock.now()
-    again_at = rules.next_poll_at(work.run, now) if came.has_not_ready else None
-    _ingested(work.run, planned, came, is_at_work=is_retried or again_at is not None)
+    again_at = rules.next_poll_at(work.run, now) if result.has_not_ready else None
+    _report_ingest(work.run, planned, result, run_goes_on=is_retried or again_at is not None)
     if again_at and not is_retried:
-        log.warning("asks again at %s", clock.beijing_text(again_at, pattern="%H:%M"))
+        log.warning(
+            "days are not ready: this task asks again at %s",
+            clock.beijing_text(again_at, pattern="%H:%M"),
+        )
         # Airflow has the real clock, whatever WEIXIN_NOW says
         real_time = timezone.utcnow() + (again_at - now)
         raise AirflowRescheduleException(real_time)  # type: ignore[no-untyped-call] # Airflow's
-    if came.problems:
-        first = max(came.problems, key=lambda it: it.kind.is_retried)
-        _leave(first)
-        raise (EndOfTask if came.is_retryable else EndForGood)(not_in(came.problems))
+    if result.problems:
+        first = max(result.problems, key=lambda problem: problem.kind.is_retried)
+        _keep_problem(first)
+        raise (EndOfTask if result.is_retryable else EndForGood)(not_in(result.problems))
 
 
-def _ingested(run: Run, batch: Batch, came: ingest_verb.IngestResult, *, is_at_work: bool) -> None:
-    """People are told of what a try has met, by coverage but for what is no answer of WeChat's."""
-    if came.unknown_metrics:
-        names = one_line(", ".join(sorted(came.unknown_metrics)), _LONGEST_METRICS)
+def _report_ingest(
+    run: Run, batch: Batch, result: ingest_verb.IngestResult, *, run_goes_on: bool
+) -> None:
+    """
+    Report the result of one try, and log metrics that the dataset does not declare.
+
+    The findings hold transport failures only: coverage has the problems of answered days. While the
+    run goes on, retried failures are left out.
+    """
+    if result.unknown_metrics:
+        names = one_line(", ".join(sorted(result.unknown_metrics)), _LONGEST_METRICS)
         log.warning("WeChat sends metrics that are not known here; kept in extra: %s", names)
     days = {account.appid: account.due.days for account in batch}
-    unsaid = [
-        replace(it, days=it.days or tuple(sorted(days.get(it.appid or "", ()))))
-        for it in came.problems
-        if it.kind.is_transport_failure and not (is_at_work and it.kind.is_retried)
+    failures = [
+        replace(problem, days=problem.days or tuple(sorted(days.get(problem.appid or "", ()))))
+        for problem in result.problems
+        if problem.kind.is_transport_failure and not (run_goes_on and problem.kind.is_retried)
     ]
-    found, looked = {"ingest": unsaid}, [*days]
+    findings, scope = {"ingest": failures}, [*days]
     observations.report_observation(
-        Observation(run, clock.now(), found, looked, is_judged=True, is_at_work=is_at_work)
+        Observation(run, clock.now(), findings, scope, shows_ends=True, run_goes_on=run_goes_on)
     )
 
 
 @readable_ending()
 def report(dataset: Dataset) -> dict[str, int]:
-    """What the run did since its plan."""
+    """Log the result per account and day since the run's plan, and return the totals by name."""
     return check_verb.report(_work(dataset), _planned(get_current_context()))
 
 
 @readable_ending()
 def check(dataset: Dataset, asset: Any) -> None:
-    """The run's colour, by what is true now; green, the asset's event has the days that changed."""
+    """
+    Decide whether the run succeeded, by the current coverage of its planned days.
+
+    A successful run's asset event has the days that changed and the totals.
+
+    Raises:
+        AirflowSkipException: the run is a dry run.
+        EndForGood: planned days are missing, or a task failed whose work no other run does.
+    """
     context = get_current_context()
-    run, said = form.run_of(dataset, context), _what_failed(context)
-    found = _of_failed(run, said)
-    if said.keys() & {"refresh_access_token", "plan"}:
-        _tell(context, Observation(run, clock.now(), found, is_judged=True, is_last=True))
-        raise _failed(said)
+    run, failed = form.run_of(dataset, context), _failed_tasks(context)
+    findings = _failed_task_findings(run, failed)
+    if failed.keys() & {"refresh_access_token", "plan"}:
+        _report_end(
+            context, Observation(run, clock.now(), findings, shows_ends=True, is_run_end=True)
+        )
+        raise _failed_end(failed)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
     configured = convert(
         context["ti"].xcom_pull(task_ids="refresh_access_token"), list[ConfiguredAccount]
     )
     planned = _planned(context)
-    judgement = check_verb.check(_work(dataset), configured, planned)
-    _tell(context, _of_check(run, judgement, planned, configured, found))
-    if judgement.not_in:
-        raise EndForGood(not_in(judgement.not_in))
-    if said:
-        raise _failed(said)
-    changed = [day.isoformat() for day in judgement.changed_days]
-    extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **judgement.totals}
+    result = check_verb.check(_work(dataset), configured, planned)
+    _report_end(context, _check_observation(run, result, planned, configured, findings))
+    if result.not_in:
+        raise EndForGood(not_in(result.not_in))
+    if failed:
+        raise _failed_end(failed)
+    changed = [day.isoformat() for day in result.changed_days]
+    extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **result.totals}
     context["outlet_events"][asset].extra = extra
 
 
-def _of_failed(run: Run, said: Mapping[str, Problem]) -> dict[str, list[Problem]]:
+def _failed_task_findings(run: Run, failed: Mapping[str, Problem]) -> dict[str, list[Problem]]:
     """
-    What is found of tasks that could not do their work; a morning's run is late no more.
+    Return the findings of the failed tasks, and empty ones for sources that the check resolves.
 
-    A parameter that is wrong in a manual run is for the person who triggered it.
+    An invalid parameter of a manual run is left out: only the person who triggered it has to act.
     """
-    found = {
+    findings = {
         task_id: [replace(problem, account="", subject=task_id)]
-        for task_id, problem in said.items()
+        for task_id, problem in failed.items()
         if run.is_scheduled or problem.kind is not ProblemKind.PARAMETER
     }
     is_daily = rules.is_daily(run, clock.beijing_date(clock.now()))
-    over = [observations.RUN, *([observations.DEADLINE] if run.is_scheduled or is_daily else [])]
-    return {**found, **{source: [] for source in over}}
+    deadline = [observations.DEADLINE] if run.is_scheduled or is_daily else []
+    return {**findings, **{source: [] for source in [observations.RUN, *deadline]}}
 
 
-def _of_check(
+def _check_observation(
     run: Run,
-    judgement: check_verb.CheckResult,
+    result: check_verb.CheckResult,
     planned: Batch,
     configured: Sequence[ConfiguredAccount],
     failed: Mapping[str, Sequence[Problem]],
 ) -> Observation:
     """
-    Why the run is red, but for figures that are not ready, and accounts that list nothing new.
+    Return the findings of the check: why days are missing, and which accounts list nothing new.
 
-    Only a morning's run has looked at all accounts; if all is in, no batch lacks its work.
+    Figures that are not ready are left out. Only a daily run of all accounts has an unlimited
+    scope; if none of its days is missing, it also resolves the findings of `ingest`.
     """
-    silent = [it for it in judgement.warnings if it.kind is ProblemKind.SILENT]
-    missing = [it for it in judgement.not_in if it.kind is not ProblemKind.NOT_READY]
-    found = {"check": [*missing, *silent], "report": [], **failed}
-    looked = None
+    silent = [problem for problem in result.warnings if problem.kind is ProblemKind.SILENT]
+    missing = [problem for problem in result.not_in if problem.kind is not ProblemKind.NOT_READY]
+    findings = {"check": [*missing, *silent], "report": [], **failed}
+    scope = None
     if observations.DEADLINE not in failed or run.accounts:
-        connections = (it.conn_id for it in configured if it.is_wanted)
-        looked = [*(account.appid for account in planned), *connections]
-    elif not judgement.not_in:
-        found["ingest"] = []
-    return Observation(run, clock.now(), found, looked, is_judged=True, is_last=True)
+        connections = (account.conn_id for account in configured if account.is_wanted)
+        scope = [*(account.appid for account in planned), *connections]
+    elif not result.not_in:
+        findings["ingest"] = []
+    return Observation(run, clock.now(), findings, scope, shows_ends=True, is_run_end=True)
 
 
-def _tell(context: Context, note: Observation) -> None:
-    """People are told how the run ends, and the listener that they were."""
-    observations.report_observation(note)
+def _report_end(context: Context, observation: Observation) -> None:
+    """Report the end of the run, and tell the listener by XCom that it was reported."""
+    observations.report_observation(observation)
     context["ti"].xcom_push(observations.NOTIFIED, True)
 
 
 def _work(dataset: Dataset) -> Work:
-    """The run, and what its verbs work with."""
+    """Return the run with the warehouse and the settings that its verbs need."""
     run = form.run_of(dataset, get_current_context())
     return Work(run, open_warehouse(), settings.read())
 
 
 def _planned(context: Context) -> Batch:
-    """The run's newest plan: the accounts of all its batches."""
-    told = context["ti"].xcom_pull(task_ids="plan")
-    return list(chain.from_iterable(convert(told or [], list[Batch])))
+    """Return the planned accounts of all batches, from the XCom of the task `plan`."""
+    batches = context["ti"].xcom_pull(task_ids="plan")
+    return list(chain.from_iterable(convert(batches or [], list[Batch])))
 
 
-def _what_failed(context: Context) -> dict[str, Problem]:
-    """Why tasks failed that no other run can make up for; ingest is not among them."""
+def _failed_tasks(context: Context) -> dict[str, Problem]:
+    """
+    Return the problems of failed tasks, by task id.
+
+    The task `ingest` is left out, because another run may have loaded its days.
+    """
     ti = context["ti"]
     names = ["refresh_access_token", "plan", "report"]
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=names, run_ids=[ti.run_id])[ti.run_id]
     failed = [task_id for task_id, state in states.items() if state == "failed"]
-    said = {task_id: ti.xcom_pull(task_ids=task_id, key=PROBLEM) for task_id in failed}
-    killed = Problem.of_kind(ProblemKind.TASK_KILLED)  # before it could say so
-    return {task_id: convert(it, Problem) if it else killed for task_id, it in said.items()}
+    kept = {task_id: ti.xcom_pull(task_ids=task_id, key=PROBLEM) for task_id in failed}
+    killed = Problem.of_kind(ProblemKind.TASK_KILLED)  # a killed task writes no XCom
+    return {
+        name: convert(problem, Problem) if problem else killed for name, problem in kept.items()
+    }
 
 
-def _failed(said: Mapping[str, Problem]) -> EndForGood:
-    """The end of a run whose tasks failed, after the lines why."""
-    for problem in said.values():
+def _failed_end(failed: Mapping[str, Problem]) -> EndForGood:
+    """Log the problems of the failed tasks, and return the exception that ends the run."""
+    for problem in failed.values():
         log_problem(log, problem)
-    return EndForGood(f"failed: {', '.join(sorted(said))}; see the lines above and the log of each")
+    names = ", ".join(sorted(failed))
+    return EndForGood(f"failed: {names}; see the lines above and the log of each")
 
 
 def not_in(problems: Sequence[Problem]) -> str:
-    """`3 accounts are not in: see the lines above`."""
-    count = len({it.appid or it.account for it in problems})
+    """Return a line such as `3 accounts are not in: see the lines above`."""
+    count = len({problem.appid or problem.account for problem in problems})
     are = "is" if count == 1 else "are"
     return f"{counted(count, 'account')} {are} not in: see the lines above"
