@@ -1,1 +1,1 @@
-"""What the kept answers are good for: shown, replayed, imported."""
+"""Uses of the kept answers: list them, replay them, import those of other programs."""

@@ -1,4 +1,9 @@
-"""The kept answers of a pair, for `weixin-etl answers`."""
+"""
+Look-ups of kept answers by account and day, for the command `weixin-etl answers`.
+
+The command gets each distinct answer that WeChat gave for the day, and prints a line about each or
+the exact bytes of one. `kept/replay.py` uses the look-up of accounts too.
+"""
 
 from datetime import date
 
@@ -16,10 +21,16 @@ def kept_answers_of(
     warehouse: Engine, dataset: Dataset, account: str, day: date
 ) -> list[KeptAnswer]:
     """
-    Every distinct answer of the pair, in the order they were last seen.
+    Return every distinct answer that is kept of a slice, the one received last at the end.
+
+    Args:
+        warehouse: the warehouse.
+        dataset: the dataset whose endpoint answered.
+        account: the account's AppID, connection id or name.
+        day: the day that was asked.
 
     Raises:
-        ParameterError: there is no such account, or nothing is kept of the pair.
+        ParameterError: there is no such account, or no answer is kept.
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     require_migrated(warehouse)
@@ -32,18 +43,22 @@ def kept_answers_of(
 
 
 def answer_line(answer: KeptAnswer) -> str:
-    """A line of the list of answers: number, when it was seen, and how long it is."""
+    """Return the answer's line in the list: id, first and last time of receipt, length."""
     instants = dict.fromkeys((answer.fetched_at, answer.last_seen_at))
-    seen = clock.beijing_text(*instants, pattern="%Y-%m-%d %H:%M:%S")
-    return f"{answer.raw_response_id}  {seen}  {len(answer.body):,} bytes"
+    times = clock.beijing_text(*instants, pattern="%Y-%m-%d %H:%M:%S")
+    return f"{answer.raw_response_id}  {times}  {len(answer.body):,} bytes"
 
 
 def appid_of(connection: Connection, name: str) -> str:
     """
-    The AppID of an account of the warehouse, by its AppID, its connection's id or its name.
+    Return the AppID of an account in the warehouse.
+
+    Args:
+        connection: a connection to the warehouse.
+        name: the account's AppID, connection id or name.
 
     Raises:
-        ParameterError: there is none, or several are called so.
+        ParameterError: no account, or more than one, has this name.
     """
     found = connection.scalars(statement("dim_account/named.sql"), {"name": name}).all()
     if len(found) == 1:

@@ -1,7 +1,8 @@
 """
-The verb import: answers that another program kept, loaded like those of a run. Knows no Airflow.
+The import verb: load answers that another program kept, as if a run had fetched them.
 
-A file holds a JSON object a line; `-` is standard input. Its keys; others are ignored:
+The command `weixin-etl import` calls `import_files`; no Airflow is needed. Each line of a file is a
+JSON object, and `-` stands for standard input. These keys are read, others are ignored:
 
     appid               the account
     dataset             which endpoint answered, by the name of the dataset
@@ -10,7 +11,7 @@ A file holds a JSON object a line; `-` is standard input. Its keys; others are i
     body                the answer: a text whose UTF-8 bytes are kept exactly, or an object, which
                         is kept without white space between its parts
 
-A line that can't be loaded ends the import: what stands before it is loaded.
+A line that can't be loaded ends the import. The lines before it are loaded.
 """
 
 import fileinput
@@ -37,17 +38,17 @@ from weixin_etl.warehouse import diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import begin_load
 
 STANDARD_INPUT = Path("-")
-_LONGEST_WHY = 300
+_REASON_CHARACTERS = 300
 
 
 @dataclass(slots=True)
 class ImportResult:
-    """What came of an import."""
+    """The number of kept answers, the changes of the facts, and the bad line if there is one."""
 
     answers: int = 0
     replayed: ReplayResult = field(default_factory=ReplayResult)
     bad_line: str = ""
-    """Which line ended it, and why, if one did."""
+    """The place of the line that ended the import, and the reason; empty if none did."""
 
 
 def import_files(
@@ -60,9 +61,21 @@ def import_files(
     now: Callable[[], datetime] = clock.now,
 ) -> ImportResult:
     """
-    Keep the answers of files, in commits; then fold the kept answers of their pairs.
+    Keep the answers of files in several commits, then replay their slices.
 
-    So the tables are the same whatever the order of the lines, and of the files.
+    The replay reads all kept answers of a slice in order of time. The tables are therefore the same
+    whatever the order of the lines and of the files.
+
+    Args:
+        warehouse: the warehouse.
+        paths: the files; `STANDARD_INPUT` stands for standard input.
+        ready_hour: the hour in Beijing by which WeChat has computed yesterday's figures.
+        commit_bytes: the setting of this name; a commit ends with the line that fills half of it.
+        on_progress: called after each commit with the number of answers kept so far.
+        now: the clock.
+
+    Returns:
+        What was loaded, and the bad line if one ended the import.
 
     Raises:
         ParameterError: there is no such file.
@@ -73,36 +86,36 @@ def import_files(
             raise ParameterError(f"there is no file {path}")
     require_migrated(warehouse)
     imported = ImportResult()
-    days: dict[str, defaultdict[str, set[date]]] = {it: defaultdict(set) for it in DATASETS}
+    days: dict[str, defaultdict[str, set[date]]] = {name: defaultdict(set) for name in DATASETS}
     with diagnosed(warehouse):
-        for part in in_batches(_answers(paths, now, imported), commit_bytes // 2):
-            _keep(warehouse, part, now())
-            for answer in part:
+        for batch in in_batches(_read_answers(paths, now, imported), commit_bytes // 2):
+            _keep_answers(warehouse, batch, now())
+            for answer in batch:
                 days[answer.dataset][answer.appid].add(answer.day)
-            imported.answers += len(part)
+            imported.answers += len(batch)
             on_progress(imported.answers)
     for name, accounts in days.items():
-        ordered = [(appid, sorted(its)) for appid, its in sorted(accounts.items())]
+        ordered = [(appid, sorted(asked)) for appid, asked in sorted(accounts.items())]
         imported.replayed += replay(
             warehouse, DATASETS[name], ordered, ready_hour=ready_hour, now=now
         )
     return imported
 
 
-class _Answer(msgspec.Struct, frozen=True):
-    """The answer of a line, as the statement takes it."""
+class _ImportedAnswer(msgspec.Struct, frozen=True):
+    """A line's answer, as `raw_response/import.sql` takes it."""
 
     appid: str
     dataset: str
     day: date
     fetched_at: datetime
     body: str
-    """Compressed; it and the hash as hexadecimal digits."""
+    """The compressed answer; hexadecimal digits, like the hash."""
     body_sha256: str
 
 
-def _keep(warehouse: Engine, answers: Sequence[_Answer], now: datetime) -> None:
-    """Keep answers, but for what is kept already."""
+def _keep_answers(warehouse: Engine, answers: Sequence[_ImportedAnswer], now: datetime) -> None:
+    """Keep the answers that are not kept yet, and add unknown accounts, in one transaction."""
     appids = sorted({answer.appid for answer in answers})
     rows = msgspec.json.encode(answers).decode()
     with warehouse.begin() as connection:
@@ -114,20 +127,20 @@ def _keep(warehouse: Engine, answers: Sequence[_Answer], now: datetime) -> None:
 # ------------------------------------------------------------------------------------------ lines
 
 
-def _answers(
+def _read_answers(
     paths: Sequence[Path], now: Callable[[], datetime], imported: ImportResult
-) -> Iterator[tuple[_Answer, int]]:
-    """The answers of the files with their sizes, up to a bad line, which is noted."""
-    for place, line in _lines(paths):
+) -> Iterator[tuple[_ImportedAnswer, int]]:
+    """Yield the files' answers with their sizes. End with a bad line, set in `imported`."""
+    for place, line in _placed_lines(paths):
         try:
-            yield _answer_of(line, now()), len(line)
+            yield _checked_answer(line, now()), len(line)
         except (ValueError, OverflowError, RecursionError) as error:
-            imported.bad_line = f"{place}: {one_line(str(error), _LONGEST_WHY)}"
+            imported.bad_line = f"{place}: {one_line(str(error), _REASON_CHARACTERS)}"
             break
 
 
-def _lines(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
-    """Each line that is not blank, with its place; `-` is standard input."""
+def _placed_lines(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
+    """Yield the place, for people, and the bytes of each line that is not blank."""
     with fileinput.input(map(str, paths), mode="rb") as files:
         for line in files:
             if line.strip():
@@ -135,6 +148,8 @@ def _lines(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
 
 
 class _Line(msgspec.Struct):
+    """The keys of a line, of the types that they must have."""
+
     appid: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,100}\Z")]
     dataset: str
     day: date
@@ -145,41 +160,49 @@ class _Line(msgspec.Struct):
 _line_decoder = msgspec.json.Decoder(_Line)
 
 
-def _answer_of(line: bytes, now: datetime) -> _Answer:
+def _checked_answer(line: bytes, now: datetime) -> _ImportedAnswer:
     """
-    The answer of a line, checked like one that a run has fetched.
+    Return the answer of a line, checked like one that a run has fetched.
 
     Raises:
-        ValueError: it can't be loaded; says why.
-        RecursionError: it is nested too deeply.
+        ValueError: the line can't be loaded; the text is the reason.
+        RecursionError: the line is nested too deeply.
     """
-    said = _line_decoder.decode(line)
-    _check_days(said, now)
-    body = _body(bytes(said.body))
-    if why := parse(DATASETS[said.dataset], body, said.day, said.fetched_at).unreadable:
-        raise ValueError(f"body: {why}")
-    kept = compress(body).hex(), hashlib.sha256(body).hexdigest()
-    return _Answer(said.appid, said.dataset, said.day, said.fetched_at, *kept)
+    values = _line_decoder.decode(line)
+    _check_days(values, now)
+    body = _body_bytes(bytes(values.body))
+    parsed = parse(DATASETS[values.dataset], body, values.day, values.fetched_at)
+    if parsed.unreadable:
+        raise ValueError(f"body: {parsed.unreadable}")
+    compressed, digest = compress(body).hex(), hashlib.sha256(body).hexdigest()
+    return _ImportedAnswer(
+        values.appid, values.dataset, values.day, values.fetched_at, compressed, digest
+    )
 
 
-def _check_days(said: _Line, now: datetime) -> None:
-    """Make sure, by its dataset and days, that there may be such an answer."""
-    dataset, fetched_on = DATASETS.get(said.dataset), clock.beijing_date(said.fetched_at)
+def _check_days(values: _Line, now: datetime) -> None:
+    """Raise ValueError unless WeChat can have given such an answer on such a day."""
+    dataset, fetched_on = DATASETS.get(values.dataset), clock.beijing_date(values.fetched_at)
     if dataset is None:
-        raise ValueError(f"dataset {said.dataset!r:.60} is none of {', '.join(DATASETS)}")
-    if said.fetched_at > now + clock.TOLERANCE:
-        raise ValueError(f"fetched_at {said.fetched_at} is in the future")
-    if not dataset.first_day <= said.day < fetched_on:
+        raise ValueError(f"dataset {values.dataset!r:.60} is none of {', '.join(DATASETS)}")
+    if values.fetched_at > now + clock.TOLERANCE:
+        raise ValueError(f"fetched_at {values.fetched_at} is in the future")
+    if not dataset.first_day <= values.day < fetched_on:
         raise ValueError(
-            f"day {said.day}: {dataset.endpoint} starts on {dataset.first_day}, and this was "
+            f"day {values.day}: {dataset.endpoint} starts on {dataset.first_day}, and this was "
             f"fetched on {fetched_on} in Beijing"
         )
 
 
-def _body(written: bytes) -> bytes:
-    """The bytes of the answer: of a text its own, of an object those it takes without spaces."""
-    if written.startswith(b'"'):
-        return msgspec.json.decode(written, type=str).encode()  # noqa: TID251 - a text
-    if written.startswith(b"{"):
-        return msgspec.json.format(written, indent=-1)
+def _body_bytes(body_json: bytes) -> bytes:
+    """
+    Return the answer's bytes: a string's UTF-8, or an object's JSON without white space.
+
+    Raises:
+        ValueError: `body_json` is neither a string nor an object.
+    """
+    if body_json.startswith(b'"'):
+        return msgspec.json.decode(body_json, type=str).encode()  # noqa: TID251 - a text
+    if body_json.startswith(b"{"):
+        return msgspec.json.format(body_json, indent=-1)
     raise ValueError("body: it is neither an object nor a text")
