@@ -144,7 +144,7 @@ def words(language: str = "") -> "Wording":
     chosen = language or in_force["language"]
     if chosen not in (ENGLISH, CHINESE):
         raise ValueError(f"[weixin] language {chosen!r} is neither {ENGLISH} nor {CHINESE}")
-    return Wording(written, in_force)
+    return Wording(chosen, in_force)
 
 
 def values() -> dict[str, Any]:
