@@ -1,4 +1,9 @@
-"""The command line `weixin-etl`. Each command imports what it needs when it runs."""
+"""
+The command line `weixin-etl`.
+
+Each command is a function that receives the parsed options and returns its exit code, or None for
+0. It imports the modules that it needs when it runs.
+"""
 
 import argparse
 import signal
@@ -16,6 +21,7 @@ from weixin_etl.text import one_line
 
 
 def _day(text: str) -> date:
+    """Return the date of a command-line argument."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -27,9 +33,9 @@ _DAY: dict[str, Any] = {"type": _day, "metavar": "YYYY-MM-DD"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code. An error is one sentence on stderr."""
+    """Run a command and return its exit code. Print an expected error as one sentence on stderr."""
     options = _parser().parse_args(argv)
-    if options.command is dag:  # it needs no Airflow
+    if options.command is dag:  # this command works without Airflow
         return run_command(options)
     from weixin_etl.orchestration.commands.outside import read_from_airflows_database
 
@@ -37,27 +43,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="weixin-etl", description="WeChat article statistics in Postgres, on Airflow."
     )
     parser.add_argument("--version", action="version", version=f"weixin-etl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add = add_command(commands, migrate).add_argument
+    add = add_command(commands, migrate_command).add_argument
     add("--print", metavar="VIEW", help="only print what Postgres gets for a view or function")
     add = add_command(commands, probe).add_argument
-    usual = [dataset.name for dataset in DATASETS.values() if not dataset.is_optional]
-    what = f"of {', '.join(DATASETS)} (default: {' '.join(usual)})"
+    default = [dataset.name for dataset in DATASETS.values() if not dataset.is_optional]
+    choice = f"of {', '.join(DATASETS)} (default: {' '.join(default)})"
     add("--accounts", **_ACCOUNTS, help="AppIDs or connection ids (default: all)")
-    add("--datasets", nargs="+", default=usual, choices=DATASETS, metavar="DATASET", help=what)
+    add("--datasets", nargs="+", default=default, choices=DATASETS, metavar="DATASET", help=choice)
     add = add_command(commands, status).add_argument
     add("--dataset", choices=DATASETS, help="default: all")
-    _add_kept(commands)
+    _add_kept_answers_commands(commands)
     return parser
 
 
-def _add_kept(commands: Any) -> None:
-    """Add the commands for the kept answers."""
-    parser = add_command(commands, answers)
+def _add_kept_answers_commands(commands: Any) -> None:
+    """Add the commands for kept answers, and `dag`."""
+    parser = add_command(commands, answers_command)
     add = parser.add_argument
     add("account", help="its AppID, its connection's id, or its name")
     add("publication_day", **_DAY)
@@ -71,36 +78,36 @@ def _add_kept(commands: Any) -> None:
     add("--begin", **_DAY, help="first day to replay, in Beijing (default: the first kept)")
     add("--end", **_DAY, help="last day to replay (default: the last kept)")
     add("--apply", action="store_true", help="write the difference")
-    add_command(commands, import_).add_argument("file", nargs="+", type=Path)
+    add_command(commands, import_command).add_argument("file", nargs="+", type=Path)
     add_command(commands, dag)
 
 
-def migrate(options: argparse.Namespace) -> None:
+def migrate_command(options: argparse.Namespace) -> None:
     """Bring the warehouse's tables, roles and views to this release."""
     from weixin_etl import warehouse
     from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
     view = options.print
-    done = warehouse.view_sql(view) if view else warehouse.migrate(open_warehouse().url)
-    sys.stdout.write(f"{done or 'The warehouse is up to date.'}\n")
+    output = warehouse.view_sql(view) if view else warehouse.migrate(open_warehouse().url)
+    sys.stdout.write(f"{output or 'The warehouse is up to date.'}\n")
 
 
 def probe(options: argparse.Namespace) -> int:
     """Ask WeChat whether the pipeline will work for each account: exit code 0, 1, 2 if unknown."""
     from weixin_etl.orchestration.commands.probe import show_probe
 
-    wanted = [it for it in DATASETS.values() if it.name in options.datasets]
-    return show_probe(options.accounts, wanted)
+    datasets = [dataset for name, dataset in DATASETS.items() if name in options.datasets]
+    return show_probe(options.accounts, datasets)
 
 
 def status(options: argparse.Namespace) -> int:
     """Say whether figures come in: a line per problem; exit code 0, 1, 2 (unknown), 3 (retried)."""
     from weixin_etl.orchestration.commands.status import show_status
 
-    return show_status([it for it in DATASETS.values() if options.dataset in (None, it.name)])
+    return show_status([DATASETS[options.dataset]] if options.dataset else [*DATASETS.values()])
 
 
-def answers(options: argparse.Namespace) -> None:
+def answers_command(options: argparse.Namespace) -> None:
     """Print WeChat's exact answer for an account and a day; on a terminal, printable text only."""
     from weixin_etl.orchestration.commands import kept
 
@@ -114,7 +121,7 @@ def replay(options: argparse.Namespace) -> None:
     kept.replay(options)
 
 
-def import_(options: argparse.Namespace) -> int:
+def import_command(options: argparse.Namespace) -> int:
     """Load answers that another program kept: files of JSON lines, or - for standard input."""
     from weixin_etl.orchestration.commands import kept
 
@@ -129,8 +136,13 @@ def dag(_: argparse.Namespace) -> None:
 
 
 def add_command(commands: Any, command: Any, **options: Any) -> argparse.ArgumentParser:
-    """Add a command with its function's name and docstring."""
-    name, doc = command.__name__.rstrip("_"), command.__doc__
+    """
+    Add a command to the sub-parsers and return its parser.
+
+    The command's name is that of the function without `_command`. The function's docstring is the
+    help text.
+    """
+    name, doc = command.__name__.removesuffix("_command"), command.__doc__
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=doc, description=doc, **options
     )
@@ -139,12 +151,17 @@ def add_command(commands: Any, command: Any, **options: Any) -> argparse.Argumen
 
 
 def run_command(options: argparse.Namespace, before: Callable[[], None] = lambda: None) -> int:
-    """Call `before`, then the command; its exit code. An OperatorError is a sentence on stderr."""
+    """
+    Call `before` and the command, and return the exit code.
+
+    An OperatorError is printed as sentences on stderr, with exit code 1. Ctrl-C, SIGTERM and SIGHUP
+    end the command with exit code 130.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, signal.default_int_handler)  # ended as by Ctrl-C
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+            signal.signal(number, signal.default_int_handler)  # end the command as Ctrl-C does
     try:
-        with redirect_stdout(sys.stderr):  # what Airflow logs is not part of a command's output
+        with redirect_stdout(sys.stderr):  # Airflow's log lines are not output
             before()
         return int(options.command(options) or 0)
     except KeyboardInterrupt:
