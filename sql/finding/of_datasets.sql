@@ -1,12 +1,13 @@
--- What tasks have found that coverage does not say, in some datasets, of all accounts or of some:
--- one row each, and one more if there are figures of only a part of its days. A day that was
--- attempted since speaks for itself; a finding about days that all do counts no more.
+-- Return the open findings of some datasets, for all accounts or for some: one row per finding, or
+-- two if only a part of its days has figures. A day that was attempted after the finding is left
+-- out, because its coverage is newer. A finding whose days were all attempted since is left out
+-- too.
 {% from "incident/macros.jinja" import problem %}
 SELECT
     finding.dataset,
     finding.{{ problem | reject("equalto", "days") | join(",\n    finding.") }},
-    unspoken.days,
-    unspoken.has_figures,
+    unanswered.days,
+    unanswered.has_figures,
     finding.found_at AS opened_at,
     finding.run_id
 FROM weixin.finding
@@ -14,13 +15,13 @@ CROSS JOIN
     LATERAL (
         SELECT
             coverage.ready_at IS NOT NULL AS has_figures,
-            array_agg(named.day ORDER BY named.day) AS days
-        FROM unnest(finding.days) AS named (day)
+            array_agg(finding_day.day ORDER BY finding_day.day) AS days
+        FROM unnest(finding.days) AS finding_day (day)
         LEFT JOIN weixin.coverage
             ON
                 finding.appid = coverage.appid
                 AND finding.dataset = coverage.dataset
-                AND named.day = coverage.day
+                AND finding_day.day = coverage.day
         WHERE coalesce(coverage.attempted_at <= finding.found_at, TRUE)
         GROUP BY has_figures
         UNION ALL
@@ -28,7 +29,7 @@ CROSS JOIN
             FALSE,
             '{}'
         WHERE finding.days = '{}'
-    ) AS unspoken
+    ) AS unanswered
 WHERE
     finding.dataset = any(:datasets)
     AND (

@@ -1,6 +1,7 @@
--- What a task has found: one row each, instead of what it found before. A task that has looked at
--- some accounts only replaces what is theirs, and what kept it from its work before: of ingest an
--- earlier run, as a batch says nothing of others.
+-- Replace a task's findings: one row per finding. A task that checked some accounts only
+-- replaces the findings of those accounts and findings about the task as a whole. A
+-- batch of ingest keeps the whole-task findings of its own run, because it says nothing about other
+-- batches.
 {% from "incident/macros.jinja" import problem %}
 WITH gone AS (
     DELETE FROM weixin.finding
@@ -8,9 +9,9 @@ WITH gone AS (
         dataset = :dataset
         AND source = :source
         AND (
-            cast(:looked AS text[]) IS NULL
-            OR appid = any(:looked)
-            OR conn_id = any(:looked)
+            cast(:scope AS text[]) IS NULL
+            OR appid = any(:scope)
+            OR conn_id = any(:scope)
             OR (
                 appid IS NULL
                 AND conn_id = ''

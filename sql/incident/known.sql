@@ -1,4 +1,5 @@
--- What is open in some datasets, and what was told of any once and for all: one row per incident.
+-- Return the open incidents of some datasets and the momentary incidents that were recorded before:
+-- one row per incident.
 {% from "incident/macros.jinja" import columns %}
 SELECT
     {{ columns() }}

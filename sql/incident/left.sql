@@ -1,5 +1,5 @@
--- That accounts are no longer collected, as far as people were told lately and it is still so: one
--- row per incident.
+-- Return the recent incidents about accounts that are no longer collected: one row per incident
+-- whose account is still inactive.
 {% from "incident/macros.jinja" import columns %}
 SELECT
     {{ columns() }}

@@ -1,4 +1,5 @@
--- What people were told since an instant: one row per incident, the latest last.
+-- Return the incidents that people were notified of since an instant: one row per incident, in the
+-- order of notification.
 {% from "incident/macros.jinja" import columns %}
 SELECT
     {{ columns() }},

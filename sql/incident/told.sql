@@ -1,4 +1,5 @@
--- Incidents of which a message has told: that they have begun or have news, or that they are over.
+-- Mark incidents as notified: one row per incident. A closed incident's end is marked, an open
+-- incident's beginning or change.
 UPDATE weixin.incident
 SET
     told_at = CASE WHEN told_at IS NULL OR closed_at IS NULL THEN :told_at ELSE told_at END,

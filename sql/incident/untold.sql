@@ -1,5 +1,6 @@
--- What nobody was told yet: one row per incident that began, has news, or is over; not what ended
--- before people knew of it, unless it is momentary. Rows are locked until they are told.
+-- Return and lock the incidents that need a notification: one row per incident that began, changed
+-- or ended since the last one. An incident that ended before anybody was notified is left out,
+-- unless it is momentary.
 {% from "incident/macros.jinja" import columns %}
 SELECT
     {{ columns() }}

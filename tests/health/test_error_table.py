@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.health.alerts import Severity, default_severity
+from weixin_etl.health.alert import Severity, default_severity
 from weixin_etl.orchestration.web.page import app as page
 from weixin_etl.problem import ROWS, Problem, ProblemKind, ProblemRow, fill_places
 from weixin_etl.sentences import CHINESE_CAUSES, CHINESE_MESSAGES

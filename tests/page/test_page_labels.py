@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support import cases
 
-from weixin_etl.health.alerts import Alert, Severity
+from weixin_etl.health.alert import Alert, Severity
 from weixin_etl.model import State
 from weixin_etl.orchestration.web.page import app as html
 from weixin_etl.orchestration.web.page import places

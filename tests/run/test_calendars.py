@@ -1,7 +1,8 @@
 """
-The real pipeline, on Postgres, does what the rules' own does on the same calendar, step by step.
+Check that the real pipeline does on Postgres what the rules do in memory, after every step.
 
-That one keeps every promise (tests/rules/test_promises.py), so this one does.
+Both execute the same random calendar. The rules in memory keep every promise
+(tests/rules/test_promises.py), so the pipeline keeps them too.
 """
 
 import logging
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import empty, rows
 from world.drawn import Trouble, draw_calendar
-from world.life import CATCH_UP_DAYS, Engine, Process, live
+from world.life import CATCH_UP_DAYS, Engine, Process, simulate
 from world.pipeline import Pipeline
 from world.truth import facts, readers
 from world.wechat import day_number, figures
@@ -23,20 +24,20 @@ from world.wechat import day_number, figures
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health import status
-from weixin_etl.health.alerts import LACKING, Days
+from weixin_etl.health.account_alerts import LACKING, Days
 from weixin_etl.model import Coverage, State
 from weixin_etl.orchestration.web.page import calendar as page
 from weixin_etl.orchestration.web.page.calendar import Figures
 
 TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
-"""Kills have tests of their own, at every commit (tests/faults)."""
+"""All faults but kills, which tests/faults tests at every commit."""
 Named = tuple[str, str, date]
 States = dict[Named, tuple[State, str | None, date | None, date | None]]
-"""Of each day: what it is called, why, when it is asked again, and when it can be final."""
+"""By day: its state, the reason, the next date it is asked for, and the date it can be final."""
 
 
-def of_run(process: Process) -> tuple[Any, ...]:
-    """What a step made of a run: its plan, its calls, its colour."""
+def run_log(process: Process) -> tuple[Any, ...]:
+    """Return a run's plan, calls, tries and colour after a step."""
     asked = {
         appid: (due.first, due.older, due.control_day, due.is_retirement_check)
         for appid, due in process.due.items()
@@ -45,8 +46,8 @@ def of_run(process: Process) -> tuple[Any, ...]:
     return process.run.run_id, asked, process.calls, process.tries, process.is_red
 
 
-def of_warehouse(engine: Engine) -> dict[Named, tuple[Any, ...]]:
-    """The rows of coverage; of a list whether there is one and whether it is empty."""
+def coverage_log(engine: Engine) -> dict[Named, tuple[Any, ...]]:
+    """Return the coverage of each day; of a list only whether it exists and is empty."""
     return {
         (*endpoint, day): (
             *(
@@ -57,44 +58,53 @@ def of_warehouse(engine: Engine) -> dict[Named, tuple[Any, ...]]:
             ),
             *(pair.attempted_at, pair.error_kind, pair.error_code),
         )
-        for endpoint in engine.calendar.worlds
+        for endpoint in engine.calendar.wechats
         for day, pair in engine.coverage(endpoint).items()
     }
 
 
-def facts_by_the_rules(engine: Engine) -> dict[tuple[str, ...], int]:
-    """The facts of the rules' own engine."""
+def facts_in_memory(engine: Engine) -> dict[tuple[str, ...], int]:
+    """Return the facts of the engine in memory."""
     return {
         (*endpoint, *key): value
-        for endpoint, world in engine.calendar.worlds.items()
+        for endpoint, wechat in engine.calendar.wechats.items()
         for day, pair in engine.pairs[endpoint].items()
-        for key, value in figures(world, day_number(day), pair.facts).items()
+        for key, value in figures(wechat, day_number(day), pair.facts).items()
     }
 
 
 class Known(NamedTuple):
-    """What the rules look at of an account's days."""
+    """The coverage of an account's days, and the first day that daily runs collect."""
 
     dataset: Dataset
     since: date | None
     pairs: Mapping[date, Coverage]
 
     @property
-    def heard(self) -> datetime | None:
+    def last_article_at(self) -> datetime | None:
+        """When an answer last listed an article."""
         return rules.last_article_at(self.pairs.values())
 
-    def reach(self, today: date) -> date:
+    def catch_up_start(self, today: date) -> date:
+        """Return the first day that a daily run of the day still asks for."""
         return rules.catch_up_start(self.dataset, today, self.since, CATCH_UP_DAYS)
 
     def state(self, day: date, now: datetime) -> State:
-        pair, reach = self.pairs.get(day, Coverage()), self.reach(clock.beijing_date(now))
+        """Return the state of a day."""
+        pair = self.pairs.get(day, Coverage())
+        start = self.catch_up_start(clock.beijing_date(now))
         return rules.state_of(
-            self.dataset, day, pair, catch_up_start=reach, last_article_at=self.heard, now=now
+            self.dataset,
+            day,
+            pair,
+            catch_up_start=start,
+            last_article_at=self.last_article_at,
+            now=now,
         )
 
 
 def next_date(known: Known, day: date, now: datetime) -> date | None:
-    """The morning whose daily run asks for it again; None when none does."""
+    """Return the morning whose daily run asks for the day again, or None."""
     pair, today = known.pairs.get(day, Coverage()), clock.beijing_date(now)
     if pair.settled or known.since is None or rules.is_retired(known.pairs):
         return None
@@ -102,33 +112,33 @@ def next_date(known: Known, day: date, now: datetime) -> date | None:
     is_of_today = at is not None and clock.beijing_date(at) == today
     is_asked = is_of_today or rules.due_morning(now) == today
     morning = max(today + rules.DAY * is_asked, day + rules.DAY)
-    over = day + rules.DAY * known.dataset.window
-    if over < morning and rules.lists_nothing(pair, over, known.heard):
+    window_end = day + rules.DAY * known.dataset.window
+    if window_end < morning and rules.lists_nothing(pair, window_end, known.last_article_at):
         return None
-    return morning if pair.ready_at or day >= known.reach(morning) else None
+    return morning if pair.ready_at or day >= known.catch_up_start(morning) else None
 
 
 def final_date(known: Known, day: date, asked: date | None) -> date | None:
-    """The first morning on which it can be final; None when daily runs ask no more."""
-    over = day + rules.DAY * known.dataset.window
+    """Return the first morning on which the day can be final, or None if no run asks for it."""
+    window_end = day + rules.DAY * known.dataset.window
     if asked is None or not known.dataset.describes_articles:
-        return asked and max(asked, over)
+        return asked and max(asked, window_end)
     pair = known.pairs.get(day, Coverage())
-    if pair.ready_date and pair.list_sha256 is not None and over <= pair.ready_date < asked:
+    if pair.ready_date and pair.list_sha256 is not None and window_end <= pair.ready_date < asked:
         return asked
-    return max(asked, over) + rules.DAY
+    return max(asked, window_end) + rules.DAY
 
 
 def why(pair: Coverage | Days) -> str | None:
-    """What is told of its last attempt."""
+    """Return the reason shown for the last attempt."""
     return "; ".join(filter(None, [pair.error, pair.cure])) or None
 
 
 def states(engine: Pipeline, now: datetime, other_days: Iterable[Named]) -> States:
-    """By the rules: all days of rows, and others."""
+    """Return the states by the rules, of all days with coverage and of the other days."""
     found = {}
-    for endpoint, world in engine.calendar.worlds.items():
-        pairs, dataset = engine.coverage(endpoint), world.dataset
+    for endpoint, wechat in engine.calendar.wechats.items():
+        pairs, dataset = engine.coverage(endpoint), wechat.dataset
         since = rows(
             engine.warehouse,
             "SELECT since_date, is_active FROM weixin.collected_since "
@@ -147,7 +157,7 @@ def states(engine: Pipeline, now: datetime, other_days: Iterable[Named]) -> Stat
 
 
 def states_of_analysts(engine: Pipeline, now: datetime) -> States:
-    """By `analytics.coverage`: it looks at Postgres's clock, here at ours."""
+    """Return the states by `analytics.coverage`, whose `now()` is replaced."""
     (definition,) = rows(engine.warehouse, "SELECT pg_get_viewdef('analytics.coverage')")[0]
     assert "now()" in definition
     view = definition.replace("now()", f"timestamptz '{now.isoformat()}'").rstrip(";")
@@ -173,7 +183,7 @@ def behind(engine: Pipeline, now: datetime) -> tuple[Any, Any]:
 def final_of_analysts(engine: Pipeline) -> tuple[Any, Any]:
     """Return the final days of articles: by the views' `is_final`, by coverage."""
     found, expected = set(), set()
-    for dataset in {world.dataset for world in engine.calendar.worlds.values()}:
+    for dataset in {wechat.dataset for wechat in engine.calendar.wechats.values()}:
         if dataset.describes_articles:
             view, settled = (query.format(dataset=dataset) for query in (FINAL, SETTLED))
             found |= {*rows(engine.warehouse, view, dataset=dataset.name)}
@@ -193,7 +203,7 @@ SETTLED = """
 
 
 def states_of_status(engine: Pipeline, now: datetime, told: States) -> tuple[Any, Any]:
-    """By `weixin-etl status` and messages; and those of `told` that they have to look at."""
+    """Return the states by `weixin-etl status` and messages, and those it is expected to show."""
     with engine.warehouse.connect() as connection:
         accounts = status.read(connection, None, now=now).accounts
     collected = {(account.dataset.name, account.appid) for account in accounts}
@@ -211,7 +221,7 @@ def states_of_status(engine: Pipeline, now: datetime, told: States) -> tuple[Any
 
 
 def state_on_page(engine: Pipeline, now: datetime, named: Named) -> tuple[Any, ...]:
-    """By the page's story of a day."""
+    """Return the state that the page shows of a day."""
     dataset, appid, day = named
     with engine.warehouse.connect() as connection:
         story = page.story(Figures(connection, DATASETS[dataset], now), appid, day)
@@ -247,21 +257,22 @@ def _quiet() -> Iterator[None]:
 @example(seed=295600077, mornings=12)  # a connection that goes while its account waits
 @example(seed=158819938, mornings=11)  # a run planned in the instant of another's answer
 @example(seed=3628799, mornings=10)  # another try after the day's quota was used up
-def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) -> None:
+def test_any_calendar_gives_the_same_in_memory_and_on_postgres(
+    warehouse: sqlalchemy.Engine, seed: int, mornings: int
+) -> None:
     """
-    A few weeks with every trouble: after each step plan, calls, colour and coverage agree.
+    Plan, calls, colour and coverage agree after each step.
 
-    So do what analysts, `status` and the page say of a day: its state, why, when it is asked again
-    and when it can be final.
+    Analysts, `weixin-etl status` and the page give each day the same state, reason and next dates.
     """
     empty(warehouse)
     calendar = draw_calendar(seed, mornings, TROUBLES)
     model = Engine(calendar)
     with Pipeline(calendar, warehouse=warehouse).serving() as real:
-        steps = zip(live(calendar, model), live(calendar, real), strict=True)
+        steps = zip(simulate(calendar, model), simulate(calendar, real), strict=True)
         for (_, process), (_, other) in steps:
-            assert of_run(other) == of_run(process)
-            assert of_warehouse(real) == of_warehouse(model)
+            assert run_log(other) == run_log(process)
+            assert coverage_log(real) == coverage_log(model)
             now = real.now()
             told = states_of_analysts(real, now)
             assert told == states(real, now, told)
@@ -275,5 +286,5 @@ def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) ->
                 some = sorted(told)[7 * now.day % len(told)]
                 assert state_on_page(real, now, some) == told[some]
 
-    assert readers(facts(warehouse)) == facts_by_the_rules(model)
+    assert readers(facts(warehouse)) == facts_in_memory(model)
     assert told

@@ -1,8 +1,10 @@
 """
-Incidents: the memory of who was told what.
+Incidents: which alerts people were notified of, and which of these are resolved.
 
-A task writes down what it has found. A trouble that is there by then and not open opens an
-incident; one whose trouble is gone is over. What is retried opens none and ends none.
+Each task reports an observation: what it found, and which accounts it checked. An alert that is
+new opens an incident in `weixin.incident`. An incident whose alert is gone is resolved. An alert
+that is still being retried opens none and resolves none. `notifications.notify` sends what nobody
+was notified of yet.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,7 +14,8 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from weixin_etl.health.alerts import Alert, Severity, current_alerts, default_severity, stops_all
+from weixin_etl.health.alert import Alert, Severity, default_severity
+from weixin_etl.health.alerts import current_alerts, stops_all
 from weixin_etl.health.status import progress, read_accounts, read_findings, read_incidents
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
@@ -23,82 +26,88 @@ from weixin_etl.warehouse.statements import as_json
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a task has found."""
+    """What a task found."""
 
     run: Run
     at: datetime
-    found: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
-    """What coverage does not say, instead of what each of these sources found before."""
-    looked: Collection[str] | None = None
-    """The accounts and connections that it has looked at; None: all."""
-    is_judged: bool = False
-    """Whether it has asked WeChat, or waited for it, so that what it does not find has ended."""
-    is_at_work: bool = False
-    """Whether the run goes on asking: what it tries again, or waits for, is nothing to tell."""
-    is_last: bool = False
-    """Whether nothing in the run looks after this."""
-    once: Sequence[Problem] = ()
-    """What is told once and never again."""
+    findings: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
+    """Problems that coverage does not show, by source. They replace the source's earlier ones."""
+    scope: Collection[str] | None = None
+    """The AppIDs and connections that the task checked; None: all."""
+    shows_ends: bool = False
+    """Whether the task asked WeChat or waited for it: then what it does not find is resolved."""
+    run_goes_on: bool = False
+    """Whether the run asks again: what it retries or waits for is not notified."""
+    is_run_end: bool = False
+    """Whether no later task of the run reports an observation."""
+    momentary: Sequence[Problem] = ()
+    """Problems that are notified once and have no end."""
 
-    def tells(self, trouble: Alert) -> bool:
-        """Return whether people are told of it now; of a retired endpoint once, at a run's end."""
-        return self.is_last or trouble.problem.kind is not ProblemKind.ENDPOINT_OFFLINE
+    def may_notify(self, alert: Alert) -> bool:
+        """Return whether people are notified now: of a retired endpoint only at a run's end."""
+        return self.is_run_end or alert.problem.kind is not ProblemKind.ENDPOINT_OFFLINE
 
-    def ends(self, incident: Alert) -> bool:
-        """Whether it shows that an incident is over, if its trouble was not found."""
-        problem, looked = incident.problem, self.looked
-        is_seen = self.is_last if problem.kind.is_common else problem.appid in (looked or ())
-        return self.is_judged and (looked is None or is_seen)
+    def resolves(self, incident: Alert) -> bool:
+        """Return whether it shows that an incident is resolved, if the alert is gone."""
+        problem, scope = incident.problem, self.scope
+        is_checked = self.is_run_end if problem.kind.is_common else problem.appid in (scope or ())
+        return self.shows_ends and (scope is None or is_checked)
 
 
-def update_incidents(warehouse: Engine, note: Observation) -> None:
-    """Write down what a task has found, and what that changes for people; one process at a time."""
-    dataset = note.run.dataset
+def update_incidents(warehouse: Engine, observation: Observation) -> None:
+    """Store what a task found, open new incidents and resolve old ones, in one transaction."""
+    dataset = observation.run.dataset
     with warehouse.begin() as connection:
         connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
-        take_lock(connection, f"incident:{dataset.name}")  # what two runs meet is opened once
-        for source, problems in note.found.items():
-            _replace(connection, note, source, problems)
-        found, collected = _judged(connection, note, note.looked)
-        found += [Alert(it, dataset.name, default_severity(it.kind)) for it in note.once]
-        momentary = [it.dedup_key for it in found if it.problem.kind.is_momentary]
-        before = read_incidents(connection, [dataset], momentary)
-        ended = resolved_incidents(before, found, note)
-        if note.looked is not None and any(it.problem.kind.is_common for it in ended):
-            everywhere, collected = _judged(connection, note, None)  # others may have it as well
-            ended = resolved_incidents(before, everywhere, note)
-        _write(
-            connection,
-            note,
-            opened_incidents(before, [*filter(note.tells, found)]),
-            ended,
-            collected,
-        )
+        take_lock(connection, f"incident:{dataset.name}")  # two runs may find the same
+        for source, problems in observation.findings.items():
+            _replace_findings(connection, observation, source, problems)
+        alerts, collected = _check(connection, observation, observation.scope)
+        alerts += [
+            Alert(problem, dataset.name, default_severity(problem.kind))
+            for problem in observation.momentary
+        ]
+        momentary = [alert.dedup_key for alert in alerts if alert.problem.kind.is_momentary]
+        incidents = read_incidents(connection, [dataset], momentary)
+        resolved = resolved_incidents(incidents, alerts, observation)
+        if observation.scope is not None and any(it.problem.kind.is_common for it in resolved):
+            # accounts out of scope may have the same problem
+            all_alerts, collected = _check(connection, observation, None)
+            resolved = resolved_incidents(incidents, all_alerts, observation)
+        opened = opened_incidents(incidents, filter(observation.may_notify, alerts))
+        _write_opened(connection, observation, opened)
+        _write_resolved(connection, observation, resolved, collected)
 
 
-def _judged(
-    connection: Connection, note: Observation, appids: Collection[str] | None
+def _check(
+    connection: Connection, observation: Observation, appids: Collection[str] | None
 ) -> tuple[list[Alert], Collection[str | None]]:
-    """What is wrong with all accounts, or with some; and which are collected, if it is judged."""
-    dataset, accounts = note.run.dataset, []
-    if note.is_judged:
-        run_ids = [note.run.run_id] if note.is_at_work else []
+    """
+    Return the current alerts of all accounts or of some, and the AppIDs that are collected.
+
+    Where the task did not ask WeChat, only the findings are checked.
+    """
+    dataset, accounts = observation.run.dataset, []
+    if observation.shows_ends:
+        run_ids = [observation.run.run_id] if observation.run_goes_on else []
         at_work = progress(connection, dataset, run_ids, appids)
-        accounts = read_accounts(connection, [dataset], at_work, note.at, appids)
+        accounts = read_accounts(connection, [dataset], at_work, observation.at, appids)
     findings = read_findings(connection, [dataset], appids)
-    found = current_alerts(accounts, findings, None, now=note.at, datasets=[dataset])
-    return found, {None, *(it.appid for it in accounts)}
+    alerts = current_alerts(accounts, findings, None, now=observation.at, datasets=[dataset])
+    return alerts, {None, *(account.appid for account in accounts)}
 
 
-def _replace(
-    connection: Connection, note: Observation, source: str, problems: Sequence[Problem]
+def _replace_findings(
+    connection: Connection, observation: Observation, source: str, problems: Sequence[Problem]
 ) -> None:
+    """Replace the findings of a source in the dataset, limited to the scope unless it is None."""
+    scope = observation.scope
     values = {
-        "dataset": note.run.dataset.name,
+        "dataset": observation.run.dataset.name,
         "source": source,
-        "looked": None if note.looked is None else [*note.looked],
-        "run_id": note.run.run_id,
-        "found_at": note.at,
+        "scope": None if scope is None else [*scope],
+        "run_id": observation.run.run_id,
+        "found_at": observation.at,
         "rows": as_json([msgspec.to_builtins(problem) for problem in problems]),
     }
     connection.execute(statement("finding/replace.sql"), values)
@@ -107,103 +116,122 @@ def _replace(
 # ----------------------------------------------------------------------------------- what changes
 
 
-def opened_incidents(known: Iterable[Alert], found: Iterable[Alert]) -> list[tuple[Alert, bool]]:
+def opened_incidents(
+    incidents: Iterable[Alert], alerts: Iterable[Alert]
+) -> list[tuple[Alert, bool]]:
     """
-    The troubles that are open from now on, or still are, each with whether that is news.
+    Return the alerts that are incidents from now on, or still are, each with whether it is news.
 
-    `known` are the open incidents, and those of momentary troubles.
+    Args:
+        incidents: the open ones, and those of momentary problems.
+        alerts: what is wrong now.
     """
-    before = {it.dedup_key: it for it in known}
+    by_key = {incident.dedup_key: incident for incident in incidents}
     return [
-        (trouble, _is_news(trouble, incident))
-        for trouble in found
-        if trouble.severity in (Severity.FAILURE, Severity.WAITING, Severity.WARNING)
-        for incident in [before.get(trouble.dedup_key)]
-        if not incident or not (incident.closed_at or _says_less(trouble, incident))
+        (alert, _is_news(alert, incident))
+        for alert in alerts
+        if alert.severity in (Severity.FAILURE, Severity.WAITING, Severity.WARNING)
+        for incident in [by_key.get(alert.dedup_key)]
+        if not incident or not (incident.closed_at or _says_less(alert, incident))
     ]
 
 
 def resolved_incidents(
-    known: Iterable[Alert], found: Sequence[Alert], note: Observation
+    incidents: Iterable[Alert], alerts: Sequence[Alert], observation: Observation
 ) -> list[Alert]:
-    """The incidents that the note shows to be over, as their troubles are gone."""
-    here = {it.dedup_key for it in found}
+    """Return the open incidents whose alerts are gone, as far as the observation shows that."""
+    keys = {alert.dedup_key for alert in alerts}
     return [
         incident
-        for incident in known
-        if not (incident.closed_at or incident.dedup_key in here)
-        and note.ends(incident)
-        and not any(_hides(it, incident) for it in found)
+        for incident in incidents
+        if not (incident.closed_at or incident.dedup_key in keys)
+        and observation.resolves(incident)
+        and not any(_hides(alert, incident) for alert in alerts)
     ]
 
 
-def _says_less(trouble: Alert, incident: Alert) -> bool:
-    """Whether it is no answer, and the incident is: what is to be mended is still known."""
-    return (
-        trouble.problem.kind.is_transport_failure and not incident.problem.kind.is_transport_failure
-    )
+def _says_less(alert: Alert, incident: Alert) -> bool:
+    """Return whether an alert is a transport failure and the incident is not: that one stays."""
+    is_failure = alert.problem.kind.is_transport_failure
+    return is_failure and not incident.problem.kind.is_transport_failure
 
 
-def _is_no_answer(trouble: Alert) -> bool:
-    """Whether WeChat was asked in vain: that says nothing about what is wrong besides."""
-    kind = trouble.problem.kind
-    return trouble.is_broken and kind.is_transport_failure and kind is not ProblemKind.NOT_ASKED
-
-
-def _hides(trouble: Alert, incident: Alert) -> bool:
+def _hides(alert: Alert, incident: Alert) -> bool:
     """
-    Return whether it is unknown, because of the trouble, if the incident is over.
+    Return whether an alert leaves it unknown if an incident is resolved.
 
-    Its account was not asked, or in vain. A quota that was used up is over once its days are in.
+    Its account was not asked, or without a result. A quota that was used up is resolved once its
+    days are loaded.
     """
     appid, kind = incident.problem.appid, incident.problem.kind
+    is_same_account = appid is None or appid in alert.appids
     if kind is ProblemKind.NOT_ASKED:
-        return trouble.is_broken and stops_all(trouble.problem)
-    if kind is ProblemKind.DAILY_QUOTA and appid in trouble.appids:
-        return trouble.is_broken and bool({*incident.problem.days} & {*trouble.problem.days})
-    is_unasked = trouble.problem.kind is ProblemKind.NOT_ASKED and kind is ProblemKind.NOT_READY
-    is_unknown = is_unasked or (_is_no_answer(trouble) and not kind.is_transport_failure)
-    return is_unknown and (appid is None or appid in trouble.appids)
+        return alert.is_broken and stops_all(alert.problem)
+    if kind is ProblemKind.DAILY_QUOTA and appid in alert.appids:
+        return alert.is_broken and bool({*incident.problem.days} & {*alert.problem.days})
+    is_unasked = alert.problem.kind is ProblemKind.NOT_ASKED
+    hides_not_ready = is_unasked and kind is ProblemKind.NOT_READY
+    hides_refusal = _is_without_result(alert) and not kind.is_transport_failure
+    return is_same_account and (hides_not_ready or hides_refusal)
 
 
-def _is_news(trouble: Alert, incident: Alert | None) -> bool:
-    """Whether it begins, or something else is to be mended: no answer says nothing of that."""
+def _is_without_result(alert: Alert) -> bool:
+    """Return whether WeChat was asked without a result, so that other problems stay unknown."""
+    kind = alert.problem.kind
+    is_failure = kind.is_transport_failure and kind is not ProblemKind.NOT_ASKED
+    return alert.is_broken and is_failure
+
+
+def _is_news(alert: Alert, incident: Alert | None) -> bool:
+    """Return whether an alert is new, became worse, or has another cure than the incident."""
     if incident is None:
         return True
-    now, before = trouble.problem, incident.problem
-    if incident.severity is Severity.WARNING and trouble.is_broken:
+    if incident.severity is Severity.WARNING and alert.is_broken:
         return True
-    is_mended_else = now.kind is not before.kind or now.row is not before.row
-    return is_mended_else and not now.kind.is_transport_failure
+    problem, before = alert.problem, incident.problem
+    cure_changed = problem.kind is not before.kind or problem.row is not before.row
+    return cure_changed and not problem.kind.is_transport_failure
 
 
-def _write(
+def _write_opened(
+    connection: Connection, observation: Observation, opened: Sequence[tuple[Alert, bool]]
+) -> None:
+    """Store the alerts that are incidents, with whether they are news."""
+    if opened:
+        rows = [_incident_row(alert, observation.at, is_news=is_news) for alert, is_news in opened]
+        values = {"dataset": observation.run.dataset.name, "rows": as_json(rows)}
+        connection.execute(statement("incident/open.sql"), {**values, "now": observation.at})
+
+
+def _write_resolved(
     connection: Connection,
-    note: Observation,
-    begun: Sequence[tuple[Alert, bool]],
-    ended: Sequence[Alert],
+    observation: Observation,
+    resolved: Sequence[Alert],
     collected: Collection[str | None],
 ) -> None:
-    """Write what the troubles of a dataset change; the caller holds its lock."""
-    if begun:
-        told = as_json([_row(trouble, note.at, is_news=is_news) for trouble, is_news in begun])
-        here = {"dataset": note.run.dataset.name, "rows": told, "now": note.at}
-        connection.execute(statement("incident/meet.sql"), here)
-    if ended:
-        # no news is the end of what was only to know, or of who is not collected any more
-        are_told = [
-            (it.is_broken or it.problem.kind.end_is_told) and it.problem.appid in collected
-            for it in ended
-        ]
-        gone = {"incident_ids": [it.incident_id for it in ended], "are_told": are_told}
-        connection.execute(statement("incident/close.sql"), {**gone, "now": note.at})
+    """
+    Store that incidents are resolved.
+
+    The end of a warning, or of an account that is no longer collected, is not announced.
+    """
+    if resolved:
+        values = {
+            "incident_ids": [incident.incident_id for incident in resolved],
+            "are_told": [
+                (incident.is_broken or incident.problem.kind.end_is_told)
+                and incident.problem.appid in collected
+                for incident in resolved
+            ],
+        }
+        connection.execute(statement("incident/close.sql"), {**values, "now": observation.at})
 
 
-def _row(trouble: Alert, now: datetime, *, is_news: bool) -> Mapping[str, object]:
+def _incident_row(alert: Alert, now: datetime, *, is_news: bool) -> Mapping[str, object]:
+    """Return an alert as a row of `weixin.incident`."""
     return {
-        **msgspec.to_builtins(trouble.problem),
-        "dedup_key": trouble.dedup_key,
-        "severity": trouble.severity,
+        **msgspec.to_builtins(alert.problem),
+        "dedup_key": alert.dedup_key,
+        "severity": alert.severity,
         "news_at": now if is_news else "-infinity",
-        "closed_at": now if trouble.problem.kind.is_momentary else None,
+        "closed_at": now if alert.problem.kind.is_momentary else None,
     }

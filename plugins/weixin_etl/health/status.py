@@ -1,8 +1,8 @@
 """
-How the warehouse stands now: what is wrong, and how fresh each account is.
+The state of the warehouse now: what is wrong, and how fresh each account is.
 
-Shown by the page, its `/health` and `weixin-etl status`, and told in messages. A connection that
-can only read is enough. What only Airflow knows is handed in.
+`read` takes a connection that may only read, and what Airflow knows. The page, its `/health` and
+`weixin-etl status` show its result; `incidents` uses the readers below.
 """
 
 from collections import defaultdict
@@ -13,26 +13,15 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection
 
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.health.alerts import (
-    LACKING,
-    AccountDays,
-    Airflow,
-    Alert,
-    Days,
-    Severity,
-    alerts_of_days,
-    current_alerts,
-    grouped_by_cure,
-    nothing_collected,
-)
+from weixin_etl.health.account_alerts import LACKING, AccountDays, Days
+from weixin_etl.health.alert import Alert, Severity, grouped, grouped_by_cure
+from weixin_etl.health.alerts import Airflow, alerts_of_days, current_alerts, first_step
 from weixin_etl.model import State
 from weixin_etl.warehouse import statement
 
-LATELY = timedelta(days=2)
-"""A dataset collects an account that a run of it planned so lately."""
-
-
-SHOWN = timedelta(days=14)
+RECENT_PLAN = timedelta(days=2)
+"""A dataset collects an account if a run planned the account within this time."""
+DEPARTURE_SHOWN = timedelta(days=14)
 """How long the page shows that an account is no longer collected."""
 
 
@@ -43,16 +32,16 @@ class Progress:
     dataset: str
     run_id: str
     pair_count: int
-    """The pairs of its plan."""
+    """The number of accounts and days that it planned."""
     days_left: Sequence[date]
-    """The days that it has yet to bring in, each as often as there are accounts."""
+    """The days that it has yet to load, each as often as there are accounts."""
     appid: str = ""
     again_at: datetime | None = None
     """When it asks again for what WeChat has not computed yet, if it waits for that."""
 
     @property
     def done(self) -> int:
-        """The pairs that are in."""
+        """The number of accounts and days that it has loaded."""
         return self.pair_count - len(self.days_left)
 
 
@@ -64,10 +53,10 @@ class Newest:
     """The day in Beijing on which the newest run was planned."""
     account_count: int
     day_count: int
-    """The days that its runs asked for, of all accounts."""
+    """The number of accounts and days that its runs planned."""
     days_in: int
     in_at: datetime | None
-    """When the last of these came in; None if none did."""
+    """When the last of these was loaded; None if none was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +68,24 @@ class Status:
     """The worst first."""
     accounts: tuple[AccountDays, ...] = ()
     runs: tuple[Progress, ...] = ()
-    """Runs that are asking WeChat."""
+    """The runs that are asking WeChat."""
     newest: Newest | None = None
     """None before the first run."""
     next_run_at: datetime | None = None
-    """When Airflow makes the next daily run; None if it is not known, or none is made."""
+    """When Airflow creates the next daily run; None if that is unknown, or none is created."""
     is_known: bool = True
     """False when the warehouse cannot be read: nothing is known of its days."""
 
     @property
     def is_healthy(self) -> bool:
         """Whether nothing is broken; warnings do not count."""
-        return not any(it.is_broken for it in self.open)
+        return not any(alert.is_broken for alert in self.open)
 
     @property
     def is_retrying(self) -> bool:
-        """Return whether something is broken, and all of it is tried or asked for again."""
-        return not self.is_healthy and not any(it.severity is Severity.FAILURE for it in self.open)
+        """Whether something is broken, and all of it is retried or asked for again."""
+        failures = [alert for alert in self.open if alert.severity is Severity.FAILURE]
+        return not self.is_healthy and not failures
 
 
 def read(
@@ -105,26 +95,31 @@ def read(
     now: datetime,
     datasets: Sequence[Dataset] = tuple(DATASETS.values()),
 ) -> Status:
-    """How the warehouse stands."""
+    """
+    Return what is wrong now, what runs are doing, and how far the newest morning has come.
+
+    Args:
+        connection: one that may read the schema `weixin`.
+        airflow: what Airflow knows; None when it cannot be asked.
+        now: the time of the check.
+        datasets: those to check.
+    """
     at_work: list[Progress] = []
     for dataset in datasets if airflow else ():
         at_work += progress(connection, dataset, airflow.at_work(dataset)) if airflow else ()
     accounts = read_accounts(connection, datasets, at_work, now)
-    findings = [*read_findings(connection, datasets), *read_left(connection, datasets, now)]
-    incidents = read_incidents(connection, datasets)
-    newest = read_newest(
-        connection, [it for it in datasets if not (airflow and airflow.is_idle(it.name))]
-    )
+    findings = [*read_findings(connection, datasets), *read_departed(connection, datasets, now)]
+    active = [dataset for dataset in datasets if not (airflow and airflow.is_idle(dataset.name))]
     found = assess(
         accounts,
         findings,
         airflow,
         now=now,
         datasets=datasets,
-        incidents=incidents,
-        newest=newest,
+        incidents=read_incidents(connection, datasets),
+        newest=read_newest(connection, active),
     )
-    runs = tuple(runs_at_work(airflow, at_work)) if airflow else ()
+    runs = tuple(progress_by_run(airflow, at_work)) if airflow else ()
     return replace(found, runs=runs)
 
 
@@ -138,15 +133,21 @@ def assess(
     incidents: Sequence[Alert] = (),
     newest: Newest | None = None,
 ) -> Status:
-    """Return what is wrong, since when by what people know, and what to do first if nothing is."""
-    begun = {(it.dataset, it.dedup_key): it for it in incidents}
+    """
+    Return what is wrong, each alert with its incident.
+
+    In an installation that collects nothing yet, the first step is an alert.
+    """
+    opened = {(incident.dataset, incident.dedup_key): incident for incident in incidents}
     found = [
-        replace(it, opened_at=told.opened_at, incident_id=told.incident_id) if told else it
-        for it in current_alerts(accounts, findings, airflow, now=now, datasets=datasets)
-        for told in [begun.get((it.dataset, it.dedup_key))]
+        replace(alert, opened_at=incident.opened_at, incident_id=incident.incident_id)
+        if incident
+        else alert
+        for alert in current_alerts(accounts, findings, airflow, now=now, datasets=datasets)
+        for incident in [opened.get((alert.dataset, alert.dedup_key))]
     ]
-    if not accounts and not any(it.is_broken for it in found):
-        found.append(nothing_collected(datasets, airflow, now, has_days=newest is not None))
+    if not accounts and not any(alert.is_broken for alert in found):
+        found.append(first_step(datasets, airflow, now, has_days=newest is not None))
     next_run_at = airflow.next_run_at(datasets) if airflow else None
     return Status(
         now, tuple(grouped_by_cure(found)), tuple(accounts), newest=newest, next_run_at=next_run_at
@@ -160,7 +161,7 @@ def read_days(
     appids: Collection[str],
     now: datetime,
 ) -> dict[tuple[str, date], Alert]:
-    """Return what is wrong with each day of some accounts, as the list of `read` has it."""
+    """Return the alert of each missing day of some accounts, by AppID and day."""
     if airflow and airflow.is_idle(dataset.name):
         return {}
     run_ids = airflow.at_work(dataset) if airflow else []
@@ -176,31 +177,33 @@ def read_days(
 def read_incidents(
     connection: Connection, datasets: Sequence[Dataset], momentary: Sequence[str] = ()
 ) -> list[Alert]:
-    """What people are told of and is not over, and momentary troubles, of any dataset."""
-    values = {"datasets": [it.name for it in datasets], "momentary": [*momentary]}
+    """Return the open incidents of the datasets, and incidents of these momentary problems."""
+    values = {"datasets": [dataset.name for dataset in datasets], "momentary": [*momentary]}
     rows = connection.execute(statement("incident/known.sql"), values)
-    return [*map(Alert.of, rows.mappings())]
+    return [*map(Alert.from_row, rows.mappings())]
 
 
-def read_left(connection: Connection, datasets: Sequence[Dataset], now: datetime) -> list[Alert]:
-    """Return the accounts that left lately: what people were told is on the page for a while."""
-    values = {"datasets": [it.name for it in datasets], "since": now - SHOWN}
+def read_departed(
+    connection: Connection, datasets: Sequence[Dataset], now: datetime
+) -> list[Alert]:
+    """Return the incidents of accounts that left lately, which the page shows for a while."""
+    values = {"datasets": [dataset.name for dataset in datasets], "since": now - DEPARTURE_SHOWN}
     rows = connection.execute(statement("incident/left.sql"), values)
-    return [*map(Alert.of, rows.mappings())]
+    return [*map(Alert.from_row, rows.mappings())]
 
 
 def read_findings(
     connection: Connection, datasets: Sequence[Dataset], appids: Collection[str] | None = None
 ) -> list[Alert]:
-    """What tasks have found: about all accounts or some, and what is about none."""
-    wanted = {"datasets": [it.name for it in datasets], "appids": _bound(appids)}
+    """Return what tasks found: about all accounts or some, and what is about none."""
+    wanted = {"datasets": [dataset.name for dataset in datasets], "appids": _bound(appids)}
     found = connection.execute(statement("finding/of_datasets.sql"), wanted)
-    return [*map(Alert.of, found.mappings())]
+    return [*map(Alert.from_row, found.mappings())]
 
 
 def read_newest(connection: Connection, datasets: Sequence[Dataset]) -> Newest | None:
     """Return how far the newest morning has come; None before the first run."""
-    values = {"datasets": [it.name for it in datasets]}
+    values = {"datasets": [dataset.name for dataset in datasets]}
     row = connection.execute(statement("status/newest.sql"), values).mappings().one_or_none()
     return Newest(**row) if row else None
 
@@ -212,17 +215,17 @@ def read_accounts(
     now: datetime,
     appids: Collection[str] | None = None,
 ) -> list[AccountDays]:
-    """What is judged of all accounts, or of some: a statement, and one per dataset."""
+    """Return the days and facts of all accounts, or of some: one statement, and one per dataset."""
     wanted = {"appids": _bound(appids)}
     rows = connection.execute(statement("status/accounts.sql"), wanted).all()
     asking: dict[tuple[str, str], set[date]] = defaultdict(set)
-    for it in at_work:
-        asking[it.dataset, it.appid].update(it.days_left)
-    lately = now - LATELY
+    for run in at_work:
+        asking[run.dataset, run.appid].update(run.days_left)
+    recently = now - RECENT_PLAN
     collected = {
         (row.dataset, row.appid)
         for row in rows
-        if row.planned_at and row.planned_at > lately and not row.is_retired
+        if row.planned_at and row.planned_at > recently and not row.is_retired
     }
     return [
         AccountDays._make(
@@ -244,7 +247,7 @@ def read_accounts(
 def _days_of(
     connection: Connection, dataset: Dataset, wanted: Mapping[str, object]
 ) -> Mapping[str, Sequence[Days]]:
-    """The days of each account that are not as they should be."""
+    """Return the missing and the refused days of each account."""
     found: dict[str, list[Days]] = defaultdict(list)
     rows = connection.execute(statement("status/days.sql", dataset), {**wanted, "lacking": LACKING})
     for appids, days, state, *attempt in rows:
@@ -260,7 +263,7 @@ def progress(
     run_ids: Collection[str],
     appids: Collection[str] | None = None,
 ) -> list[Progress]:
-    """How far some runs of the dataset have come, with each of all accounts or of some."""
+    """Return how far runs of the dataset have come, with each account or with some."""
     if not run_ids:
         return []
     wanted = {"dataset": dataset.name, "run_ids": [*run_ids], "appids": _bound(appids)}
@@ -269,14 +272,14 @@ def progress(
 
 
 def _bound(appids: Collection[str] | None) -> list[str] | None:
-    """Some accounts, or all, as statements take them."""
+    """Return accounts as statements take them: None stands for all."""
     return None if appids is None else [*appids]
 
 
-def runs_at_work(airflow: Airflow, at_work: Sequence[Progress]) -> Iterator[Progress]:
-    """The runs, each with all its accounts."""
-    for run in dict.fromkeys((it.dataset, it.run_id) for it in at_work):
-        ours = [it for it in at_work if (it.dataset, it.run_id) == run]
-        count = sum(it.pair_count for it in ours)
-        left = [day for it in ours for day in it.days_left]
-        yield Progress(*run, count, left, again_at=airflow.waits.get(run))
+def progress_by_run(airflow: Airflow, at_work: Sequence[Progress]) -> Iterator[Progress]:
+    """Yield how far each run has come with all its accounts."""
+    for parts in grouped(at_work, lambda part: (part.dataset, part.run_id)):
+        run = parts[0].dataset, parts[0].run_id
+        count = sum(part.pair_count for part in parts)
+        days_left = [day for part in parts for day in part.days_left]
+        yield Progress(*run, count, days_left, again_at=airflow.waits.get(run))

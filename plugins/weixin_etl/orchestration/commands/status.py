@@ -9,9 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.health import status
-from weixin_etl.health.alerts import Alert
-from weixin_etl.health.notifications import Words
+from weixin_etl.health.alert import Alert
 from weixin_etl.health.status import Status
+from weixin_etl.health.wording import Wording
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.commands import outside
 from weixin_etl.orchestration.connections.warehouse import reading
@@ -53,16 +53,16 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     return RETRYING if found.is_retrying else UNHEALTHY
 
 
-def _line(listed: Alert, words: Words) -> str:
+def _line(listed: Alert, words: Wording) -> str:
     """How bad it is, where, what to do and why, and since when."""
     since = words.since(listed.opened_at) if listed.opened_at else ""
-    parts = [", ".join(listed.datasets), words.line(words.told(listed)), since]
+    parts = [", ".join(listed.datasets), words.line(words.problem_of(listed)), since]
     return f"{listed.severity}: " + " · ".join(filter(None, parts))
 
 
-def _summary(found: Status, words: Words) -> str:
+def _summary(found: Status, words: Wording) -> str:
     """Return how many days are in, and how far the runs at work are."""
-    said = [words.newest(found)]
+    said = [words.morning_line(found)]
     for run in found.runs:
         done = f"{run.done} of {counted(run.pair_count, 'day')} done"
         said.append(f"{run.dataset} is being asked: {done}")

@@ -30,8 +30,8 @@ from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.health import status
 from weixin_etl.health.alert import Alert
-from weixin_etl.health.notifications import CHINESE, ENGLISH, time_text
 from weixin_etl.health.status import Status
+from weixin_etl.health.wording import CHINESE, ENGLISH, time_text
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import reading
 from weixin_etl.orchestration.web import airflow_state
@@ -137,7 +137,7 @@ async def _redirect_to_login(request: Request, error: HTTPException) -> Response
 @app.exception_handler(WarehouseError)
 def _warehouse_error_page(request: Request, error: WarehouseError) -> Response:
     """Return a page, with status 503, that says why the warehouse can't be read."""
-    problem = settings.words(language(request)).cured(error.problem)
+    problem = settings.words(language(request)).translated_problem(error.problem)
     sentence = f"{problem.cause}; {problem.cure}"
     return page("unread.html", request, 503, sentence=sentence)
 

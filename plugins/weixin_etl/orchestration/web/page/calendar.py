@@ -14,7 +14,8 @@ from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.health.alerts import Airflow, Alert, Severity
+from weixin_etl.health.alert import Alert, Severity
+from weixin_etl.health.alerts import Airflow
 from weixin_etl.health.status import read_days
 from weixin_etl.model import State
 from weixin_etl.problem import Problem, ProblemKind

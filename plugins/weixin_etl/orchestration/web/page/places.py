@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from weixin_etl.datasets import DATASETS
-from weixin_etl.health.alerts import Alert, Severity
+from weixin_etl.health.alert import Alert, Severity
 from weixin_etl.model import connection_id
 from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.warehouse import CONN_ID

@@ -1,5 +1,5 @@
--- Troubles that are there: one incident each, as it is now. One that is open goes on, and is told
--- again if it is news; a momentary one is over at once.
+-- Save the current alerts: one incident each. An open incident is updated, and is notified again if
+-- `news_at` is newer. A momentary incident is closed at once.
 {% from "incident/macros.jinja" import problem %}
 INSERT INTO weixin.incident AS incident (
     dataset,

@@ -16,9 +16,10 @@ from support.warehouse_loads import import_lines, line
 from world.told import DATASET, DAY, DETAIL, FIRST, OFF, People, at, run
 from world.wechat import day_number
 
-from weixin_etl.health.alerts import Airflow, Alert, DagState, Severity
+from weixin_etl.health.alert import Alert, Severity
+from weixin_etl.health.alerts import Airflow, DagState
 from weixin_etl.health.incidents import Observation
-from weixin_etl.health.notifications import CHINESE, Words
+from weixin_etl.health.wording import CHINESE, Wording
 from weixin_etl.problem import Problem, ProblemKind
 
 SECRET, ADDRESS, RIGHTS, OFFLINE, LATE, QUOTA = 40125, 40164, 48001, 47009, 61503, 45009
@@ -42,7 +43,7 @@ def fallen_to(readers: int) -> Any:
 
 PROGRAM = Problem.of_kind(ProblemKind.PROGRAM, "KeyError", subject="ingest")
 NO_WAREHOUSE = {"ingest": [Problem.of_kind(ProblemKind.WAREHOUSE)]}
-OF_B = Observation(run(2), at(2, 13), NO_WAREHOUSE, looked=["b"], is_judged=True)
+OF_B = Observation(run(2), at(2, 13), NO_WAREHOUSE, scope=["b"], shows_ends=True)
 UNUSABLE = Problem.of_kind(ProblemKind.CONFIGURATION, code="connection_missing", conn_id="c")
 
 
@@ -290,7 +291,7 @@ def test_people_read_how_many_values_do_not_fit_and_why(people: People) -> None:
     (found,) = people.status().open
 
     assert found.problem.cause == "a row is not an object; it is left out; 1 more part does not fit"
-    assert Words(CHINESE).told(found).cause == "有一行不是对象；该行未入库；另有 1 处不合格"
+    assert Wording(CHINESE).problem_of(found).cause == "有一行不是对象；该行未入库；另有 1 处不合格"
 
 
 @pytest.mark.parametrize(
@@ -311,7 +312,7 @@ def test_what_a_task_has_found_is_over_when_a_whole_run_ends_without_it(
         people.note(Observation(run(1), at(1, hour), {source: [problem]}))
     listed = people.wrong(11, day=1)
     (found,) = people.status(11, day=1).open
-    people.note(Observation(run(2, accounts=("a",)), at(2, 8), {source: []}, looked=["a"]))
+    people.note(Observation(run(2, accounts=("a",)), at(2, 8), {source: []}, scope=["a"]))
     told = people.titles
     people.note(Observation(run(2), at(2), {source: []}))
     people.day = 1
@@ -332,7 +333,7 @@ def test_runs_at_once_tell_of_three_hundred_accounts_once(
     found = {"check": [Problem.of_kind(ProblemKind.CONFIGURATION, **it) for it in who]}
     people.warehouse = loader
     ours, detail = (
-        Observation(run(1, it), at(1), found, is_judged=True) for it in (DATASET, DETAIL)
+        Observation(run(1, it), at(1), found, shows_ends=True) for it in (DATASET, DETAIL)
     )
 
     def send(message: Any) -> bool:
@@ -428,7 +429,7 @@ def test_in_the_first_night_there_is_nothing_to_do(
     people.collector.ingest(this, people.plan(this))
     people.day = day
     found = people.status(hour, airflow(next_run_at=at(1, 8.5)))
-    line = Words().newest(found)
+    line = Wording().morning_line(found)
 
     assert [it.problem.cure for it in found.open] == [
         f"nothing to do: the first daily run is {due}"

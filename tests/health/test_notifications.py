@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from weixin_etl.health.alerts import Alert, default_severity
-from weixin_etl.health.notifications import Installation, Words, compose
+from weixin_etl.health.alert import Alert, default_severity
+from weixin_etl.health.notifications import Installation, compose
 from weixin_etl.health.status import Newest, Status
+from weixin_etl.health.wording import Wording
 from weixin_etl.problem import Problem, ProblemKind
 
 HERE = Installation("http://airflow.example/weixin/")
-CHINESE = replace(HERE, words=Words("zh-CN", {"ready_hour": 9}))
+CHINESE = replace(HERE, words=Wording("zh-CN", {"ready_hour": 9}))
 OPENED = datetime(2026, 11, 24, 1, tzinfo=UTC)
 FAILURE, WARNING = ProblemKind.CONFIGURATION, ProblemKind.REJECTED
 
@@ -98,7 +99,8 @@ def test_how_far_the_newest_morning_has_come_is_one_line(
     next_run_at = begin + timedelta(hours=next_run) if next_run else None
     at = begin + timedelta(hours=now)
 
-    assert Words(language).newest(Status(at, (), newest=newest, next_run_at=next_run_at)) == said
+    status = Status(at, (), newest=newest, next_run_at=next_run_at)
+    assert Wording(language).morning_line(status) == said
 
 
 @pytest.mark.parametrize("text", ["never ending " * 200, "没有尽头，" * 400])

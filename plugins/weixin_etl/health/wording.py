@@ -1,0 +1,130 @@
+"""
+The texts of alerts and of the status in the reader's language.
+
+What is stored is English, see decision 0036. A reader of Chinese gets our sentences in Chinese; the
+words of WeChat and Postgres are quoted. The page, notifications and `weixin-etl status` use this.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from weixin_etl import clock
+from weixin_etl.health.alert import Alert
+from weixin_etl.health.status import Newest, Status
+from weixin_etl.problem import Problem, problem_row
+from weixin_etl.sentences import CHINESE_MESSAGES, in_chinese
+
+ENGLISH, CHINESE = "en", "zh-CN"
+_SETTING = re.compile(r"\[weixin\] (\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A language, and the values of the settings that cures name."""
+
+    language: str = ENGLISH
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    # ------------------------------------------------------------------------------- of problems
+
+    def title(self, problem: Problem) -> str:
+        """Return the problem in a few words."""
+        row, who = problem_row(problem.kind), problem.who or self.phrase("WeChat")
+        title = row.title if self.language == ENGLISH else row.title_zh
+        return title.format(who=who, subject=problem.subject)
+
+    def problem_of(self, alert: Alert) -> Problem:
+        """Return the alert's problem in the language; of a retried one the cure tells the tries."""
+        if alert.failed_tries:
+            return replace(self.translated_problem(alert.problem), cure=self._tries(alert))
+        return self.translated_problem(alert.problem)
+
+    def translated_problem(self, problem: Problem) -> Problem:
+        """Return the problem in the language, with the values of the settings in its cure."""
+        cure = _SETTING.sub(self._with_value, self.translated(problem.cure))
+        return replace(problem, cause=self.translated(problem.cause), cure=cure)
+
+    def translated(self, text: str) -> str:
+        """Return a sentence of ours in the language; any other text as it is."""
+        return text if self.language == ENGLISH else in_chinese(text)
+
+    def line(self, problem: Problem) -> str:
+        """Return the line of a problem that is translated already."""
+        parts = [str(replace(problem, days=())), self.days(problem.days)]
+        return " · ".join(filter(None, parts))
+
+    def _with_value(self, setting: re.Match[str]) -> str:
+        """Return the name of a setting with its value, if that is known."""
+        value = self.settings.get(setting[1])
+        return setting[0] if value is None else f"{setting[0]} = {value}"
+
+    def _tries(self, alert: Alert) -> str:
+        """Return how many tries have failed, and when the next one begins."""
+        counts = {"failed": alert.failed_tries, "tries": alert.tries}
+        if alert.next_at is None:
+            frame = "nothing to do: try {failed} of {tries} failed, the next is at work"
+            return self.phrase(frame, **counts)
+        frame = "nothing to do: try {failed} of {tries} failed; next at {time}"
+        return self.phrase(frame, **counts, time=time_text(alert.next_at))
+
+    # ----------------------------------------------------------------------------- of the morning
+
+    def morning_line(self, status: Status) -> str:
+        """Return how far the newest morning has come, and when the next run is created."""
+        newest, next_run_at, now = status.newest, status.next_run_at, status.checked_at
+        line = self._days_in(newest, now) if newest else self.phrase("no run has asked yet")
+        if next_run_at and next_run_at > now:
+            moment = f"{self._day(clock.beijing_date(next_run_at), now)} {hour_text(next_run_at)}"
+            line = self.phrase("{said}; next run {moment}", said=line, moment=moment)
+        return line[:1].upper() + line[1:]
+
+    def _days_in(self, newest: Newest, now: datetime) -> str:
+        """Return how many days of the newest morning are loaded, and since when."""
+        accounts = "1 account" if newest.account_count == 1 else "{count} accounts"
+        line = self.phrase(
+            "{day}, {accounts}: {done} of {total} days in",
+            day=self._day(newest.morning, now),
+            accounts=self.phrase(accounts, count=f"{newest.account_count:,}"),
+            done=f"{newest.days_in:,}",
+            total=f"{newest.day_count:,}",
+        )
+        if newest.in_at is None:
+            return line
+        return self.phrase("{said} at {time}", said=line, time=hour_text(newest.in_at))
+
+    def _day(self, day: date, now: datetime) -> str:
+        """Return `today`, `yesterday`, `tomorrow` or the date."""
+        names = {0: "today", -1: "yesterday", 1: "tomorrow"}
+        name = names.get((day - clock.beijing_date(now)).days)
+        return self.phrase(name) if name else str(day)
+
+    # --------------------------------------------------------------------------------- of the rest
+
+    def since(self, begin: datetime, end: datetime | None = None) -> str:
+        """Return since when, or from when to when."""
+        if end is None:
+            return self.phrase("since {time} Beijing time", time=time_text(begin))
+        frame = "from {begin} to {end} Beijing time"
+        return self.phrase(frame, begin=time_text(begin), end=time_text(end))
+
+    def phrase(self, frame: str, **places: object) -> str:
+        """Return a text of `sentences.toml` in the language, with its places filled in."""
+        return (frame if self.language == ENGLISH else CHINESE_MESSAGES[frame]).format(**places)
+
+    def days(self, days: tuple[date, ...]) -> str:
+        """Return days as ranges."""
+        if self.language == ENGLISH:
+            return clock.days_as_ranges(days)
+        return clock.days_as_ranges(days, " 至 ", "、")
+
+
+def time_text(instant: datetime) -> str:
+    """Return `2026-11-24 08:30`, in Beijing."""
+    return f"{instant.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+def hour_text(instant: datetime) -> str:
+    """Return `08:30`, in Beijing."""
+    return f"{instant.astimezone(clock.SHANGHAI):%H:%M}"
