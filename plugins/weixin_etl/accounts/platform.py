@@ -1,10 +1,14 @@
 """
-A third-party platform: which accounts authorise it now, and their tokens.
+A third-party platform: the accounts that authorise it, and their access tokens.
 
-WeChat gives each token once, to whoever renews it, and may give a new refresh token with it. So
-they are kept in `weixin.platform_token`, encrypted, for all workers: a token is renewed by the one
-that holds its row's lock, and the refresh token that came with it is committed before the token is
-used. A refresh token that a killed process has lost is asked for: WeChat says which is in force.
+`Platform` is opened for an Airflow connection that describes a platform. It returns the accounts,
+their clients and their tokens.
+
+WeChat gives each new token once, to the caller that renews it, and may replace the refresh token
+with it. So all workers share the tokens through the table `weixin.platform_token`, where they are
+encrypted. Only the worker that holds the lock on a token's row renews it. It commits the new
+refresh token before anybody uses the token. If a killed process has lost a refresh token, WeChat is
+asked for the valid one.
 """
 
 import logging
@@ -30,11 +34,12 @@ from weixin_etl.warehouse import diagnosed
 log = logging.getLogger(__name__)
 
 INVALID_REFRESH_TOKEN = 61023
+"""WeChat's errcode for a refresh token that is not the valid one."""
 T = TypeVar("T")
 
 
 class Platform:
-    """A platform's accounts and their tokens; may be used by several threads at once."""
+    """A platform's accounts and their tokens; usable by several threads at once."""
 
     def __init__(
         self,
@@ -44,101 +49,130 @@ class Platform:
         ticket: Callable[[], str],
         limits: CallLimits,
     ) -> None:
-        """`ticket` gives the newest `component_verify_ticket`, or raises `WeixinError`."""
+        """
+        Make the platform; no call is made yet.
+
+        Args:
+            account: The platform itself, with its AppID and secret.
+            warehouse: The warehouse, which keeps the tokens.
+            keys: The keys that encrypt the tokens.
+            ticket: Returns the newest `component_verify_ticket`, or raises `WeixinError`.
+            limits: The limits of each call.
+        """
         self.account = account
         self._limits = limits
         self._component = Component(account, limits)
         self._ticket = ticket
         self._stored = StoredTokens(account, warehouse, keys)
         self._outages = OutageStreak()
-        """Failed renewals of accounts' tokens."""
+        """The outages while accounts' tokens are renewed."""
 
     def client(self, account: Account) -> WeixinClient:
-        """The client of an account that has authorised the platform."""
+        """Return the client of an account that has authorised the platform."""
         return WeixinClient(account, self._limits, lambda refused: self.token(account, refused))
 
     def accounts(self, concurrency: int) -> list[Account]:
         """
-        The Official Accounts that authorise the platform now, by WeChat's list.
+        Return the Official Accounts that authorise the platform now, by WeChat's list.
 
-        What new accounts are and are called is asked for once, `concurrency` at once.
+        The name and kind of a new account are fetched once, for `concurrency` accounts at a time.
 
         Raises:
-            WeixinError: there is no list, or it lacks accounts.
-            WarehouseError: the warehouse does not work.
+            WeixinError: The list could not be fetched, or is incomplete.
+            WarehouseError: The warehouse is unusable.
         """
         with self._diagnosed(self.account):
             listed = self._with_own_token(self._component.list_authorizations)
             self._stored.authorize(listed)
-            appids = [it.authorizer_appid for it in listed]
-            known = self._what_they_are(appids, concurrency)
+            appids = [authorization.authorizer_appid for authorization in listed]
+            known = self._account_infos(appids, concurrency)
         unnamed = AccountInfo("", is_official_account=True)
         infos = [(appid, known.get(appid, unnamed)) for appid in appids]
         return [
-            self.account.member(it, info.name) for it, info in infos if info.is_official_account
+            self.account.member(appid, info.name)
+            for appid, info in infos
+            if info.is_official_account
         ]
 
-    def _what_they_are(self, appids: Collection[str], concurrency: int) -> dict[str, AccountInfo]:
+    def _account_infos(self, appids: Collection[str], concurrency: int) -> dict[str, AccountInfo]:
+        """Return the known properties of accounts by AppID; fetch and store those of new ones."""
         known = self._stored.infos()
-        new = [self.account.member(it, "") for it in appids if it not in known]
+        new = [self.account.member(appid, "") for appid in appids if appid not in known]
         outages = OutageStreak()
         with thread_pool(concurrency) as pool:
-            said = [*pool.map(lambda it: self._info(it, outages), new)]
-        infos = {it.appid: info for it, info in zip(new, said, strict=True) if info}
-        self._stored.describe(infos)
+            fetched = [*pool.map(lambda account: self._account_info(account, outages), new)]
+        infos = {account.appid: info for account, info in zip(new, fetched, strict=True) if info}
+        self._stored.save_infos(infos)
         return known | infos
 
-    def _info(self, account: Account, outages: OutageStreak) -> AccountInfo | None:
-        """What WeChat says of an account; if it does not, the next run asks again."""
+    def _account_info(self, account: Account, outages: OutageStreak) -> AccountInfo | None:
+        """Fetch an account's properties. Return None on an error: the next run tries again."""
         try:
             with outages.recorded():
                 return self._with_own_token(
-                    lambda own: self._component.account_info(own, account)[0]
+                    lambda own_token: self._component.account_info(own_token, account)[0]
                 )
         except WeixinError as error:
             if error.kind is ProblemKind.CLOCK:
                 raise
-            log.info("%s: what it is called is not known: %s", account, error.problem.cause)
+            log.info(
+                "%s: WeChat did not give the account's name; the next run asks again: %s",
+                account,
+                error.problem.cause,
+            )
             return None
 
     # --------------------------------------------------------------------------------- tokens
 
     def token(self, account: Account, refused: str = "") -> Token:
         """
-        The token of an account that all workers share; renewed when it ends soon or is `refused`.
+        Return the token of an account that all workers share.
+
+        The token is renewed first if it ends soon or is the `refused` one.
 
         Raises:
-            WeixinError: WeChat gives no token; says why.
-            WarehouseError: the warehouse does not work.
+            WeixinError: WeChat gives no token.
+            WarehouseError: The warehouse is unusable.
         """
         with self._diagnosed(account):
-            return self._stored.token(account, refused, lambda it: self._renewed(account, it))
+            return self._stored.token(
+                account, refused, lambda refresh_token: self._renew_token(account, refresh_token)
+            )
 
-    def _renewed(self, account: Account, stored: str | None) -> tuple[Token, str]:
-        """By the stored refresh token, else by the one that WeChat says is in force."""
+    def _renew_token(self, account: Account, stored: str | None) -> tuple[Token, str]:
+        """
+        Renew an account's token by the stored refresh token.
 
-        def by(refresh_token: str) -> tuple[Token, str]:
+        If there is none, or WeChat refuses it as invalid, ask WeChat for the valid one.
+
+        Returns:
+            The new token, and the refresh token for the next renewal.
+        """
+
+        def renew_by(refresh_token: str) -> tuple[Token, str]:
             return self._with_own_token(
-                lambda own: self._component.renew_token(own, account, refresh_token)
+                lambda own_token: self._component.renew_token(own_token, account, refresh_token)
             )
 
         with self._outages.recorded():
             if stored:
                 try:
-                    return by(stored)
+                    return renew_by(stored)
                 except WeixinError as error:
                     if error.problem.errcode != INVALID_REFRESH_TOKEN:
                         raise
-            return by(
-                self._with_own_token(lambda own: self._component.account_info(own, account)[1])
+            return renew_by(
+                self._with_own_token(
+                    lambda own_token: self._component.account_info(own_token, account)[1]
+                )
             )
 
     def _with_own_token(self, call: Callable[[str], T]) -> T:
         """
-        Make a call with the platform's own token; once more with a new one if WeChat refuses it.
+        Make a call with the platform's own token. If WeChat refuses it, call again with a new one.
 
         Raises:
-            WeixinError: the call's; or there is no token, which is the problem of the platform.
+            WeixinError: The call failed, or the platform has no token (`ProblemKind.PLATFORM`).
         """
         token = self._own_token()
         try:
@@ -149,6 +183,7 @@ class Platform:
         return call(self._own_token(token))
 
     def _own_token(self, refused: str = "") -> str:
+        """Return the platform's own token, renewed if it ends soon or is the `refused` one."""
         try:
             return self._stored.token(
                 self.account,
@@ -163,14 +198,20 @@ class Platform:
 
     @contextmanager
     def _diagnosed(self, account: Account) -> Iterator[None]:
-        """Say what is wrong with the warehouse; with one row, it is the account's problem."""
+        """
+        Raise database errors of the block as the warehouse's, or as the account's, problem.
+
+        Raises:
+            WarehouseError: The warehouse is unusable.
+            WeixinError: Only the account's row is unusable, for instance locked for too long.
+        """
         try:
             with diagnosed(self._stored.warehouse):
                 yield
         except WarehouseError as error:
             if not error.kind.is_of_one_statement:
                 raise
-            said = error.problem
+            cause, cure = error.problem.cause, error.problem.cure
             raise WeixinError(
-                ProblemKind.UNREACHABLE, account=str(account), cause=said.cause, cure=said.cure
+                ProblemKind.UNREACHABLE, account=str(account), cause=cause, cure=cure
             ) from None

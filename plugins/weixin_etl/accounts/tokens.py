@@ -1,4 +1,9 @@
-"""A platform's rows of `weixin.platform_token`: its own token and its accounts', encrypted."""
+"""
+The tokens of a platform and its accounts, encrypted in the table `weixin.platform_token`.
+
+`accounts.platform` reads and renews tokens through `StoredTokens`. The table also keeps the name
+and the kind of each account.
+"""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -21,75 +26,80 @@ _LOCK_LIMITS = """
 SET LOCAL lock_timeout = '20min';
 SET LOCAL idle_in_transaction_session_timeout = '20min';
 """
-"""A renewal takes less; a worker that is gone, with its machine, holds a lock no longer."""
+"""A renewal takes less time. A lock of a worker whose machine is lost ends after this time."""
 
 
 Renew = Callable[[str | None], tuple[Token, str]]
-"""Given the stored refresh token, gives a new token and the refresh token that came with it."""
+"""
+Renews a token by the stored refresh token, or by None if there is none. Returns the new token, and
+the refresh token for the next renewal.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTokens:
-    """What one platform has in the table; may be used by several threads at once."""
+    """The rows of one platform in the table; usable by several threads at once."""
 
     platform: Account
     warehouse: Engine
     keys: MultiFernet
-    """The newest of them encrypts, all of them decrypt."""
+    """The newest key encrypts; every key decrypts."""
 
     def authorize(self, accounts: Sequence[Authorization]) -> None:
-        """Keep accounts that have authorised the platform for the first time, or anew."""
+        """Save the refresh tokens of accounts that are new or have authorised the platform again."""
         rows = [
             {
-                "appid": it.authorizer_appid,
-                "refresh_token": self._encrypted(it.refresh_token, it.authorizer_appid),
-                "auth_time": it.auth_time,
+                "appid": account.authorizer_appid,
+                "refresh_token": self._encrypt(account.refresh_token, account.authorizer_appid),
+                "auth_time": account.auth_time,
             }
-            for it in accounts
+            for account in accounts
         ]
         self._write_many("platform_token/authorize.sql", rows)
 
     def infos(self) -> dict[str, AccountInfo]:
-        """What accounts are and are called, by AppID, where WeChat has said so."""
+        """Return the stored properties of accounts, by AppID."""
         with self.warehouse.connect() as connection:
             rows = connection.execute(statement("platform_token/of_platform.sql"), self._platform)
             return {row.appid: AccountInfo(row.name, row.is_official_account) for row in rows}
 
-    def describe(self, said: Mapping[str, AccountInfo]) -> None:
-        """Keep what accounts are and are called, by AppID."""
+    def save_infos(self, infos: Mapping[str, AccountInfo]) -> None:
+        """Save the properties of accounts, by AppID."""
         rows = [
-            {"appid": appid, "name": it.name, "is_official_account": it.is_official_account}
-            for appid, it in said.items()
+            {"appid": appid, "name": info.name, "is_official_account": info.is_official_account}
+            for appid, info in infos.items()
         ]
         self._write_many("platform_token/describe.sql", rows)
 
     def token(self, account: Account, refused: str, renew: Renew) -> Token:
         """
-        The stored token; a renewed one if it ends soon, is `refused`, or can't be decrypted.
+        Return the stored token. Renew it first if it ends soon, is `refused` or can't be decrypted.
 
-        `renew` is called under the lock of the row, and committed before anybody uses the token.
+        `renew` is called while the row is locked. Its result is committed before anybody uses it.
         """
         with self.warehouse.connect() as connection:
-            if token := self._good(account, self._read(connection, account), refused):
+            if token := self._usable_token(account, self._read(connection, account), refused):
                 return token
         with self.warehouse.begin() as connection:
             connection.exec_driver_sql(_LOCK_LIMITS)
             self._lock(connection, account)
             row = self._read(connection, account)
-            if token := self._good(account, row, refused):  # another worker renewed it meanwhile
+            if token := self._usable_token(
+                account, row, refused
+            ):  # another worker renewed it meanwhile
                 return token
-            token, refresh_token = renew(self._decrypted(row and row.refresh_token, account))
+            token, refresh_token = renew(self._decrypt(row and row.refresh_token, account))
             values = {
-                "access_token": self._encrypted(token.value, account.appid),
-                "refresh_token": self._encrypted(refresh_token, account.appid),
+                "access_token": self._encrypt(token.value, account.appid),
+                "refresh_token": self._encrypt(refresh_token, account.appid),
                 "expires_in": token.expires_in_seconds,
             }
-            renewed = statement("platform_token/renew.sql")
-            connection.execute(renewed, {**self._row_of(account), **values})
+            renewal = statement("platform_token/renew.sql")
+            connection.execute(renewal, {**self._row_key(account), **values})
         return token
 
     def _write_many(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Write many accounts, one process after the other: so no two wait for each other."""
+        """Execute a statement for many accounts. One process at a time does, so none deadlock."""
         if not rows:
             return
         with self.warehouse.begin() as connection:
@@ -98,41 +108,48 @@ class StoredTokens:
             connection.execute(statement(name), {**self._platform, "accounts": accounts})
 
     def _lock(self, connection: Connection, account: Account) -> None:
+        """Lock the account's row until the end of the transaction, adding it if necessary."""
         for path in ("platform_token/add.sql", "platform_token/lock.sql"):
-            connection.execute(statement(path), self._row_of(account))
+            connection.execute(statement(path), self._row_key(account))
 
     def _read(self, connection: Connection, account: Account) -> Row[Any] | None:
+        """Return the account's encrypted tokens, or None if it has no row."""
         read = statement("platform_token/read.sql")
-        return connection.execute(read, self._row_of(account)).one_or_none()
+        return connection.execute(read, self._row_key(account)).one_or_none()
 
-    def _good(self, account: Account, row: Row[Any] | None, refused: str) -> Token | None:
-        value = self._decrypted(row and row.access_token, account)
+    def _usable_token(self, account: Account, row: Row[Any] | None, refused: str) -> Token | None:
+        """Return the row's token, unless it ends soon, is `refused` or can't be decrypted."""
+        value = self._decrypt(row and row.access_token, account)
         if row is None or not value or value == refused:
             return None
-        left = float(row.seconds_left)
-        return Token(value, left) if left > RENEW_BEFORE_SECONDS else None
+        validity = float(row.seconds_left)
+        return Token(value, validity) if validity > RENEW_BEFORE_SECONDS else None
 
-    def _encrypted(self, token: str | None, appid: str) -> str | None:
-        """Together with whose it is: in another row it does not open."""
-        whole = f"{self.platform.appid} {appid} {token}"
-        return self.keys.encrypt(whole.encode()).decode() if token else None
+    def _encrypt(self, token: str | None, appid: str) -> str | None:
+        """Encrypt a token with its AppIDs, so that it can't be used from another account's row."""
+        text = f"{self.platform.appid} {appid} {token}"
+        return self.keys.encrypt(text.encode()).decode() if token else None
 
-    def _decrypted(self, stored: str | None, account: Account) -> str | None:
+    def _decrypt(self, stored: str | None, account: Account) -> str | None:
+        """Return the token, or None if its key is missing or it belongs to another account."""
         with suppress(InvalidToken, ValueError):
-            of_row, _, token = self.keys.decrypt(stored or "").decode().rpartition(" ")
-            if of_row == f"{self.platform.appid} {account.appid}":
+            appids, _, token = self.keys.decrypt(stored or "").decode().rpartition(" ")
+            if appids == f"{self.platform.appid} {account.appid}":
                 return token
         if stored:
             log.warning(
                 "%s: a token is encrypted with another key, or for another account, and is "
-                "renewed; if this is said again, [core] fernet_key differs between machines",
+                "renewed. If this line appears again, [core] fernet_key differs between machines: "
+                "set the same key on all.",
                 account,
             )
         return None
 
     @property
     def _platform(self) -> dict[str, str]:
+        """The parameter that selects the platform's rows."""
         return {"component_appid": self.platform.appid}
 
-    def _row_of(self, account: Account) -> dict[str, str]:
+    def _row_key(self, account: Account) -> dict[str, str]:
+        """Return the parameters that select the account's row."""
         return {**self._platform, "appid": account.appid}
