@@ -1,4 +1,9 @@
-"""Real parts for every test: Postgres servers of their own, the sandbox API, one fixed day."""
+"""
+Fixtures and options that all tests share.
+
+The fixtures are real parts: temporary Postgres servers, the sandbox API over HTTP, a browser, and a
+clock that stands at one fixed time. The option `--part` selects the tests of a `make` target.
+"""
 
 import os
 import shutil
@@ -12,7 +17,7 @@ from hypothesis import settings
 from sqlalchemy import Engine
 from support import NOW, PASSWORD, empty, execute, keep, migrated_warehouse, temporary_server
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_module
 from weixin_etl.model import Account
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
@@ -23,37 +28,37 @@ if TYPE_CHECKING:
 pytest_plugins = ["support.in_process"]
 
 CHROMIUM = shutil.which("chromium")
-"""Debian's: Playwright's own would be downloaded."""
+"""Debian's Chromium, because Playwright's own would be downloaded."""
 
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-"""Postgres versions of the machine: a second target beside the embedded one, where there is any."""
+"""The programs of each Postgres version of this machine, beside the embedded one."""
 
 settings.register_profile("soak", max_examples=2000)
 settings.register_profile("check", max_examples=20, derandomize=True)
 
 TESTS = Path(__file__).parent
-ROOMS = ("project", "rules", "parse", "api", "load", "run", "accounts", "health")
-ROOMS += ("warehouse", "kept", "probe", "analysts", "page/test_page_labels.py")
-ROOMS += tuple(f"airflow/test_{it}.py" for it in ("mornings", "form", "weixin_hook"))
-NEWCOMERS = [TESTS / room for room in ROOMS]
-"""What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""
+QUICK = ("project", "rules", "parse", "api", "load", "run", "accounts", "health")
+QUICK += ("warehouse", "kept", "probe", "analysts", "page/test_page_labels.py")
+QUICK += tuple(f"airflow/test_{module}.py" for module in ("mornings", "form", "weixin_hook"))
+NEWCOMERS = [TESTS / path for path in QUICK]
+"""The tests of `make test`, which run on the embedded Postgres and show whether a change works."""
 OUTSIDE = [TESTS / "nightly"]
-"""What needs hours, Docker, Superset or dbt, and has targets of its own."""
+"""The tests that need hours, Docker, Superset or dbt. They have `make` targets of their own."""
 
 SHARED_AIRFLOW = "tests/airflow/running/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the Makefile run the suite in parts."""
+    """Add the option `--part`, by which the Makefile runs the suite in parts."""
     parser.addoption(
         "--part",
         choices=["newcomers", "rest", "outside"],
-        help="of `make test`; what `make test-all` runs besides (without it both); what needs more",
+        help="`make test`; the rest of `make test-all` (by default both); tests that need more",
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each test is in exactly one of the parts, and on one Postgres unless it is marked."""
+    """Keep the tests of the part, on one Postgres unless a test is marked `every_postgres`."""
     keep(config, items, lambda item: is_embedded(item) or item.get_closest_marker("every_postgres"))
     part = config.getoption("part")
     keep(config, items, lambda item: is_in(item, OUTSIDE) == (part == "outside"))
@@ -63,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist loadfile`, the files that share an Airflow are one worker's too."""
+    """Give all files that share an Airflow to one worker, with `--dist loadfile`."""
     from xdist.scheduler import LoadFileScheduling
 
     class SharedAirflowScheduling(LoadFileScheduling):
@@ -75,22 +80,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def is_newcomers(item: pytest.Item) -> bool:
-    """Whether `make test` runs it."""
+    """Return whether `make test` runs the test."""
     return is_embedded(item) and is_in(item, NEWCOMERS)
 
 
 def is_in(item: pytest.Item, places: Iterable[Path]) -> bool:
-    """Whether its file is there."""
-    return any(item.path.is_relative_to(it) for it in places)
+    """Return whether the test's file is in one of the places."""
+    return any(item.path.is_relative_to(place) for place in places)
 
 
 def is_embedded(item: pytest.Item) -> bool:
-    """Whether it runs on the embedded Postgres, or on none."""
+    """Return whether the test runs on the embedded Postgres or without Postgres."""
     parameters = getattr(item, "callspec", None)
     return parameters is None or parameters.params.get("server") is None
 
 
-# before anything imports Airflow, which writes its configuration there
+# This must precede every import of Airflow, which writes its configuration into the folder.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="weixin-airflow-")
 for name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_"))]:
     del os.environ[name]
@@ -99,14 +104,14 @@ os.environ.pop("WEIXIN_NOW", None)
 
 @pytest.fixture(scope="session")
 def embedded_server() -> Iterator[Server]:
-    """The embedded Postgres 18."""
+    """Run the embedded Postgres 18."""
     with temporary_server() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def oldest_server() -> Iterator[Server]:
-    """The oldest Postgres of the machine beside the embedded one."""
+    """Run the oldest Postgres of this machine, beside the embedded one."""
     if not INSTALLED:
         pytest.skip("there is no other Postgres under /usr/lib/postgresql")
     with temporary_server(INSTALLED[0]) as server:
@@ -119,7 +124,7 @@ def oldest_server() -> Iterator[Server]:
     ids=["embedded", *(f"postgres{path.parent.name}" for path in INSTALLED)],
 )
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Each Postgres there is, for tests marked `every_postgres`; for others the embedded one."""
+    """Run each Postgres in turn for tests marked `every_postgres`, and else the embedded one."""
     if request.param is None:
         yield request.getfixturevalue("embedded_server")
     else:
@@ -129,22 +134,22 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def migrated(server: Server) -> Iterator[Engine]:
-    """A migrated warehouse that the tests of a server share."""
+    """Create a migrated warehouse, which the tests of a server share."""
     with migrated_warehouse(server, "weixin") as engine:
         yield engine
 
 
 @pytest.fixture
 def warehouse(migrated: Engine) -> Engine:
-    """An empty, migrated warehouse."""
+    """Return a migrated warehouse without rows."""
     empty(migrated)
     return migrated
 
 
 def _logged_in(warehouse: Engine, role: str) -> Iterator[Engine]:
-    """The warehouse as the role sees it, which may log in meanwhile."""
+    """Let the role log in meanwhile, and yield an engine of the role."""
     execute(warehouse, f"ALTER ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
-    engine = the_warehouse.engine(warehouse.url.set(username=role, password=PASSWORD))
+    engine = warehouse_module.engine(warehouse.url.set(username=role, password=PASSWORD))
     yield engine
     engine.dispose()
     execute(warehouse, f"ALTER ROLE {role} NOLOGIN PASSWORD NULL")
@@ -152,38 +157,38 @@ def _logged_in(warehouse: Engine, role: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def loader(warehouse: Engine) -> Iterator[Engine]:
-    """The empty warehouse as the pipeline sees it."""
+    """Yield the empty warehouse with the pipeline's role."""
     yield from _logged_in(warehouse, "weixin_loader")
 
 
 @pytest.fixture
 def reader(warehouse: Engine) -> Iterator[Engine]:
-    """The empty warehouse as an analyst sees it."""
+    """Yield the empty warehouse with an analyst's role."""
     yield from _logged_in(warehouse, "weixin_reader")
 
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pipeline's clock stands at 10:30 on the morning of `TODAY`, in Beijing."""
+    """Set the pipeline's clock to 10:30 in Beijing on `TODAY`; it stands still."""
     monkeypatch.setenv("WEIXIN_NOW", NOW)
 
 
 @pytest.fixture
-def sandbox(now: None) -> Sandbox:  # it follows the pipeline's clock
-    """The API's stand-in with one account; `sandbox_url` serves it."""
+def sandbox(now: None) -> Sandbox:
+    """Return a sandbox with one account, on the pipeline's clock. `sandbox_url` serves it."""
     return Sandbox()
 
 
 @pytest.fixture
 def sandbox_url(sandbox: Sandbox) -> Iterator[str]:
-    """Where the sandbox listens."""
+    """Serve the sandbox and yield its URL."""
     with sandbox.serve() as url:
         yield url
 
 
 @pytest.fixture
 def account(sandbox_url: str) -> Account:
-    """The sandbox's account, as its connection would describe it."""
+    """Return the sandbox's account as its Airflow connection describes it."""
     return Account(
         "weixin_default",
         DEFAULT_ACCOUNT.appid,
@@ -195,15 +200,16 @@ def account(sandbox_url: str) -> Account:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """A Chromium that asks nobody but the pages it is sent to.
+    """
+    Run a Chromium without background traffic, one for each file of tests.
 
-    Closed with its file: Playwright's event loop runs as long, and no other can in that process.
+    Playwright's event loop runs until the browser is closed, and a process can run only one.
     """
     if CHROMIUM is None:
-        # CI installs it: there a page that nobody looked at would pass
+        # CI must have Chromium: otherwise pages would pass untested.
         assert not os.environ.get("CI"), "there is no chromium"
         pytest.skip("there is no chromium: apt install chromium")
-    from playwright.sync_api import sync_playwright  # only those who ask for it load it
+    from playwright.sync_api import sync_playwright  # imported only by tests with a browser
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -1,4 +1,4 @@
-"""Workers in processes of their own that ask for a platform's tokens and are killed."""
+"""Worker processes that ask for a platform's tokens and are killed at a given statement."""
 
 import multiprocessing
 import os
@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import Engine, event
 from support import HASTE
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_module
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.model import Account
 from weixin_sandbox import Account as Known
@@ -19,20 +19,20 @@ from weixin_sandbox import Account as Known
 COMPONENT = Known("wxcomponent0000001", "c0ffee00c0ffee00c0ffee00c0ffee00")
 PATIENCE_SECONDS = 60
 OpenPlatform = Callable[..., Platform]
-"""Opens the platform as a new process does; other keys, or another ticket, may be given."""
+"""A function that opens the platform as a new process does, with other keys or another ticket."""
 context = multiprocessing.get_context("forkserver")
-"""Not a fork of the test's own process, in which the sandbox's thread runs."""
+"""A start method that does not fork the test's process, because the sandbox's thread runs in it."""
 
 
-def the_platform(base_url: str) -> Account:
-    """The platform as its connection describes it."""
+def platform_account(base_url: str) -> Account:
+    """Return the platform as its Airflow connection describes it."""
     described = "weixin_platform", COMPONENT.appid, COMPONENT.secret, "平台", base_url
     return Account(*described, is_platform=True)
 
 
 @dataclass(frozen=True)
 class Order:
-    """Which token a worker asks for, and what becomes of it on the way."""
+    """A worker's task: which token to ask for, and where to be killed."""
 
     base_url: str
     warehouse_url: str
@@ -40,11 +40,11 @@ class Order:
     ticket: str
     appid: str
     dies_at: str
-    """It kills itself right before a statement that begins so; `COMMIT` for the one of a token."""
+    """The beginning of the statement before which the worker kills itself, or `COMMIT`."""
 
 
 def is_killed(order: Order) -> bool:
-    """Whether a worker that asks for the token is killed on the way."""
+    """Run a worker that asks for the token, and return whether it was killed."""
     process = context.Process(target=_work, args=(order,))
     process.start()
     process.join(PATIENCE_SECONDS)
@@ -52,9 +52,11 @@ def is_killed(order: Order) -> bool:
 
 
 def _work(order: Order) -> None:
-    warehouse = the_warehouse.engine(order.warehouse_url)
-    keys = MultiFernet([Fernet(it) for it in order.keys])
-    platform = Platform(the_platform(order.base_url), warehouse, keys, lambda: order.ticket, HASTE)
+    warehouse = warehouse_module.engine(order.warehouse_url)
+    keys = MultiFernet([Fernet(key) for key in order.keys])
+    platform = Platform(
+        platform_account(order.base_url), warehouse, keys, lambda: order.ticket, HASTE
+    )
     _die_at(warehouse, order.dies_at)
     platform.token(platform.account.member(order.appid, ""))
 

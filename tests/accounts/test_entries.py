@@ -1,4 +1,4 @@
-"""The list of accounts: what its entries stand for, and what a form may call an account."""
+"""Tests of the list of accounts: the accounts of each entry, and the names that a form accepts."""
 
 import pytest
 
@@ -12,19 +12,18 @@ from weixin_etl.model import Account, ParameterError
 from weixin_etl.problem import ProblemKind, WeixinError
 
 OWN = Account("own", "wx1", "secret", "春风")
-ONE, TWO = (Account(f"agency/wx{n}", f"wx{n}", "", f"号{n}") for n in (1, 2))
+FIRST, SECOND = (Account(f"agency/wx{n}", f"wx{n}", "", f"号{n}") for n in (1, 2))
 BUSY = WeixinError(ProblemKind.UNREACHABLE, account="agency")
-FOUND = {"own": [OWN], "agency": [ONE, TWO], "empty": [], "missing": BUSY}
+FOUND = {"own": [OWN], "agency": [FIRST, SECOND], "empty": [], "missing": BUSY}
 
 
 def accounts_of(*entries: str, **found: object) -> list[ListedAccount]:
-    """What the list stands for."""
+    """Return the accounts of the list's entries; `found` replaces accounts of `FOUND`."""
     return group_by_account(entries, FOUND | found)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("text", ["own", "[]", '{"own": 1}', "[1]"])
-def test_a_list_that_names_nobody_is_refused(text: str) -> None:
-    """The sentence shows how to write it."""
+def test_a_list_without_accounts_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ParameterError, match=r'\["weixin_default"\]'):
         parse_entries(text)
 
@@ -40,9 +39,10 @@ def test_a_list_that_names_nobody_is_refused(text: str) -> None:
         (["agency", "own"], [["agency/wx1", "own"], ["agency/wx2"]]),
     ],
 )
-def test_an_entry_stands_for_accounts(entries: list[str], found: list[list[str]]) -> None:
-    """A connection for itself or for all of its accounts; each account is there once."""
-    assert [[*it.conn_ids] for it in accounts_of(*entries)] == found
+def test_an_entry_stands_for_its_accounts_and_each_account_is_listed_once(
+    entries: list[str], found: list[list[str]]
+) -> None:
+    assert [[*account.conn_ids] for account in accounts_of(*entries)] == found
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ def test_an_entry_stands_for_accounts(entries: list[str], found: list[list[str]]
         (["empty"], ProblemKind.CONFIGURATION, "empty"),
     ],
 )
-def test_an_entry_that_stands_for_no_account_says_why(
+def test_an_entry_without_an_account_has_a_problem(
     entries: list[str], kind: ProblemKind, named: str
 ) -> None:
-    """It is told as the problem of the entry; a connection's once, whatever is listed of it."""
+    """A connection's problem is reported once, however many of its accounts are listed."""
     (unusable,) = accounts_of(*entries)
     told = unusable.configured()
 
@@ -68,27 +68,30 @@ def test_an_entry_that_stands_for_no_account_says_why(
 
 LIMITED = [
     ([], [["own", "agency/wx1"], ["agency/wx2"]]),
-    *(([it], [["own", "agency/wx1"]]) for it in ("own", "wx1", "春风", "agency/wx1")),
-    *(([it], [["agency/wx2"]]) for it in ("agency/wx2", "wx2", "号2")),
+    *(([name], [["own", "agency/wx1"]]) for name in ("own", "wx1", "春风", "agency/wx1")),
+    *(([name], [["agency/wx2"]]) for name in ("agency/wx2", "wx2", "号2")),
     (["agency"], [["own", "agency/wx1"], ["agency/wx2"]]),
 ]
-UNSURE = [(["own"], [["own"]]), *(([it], [["agency"]]) for it in ("wx9", "agency/wx9", "agency"))]
+UNSURE = [
+    (["own"], [["own"]]),
+    *(([name], [["agency"]]) for name in ("wx9", "agency/wx9", "agency")),
+]
 
 
 @pytest.mark.parametrize(
     ("agency", "wanted", "collected"),
-    [([ONE, TWO], *case) for case in LIMITED] + [(BUSY, *case) for case in UNSURE],
+    [([FIRST, SECOND], *case) for case in LIMITED] + [(BUSY, *case) for case in UNSURE],
 )
-def test_a_run_is_limited_by_any_name_of_an_account(
+def test_a_run_can_be_limited_by_any_name_of_an_account(
     agency: object, wanted: list[str], collected: list[list[str]]
 ) -> None:
-    """A connection that can't be used may have the account: the run says what is wrong with it."""
+    """An unusable connection stays in the run, because the wanted account may be one of its own."""
     accounts = select_accounts(accounts_of("own", "agency", agency=agency), wanted)
 
-    assert [[*it.conn_ids] for it in accounts] == collected
+    assert [[*account.conn_ids] for account in accounts] == collected
 
 
 def test_a_run_for_an_account_that_is_not_collected_is_refused() -> None:
-    """Else it would be green without a figure; the nearest names come first."""
+    """Otherwise the run would succeed without a figure. The error lists the nearest names first."""
     with pytest.raises(ParameterError, match="wx9; there are wx2, wx1, own and 6 more"):
         select_accounts(accounts_of("own", "agency"), ["own", "wx9"])

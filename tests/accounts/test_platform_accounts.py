@@ -1,4 +1,4 @@
-"""Which accounts a platform stands for: those of WeChat's list, each named once."""
+"""Tests of the accounts that a platform finds in WeChat's list of authorisations."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ Asked = Callable[[str], int]
 
 
 def authorize(sandbox: Sandbox, *numbers: int) -> list[tuple[str, str]]:
-    """Let accounts of these numbers authorise the platform; their AppIDs and names."""
+    """Let accounts with these numbers authorise the platform, and return their AppIDs and names."""
     accounts = [Account(f"wx{number:016x}", name=f"号{number}") for number in numbers]
     for account in accounts:
         sandbox.component.authorize(account)
@@ -25,16 +25,16 @@ def authorize(sandbox: Sandbox, *numbers: int) -> list[tuple[str, str]]:
 
 
 def found(open_platform: OpenPlatform, concurrency: int = 4) -> list[tuple[str, str]]:
-    """What a new process finds."""
+    """Return the AppIDs and names of the accounts that a new process finds."""
     accounts = open_platform().accounts(concurrency)
-    assert all(it.conn_id == f"weixin_platform/{it.appid}" for it in accounts)
-    return sorted((it.appid, it.name) for it in accounts)
+    assert all(account.conn_id == f"weixin_platform/{account.appid}" for account in accounts)
+    return sorted((account.appid, account.name) for account in accounts)
 
 
 def test_official_accounts_are_found_on_every_page_and_named_once(
     sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked
 ) -> None:
-    """Mini programs and video accounts authorise platforms as well, in the same list."""
+    """Mini programs and video accounts are in the same list, and are left out."""
     authorized = authorize(sandbox, *range(1, 502))
     for number, field in enumerate(("MiniProgramInfo", "channels_info")):
         sandbox.component.authorize(Account(f"wx000000000000ff0{number}", kind_field=field))
@@ -43,10 +43,10 @@ def test_official_accounts_are_found_on_every_page_and_named_once(
     assert (asked(LIST), asked(INFO)) == (4, 503)
 
 
-def test_names_are_not_asked_for_in_vain(
+def test_a_platform_stops_asking_for_names_after_some_failed_calls(
     sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked
 ) -> None:
-    """Thousands of calls that all fail would take the morning; the next run asks again."""
+    """Thousands of failing calls would take hours. The next run asks again."""
     authorized = authorize(sandbox, *range(1, 41))
     sandbox.scenarios.append(Scenario("info-call:busy"))
 
@@ -56,15 +56,15 @@ def test_names_are_not_asked_for_in_vain(
     assert found(open_platform) == authorized
 
 
-def test_runs_that_write_many_accounts_do_so_one_after_the_other(
+def test_runs_write_their_accounts_one_after_the_other(
     sandbox: Sandbox, open_platform: OpenPlatform, warehouse: Engine
 ) -> None:
-    """Two DAGs begin in the same minute; row by row, each could wait for what the other holds."""
+    """Two DAGs start in the same minute. With locks row by row they could deadlock."""
     open_platform().accounts(4)
     authorize(sandbox, 1, 2)
     with ThreadPoolExecutor(1) as pool:
-        with warehouse.begin() as other:
-            other.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
+        with warehouse.begin() as writer:
+            writer.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
             waiting = pool.submit(open_platform().accounts, 4)
             while not rows(warehouse, "SELECT 1 FROM pg_locks WHERE NOT granted"):
                 assert not waiting.done()
@@ -81,10 +81,10 @@ def test_runs_that_write_many_accounts_do_so_one_after_the_other(
         ("its ticket is nobody's", ProblemKind.PLATFORM),
     ],
 )
-def test_without_its_whole_list_the_platform_stands_for_nobody(
+def test_a_platform_whose_list_is_incomplete_fails(
     sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked, trouble: str, kind: ProblemKind
 ) -> None:
-    """Else accounts that nobody has seen yet are missing behind a green run."""
+    """Otherwise a run would succeed although new accounts are missing."""
     authorize(sandbox, 1)
     first = sandbox.component.page(0, 1)[1]
     if "-call" in trouble:
@@ -97,4 +97,4 @@ def test_without_its_whole_list_the_platform_stands_for_nobody(
         open_platform(**own).accounts(4)
 
     assert missing.value.kind is kind
-    assert asked(LIST) <= HASTE.tries  # the same page is not asked for without end
+    assert asked(LIST) <= HASTE.tries  # an empty page ends the calls

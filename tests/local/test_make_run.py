@@ -74,7 +74,7 @@ def test_a_run_that_is_interrupted_leaves_no_airflow(
 ) -> None:
     """Ctrl-C ends it all, and so does a kill."""
     said = tmp_path / "said"
-    process = person.starts("run", said=said)
+    process = person.starts("run", log=said)
     while "its log is" not in said.read_text():
         assert process.poll() is None, said.read_text()
     process.send_signal(number)

@@ -1,4 +1,9 @@
-"""What tests share beside their fixtures."""
+"""
+Helpers that tests of several folders call.
+
+This module holds those for Postgres: servers that live for a test, SQL against a warehouse, and
+tables of cases. The other modules talk to Airflow and WeChat, or type commands as a person does.
+"""
 
 import dataclasses
 import random
@@ -16,23 +21,24 @@ import sqlalchemy
 import yaml
 from sqlalchemy import Engine
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_module
 from weixin_etl.api.http import CallLimits
 from weixin_local.machine import LOOPBACK, answers
 from weixin_local.postgres import SUPERUSER, Server
 
 TODAY = date(2026, 11, 24)
-"""The run's day in Beijing, for tests that let no clock run."""
+"""The run's day in Beijing, for tests with a fixed clock."""
 NOW = "2026-11-24T10:30:00+08:00"
+"""The fixed time, as `WEIXIN_NOW` takes it."""
 HASTE = CallLimits(backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
-"""The API client's limits without the waits."""
+"""The API client's limits with hardly a wait between tries."""
 PASSWORD = "of-the-test"
 PORTS = range(20_000, 32_768)
-"""Below what the kernel hands out to clients."""
+"""Ports below those that the kernel gives to clients."""
 
 
 def choose_port() -> int:
-    """A port on which no server listens."""
+    """Return a port on which no server listens."""
     while answers(port := random.choice(PORTS)):
         pass
     return port
@@ -40,19 +46,19 @@ def choose_port() -> int:
 
 @dataclasses.dataclass(frozen=True)
 class TcpServer(Server):
-    """Reached over TCP with a password, as most servers are."""
+    """A Postgres server that is reached over TCP with a password, as most servers are."""
 
     port: int = dataclasses.field(default_factory=choose_port)
 
     def start(self) -> None:
-        """As any other; its password is given to it over the socket."""
+        """Start the server and set the superuser's password over the Unix socket."""
         super().start()
         own = {"host": str(self._data), "port": self.port, "user": SUPERUSER}
         with closing(psycopg2.connect(**own, dbname="postgres")) as connection, connection:
             connection.cursor().execute(f"ALTER ROLE {SUPERUSER} PASSWORD '{PASSWORD}'")
 
     def libpq_url(self, database: str) -> str:
-        """The URL over TCP."""
+        """Return the URL of a database over TCP."""
         return f"postgresql://{SUPERUSER}:{PASSWORD}@{LOOPBACK}:{self.port}/{quote(database)}"
 
     def _settings(self) -> dict[str, str]:
@@ -61,8 +67,13 @@ class TcpServer(Server):
 
 @contextmanager
 def temporary_server(binaries: Path | None = None) -> Iterator[Server]:
-    """Run a new server for the block, by default the embedded Postgres."""
-    # not tmp_path_factory: as root, the server's own user must reach the folder
+    """
+    Run a new server for the block.
+
+    Args:
+        binaries: The folder with Postgres' programs; by default those of the embedded Postgres.
+    """
+    # When root runs the tests, the server's own user can't reach pytest's folder.
     with tempfile.TemporaryDirectory(prefix="weixin-pg-") as folder:
         Path(folder).chmod(0o755)
         haste = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -76,17 +87,17 @@ def temporary_server(binaries: Path | None = None) -> Iterator[Server]:
 
 @contextmanager
 def migrated_warehouse(server: Server, name: str) -> Iterator[Engine]:
-    """A new warehouse on a server; its name is no other test's."""
+    """Create and migrate a warehouse on a server, and yield its engine. Each test needs a name."""
     server.create_database(name)
     url = server.url(name)
-    the_warehouse.migrate(url)
-    engine = the_warehouse.engine(url)
+    warehouse_module.migrate(url)
+    engine = warehouse_module.engine(url)
     yield engine
     engine.dispose()
 
 
 def empty(warehouse: Engine) -> None:
-    """Delete every row but the list of migrations."""
+    """Delete every row except the list of applied migrations."""
     ((tables,),) = rows(
         warehouse,
         "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
@@ -96,13 +107,13 @@ def empty(warehouse: Engine) -> None:
 
 
 def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
-    """What a query finds."""
+    """Return the rows of a query."""
     with warehouse.connect() as connection:
         return [tuple(row) for row in connection.execute(sqlalchemy.text(sql), values)]
 
 
 def execute(warehouse: Engine, *statements: str) -> None:
-    """Do it, and keep it."""
+    """Execute the statements in one transaction and commit."""
     with warehouse.begin() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
@@ -110,10 +121,10 @@ def execute(warehouse: Engine, *statements: str) -> None:
 
 @contextmanager
 def new_user(warehouse: Engine, name: str, options: str = "", **of_engine: Any) -> Iterator[Engine]:
-    """The warehouse as a user sees it whom there was not before, and is not after."""
+    """Create a database user, yield an engine of that user, and drop the user afterwards."""
     execute(warehouse, f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}' {options}")
     url = warehouse.url.set(username=name, password=PASSWORD)
-    engine = the_warehouse.engine(url, **of_engine)
+    engine = warehouse_module.engine(url, **of_engine)
     try:
         yield engine
     finally:
@@ -124,20 +135,22 @@ def new_user(warehouse: Engine, name: str, options: str = "", **of_engine: Any) 
 def keep(
     config: pytest.Config, items: list[pytest.Item], is_wanted: Callable[[pytest.Item], Any]
 ) -> None:
-    """Leave the others out, and let pytest count them as such."""
+    """Keep the wanted items of a collection, and report the others to pytest as deselected."""
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = [item for item in items if is_wanted(item)]
 
 
 def cases(test: Callable[..., None]) -> Callable[..., None]:
     """
-    Parametrize by the test's table in `tables.yaml`: a heading, a line a case, `|` between columns.
+    Parametrize the test with its table in `tables.yaml`, which stands beside the test's file.
 
-    Its columns are the test's parameters, in their order; a line that begins with `#` is a comment.
+    The first line of the table is the heading; each further line is a case. `|` separates columns.
+    The columns are the test's first parameters in the same order. A line that begins with `#` is a
+    comment.
     """
     tables = yaml.safe_load(Path(test.__code__.co_filename).with_name("tables.yaml").read_text())
-    lines = [it for it in tables[test.__name__].splitlines() if not it.startswith("#")]
-    heading, *found = [tuple(cell.strip() for cell in line.split("|")) for line in lines]
-    assert {len(it) for it in found} == {len(heading)}
+    lines = [text for text in tables[test.__name__].splitlines() if not text.startswith("#")]
+    heading, *table = [tuple(cell.strip() for cell in line.split("|")) for line in lines]
+    assert {len(case) for case in table} == {len(heading)}
     names = test.__code__.co_varnames[: len(heading)]
-    return pytest.mark.parametrize(names, found, ids=lines[1:])(test)
+    return pytest.mark.parametrize(names, table, ids=lines[1:])(test)

@@ -1,4 +1,9 @@
-"""Answers as nobody would expect them, as hypothesis strategies."""
+"""
+Hypothesis strategies for malformed answers of WeChat's statistics endpoints.
+
+Tests of the parser and of the load draw answers from `answers()` and turn them into bytes with
+`written()`.
+"""
 
 import json
 import re
@@ -11,14 +16,14 @@ from hypothesis import strategies as st
 from weixin_etl.datasets import Dataset, Kind
 
 no_deadline = settings(deadline=None)
-"""A slow machine is no fault of an answer."""
+"""Settings for a property whose examples may take any time: the machine may be slow."""
 
 DAY = date(2026, 11, 17)
-"""The publication day asked for."""
+"""The publication day of the request."""
 MARK = "\ue000"
-"""Around a text that `written` writes as it is."""
+"""The character before and after a text that `written` copies into the JSON without quotes."""
 ANY_TEXT = st.text(st.characters(exclude_categories=(), exclude_characters=MARK), max_size=20)
-"""Lone surrogates and U+0000 included."""
+"""Any text, including lone surrogates and U+0000."""
 ODD_NUMBERS = st.sampled_from(
     ["1e9999999999999999999", "-1E+400", "1e-99999999999999999999", "0.00", "9" * 5000, "1.0e3"]
 ).map(lambda digits: f"{MARK}{digits}{MARK}")
@@ -28,7 +33,7 @@ ANY_JSON = st.recursive(
 )
 DATES = st.dates(DAY, DAY + timedelta(days=3)).map(date.isoformat)
 ODD_DATES = st.sampled_from(["2026-11-16", "9999-12-31"])
-"""Before the publication day, and later than any answer."""
+"""Dates before the publication day and after any answer."""
 VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.COUNT: st.integers(0, 9) | st.just(3.0),
     Kind.RATE: st.floats(0, 1) | st.integers(0, 9),
@@ -37,12 +42,12 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
 
 
 def often(good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Mostly what fits, sometimes anything."""
+    """Return a strategy that draws from `good` two times of three, and otherwise any JSON."""
     return st.one_of(good, good, ANY_JSON)
 
 
 def answers(dataset: Dataset) -> st.SearchStrategy[dict[str, Any]]:
-    """Answers of a dataset's endpoint, in every part sometimes anything."""
+    """Return a strategy for answers of a dataset's endpoint, any part of which may be malformed."""
     row = st.fixed_dictionaries(
         {"stat_date": often(DATES | ODD_DATES)},
         optional={metric.name: often(VALUES[metric.kind]) for metric in dataset.metrics},
@@ -64,5 +69,5 @@ def answers(dataset: Dataset) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def written(answer: Any) -> bytes:
-    """JSON of an answer, with numbers that no Python value stands for."""
+    """Return the JSON of an answer, including numbers that no Python value represents."""
     return re.sub(r'"\\ue000([^"]*)\\ue000"', r"\1", json.dumps(answer)).encode()

@@ -1,4 +1,8 @@
-"""The Airflow of this process: its metadata in Postgres, everything else by environment."""
+"""
+Airflow in the tests' own process, as a pytest plugin.
+
+The metadata database is in the embedded Postgres; environment variables set everything else.
+"""
 
 import subprocess
 import sys
@@ -23,7 +27,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 def metadata_url(embedded_server: Server) -> str:
-    """Airflow's own migrated database, and this process's Airflow on it."""
+    """Migrate a metadata database, connect this process's Airflow to it, and return its URL."""
     embedded_server.create_database("airflow_dags")
     url = embedded_server.url("airflow_dags")
     with pytest.MonkeyPatch.context() as environment:
@@ -33,7 +37,7 @@ def metadata_url(embedded_server: Server) -> str:
         command = [sys.executable, "-m", "airflow", "db", "migrate"]
         subprocess.run(command, check=True, capture_output=True)
 
-        # other tests may have imported Airflow already, with the database and key of its defaults
+        # Other tests may have imported Airflow already, with its default database and key.
         from airflow import settings
         from airflow.models.crypto import get_fernet
 

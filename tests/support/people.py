@@ -1,4 +1,9 @@
-"""Somebody who types commands, as the README and the manual tell them to."""
+"""
+Commands in subprocesses, as a person types them who follows the README and the manual.
+
+`typed` and `printed` run one command. A `Person` runs the project's own commands with a state
+folder of their own. `blocks` reads the commands out of a page.
+"""
 
 import os
 import re
@@ -21,51 +26,52 @@ from weixin_local.home import Home
 
 PROJECT = Path(__file__).parents[2]
 FOREIGN = ("AIRFLOW", "WEIXIN", "MAKE", "MFLAGS", "PYTEST", "COMPOSE", "VIRTUAL_ENV", "PYTHONPATH")
-"""Variables of whoever runs the tests that would change what is tested."""
+"""Prefixes of environment variables that would change the tested command."""
 LOCAL = (sys.executable, "-m", "weixin_local")
 HANGS_SECONDS = 7200
-"""A command that takes longer than the whole suite hangs."""
+"""The timeout of a command: longer than the whole suite takes."""
 
 
 def own_environment(**variables: str) -> dict[str, str]:
-    """That of whoever runs the tests, without what is foreign to the command, and with these."""
+    """Return this process's environment without the `FOREIGN` variables, plus the given ones."""
     return {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)} | variables
 
 
 def typed(
     *command: str | Path, folder: Path = PROJECT, answers: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Type a command in a folder, answer its questions, and read what it says."""
-    read = {"input": answers, "capture_output": True, "text": True, "timeout": HANGS_SECONDS}
-    there = {"cwd": folder, "env": own_environment(**variables)}
-    return subprocess.run(command, check=False, **read, **there)
+    """Run a command in a folder with `answers` as its input, and return the completed process."""
+    streams = {"input": answers, "capture_output": True, "text": True, "timeout": HANGS_SECONDS}
+    place = {"cwd": folder, "env": own_environment(**variables)}
+    return subprocess.run(command, check=False, **streams, **place)
 
 
 def printed(*command: str | Path, folder: Path = PROJECT, **variables: str) -> str:
-    """What a command prints that must succeed."""
+    """Run a command that must succeed, and return its output."""
     done = typed(*command, folder=folder, **variables)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
     return done.stdout
 
 
 def _started(command: Sequence[str | Path], log: Path, **variables: str) -> subprocess.Popen[str]:
-    with log.open("w") as said:
+    with log.open("w") as output:
         return subprocess.Popen(
             command,
             cwd=PROJECT,
             env=own_environment(**variables),
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored by nohup
+            # Under nohup the signal would be ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
 @contextmanager
 def serving(command: Sequence[str | Path], port: int, log: Path, **variables: str) -> Iterator[str]:
-    """A server of the block's own, which writes down what it says: where it is, once it answers."""
+    """Run a server for the block, with its output in `log`, and yield its URL once it answers."""
     process = _started(command, log, **variables)
 
     def answers() -> bool:
@@ -80,80 +86,82 @@ def serving(command: Sequence[str | Path], port: int, log: Path, **variables: st
 
 
 def blocks(page: str, heading: str, language: str = "sh") -> list[str]:
-    """What a section of a page tells to type, or to put into a file."""
+    """Return the code blocks of one language in a section of a Markdown page."""
     text = re.split(rf"^#+ {heading}$", page, flags=re.M)[1]
     section = re.split(r"^#+ ", text, flags=re.M)[0]
-    found = re.findall(rf"^```{language}\n(.*?)^```", section, re.M | re.S)
-    assert found, heading
-    return found
+    code_blocks = re.findall(rf"^```{language}\n(.*?)^```", section, re.M | re.S)
+    assert code_blocks, heading
+    return code_blocks
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who types commands in the checkout, with a state folder of their own."""
+    """A person who types commands in the checkout and has a state folder of their own."""
 
     home: Home
 
     @property
     def _own(self) -> dict[str, str]:
         own = {"WEIXIN_HOME": str(self.home.state), "WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
-        return own | {"SPT_NOENV": "1"}  # Airflow's workers keep their environment to be found by
+        # Airflow's workers must keep their environment: `processes` finds them by it.
+        return own | {"SPT_NOENV": "1"}
 
     def types(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run a command, answer its questions, and read what it says."""
+        """Run a command in this person's environment, and return the completed process."""
         return typed(*command, **(self._own | more))
 
     def weixin(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run `python -m weixin_local`."""
+        """Run `python -m weixin_local` and return the completed process."""
         return self.types(*LOCAL, *arguments, **more)
 
-    def starts(self, *arguments: str, said: Path, **variables: str) -> subprocess.Popen[str]:
-        """Run `python -m weixin_local` in a terminal of its own, which writes down what it says."""
-        return _started([*LOCAL, *arguments], said, **(self._own | variables))
+    def starts(self, *arguments: str, log: Path, **variables: str) -> subprocess.Popen[str]:
+        """Start `python -m weixin_local` in the background, with its output in `log`."""
+        return _started([*LOCAL, *arguments], log, **(self._own | variables))
 
     def asks(self, statement: str) -> list[str]:
-        """The lines of an answer of the warehouse."""
+        """Run a statement in the warehouse with `psql`, and return the lines of its output."""
         answer = self.weixin("psql", "-A", "-t", "-c", statement)
         assert answer.returncode == 0, answer.stderr
         return answer.stdout.splitlines()
 
     def processes(self) -> list[psutil.Process]:
-        """Everything that works for this state folder, Postgres included."""
-        return [it for it in psutil.process_iter() if _works_for(it, str(self.home.state))]
+        """Return all processes that use this state folder, including Postgres."""
+        state = str(self.home.state)
+        return [process for process in psutil.process_iter() if _works_for(process, state)]
 
     @contextmanager
     def up(self, port: int, *options: str, **variables: str) -> Iterator[Path]:
-        """`make up` in a terminal of its own until Ctrl-C; what it has said by then."""
-        said = self.home.state / "up.log"
-        process = self.starts("up", "--port", str(port), *options, said=said, **variables)
+        """Run `make up` for the block, yield its log once Airflow answers, and end with Ctrl-C."""
+        log = self.home.state / "up.log"
+        process = self.starts("up", "--port", str(port), *options, log=log, **variables)
         try:
-            while "  password" not in said.read_text():
-                assert process.poll() is None, said.read_text()
+            while "  password" not in log.read_text():
+                assert process.poll() is None, log.read_text()
                 time.sleep(0.3)
-            yield said
+            yield log
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
 
 
 def copy_checkout(folder: Path) -> None:
-    """What git knows of the checkout, as it is now, in another folder."""
+    """Copy the project's files, in their present state, into another folder."""
     for file in files_of_git():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / file, folder / file)
 
 
 def files_of_git(*patterns: str) -> list[str]:
-    """What git would commit of the project."""
+    """Return the paths of the project's files that git tracks or would add."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
-    # one may be deleted and not yet committed
+    # A file may be deleted while git still tracks it.
     return [file for file in printed(*listing).splitlines() if (PROJECT / file).exists()]
 
 
 @contextmanager
 def somebody() -> Iterator[Person]:
-    """Somebody without credentials; what their commands kept is deleted afterwards."""
-    # a short path with an open parent, as the server's user and the Unix socket need it
+    """Yield a person without credentials, and delete their state folder afterwards."""
+    # Postgres' own user must reach the folder, and a Unix socket needs a short path.
     state = Path(tempfile.mkdtemp(prefix="weixin-home-"))
     person = Person(Home(PROJECT, state))
     try:

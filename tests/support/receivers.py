@@ -1,4 +1,4 @@
-"""A receiver of messages on this machine, for `weixin_alerts`."""
+"""A local HTTP server that receives the messages of the connection `weixin_alerts`."""
 
 import json
 from typing import Any
@@ -7,7 +7,13 @@ from support.wire import Handler, Wire, is_silent, says
 
 
 class Receiver(Wire):
-    """Keeps the messages it takes; `answer` is what it answers, and None that it hangs."""
+    """
+    A server that keeps the messages it accepts.
+
+    Attributes:
+        messages: The accepted messages.
+        answer: The HTTP status of its answer; with None it never answers.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -16,7 +22,7 @@ class Receiver(Wire):
         self.on_data = self.take
 
     def take(self, handler: Handler) -> None:
-        """One message."""
+        """Answer with the status `answer`, and keep the message if that is 200."""
         if self.answer is None:
             is_silent(handler)
         elif self.answer == 200:

@@ -1,4 +1,9 @@
-"""A server on loopback that answers the bytes a test says, and remembers what was asked."""
+"""
+A loopback HTTP server in WeChat's place: it answers with a test's bytes and records its calls.
+
+A test sets `Wire.on_token` and `Wire.on_data` to replies: `says`, `refuses`, `drips` and others.
+`call` asks the server for one day with the project's own client.
+"""
 
 import json
 import socket
@@ -29,31 +34,31 @@ LIMITS = CallLimits(
     backoff_seconds=0.001,
     minute_quota_wait_seconds=0.001,
 )
-"""Three tries and hardly a wait between them."""
+"""Limits with three tries and hardly a wait between them."""
 GIVES_UP_SECONDS = 60
-"""A server that would never end its answer ends it then, so that a test fails and does not hang."""
+"""The time after which a server ends an endless answer: the test then fails but does not hang."""
 
 
 def call(wire: "Wire", limits: CallLimits = LIMITS) -> Response | FailedCall:
-    """Ask the server for a day."""
+    """Ask the server for the figures of `DAY` with the project's client."""
     return WeixinClient(wire.account, limits).datacube(DATASET, DAY)
 
 
 def answered(outcome: Response | FailedCall) -> Response:
-    """The answer that came."""
+    """Return the outcome, which must be an answer."""
     assert isinstance(outcome, Response), outcome
     return outcome
 
 
 def refused(outcome: Response | FailedCall) -> FailedCall:
-    """The refusal that came."""
+    """Return the outcome, which must be a failed call."""
     assert isinstance(outcome, FailedCall), outcome
     return outcome
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A call as it came in."""
+    """A call that the server received."""
 
     path: str
     token: str | None
@@ -62,7 +67,15 @@ class Asked:
 
 
 class Wire(ThreadingHTTPServer):
-    """Answers token calls with `on_token` and all others with `on_data`."""
+    """
+    The server. It answers token calls with `on_token` and all other calls with `on_data`.
+
+    Attributes:
+        asked: The calls received so far.
+        connections: The number of connections opened so far.
+        is_over: An event that ends every hanging reply.
+        has_given_up: Whether a reply hung for longer than `GIVES_UP_SECONDS`.
+    """
 
     daemon_threads = True
 
@@ -78,35 +91,35 @@ class Wire(ThreadingHTTPServer):
 
     @property
     def account(self) -> Account:
-        """An account that this server speaks for."""
+        """An account whose base URL is this server."""
         url = f"{self.scheme}://127.0.0.1:{self.server_port}"
         return Account("weixin_wire", "wx0000000000000001", SECRET, "春风", url)
 
     @property
     def data_calls(self) -> list[Asked]:
-        """What was asked apart from tokens."""
+        """All received calls except those for a token."""
         return [asked for asked in self.asked if asked.path != TOKEN_PATH]
 
     @property
     def token_calls(self) -> list[Asked]:
-        """The times a token was asked for."""
+        """All received calls for a token."""
         return [asked for asked in self.asked if asked.path == TOKEN_PATH]
 
     def hang(self) -> None:
-        """Until the test is over, or it has hung for too long."""
+        """Wait until the test is over, at most `GIVES_UP_SECONDS`."""
         self.has_given_up = not self.is_over.wait(GIVES_UP_SECONDS)
 
     def get_request(self) -> tuple[socket.socket, object]:
-        """Count a connection, also one whose client turns away."""
+        """Accept a connection and count it, even if its client then sends no request."""
         self.connections += 1
         return super().get_request()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that hang up are what the tests are about."""
+        """Ignore the error: some tests let clients hang up."""
 
     @contextmanager
     def serving(self) -> Iterator["Wire"]:
-        """Serve in the background."""
+        """Serve in a background thread for the block."""
         thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
@@ -118,7 +131,7 @@ class Wire(ThreadingHTTPServer):
             thread.join()
 
     def speak_tls(self, certificate: str) -> None:
-        """Answer over TLS from now on; the file holds the key as well."""
+        """Answer over TLS from now on. The file holds both the certificate and its key."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         self.socket = context.wrap_socket(self.socket, server_side=True)
@@ -126,7 +139,7 @@ class Wire(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One call; a reply finds what was asked in `asked`."""
+    """The handler of one call; `asked` is the call, for the reply to read."""
 
     server: Wire
     asked: Asked
@@ -144,63 +157,67 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST  # noqa: N815 # the name http.server calls
 
     def log_message(self, format: str, *args: object) -> None:
-        """Write nothing: the path holds the token."""
+        """Write no log: the path holds the token."""
 
 
 Reply = Callable[[Handler], None]
 
 
 def raw(answer: bytes) -> Reply:
-    """These bytes, status line and all; then the connection ends."""
+    """Return a reply of these bytes, which include the status line; then the connection ends."""
     return lambda handler: handler.wfile.write(answer) and None
 
 
 def says(body: bytes, status: int = 200, *headers: bytes) -> Reply:
-    """A whole answer; it says that the connection ends, so that no client tries to use it again."""
-    status_line = b"HTTP/1.1 %d X" % status
-    lines = [status_line, b"Connection: close", b"Content-Length: %d" % len(body), *headers]
+    """
+    Return a reply with a status, headers and a body.
+
+    Its header `Connection: close` keeps clients from reusing the connection.
+    """
+    status_line, length = b"HTTP/1.1 %d X" % status, b"Content-Length: %d" % len(body)
+    lines = [status_line, b"Connection: close", length, *headers]
     return raw(b"\r\n".join(lines) + b"\r\n\r\n" + body)
 
 
 def gives_token(value: str) -> Reply:
-    """An access token good for two hours."""
+    """Return a reply with an access token that is valid for two hours."""
     return says(json.dumps({"access_token": value, "expires_in": 7200}).encode())
 
 
 def refuses(errcode: int, errmsg: str = "no", status: int = 200) -> Reply:
-    """WeChat's way to say no."""
+    """Return a reply with an errcode, as WeChat refuses a call."""
     return says(json.dumps({"errcode": errcode, "errmsg": errmsg}).encode(), status)
 
 
 def in_turn(*replies: Reply) -> Reply:
-    """One reply after the other; the last one again and again."""
-    left = list(replies)
+    """Return a reply that uses each given reply once, and then repeats the last one."""
+    remaining = list(replies)
     lock = threading.Lock()
 
     def reply(handler: Handler) -> None:
         with lock:
-            current = left.pop(0) if len(left) > 1 else left[0]
+            current = remaining.pop(0) if len(remaining) > 1 else remaining[0]
         current(handler)
 
     return reply
 
 
 def resets(handler: Handler) -> None:
-    """The connection is reset instead of an answer."""
+    """Reset the connection instead of answering."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # the socket ends with its last file, and a plain end would not be a reset
+    # The socket is closed with its last file; otherwise the connection would end without a reset.
     handler.rfile.close()
     handler.wfile.close()
     handler.connection.close()
 
 
 def is_silent(handler: Handler) -> None:
-    """No answer at all."""
+    """Hang without an answer."""
     handler.server.hang()
 
 
 def drips(beginning: bytes, piece: bytes, pause_seconds: float = 0.02) -> Reply:
-    """These bytes, and then a piece again and again, status line and all."""
+    """Return a reply that sends `beginning`, status line included, and then repeats `piece`."""
 
     def reply(handler: Handler) -> None:
         handler.wfile.write(beginning)
