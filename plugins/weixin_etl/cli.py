@@ -111,21 +111,21 @@ def answers_command(options: argparse.Namespace) -> None:
     """Print WeChat's exact answer for an account and a day; on a terminal, printable text only."""
     from weixin_etl.orchestration.commands import kept
 
-    kept.answers(options)
+    kept.print_answers(options)
 
 
 def replay(options: argparse.Namespace) -> None:
     """Rebuild facts from the kept answers, without a call; shows the difference unless --apply."""
     from weixin_etl.orchestration.commands import kept
 
-    kept.replay(options)
+    kept.print_replay(options)
 
 
 def import_command(options: argparse.Namespace) -> int:
     """Load answers that another program kept: files of JSON lines, or - for standard input."""
     from weixin_etl.orchestration.commands import kept
 
-    return kept.import_(options)
+    return kept.print_import(options)
 
 
 def dag(_: argparse.Namespace) -> None:

@@ -1,1 +1,1 @@
-"""The commands of `weixin-etl` that work with what Airflow knows."""
+"""The commands of `weixin-etl` that use Airflow's settings, connections and Variables."""

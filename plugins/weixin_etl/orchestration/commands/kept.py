@@ -1,4 +1,8 @@
-"""The commands for the kept answers, with the settings and the warehouse of Airflow."""
+"""
+The commands `answers`, `replay` and `import`: they print, replay and load WeChat's kept answers.
+
+`cli` calls them with the parsed options. They use the settings and the warehouse of Airflow.
+"""
 
 import sys
 from argparse import Namespace
@@ -10,79 +14,81 @@ from rich.console import Console
 from weixin_etl.datasets import DATASETS
 from weixin_etl.kept.answers import answer_line, kept_answers_of
 from weixin_etl.kept.imported import import_files
-from weixin_etl.kept.replay import replay as replayed
-from weixin_etl.kept.replay import select_slices
+from weixin_etl.kept.replay import replay, select_slices
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.text import counted, shown
 
 
-def answers(options: Namespace) -> None:
+def print_answers(options: Namespace) -> None:
     """
-    Print an answer of a pair, the one seen last if none is named; or a line per distinct answer.
+    Print the kept answer of an account and day: the newest, or the one that `--id` names.
+
+    With `--list`, print a line per distinct answer instead.
 
     Raises:
         ParameterError: there is no such answer.
     """
-    asked = DATASETS[options.dataset], options.account, options.publication_day
-    kept = kept_answers_of(open_warehouse(), *asked)
+    dataset, account, day = DATASETS[options.dataset], options.account, options.publication_day
+    kept = kept_answers_of(open_warehouse(), dataset, account, day)
     if options.list:
         sys.stdout.write("".join(f"{answer_line(answer)}\n" for answer in kept))
         return
-    wanted = [it.body for it in kept if options.id in (None, it.raw_response_id)]
-    if not wanted:
+    bodies = [answer.body for answer in kept if options.id in (None, answer.raw_response_id)]
+    if not bodies:
         raise ParameterError(f"{options.id} is not one of the answers that --list shows")
-    body = wanted[-1]
+    body = bodies[-1]
     if sys.stdout.isatty():
         body = shown(body.decode(errors="replace")).encode()
     sys.stdout.buffer.write(body)
 
 
-def replay(options: Namespace) -> None:
-    """Replay days of accounts, or of all, and print what changed or would change."""
+def print_replay(options: Namespace) -> None:
+    """Replay the selected days of accounts, and print the changes that it made or would make."""
     warehouse, dataset = open_warehouse(), DATASETS[options.dataset]
-    pairs = select_slices(warehouse, dataset, options.accounts, options.begin, options.end)
+    slices = select_slices(warehouse, dataset, options.accounts, options.begin, options.end)
     hour = settings.read().ready_hour
-    with _progress("pair") as tell:
-        done = replayed(
-            warehouse, dataset, pairs, ready_hour=hour, is_applied=options.apply, on_progress=tell
+    with _progress("pair") as show:
+        result = replay(
+            warehouse, dataset, slices, ready_hour=hour, is_applied=options.apply, on_progress=show
         )
-    read = f"{counted(done.slices, 'pair')} read"
-    if not done.changes:
+    read = f"{counted(result.slices, 'pair')} read"
+    if not result.changes:
         _print(f"{read}: the fact is what the kept answers say, nothing changes")
         return
     _print(f"{read}. {'This was written:' if options.apply else 'This would change:'}")
-    for change in done.changes:
+    for change in result.changes:
         _print(change)
     if not options.apply:
         _print("Nothing is written: --apply does.")
 
 
-def import_(options: Namespace) -> int:
-    """Load the files, and print what came of them; the exit code, 1 when a line is bad."""
+def print_import(options: Namespace) -> int:
+    """Load the files, print the counts, and return the exit code: 1 if a line is invalid."""
     warehouse, limits = open_warehouse(), settings.read()
-    hour, most = limits.ready_hour, limits.commit_bytes
-    with _progress("answer") as tell:
-        came = import_files(
-            warehouse, options.file, ready_hour=hour, commit_bytes=most, on_progress=tell
+    hour, commit_bytes = limits.ready_hour, limits.commit_bytes
+    with _progress("answer") as show:
+        result = import_files(
+            warehouse, options.file, ready_hour=hour, commit_bytes=commit_bytes, on_progress=show
         )
-    counts = came.replayed.counts
+    counts = result.replayed.counts
     rows = f"{counted(counts.inserted, 'row')} new, {counts.updated} updated"
-    _print(f"{counted(came.answers, 'answer')} loaded: {rows}")
-    if came.bad_line:
+    _print(f"{counted(result.answers, 'answer')} loaded: {rows}")
+    if result.bad_line:
         sys.stderr.write(
-            f"weixin-etl: {came.bad_line}; correct it and import again from this file on\n"
+            f"weixin-etl: {result.bad_line}; correct it and import again from this file on\n"
         )
-    return 1 if came.bad_line else 0
+    return 1 if result.bad_line else 0
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int], None]]:
-    """Tells a person at a terminal how many are done."""
+def _progress(noun: str) -> Iterator[Callable[[int], None]]:
+    """Show a person at a terminal how many are read; yield the function that updates the number."""
     with Console(stderr=True).status("reading") as status:
-        yield lambda done: status.update(f"{counted(done, what)} read")
+        yield lambda done: status.update(f"{counted(done, noun)} read")
 
 
 def _print(sentence: object) -> None:
+    """Print a sentence with its unprintable characters replaced."""
     sys.stdout.write(f"{shown(str(sentence))}\n")

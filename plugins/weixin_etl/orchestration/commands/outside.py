@@ -1,4 +1,8 @@
-"""Connections and Variables for a command, which is no task: the ones that the DAG has."""
+"""
+Access to Airflow's connections and Variables for a command, which runs outside of a task.
+
+`weixin-etl` calls this before every command that needs Airflow.
+"""
 
 import os
 import sys
@@ -11,11 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 def read_from_airflows_database() -> None:
     """
-    Let this process find what was made in Airflow's UI, as Airflow's own commands do.
+    Let this process read the connections and Variables that were created in Airflow's UI.
 
-    A task asks Airflow's API server, with a token that only a task has. What reads in the name of
-    the server (Airflow's commands set the same variable) has the same search path with Airflow's
-    database in place of it.
+    A task reads them from Airflow's API server, with a token that only tasks have. Airflow's own
+    commands set an environment variable that makes Airflow read its database instead. This function
+    sets the same variable. If the database does not answer, it prints a warning on stderr.
     """
     engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call] # Airflow's
     try:
@@ -23,13 +27,13 @@ def read_from_airflows_database() -> None:
             os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     except SQLAlchemyError:
         sys.stderr.write(
-            "weixin-etl: Airflow's database does not answer, so connections and Variables that are "
-            "not in the environment are not found\n"
+            "weixin-etl: Airflow's database does not answer, so only the connections and Variables "
+            "of the environment are found\n"
         )
 
 
 def has_database() -> bool:
-    """Whether there is an Airflow database to ask: SQLite would create an empty file."""
+    """Return whether Airflow has a database. Opening a missing SQLite file would create it."""
     engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call] # Airflow's
     file = engine.url.database if engine.dialect.name == "sqlite" else None
     return not file or Path(file).exists()

@@ -1,4 +1,8 @@
-"""`weixin-etl probe`: with the settings and accounts of Airflow."""
+"""
+The command `weixin-etl probe`: it asks WeChat about each configured account and prints findings.
+
+Airflow has the settings and accounts; the package `probe` makes the calls and grades the answers.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -17,51 +21,57 @@ from weixin_etl.problem import OperatorError
 from weixin_etl.text import shown
 
 WORKS, TO_CHANGE, NOT_KNOWN = 0, 1, 2
-"""Exit codes; not known: WeChat could not be asked."""
+"""The exit codes. NOT_KNOWN: WeChat could not be asked."""
 _MARKS = "✓!?✗✗"
-"""By grade."""
+"""The mark of each grade, by the grade's number."""
 
 
 def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
-    """Ask, and print what came; the exit code."""
+    """
+    Probe the accounts, print the findings, and return the exit code.
+
+    Args:
+        accounts: AppIDs or connection ids; empty for all.
+        datasets: the datasets whose endpoints are asked.
+    """
     try:
-        found = _probe_all(accounts, datasets)
+        findings = _probe_all(accounts, datasets)
     except OperatorError as error:
         sys.stderr.write(f"weixin-etl: {error}\n")
         return NOT_KNOWN
-    worst = max(_show(name, those) for name, those in found.items())
+    worst = max(_print_findings(name, account) for name, account in findings.items())
     if worst > Grade.UNKNOWN:
         return TO_CHANGE
     return NOT_KNOWN if worst is Grade.UNKNOWN else WORKS
 
 
 def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str, Findings]:
-    """Ask about every account that is wanted, a few at once."""
+    """Return the findings of every selected account by its name; probe a few accounts at once."""
     once = replace(settings.call_limits(), tries=1, minute_quota_wait_seconds=0)
     concurrency, clients = settings.read().concurrency, Clients(once)
     with thread_pool(concurrency) as pool:
         wanted = select_accounts(discover(clients, concurrency), accounts)
-        if not any(it.described for it in wanted):
-            raise ParameterError("\n".join(str(it.error) for it in wanted if it.error))
-        found = pool.map(partial(_probe, clients, datasets), wanted)
-        return dict(zip(map(str, wanted), found, strict=True))
+        if not any(listed.described for listed in wanted):
+            raise ParameterError("\n".join(str(listed.error) for listed in wanted if listed.error))
+        findings = pool.map(partial(_probe, clients, datasets), wanted)
+        return dict(zip(map(str, wanted), findings, strict=True))
 
 
 def _probe(clients: Clients, datasets: Sequence[Dataset], listed: ListedAccount) -> Findings:
-    """Ask by the account's first connection."""
+    """Return an account's findings by its first connection, or the error of an unusable entry."""
     if listed.error:
         return {"": [error_finding("connection", listed.error)]}
     return probe(clients.of(listed.described[0]), datasets)
 
 
-def _show(name: str, found: Findings) -> Grade:
-    """Print what came of an account; the grade."""
-    worst, sentence = verdict(found)
+def _print_findings(name: str, findings: Findings) -> Grade:
+    """Print an account's findings and verdict, and return the worst grade."""
+    worst, sentence = verdict(findings)
     lines = [f"\n{name}"]
-    for dataset, those in found.items():
+    for dataset, of_dataset in findings.items():
         lines += [f"  {dataset} ({DATASETS[dataset].endpoint})"] if dataset else []
-        for it in those:
-            lines += [f"  {_MARKS[it.grade]} {it.subject}: {it.result}"]
-            lines += [f"    → {it.cure}"] if it.cure else []
+        for finding in of_dataset:
+            lines += [f"  {_MARKS[finding.grade]} {finding.subject}: {finding.result}"]
+            lines += [f"    → {finding.cure}"] if finding.cure else []
     sys.stdout.write(shown("".join(f"{line}\n" for line in [*lines, sentence])))
     return worst

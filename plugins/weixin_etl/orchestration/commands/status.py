@@ -1,4 +1,8 @@
-"""Whether figures come in, printed for a person or a monitor outside of Airflow."""
+"""
+The command `weixin-etl status`: it prints the current alerts for a person or an external monitor.
+
+It combines the warehouse with Airflow's database, where that can be read.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -21,8 +25,8 @@ from weixin_etl.text import counted
 
 HEALTHY, UNHEALTHY, UNKNOWN, RETRYING = 0, 1, 2, 3
 """
-Exit codes. Unknown: the warehouse can't be read. Retrying: nobody has to act, what is missing is
-tried or asked for again.
+The exit codes. UNKNOWN: the warehouse can't be read. RETRYING: nobody has to act, because the
+pipeline retries what is missing.
 """
 _NO_AIRFLOW = (
     "Airflow's own database cannot be read from here, so it is not known whether the DAGs are "
@@ -32,9 +36,9 @@ _NO_AIRFLOW = (
 
 def show_status(datasets: Sequence[Dataset]) -> int:
     """
-    Print a line per problem, the warnings last, and one about the accounts; the exit code.
+    Print a line per alert, then a summary, and return the exit code.
 
-    Where Airflow's own database can't be read, a sentence says what is not known for it.
+    If Airflow's own database can't be read, a line says that the state of the DAGs is unknown.
     """
     words, airflow = settings.words(), None
     with suppress(SQLAlchemyError):
@@ -45,7 +49,7 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     except WarehouseError as error:
         sys.stderr.write(f"{error}\n")
         return UNKNOWN
-    lines = [_line(listed, words) for listed in found.open]
+    lines = [_line(alert, words) for alert in found.open]
     lines += [] if airflow else [_NO_AIRFLOW]
     sys.stdout.write("".join(f"{line}\n" for line in [*lines, _summary(found, words)]))
     if found.is_healthy:
@@ -53,20 +57,20 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     return RETRYING if found.is_retrying else UNHEALTHY
 
 
-def _line(listed: Alert, words: Wording) -> str:
-    """How bad it is, where, what to do and why, and since when."""
-    since = words.since(listed.opened_at) if listed.opened_at else ""
-    parts = [", ".join(listed.datasets), words.line(words.problem_of(listed)), since]
-    return f"{listed.severity}: " + " · ".join(filter(None, parts))
+def _line(alert: Alert, words: Wording) -> str:
+    """Return an alert's severity, datasets, cure, cause and begin as one line."""
+    since = words.since(alert.opened_at) if alert.opened_at else ""
+    parts = [", ".join(alert.datasets), words.line(words.problem_of(alert)), since]
+    return f"{alert.severity}: " + " · ".join(filter(None, parts))
 
 
 def _summary(found: Status, words: Wording) -> str:
-    """Return how many days are in, and how far the runs at work are."""
-    said = [words.morning_line(found)]
+    """Return the newest day's coverage and the progress of the running runs as one line."""
+    parts = [words.morning_line(found)]
     for run in found.runs:
         done = f"{run.done} of {counted(run.pair_count, 'day')} done"
-        said.append(f"{run.dataset} is being asked: {done}")
+        parts.append(f"{run.dataset} is being asked: {done}")
         if run.again_at:
             again_at = clock.beijing_text(run.again_at, pattern="%H:%M")
-            said.append(f"WeChat is late: it asks again at {again_at}, until noon")
-    return "; ".join(said)
+            parts.append(f"WeChat is late: it asks again at {again_at}, until noon")
+    return "; ".join(parts)

@@ -1,4 +1,9 @@
-"""The accounts to collect: from the Airflow Variable and its connections to clients."""
+"""
+The accounts to collect: their list, their access tokens, and their clients.
+
+The list is the Airflow Variable `weixin_accounts`; its entries name Airflow connections. The task
+`refresh_access_token`, the task `ingest` and the command `probe` use this module.
+"""
 
 import logging
 from collections.abc import Collection, Sequence
@@ -41,49 +46,56 @@ def refresh_access_tokens(
     run: Run, concurrency: int, *, is_last_try: bool
 ) -> list[ConfiguredAccount]:
     """
-    Ask for the token of each account of the run, a few at once.
+    Request the token of each account of the run, a few at once, and return all accounts.
 
-    Of several connections of one account, the first that gets a token is used. A refused account is
-    reported, not raised: the others go on, and its days will fail one by one.
+    If an account has several connections, the first that gets a token is used. A refused account
+    has its problem in the result: the run goes on for the other accounts.
+
+    Args:
+        run: the run, which may be limited to some accounts.
+        concurrency: the number of calls at once.
+        is_last_try: whether an unusable connection is accepted instead of raised for a retry.
 
     Raises:
         ParameterError: the run is limited to accounts that are not configured.
-        WeixinError: of the kind CLOCK, nothing may be asked; or, but on the last try, a
-            connection's accounts may be found by another one.
+        WeixinError: the kind is CLOCK, so nothing may be asked; or a connection's accounts can't be
+            listed now, and a retry may list them.
     """
     clients = Clients(settings.call_limits())
-    every = discover(clients, concurrency)
-    wanted = select_accounts(every, run.accounts)
-    passing = [it.error for it in wanted if it.error and it.error.kind.is_retried]
+    listed = discover(clients, concurrency)
+    wanted = select_accounts(listed, run.accounts)
+    errors = [account.error for account in wanted if account.error]
+    passing = [error for error in errors if error.kind.is_retried]
     if passing and not is_last_try:
         raise passing[0]
-    accounts = _asked(wanted, clients, concurrency)
+    accounts = _with_tokens(wanted, clients, concurrency)
     _log_tokens(accounts)
-    return accounts + [it.configured(is_wanted=False) for it in every if it not in wanted]
+    others = [account for account in listed if account not in wanted]
+    return accounts + [account.configured(is_wanted=False) for account in others]
 
 
 def discover(clients: "Clients", concurrency: int) -> list[ListedAccount]:
     """
-    What the list of accounts stands for now.
+    Return the accounts that the Variable `weixin_accounts` lists, by asking its connections.
 
     Raises:
-        ParameterError: the list can't be used.
-        WeixinError: of the kind CLOCK.
+        ParameterError: the Variable is not a list of connection ids.
+        WeixinError: the kind is CLOCK, so nothing may be asked.
     """
     entries = parse_entries(Variable.get(ACCOUNTS_VARIABLE, default=_IF_UNSET))
     conn_ids = dict.fromkeys(map(connection_id, entries))
     found = {conn_id: _accounts_of(clients, conn_id, concurrency) for conn_id in conn_ids}
     accounts = group_by_account(entries, found)
-    for it in accounts:
-        for conn_id in it.conn_ids[1:]:
-            log.warning("%s is the same account as %s", conn_id, it.conn_ids[0])
+    for account in accounts:
+        for conn_id in account.conn_ids[1:]:
+            log.warning("%s is the same account as %s", conn_id, account.conn_ids[0])
     return accounts
 
 
 def _accounts_of(
     clients: "Clients", conn_id: str, concurrency: int
 ) -> Sequence[Account] | WeixinError:
-    """The accounts that a connection stands for, or why it can't be used."""
+    """Return the accounts of a connection, or the error if it can't be used."""
     try:
         return clients.accounts(conn_id, concurrency)
     except WeixinError as error:
@@ -92,23 +104,23 @@ def _accounts_of(
         return error
 
 
-def _asked(
+def _with_tokens(
     wanted: Collection[ListedAccount], clients: "Clients", concurrency: int
 ) -> list[ConfiguredAccount]:
-    """The accounts, each with what it was answered when it was asked for its token."""
+    """Return the accounts, each with the connection that got a token, or with its problem."""
     with thread_pool(concurrency) as pool:
-        asked = list(pool.map(partial(_first_with_token, clients), wanted))
+        results = list(pool.map(partial(_first_with_token, clients), wanted))
     return [
-        group_by_account.configured(chosen=client.account if client else None, problem=problem)
-        for group_by_account, (client, problem) in zip(wanted, asked, strict=True)
+        listed.configured(chosen=client.account if client else None, problem=problem)
+        for listed, (client, problem) in zip(wanted, results, strict=True)
     ]
 
 
 class Clients:
     """
-    The clients of accounts, for one task; may be used by several threads at once.
+    The API clients of accounts, for one task. Several threads may use them at once.
 
-    A connection that stands for many accounts is looked up once, not once for each of them.
+    Each connection is looked up once, also if it stands for many accounts.
     """
 
     def __init__(self, limits: CallLimits) -> None:
@@ -118,11 +130,14 @@ class Clients:
 
     def accounts(self, conn_id: str, concurrency: int) -> Sequence[Account]:
         """
-        The accounts that a connection stands for now: itself, or those that are listed.
+        Return the accounts that a connection stands for.
+
+        A third-party platform, or a token service without an AppID, lists its accounts. Every other
+        connection is one account. A platform is asked with `concurrency` calls at once.
 
         Raises:
-            WeixinError: it can't be used, or there is no list.
-            WarehouseError: it is a platform, and the warehouse does not answer.
+            WeixinError: the connection can't be used, or its accounts can't be listed.
+            WarehouseError: the connection is a platform, and the warehouse does not answer.
         """
         account = self._described(conn_id)
         if account.is_platform:
@@ -131,31 +146,31 @@ class Clients:
 
     def open(self, planned: PlannedAccount) -> WeixinClient:
         """
-        The client of a planned account.
+        Return the client of a planned account.
 
         Raises:
-            WeixinError: its connection can't be used.
+            WeixinError: the account's connection can't be used.
         """
         account = self._described(connection_id(planned.conn_id))
         is_one = not account.stands_for_many
         return self.of(account if is_one else account.member(planned.appid, planned.name))
 
     def of(self, account: Account) -> WeixinClient:
-        """The client of an account."""
+        """Return the client of an account, by its platform's token if it belongs to one."""
         described = self._described(connection_id(account.conn_id))
         if described.is_platform:
             return self._platform(described).client(account)
         return WeixinClient(account, self._limits)
 
     def _open_platform(self, account: Account) -> Platform:
-        """The platform that a connection describes, with its tokens in the warehouse."""
+        """Return the platform that a connection describes; its tokens are in the warehouse."""
         keys, warehouse = _keys(account), open_warehouse()
         require_migrated(warehouse)
         return Platform(account, warehouse, keys, partial(ticket, account), self._limits)
 
 
 def _keys(account: Account) -> "MultiFernet":
-    """Airflow's own keys, by which it encrypts its connections."""
+    """Return the keys by which Airflow encrypts its connections."""
     keys = get_fernet()
     if keys.is_encrypted:
         return cast("MultiFernet", keys)
@@ -165,7 +180,7 @@ def _keys(account: Account) -> "MultiFernet":
 def _first_with_token(
     clients: Clients, listed: ListedAccount
 ) -> tuple[WeixinClient | None, Problem | None]:
-    """The first client of an account that gets a token; else why the first gets none."""
+    """Return the account's first client that gets a token, or the problem of the first one."""
     problem = None
     for account in listed.described:
         client = clients.of(account)
@@ -174,25 +189,26 @@ def _first_with_token(
         except WeixinError as error:
             if error.kind is ProblemKind.CLOCK:
                 raise
-            problem = problem or _problem_of(account, error)
+            problem = problem or _account_problem(account, error)
         else:
             return client, None
     return None, problem
 
 
-def _problem_of(account: Account, error: WeixinError) -> Problem:
-    """The account's; the platform's, where that gets no token for any account."""
+def _account_problem(account: Account, error: WeixinError) -> Problem:
+    """Return the error's problem with the account's names; a platform's problem keeps its own."""
     if error.kind is ProblemKind.PLATFORM:
         return replace(error.problem, conn_id=account.airflow_connection)
     name, appid, conn_id = account.name, account.appid, account.conn_id
-    its = replace(error.problem, account=name, appid=appid, conn_id=conn_id)
-    return replace(its, subject=None, to_change="")
+    problem = replace(error.problem, account=name, appid=appid, conn_id=conn_id)
+    return replace(problem, subject=None, to_change="")
 
 
 def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
-    """A line per account without a token, and one for all others: there may be thousands."""
+    """Log a line per account without a token, and one line for the others, which may be many."""
     fine = [account for account in accounts if not account.problem]
     for problem in dict.fromkeys(account.problem for account in accounts if account.problem):
         log_problem(log, problem)
     if fine:
-        log.info("a token is there for %s", few_names([f"{it.name} ({it.appid})" for it in fine]))
+        names = few_names([f"{account.name} ({account.appid})" for account in fine])
+        log.info("a token is there for %s", names)

@@ -1,4 +1,8 @@
-"""Airflow's side of the API: a connection of type `weixin` becomes an account and a client."""
+"""
+The Airflow hook for connections of type `weixin`: it turns a connection into an account.
+
+`accounts` uses it in tasks and commands. Airflow calls it for the button *Test*.
+"""
 
 from contextvars import ContextVar
 from typing import Any, Literal
@@ -19,7 +23,7 @@ from weixin_etl.sentences import Quoted, Sentence, sentence
 from weixin_etl.text import counted, one_line
 
 tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
-"""While the button *Test* is served: the connection's id. Airflow hands the hook a random one."""
+"""The id of the connection that the button *Test* tests; Airflow hands the hook a random id."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 WHILE_SOMEBODY_WAITS = CallLimits(
     connect_seconds=3,
@@ -29,10 +33,11 @@ WHILE_SOMEBODY_WAITS = CallLimits(
     backoff_seconds=0.5,
     minute_quota_wait_seconds=0,
 )
+"""The call limits while a person waits for the answer of the button *Test*."""
 
 
 class _Extra(msgspec.Struct, frozen=True):
-    """What a connection says beside login, password and host; a field left empty says nothing."""
+    """The fields of a connection's extra. The UI stores an empty field as null or an empty text."""
 
     name: str | None = None
     mode: Literal["", "platform"] | None = None
@@ -41,7 +46,7 @@ class _Extra(msgspec.Struct, frozen=True):
 
 
 _EXTRA = msgspec.json.Decoder(_Extra, strict=False)
-"""A connection written as a URI has texts only."""
+"""A lenient decoder: a connection that is written as a URI has only texts."""
 
 
 class WeixinHook(BaseHook):
@@ -69,20 +74,22 @@ class WeixinHook(BaseHook):
 
     def account(self) -> Account:
         """
-        The account the connection describes.
+        Return the account that the connection describes.
 
         Raises:
-            WeixinError: there is no such connection, or it cannot be used as it is.
+            WeixinError: there is no such connection, or one of its fields is invalid.
         """
         conn_id = tested_conn_id.get() or self.weixin_conn_id
         try:
             connection = self.get_connection(self.weixin_conn_id)
-        except AirflowNotFoundException:  # also of one that Airflow can't read
+        except AirflowNotFoundException:  # Airflow raises it also for unreadable connections
             raise _unusable(conn_id, "connection_missing") from None
         connection.conn_id = conn_id
         extra = _extra(connection)
-        token_url = extra.token_url and _private(connection, extra, "token_url", extra.token_url)
-        appid, secret = ((it or "").strip() for it in (connection.login, connection.password))
+        token_url = extra.token_url and _checked_url(
+            connection, extra, "token_url", extra.token_url
+        )
+        appid, secret = (connection.login or "").strip(), (connection.password or "").strip()
         for field, value in (("login (AppID)", appid), ("password (AppSecret)", secret)):
             if not value and not token_url:
                 raise _unusable(conn_id, "field_missing", Quoted(field))
@@ -91,13 +98,13 @@ class WeixinHook(BaseHook):
             appid=appid,
             secret=secret,
             name=one_line(extra.name or "") or conn_id,
-            base_url=_private(connection, extra, "host", _base_url(connection)),
+            base_url=_checked_url(connection, extra, "host", _base_url(connection)),
             token_url=token_url or "",
             is_platform=extra.mode == "platform",
         )
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether there is a token now, or a list of accounts, and the sentence why not."""
+        """Return whether the connection gets a token or a list of accounts, and a sentence."""
         limits = self.limits or WHILE_SOMEBODY_WAITS
         try:
             account = self.account()
@@ -116,10 +123,10 @@ class WeixinHook(BaseHook):
 
 def ticket(platform: Account) -> str:
     """
-    A platform's newest `component_verify_ticket`, from its Airflow Variable.
+    Return a platform's newest `component_verify_ticket`, from its Airflow Variable.
 
     Raises:
-        WeixinError: there is none.
+        WeixinError: the Variable is missing or empty.
     """
     text = (Variable.get(platform.ticket_variable, default="") or "").strip()
     if not text:
@@ -134,15 +141,16 @@ def ticket(platform: Account) -> str:
 
 
 def _extra(connection: Connection) -> _Extra:
+    """Return the connection's extra; raise WeixinError if it is not valid."""
     try:
         return _EXTRA.decode(connection.extra or "{}")
     except (msgspec.MsgspecError, RecursionError) as error:
-        why = Quoted(f"extra: {one_line(str(error))}")
-        raise _unusable(connection.conn_id, "field_wrong", why) from None
+        detail = Quoted(f"extra: {one_line(str(error))}")
+        raise _unusable(connection.conn_id, "field_wrong", detail) from None
 
 
 def _base_url(connection: Connection) -> str:
-    """The host with a scheme; a connection written as a URI has its port apart."""
+    """Return the connection's host as a URL, with the port that a URI connection stores apart."""
     host, port = connection.host or DEFAULT_BASE_URL, connection.port
     url = (host if "://" in host else f"https://{host}").rstrip("/")
     if not port:
@@ -152,20 +160,23 @@ def _base_url(connection: Connection) -> str:
     return f"{scheme}://{authority}:{port}{slash}{path}"
 
 
-def _private(connection: Connection, extra: _Extra, field: str, url: str) -> str:
-    """The address, if nobody in between can read what is sent there, or somebody allowed that."""
+def _checked_url(connection: Connection, extra: _Extra, field: str, url: str) -> str:
+    """Return the URL if it is encrypted, on this machine or allowed; else raise WeixinError."""
     try:
-        address = parse_url(url)  # as the HTTP client reads it: others find other hosts in odd URLs
+        address = parse_url(
+            url
+        )  # the HTTP client parses with it: other parsers find other hosts in odd URLs
     except LocationParseError:
-        why = sentence("{field} is no web address", field=field)
-        raise _unusable(connection.conn_id, "field_wrong", why) from None
-    is_here = (address.host or "").strip("[]") in _THIS_MACHINE
-    if address.scheme == "https" or is_here or extra.allow_http:
+        detail = sentence("{field} is no web address", field=field)
+        raise _unusable(connection.conn_id, "field_wrong", detail) from None
+    is_this_machine = (address.host or "").strip("[]") in _THIS_MACHINE
+    if address.scheme == "https" or is_this_machine or extra.allow_http:
         return url
     raise _unusable(connection.conn_id, "unencrypted", Quoted(one_line(url)))
 
 
 def _unusable(conn_id: str, code: str, detail: Sentence | Quoted | None = None) -> WeixinError:
+    """Return the error of a connection that can't be used."""
     return WeixinError(
         ProblemKind.CONFIGURATION, detail, account=conn_id, to_change=conn_id, code=code
     )

@@ -139,14 +139,14 @@ def _warehouse_error_page(request: Request, error: WarehouseError) -> Response:
     """Return a page, with status 503, that says why the warehouse can't be read."""
     problem = settings.words(language(request)).translated_problem(error.problem)
     sentence = f"{problem.cause}; {problem.cure}"
-    return page("unread.html", request, 503, sentence=sentence)
+    return render("unread.html", request, 503, sentence=sentence)
 
 
 @app.get("/")
 def current_problems(request: Request, datasets: Readable) -> Response:
     """Return the view of the current problems, the running runs and the newest manual runs."""
     found = current_status(datasets)
-    return page(
+    return render(
         "problems.html",
         request,
         dataset=datasets[0],
@@ -167,7 +167,7 @@ def coverage(
 ) -> Response:
     """Return the calendar: a page of accounts by days."""
     view = calendar.view(figures, last=last, search=search.strip(), offset=offset)
-    return page("coverage.html", request, datasets=datasets, **view)
+    return render("coverage.html", request, datasets=datasets, **view)
 
 
 @app.get("/day")
@@ -181,7 +181,7 @@ def day_story(request: Request, figures: RequestedFigures, appid: Text, day: Day
     story = calendar.story(figures, appid, day)
     if story is None:
         raise HTTPException(404, "no such account")
-    return page("day.html", request, **story)
+    return render("day.html", request, **story)
 
 
 @app.get("/articles")
@@ -198,7 +198,7 @@ def newest_articles(
     wanted = {"search": search.strip(), "since": clock.beijing_date(figures.now) - NEWEST}
     page_limits = {"sort": sort, "most": ARTICLES_PER_PAGE, "offset": offset}
     is_described = figures.dataset in described
-    return page(
+    return render(
         "articles.html",
         request,
         dataset=figures.dataset,
@@ -234,7 +234,7 @@ def article_story(
     ):
         raise HTTPException(404, "no such article")
     days = figures.rows("page/article_days.sql", **wanted)
-    return page("article.html", request, dataset=figures.dataset, article=articles[0], days=days)
+    return render("article.html", request, dataset=figures.dataset, article=articles[0], days=days)
 
 
 @app.get("/health")
@@ -283,7 +283,7 @@ def current_status(datasets: Sequence[Dataset]) -> Status:
 # -------------------------------------------------------------------------------------- as HTML
 
 
-def page(template: str, request: Request, status_code: int = 200, **found: Any) -> HTMLResponse:
+def render(template: str, request: Request, status_code: int = 200, **found: Any) -> HTMLResponse:
     """
     Render a template in the visitor's language.
 
