@@ -262,9 +262,9 @@ def first_step(
     next_runs = [run_at for dataset in awake if (run_at := dags[dataset.name].next_run_at)]
     first_at = min((run_at for run_at in next_runs if run_at > now), default=None)
     if first_at and clock.beijing_date(first_at) == clock.beijing_date(now):
-        return _first_run_note("today", clock.beijing_text(first_at, pattern="%H:%M"))
+        return _first_run_note("today", f"{first_at.astimezone(clock.SHANGHAI):%H:%M}")
     if first_at and has_days:
-        return _first_run_note("later", clock.beijing_text(first_at, pattern="%Y-%m-%d %H:%M"))
+        return _first_run_note("later", f"{first_at.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}")
     code = "" if awake else "set_up"
     return Alert(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code=code))
 
