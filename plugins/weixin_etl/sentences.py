@@ -2,7 +2,7 @@
 Sentences that people read in English or in Chinese.
 
 The package raises, logs and stores English sentences. When a text is shown to a reader of Chinese,
-`in_chinese` recognises the sentence by its words and returns the Chinese one. Wording of WeChat,
+`in_chinese` recognises the sentence by its words and returns the Chinese one. Words of WeChat,
 Postgres or the operating system are quoted and never translated.
 """
 

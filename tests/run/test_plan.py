@@ -1,4 +1,4 @@
-"""What plan, report and check write down of a run, which the calendars do not compare."""
+"""Check what plan, report and check write down of a run, beyond what test_calendars.py compares."""
 
 import logging
 from dataclasses import replace
@@ -14,14 +14,14 @@ from world.wechat import Refusal, at, date_of, instant
 from weixin_etl.api.threads import convert
 from weixin_etl.model import Batch, ConfiguredAccount, Due, PlannedAccount
 from weixin_etl.run import Settings
-from weixin_etl.run.check import PAIRS_IN_LOG
+from weixin_etl.run.check import SLICES_IN_LOG
 from weixin_etl.run.plan import DryRun, DryRunAccount, plan, split_batches
 
 ONE = replace(MORNING, accounts=("wx0",))
 
 
 def test_a_dry_run_writes_nothing(morning: Pipeline) -> None:
-    """It decides as the run would, and leaves no trace in the warehouse."""
+    """It plans the same days as the run would."""
     planned = morning.collector.planned(replace(ONE, dry_run=True))
     (account,) = planned.accounts
 
@@ -32,10 +32,10 @@ def test_a_dry_run_writes_nothing(morning: Pipeline) -> None:
         assert rows(morning.warehouse, f"SELECT * FROM weixin.{table}") == []
 
 
-def test_a_dry_run_says_how_many_calls_it_would_make_and_how_many_are_left(
+def test_a_dry_run_counts_its_calls_and_the_calls_left(
     morning: Pipeline,
 ) -> None:
-    """Of days that no daily run asks for: the quota's reserve is not theirs."""
+    """Days that no daily run asks for may not use the quota's reserve."""
     morning.collector.run(ONE)
     older = replace(by_hand(-20, 3), dry_run=True)
     collector = replace(morning.collector, settings=Settings(daily_calls=50, quota_reserve=10))
@@ -48,8 +48,8 @@ def test_a_dry_run_says_how_many_calls_it_would_make_and_how_many_are_left(
     assert named == {"wx0": (3, 7), **{f"wx{number}": (3, 0) for number in range(1, 5)}}
 
 
-def test_the_accounts_of_a_run(morning: Pipeline) -> None:
-    """A run collects those it is limited to; is_active follows the list, a name its connection."""
+def test_a_run_collects_the_accounts_it_names_and_updates_the_list(morning: Pipeline) -> None:
+    """`is_active` follows the list of accounts, and a name follows its connection."""
     collector = morning.collector
     active = "SELECT name FROM weixin.dim_account WHERE is_active ORDER BY appid"
     collector.plan(MORNING)
@@ -75,10 +75,10 @@ def test_the_accounts_of_a_run(morning: Pipeline) -> None:
         ({"c": "wxa"}, {"c": "wxb"}, "replaced"),
     ],
 )
-def test_why_an_account_left(
+def test_an_account_that_left_the_list_has_a_reason(
     morning: Pipeline, before: dict[str, str], after: dict[str, str], code: str
 ) -> None:
-    """Its entry is gone, its platform or token service lists it no more, or the AppID changed."""
+    """Its entry is gone, a platform no longer lists it, or its connection has another AppID."""
     found = [
         [ConfiguredAccount(conn_id, appid, appid) for conn_id, appid in listed.items()]
         for listed in (before, after)
@@ -89,7 +89,7 @@ def test_why_an_account_left(
 
 
 def test_a_platform_that_cannot_be_used_keeps_its_accounts(morning: Pipeline) -> None:
-    """Accounts leave the list when their platform leaves it, not when its connection breaks."""
+    """Accounts leave the list with their platform, not when its connection breaks."""
     whole = morning.collector
     first, second = (whole.accounts[conn_id] for conn_id in ("c0", "c1"))
     replace(whole, accounts={"platform/wx0": first, "other/wx1": second}).plan(MORNING)
@@ -114,11 +114,11 @@ STORED = """
         (dataset, appid, day, settled, article_count, list_sha256, ready_at, attempted_at)
     VALUES ('article_total', 'wx0', :day, :settled, :count, sha256(:listed), :at, :at)
 """
-"""A day that an earlier run has settled."""
+"""Stores a day that an earlier run has settled."""
 
 
-def test_a_day_that_was_given_up_is_no_witness(morning: Pipeline) -> None:
-    """The control_day is the day with articles that was asked longest ago and can be read."""
+def test_a_day_that_was_given_up_is_no_control_day(morning: Pipeline) -> None:
+    """The control day is the readable day with articles that was asked for longest ago."""
     days = [(-30, "given_up"), (-20, "final"), (-19, "final"), (-10, "final"), (-9, "final")]
     with morning.warehouse.begin() as connection:
         for day, settled in days:
@@ -132,8 +132,8 @@ def test_a_day_that_was_given_up_is_no_witness(morning: Pipeline) -> None:
     assert account.due.control_day == date_of(-20)
 
 
-def test_the_record_of_a_run_that_is_planned_again_begins_anew(morning: Pipeline) -> None:
-    """As of now, but for what it has changed."""
+def test_a_new_plan_resets_the_record_of_the_run(morning: Pipeline) -> None:
+    """Only the changes that the run has made are kept."""
     morning.wire.on_data = refuses(61503)
     morning.collector.run(ONE)
     morning.moment = at(0, 12)
@@ -144,10 +144,10 @@ def test_the_record_of_a_run_that_is_planned_again_begins_anew(morning: Pipeline
     assert rows(morning.warehouse, record) == [(7, 0, instant(at(0, 12)))]
 
 
-def test_what_a_cleared_run_had_changed_is_told_though_its_new_plan_leaves_it_out(
+def test_a_cleared_run_reports_changed_days_that_its_new_plan_leaves_out(
     morning: Pipeline,
 ) -> None:
-    """What is final by now is not planned again."""
+    """Days that became final since are not planned again."""
     collector, run = morning.collector, by_hand(-10, 3, accounts=("wx0",))
     collector.run(run)
     morning.moment = at(1, 10.5)
@@ -159,14 +159,14 @@ def test_what_a_cleared_run_had_changed_is_told_though_its_new_plan_leaves_it_ou
     assert collector.check(run, batch).changed_days == [date_of(day) for day in (-12, -11, -10)]
 
 
-def test_what_a_run_did_and_the_days_that_changed(morning: Pipeline) -> None:
-    """Changed are those with other rows: neither one as it was, nor one that is not in."""
+def test_the_report_names_the_days_whose_rows_changed(morning: Pipeline) -> None:
+    """Unchanged days and days without an answer are not named."""
     collector, again = morning.collector, replace(ONE, run_id="again")
     collector.run(ONE)
-    world = morning.calendar.worlds[ONE.dataset.name, "wx0"]
+    wechat = morning.calendar.wechats[ONE.dataset.name, "wx0"]
     for day in (-2, -4):
-        world.articles[day][0].corrections = [(at(0, 11), 0)]
-    world.refused_on[-4, 0] = Refusal.BUSY
+        wechat.articles[day][0].corrections = [(at(0, 11), 0)]
+    wechat.refused_on[-4, 0] = Refusal.BUSY
     morning.moment = at(0, 12)
 
     batch = collector.plan(again)
@@ -182,12 +182,12 @@ def test_what_a_run_did_and_the_days_that_changed(morning: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("is_few", [True, False])
-def test_a_line_for_each_pair_of_a_few_accounts(
+def test_the_log_has_a_line_for_each_account_day_of_a_few_accounts(
     morning: Pipeline, caplog: pytest.LogCaptureFixture, is_few: bool
 ) -> None:
-    """A line for each pair of ten thousand accounts would be seventy thousand."""
+    """For ten thousand accounts that would be seventy thousand lines."""
     caplog.set_level(logging.INFO)
-    days = PAIRS_IN_LOG // 5 + (not is_few)
+    days = SLICES_IN_LOG // 5 + (not is_few)
     batch = morning.collector.plan(by_hand(-1, days))
     caplog.clear()
 
@@ -198,7 +198,6 @@ def test_a_line_for_each_pair_of_a_few_accounts(
 
 
 def test_a_batch_in_xcom_is_the_plan_and_has_no_secret(morning: Pipeline) -> None:
-    """As Airflow keeps it, it is read back whole; the accounts' secrets are not in it."""
     made = morning.collector.plan(MORNING)
 
     kept = msgspec.to_builtins(split_batches(made))
@@ -211,8 +210,8 @@ def test_a_batch_in_xcom_is_the_plan_and_has_no_secret(morning: Pipeline) -> Non
     ("count", "sizes"),
     [(0, []), (32, [1] * 32), (33, [7, 7, 7, 6, 6]), (8001, [243] * 15 + [242] * 18)],
 )
-def test_batches(count: int, sizes: list[int]) -> None:
-    """One account a batch up to 32; more are spread evenly over batches of 8 to 250."""
+def test_accounts_are_spread_evenly_over_batches(count: int, sizes: list[int]) -> None:
+    """Up to 32 accounts a batch is one account; more are spread over batches of 8 to 250."""
     accounts = [
         PlannedAccount(*(f"wx{n:04}",) * 3, instant(0), Due([date_of(0)])) for n in range(count)
     ]

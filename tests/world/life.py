@@ -1,8 +1,9 @@
 """
-A calendar of runs, and what the pipeline and Airflow make of it, in memory.
+Execute a calendar of runs in memory, as the pipeline and Airflow would.
 
-A pair's row of coverage is all that the engine decides by, and `rules` decides. The rest is a log
-that the promises are held against. `world/pipeline.py` is an engine too, with other verbs.
+`Engine` has the rules' decisions but no database and no HTTP. It decides only by the coverage of
+each account and day, with the functions of `weixin_etl.rules`; everything else is a log that
+`promises.py` checks. `pipeline.py` replaces plan, ingest and check with the real ones.
 """
 
 import heapq
@@ -29,7 +30,7 @@ from world.wechat import (
     Listing,
     Refusal,
     Rows,
-    World,
+    WeChat,
     at,
     date_of,
     day_number,
@@ -41,33 +42,37 @@ from world.wechat import (
 READY_HOUR, CATCH_UP_DAYS, GOOD_MORNINGS, QUICK_TRIES = 10, 60, 4, 3
 GREEN_TOO = "green "
 CALL, PLAN, CHECK, QUICK_TRY = 3, 60, 12, 120
-"""Seconds they take, or are waited for."""
+"""Durations of a call, a plan and a check, and the wait before a retry, in seconds."""
 
 ANSWERS = (None, Refusal.IS_DELAY, Refusal.UNREADABLE)
-"""What comes with bytes to keep."""
+"""The outcomes of a call whose bytes are kept."""
 
 Endpoint = tuple[str, str]
-"""Dataset and appid."""
+"""Dataset and AppID."""
 Start = tuple[float, Run, int | None]
-"""When a run starts, and after how many calls it is killed."""
+"""The moment a run starts, the run, and the number of calls after which it is killed."""
 
 
 @dataclass
 class Calendar:
-    """What happens; day `mornings` is the first good one, without faults, and three more follow."""
+    """
+    The events: what WeChat shows, the runs, the connections and the operator's clears.
+
+    Faults end with day `mornings`, the first good morning; three more good mornings follow.
+    """
 
     mornings: int
-    worlds: dict[Endpoint, World]
+    wechats: dict[Endpoint, WeChat]
     runs: list[Start]
     connections: list[tuple[str, str | None, float, float]] = field(
         default_factory=lambda: [("a", "A", -inf, inf)]
     )
-    """Connection id, its login (None: broken), from, until."""
+    """Connection id, its AppID (None: the login is broken), and the moments it begins and ends."""
     clears: list[tuple[float, str]] = field(default_factory=list)
-    """When some red run is cleared, or any one if `green `, and which tasks of it."""
+    """The moment, and the tasks that are cleared of a red run; `green ` allows any run."""
 
     def accounts(self, moment: float) -> dict[str, str | None]:
-        """The configured connections, and their logins."""
+        """Return the AppID of each connection that is configured at the moment."""
         return {
             conn: appid for conn, appid, since, until in self.connections if since <= moment < until
         }
@@ -80,29 +85,29 @@ class Calendar:
 
 @dataclass
 class Pair:
-    """A row of coverage and the answers, and for the promises the log of the ready ones."""
+    """The coverage of an account and day, its answers, and the log of the ready ones."""
 
     coverage: Coverage = field(default_factory=Coverage)
     answers: dict[int, tuple[Listing, rules.Evidence]] = field(default_factory=dict)
-    """What each answer listed and what the rules look at, by when it came."""
+    """What each answer listed, and its evidence, by the moment of the answer."""
     ready: list[int] = field(default_factory=list)
-    """When ready answers came."""
+    """The moments of the ready answers."""
     final_at: float = inf
     silent_on: float = -inf
-    """The last day, past its window, on which it was ready and silent."""
+    """The last day, after the window, on which the day's answer was ready and silent."""
 
     @property
     def seen_at(self) -> float:
-        """When its newest answer came."""
+        """The moment of the newest answer."""
         return max(self.answers, default=-inf)
 
     @property
     def facts(self) -> Listing:
-        """Each row as the newest answer that has it gives it."""
+        """The rows of each article, each from the newest answer that has it."""
         return next((facts for _, facts in reversed([*self.history()])), {})
 
     def history(self) -> Iterator[tuple[rules.Evidence, Listing]]:
-        """What the rules look at of each answer, the oldest first, and the facts after it."""
+        """Yield the evidence of each answer, oldest first, and the facts after it."""
         facts: Listing = {}
         for _, (listing, evidence) in sorted(self.answers.items()):
             judged = replace(evidence, has_news=has_news(facts, listing))
@@ -110,9 +115,9 @@ class Pair:
                 facts = facts | {article: facts.get(article, {}) | rows}
             yield judged, facts
 
-    def is_ready_since(self, instant_: datetime) -> bool:
-        """Whether a ready answer came."""
-        return bool(self.ready) and instant(self.ready[-1]) >= instant_
+    def is_ready_since(self, since: datetime) -> bool:
+        """Return whether a ready answer has been fetched since the instant."""
+        return bool(self.ready) and instant(self.ready[-1]) >= since
 
 
 def has_news(facts: Listing, listing: Listing) -> bool:
@@ -133,17 +138,17 @@ def _has_news(known: Rows, rows: Rows) -> bool:
 
 @dataclass(eq=False)
 class Process:
-    """A run on its way through Airflow."""
+    """A run in progress, with Airflow's record of its tries."""
 
     run: Run
     killed_after: int | None = None
     begun_at: float = inf
     due: dict[str, Due] = field(default_factory=dict)
-    """Of the newest plan, by account."""
+    """The days of the newest plan, by account."""
     planned_at: datetime = MIDNIGHT_0
-    """The newest plan."""
+    """The instant of the newest plan."""
     answered_since: datetime | None = None
-    """Its first plan, or the newest one that a person wanted."""
+    """The instant of the first plan, or of the newest plan that an operator asked for."""
     unplannable: list[str] = field(default_factory=list)
     was_daily: bool = False
     calls: Counter[tuple[str, date]] = field(default_factory=Counter)
@@ -159,27 +164,27 @@ class Process:
         return day_number(self.run.today)
 
     def days(self, appid: str) -> list[date]:
-        """The planned days of an account."""
+        """Return the planned days of an account."""
         return self.due.get(appid, Due()).days
 
 
 @dataclass
 class Engine:
-    """Coverage, the tasks of a run, and Airflow around them."""
+    """The coverage, the tasks of a run, and Airflow's retries around them."""
 
     calendar: Calendar
     pairs: dict[Endpoint, dict[date, Pair]] = field(default_factory=lambda: defaultdict(dict))
     since: dict[Endpoint, date] = field(default_factory=dict)
-    """The first day that daily runs are to bring in."""
+    """The first day that daily runs collect."""
     runs: list[Process] = field(default_factory=list)
-    """Those that have ended."""
+    """The runs that have ended."""
     listed_on: dict[Endpoint, set[int]] = field(default_factory=lambda: defaultdict(set))
-    """Days on which an answer of its chunk of yesterday listed an article."""
-    heard_on: dict[Endpoint, set[int]] = field(default_factory=lambda: defaultdict(set))
-    """Days whose plan knew of an article that was listed on that day or the one before."""
+    """Days on which an answer fetched together with yesterday's listed an article."""
+    known_on: dict[Endpoint, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """Days whose plan knew an article listed on that day or the day before."""
 
     def coverage(self, endpoint: Endpoint) -> dict[date, Coverage]:
-        """An endpoint's rows."""
+        """Return the endpoint's coverage by day."""
         return {day: pair.coverage for day, pair in self.pairs[endpoint].items()}
 
     # ------------------------------------------------------------------------------ the verbs
@@ -198,11 +203,13 @@ class Engine:
                     self.since.setdefault(endpoint, max(first, run.dataset.first_day))
                 process.due[appid] = self.due(run, appid, today)
                 attempts |= {pair.attempted_at for pair in self.coverage(endpoint).values()}
-        is_after = instant(moment) in attempts  # what another run heard then is asked for again
+        is_after = (
+            instant(moment) in attempts
+        )  # days answered in this instant by another run are asked for again
         process.planned_at = instant(moment) + timedelta(microseconds=is_after)
 
     def due(self, run: Run, appid: str, today: date) -> Due:
-        """What a run asks an account for."""
+        """Return the days that a run asks an account for."""
         endpoint = run.dataset.name, appid
         since = self.since.get(endpoint, today - rules.DAY * run.dataset.window)
         return rules.due_days(
@@ -210,7 +217,7 @@ class Engine:
         )
 
     def ingest(self, process: Process, moment: int) -> int:
-        """Ask for what is not in, account by account; when it ends."""
+        """Ask for the missing days, account by account. Return the moment it ends."""
         kills = process.kills
         for appid in process.due:
             moment = self._account(process, appid, moment)
@@ -219,11 +226,11 @@ class Engine:
         return moment
 
     def check(self, process: Process, moment: int) -> None:
-        """Give the run its colour."""
+        """Set whether the run is red."""
         process.is_red = bool(self.outcome(process, moment).problems() or process.unplannable)
 
     def outcome(self, process: Process, moment: int = 0, *appids: str) -> Outcome:
-        """What came of the plan, of some accounts or of all."""
+        """Return the outcome of the plan, of the given accounts or of all."""
         planned = [
             PlannedAccount(appid, appid, appid, process.planned_at, due)
             for appid, due in process.due.items()
@@ -243,18 +250,18 @@ class Engine:
         return Outcome(process.run, planned, known, dict.fromkeys(process.due, inf), used_up)
 
     def not_in(self, process: Process) -> list[tuple[str, date]]:
-        """The planned pairs that hold a run back."""
+        """Return the planned account-days that fail the run."""
         outcome = self.outcome(process)
         return [
             (account.appid, day)
-            for account, day, pair in outcome.pairs()
+            for account, day, pair in outcome.slices()
             if outcome.fails_run(account, pair)
         ]
 
     # ---------------------------------------------------------------------- asking and judging
 
     def _account(self, process: Process, appid: str, moment: int) -> int:
-        """Ask for an account's days, chunk by chunk."""
+        """Ask for an account's days, chunk by chunk. Return the moment it ends."""
         asking, outcome = Asking(self, process, appid, moment), self.outcome(process, moment, appid)
         if appid not in self.calendar.accounts(moment).values():
             asking.stopped = Refusal.NO_CONNECTION
@@ -266,9 +273,13 @@ class Engine:
     # ------------------------------------------------------------------------------- Airflow
 
     def step(self, process: Process, moment: int) -> int | None:
-        """One try, the first with its plan; when the next one is, or None after the check."""
+        """
+        Make one try, the first with its plan.
+
+        Return the moment of the next try, or None once the run has been checked.
+        """
         if process.tries == 0:
-            self._plan_logged(process, moment)
+            self._plan_first_try(process, moment)
             moment += PLAN
         kills = process.kills
         moment = self.ingest(process, moment)
@@ -285,19 +296,24 @@ class Engine:
         self.runs.append(process)
         return None
 
-    def _plan_logged(self, process: Process, moment: int) -> None:
+    def _plan_first_try(self, process: Process, moment: int) -> None:
+        """Plan the run, and log what its first plan knew."""
         process.begun_at = min(process.begun_at, moment)
         self.plan(process, moment)
         process.answered_since = process.answered_since or process.planned_at
         process.was_daily = rules.is_daily(process.run, date_of(day_of(moment)))
         for appid in process.due if process.was_daily else ():
             endpoint = process.run.dataset.name, appid
-            heard = rules.last_article_at(self.coverage(endpoint).values())
-            if heard and heard >= instant(at(process.day - 1)):
-                self.heard_on[endpoint].add(process.day)
+            last_article_at = rules.last_article_at(self.coverage(endpoint).values())
+            if last_article_at and last_article_at >= instant(at(process.day - 1)):
+                self.known_on[endpoint].add(process.day)
 
     def clear(self, process: Process, moment: int, tasks: str) -> int | None:
-        """As an operator does: `all` tasks, those from `ingest` on, or `check` alone."""
+        """
+        Clear tasks as an operator does: `all`, those from `ingest` on, or `check` alone.
+
+        Return the moment of the next try, or None.
+        """
         process.is_cleared = True
         if tasks != "check":
             process.quick_tries = 0
@@ -321,17 +337,17 @@ class Asking:
     moment: int
     stopped: Refusal | None = None
     refused: int = 0
-    """Refusals in a row that stop the account when there are too many."""
-    heard_at: datetime | None = None
-    """When a chunk of the try last listed an article, ready or not."""
+    """Failed calls in a row; too many of them stop the account."""
+    article_at: datetime | None = None
+    """When an answer of this try last listed an article, ready or not."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """Whom it asks."""
+        """The dataset and account that are asked."""
         return self.process.run.dataset.name, self.appid
 
     def chunk(self, days: Sequence[date]) -> bool:
-        """Ask, merge and judge some days together; whether the try goes on."""
+        """Ask for some days, and evaluate them together. Return whether the try continues."""
         answers: dict[date, tuple[int, Refusal | None, Listing]] = {}
         for day in days:
             if self.stopped is None and self.process.killed_after == self.process.calls.total():
@@ -344,28 +360,33 @@ class Asking:
         return True
 
     def _ask(self, day: date) -> tuple[Refusal | None, Listing]:
-        """Call, unless a refusal has stopped the account; the clock goes on."""
+        """Make a call unless an earlier failure stopped the account, and advance the clock."""
         if self.stopped is not None:
             return self.stopped, {}
         self.moment += CALL
-        world = self.engine.calendar.worlds[self.endpoint]
-        refusal, listing = world.call(day_number(day), self.moment)
+        wechat = self.engine.calendar.wechats[self.endpoint]
+        refusal, listing = wechat.call(day_number(day), self.moment)
         self.process.calls[self.appid, day] += 1
         age = day_of(self.moment) - day_number(day)
-        counts = refusal in TRANSIENT or (refusal is Refusal.OFFLINE and age > world.dataset.window)
+        counts = refusal in TRANSIENT or (
+            refusal is Refusal.OFFLINE and age > wechat.dataset.window
+        )
         self.refused = self.refused + 1 if counts else 0
         if refusal in STOPS_ACCOUNT or self.refused == rules.OUTAGES_BEFORE_STOP:
             self.stopped = refusal
         return refusal, listing
 
     def _commit(self, answers: dict[date, tuple[int, Refusal | None, Listing]]) -> None:
-        """Merge and judge what has come."""
+        """Merge the answers into the coverage, evaluated together."""
         dataset, pairs = self.process.run.dataset, self.engine.pairs[self.endpoint]
         evidence = {day: self._evidence(day, *answer) for day, answer in answers.items()}
         known = rules.last_article_at(pair.coverage for pair in pairs.values())
-        heard = max((at for at in (known, self.heard_at) if at), default=None)
+        last_article_at = max((at for at in (known, self.article_at) if at), default=None)
         together = {day: found for day, found in evidence.items() if not found.error_kind}
-        chunk, late = rules.ChunkEvidence(together, heard, dataset.window), dict[date, Pair]()
+        chunk, late = (
+            rules.ChunkEvidence(together, last_article_at, dataset.window),
+            dict[date, Pair](),
+        )
         for day, (moment, refusal, listing) in answers.items():
             pair = pairs.setdefault(day, Pair())
             evidence[day] = replace(evidence[day], has_news=has_news(pair.facts, listing))
@@ -375,7 +396,7 @@ class Asking:
             if listing and refusal is not Refusal.UNREADABLE:
                 if day_number(max(answers)) == day_of(moment) - 1:
                     self.engine.listed_on[self.endpoint].add(day_of(moment))
-                self.heard_at = instant(moment)
+                self.article_at = instant(moment)
             if is_late:  # another run was faster
                 late |= {day: pair} if is_answer else {}
                 continue
@@ -384,10 +405,10 @@ class Asking:
             if is_answer and not evidence[day].error_kind:
                 pair.coverage = replace(pair.coverage, fetched_at=instant(moment))
             self._log(pair, before, day, moment)
-        self._judge_again(late)
+        self._reevaluate(late)
 
-    def _judge_again(self, late: dict[date, Pair]) -> None:
-        """Judge all answers of days of which a late one has come, as the load does."""
+    def _reevaluate(self, late: dict[date, Pair]) -> None:
+        """Evaluate all answers of days that got a late answer, as the load does."""
         account = Account("", self.appid, "", self.appid)
         unreadable = WeixinError(ProblemKind.UNREADABLE)
         seen = [
@@ -407,7 +428,7 @@ class Asking:
     def _evidence(
         self, day: date, moment: int, refusal: Refusal | None, listing: Listing
     ) -> rules.Evidence:
-        """What the rules look at."""
+        """Return the evidence of an answer for the rules."""
         if refusal not in (None, Refusal.IS_DELAY):
             refused = rules.Evidence(
                 instant(moment), error_kind=refusal.kind, error_code=refusal.code
@@ -427,7 +448,7 @@ class Asking:
         )
 
     def _log(self, pair: Pair, before: Coverage, day: date, moment: int) -> None:
-        """For the promises."""
+        """Log ready, silent and final days for the promises."""
         after, past = pair.coverage, day_number(day) + self.process.run.dataset.window
         if after.error_kind in (None, rules.NO_FIGURES_KIND):
             pair.ready.append(moment)
@@ -440,11 +461,15 @@ class Asking:
 # ------------------------------------------------------------------------------------- living it
 
 
-def live(calendar: Calendar, by: Engine | None = None) -> Iterator[tuple[Engine, Process]]:
-    """Live through a calendar, a step at a time: by the rules, or by the real `Pipeline`."""
+def simulate(calendar: Calendar, by: Engine | None = None) -> Iterator[tuple[Engine, Process]]:
+    """
+    Execute a calendar, and yield the engine and the run after each step.
+
+    `by` is the engine to use: the in-memory one, unless a `Pipeline` is given.
+    """
     engine = by or Engine(calendar)
-    for world in calendar.worlds.values():
-        world.told.clear()
+    for wechat in calendar.wechats.values():
+        wechat.wrong_lists.clear()
     lots, number = random.Random(calendar.mornings), itertools.count()
     events: list[tuple[float, int, str, Process | None]] = [
         (moment, next(number), "step", Process(run, killed_after))
@@ -468,12 +493,12 @@ def live(calendar: Calendar, by: Engine | None = None) -> Iterator[tuple[Engine,
         yield engine, process
 
 
-def daily(world: World, mornings: int, missed: Collection[int] = (), *more: Start) -> Calendar:
-    """A calendar of one account: its runs at 08:30 but for those missed, and more runs."""
-    dataset = world.dataset
+def daily(wechat: WeChat, mornings: int, missed: Collection[int] = (), *more: Start) -> Calendar:
+    """Return a calendar of one account: a run at 08:30 on each day not missed, and `more`."""
+    dataset = wechat.dataset
     runs = [
         (at(day, 8.5), Run(f"scheduled {day}", dataset, date_of(day), True), None)
         for day in range(mornings + GOOD_MORNINGS)
         if day not in missed
     ]
-    return Calendar(mornings, {(dataset.name, "A"): world}, [*runs, *more])
+    return Calendar(mornings, {(dataset.name, "A"): wechat}, [*runs, *more])

@@ -1,4 +1,8 @@
-"""The verbs of a morning: plan, extract, ingest, report, check. They know no Airflow."""
+"""
+The steps of a run: plan, ingest (with extract), report and check.
+
+The tasks of a DAG call them with a `Work`. The steps themselves do not import Airflow.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,25 +16,29 @@ from weixin_etl.model import Run
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the verbs work; see `[weixin]` in Airflow's configuration."""
+    """The settings of the steps, from the section `[weixin]` of Airflow's configuration."""
 
     concurrency: int = 4
+    """The number of calls at once of one ingest task."""
     catch_up_days: int = 60
+    """The number of days before the window that a daily run still requests."""
     ready_hour: int = 10
+    """The hour in Beijing by which WeChat has computed yesterday's figures."""
     commit_bytes: int = 64 << 20
+    """The bytes of answers that an ingest task holds at most before it loads them."""
     daily_calls: int = 1000
-    """Calls of an endpoint that an account may make in a day; 0 when that is not known."""
+    """The calls of an endpoint that an account may make in a day. 0 if the number is unknown."""
     quota_reserve: int = 100
-    """Calls of these that only daily runs may make."""
+    """The part of `daily_calls` that is reserved for daily runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A run, and what its verbs work with."""
+    """A run with its warehouse, its settings and its clock: the input of each step."""
 
     run: Run
     warehouse: Engine
-    settings: Settings = Settings()  # it is frozen
+    settings: Settings = Settings()  # a mutable default is no risk: the class is frozen
     now: Callable[[], datetime] = clock.now
 
     @property

@@ -1,9 +1,16 @@
-"""The verb ingest: a batch's planned pairs brought in by extract and load; why some are not."""
+"""
+The step ingest: fetch and load the planned slices of a batch of accounts.
+
+`ingest` is one try of an ingest task. It requests the slices that are not satisfied yet (`extract`
+makes the calls), loads the answers in commits of several chunks, and returns the problems of the
+slices that are still not satisfied.
+"""
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import chain
 from threading import Lock
 from typing import NamedTuple
 
@@ -21,25 +28,25 @@ from weixin_etl.warehouse.locks import ingest_locks
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 60
-"""A commit holds what was complete after this time: a kill costs little more."""
+"""The time after which complete chunks are committed. A kill loses little more than that."""
 
 
 class IngestResult(NamedTuple):
-    """What a try has met."""
+    """The result of one try."""
 
     problems: list[Problem]
-    """Why planned pairs are not in; none if they all are."""
+    """The reasons why planned slices are not satisfied. Empty if all of them are."""
     unknown_metrics: set[str]
-    """The metrics of the answers that the dataset's declaration does not have."""
+    """The names of metrics in the answers that the dataset does not declare."""
 
     @property
     def is_retryable(self) -> bool:
-        """Whether something may come in by another try, soon."""
+        """Whether another try may soon load more slices."""
         return any(problem.kind.is_retried for problem in self.problems)
 
     @property
     def has_not_ready(self) -> bool:
-        """Whether something may come in later in the morning: not of an account without calls."""
+        """Whether an account with calls left has days that may be ready later in the morning."""
         kinds = {(problem.appid, problem.kind) for problem in self.problems}
         waiting = {appid for appid, kind in kinds if kind is ProblemKind.NOT_READY}
         return any((appid, ProblemKind.DAILY_QUOTA) not in kinds for appid in waiting)
@@ -47,61 +54,71 @@ class IngestResult(NamedTuple):
 
 def ingest(work: Work, batch: Batch, open_client: OpenClient) -> IngestResult:
     """
-    Bring the batch's pairs in; no account's trouble stops another.
+    Fetch and load the planned slices of a batch. An account's problem does not stop the others.
 
-    Accounts that another run ingests come last: what it brings in is not asked for again.
+    Accounts that another run ingests are processed last. Slices that the other run has loaded by
+    then are not requested again.
 
     Raises:
         WarehouseError: the warehouse can't be used.
     """
-    this = _Try(work, open_client)
+    ingestion = _Ingestion(work, open_client)
     try:
-        if others := this.bring_in(batch, waits=False):
-            names = few_names([account.name for account in others])
+        if waiting := ingestion.ingest_accounts(batch, waits=False):
+            names = few_names([account.name for account in waiting])
             log.info("waits for other runs that ingest these accounts: %s", names)
-            this.bring_in(others, waits=True)
-        problems = this.problems(batch)
+            ingestion.ingest_accounts(waiting, waits=True)
+        problems = ingestion.problems(batch)
     except Exception as error:
-        passing = diagnose(error, work.warehouse)
-        if passing is None:
+        warehouse_error = diagnose(error, work.warehouse)
+        if warehouse_error is None:
             raise
-        problems = [*this.failures.values(), passing.problem]
-    for problem in problems:  # one per account and cause, right above the task's last line
+        problems = [*ingestion.failures.values(), warehouse_error.problem]
+    for problem in problems:  # one line per account and cause, right above the task's last line
         log_problem(log, problem)
-    return IngestResult(problems, this.unknown_metrics)
+    return IngestResult(problems, ingestion.unknown_metrics)
 
 
 @dataclass(slots=True)
-class _Try:
+class _Ingestion:
     """One try of a batch."""
 
     work: Work
     open_client: OpenClient
     failures: dict[str, Problem] = field(default_factory=dict)
-    """Why accounts could not be loaded, by AppID."""
+    """The problems of accounts that could not be loaded, by AppID."""
     unknown_metrics: set[str] = field(default_factory=set)
-    counting: Lock = field(default_factory=Lock)
-    """Held while calls are counted: threads wait for it, not for further sessions of Postgres."""
+    count_lock: Lock = field(default_factory=Lock)
+    """The lock for counting calls. Threads wait for it instead of opening more connections."""
 
     def outcome(self, accounts: Batch) -> Outcome:
-        """What is true of the accounts' pairs now: other runs may have called since the plan."""
+        """Read the present coverage of the planned slices: other runs may have loaded some."""
         with self.work.warehouse.connect() as connection:
             return read_outcome(connection, self.work, accounts)
 
     def problems(self, batch: Batch) -> list[Problem]:
-        """Why pairs of the batch are not in: one problem per account and cause."""
+        """Return the reasons why slices are not satisfied: one problem per account and cause."""
         loadable = [account for account in batch if account.appid not in self.failures]
         return [*self.outcome(loadable).problems(), *self.failures.values()]
 
-    def bring_in(self, batch: Batch, *, waits: bool) -> Batch:
-        """Bring in the accounts that no other run ingests, or, when it `waits`, all; the others."""
-        appids, dataset = [account.appid for account in batch], self.work.run.dataset
-        with ingest_locks(self.work.warehouse, dataset.name, appids, waits=waits) as ours:
-            self.collect([account for account in batch if account.appid in ours])
-        return [account for account in batch if account.appid not in ours]
+    def ingest_accounts(self, batch: Batch, *, waits: bool) -> Batch:
+        """
+        Fetch and load the accounts whose locks are free.
 
-    def collect(self, accounts: Batch) -> None:
-        """Ask for what is not in of the accounts' days, and load what comes, chunk by chunk."""
+        Args:
+            batch: the accounts.
+            waits: whether to wait until all locks are free.
+
+        Returns:
+            The accounts that were left out because another run ingests them.
+        """
+        appids, dataset = [account.appid for account in batch], self.work.run.dataset
+        with ingest_locks(self.work.warehouse, dataset.name, appids, waits=waits) as locked:
+            self.fetch_and_load([account for account in batch if account.appid in locked])
+        return [account for account in batch if account.appid not in locked]
+
+    def fetch_and_load(self, accounts: Batch) -> None:
+        """Request the accounts' slices that are not satisfied, and load the answers."""
         work, outcome = self.work, self.outcome(accounts)
         calls = [self.calls(outcome, account) for account in accounts]
         self.reserve(calls)
@@ -109,45 +126,43 @@ class _Try:
         load = Load(work.warehouse, work.run, ready_hour=work.settings.ready_hour, now=work.now)
         for fetched in extract(
             calls,
-            self.ask,
+            self.fetch_and_stage,
             concurrency=work.settings.concurrency,
             most_bytes=work.settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
         ):
-            counts = self.take(load, fetched)
+            counts = self.load(load, fetched)
             analyse_grown(work.warehouse)
             done += sum(len(chunk.staged) for chunk in fetched)
             log.info("%s of %s gone through: %s", done, counted(day_count, "day"), counts)
-            del fetched  # else its answers stay until the next ones are all there
+            del fetched  # release the answers before the next ones are complete
         self.count({account: -account.reserved for account in calls})
 
     def calls(self, outcome: Outcome, account: PlannedAccount) -> AccountCalls:
-        """The calls of an account."""
-        dataset, left = self.work.run.dataset, outcome.calls_left[account.appid]
-        chunks, now = outcome.chunks(account), self.work.now
+        """Return the object that makes the calls of an account."""
         return AccountCalls(
-            dataset,
+            self.work.run.dataset,
             account,
-            chunks,
+            outcome.chunks(account),
             self.open_client,
-            left,
-            now=now,
+            outcome.calls_left[account.appid],
+            now=self.work.now,
             count=lambda calls, number: self.count({calls: number}),
         )
 
     def reserve(self, accounts: Sequence[AccountCalls]) -> None:
-        """Count the first calls of all accounts in one transaction; `AccountCalls` counts more."""
+        """Count the first calls of all accounts in one transaction. `AccountCalls` counts more."""
         for account in accounts:
             planned = sum(map(len, account.chunks))
             account.reserved = int(max(0, min(RESERVED_CALLS, planned, account.calls_left)))
         self.count({account: account.reserved for account in accounts})
 
     def count(self, numbers: Mapping[AccountCalls, int]) -> None:
-        """Count so many calls of each account for its day's quota, in a transaction of its own."""
+        """Add numbers of calls to the stored counts of accounts, in a transaction of its own."""
         changed = {calls: number for calls, number in numbers.items() if number}
         if not changed:
             return
-        with self.counting, self.work.warehouse.begin() as connection:
+        with self.count_lock, self.work.warehouse.begin() as connection:
             values = {
                 "endpoint": self.work.run.dataset.path,
                 "appids": [calls.account.appid for calls in changed],
@@ -156,13 +171,13 @@ class _Try:
             }
             connection.execute(statement("api_call/add.sql"), values)
 
-    def ask(self, calls: AccountCalls, day: date) -> StagedAnswer | None:
-        """Ask for a day, and write down what came for its load."""
-        came = calls.fetch(day)
-        return stage_response(self.work.run.dataset, calls.account, day, came) if came else None
+    def fetch_and_stage(self, calls: AccountCalls, day: date) -> StagedAnswer | None:
+        """Fetch a day and prepare its answer for the load. Return None if no call is left."""
+        dataset, response = self.work.run.dataset, calls.fetch(day)
+        return stage_response(dataset, calls.account, day, response) if response else None
 
-    def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
-        """Load chunks in one commit; when that fails, each in its own."""
+    def load(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
+        """Load chunks in one commit or, if that fails, each chunk in its own. Return the counts."""
         for chunk in fetched:
             if chunk.failure:
                 self.fail(chunk.calls, chunk.failure)
@@ -171,10 +186,14 @@ class _Try:
         except Exception as error:
             self.require_one_statement(error)
             log.warning("loads chunk by chunk after a failed commit: %s", type(error).__name__)
-            return sum((self.commit_alone(load, chunk) for chunk in fetched), Counts())
+            return sum((self.load_or_fail_account(load, chunk) for chunk in fetched), Counts())
 
-    def commit_alone(self, load: Load, chunk: FetchedChunk) -> Counts:
-        """Load a chunk; when that fails, give its account up."""
+    def load_or_fail_account(self, load: Load, chunk: FetchedChunk) -> Counts:
+        """
+        Load one chunk in its own transaction and return the counts.
+
+        If that fails, mark the account as failed for this try and record only the calls made.
+        """
         try:
             return self.commit(load, [chunk])
         except Exception as error:
@@ -182,26 +201,31 @@ class _Try:
             return self.commit(load, [chunk])
 
     def commit(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
-        """Load chunks; of failed accounts, only record the attempts."""
-        chunks = [it.staged for it in fetched if it.staged]
-        lost = [chunk for chunk in chunks if chunk[0].account.appid in self.failures]
+        """Load chunks and return the counts. Of failed accounts, record only the calls made."""
+        chunks = [chunk.staged for chunk in fetched if chunk.staged]
+        failed = [chunk for chunk in chunks if chunk[0].account.appid in self.failures]
         loadable = [chunk for chunk in chunks if chunk[0].account.appid not in self.failures]
         counts = load.commit(loadable) if loadable else Counts()
-        self.unknown_metrics.update(*(one.unknown_metrics for chunk in loadable for one in chunk))
-        for chunk in lost:
+        answers = chain.from_iterable(loadable)
+        self.unknown_metrics.update(*(answer.unknown_metrics for answer in answers))
+        for chunk in failed:
             with self.work.warehouse.begin() as connection:
                 record_attempts(connection, self.work.run, chunk, {})
         return counts
 
     def require_one_statement(self, error: Exception) -> Problem | None:
-        """Raise what keeps the warehouse from all statements; else what it has against this one."""
-        passing = diagnose(error, self.work.warehouse)
-        if passing and not passing.kind.is_of_one_statement:
+        """
+        Raise the error again if the warehouse refuses all statements.
+
+        Return the warehouse's problem with this statement, or None if it has none.
+        """
+        warehouse_error = diagnose(error, self.work.warehouse)
+        if warehouse_error and not warehouse_error.kind.is_of_one_statement:
             raise error
-        return passing.problem if passing else None
+        return warehouse_error.problem if warehouse_error else None
 
     def fail(self, calls: AccountCalls, error: Exception) -> None:
-        """Give an account up whose answers can't be worked on or loaded: ask no more of it."""
+        """Mark the account as failed for this try, and make no further call for it."""
         problem = self.require_one_statement(error) or program_problem(log, error)
         account = calls.account
         calls.stop()

@@ -1,4 +1,10 @@
-"""What came of a run's plan by now, whoever brought it in, and why pairs are not in."""
+"""
+The outcome of a run's plan: the planned slices with their stored coverage.
+
+`read_outcome` reads it from the warehouse. `Outcome` decides which slices still need a request,
+which slices fail the run, and for what reason. The steps ingest, report and check use it. Answers
+that another run loaded count too.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,115 +31,128 @@ from weixin_etl.warehouse.statements import coverage_from_row, slice_arrays
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The planned pairs of a run, or of a batch, with what is stored of them now."""
+    """The planned slices of a run or of a batch, with their stored coverage."""
 
     run: Run
     accounts: Batch
     known: Mapping[Slice, Coverage]
     calls_left: Mapping[str, float]
-    """How many calls the run may still make for each account today, by AppID."""
-    used_up: Mapping[str, Coverage]
-    """A pair that found the day's quota used up since the plan, by AppID."""
+    """The number of calls that the run may still make today, by AppID."""
+    quota_refusals: Mapping[str, Coverage]
+    """The coverage of a slice whose attempt since the plan hit today's quota, by AppID."""
 
-    def pair(self, account: PlannedAccount, day: date) -> Coverage:
-        """What is stored of a pair: nothing, if it was never asked for."""
+    def coverage_of(self, account: PlannedAccount, day: date) -> Coverage:
+        """Return the stored coverage of a slice. It is empty if no attempt was made."""
         return self.known.get((account.appid, day), Coverage())
 
-    def pairs(self) -> Iterator[tuple[PlannedAccount, date, Coverage]]:
-        """Each planned pair, with what is stored of it."""
+    def slices(self) -> Iterator[tuple[PlannedAccount, date, Coverage]]:
+        """Yield the account, the day and the coverage of each planned slice."""
         for account in self.accounts:
             for day in account.due.days:
-                yield account, day, self.pair(account, day)
+                yield account, day, self.coverage_of(account, day)
 
     def chunks(self, account: PlannedAccount) -> list[list[date]]:
         """
-        What a try asks for: the days of the window, then at most 30 older ones at a time.
+        Return the days that a try requests of an account, in chunks; see `chunks_of`.
 
-        Nothing today, once an attempt since the plan found the day's quota used up.
+        Return no day if an attempt since the plan hit today's quota.
         """
 
-        def is_asked(day: date) -> bool:
+        def needs_request(day: date) -> bool:
             return rules.needs_request(
-                self.pair(account, day),
+                self.coverage_of(account, day),
                 account.planned_at,
                 refetch=self.run.refetch,
                 is_control_day=day == account.due.control_day,
             )
 
-        if account.appid in self.used_up:
+        if account.appid in self.quota_refusals:
             return []
         due = account.due
-        first, older = ([*filter(is_asked, days)] for days in (due.first, due.older))
+        first, older = ([*filter(needs_request, days)] for days in (due.first, due.older))
         return chunks_of(first, older)
 
-    def is_in(self, account: PlannedAccount, pair: Coverage) -> bool:
-        """Whether a planned pair is in."""
-        return rules.is_satisfied(pair, account.planned_at, refetch=self.run.refetch)
+    def is_satisfied(self, account: PlannedAccount, coverage: Coverage) -> bool:
+        """Return whether a planned slice needs no further request of the run."""
+        return rules.is_satisfied(coverage, account.planned_at, refetch=self.run.refetch)
 
-    def fails_run(self, account: PlannedAccount, pair: Coverage) -> bool:
+    def fails_run(self, account: PlannedAccount, coverage: Coverage) -> bool:
         """
-        Whether a planned pair makes the run red: not in, or given up by an attempt since the plan.
+        Return whether a planned slice fails the run.
 
-        A refusal since the plan is excused: of a probe that found its endpoint still retired.
+        A slice fails the run if it is not satisfied, or if an attempt since the plan found it
+        unreadable for good. A retirement check whose endpoint is still offline does not fail it.
         """
-        if self.is_in(account, pair):
-            return rules.was_given_up_since(pair, account.planned_at)
-        if not pair.is_attempted_since(account.planned_at):
-            return True
-        return not (account.due.is_retirement_check and pair.error_code == rules.OFFLINE_ERRCODE)
+        if self.is_satisfied(account, coverage):
+            return rules.was_given_up_since(coverage, account.planned_at)
+        return not self._is_still_retired(account, coverage)
+
+    def _is_still_retired(self, account: PlannedAccount, coverage: Coverage) -> bool:
+        """Return whether a retirement check found the endpoint still offline."""
+        is_offline = coverage.error_code == rules.OFFLINE_ERRCODE
+        is_checked = account.due.is_retirement_check and not self.is_satisfied(account, coverage)
+        return is_checked and is_offline and coverage.is_attempted_since(account.planned_at)
 
     def problems(self) -> list[Problem]:
-        """Why the run is red: a problem per account and cause."""
-        return self._told(self.fails_run)
+        """Return the reasons why the run fails: one problem per account and cause."""
+        return self._problems_if(self.fails_run)
 
     def excused(self) -> list[Problem]:
-        """The refusals that do not make it red: see `fails_run`."""
-        return self._told(lambda *it: not (self.is_in(*it) or self.fails_run(*it)))
+        """Return the problems of unsatisfied slices that do not fail the run."""
+        return self._problems_if(self._is_still_retired)
 
-    def _told(self, is_wrong: Callable[[PlannedAccount, Coverage], bool]) -> list[Problem]:
-        pairs = (it for it in self.pairs() if is_wrong(it[0], it[2]))
-        return merge_days(self._why(*it) for it in pairs)
+    def _problems_if(self, is_wrong: Callable[[PlannedAccount, Coverage], bool]) -> list[Problem]:
+        """Return the problems of the slices for which `is_wrong` returns True."""
+        return merge_days(
+            self._slice_problem(account, day, coverage)
+            for account, day, coverage in self.slices()
+            if is_wrong(account, coverage)
+        )
 
-    def _why(self, account: PlannedAccount, day: date, pair: Coverage) -> Problem:
-        """Why a pair is not in, by its last attempt, or by the one that stopped its account."""
-        is_asked = pair.is_attempted_since(account.planned_at)
-        met = pair if is_asked else self.used_up.get(account.appid)
-        if met is None:
-            may_be_asked = self.calls_left[account.appid] > 0
-            unasked = ProblemKind.NOT_ASKED if may_be_asked else ProblemKind.HELD_BACK
-            return problem_of(account, unasked, [day])
-        kind = ProblemKind(met.error_kind or ProblemKind.UNREADABLE)
-        problem = problem_of(account, kind, [day], met.error or "", met.cure or "")
-        if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
+    def _slice_problem(self, account: PlannedAccount, day: date, coverage: Coverage) -> Problem:
+        """
+        Return the reason why a slice is not satisfied.
+
+        It is the error of the last attempt since the plan, or the quota that stopped the account.
+        """
+        is_attempted = coverage.is_attempted_since(account.planned_at)
+        failed = coverage if is_attempted else self.quota_refusals.get(account.appid)
+        if failed is None:
+            has_calls = self.calls_left[account.appid] > 0
+            kind = ProblemKind.NOT_ASKED if has_calls else ProblemKind.HELD_BACK
+            return problem_of(account, kind, [day])
+        kind = ProblemKind(failed.error_kind or ProblemKind.UNREADABLE)
+        problem = problem_of(account, kind, [day], failed.error or "", failed.cure or "")
+        if kind is ProblemKind.PLATFORM:  # all accounts of the platform share one problem
             problem = replace(problem, appid=None, conn_id=connection_id(account.conn_id))
-        return replace(problem, code=str(met.error_code or ""))
+        return replace(problem, code=str(failed.error_code or ""))
 
 
 def chunks_of(first: list[date], older: list[date]) -> list[list[date]]:
-    """The days that are judged together: those of the window, then at most 30 older ones."""
+    """Return the days as chunks: the days of the window, then at most 30 older days each."""
     starts = range(0, len(older), rules.OLDER_CHUNK_DAYS)
     chunks = [first, *(older[start : start + rules.OLDER_CHUNK_DAYS] for start in starts)]
     return [chunk for chunk in chunks if chunk]
 
 
 def read_outcome(connection: Connection, work: Work, accounts: Batch) -> Outcome:
-    """What is stored of the accounts' planned pairs, and what may still be asked."""
+    """Read the coverage of the accounts' planned slices and the calls that are left today."""
     run, now = work.run, work.now()
-    planned_at = {it.appid: it.planned_at for it in accounts}
-    pairs = [(account.appid, day) for account in accounts for day in account.due.days]
-    rows = connection.execute(statement("coverage/of_pairs.sql"), slice_arrays(run.dataset, pairs))
+    planned_at = {account.appid: account.planned_at for account in accounts}
+    slices = [(account.appid, day) for account in accounts for day in account.due.days]
+    rows = connection.execute(statement("coverage/of_pairs.sql"), slice_arrays(run.dataset, slices))
     known = {(row.appid, row.day): coverage_from_row(row[2:]) for row in rows}
-    used_up = {
-        appid: pair
-        for (appid, _), pair in known.items()
-        if rules.is_quota_used_up(pair, planned_at[appid], now)
+    quota_refusals = {
+        appid: coverage
+        for (appid, _), coverage in known.items()
+        if rules.is_quota_used_up(coverage, planned_at[appid], now)
     }
     calls_left = _calls_left(connection, work, [*planned_at])
-    return Outcome(run, accounts, known, calls_left, used_up)
+    return Outcome(run, accounts, known, calls_left, quota_refusals)
 
 
 def _calls_left(connection: Connection, work: Work, appids: Sequence[str]) -> dict[str, float]:
-    """Return how many calls of the endpoint each account has left today; a daily run has any."""
+    """Return the number of calls the run may still make today, by AppID; `inf` without a limit."""
     limit = calls_limit(work)
     if limit is None:
         return dict.fromkeys(appids, inf)
@@ -145,8 +164,8 @@ def calls_limit(work: Work) -> int | None:
     """
     Return how many calls of its endpoint an account may make on a day before the run stops.
 
-    None without a limit: a daily run asks until WeChat refuses. Other runs leave the calls that
-    are reserved for daily runs.
+    Return None if there is no limit: a daily run calls until WeChat refuses. Other runs leave the
+    calls that are reserved for daily runs.
     """
     if rules.is_daily(work.run, work.today) or not work.settings.daily_calls:
         return None
@@ -154,7 +173,7 @@ def calls_limit(work: Work) -> int | None:
 
 
 def calls_made(connection: Connection, work: Work, appids: Sequence[str]) -> dict[str, int]:
-    """Return how many calls of the endpoint all runs made today, by AppID; none if missing."""
+    """Return the number of calls that all runs made today, by AppID. Zeros are missing."""
     values = {"appids": appids, "endpoint": work.run.dataset.path, "today": work.today}
     rows = connection.execute(statement("api_call/of_day.sql"), values)
     return {row.appid: row.calls for row in rows}
@@ -167,7 +186,16 @@ def problem_of(
     cause: str | None = None,
     cure: str | None = None,
 ) -> Problem:
-    """The problem of an account with some days; cause and cure are the kind's, unless given."""
+    """
+    Return a problem of an account.
+
+    Args:
+        account: the account, which gives name, AppID and connection id.
+        kind: the kind of the problem.
+        days: the days that the problem concerns.
+        cause: a cause that replaces the kind's.
+        cure: a cure that replaces the kind's.
+    """
     return Problem.of_kind(
         kind,
         cause,
