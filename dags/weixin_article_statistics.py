@@ -7,11 +7,11 @@ refresh_access_token ─► plan ─► ingest (mapped over batches of accounts)
 ```
 
 Asks WeChat for the totals of the publication days in the look-back window and upserts them into
-Postgres. If you run it again, only what has changed at WeChat changes.
+Postgres. A second run updates only figures that changed at WeChat.
 
 **Backfill:** trigger it with `begin_date` and `end_date`. Days whose totals are final are skipped
 unless `refetch` is on. Days that earlier runs missed need no backfill: the next daily run asks for
-every day of the last 60 that is not final, and names older ones once. The dates of Airflow's own
+every day of the last 60 that is not final, and reports older ones once. The dates of Airflow's own
 *Backfill* are mornings of runs: leave the form's days empty there.
 
 **Red?** The last lines of the log of `check` say what to change first, then why, for which account
@@ -44,17 +44,17 @@ CONFIG = settings.read_of_dags()
 
 
 def create_dag(dataset: Dataset) -> None:
-    """The DAG of one endpoint. What only its tasks need is imported when they run."""
+    """Create the DAG of one endpoint. Each task imports its code when it runs."""
     asset = Asset(dataset.dag_id)
     with DagWithDeadline(
         dataset.dag_id,
         description=f"{dataset.description.capitalize()}, from datacube/{dataset.endpoint}",
         doc_md=__doc__,
         schedule=CronTriggerTimetable(CONFIG.schedule, timezone="Asia/Shanghai"),
-        # a run of an earlier morning would have no tasks, and be green
+        # Airflow creates a run of an earlier morning without tasks, and marks it successful
         start_date=datetime.combine(dataset.first_day, time.min),
         catchup=False,
-        # None: as Airflow's configuration says
+        # None leaves it to Airflow's configuration
         is_paused_upon_creation=True if dataset.is_optional else None,
         max_active_runs=3,
         # A run with a deadline from DAGRUN_QUEUED_AT can't be cleared: apache/airflow#70368
@@ -75,7 +75,7 @@ def create_dag(dataset: Dataset) -> None:
 
         @task(execution_timeout=timedelta(hours=1), show_return_value_in_logs=False)
         def refresh_access_token() -> list[dict[str, Any]]:
-            """Ask for each account's access token; the log says why WeChat refuses one."""
+            """Request each account's access token; the log says why WeChat refuses one."""
             from weixin_etl.orchestration.tasks import daily
 
             return daily.refresh_access_token(dataset)
@@ -107,12 +107,12 @@ def create_dag(dataset: Dataset) -> None:
 
         @task(trigger_rule="all_done", outlets=[asset])
         def check() -> None:
-            """Be red if a planned day is not in, and say why; else make the asset's event."""
+            """Fail and say why if a planned day is missing; else create the asset's event."""
             from weixin_etl.orchestration.tasks import daily
 
             daily.check(dataset, asset)
 
-        batches = plan(refresh_access_token())  # type: ignore[arg-type] # a value, once it runs
+        batches = plan(refresh_access_token())  # type: ignore[arg-type] # a value at run time
         ingested = ingest.expand(batch=batches)
         checked = check()
         ingested >> report() >> checked

@@ -1,5 +1,5 @@
 """
 The pipeline on one machine: an embedded Postgres, Airflow, and a run with its summary.
 
-Nothing of the pipeline imports this package; `python -m weixin_local` is its only door.
+The Makefile starts it as `python -m weixin_local`. The pipeline does not import this package.
 """

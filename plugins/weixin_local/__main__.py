@@ -1,4 +1,9 @@
-"""`python -m weixin_local`: what `make run`, `up`, `airflow`, `etl`, `psql`, … start."""
+"""
+The command line `python -m weixin_local`, which the Makefile's targets start.
+
+`run` and `up` collect figures. `airflow`, `weixin-etl` and `psql` run with the same databases.
+`reset` deletes everything.
+"""
 
 import argparse
 import os
@@ -9,74 +14,76 @@ from pathlib import Path
 
 from weixin_etl import cli
 from weixin_local import home, machine, postgres
-from weixin_local import run as the_run
-from weixin_local import up as the_up
 from weixin_local.machine import LocalError, say
+from weixin_local.run import run_pipeline
+from weixin_local.up import alone, run_airflow
 from weixin_sandbox import Scenario
 
 PROGRAMS = ("airflow", "weixin-etl", "psql")
 ANALYSTS_FIRST = "&options=-csearch_path%3Danalytics,weixin,public"
+"""The end of the URL for `psql`: tables need no schema, and views come first."""
 TERMINALS = {"TERMINFO_DIRS": "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"}
-"""The wheel's `psql` was built on a machine that keeps its terminals elsewhere."""
+"""The terminal descriptions for the wheel's `psql`, which was built for other folders."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code. What goes wrong is one sentence on stderr."""
+    """Run a command and return its exit code. Print an expected error as one sentence on stderr."""
     return cli.run_command(_parser().parse_args(argv))
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the pipeline for today and show what came of it."""
+    """Run the pipeline for today and show the result."""
     found = home.find()
     with home.opened(found, options.scenario) as source:
-        the_run.run(found, source)
+        run_pipeline(found, source)
 
 
 def up(options: argparse.Namespace) -> None:
     """Run Airflow with its UI until Ctrl-C."""
     found = home.find()
-    with the_up.alone(found, options.port), home.opened(found, options.scenario) as source:
-        the_up.up(found, source, options.port)
+    with alone(found, options.port), home.opened(found, options.scenario) as source:
+        run_airflow(found, source, options.port)
 
 
 def beside_up(options: argparse.Namespace) -> int:
-    """Run a program with the databases of `up`, running or not; a sandbox is the program's own."""
+    """Run a program with the databases of `up`, whether `up` runs or not, and an own sandbox."""
     found = home.find()
     with home.opened(found) as source:
         folders = Path(sys.executable).parent, postgres.embedded(), os.environ["PATH"]
-        own = {"PATH": ":".join(map(str, folders)), **TERMINALS}
-        environment = home.airflow_environment(found, source) | own
+        additions = {"PATH": ":".join(map(str, folders)), **TERMINALS}
+        environment = home.airflow_environment(found, source) | additions
         url = source.warehouse_url.replace("+psycopg2", "") + ANALYSTS_FIRST
-        to = [url] if options.program == "psql" else []
-        return machine.at_the_terminal([options.program, *to, *options.rest], environment)
+        target = [url] if options.program == "psql" else []
+        return machine.at_the_terminal([options.program, *target, *options.rest], environment)
 
 
 def reset(_: argparse.Namespace) -> None:
-    """Take away everything that these commands keep, figures and all, after asking."""
+    """Delete everything that these commands keep, figures included, after a question."""
     found = home.find()
     say(f"This deletes {found.state}, with every figure in it.\nType yes to go on:")
     if sys.stdin.readline().strip() != "yes":
         raise LocalError("Nothing was deleted.")
-    with the_up.alone(found, 0):
+    with alone(found, 0):
         found.server.stop()
         shutil.rmtree(found.state)
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="weixin-local", description="The whole pipeline on this machine."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    what = "what goes wrong at the sandbox: sandbox/README.md"
+    effect = "what goes wrong at the sandbox: sandbox/README.md"
     for command in (run, up):
         add = cli.add_command(commands, command).add_argument
-        add("--scenario", type=Scenario, nargs=1, default=(), metavar="NAME", help=what)
+        add("--scenario", type=Scenario, nargs=1, default=(), metavar="NAME", help=effect)
     add("--port", type=int, default=home.DEFAULT_PORT, help="of the UI (default: %(default)s)")
-    for program in PROGRAMS:  # what begins with a dash is the program's own option
-        about = beside_up.__doc__
-        beside = commands.add_parser(program, help=about, prefix_chars="\0", add_help=False)
-        beside.add_argument("rest", nargs="*")
-        beside.set_defaults(command=beside_up, program=program)
+    for program in PROGRAMS:  # arguments with a dash are options of the program
+        doc = beside_up.__doc__
+        subparser = commands.add_parser(program, help=doc, prefix_chars="\0", add_help=False)
+        subparser.add_argument("rest", nargs="*")
+        subparser.set_defaults(command=beside_up, program=program)
     cli.add_command(commands, reset)
     return parser
 

@@ -1,4 +1,8 @@
-"""Where the local commands keep what, whose figures they collect, and what Airflow is told."""
+"""
+The folders of the local commands, the source of their figures, and Airflow's environment.
+
+Every command finds its `Home` and opens a `Source`: the configured account, or the sandbox.
+"""
 
 import json
 import os
@@ -22,7 +26,7 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 METADATA_DATABASE = "airflow"
 WAREHOUSE_DATABASE = "weixin"
 SANDBOX_DATABASE = "weixin_sandbox"
-"""Made-up figures have a warehouse of their own, so that they never mix with real ones."""
+"""The warehouse for made-up figures, so that they never mix with real ones."""
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"
 DEFAULT_PORT = 8080
@@ -48,14 +52,19 @@ class Home:
 
 @dataclass(frozen=True)
 class Source:
-    """Whose figures are collected (`AIRFLOW_CONN_WEIXIN_DEFAULT`), and where they are kept."""
+    """The Airflow connection whose figures are collected, and the URL of their warehouse."""
 
     connection: str
     warehouse_url: str
 
 
 def find() -> Home:
-    """The home of the checkout this package was installed from; its folders are created."""
+    """
+    Return the home of the checkout that this package was installed from; create its folders.
+
+    Raises:
+        LocalError: the folder belongs to another user.
+    """
     project = Path(weixin_etl.__file__).resolve().parents[2]
     home = Home(project, Path(os.environ.get("WEIXIN_HOME") or project / ".weixin").resolve())
     try:
@@ -70,7 +79,13 @@ def find() -> Home:
 
 @contextmanager
 def opened(home: Home, scenarios: Sequence[Scenario] = ()) -> Iterator[Source]:
-    """The warehouse, migrated, and WeChat or the sandbox to answer for as long as it lasts."""
+    """
+    Yield the source of the figures, with Postgres and, if needed, the sandbox running.
+
+    Args:
+        home: the folders; their warehouse is migrated.
+        scenarios: the effects of the sandbox; with any, the sandbox is used in any case.
+    """
     connection = None if scenarios else configured_connection(home)
     with home.server.running():
         database = WAREHOUSE_DATABASE if connection else SANDBOX_DATABASE
@@ -83,12 +98,20 @@ def opened(home: Home, scenarios: Sequence[Scenario] = ()) -> Iterator[Source]:
             return
         with Sandbox(scenarios=scenarios).serve() as base_url:
             say(f"  The sandbox answers at {base_url}: all figures are made up.")
-            it = DEFAULT_ACCOUNT
-            yield Source(connection_of(it.appid, it.secret, base_url, it.name), url)
+            account = DEFAULT_ACCOUNT
+            connection = connection_of(account.appid, account.secret, base_url, account.name)
+            yield Source(connection, url)
 
 
 def configured_connection(home: Home) -> str | None:
-    """The environment's connection, or one of its or `.env`'s credentials; None has the sandbox."""
+    """
+    Return the environment's connection, or one with the credentials of the environment or `.env`.
+
+    Return None if there are no credentials: then the sandbox is used.
+
+    Raises:
+        LocalError: only one of AppID and secret is there.
+    """
     if os.environ.get(CONNECTION_VARIABLE):
         return os.environ[CONNECTION_VARIABLE]
     values = {**dotenv_values(home.project / ".env"), **os.environ}
@@ -99,7 +122,7 @@ def configured_connection(home: Home) -> str | None:
 
 
 def connection_of(appid: str, secret: str, base_url: str, name: str) -> str:
-    """An Airflow connection of type `weixin`, as JSON."""
+    """Return an Airflow connection of type `weixin`, as JSON."""
     fields = {"conn_type": "weixin", "login": appid, "password": secret, "host": base_url}
     return json.dumps({**fields, "extra": {"name": name}})
 
@@ -108,10 +131,16 @@ def airflow_environment(
     home: Home, source: Source, port: int = DEFAULT_PORT, metadata_url: str = ""
 ) -> dict[str, str]:
     """
-    The caller's environment with what makes Airflow use this home.
+    Return the caller's environment, with the variables that make Airflow use this home.
 
-    What the caller set stays, a connection for example, except for what ties the programs to this
-    home. `docker/airflow.env` is what docker compose has as well.
+    The caller's own variables win over the defaults, but not over the variables that tie Airflow to
+    this home. Docker Compose uses the defaults of `docker/airflow.env` as well.
+
+    Args:
+        home: the folders of the state.
+        source: the connection and the warehouse.
+        port: the port of Airflow's API server.
+        metadata_url: the URL of Airflow's own database; empty for the embedded Postgres.
     """
     shared = home.project / "docker/airflow.env"
     defaults = {
@@ -120,7 +149,7 @@ def airflow_environment(
         "AIRFLOW__CORE__DAGS_FOLDER": str(home.project / "dags"),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        # Airflow would print it on stdout, where it spoils the output for who reads it as JSON
+        # Airflow prints this warning on stdout, where it breaks JSON output
         "PYTHONWARNINGS": "ignore:Could not import graphviz",
     }
     database = metadata_url or home.server.url(METADATA_DATABASE)
@@ -137,7 +166,7 @@ def airflow_environment(
 
 
 def migrate_metadata(environment: dict[str, str]) -> None:
-    """Bring Airflow's own database to what is installed."""
+    """Migrate Airflow's own database to the installed release; raise LocalError if that fails."""
     command = [sys.executable, "-m", "airflow", "db", "migrate"]
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     if done.returncode:
@@ -147,16 +176,16 @@ def migrate_metadata(environment: dict[str, str]) -> None:
 
 
 def airflow_url(port: int) -> str:
-    """Where people open Airflow, and where links lead: a login is for one name of this machine."""
+    """Return Airflow's address for people and links; a login is valid for one host name only."""
     return f"http://localhost:{port}"
 
 
 def admin_password(home: Home) -> str:
-    """The password that Airflow has made for its user `admin`."""
-    made = home.airflow / "simple_auth_manager_passwords.json.generated"
-    return str(json.loads(made.read_text())["admin"])
+    """Return the password that Airflow generated for its user `admin`."""
+    file = home.airflow / "simple_auth_manager_passwords.json.generated"
+    return str(json.loads(file.read_text())["admin"])
 
 
 def postgres_connection(url: URL) -> str:
-    """An Airflow connection of type `postgres`, as a URI."""
+    """Return an Airflow connection of type `postgres`, as a URI."""
     return url.set(drivername="postgres").render_as_string(hide_password=False)

@@ -1,4 +1,9 @@
-"""What the local commands say, and their programs, which end with them, whatever ends them."""
+"""
+Processes and messages of the local commands.
+
+The programs that a command starts always end with the command, even if it is killed: a guard
+process kills their sessions.
+"""
 
 import atexit
 import os
@@ -18,23 +23,23 @@ from weixin_etl.problem import OperatorError
 LOOPBACK = "127.0.0.1"
 
 KILL_SECONDS = 10
-"""A killed process that is still there after this time waits for a disk."""
+"""The wait for killed processes; one that is still there after this time waits for a disk."""
 POLL_SECONDS = 0.05
 
 Process = subprocess.Popen[str]
 
 
 class LocalError(OperatorError):
-    """What is wrong on this machine and what to do about it, as one sentence to print."""
+    """A problem of this machine and its cure, as one sentence to print."""
 
 
 def say(text: str) -> None:
-    """Tell the person; not on standard output, which may be the answer of a program."""
+    """Print a line on stderr, because stdout may hold the output of a program."""
     sys.stderr.write(f"{text}\n")
 
 
-def answers(port: int) -> bool:
-    """Whether a server listens on the port."""
+def is_answering(port: int) -> bool:
+    """Return whether a server listens on the port."""
     with socket.socket() as client:
         return client.connect_ex((LOOPBACK, port)) == 0
 
@@ -42,14 +47,14 @@ def answers(port: int) -> bool:
 @contextmanager
 def interrupted_later() -> Iterator[None]:
     """
-    Let Ctrl-C and kills interrupt the program after the block, not in it.
+    Delay Ctrl-C and termination signals until the block has ended.
 
     Raises:
         KeyboardInterrupt: a signal came during the block.
     """
     received: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    # a program that is started in the block would inherit that a signal is ignored, but no handler
+    # child processes inherit an ignored signal, but not a handler
     before = {
         number: signal.signal(number, lambda number, _: received.append(number))
         for number in numbers
@@ -66,7 +71,7 @@ def interrupted_later() -> Iterator[None]:
 
 @interrupted_later()
 def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
-    """Start a program in a session of its own; what it says is its `stdout`."""
+    """Start a program in a session of its own; its stdout and stderr are the process's `stdout`."""
     guard = _guard()
     process = subprocess.Popen(
         command,
@@ -83,7 +88,7 @@ def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
 
 @cache
 def _guard() -> Process:
-    """Start what outlives us, reads which sessions are ours, and kills them once we are gone."""
+    """Start the guard: it reads our session ids, outlives us and then kills those sessions."""
     command = [sys.executable, "-m", __name__]
     guard = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
     atexit.register(_dismiss, guard)
@@ -91,23 +96,29 @@ def _guard() -> Process:
 
 
 def _dismiss(guard: Process) -> None:
-    """Let the guard kill what is left, and wait for its end."""
+    """Let the guard kill the remaining processes, and wait for its end."""
     with suppress(subprocess.TimeoutExpired):
         guard.communicate(timeout=2 * KILL_SECONDS)
 
 
 @interrupted_later()
 def end(processes: Sequence[Process], patience_seconds: float) -> None:
-    """End the first program, then all others together; what is left of their sessions is killed."""
-    for together in (processes[:1], processes[1:]):
-        _terminate(together, patience_seconds)
+    """
+    End the first program, then all others together, and kill the rest of their sessions.
+
+    Args:
+        processes: the programs, started by `start`.
+        patience_seconds: the time that each of the two steps may take before the kill.
+    """
+    for group in (processes[:1], processes[1:]):
+        _terminate(group, patience_seconds)
     kill_sessions({process.pid for process in processes})
     for process in processes:
         process.wait()
 
 
 def _terminate(processes: Sequence[Process], patience_seconds: float) -> None:
-    """Ask programs to end, and wait for them, but not for longer than the patience."""
+    """Send SIGTERM to the programs, and wait for their ends for `patience_seconds` at most."""
     deadline = time.monotonic() + patience_seconds
     for process in processes:
         process.terminate()
@@ -117,7 +128,7 @@ def _terminate(processes: Sequence[Process], patience_seconds: float) -> None:
 
 
 def kill_sessions(leaders: Container[int]) -> None:
-    """Kill all processes of the sessions, and wait until none is left, for `KILL_SECONDS`."""
+    """Kill all processes of the sessions, and wait for their ends for `KILL_SECONDS` at most."""
     deadline = time.monotonic() + KILL_SECONDS
     while (members := _members(leaders)) and time.monotonic() < deadline:
         for member in members:
@@ -127,7 +138,7 @@ def kill_sessions(leaders: Container[int]) -> None:
 
 
 def _members(leaders: Container[int]) -> list[psutil.Process]:
-    """Return the living processes of the sessions; a zombie only waits for its parent to look."""
+    """Return the living processes of the sessions. Zombies are left out: they have ended."""
     members = []
     for process in psutil.process_iter():
         with suppress(ProcessLookupError, psutil.NoSuchProcess):
@@ -138,7 +149,7 @@ def _members(leaders: Container[int]) -> list[psutil.Process]:
 
 
 def at_the_terminal(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a program to its end, with the terminal and its Ctrl-C; its exit code."""
+    """Run a program in the foreground of the terminal, and return its exit code."""
     process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command], env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

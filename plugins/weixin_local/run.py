@@ -1,4 +1,8 @@
-"""`make run`: the real DAG for today, by `airflow dags test`, and what came of it."""
+"""
+The command `make run`: it runs the DAG for today with `airflow dags test` and prints the result.
+
+The result is a table of the days and one of the most read articles, read from the warehouse.
+"""
 
 import importlib.metadata
 import re
@@ -27,27 +31,34 @@ _STARTED = re.compile(r"\[DAG TEST\] starting task_id=(\w+)")
 _ENDED = re.compile(r"Task instance state updated .* new_state=(success|failed)\b")
 _FINISHED = re.compile(r"DagRun Finished: .* run_id=(\S+?),")
 _ERROR_LINE = re.compile(r"^\S+ \[(?:error|critical) *\] (.+?)(?:(?<! ) +\[[\w.]+\](?: \w+=.*)?)?$")
-_SAY_NOTHING = {"Task failed with exception", "Task exited"}
-"""What Airflow says of a failed task; the line below or above it says why."""
+_LINES_WITHOUT_REASON = {"Task failed with exception", "Task exited"}
+"""Airflow's error lines without a reason; the line above or below has the reason."""
 
 
-def run(home: Home, source: Source) -> None:
-    """Run the DAG for today and print what came of it; its successor's where WeChat retired it."""
+def run_pipeline(home: Home, source: Source) -> None:
+    """
+    Run the DAG for today and print the result.
+
+    If WeChat has retired the endpoint, the DAG of its successor runs next.
+
+    Raises:
+        LocalError: the run failed.
+    """
     environment = _environment(home, source)
     dataset = ARTICLE_TOTAL
-    run_id, wrong = _dags_test(home, environment, dataset)
-    if dataset.successor and any(OFFLINE in line for line in wrong):
+    run_id, errors = _dags_test(home, environment, dataset)
+    if dataset.successor and any(OFFLINE in line for line in errors):
         retired, dataset = dataset, DATASETS[dataset.successor]
         say(f"! WeChat took {retired.endpoint} offline: going on with {dataset.endpoint}.")
-        run_id, wrong = _dags_test(home, environment, dataset)
+        run_id, errors = _dags_test(home, environment, dataset)
     show(warehouse.engine(source.warehouse_url), dataset, run_id)
-    if wrong:
-        raise LocalError("\n".join(wrong))
+    if errors:
+        raise LocalError("\n".join(errors))
     say("\nNext: `make psql` opens the tables, `make up` starts Airflow with its UI.")
 
 
 def _environment(home: Home, source: Source) -> dict[str, str]:
-    """With an Airflow database that is quick to make and that no scheduler reads."""
+    """Return the environment with an SQLite database for Airflow, which no scheduler reads."""
     path = home.airflow / f"run-{importlib.metadata.version('apache-airflow-core')}.db"
     if not path.exists():
         unfinished = path.with_suffix(".unfinished")
@@ -56,13 +67,13 @@ def _environment(home: Home, source: Source) -> dict[str, str]:
         migrate_metadata(airflow_environment(home, source, metadata_url=url))
         unfinished.rename(path)
     environment = airflow_environment(home, source, metadata_url=f"sqlite:///{path}")
-    # no task tries again: the client did already, and somebody waits
+    # the client has retried its calls, and a person waits, so no task is retried
     environment.setdefault("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "0")
     return environment
 
 
 def _dags_test(home: Home, environment: dict[str, str], dataset: Dataset) -> tuple[str, list[str]]:
-    """Run it with a line for each task that ends; the run's id, and what is wrong."""
+    """Run the DAG, print a line for each task that ends, and return the run's id and its errors."""
     log = home.airflow / "logs" / f"run-{clock.now():%Y%m%dT%H%M%S}-{dataset.name}.log"
     log.parent.mkdir(exist_ok=True)
     say(f"  {dataset.dag_id} runs, its log is {log}")
@@ -70,7 +81,7 @@ def _dags_test(home: Home, environment: dict[str, str], dataset: Dataset) -> tup
     command = [sys.executable, "-m", "airflow", "dags", "test", dataset.dag_id, now]
     process = machine.start(command, environment)
     try:
-        lines = [*_followed(process, log)]
+        lines = [*_followed_lines(process, log)]
         is_red = bool(process.wait())
     finally:
         machine.end([process], patience_seconds=5)
@@ -79,8 +90,8 @@ def _dags_test(home: Home, environment: dict[str, str], dataset: Dataset) -> tup
     return finished[1] if finished else "", [*found, f"the log: {log}"] if is_red else []
 
 
-def _followed(process: machine.Process, log: Path) -> Iterator[str]:
-    """What the program says, until it ends."""
+def _followed_lines(process: machine.Process, log: Path) -> Iterator[str]:
+    """Yield the program's output lines, write them to the log, and print the ends of tasks."""
     task = ""
     with log.open("w") as file:
         for line in process.stdout or ():
@@ -93,13 +104,15 @@ def _followed(process: machine.Process, log: Path) -> Iterator[str]:
 
 
 def problems(log: Iterable[str]) -> list[str]:
-    """What a log says is wrong, each thing once."""
+    """Return the messages of a log's error lines, each once."""
     errors = (error[1] for line in log if (error := _ERROR_LINE.match(line)))
-    return [*dict.fromkeys(one_line(it) for it in errors if it not in _SAY_NOTHING)]
+    return [
+        *dict.fromkeys(one_line(error) for error in errors if error not in _LINES_WITHOUT_REASON)
+    ]
 
 
 def show(engine: Engine, dataset: Dataset, run_id: str) -> None:
-    """Print what a run did and what we have of each day, and the most read articles."""
+    """Print a table of the run's work and the coverage of each day, and the most read articles."""
     console = Console()
     today = clock.beijing_date(clock.now())
     values = {
@@ -120,7 +133,7 @@ def show(engine: Engine, dataset: Dataset, run_id: str) -> None:
 
 
 def _table(rows: Sequence[RowMapping]) -> Table:
-    """Under the names of the columns; it fits a terminal of 80 columns."""
+    """Return the rows as a table that fits a terminal of 80 columns."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
     for name, value in rows[0].items():
         is_number = isinstance(value, int | Decimal)

@@ -1,4 +1,4 @@
-"""`make up`: Airflow in the foreground, until Ctrl-C."""
+"""The command `make up`: it runs Airflow with its UI in the foreground, until Ctrl-C."""
 
 import fcntl
 import sys
@@ -26,22 +26,27 @@ COMPONENTS = (
     "triggerer --skip-serve-logs",
     "scheduler --skip-serve-logs",
 )
-"""In the order in which they are started; the API server reads the logs from the disk."""
+"""Airflow's components in the order of their start. The API server reads logs from the disk."""
 
 READY = """
     SELECT count(DISTINCT job_type) = 3 AND EXISTS (SELECT FROM dag)
     FROM job WHERE state = 'running' AND start_date > '{since}'
 """
-"""Scheduler, DAG processor and triggerer have begun since then, and there is a DAG."""
+"""A query: true once scheduler, DAG processor and triggerer have begun, and there is a DAG."""
 
 STOP_SECONDS = 10
-"""Time for the scheduler to end by itself, then for all others together."""
+"""The time for the scheduler to end by itself, then the same for all others together."""
 POLL_SECONDS = 0.3
 
 
 @contextmanager
 def alone(home: Home, port: int) -> Iterator[None]:
-    """One Airflow of this home at a time, at a port that no other program has."""
+    """
+    Lock the home during the block, so that only one Airflow uses it.
+
+    Raises:
+        LocalError: another Airflow of the home runs, or another program uses the port.
+    """
     with (home.state / "up").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,15 +55,15 @@ def alone(home: Home, port: int) -> Iterator[None]:
             raise LocalError(
                 f"Airflow runs already, at {lock.read()}; Ctrl-C in its terminal ends it."
             ) from None
-        if machine.answers(port):
+        if machine.is_answering(port):
             raise LocalError(f"Port {port} is taken: type `make up PORT={port + 1}`, say.")
         lock.truncate(0)
         print(airflow_url(port), end="", file=lock, flush=True)
         yield
 
 
-def up(home: Home, source: Source, port: int) -> None:
-    """Run Airflow until it is interrupted, or one of its components ends."""
+def run_airflow(home: Home, source: Source, port: int) -> None:
+    """Run Airflow until a person interrupts it; raise LocalError if one of its components ends."""
     environment = airflow_environment(home, source, port)
     migrate_metadata(environment)
     running: dict[str, machine.Process] = {}
@@ -68,24 +73,25 @@ def up(home: Home, source: Source, port: int) -> None:
             name, *_ = command = component.split()
             running[name] = machine.start([sys.executable, "-m", "airflow", *command], environment)
             threading.Thread(target=_relay, args=(name, running[name]), daemon=True).start()
-            # the API server first: a task that does not reach it fails without a word
-            _wait(running, lambda: machine.answers(port))
+            # the API server first: tasks that can't reach it fail without a message
+            _wait(running, lambda: machine.is_answering(port))
         _wait(running, lambda: home.server.ask(METADATA_DATABASE, ready))
         _introduce(home, port)
         _wait(running, lambda: False)
-    finally:  # the scheduler first: its tasks ask the others
+    finally:  # the scheduler first: its tasks call the other components
         machine.end([*reversed(running.values())], STOP_SECONDS)
 
 
 def _relay(name: str, process: machine.Process) -> None:
+    """Print each line of a component with its name in front."""
     for line in process.stdout or ():
         sys.stdout.write(f"{name:13} | {line}")
         sys.stdout.flush()
 
 
-def _wait(running: dict[str, machine.Process], is_over: Callable[[], object]) -> None:
-    """Wait until it is over, or a component has ended."""
-    while not is_over():
+def _wait(running: dict[str, machine.Process], is_reached: Callable[[], object]) -> None:
+    """Wait until the condition is reached; raise LocalError if a component ends before."""
+    while not is_reached():
         for name, process in running.items():
             if process.poll() is not None:
                 raise LocalError(f"{name} has ended, so Airflow was stopped: see its lines above.")
@@ -93,6 +99,7 @@ def _wait(running: dict[str, machine.Process], is_over: Callable[[], object]) ->
 
 
 def _introduce(home: Home, port: int) -> None:
+    """Print the address, the login and the next steps."""
     say(
         f"""
   Airflow     {airflow_url(port)}

@@ -23,7 +23,7 @@ from sqlalchemy import Engine
 
 from weixin_etl import warehouse as warehouse_module
 from weixin_etl.api.http import CallLimits
-from weixin_local.machine import LOOPBACK, answers
+from weixin_local.machine import LOOPBACK, is_answering
 from weixin_local.postgres import SUPERUSER, Server
 
 TODAY = date(2026, 11, 24)
@@ -39,7 +39,7 @@ PORTS = range(20_000, 32_768)
 
 def choose_port() -> int:
     """Return a port on which no server listens."""
-    while answers(port := random.choice(PORTS)):
+    while is_answering(port := random.choice(PORTS)):
         pass
     return port
 

@@ -76,7 +76,7 @@ def serving(command: Sequence[str | Path], port: int, log: Path, **variables: st
 
     def answers() -> bool:
         assert process.poll() is None, log.read_text()
-        return machine.answers(port)
+        return machine.is_answering(port)
 
     try:
         until(answers, log.read_text)

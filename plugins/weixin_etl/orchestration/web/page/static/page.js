@@ -1,17 +1,17 @@
-// What HTML can't do: follow Airflow's theme and language, lead out of its frame, copy, walk the
-// calendar by arrow keys, rest while nobody looks, and say that the page could not be refreshed.
+// The parts of the page that need a script: following Airflow's theme and language, links out of its
+// frame, copying, arrow keys in the calendar, no refresh while hidden, a notice if a refresh failed.
 
 const root = document.documentElement;
 const outside = window.parent === window ? null : window.parent.document;
 root.classList.add("scripted");
 
-// Airflow has a switch of its own; in its frame the page goes along.
+// Inside Airflow's frame the page follows the theme that is chosen in Airflow.
 function followTheme() {
   const scheme = getComputedStyle(outside.documentElement).colorScheme;
   root.style.colorScheme = ["light", "dark"].includes(scheme) ? scheme : "";
 }
 
-// Airflow keeps its language in the browser: the server is told by a cookie.
+// Airflow stores its language in the browser; a cookie passes the language to the server.
 function followLanguage() {
   const chosen = localStorage.getItem("i18nextLng");
   const wanted = chosen?.startsWith("zh") ? "zh-CN" : "en";
@@ -20,7 +20,7 @@ function followLanguage() {
   if (document.cookie.includes(`weixin_language=${wanted}`)) location.reload();
 }
 
-// The sandbox lets a link lead into the frame only: the click is made in Airflow's own document.
+// The frame's sandbox keeps links inside the frame, so the click is made in Airflow's document.
 function followLink(event) {
   const link = event.target.closest("a.airflow");
   if (!outside || !link || event.button > 1) return;
