@@ -1,4 +1,4 @@
-"""What every test of the API client starts from."""
+"""Fixtures of the API client's tests: no remembered token, and a server with scripted answers."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,12 @@ from weixin_etl.api import client
 
 @pytest.fixture(autouse=True)
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No token is remembered, as in a process that has just begun."""
+    """Forget all tokens, as in a process that has just started."""
     monkeypatch.setattr(client, "token_caches", {})
 
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    """A server whose bytes the test decides."""
+    """Serve a `Wire`, whose answers the test scripts."""
     with Wire().serving() as served:
         yield served

@@ -1,4 +1,4 @@
-"""An access token: WeChat's or a company's token service's; kept in memory, renewed in time."""
+"""Tests of access tokens from WeChat or from a company's token service."""
 
 import itertools
 import threading
@@ -24,7 +24,7 @@ from support.wire import (
     says,
 )
 
-from weixin_etl.api import token as the_module
+from weixin_etl.api import token as token_module
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.token import Token, TokenCache, list_service_accounts
 from weixin_etl.model import Account
@@ -38,9 +38,9 @@ from weixin_etl.problem import ProblemKind, WeixinError
 def test_a_token_is_renewed_five_minutes_before_its_end(
     good_for: float, seconds: float, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that WeChat gives in its last minutes is used for half of them, not once."""
+    """A token that WeChat gives in its last minutes is used for half of the remaining time."""
     given, now = itertools.count(1), [0.0]
-    monkeypatch.setattr(the_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(token_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     keeper = TokenCache(lambda _: Token(f"t{next(given)}", good_for))
     keeper.token()
     now[0] = seconds
@@ -49,7 +49,7 @@ def test_a_token_is_renewed_five_minutes_before_its_end(
 
 
 def test_a_refused_token_is_replaced_once_for_all_threads(wire: Wire) -> None:
-    """All four calls with the old one succeed; a new one that is refused as well is told."""
+    """All four calls with the old token succeed. A refused new token is an error."""
     all_are_sent = threading.Barrier(4, timeout=20)
 
     def answer(handler: Handler) -> None:
@@ -62,13 +62,13 @@ def test_a_refused_token_is_replaced_once_for_all_threads(wire: Wire) -> None:
     client = WeixinClient(wire.account, LIMITS)
 
     with ThreadPoolExecutor(4) as pool:
-        came = list(pool.map(lambda _: client.datacube(DATASET, DAY), range(4)))
-    assert [answered(it).calls for it in came] == [2, 2, 2, 2]
+        outcomes = list(pool.map(lambda _: client.datacube(DATASET, DAY), range(4)))
+    assert [answered(outcome).calls for outcome in outcomes] == [2, 2, 2, 2]
     assert len(wire.token_calls) == 2
 
     wire.on_data = refuses(40001)
-    vain = refused(client.datacube(DATASET, DAY))
-    assert (vain.error.kind, vain.calls) == (ProblemKind.TOKEN_REFUSED, 2)
+    failure = refused(client.datacube(DATASET, DAY))
+    assert (failure.error.kind, failure.calls) == (ProblemKind.TOKEN_REFUSED, 2)
     assert [call.token for call in wire.data_calls[-2:]] == ["new", "newest"]
 
 
@@ -77,7 +77,7 @@ def test_a_refused_token_is_replaced_once_for_all_threads(wire: Wire) -> None:
 
 @pytest.fixture
 def service(wire: Wire) -> Account:
-    """A connection without a login: it stands for all accounts of a service beside WeChat."""
+    """Return a connection without a login, which stands for all accounts of a token service."""
     url = f"{wire.account.base_url}/tokens"
     return replace(wire.account, appid="", name="company", token_url=url)
 
@@ -87,9 +87,9 @@ def test_a_service_gives_the_tokens_of_its_accounts(
     wire: Wire, service: Account, is_renewed: bool
 ) -> None:
     """
-    One list, one token for each, by the connection's password; WeChat is asked for figures only.
+    The service gives one list of accounts and one token for each; WeChat gives only the figures.
 
-    For a refused token it is asked once more: it may have renewed it meanwhile.
+    After WeChat refused a token, the service is asked once more: it may have a new token.
     """
     listed = says(b'[{"appid": "wx1", "name": "n"}]')
     new = gives_token("new" if is_renewed else "old")
@@ -99,16 +99,16 @@ def test_a_service_gives_the_tokens_of_its_accounts(
     client = WeixinClient(account, LIMITS)
     client.check_token()
 
-    came = client.datacube(DATASET, DAY)
+    outcome = client.datacube(DATASET, DAY)
 
     assert (account.conn_id, account.name) == ("weixin_wire/wx1", "n")
     paths = ["/tokens", "/tokens", DATASET.path, "/tokens", DATASET.path]
-    assert [it.path for it in wire.asked] == paths[: 4 + is_renewed]
-    assert {it.headers.get("Authorization") for it in wire.asked if it.path == "/tokens"} == {
+    assert [call.path for call in wire.asked] == paths[: 4 + is_renewed]
+    assert {call.headers.get("Authorization") for call in wire.asked if call.path == "/tokens"} == {
         f"Bearer {SECRET}"
     }
-    assert is_renewed or refused(came).error.kind is ProblemKind.TOKEN_REFUSED
-    assert not is_renewed or answered(came).calls == 2
+    assert is_renewed or refused(outcome).error.kind is ProblemKind.TOKEN_REFUSED
+    assert not is_renewed or answered(outcome).calls == 2
 
 
 GOOD = b'{"access_token":"it","expires_in":7200}'
@@ -127,11 +127,13 @@ GOOD = b'{"access_token":"it","expires_in":7200}'
         says(b'[{"appid": "wx1\n"}]'),
     ],
 )
-def test_an_answer_that_is_none_is_the_services(wire: Wire, service: Account, reply: Reply) -> None:
+def test_an_unusable_answer_of_the_service_is_a_problem_of_the_service(
+    wire: Wire, service: Account, reply: Reply
+) -> None:
     """
-    It, or the connection, is what somebody has to look at; WeChat is not asked, nobody told.
+    WeChat is not asked, and the error names the connection without the secret.
 
-    A list that is none is not an empty one: all of its accounts would be collected no longer.
+    An unusable list does not count as an empty one, which would end the collection of all accounts.
     """
     wire.on_data = reply
 
@@ -139,9 +141,9 @@ def test_an_answer_that_is_none_is_the_services(wire: Wire, service: Account, re
         WeixinClient(replace(service, appid="wx1"), LIMITS).check_token,
         lambda: list_service_accounts(service, LIMITS),
     ):
-        with pytest.raises(WeixinError) as told:
+        with pytest.raises(WeixinError) as caught:
             ask()
-        assert told.value.kind is ProblemKind.TOKEN_SERVICE
-        assert "weixin_wire" in str(told.value)
-        assert SECRET not in shown_by_error(told.value)
+        assert caught.value.kind is ProblemKind.TOKEN_SERVICE
+        assert "weixin_wire" in str(caught.value)
+        assert SECRET not in shown_by_error(caught.value)
     assert {call.path for call in wire.asked} == {"/tokens"}

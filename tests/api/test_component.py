@@ -1,4 +1,4 @@
-"""Odd answers to a platform's own calls: what is usable is used, and nothing else comes through."""
+"""Tests of malformed answers to an open platform's own calls."""
 
 import json
 from functools import partial
@@ -16,7 +16,7 @@ NEWEST = {"authorization_info": {"authorizer_refresh_token": "newest"}}
 
 
 def answers(wire: Wire, **answer: Any) -> Component:
-    """A platform whose every call is answered so."""
+    """Return a platform whose every call gets this answer."""
     wire.on_data = says(json.dumps(answer).encode())
     return Component(wire.account, LIMITS)
 
@@ -28,8 +28,10 @@ def answers(wire: Wire, **answer: Any) -> Component:
         ({"nick_name": "a\0b\nc\u202ed \u2028 春风👨‍👩‍👧"}, "ab cd 春风👨‍👩‍👧"),
     ],
 )
-def test_an_odd_name_is_a_name_in_one_line(wire: Wire, called: dict[str, Any], name: str) -> None:
-    """Its owner chooses it, and it is written into logs; the refresh token is what is needed."""
+def test_an_account_name_is_cleaned_to_one_line(
+    wire: Wire, called: dict[str, Any], name: str
+) -> None:
+    """The account's owner chooses the name, and logs contain it. The refresh token is kept."""
     platform = answers(wire, authorizer_info=called, **NEWEST)
 
     found, refresh_token = platform.account_info("t", wire.account)
@@ -39,14 +41,14 @@ def test_an_odd_name_is_a_name_in_one_line(wire: Wire, called: dict[str, Any], n
 
 ODD = [
     *({"auth_time": -1}, {"refresh_token": "a\0b"}, {"authorizer_appid": "somebody"}),
-    *({"authorizer_access_token": it} for it in ("", "a b", "a\n", "\ud800")),
+    *({"authorizer_access_token": text} for text in ("", "a b", "a\n", "\ud800")),
     *({"expires_in": 1e300}, {"expires_in": -1}, {"authorizer_refresh_token": "\ud800"}),
 ]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=str)
-def test_an_odd_list_is_none_and_an_odd_token_too(wire: Wire, odd: dict[str, Any]) -> None:
-    """Else an account would be missing that nobody has seen."""
+def test_a_malformed_list_or_token_is_an_error(wire: Wire, odd: dict[str, Any]) -> None:
+    """Otherwise a new account could be missing without notice."""
     second = FINE | {"authorizer_appid": "wx2"} | odd
     platform = answers(wire, total_count=2, list=[FINE, second], **(TOKEN | odd))
     ask = partial(platform.renew_token, "component", wire.account, "refresh")

@@ -1,7 +1,7 @@
 """
-Extract: one call per pair, a few at once over all accounts; none holds up the others.
+Tests of `extract`: it makes one call per slice, and several calls at once over all accounts.
 
-Which refusals stop an account is proven by the calendars of `tests/run`.
+The calendars of `tests/run` show which refusals stop an account.
 """
 
 import itertools
@@ -23,29 +23,27 @@ from weixin_etl.run.extract import FetchedChunk, extract
 
 DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]
 LATER = datetime(2027, 1, 8, 10, tzinfo=clock.SHANGHAI)
-"""When none of the days is of the present window."""
+"""A time at which the window of each day is over."""
 EVER = datetime.min.replace(tzinfo=UTC)
 PATIENCE_SECONDS = 20
 
 
-class Came(NamedTuple):
-    """What a call came to."""
+class FetchedDay(NamedTuple):
+    """The result of a day's call, in place of a `StagedAnswer`; `size` counts its bytes."""
 
     day: date
-    what: Response | FailedCall | None = None
+    outcome: Response | FailedCall | None = None
     size: int = 100
 
 
-Ask = Callable[[AccountCalls, date], Came]
+Ask = Callable[[AccountCalls, date], FetchedDay]
 
 
 def several(count: int, days: int = 12, in_chunk: int = 12) -> list[AccountCalls]:
-    """Calls of accounts that have no server."""
+    """Return calls for a number of accounts without a server, in chunks of `in_chunk` days."""
     parts = [DAYS[:days][start : start + in_chunk] for start in range(0, days, in_chunk)]
-    return [
-        AccountCalls(ARTICLE_TOTAL, PlannedAccount(f"a{it}", f"wx{it}", "号", EVER), parts, _nobody)
-        for it in range(count)
-    ]
+    accounts = [PlannedAccount(f"a{number}", f"wx{number}", "号", EVER) for number in range(count)]
+    return [AccountCalls(ARTICLE_TOTAL, account, parts, _nobody) for account in accounts]
 
 
 def _nobody(_: PlannedAccount) -> WeixinClient:
@@ -53,29 +51,29 @@ def _nobody(_: PlannedAccount) -> WeixinClient:
 
 
 def extracted(accounts: list[AccountCalls], ask: Ask, concurrency: int) -> Iterator[FetchedChunk]:
-    """Each chunk as it comes, two at a time at most."""
+    """Yield each extracted chunk; `extract` may hold the bytes of two answers."""
     limits = {"concurrency": concurrency, "most_bytes": 200, "most_seconds": 60}
-    for several_ in extract(accounts, ask, **limits):
-        yield from several_
+    for batch in extract(accounts, ask, **limits):
+        yield from batch
 
 
 def days(chunk: FetchedChunk) -> list[date]:
-    """Of which it has something, newest first."""
-    return sorted((it.day for it in chunk.staged), reverse=True)
+    """Return the chunk's days, newest first."""
+    return sorted((answer.day for answer in chunk.staged), reverse=True)
 
 
 def calls_of(wire: Wire, now: datetime = LATER) -> AccountCalls:
-    """An account's calls for the days, as one chunk."""
+    """Return an account's calls for `DAYS`, as one chunk."""
     client = WeixinClient(wire.account, LIMITS)
     planned = PlannedAccount("weixin_wire", wire.account.appid, "春风", LATER, Due(DAYS))
     return AccountCalls(ARTICLE_TOTAL, planned, [DAYS], lambda _: client, now=lambda: now)
 
 
-def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire) -> None:
+def test_an_error_that_stops_an_account_stops_its_other_calls(wire: Wire) -> None:
     """
-    Two in flight, the first is refused for good: what is in hand ends, nothing new begins.
+    Of two calls in flight the first is refused for good. The second ends, and no other begins.
 
-    The other days get the refusal with its time: those of 23:59 wait for the same midnight.
+    The remaining days get the same refusal with the same time, so they wait for the same midnight.
     """
     both_are_in_flight = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
@@ -85,23 +83,24 @@ def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire
 
     wire.on_data = answer
 
-    def ask(calls: AccountCalls, day: date) -> Came:
-        return Came(day, calls.fetch(day))
+    def ask(calls: AccountCalls, day: date) -> FetchedDay:
+        return FetchedDay(day, calls.fetch(day))
 
     (chunk,) = extracted([calls_of(wire)], ask, 2)
-    refusals = [it.what for it in chunk.staged if isinstance(it.what, FailedCall)]
+    outcomes = [fetched.outcome for fetched in chunk.staged]
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, FailedCall)]
 
-    assert sorted(it.calls for it in refusals) == [0] * 10 + [1, 1]
-    assert {it.refused_at for it in refusals} == {LATER}
+    assert sorted(refusal.calls for refusal in refusals) == [0] * 10 + [1, 1]
+    assert {refusal.refused_at for refusal in refusals} == {LATER}
     assert len(wire.data_calls) == 2
 
 
-def test_no_answer_is_of_a_time_before_the_plan(wire: Wire) -> None:
-    """A clock may stand still or go back: the day would never be in."""
-    came = calls_of(wire, now=LATER - timedelta(seconds=1)).fetch(DAYS[0])
+def test_an_answer_is_never_dated_before_the_plan(wire: Wire) -> None:
+    """A clock may be set back. The answer would then never count for the plan."""
+    response = calls_of(wire, now=LATER - timedelta(seconds=1)).fetch(DAYS[0])
 
-    assert isinstance(came, Response)
-    assert came.fetched_at == LATER
+    assert isinstance(response, Response)
+    assert response.fetched_at == LATER
 
 
 @pytest.mark.parametrize(
@@ -113,74 +112,76 @@ def test_as_many_calls_as_allowed_are_in_flight_at_once(
     count: int, in_chunk: int, concurrency: int, together: int
 ) -> None:
     """
-    None ends before that many have begun, and no other begins.
+    A call ends only after the others have begun, and no further call begins.
 
-    An account's older days wait for its window, which says what it is heard of.
+    An account's older days wait for its window, whose answers are evidence for them.
     """
     all_have_begun = threading.Barrier(together, timeout=PATIENCE_SECONDS)
     in_hand = threading.Semaphore(together)
 
-    def ask(calls: AccountCalls, day: date) -> Came:
+    def ask(calls: AccountCalls, day: date) -> FetchedDay:
         assert in_hand.acquire(blocking=False)
         all_have_begun.wait()
         in_hand.release()
-        return Came(day, size=1)
+        return FetchedDay(day, size=1)
 
-    came = [*extracted(several(count, 12 // count, in_chunk), ask, concurrency)]
+    chunks = [*extracted(several(count, 12 // count, in_chunk), ask, concurrency)]
 
-    assert [(it.failure, len(it.staged)) for it in came] == [(None, in_chunk)] * (12 // in_chunk)
-    assert [day for it in came for day in days(it)] == (DAYS if count == 1 else DAYS[:1] * 12)
+    sizes = [(chunk.failure, len(chunk.staged)) for chunk in chunks]
+    assert sizes == [(None, in_chunk)] * (12 // in_chunk)
+    fetched = [day for chunk in chunks for day in days(chunk)]
+    assert fetched == (DAYS if count == 1 else DAYS[:1] * 12)
 
 
-def test_an_account_that_answers_slowly_holds_no_other() -> None:
-    """While its call is in flight another one's chunks are handed on, each as it is complete."""
+def test_a_slow_account_does_not_delay_other_accounts() -> None:
+    """The chunks of other accounts are handed on while a slow call is in flight."""
     slow, quick = several(2, in_chunk=4)
     is_over = threading.Event()
 
-    def ask(calls: AccountCalls, day: date) -> Came:
+    def ask(calls: AccountCalls, day: date) -> FetchedDay:
         assert calls is quick or is_over.wait(PATIENCE_SECONDS)
-        return Came(day)
+        return FetchedDay(day)
 
-    came = extracted([slow, quick], ask, 2)
-    firsts = [next(came) for _ in range(3)]
+    chunks = extracted([slow, quick], ask, 2)
+    firsts = [next(chunks) for _ in range(3)]
     is_over.set()
-    rest = [*came]
+    rest = [*chunks]
 
-    assert [it.calls for it in firsts + rest] == [quick] * 3 + [slow] * 3
-    for chunks in (firsts, rest):
-        assert [days(it) for it in chunks] == [DAYS[:4], DAYS[4:8], DAYS[8:]]
+    assert [chunk.calls for chunk in firsts + rest] == [quick] * 3 + [slow] * 3
+    for fetched in (firsts, rest):
+        assert [days(chunk) for chunk in fetched] == [DAYS[:4], DAYS[4:8], DAYS[8:]]
 
 
-def test_what_there_is_comes_after_some_time() -> None:
-    """Though it is little, and the next answer is not there yet."""
+def test_a_small_batch_is_handed_on_after_some_time() -> None:
+    """The next answer is still missing."""
     is_taken = threading.Event()
 
-    def ask(calls: AccountCalls, day: date) -> Came:
+    def ask(calls: AccountCalls, day: date) -> FetchedDay:
         assert day == DAYS[0] or is_taken.wait(PATIENCE_SECONDS)
-        return Came(day, size=1)
+        return FetchedDay(day, size=1)
 
     accounts = several(1, days=2, in_chunk=1)
-    came = extract(accounts, ask, concurrency=1, most_bytes=200, most_seconds=0.1)
-    (first,) = next(came)
+    chunks = extract(accounts, ask, concurrency=1, most_bytes=200, most_seconds=0.1)
+    (first,) = next(chunks)
     is_taken.set()
-    ((second,),) = came
+    ((second,),) = chunks
 
     assert [days(first), days(second)] == [DAYS[:1], DAYS[1:2]]
 
 
 def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows() -> None:
-    """Half of them are taken, half may wait: no call is made beyond that."""
+    """Half of the bytes are being loaded and half may wait; then no further call is made."""
     taken: list[FetchedChunk] = []
     made = threading.Semaphore(0)
     ahead: list[int] = []
     count = itertools.count(1)
 
-    def ask(calls: AccountCalls, day: date) -> Came:
+    def ask(calls: AccountCalls, day: date) -> FetchedDay:
         number = next(count)
         ahead.append(number - len(taken))
         if number > 1:
             made.release()
-        return Came(day)
+        return FetchedDay(day)
 
     for chunk in extracted(several(6, 1), ask, 1):
         assert len(taken) == 5 or made.acquire(timeout=PATIENCE_SECONDS)
@@ -190,19 +191,19 @@ def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows() -> None
     assert max(ahead) == 2
 
 
-def test_an_error_of_the_program_ends_its_accounts_calls_alone() -> None:
-    """It is the failure of its chunk, which keeps what had come, and the account's last one."""
+def test_a_bug_ends_the_calls_of_its_account_only() -> None:
+    """The account's last chunk has the error as its failure, and keeps the earlier answers."""
     broken, fine = several(2, in_chunk=6)
     bug = RuntimeError("a bug")
 
-    def ask(calls: AccountCalls, day: date) -> Came:
+    def ask(calls: AccountCalls, day: date) -> FetchedDay:
         if calls is broken and day == DAYS[2]:
             raise bug
-        return Came(day)
+        return FetchedDay(day)
 
-    came = extracted([broken, fine], ask, 1)
+    chunks = extracted([broken, fine], ask, 1)
 
-    assert [(it.calls, it.failure, days(it)) for it in came] == [
+    assert [(chunk.calls, chunk.failure, days(chunk)) for chunk in chunks] == [
         (broken, bug, DAYS[:2]),
         (fine, None, DAYS[:6]),
         (fine, None, DAYS[6:]),
@@ -210,19 +211,19 @@ def test_an_error_of_the_program_ends_its_accounts_calls_alone() -> None:
 
 
 class TimeIsUpError(BaseException):
-    """As Airflow's timeout of a task, which no handler of errors takes."""
+    """A stand-in for Airflow's task timeout, which `except Exception` does not catch."""
 
 
-def test_a_task_whose_time_is_up_waits_for_no_call() -> None:
-    """The call in flight is left to end by its deadline; no other is made."""
+def test_a_task_that_times_out_waits_for_no_call() -> None:
+    """The call in flight ends by its own deadline, and no other call is made."""
     is_in_flight, goes_on = threading.Event(), threading.Event()
     threads: list[threading.Thread] = []
 
-    def ask(calls: AccountCalls, day: date) -> Came:
+    def ask(calls: AccountCalls, day: date) -> FetchedDay:
         threads.append(threading.current_thread())
         is_in_flight.set()
         assert goes_on.wait(PATIENCE_SECONDS)
-        return Came(day)
+        return FetchedDay(day)
 
     def time_is_up(*_: object) -> None:
         if is_in_flight.is_set():

@@ -1,4 +1,4 @@
-"""One call: what is asked, what is kept, what is tried again; bounded, and it shows no secret."""
+"""Tests of one call: its request, its retries, its limits, and that it shows no secret."""
 
 import gzip
 import json
@@ -49,14 +49,14 @@ TOKEN = "wire-token-1"
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Every logger at DEBUG, as an operator may set it to find a fault."""
+    """Set every logger to DEBUG, as an operator may do to find a fault."""
     for name in [None, *logging.root.manager.loggerDict]:
         caplog.set_level(logging.DEBUG, logger=name)
     return caplog
 
 
-def test_what_is_asked_is_what_wechat_wants(wire: Wire) -> None:
-    """A token without a forced refresh, which would kill everyone else's; one day, as JSON."""
+def test_requests_have_the_form_that_wechat_documents(wire: Wire) -> None:
+    """A token call forces no refresh, which would invalidate the token of other programs."""
     call(wire)
 
     asked_token, asked = wire.asked
@@ -84,10 +84,10 @@ def test_what_is_asked_is_what_wechat_wants(wire: Wire) -> None:
     ids=["chinese", "not-utf-8", "errcode-0", "deep"],
 )
 def test_bytes_are_kept_as_they_came(wire: Wire, body: bytes) -> None:
-    """Whatever the header says, in shapes nobody knows, and after answers that broke."""
+    """The charset in the header, the shape of the JSON and earlier failures change nothing."""
     broken = FAULTS["cut"], FAULTS["reset"], FAULTS["bad-gzip"]
-    said = b"Content-Type: text/plain; charset=iso-8859-1"
-    wire.on_data = in_turn(*broken, says(gzip.compress(body), 200, IS_GZIP, said))
+    header = b"Content-Type: text/plain; charset=iso-8859-1"
+    wire.on_data = in_turn(*broken, says(gzip.compress(body), 200, IS_GZIP, header))
 
     answer = answered(call(wire, replace(LIMITS, tries=4)))
 
@@ -116,7 +116,7 @@ FAULTS = {
 
 
 def quotes(handler: Handler) -> None:
-    """A refusal that repeats what it was sent."""
+    """Refuse the call with a message that repeats its token and secret."""
     refuses(61501, f"{handler.asked.token}, {SECRET} are odd")(handler)
 
 
@@ -138,11 +138,17 @@ NO_TOKEN = [
 ]
 GOOD = gives_token(TOKEN)
 Case = tuple[Reply, Reply, ProblemKind, int, int]
-"""What is said to a call for a token and for figures; what it comes to, and the calls of each."""
+"""Replies to a token call and to a call for figures; the problem, and the number of each call."""
 CASES: dict[str, Case] = {
-    **{name: (GOOD, it, ProblemKind.UNREACHABLE, 1, 3) for name, it in FAULTS.items()},
-    **{f"large {name}": (GOOD, it, ProblemKind.UNREADABLE, 1, 1) for name, it in TOO_LARGE.items()},
-    **{f"{it!r:.60}": (says(it), raw(b""), ProblemKind.UNREACHABLE, 1, 0) for it in NO_TOKEN},
+    **{name: (GOOD, answer, ProblemKind.UNREACHABLE, 1, 3) for name, answer in FAULTS.items()},
+    **{
+        f"large {name}": (GOOD, answer, ProblemKind.UNREADABLE, 1, 1)
+        for name, answer in TOO_LARGE.items()
+    },
+    **{
+        f"{answer!r:.60}": (says(answer), raw(b""), ProblemKind.UNREACHABLE, 1, 0)
+        for answer in NO_TOKEN
+    },
     "busy": (GOOD, refuses(-1, status=302), ProblemKind.UNREACHABLE, 1, 3),
     "minute": (GOOD, refuses(45011, status=429), ProblemKind.MINUTE_QUOTA, 1, 2),
     "day": (GOOD, refuses(45009, status=403), ProblemKind.DAILY_QUOTA, 1, 1),
@@ -151,8 +157,8 @@ CASES: dict[str, Case] = {
     "secret": (refuses(40001, status=429), GOOD, ProblemKind.CONFIGURATION, 1, 0),
     "html for a token": (says(b"<html>", 404), GOOD, ProblemKind.UNREACHABLE, 3, 0),
     **{
-        f"token {it}": (GOOD, refuses(it), ProblemKind.TOKEN_REFUSED, 2, 1)
-        for it in (40001, 40014, 42001)
+        f"token {errcode}": (GOOD, refuses(errcode), ProblemKind.TOKEN_REFUSED, 2, 1)
+        for errcode in (40001, 40014, 42001)
     },
     "in vain": (in_turn(GOOD, refuses(40243)), refuses(40001), ProblemKind.CONFIGURATION, 2, 1),
     "quotes": (GOOD, quotes, ProblemKind.CALL_REFUSED, 1, 1),
@@ -174,21 +180,22 @@ def test_a_refusal_has_its_kind_and_its_calls_and_no_secret(
     data_calls: int,
 ) -> None:
     """
-    No usable answer is asked for again as often as allowed, a used-up minute once, the rest not.
+    Retry an unusable answer as often as allowed, a used-up minute quota once, and nothing else.
 
-    An errcode counts whatever the status; of an answer over the limit no more is read.
+    An errcode counts whatever the HTTP status is. An answer over the size limit is not read on.
     """
     wire.on_token, wire.on_data = on_token, on_data
 
     refusal = refused(call(wire, replace(LIMITS, read_seconds=1, max_answer_bytes=MOST_BYTES)))
 
-    said = shown_by_error(refusal.error) + shown_by_log(log.records)
+    shown = shown_by_error(refusal.error) + shown_by_log(log.records)
     assert refusal.error.kind is kind
     assert (len(wire.token_calls), len(wire.data_calls)) == (token_calls, data_calls)
     assert refusal.calls == data_calls
     assert refusal.refused_at.isoformat() == "2026-11-24T02:30:00+00:00"
-    assert [it for it in (TOKEN, SECRET, "http://", "HTTPConnectionPool") if it in said] == []
-    assert refusal.error.__traceback__ is None  # its frames would hold what was read
+    hidden = (TOKEN, SECRET, "http://", "HTTPConnectionPool")
+    assert [text for text in hidden if text in shown] == []
+    assert refusal.error.__traceback__ is None  # its frames would hold the answer
 
 
 # ----------------------------------------------------------------------------- bounded in its time
@@ -208,9 +215,9 @@ ENDLESS = {
 def test_an_answer_that_never_ends_is_given_up_in_time(
     wire: Wire, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The read timeout is longer, or each byte comes well within it: the total ends the call."""
+    """The read timeout is never exceeded; the limit for the whole call ends it."""
     wire.on_token = ENDLESS.get(trouble, wire.on_token)
-    if trouble == "name":  # whose look-up nothing can interrupt
+    if trouble == "name":  # a look-up of a host name can't be interrupted
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: wire.hang())
 
     with pytest.raises(WeixinError) as ended:
@@ -220,9 +227,9 @@ def test_an_answer_that_never_ends_is_given_up_in_time(
     assert not wire.has_given_up
     assert len(wire.asked) <= 1
     wire.is_over.set()
-    for under_way in [it for it in threading.enumerate() if it.name == "call"]:
-        under_way.join(GIVES_UP_SECONDS)
-        assert not under_way.is_alive()
+    for pending in [thread for thread in threading.enumerate() if thread.name == "call"]:
+        pending.join(GIVES_UP_SECONDS)
+        assert not pending.is_alive()
 
 
 # ----------------------------------------------------------------------------- accounts and secrets
@@ -231,7 +238,7 @@ def test_an_answer_that_never_ends_is_given_up_in_time(
 def test_accounts_share_a_connection_and_nothing_else(
     sandbox: Sandbox, sandbox_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each would cost a TLS handshake, and a file for as long as the process lives."""
+    """A connection per account would cost a TLS handshake and an open file each."""
     known = [Known(f"wx{n}", f"secret{n}") for n in range(100)]
     sandbox.accounts = {account.appid: account for account in known}
     opened: list[object] = []
@@ -250,7 +257,7 @@ def test_accounts_share_a_connection_and_nothing_else(
 def test_no_cookie_and_no_login_of_a_file_is_sent(
     wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a proxy sets with one account's answer is not another's; ~/.netrc is somebody else's."""
+    """Cookies of one account's answer are not sent for another account; ~/.netrc is ignored."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     token = b'{"access_token":"t","expires_in":7200}'
@@ -264,10 +271,10 @@ def test_no_cookie_and_no_login_of_a_file_is_sent(
 
 
 def test_nothing_prints_the_secret_or_the_token(wire: Wire) -> None:
-    """Neither of an account, a token, a client."""
+    """The text forms of an account, a token and a client contain neither."""
     token, client = Token(TOKEN, 7200), WeixinClient(wire.account, LIMITS)
     client.check_token()
 
     printed = f"{wire.account!r} {wire.account} {token!r} {token} {client!r} {vars(client)}"
 
-    assert [it for it in (TOKEN, SECRET) if it in printed] == []
+    assert [secret for secret in (TOKEN, SECRET) if secret in printed] == []

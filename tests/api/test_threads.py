@@ -1,4 +1,4 @@
-"""Types that several threads meet at once."""
+"""A test of msgspec types that several threads use for the first time at once."""
 
 import subprocess
 import sys
@@ -25,6 +25,6 @@ for _ in range(100):
 """
 
 
-def test_threads_that_meet_a_type_at_once() -> None:
-    """msgspec alone ends the process by a segmentation fault; so ruff lets nothing else use it."""
+def test_threads_can_convert_to_a_new_type_at_once() -> None:
+    """msgspec alone crashes the process here. Ruff therefore bans it outside `api.threads`."""
     assert subprocess.run([sys.executable, "-c", PROGRAM], timeout=120, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Who is spoken to, and when: TLS is verified, and the clocks agree, or no token is used."""
+"""Tests of the checks before an answer is used: the TLS certificate and the server's clock."""
 
 import re
 from dataclasses import replace
@@ -19,7 +19,7 @@ from weixin_etl.problem import ProblemKind
 
 
 def certificate_in(folder: Path) -> str:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    """Write a self-signed certificate for 127.0.0.1 with its key, and return the file's path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -38,11 +38,11 @@ def certificate_in(folder: Path) -> str:
     return str(path)
 
 
-def test_nothing_is_said_to_a_server_that_cannot_prove_who_it_is(
+def test_no_request_is_sent_to_a_server_with_an_untrusted_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once the machine trusts its certificate it is asked."""
-    # where one is set, requests verifies with it even when it was told not to verify
+    """Requests are sent once the machine trusts the certificate."""
+    # With these variables requests would verify even if the client turned verification off.
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
     certificate, wire = certificate_in(tmp_path), Wire()
@@ -62,11 +62,16 @@ TOKEN = b'{"access_token":"t","expires_in":7200}'
 REFUSED = b'{"errcode":40125,"errmsg":"no"}'
 FIGURES = b'{"list":[]}'
 SAME = [-280, 280, "yesterday", "Wed, 25 Nov 99999 20:36:12 GMT", "", None]
-OTHER = [-3600, -310, 310, 86_400 * 400]
+DIFFERENT = [-3600, -310, 310, 86_400 * 400]
 
 
 def date_header(date: int | str | None) -> bytes:
-    """A header `Date`: so many seconds from now, or this text; another header for None."""
+    """
+    Return a header `Date`.
+
+    Args:
+        date: Seconds from now, a text, or None for an unrelated header instead.
+    """
     if isinstance(date, int):
         date = format_datetime(datetime.now(UTC) + timedelta(seconds=date), usegmt=True)
     return b"X: y" if date is None else f"Date: {date}".encode()
@@ -74,46 +79,46 @@ def date_header(date: int | str | None) -> bytes:
 
 @pytest.mark.parametrize(
     ("body", "date", "is_used"),
-    [(TOKEN, it, True) for it in SAME]
-    + [(it, date, False) for it in (TOKEN, REFUSED) for date in OTHER],
+    [(TOKEN, date, True) for date in SAME]
+    + [(body, date, False) for body in (TOKEN, REFUSED) for date in DIFFERENT],
 )
 @pytest.mark.usefixtures("now")
-def test_a_token_of_another_time_is_not_used(
+def test_a_token_is_not_used_if_the_clocks_differ(
     wire: Wire, body: bytes, date: int | str | None, is_used: bool
 ) -> None:
     """
-    Wherever `WEIXIN_NOW` is; not asked again: a clock is set by somebody. Both clocks are told.
+    The call is not repeated, and the error tells both times. `WEIXIN_NOW` has no effect.
 
-    A header that is missing or says no time is not compared.
+    A missing or unreadable header is not compared.
     """
     ahead = timedelta(seconds=date if isinstance(date, int) else 0)
     wire.on_token = says(body, 200, date_header(date))
 
-    came = call(wire)
+    outcome = call(wire)
 
     assert (len(wire.token_calls), len(wire.data_calls)) == (1, int(is_used))
     if not is_used:
-        error = refused(came).error
+        error = refused(outcome).error
         told = re.findall(r"[-\d]{10} [:\d]{8}", str(error))
-        ours, theirs = (datetime.fromisoformat(f"{it}+08:00") for it in told)
+        own_time, server_time = (datetime.fromisoformat(f"{text}+08:00") for text in told)
         assert error.kind is ProblemKind.CLOCK
-        assert abs(theirs - ours - ahead) < timedelta(seconds=5)
+        assert abs(server_time - own_time - ahead) < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(
     ("body", "date", "is_used"),
-    [(FIGURES, it, True) for it in SAME]
-    + [(it, date, False) for it in (FIGURES, REFUSED) for date in OTHER],
+    [(FIGURES, date, True) for date in SAME]
+    + [(body, date, False) for body in (FIGURES, REFUSED) for date in DIFFERENT],
 )
-def test_figures_of_another_time_are_not_used(
+def test_figures_are_not_used_if_the_clocks_differ(
     wire: Wire, body: bytes, date: int | str | None, is_used: bool
 ) -> None:
-    """A token service gives the token, whatever its clock says: WeChat's decides."""
+    """The clock of a token service does not matter; WeChat's clock does."""
     service = replace(wire.account, token_url=f"{wire.account.base_url}/tokens")
     wire.on_data = in_turn(says(TOKEN, 200, date_header(-3600)), says(body, 200, date_header(date)))
 
-    came = WeixinClient(service, LIMITS).datacube(DATASET, DAY)
+    outcome = WeixinClient(service, LIMITS).datacube(DATASET, DAY)
 
-    assert [it.path for it in wire.asked] == ["/tokens", DATASET.path]
-    assert is_used or refused(came).error.kind is ProblemKind.CLOCK
-    assert not is_used or answered(came).body == body
+    assert [call.path for call in wire.asked] == ["/tokens", DATASET.path]
+    assert is_used or refused(outcome).error.kind is ProblemKind.CLOCK
+    assert not is_used or answered(outcome).body == body
