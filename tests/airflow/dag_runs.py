@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine
 from support import rows
 from support.people import PROJECT
-from world.truth import Facts, Told, truth
+from world.truth import Answer, Facts, expected_tables
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
 from weixin_sandbox import Account, Sandbox
@@ -166,10 +166,10 @@ def in_truth(warehouse: Engine, sandbox: Sandbox, dataset: Dataset = ARTICLE_TOT
         FROM weixin.coverage WHERE ready_at IS NOT NULL AND dataset = :dataset
     """
     answers = [
-        Told(appid, dataset, day, at, sandbox.answer(appid, day, asked_on, dataset.endpoint))
+        Answer(appid, dataset, day, at, sandbox.answer(appid, day, asked_on, dataset.endpoint))
         for appid, day, at, asked_on in rows(warehouse, sql, dataset=dataset.name)
     ]
-    return truth([answers]).facts
+    return expected_tables([answers]).facts
 
 
 def on_the_page(appid: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from world.truth import Key, Tables, Told, truth
+from world.truth import Answer, Key, Tables, expected_tables
 
 from analysts.world import MORNINGS, NOW, SUCCESSOR_MORNINGS, CollectedAnswers
 from weixin_etl.datasets import (
@@ -151,7 +151,7 @@ def until(collected: CollectedAnswers, instant: datetime) -> CollectedAnswers:
 @cache
 def tables(collected: CollectedAnswers) -> Tables:
     """Return what the warehouse's tables hold after all answers."""
-    return truth([[answer] for answer in collected.answers])
+    return expected_tables([[answer] for answer in collected.answers])
 
 
 @cache
@@ -170,7 +170,7 @@ def rows_of(collected: CollectedAnswers, dataset: Dataset) -> Table:
 class Pair:
     """The calls and answers of one account and day."""
 
-    last: Told | None = None
+    last: Answer | None = None
     """The newest call."""
     listed: set[str] = field(default_factory=set)
     """The articles that the newest answer lists."""
@@ -193,7 +193,7 @@ class Pair:
         """The date of the newest answer."""
         return self.answered_at.date() if self.answered_at else date.min
 
-    def take(self, answer: Told, *, is_reliable: bool) -> None:
+    def take(self, answer: Answer, *, is_reliable: bool) -> None:
         """
         Record an answer, and decide whether the day becomes final.
 
@@ -211,7 +211,7 @@ class Pair:
         self.is_repeated = is_same and (self.is_repeated or self.answered_on < on)
         self.listed, self.is_reliable, self.answered_at = answer.names, is_reliable, answer.at
 
-    def has_news(self, answer: Told) -> bool:
+    def has_news(self, answer: Answer) -> bool:
         """Record the rows of an answer. Return whether a row is new or a total fell."""
         told = {
             (name, stat_date): {

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 from support import migrated_warehouse
 from world.collector import Collector
-from world.truth import Told
+from world.truth import Answer
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, DATASETS
@@ -76,7 +76,7 @@ class CollectedAnswers:
 
     names: dict[str, str] = field(default_factory=dict)
     """The accounts' names, by AppID."""
-    answers: list[Told] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
 
 
 class _RecordingSandbox(Sandbox):
@@ -91,7 +91,7 @@ class _RecordingSandbox(Sandbox):
         if call.appid and call.publication_date:
             (dataset,) = (dataset for dataset in DATASETS.values() if dataset.path == call.path)
             call_key = (call.appid, dataset, call.publication_date, clock.now(), body)
-            self.collected.answers.append(Told(*call_key, errcode=call.errcode))
+            self.collected.answers.append(Answer(*call_key, errcode=call.errcode))
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""Faults: some in `make test-all`; with `--soak` what the long run tries more of."""
+"""
+Options and fixtures of the tests with faults.
+
+`make test-all` runs a part of each test; `--soak` runs the variants and examples that take longer.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,28 +14,32 @@ from sqlalchemy import Engine
 from support import TcpServer, empty, keep, migrated_warehouse
 
 FEW, ALL = (2, 9, 15), range(1, 21)
-"""Statements at which the server is stopped: a scheduled run of two accounts has at least these."""
+"""
+Numbers of the statements at which the server is stopped.
+
+A scheduled run of two accounts has at least 20 statements.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Say how much is tried."""
+    """Add `--soak`."""
     parser.addoption("--soak", action="store_true", help="try what takes longer, and nothing else")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Say at which statements."""
+    """Parametrize the statements at which the server is stopped."""
     if "statement" in metafunc.fixturenames:
         metafunc.parametrize("statement", ALL if metafunc.config.getoption("--soak") else FEW)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The long run has what tries more in it: other statements, or more examples."""
+    """Keep only the tests that try more in the long run, if that is chosen."""
     if config.getoption("--soak", None):
         keep(config, items, is_longer)
 
 
 def is_longer(item: pytest.Item) -> bool:
-    """Whether the long run tries more than `make test-all`."""
+    """Return whether the long run tries more than `make test-all`: statements or examples."""
     takes = "statement" in getattr(item, "fixturenames", ())
     return takes or is_hypothesis_test(getattr(item, "obj", None))
 
@@ -39,9 +47,9 @@ def is_longer(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def durable_server() -> Iterator[TcpServer]:
     """
-    A Postgres to be ill-treated, that forgets no commit when it crashes.
+    Yield a Postgres server that keeps every commit when it is killed.
 
-    Writes may stay in the machine's memory: the machine does not crash.
+    Writes may stay in the machine's memory, because the machine does not crash.
     """
     with TemporaryDirectory(prefix="weixin-faults-") as folder:
         Path(folder).chmod(0o755)
@@ -60,7 +68,7 @@ def _durable(durable_server: TcpServer) -> Iterator[Engine]:
 
 @pytest.fixture
 def durable(_durable: Engine) -> Engine:
-    """An empty warehouse on that server."""
+    """Return an empty warehouse on the durable server."""
     _durable.dispose()
     empty(_durable)
     return _durable

@@ -1,4 +1,4 @@
-"""One ingest of an account at a time (0008), however many there are."""
+"""Check that at most one ingest of an account runs at a time, however many there are (0008)."""
 
 from collections import Counter
 from dataclasses import replace
@@ -6,16 +6,16 @@ from dataclasses import replace
 from sqlalchemy import Engine
 from world.pipeline import MORNING
 from world.processes import IngestProcess, context, order, several
-from world.truth import differences, held, kept, truth
+from world.truth import differences, expected_tables, held, kept
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 
 WAYS = [(0, 1), (11, -1), (3, 1), (8, -1)]
-"""Where each ingest begins, and in which direction it goes on."""
+"""The first account of each ingest, and the direction in which it continues."""
 
 
-def test_four_ingests_of_accounts_that_overlap(warehouse: Engine) -> None:
-    """They end, whatever their order; nothing is lost, and a day is asked for once."""
+def test_four_overlapping_ingests_ask_for_each_day_once(warehouse: Engine) -> None:
+    """No ingest hangs, and the tables hold every answer."""
     with several(warehouse, 12) as engine:
         collector, together = engine.collector, context.Barrier(len(WAYS))
         processes = []
@@ -31,4 +31,4 @@ def test_four_ingests_of_accounts_that_overlap(warehouse: Engine) -> None:
         assert len(engine.asked) == 12 * ARTICLE_TOTAL.window
         told = kept(warehouse)
         assert len(told) == len(engine.asked)
-        assert differences(held(warehouse), truth([told])) == []
+        assert differences(held(warehouse), expected_tables([told])) == []

@@ -1,4 +1,4 @@
-"""Whatever an answer holds, it is loaded or rejected, in bounded memory."""
+"""Check that any answer is loaded or rejected, in bounded memory."""
 
 import itertools
 import json
@@ -39,7 +39,11 @@ NUMBERS = itertools.count()
 def test_any_answer_is_in_the_warehouse_once(
     warehouse: Engine, dataset: Dataset, data: st.DataObject
 ) -> None:
-    """Its exact bytes (0005), and each part as a row or a rejected one; again changes nothing."""
+    """
+    Its exact bytes are kept (0005); each part is a row or is rejected.
+
+    Loading it again changes nothing.
+    """
     account = Account("any", f"wx{next(NUMBERS)}", "", "any")
     body = written(data.draw(answers(dataset)))
     parsed = parse(dataset, body, DAY, FETCHED_AT)
@@ -61,7 +65,7 @@ def test_any_answer_is_in_the_warehouse_once(
 
 
 def test_memory_is_bounded_by_a_commit(warehouse: Engine) -> None:
-    """With nine accounts more it grows by less than what they answer: most of that is let go of."""
+    """Nine more accounts add less memory than the bytes of their answers."""
     peaks_mb = []
     for accounts in (3, 12):
         empty(warehouse)
@@ -77,7 +81,7 @@ def test_memory_is_bounded_by_a_commit(warehouse: Engine) -> None:
 
 
 def large(day: str) -> bytes:
-    """An answer of 1.3 MB, whose articles have every row and metric."""
+    """Return an answer of 1.3 MB, whose articles have every row and metric."""
     first, window = datetime.fromisoformat(day).date(), ARTICLE_TOTAL.window
     metrics = {metric.name: 123_456_789_012 for metric in ARTICLE_TOTAL.metrics}
     days = days_newest_first(first, date_of(day_number(first) + window - 1))

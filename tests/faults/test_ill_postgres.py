@@ -1,4 +1,4 @@
-"""A warehouse in trouble is a wait or a problem, and the next try makes the tables complete."""
+"""Check that a fault of the warehouse delays an ingest or is a problem that a retry repairs."""
 
 import shutil
 import signal
@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from support import TcpServer
 from world.pipeline import MORNING, Pipeline
 from world.processes import LOADING, IngestProcess, disturbed, order, several
-from world.truth import differences, held, kept, truth
+from world.truth import differences, expected_tables, held, kept
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.problem import ProblemKind
@@ -27,17 +27,19 @@ Stop = Callable[[psutil.Process], None]
 
 
 def assert_whole(engine: Pipeline) -> None:
-    """Every day of both accounts is kept once, and the tables are what it says."""
+    """Check that each day of both accounts is kept once, and that the tables follow from them."""
     told = kept(engine.warehouse)
     assert len(told) == 2 * ARTICLE_TOTAL.window
-    assert differences(held(engine.warehouse), truth([told])) == []
+    assert differences(held(engine.warehouse), expected_tables([told])) == []
 
 
-def meet(warehouse: Engine, statement: int, trouble: AbstractContextManager[None]) -> str:
+def ingest_with_fault(
+    warehouse: Engine, statement: int, trouble: AbstractContextManager[None]
+) -> str:
     """
-    An ingest meets trouble at a statement: what it says.
+    Ingest with a fault at a statement, then again. Return the first ingest's problem.
 
-    Airflow tries again, and then the tables are as if nothing had been.
+    Airflow would retry in the same way. Afterwards the tables are as if there had been no fault.
     """
     with several(warehouse, 2) as engine:
         made = order(engine.collector, MORNING)
@@ -54,7 +56,7 @@ def meet(warehouse: Engine, statement: int, trouble: AbstractContextManager[None
 
 
 def crash(postmaster: psutil.Process) -> None:
-    """Kill the server and all its children, as the machine's power going does."""
+    """Kill the server and all its children, as a power failure does."""
     children = postmaster.children()
     for process in (postmaster, *children):
         with suppress(psutil.NoSuchProcess):  # a child ends by itself when it misses the postmaster
@@ -71,7 +73,7 @@ STOPS: list[Stop] = [
 
 @contextmanager
 def stopped(server: TcpServer, stop: Stop) -> Iterator[None]:
-    """It is stopped, and started again afterwards."""
+    """Stop the server for the block, and start it again."""
     lock = server.directory / "data" / "postmaster.pid"
     postmaster = psutil.Process(int(lock.read_text().split(maxsplit=1)[0]))
     stop(postmaster)
@@ -83,11 +85,11 @@ def stopped(server: TcpServer, stop: Stop) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("stop", STOPS, ids=["fast", "immediate", "crash"])
-def test_a_stopped_server(
+def test_a_stopped_server_is_a_warehouse_problem_and_loses_nothing(
     durable: Engine, durable_server: TcpServer, stop: Stop, statement: int
 ) -> None:
-    """Stopped in whatever way at whatever statement: a problem of the warehouse, and no gap."""
-    problem = meet(durable, statement, stopped(durable_server, stop))
+    """Each way to stop it is tried at several statements."""
+    problem = ingest_with_fault(durable, statement, stopped(durable_server, stop))
 
     assert problem.startswith(ProblemKind.WAREHOUSE)
 
@@ -98,12 +100,13 @@ WAITING = """
 """
 
 
-def test_what_an_ingest_lives_through(durable: Engine, durable_server: TcpServer) -> None:
+def test_an_ingest_survives_a_restart_during_its_calls_and_a_locked_fact(
+    durable: Engine, durable_server: TcpServer
+) -> None:
     """
-    In one ingest: a restart during the calls, which ends its lock's session; a lock on the fact.
+    The restart ends the session that holds the ingest's lock.
 
-    What answers meanwhile is loaded over new connections, and whoever locks the fact is waited for:
-    nobody need ask again.
+    The ingest loads over new connections and waits for the lock on the fact, so it needs no retry.
     """
     with several(durable, 2) as engine:
         answer, begun, locked = engine.wire.on_data, threading.Event(), threading.Event()
@@ -130,7 +133,7 @@ def test_what_an_ingest_lives_through(durable: Engine, durable_server: TcpServer
 
 @contextmanager
 def no_connection_left(server: TcpServer) -> Iterator[None]:
-    """Others use all its connections."""
+    """Use all connections of the server for the block."""
     connections: list[Any] = []
     try:
         with suppress(psycopg2.OperationalError):
@@ -142,16 +145,17 @@ def no_connection_left(server: TcpServer) -> Iterator[None]:
             other.close()
 
 
-def test_used_up_connections(durable: Engine, durable_server: TcpServer) -> None:
-    """Others have them all."""
+def test_used_up_connections_are_a_warehouse_problem(
+    durable: Engine, durable_server: TcpServer
+) -> None:
     trouble = no_connection_left(durable_server)
 
-    assert meet(durable, 1, trouble) == f"{ProblemKind.WAREHOUSE} 53300"
+    assert ingest_with_fault(durable, 1, trouble) == f"{ProblemKind.WAREHOUSE} 53300"
 
 
 @contextmanager
 def full(disk: Path) -> Iterator[None]:
-    """A disk has no byte left."""
+    """Fill the disk to the last byte for the block."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(bytes(1 << 20)):
@@ -164,7 +168,7 @@ def full(disk: Path) -> Iterator[None]:
 
 @pytest.fixture
 def disk(durable: Engine) -> Iterator[Path]:
-    """A small disk that the fact's rows are on."""
+    """Yield a small disk on which the fact's rows are stored."""
     with TemporaryDirectory(prefix="weixin-disk-") as folder:
         command = ["mount", "-t", "tmpfs", "-o", "size=128m,mode=755", "tmpfs", folder]
         if subprocess.run(command, capture_output=True, check=False).returncode:
@@ -185,6 +189,5 @@ def disk(durable: Engine) -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_the_tables_disk_is_full(durable: Engine, disk: Path) -> None:
-    """Without a byte left."""
-    assert meet(durable, LOADING, full(disk)) == f"{ProblemKind.WAREHOUSE} 53100"
+def test_a_full_disk_of_the_fact_is_a_warehouse_problem(durable: Engine, disk: Path) -> None:
+    assert ingest_with_fault(durable, LOADING, full(disk)) == f"{ProblemKind.WAREHOUSE} 53100"

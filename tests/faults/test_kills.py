@@ -1,4 +1,4 @@
-"""An ingest that is killed at the edge of any commit loses nothing and leaves nothing behind."""
+"""Check that an ingest killed right before or after any commit loses nothing and blocks nothing."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from support import rows
 from world.pipeline import MORNING, by_hand
 from world.processes import IngestProcess, Outcome, order, several
-from world.truth import Key, differences, held, kept, truth
+from world.truth import Key, differences, expected_tables, held, kept
 from world.wechat import at, date_of
 
 from weixin_etl.api.calls import RESERVED_CALLS
@@ -16,9 +16,9 @@ from weixin_etl.problem import ProblemKind
 
 ACCOUNTS = 3
 EDGES = 10
-"""Right before and right after each of the first commits: two of them are loads."""
+"""The number of edges tried: right before and right after each of the first five commits."""
 FIRST_LOAD = 5
-"""The edge right before its commit."""
+"""The edge right before the first load's commit."""
 REPORTED = """
     SELECT dataset, appid, day, sum(inserted)::int, sum(updated)::int FROM weixin.run_report
     GROUP BY 1, 2, 3 HAVING sum(inserted) > 0
@@ -27,9 +27,9 @@ TODAYS = "SELECT count(*)::int FROM weixin.coverage WHERE ready_at = :now"
 
 
 def assert_consistent(warehouse: Engine) -> None:
-    """The tables are what the kept answers say, and the reports what was done."""
+    """Check that the tables follow from the kept answers, and the reports from the tables."""
     found = held(warehouse)
-    assert differences(found, truth([[answer] for answer in kept(warehouse)])) == []
+    assert differences(found, expected_tables([[answer] for answer in kept(warehouse)])) == []
     inserted, updated = Counter[Key](), Counter[Key]()
     for name, appid, item, day, stat_date in found.facts:
         inserted[name, appid, day] += 1
@@ -48,9 +48,9 @@ def calls_counted(warehouse: Engine, day: date) -> int:
 
 def test_calls_before_a_kill_count_for_the_quota(warehouse: Engine) -> None:
     """
-    A backfill that is killed whenever it is about to commit leaves daily runs those reserved.
+    A backfill that is killed at each commit leaves the daily runs their reserve.
 
-    It may make 50 calls a day. A kill costs at most the calls that were counted and not made.
+    It may make 50 calls a day. A kill loses at most the calls that were counted but not made.
     """
     with several(warehouse, 1) as engine:
         engine.settings = replace(engine.settings, daily_calls=150)
@@ -62,12 +62,11 @@ def test_calls_before_a_kill_count_for_the_quota(warehouse: Engine) -> None:
         assert 50 - RESERVED_CALLS <= len(engine.asked) <= 50
 
 
-def test_a_second_run_makes_a_kill_good(warehouse: Engine) -> None:
+def test_a_second_run_asks_only_for_days_that_a_kill_lost(warehouse: Engine) -> None:
     """
-    A morning for each edge of a commit, at which it is killed (0018); figures are corrected.
+    Each morning's ingest is killed at another edge of a commit (0018).
 
-    Right after a kill as in the end, all tables are what the kept answers say. The second run asks
-    for what the first had not committed, and for nothing else.
+    After the kill and after the second run, all tables follow from the kept answers.
     """
     with several(warehouse, ACCOUNTS) as engine:
         for day, edge in enumerate(range(1, EDGES + 1)):
@@ -87,5 +86,5 @@ def test_a_second_run_makes_a_kill_good(warehouse: Engine) -> None:
             assert len(engine.asked) == ACCOUNTS * days - committed
             assert calls_counted(warehouse, date_of(day)) == counted + len(engine.asked)
             engine.asked.clear()
-            for world in engine.calendar.worlds.values():
-                world.articles[day - 2][0].corrections = [(at(day, 12), 0), (at(day, 13), 1)]
+            for wechat in engine.calendar.wechats.values():
+                wechat.articles[day - 2][0].corrections = [(at(day, 12), 0), (at(day, 13), 1)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 from support import empty, execute, rows
 from support.warehouse_loads import SCHEDULED, at, contents, import_lines, know, line, staged
-from world.truth import Facts, Told, differences, facts, held, truth
+from world.truth import Answer, Facts, differences, expected_tables, facts, held
 from world.wechat import item
 
 from weixin_etl.datasets import ARTICLE_READ, ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
@@ -68,7 +68,7 @@ def items(dataset: Dataset, day: date) -> st.SearchStrategy[list[Drawn]]:
     return st.lists(of_one, min_size=1, max_size=count, unique_by=lambda drawn: drawn[0])
 
 
-def answer(appid: str, dataset: Dataset, day: date, minute: int, drawn: Iterable[Drawn]) -> Told:
+def answer(appid: str, dataset: Dataset, day: date, minute: int, drawn: Iterable[Drawn]) -> Answer:
     """Fetched in a minute of one of three mornings; no two have the same bytes."""
     fetched_at = at("22 10:00") + timedelta(days=minute // 7, minutes=minute % 7)
     listed = [
@@ -82,7 +82,7 @@ def answer(appid: str, dataset: Dataset, day: date, minute: int, drawn: Iterable
         for message, attributes, its_rows in drawn
     ]
     body = json.dumps({"list": listed, "told_at": str(fetched_at)}).encode()
-    return Told(appid, dataset, day, fetched_at, body)
+    return Answer(appid, dataset, day, fetched_at, body)
 
 
 def name(dataset: Dataset, day: date, message: str) -> str | int:
@@ -98,7 +98,7 @@ def mostly(first: Any, *other_values: Any) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> list[Told]:
+def answers(draw: st.DrawFn) -> list[Answer]:
     """
     Of two accounts, two datasets and three days, all of them ready.
 
@@ -120,7 +120,7 @@ def answers(draw: st.DrawFn) -> list[Told]:
 class Arrival:
     """How answers come in: by a run, in a chunk of each account, or as a file."""
 
-    answers: tuple[Told, ...]
+    answers: tuple[Answer, ...]
     is_imported: bool = False
     killed_at: int = 0
     """The commit right before which it is killed, and then done again; 0 for none."""
@@ -139,12 +139,12 @@ def any_way(draw: st.DrawFn) -> list[Arrival]:
     return [*cut, replace(draw(st.sampled_from(cut)), is_imported=True)]
 
 
-def told(arrivals: Iterable[Arrival]) -> list[Told]:
+def told(arrivals: Iterable[Arrival]) -> list[Answer]:
     """All of their answers."""
     return [answer for arrival in arrivals for answer in arrival.answers]
 
 
-def may_be_a_runs(taken: Sequence[Told]) -> bool:
+def may_be_a_runs(taken: Sequence[Answer]) -> bool:
     """Return whether one commit of a run can hold these answers: of one dataset, a pair once."""
     is_once = len({answer.slice for answer in taken}) == len(taken)
     return is_once and len({answer.dataset for answer in taken}) == 1
@@ -180,7 +180,7 @@ def take(warehouse: Engine, arrival: Arrival) -> None:
         event.remove(warehouse, "commit", kill)
 
 
-def load(warehouse: Engine, taken: Sequence[Told]) -> None:
+def load(warehouse: Engine, taken: Sequence[Answer]) -> None:
     """One commit of a run: a chunk an account."""
     chunks = [
         [
@@ -194,7 +194,7 @@ def load(warehouse: Engine, taken: Sequence[Told]) -> None:
     Load(warehouse, run, ready_hour=10, now=tick).commit([chunk for chunk in chunks if chunk])
 
 
-def import_(warehouse: Engine, taken: Iterable[Told]) -> None:
+def import_(warehouse: Engine, taken: Iterable[Answer]) -> None:
     """A line each, in their order."""
     lines = [
         line(
@@ -212,13 +212,13 @@ def import_(warehouse: Engine, taken: Iterable[Told]) -> None:
 # -------------------------------------------------------------------------------- the property
 
 
-def in_runs(*answers_of_runs: Told) -> list[Arrival]:
+def in_runs(*answers_of_runs: Answer) -> list[Arrival]:
     """A run each, and the last again."""
     arrivals = [Arrival((answer,)) for answer in answers_of_runs]
     return [*arrivals, arrivals[-1]]
 
 
-def of_row(day: date, minute: int, row: dict[str, Any], message: str = "1", **keys: str) -> Told:
+def of_row(day: date, minute: int, row: dict[str, Any], message: str = "1", **keys: str) -> Answer:
     """Return an answer with one row of one message."""
     return answer("wx1", ARTICLE_TOTAL, day, minute, [(message, keys, {20: row})])
 
@@ -288,7 +288,7 @@ def test_any_way_of_loading_gives_the_same_tables(
     for arrival in arriving:
         take(warehouse, arrival)
         seen.append((tick(), without_days(facts(warehouse, *datasets))))
-    known = truth([arrival.answers for arrival in arriving[:-1]])
+    known = expected_tables([arrival.answers for arrival in arriving[:-1]])
     assert differences(held(warehouse), known) == []
     assert rows(warehouse, ODDLY_READY) == []
     then = [without_days(facts(warehouse, *datasets, instant=instant)) for instant, _ in seen]

@@ -1,4 +1,4 @@
-"""The one clock, and the day in Beijing."""
+"""Check the one clock of the pipeline, and the date in Beijing."""
 
 from datetime import UTC, date, datetime
 
@@ -16,14 +16,14 @@ from weixin_etl import clock
     ],
 )
 def test_a_day_in_beijing_starts_at_16_utc(instant: str, day: date) -> None:
-    """Whatever offset the instant is given in; without one, guessing would shift rows by a day."""
+    """An instant without an offset is refused: guessing would shift rows by a day."""
     assert clock.beijing_date(datetime.fromisoformat(instant)) == day
     with pytest.raises(ValueError, match="no offset"):
         clock.beijing_date(datetime.fromisoformat(instant[:19]))
 
 
 def test_weixin_now_replaces_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the instant it names; one without offset or sense is refused, as it would be wrong."""
+    """A value that is not an instant with an offset is refused."""
     monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T07:30:00+08:00")
     assert clock.now() == datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
     for written in ("2026-11-24T08:30:00", "2026-11-24", "tomorrow", "08:30", "1795480200"):

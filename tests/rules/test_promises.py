@@ -1,4 +1,9 @@
-"""What the rules promise after four good mornings, whatever happened in the 90 before."""
+"""
+Check the promises C1 to C10 of `world/promises.py`, after random calendars and known ones.
+
+A calendar has up to 90 mornings with faults, and then four good ones. It is executed in memory,
+with the rules alone.
+"""
 
 from dataclasses import replace
 from math import inf
@@ -11,7 +16,7 @@ from support.hostile_answers import no_deadline
 from world.drawn import Trouble, draw_calendar
 from world.life import Calendar, Start, daily
 from world.promises import broken_promises
-from world.wechat import Refusal, World, at, date_of, in_time
+from world.wechat import Refusal, WeChat, at, date_of, in_time
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Run
@@ -25,41 +30,46 @@ ANY_TROUBLES = st.sets(st.sampled_from(Trouble)) | st.just(frozenset(Trouble))
 def test_every_promise_holds_after_any_calendar(
     seed: int, mornings: int, troubles: frozenset[Trouble]
 ) -> None:
-    """C1 to C10; `draw_calendar` with what hypothesis prints is the calendar that breaks one."""
+    """Hypothesis prints the arguments of `draw_calendar` that give the failing calendar."""
     assert broken_promises(draw_calendar(seed, mornings, troubles)) == []
 
 
-def world(days: range, late: dict[int, float] | None = None, **oddly: Any) -> World:
-    """A whole article a day, with what is odd about the world."""
+def daily_articles(days: range, late: dict[int, float] | None = None, **oddly: Any) -> WeChat:
+    """Return an account with one article a day, all rows in time unless `late`, and its faults."""
     return replace(in_time(ARTICLE_TOTAL, {day: [range(7)] for day in days}, late), **oddly)
 
 
-def refused(days: range, *times: tuple[float, float], by: Refusal = Refusal.FORBIDDEN) -> World:
-    """The same, refused from time to time."""
-    return world(days, refused=[(*time, by, 1) for time in times])
+def refused(days: range, *times: tuple[float, float], by: Refusal = Refusal.FORBIDDEN) -> WeChat:
+    """Return such an account whose calls are refused between the moments."""
+    return daily_articles(days, refused=[(*time, by, 1) for time in times])
 
 
 def by_hand(moment: float, day: int, **form: Any) -> Start:
-    """A run of a day, started by hand."""
+    """Return the start of a run of a day, started by hand."""
     return moment, Run(f"by hand {day}", ARTICLE_TOTAL, date_of(day), **form), None
 
 
 def two_accounts(*connections: tuple[str, str | None, float, float]) -> Calendar:
-    """Three mornings of accounts A and B without articles."""
-    calendar, names = daily(world(range(0)), 3), [(ARTICLE_TOTAL.name, appid) for appid in "AB"]
+    """Return three mornings of accounts A and B, which have no articles."""
+    calendar, names = (
+        daily(daily_articles(range(0)), 3),
+        [(ARTICLE_TOTAL.name, appid) for appid in "AB"],
+    )
     return replace(
-        calendar, worlds={name: world(range(0)) for name in names}, connections=[*connections]
+        calendar,
+        wechats={name: daily_articles(range(0)) for name in names},
+        connections=[*connections],
     )
 
 
 def two_datasets() -> Calendar:
-    """The other dataset's DAG is switched on for the last five mornings."""
-    first, other = daily(world(range(0)), 95), daily(in_time(DETAIL, {}), 95, range(94))
-    return Calendar(95, first.worlds | other.worlds, first.runs + other.runs)
+    """Return 95 mornings; the other dataset's DAG is unpaused for the last five."""
+    first, other = daily(daily_articles(range(0)), 95), daily(in_time(DETAIL, {}), 95, range(94))
+    return Calendar(95, first.wechats | other.wechats, first.runs + other.runs)
 
 
 def dates(first: int, last: int, **form: Any) -> dict[str, Any]:
-    """A form that names dates."""
+    """Return a run form's fields with dates."""
     names = {"begin_date": date_of(first), "end_date": date_of(last)}
     return {"names_dates": True, **names, **form}
 
@@ -67,20 +77,23 @@ def dates(first: int, last: int, **form: Any) -> dict[str, Any]:
 DETAIL, ONE, MONTH, NO = ARTICLE_TOTAL_DETAIL, range(1), range(30), range(0)
 REFUSED_AT = refused(MONTH, (at(20, 14), at(21)))
 CALENDARS = {
-    "the last row is there on P+W+1 at 11:00": daily(world(ONE, {6: at(8, 11)}), 12),
-    "the last row is there on P+W at 11:00": daily(world(range(12), {6: at(7, 11)}), 12),
-    "a row is later than the last one": daily(world(ONE, {5: at(7, 9.1)}), 12),
-    "yesterday's rows come at 09:15": daily(world(ONE, {3: at(4, 9.25)}), 12),
-    "the answer of P+W is a lie": daily(world(ONE, lies_on={7: 1.0}), 12),
+    "the last row is there on P+W+1 at 11:00": daily(daily_articles(ONE, {6: at(8, 11)}), 12),
+    "the last row is there on P+W at 11:00": daily(daily_articles(range(12), {6: at(7, 11)}), 12),
+    "a row is later than the last one": daily(daily_articles(ONE, {5: at(7, 9.1)}), 12),
+    "yesterday's rows come at 09:15": daily(daily_articles(ONE, {3: at(4, 9.25)}), 12),
+    "the answer of P+W is a lie": daily(daily_articles(ONE, lies_on={7: 1.0}), 12),
     "fourteen mornings are missed, and the next is a lie": daily(
-        world(MONTH, lies_on={20: 1.0}), 30, range(6, 20)
+        daily_articles(MONTH, lies_on={20: 1.0}), 30, range(6, 20)
     ),
     "a backfill is answered by lies": daily(
-        world(range(-80, 30), lies_on={12: 1.0}), 30, (), by_hand(at(12, 14), 12, **dates(-60, -50))
+        daily_articles(range(-80, 30), lies_on={12: 1.0}),
+        30,
+        (),
+        by_hand(at(12, 14), 12, **dates(-60, -50)),
     ),
-    "twelve silent mornings": daily(world(MONTH, silent=[(at(8), at(20))]), 30),
+    "twelve silent mornings": daily(daily_articles(MONTH, silent=[(at(8), at(20))]), 30),
     "an account stops for good, and then WeChat is silent": daily(
-        world(range(-7, 14), silent=[(at(14), at(30))]), 30
+        daily_articles(range(-7, 14), silent=[(at(14), at(30))]), 30
     ),
     "cleared with its plan while every call fails": replace(
         daily(REFUSED_AT, 30), clears=[(at(20, 15), "green all")] * 12
@@ -100,9 +113,9 @@ CALENDARS = {
         refused(ONE, (at(0), at(1)), by=Refusal.OFFLINE), 1
     ),
     "47009 for five days in a row on one morning": daily(
-        world(NO, refused_on={(day, 3): Refusal.OFFLINE for day in range(-2, 3)}), 5
+        daily_articles(NO, refused_on={(day, 3): Refusal.OFFLINE for day in range(-2, 3)}), 5
     ),
-    "47009 for good": daily(world(NO, retired_at=at(1)), 5),
+    "47009 for good": daily(daily_articles(NO, retired_at=at(1)), 5),
     "the other dataset is switched on later": two_datasets(),
     "a refetch of a final day is refused": daily(
         refused(ONE, (at(10, 14), at(10, 15))),
@@ -114,7 +127,7 @@ CALENDARS = {
         refused(ONE, (at(1), at(2)), (at(5, 9), at(5, 12))), 2, (), by_hand(at(5, 9), 5)
     ),
     "a backfill of past mornings came first": daily(
-        world(NO), 80, range(79), by_hand(at(78, 15), 0), by_hand(at(78, 15.1), 1)
+        daily_articles(NO), 80, range(79), by_hand(at(78, 15), 0), by_hand(at(78, 15.1), 1)
     ),
     "the login changes between plan and ingest": two_accounts(
         ("a", "A", -inf, at(2, 8.508)), ("a", "B", at(2, 8.508), inf)
@@ -126,6 +139,6 @@ CALENDARS = {
 
 
 @pytest.mark.parametrize("name", CALENDARS)
-def test_every_promise_holds_after(name: str) -> None:
-    """Calendars that broke a promise before a rule was what it is."""
+def test_every_promise_holds_after_a_known_calendar(name: str) -> None:
+    """Each calendar once broke a promise, before a rule was corrected."""
     assert broken_promises(CALENDARS[name]) == []

@@ -1,8 +1,9 @@
 """
-The rules of time, a table each in tables.yaml or here; all times are Beijing's, in November 2026.
+Check the rules of time and state (`weixin_etl.rules`), with a table of cases for each.
 
-Answers are of publication day 10 November unless a table says otherwise: of its window of seven
-days the last row, of the 16th, is ready on the morning of the 17th.
+Longer tables stand in tables.yaml, which explains how their words are read. All times are
+Beijing's, in November 2026. Unless a table says otherwise, answers are of publication day 10: the
+last row of its window of seven days is that of the 16th, ready on the morning of the 17th.
 """
 
 from dataclasses import replace
@@ -27,22 +28,22 @@ READY_HOUR = time(10)
 
 
 def nov(day: int) -> date:
-    """A day of the month; 0 and less are of the months before."""
+    """Return a day of the month; 0 and less are days of earlier months."""
     return date(2026, 11, 1) + timedelta(day - 1)
 
 
 def days(words: str) -> list[date]:
-    """Days of the month, as `3 2`; `window` is that of the 24th."""
+    """Return days of the month, written as `3 2`; `window` stands for the window of the 24th."""
     return [nov(int(word)) for word in words.replace("window", "23 22 21 20 19 18 17").split()]
 
 
 def at(day: int, hour: int = 8, minute: int = 30) -> datetime:
-    """A moment of a day."""
+    """Return a moment of a day."""
     return datetime.combine(nov(day), time(hour, minute), clock.SHANGHAI)
 
 
 def moment(words: str) -> datetime | None:
-    """A moment, as `24 11:59`; nothing is none."""
+    """Return a moment, written as `24 11:59`, or None for an empty text."""
     day, _, clock_time = words.partition(" ")
     return at(int(day), *map(int, (clock_time or "8:30").split(":"))) if words else None
 
@@ -64,10 +65,8 @@ DATES = Run("dates", ARTICLE_TOTAL, TODAY, False, nov(1), nov(3), names_dates=Tr
         (replace(DATES, end_date=nov(23)), nov(1), nov(23)),
     ],
 )
-def test_a_run_is_about_the_dates_it_names_or_its_mornings_window(
-    run: Run, first: date, last: date
-) -> None:
-    """From the dataset's first day to the real yesterday."""
+def test_a_run_covers_its_dates_or_the_window_of_its_day(run: Run, first: date, last: date) -> None:
+    """The dates are limited to the dataset's first day and yesterday."""
     dated = run.dated(TODAY)
 
     assert (dated.begin_date, dated.end_date) == (first, last)
@@ -82,7 +81,7 @@ def test_a_run_is_about_the_dates_it_names_or_its_mornings_window(
     ],
 )
 def test_dates_that_cannot_be_asked_for_are_refused(run: Run) -> None:
-    """One of two, in the wrong order, beyond yesterday, before the first that WeChat has."""
+    """Only one date, dates in the wrong order, after yesterday, or before WeChat's first day."""
     with pytest.raises(ParameterError):
         run.dated(TODAY)
 
@@ -99,12 +98,12 @@ RUNS = {
     "shares": Run("daily", ARTICLE_SHARE, TODAY).dated(TODAY),
 }
 READY = Coverage(None, at(23), b"a", 1, at(23))
-"""Answered on the morning before."""
+"""The coverage after a ready answer of the morning before."""
 FINAL = replace(READY, settled="final")
 SILENT = replace(READY, list_sha256=None, article_count=0)
 REFUSED = Coverage(attempted_at=at(23), error_kind="configuration", error_code=48001)
 TODAYS = replace(READY, ready_at=at(24), attempted_at=at(24))
-PAIRS = {
+COVERAGES = {
     "never": Coverage(),
     "ready": READY,
     "final": FINAL,
@@ -121,17 +120,21 @@ PAIRS = {
     "today": TODAYS,
     "not ready": replace(TODAYS, error_kind="not_ready"),
 }
-"""What can be known of a pair on the morning of the 24th."""
+"""The coverage of a day on the morning of the 24th, by the words of tables.yaml."""
 
 
 def known_of(words: str) -> dict[date, Coverage]:
-    """As `23 today, 21 final`."""
+    """Return the coverage by day, written as `23 today, 21 final`."""
     named = [entry.partition(" ") for entry in words.split(", ") if entry]
-    return {nov(int(day)): PAIRS[word] for day, _, word in named}
+    return {nov(int(day)): COVERAGES[word] for day, _, word in named}
 
 
 def due_of(words: str) -> Due:
-    """As `window with 5, 16 15`: the first days with their control_day, then the older ones."""
+    """
+    Return the days to ask for, written as `window with 5, 16 15`.
+
+    First the run's own days, with the control day after `with`; after the comma the older days.
+    """
     first, _, older = words.partition(", ")
     first, _, control_day = first.partition(" with ")
     if first.startswith("probe"):
@@ -142,15 +145,16 @@ def due_of(words: str) -> Due:
 
 
 @cases
-def test_what_a_run_asks_for(run: str, known: str, since: str, reach: str, expected: str) -> None:
-    """The window with its control_day and what is to be caught up; or its dates; or a probe."""
+def test_a_run_asks_for_its_own_days_and_for_open_older_ones(
+    run: str, known: str, since: str, reach: str, expected: str
+) -> None:
+    """A retired endpoint is asked for a single day, to find out whether it works again."""
     due = rules.due_days(RUNS[run], TODAY, known_of(known), nov(int(since)), int(reach))
 
     assert due == due_of(expected)
 
 
-def test_no_day_before_the_datasets_first_is_asked_for() -> None:
-    """WeChat has none."""
+def test_no_day_before_the_datasets_first_day_is_asked_for() -> None:
     today = date(2025, 11, 4)
     run = Run("daily", ARTICLE_TOTAL_DETAIL, today).dated(today)
 
@@ -165,10 +169,11 @@ def test_no_day_before_the_datasets_first_is_asked_for() -> None:
 
 def evidence_of(words: str) -> Evidence:
     """
-    An answer, as `17 8:30 a part`: its time (noon, unless named) and its list (`-` is empty).
+    Return an answer, written as `17 8:30 a part`: its time (noon unless given), and its list.
 
-    It may be delayed, lack a part, have yesterday's row or no figure at all, or bring news:
-    a row that is new, or a total that fell. The rules' clock is Beijing's.
+    Each letter of the list is an article; `-` is an empty list. Further words: `part` (a row is
+    missing), `row` (yesterday's row is there), `bare` (no figure at all), `news` (a row is new, or
+    a total fell), `delayed` (WeChat says `is_delay`).
     """
     day, *rest = words.split()
     clock_time = rest.pop(0) if ":" in rest[0] else "12:00"
@@ -190,8 +195,10 @@ def evidence_of(words: str) -> Evidence:
 
 
 @cases
-def test_what_is_not_ready(dataset: str, answers: str, expected: str) -> None:
-    """By the chunk's answers of the same Beijing day."""
+def test_an_answer_before_the_ready_hour_needs_yesterdays_row(
+    dataset: str, answers: str, expected: str
+) -> None:
+    """The answers of one chunk, fetched on the same Beijing day, are evaluated together."""
     pairs = [entry.split(": ") for entry in answers.split(", ")]
     by_day = {nov(int(day)): evidence_of(answer) for day, answer in pairs}
     declared = DATASETS[dataset]
@@ -216,10 +223,10 @@ REFUSAL = Evidence(at(24), error_kind="configuration", error_code=48001)
     ],
 )
 @pytest.mark.parametrize("settled", [None, "final"])
-def test_of_a_refusal_only_the_attempt_is_noted(
+def test_a_refused_or_delayed_call_changes_only_the_attempt(
     answer: Evidence, expected: tuple[Any, ...], settled: str | None
 ) -> None:
-    """What is known of the day stays; of an answer that is not ready its articles count."""
+    """A delayed answer also updates the number of articles."""
     before = Coverage(settled, at(17), b"b", 3, at(17), error="48001", cure="mend it")
 
     stored = rules.next_coverage(
@@ -234,7 +241,7 @@ def test_of_a_refusal_only_the_attempt_is_noted(
 
 
 def settled(*answers: Evidence, dataset: Dataset = ARTICLE_TOTAL) -> str | None:
-    """What the 10th is after the answers; the account lists an article on every day."""
+    """Return how the 10th is settled after the answers, if the account lists articles every day."""
     pair = Coverage()
     for answer in answers:
         chunk = ChunkEvidence({}, answer.at, dataset.window)
@@ -243,25 +250,30 @@ def settled(*answers: Evidence, dataset: Dataset = ARTICLE_TOTAL) -> str | None:
 
 
 @cases
-def test_a_day_is_final_by_two_days_that_list_the_same(answers: str, expected: str) -> None:
-    """The later of `P+W+1` and whole, or of `P+W+2`; the one before of `P+W` or later (0033)."""
+def test_a_day_is_final_after_two_dates_with_the_same_list(answers: str, expected: str) -> None:
+    """
+    P is the publication day, W the window.
+
+    The later answer is of P+W+1 or later and whole, or of P+W+2 or later; the earlier one is of P+W
+    or later (0033).
+    """
     assert (settled(*map(evidence_of, answers.split(", "))) or "") == expected
 
 
 @pytest.mark.parametrize(("day", "expected"), [(11, None), (12, None), (13, "final")])
-def test_a_statistics_day_is_final_by_any_ready_answer_of_its_last_morning(
+def test_a_statistics_day_is_final_after_a_ready_answer_of_its_last_morning(
     day: int, expected: str | None
 ) -> None:
-    """That of `S+W`, or a later one; nothing confirms it."""
+    """One answer on the last morning of the window or later is enough."""
     for answer in ("a part", "-"):
         assert settled(evidence_of(f"{day} {answer}"), dataset=ARTICLE_SHARE) == expected
 
 
 @cases
-def test_an_empty_answer_of_a_silent_day_leaves_no_list(
+def test_an_empty_list_is_stored_only_if_another_answer_lists_an_article(
     heard: str, other: str, expected: str
 ) -> None:
-    """It is ready, and says nothing; so it confirms nothing, and nothing confirms it."""
+    """Otherwise the answer is ready, but neither confirms another one nor is confirmed."""
     empty = evidence_of("17 -")
     other_answers = {nov(11): evidence_of(other)} if other else {}
     chunk = ChunkEvidence({nov(10): empty} | other_answers, moment(heard), 7)
@@ -278,17 +290,17 @@ PLANNED = at(24, 8, 30)
 
 
 @cases
-def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
+def test_a_day_is_satisfied_once_settled_or_answered_since_the_plan(
     pair: str, refetch: str, is_in: str, expected: str
 ) -> None:
-    """Else the run is red, and a try requests it; a settled control day until it is attempted."""
+    """Any other day fails the run and is requested. A settled control day is requested once."""
     facts: dict[str, dict[str, Any]] = {
         "refused": {"error_kind": "configuration"},
         "attempted": {"attempted_at": PLANNED},
         "final": {"settled": "final"},
     }
     word, _, more = pair.partition(", ")
-    coverage, again = replace(PAIRS[word], **facts.get(more, {})), bool(refetch)
+    coverage, again = replace(COVERAGES[word], **facts.get(more, {})), bool(refetch)
     as_control_day, asked = (
         rules.needs_request(coverage, PLANNED, refetch=again, is_control_day=is_control_day)
         for is_control_day in (True, False)
@@ -307,9 +319,11 @@ def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
         ({"error_kind": "no_figures"}, False),
     ],
 )
-def test_a_day_is_given_up_by_the_run_that_met_it(facts: dict[str, Any], expected: bool) -> None:
-    """So that it is told once; articles without figures are told, but fail no run."""
-    pair = replace(PAIRS["given up"], attempted_at=PLANNED, error_kind="unreadable")
+def test_a_day_is_reported_as_given_up_only_by_the_run_that_found_it(
+    facts: dict[str, Any], expected: bool
+) -> None:
+    """Articles without figures are reported too, but fail no run."""
+    pair = replace(COVERAGES["given up"], attempted_at=PLANNED, error_kind="unreadable")
 
     assert rules.was_given_up_since(replace(pair, **facts), PLANNED) is expected
 
@@ -327,7 +341,6 @@ def test_a_day_is_given_up_by_the_run_that_met_it(facts: dict[str, Any], expecte
 def test_a_used_up_quota_stops_the_account_until_midnight(
     facts: dict[str, Any], now: str, expected: bool
 ) -> None:
-    """The run that has met it does not meet it again."""
     refused = replace(REFUSED, attempted_at=PLANNED, error_kind="daily_quota", error_code=45009)
 
     assert (
@@ -336,7 +349,7 @@ def test_a_used_up_quota_stops_the_account_until_midnight(
 
 
 @cases
-def test_a_scheduled_run_waits_until_noon_for_what_was_not_ready(
+def test_a_scheduled_run_polls_until_noon_for_days_that_are_not_ready(
     run: str, now: str, expected: str
 ) -> None:
     """It asks again every 30 minutes."""
@@ -348,10 +361,10 @@ def test_a_scheduled_run_waits_until_noon_for_what_was_not_ready(
 
 def answered(words: str) -> dict[date, Coverage]:
     """
-    Return coverage by day, as `23 24 21, 22 24 -`: each day with that of its newest ready answer.
+    Return coverage by day, written as `23 24 21, 22 24 -`.
 
-    Then comes the newest stat_date of its articles, `none` where they have no figure, and `-` where
-    it lists none.
+    Three words a day: the day, the day of its newest ready answer, and the newest stat_date of its
+    articles (`none`: they have no figure; `-`: the answer lists no article).
     """
     known = {}
     for day, ready_day, newest in (each.split() for each in words.split(", ")):
@@ -365,8 +378,10 @@ def answered(words: str) -> dict[date, Coverage]:
 
 
 @cases
-def test_days_whose_newest_figures_are_missing(dataset: str, known: str, expected: str) -> None:
-    """Those answered on the newest morning, if no article of the window has the day before it."""
+def test_a_day_is_behind_if_no_article_of_the_window_has_yesterdays_figures(
+    dataset: str, known: str, expected: str
+) -> None:
+    """Only days answered on the newest morning count."""
     behind = rules.behind_days(DATASETS[dataset], answered(known))
 
     assert behind == sorted(days(expected))

@@ -9,6 +9,6 @@ from world.pipeline import Pipeline, publishing
 
 @pytest.fixture
 def morning(warehouse: Engine) -> Iterator[Pipeline]:
-    """The morning of day 0, at half past ten; accounts are `wx0` to `wx4`."""
+    """Yield a pipeline at half past ten of day 0; its accounts are `wx0` to `wx4`."""
     with publishing(warehouse, 5).serving() as engine:
         yield engine

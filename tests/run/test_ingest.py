@@ -1,4 +1,4 @@
-"""Ingest: the planned pairs brought in by a real client, over HTTP, into a real warehouse."""
+"""Check that ingest asks for the planned days over HTTP and loads them into a real warehouse."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,14 +23,14 @@ CALLS = "SELECT sum(calls)::int FROM weixin.api_call"
 
 
 def with_commits_of(engine: Pipeline, commit_bytes: int) -> Collector:
-    """The accounts, with commits of so many bytes."""
+    """Return the collector with commits of at most so many bytes."""
     collector = engine.collector
     return replace(collector, settings=replace(collector.settings, commit_bytes=commit_bytes))
 
 
 @pytest.mark.parametrize(("commit_bytes", "commits"), [(64 << 20, 1), (1, 4)])
-def test_a_chunk_is_a_commit(morning: Pipeline, commit_bytes: int, commits: int) -> None:
-    """An account's older days, thirty at a time, whatever their bytes; small ones share (0018)."""
+def test_a_commit_holds_whole_chunks(morning: Pipeline, commit_bytes: int, commits: int) -> None:
+    """A chunk is at most thirty days of an account; small chunks share a commit (0018)."""
     forty = by_hand(-1, 40, accounts=("wx0", "wx1"))
 
     assert with_commits_of(morning, commit_bytes).run(forty).problems == []
@@ -40,7 +40,7 @@ def test_a_chunk_is_a_commit(morning: Pipeline, commit_bytes: int, commits: int)
 
 
 def test_a_warehouse_restored_since_the_plan(morning: Pipeline) -> None:
-    """What was planned is asked for and loaded; the run is not green before that (0034)."""
+    """The planned days are asked for again; until then the run is not green (0034)."""
     collector, run = morning.collector, replace(MORNING, accounts=("wx0",))
     batch = collector.plan(run)
     assert collector.ingest(run, batch).problems == collector.check(run, batch).not_in == []
@@ -56,8 +56,8 @@ def test_a_warehouse_restored_since_the_plan(morning: Pipeline) -> None:
     assert rows(morning.warehouse, "SELECT sum(calls)::int FROM weixin.run_report") == [(7,)]
 
 
-def test_the_login_changed_since_the_plan(morning: Pipeline) -> None:
-    """Another account's figures under this one's name: nothing is asked, nothing is loaded."""
+def test_an_account_whose_login_changed_since_the_plan_is_not_asked(morning: Pipeline) -> None:
+    """Otherwise another account's figures would be loaded under its name."""
     collector, run = morning.collector, replace(MORNING, accounts=("wx0",))
     swapped = replace(
         collector, open_client=lambda _: WeixinClient(collector.accounts["c1"], collector.limits)
@@ -72,8 +72,8 @@ def test_the_login_changed_since_the_plan(morning: Pipeline) -> None:
     assert morning.wire.asked == []
 
 
-def test_a_wrong_clock_of_accounts_of_a_token_service(morning: Pipeline) -> None:
-    """WeChat's first answer tells; it is not used, and the account is asked no more."""
+def test_a_wrong_clock_stops_an_account_of_a_token_service(morning: Pipeline) -> None:
+    """The `Date` header of WeChat's first answer shows it; the answer is not used."""
     url, late = f"{morning.wire.account.base_url}/tokens", b"Date: Tue, 24 Nov 2015 02:30:00 GMT"
     collector = morning.collector
     account = replace(collector.accounts["c0"], token_url=url)
@@ -92,8 +92,8 @@ def test_a_wrong_clock_of_accounts_of_a_token_service(morning: Pipeline) -> None
     assert rows(morning.warehouse, "SELECT count(*) FROM weixin.raw_response") == [(0,)]
 
 
-def test_an_answer_whose_rows_wechat_has_renamed(morning: Pipeline) -> None:
-    """It is unreadable, and names the key that is in their place; its bytes are kept."""
+def test_an_answer_with_a_renamed_key_of_rows_is_unreadable_and_kept(morning: Pipeline) -> None:
+    """The problem names the unknown key in the place of the rows."""
     morning.wire.on_data = renames(b'"details"', b'"detail_list"')
 
     (problem,) = morning.collector.run(replace(MORNING, accounts=("wx0",))).problems
@@ -107,7 +107,7 @@ def test_an_answer_whose_rows_wechat_has_renamed(morning: Pipeline) -> None:
 
 
 def renames(key: bytes, other: bytes) -> Reply:
-    """An article of the day, with another key."""
+    """Return a reply with an article of the day, in which another key replaces the key."""
 
     def reply(handler: Handler) -> None:
         day = day_asked(handler)
@@ -123,7 +123,7 @@ def renames(key: bytes, other: bytes) -> Reply:
 
 @contextmanager
 def refused_by_postgres(warehouse: Engine, sqlstate: str) -> Iterator[None]:
-    """The ill account's rows raise this error."""
+    """Let Postgres refuse the ill account's rows with the SQLSTATE."""
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -141,7 +141,7 @@ def refused_by_postgres(warehouse: Engine, sqlstate: str) -> Iterator[None]:
 def opens(
     collector: Collector, raised: Exception | None
 ) -> Callable[[PlannedAccount], WeixinClient]:
-    """Clients of all accounts, but for the ill one if something is raised for it."""
+    """Return a function that opens clients, and raises the error for the ill account."""
 
     def open_client(planned: PlannedAccount) -> WeixinClient:
         if raised and planned.appid == ILL:
@@ -165,7 +165,7 @@ UNUSABLE = WeixinError(ProblemKind.CONFIGURATION, code="connection_missing")
     ],
     ids=["unusable connection", "a bug", "a row Postgres refuses", "a deadlock", "a full disk"],
 )
-def test_one_accounts_trouble_stops_no_other(
+def test_a_problem_of_one_account_stops_no_other(
     morning: Pipeline,
     raised: Exception | None,
     sqlstate: str,
@@ -174,9 +174,9 @@ def test_one_accounts_trouble_stops_no_other(
     loaded: tuple[str, ...],
 ) -> None:
     """
-    Its cause is told, it has no row at all, and its calls are counted; the others are in.
+    The account gets no row, but its calls are counted.
 
-    What keeps the warehouse from all statements is one problem, and nobody's.
+    A problem that stops all statements is one problem of no account.
     """
     collector = morning.collector
     with refused_by_postgres(morning.warehouse, sqlstate) if sqlstate else nullcontext():
@@ -195,7 +195,7 @@ def test_one_accounts_trouble_stops_no_other(
 
 
 def test_an_account_that_cannot_be_loaded_is_asked_no_more(morning: Pipeline) -> None:
-    """Of its other days only those are asked that were under way when its first load failed."""
+    """Only calls already under way when its first load failed are made."""
     with refused_by_postgres(morning.warehouse, "23514"):
         result = with_commits_of(morning, 1).run(by_hand(-1, 365, accounts=(ILL,)))
 
@@ -204,8 +204,7 @@ def test_an_account_that_cannot_be_loaded_is_asked_no_more(morning: Pipeline) ->
     assert rows(morning.warehouse, CALLS) == [(len(morning.asked),)]
 
 
-def test_a_warehouse_that_is_gone_is_not_asked_for_every_account(morning: Pipeline) -> None:
-    """One problem, and WeChat is not asked in vain."""
+def test_a_lost_warehouse_is_one_problem_and_stops_all_calls(morning: Pipeline) -> None:
     collector = morning.collector
     gone = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/none")
 
@@ -221,7 +220,11 @@ def test_a_warehouse_that_is_gone_is_not_asked_for_every_account(morning: Pipeli
 def test_days_refused_alike_are_one_problem(
     morning: Pipeline, errcode: int, is_retryable: bool, has_not_ready: bool
 ) -> None:
-    """Whatever their rid and their commit; the try tells whether another one or a wait may help."""
+    """
+    Neither WeChat's request id nor the commit separates them.
+
+    The result says whether a retry or a later poll may help.
+    """
     refused = [date_of(day) for day in (-5, -3, -2)]
     answer = morning.wire.on_data
     morning.wire.on_data = lambda handler: (

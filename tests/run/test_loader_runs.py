@@ -1,4 +1,4 @@
-"""The pipeline works as weixin_loader: no run needs a right that the role lacks."""
+"""Check that whole runs succeed as weixin_loader, also with odd settings of the role."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +21,10 @@ pytestmark = [pytest.mark.every_postgres, pytest.mark.usefixtures("now")]
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
-def test_a_whole_run(loader: Engine, account: Account, dataset: Dataset) -> None:
-    """Plan, ingest, report and check, twice: the run adds up what it did, then nothing."""
+def test_a_run_and_its_repetition_succeed_as_weixin_loader(
+    loader: Engine, account: Account, dataset: Dataset
+) -> None:
+    """The report adds up over the tries; the repetition inserts nothing."""
     run = Run("run", dataset, clock.beijing_date(clock.now()), is_scheduled=True, refetch=True)
     inserted = []
     for minute in range(2):
@@ -43,7 +45,7 @@ ODD = Path(__file__).with_name("odd_settings.txt").read_text().splitlines()
 
 @pytest.fixture
 def odd(loader: Engine, warehouse: Engine) -> Iterator[Engine]:
-    """The warehouse as the pipeline sees it when somebody has set all this for its role."""
+    """Yield the warehouse as the pipeline sees it with odd settings of its role."""
     with warehouse.begin() as connection:
         for setting in ODD:
             connection.exec_driver_sql(f"ALTER ROLE weixin_loader SET {setting}")
@@ -52,11 +54,11 @@ def odd(loader: Engine, warehouse: Engine) -> Iterator[Engine]:
         connection.exec_driver_sql("ALTER ROLE weixin_loader RESET ALL")
 
 
-def test_loads_of_a_role_with_odd_settings(odd: Engine, warehouse: Engine) -> None:
+def test_loads_succeed_with_odd_settings_of_the_role(odd: Engine, warehouse: Engine) -> None:
     """
-    Texts stay as they are; what is rare is allowed: rows that do not fit, a refusal, a correction.
+    Texts are unchanged; rejected rows, a refusal and a correction are loaded.
 
-    A load that has waited for another one sees what that wrote.
+    A load that waited for another one sees what the other one wrote.
     """
     first = article("1_1", {"20": {"share_user": 5}, "21": {"share_user": "x"}}, title="春\\")
     load_chunk(odd, staged(body(first), "22 08:30"))

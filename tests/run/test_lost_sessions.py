@@ -1,4 +1,4 @@
-"""A session that Postgres ends in the middle of a verb is Postgres's trouble, and that passes."""
+"""Check that a session ended by Postgres in the middle of a task is a problem that is retried."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,14 +32,18 @@ VERBS: dict[str, Callable[[Collector, Batch], Any]] = {
 
 
 def raised(problems: list[Any]) -> None:
-    """Raise the problem of the warehouse that an ingest gives back, if there is one."""
+    """Raise the problem of an ingest's result, if there is one."""
     for problem in problems:
         raise WarehouseError(problem.kind)
 
 
 @contextmanager
 def ended_sessions(warehouse: Engine, at_statement: int) -> Iterator[list[str]]:
-    """Let Postgres end the session of the statement with this number; yield those ended."""
+    """
+    Let Postgres end the session of the statement with this number.
+
+    Yield the ended statements.
+    """
     numbers, ended = iter(range(1, 1000)), list[str]()
     other = warehouse_package.engine(warehouse.url)
 
@@ -58,8 +62,8 @@ def ended_sessions(warehouse: Engine, at_statement: int) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_session_that_is_lost_in_a_verb(morning: Pipeline, verb: str) -> None:
-    """At whichever of its statements: it is told as such, and tried again."""
+def test_a_lost_session_is_a_warehouse_problem(morning: Pipeline, verb: str) -> None:
+    """Each statement of each task is tried."""
     collector = morning.collector
     batch = collector.plan(RUN)
     if verb != "ingest":

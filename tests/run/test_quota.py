@@ -1,4 +1,8 @@
-"""Calls are counted across runs; a run with dates leaves daily runs those reserved (0020)."""
+"""
+Check that calls are counted across runs, and that runs with dates spare the daily runs' reserve.
+
+Decision 0020 describes the quota.
+"""
 
 from dataclasses import replace
 from datetime import date
@@ -14,31 +18,35 @@ from weixin_etl.problem import ProblemKind
 
 DAILY = replace(MORNING, accounts=("wx0",))
 BACKFILL = by_hand(-14, 71, accounts=("wx0",))
-"""Of its 71 days fifty can be asked for: 150 calls a day, a hundred of them reserved."""
+"""
+A run over 71 days, of which 50 can be asked for.
+
+The quota is 150 calls a day, a hundred of them reserved for daily runs.
+"""
 COUNTED = "SELECT calls FROM weixin.api_call WHERE appid = 'wx0' ORDER BY beijing_date"
 
 
 def limited(morning: Pipeline) -> Collector:
-    """The accounts, with so many calls a day, each of which is tried three times."""
+    """Return a collector with a quota of 150 calls a day, whose calls are tried three times."""
     collector = morning.collector
     return replace(collector, settings=replace(collector.settings, daily_calls=150), limits=HASTE)
 
 
 def asked(morning: Pipeline) -> list[date]:
-    """The days asked for since the last time."""
+    """Return the days asked for since the last time."""
     days = [day for *_, day in morning.asked]
     morning.asked.clear()
     return days
 
 
 def days(last: int, count: int) -> list[date]:
-    """So many days up to the last, newest first."""
+    """Return the days up to the last, newest first."""
     return [date_of(last - age) for age in range(count)]
 
 
 @pytest.mark.every_postgres
 def test_runs_of_one_day_share_the_count(morning: Pipeline) -> None:
-    """Repeated tries of a call included; midnight in Beijing starts a new one."""
+    """Repeated tries of a call count too. The count starts anew at midnight in Beijing."""
     collector, answer = limited(morning), morning.wire.on_data
     morning.wire.on_data = in_turn(refuses(-1), refuses(-1), answer)
     collector.run(DAILY)
@@ -53,8 +61,8 @@ def test_runs_of_one_day_share_the_count(morning: Pipeline) -> None:
     assert len(morning.wire.data_calls) == 7 + 2 + 7 + 8
 
 
-def test_calls_after_midnight_are_the_new_days(morning: Pipeline) -> None:
-    """Those that were counted before they were made, and not made by then, are counted anew."""
+def test_calls_after_midnight_count_for_the_new_day(morning: Pipeline) -> None:
+    """Calls counted in advance but not yet made at midnight are counted again."""
     morning.moment, morning.call_seconds = at(0, 23.9), 120
 
     limited(morning).run(BACKFILL)
@@ -65,7 +73,7 @@ def test_calls_after_midnight_are_the_new_days(morning: Pipeline) -> None:
 
 
 def test_a_backfill_stops_at_the_reserve(morning: Pipeline) -> None:
-    """It is red and names the days; cleared the next day, it goes on and is green."""
+    """The run is red and names the missing days. Cleared the next day, it becomes green."""
     collector = limited(morning)
     batch, held_back = collector.plan(BACKFILL), days(-64, 21)
 
@@ -83,7 +91,7 @@ def test_a_backfill_stops_at_the_reserve(morning: Pipeline) -> None:
 
 
 def test_the_reserve_is_for_daily_runs(morning: Pipeline) -> None:
-    """Their calls are made after a backfill has used the rest, and before count for it."""
+    """A daily run may use it after a backfill. Earlier calls of daily runs count against it."""
     collector = limited(morning)
     batch = collector.plan(BACKFILL)
     collector.run(DAILY)
@@ -96,7 +104,7 @@ def test_the_reserve_is_for_daily_runs(morning: Pipeline) -> None:
 
 
 def test_a_backfill_whose_calls_are_repeated_spares_the_reserve(morning: Pipeline) -> None:
-    """Each try counts: fewer days are asked for; the last of the calls may be repeated itself."""
+    """Each try counts, so fewer days are asked for. Only the last call may exceed the limit."""
     busy, answer = refuses(-1), morning.wire.on_data
     morning.wire.on_data = in_turn(*[busy, answer] * 20, answer)
 
@@ -105,10 +113,9 @@ def test_a_backfill_whose_calls_are_repeated_spares_the_reserve(morning: Pipelin
     assert 50 <= len(morning.wire.data_calls) <= 50 + HASTE.tries - 1
 
 
-def test_a_used_up_quota_ends_the_waiting(morning: Pipeline) -> None:
-    """Days of its account that are not ready are not asked for any more today."""
-    world = morning.calendar.worlds[DAILY.dataset.name, "wx0"]
-    world.refused_on = {
+def test_a_used_up_quota_ends_polling_for_the_account(morning: Pipeline) -> None:
+    wechat = morning.calendar.wechats[DAILY.dataset.name, "wx0"]
+    wechat.refused_on = {
         (-day, 0): Refusal.NOT_READY if day < 3 else Refusal.QUOTA for day in range(8)
     }
     collector = limited(morning)

@@ -1,4 +1,9 @@
-"""Calendars by a seed, with the troubles that are wanted of them."""
+"""
+Random calendars of runs, drawn from a seed, with faults of the kinds that are wanted.
+
+`draw_calendar` returns a `Calendar` that `life.py` or `pipeline.py` executes. The same seed always
+gives the same calendar.
+"""
 
 import itertools
 import random
@@ -16,11 +21,11 @@ from weixin_etl.datasets import (
 )
 from weixin_etl.model import Run
 from world.life import CATCH_UP_DAYS, GOOD_MORNINGS, Calendar, Start
-from world.wechat import Article, Blank, Refusal, World, at, date_of, day_number, day_of
+from world.wechat import Article, Blank, Refusal, WeChat, at, date_of, day_number, day_of
 
 
 class Trouble(StrEnum):
-    """What a drawn calendar may hold."""
+    """The kinds of faults that a drawn calendar may hold."""
 
     LATE = "rows that come late in the morning, or a day late"
     ODD = "articles that end early, have gaps, are deleted, late or corrected"
@@ -42,21 +47,21 @@ class Trouble(StrEnum):
 
 
 class Lots(random.Random):
-    """Draws by a seed, without the troubles that are not wanted."""
+    """Random draws from a seed. Faults of unwanted kinds are drawn too, but do not happen."""
 
     troubles: Collection[Trouble] = frozenset(Trouble)
 
     def strikes(self, trouble: Trouble, probability: float) -> bool:
-        """Whether it happens this time."""
+        """Return whether the fault happens this time."""
         return self.random() < probability and trouble in self.troubles
 
     def times(self, trouble: Trouble, *counts: int) -> range:
-        """How often it happens."""
+        """Return how often the fault happens, as a range to iterate over."""
         return range(self.choice(counts) * (trouble in self.troubles))
 
 
 def draw_calendar(seed: int, mornings: int, troubles: Collection[Trouble]) -> Calendar:
-    """The calendar of a seed; the same seed with fewer troubles is a similar one."""
+    """Return the calendar of a seed. With fewer kinds of faults it stays similar."""
     lots = Lots(seed)
     lots.troubles = troubles
     datasets = [ARTICLE_TOTAL] if lots.random() < 0.75 else [ARTICLE_TOTAL_DETAIL]
@@ -68,9 +73,9 @@ def draw_calendar(seed: int, mornings: int, troubles: Collection[Trouble]) -> Ca
         datasets = [apart.choice([ARTICLE_SHARE, FOLLOWER_CHANGE, FOLLOWER_TOTAL])]
     connections = draw_connections(lots, mornings)
     appids = sorted({appid for _, appid, *_ in connections if appid})
-    worlds = {
+    wechats = {
         (dataset.name, appid): (
-            draw_world(lots, dataset, mornings)
+            draw_publications(lots, dataset, mornings)
             if dataset.describes_articles
             else draw_statistics(lots, dataset, mornings)
         )
@@ -79,10 +84,10 @@ def draw_calendar(seed: int, mornings: int, troubles: Collection[Trouble]) -> Ca
     }
     apart = Lots(f"figures of {seed}")
     apart.troubles = troubles
-    for world in worlds.values():
-        if world.dataset.describes_articles:
-            draw_premature(apart, world, mornings)
-            draw_blank(apart, world, mornings)
+    for wechat in wechats.values():
+        if wechat.dataset.describes_articles:
+            draw_premature(apart, wechat, mornings)
+            draw_blank(apart, wechat, mornings)
     runs = [
         run
         for dataset in datasets
@@ -100,13 +105,13 @@ def draw_calendar(seed: int, mornings: int, troubles: Collection[Trouble]) -> Ca
             if run.dataset is dataset and run.is_scheduled and day_number(run.today) < mornings
         )
         for appid in appids if dataset.describes_articles else ():
-            draw_lies(lots, worlds[dataset.name, appid], asked, mornings)
-        runs += draw_runs_with_dates(lots, worlds[dataset.name, appids[0]], mornings)
-    return Calendar(mornings, worlds, runs, connections, clears)
+            draw_lies(lots, wechats[dataset.name, appid], asked, mornings)
+        runs += draw_runs_with_dates(lots, wechats[dataset.name, appids[0]], mornings)
+    return Calendar(mornings, wechats, runs, connections, clears)
 
 
 def draw_connections(lots: Lots, mornings: int) -> list[tuple[str, str | None, float, float]]:
-    """Account A, and sometimes an account B for some of the time."""
+    """Return the connections: account A, and sometimes an account B for a part of the time."""
     always = ("a", "A", -inf, inf)
     first, second, third = sorted(lots.uniform(0, at(mornings)) for _ in range(3))
     if not lots.strikes(Trouble.ACCOUNTS, 0.3):
@@ -128,49 +133,50 @@ def draw_connections(lots: Lots, mornings: int) -> list[tuple[str, str | None, f
             ]
 
 
-def draw_statistics(lots: Lots, dataset: Dataset, mornings: int) -> World:
+def draw_statistics(lots: Lots, dataset: Dataset, mornings: int) -> WeChat:
     """
-    Days with a row or none, which an answer lists once it is there, and all of them at once.
+    Return what WeChat shows of statistics days: one row a day, or none.
 
-    What WeChat corrects, it has corrected before the last morning on which a day is asked for.
+    A row is listed once WeChat has computed it. WeChat corrects a row only before the last morning
+    on which the day is asked for.
     """
     days = range(-200, mornings + GOOD_MORNINGS)
-    world = World(dataset, draw_times(lots, days, dataset, mornings))
+    wechat = WeChat(dataset, draw_times(lots, days, dataset, mornings))
     usual = lots.choice([1, 0.8, 0.1]) if dataset.can_be_empty else 1
     odd = lots.choice([0, 0.3])
     for day in days:
         if lots.random() < usual:
-            article = Article(day, [0], world.computed[day])
+            article = Article(day, [0], wechat.computed[day])
             if lots.strikes(Trouble.ODD, odd):
                 again = sorted(day + lots.randrange(2, dataset.window) for _ in range(2))
                 article.corrections = [(at(corrected, 3), 0) for corrected in again]
-            world.articles[day] = [article]
-    draw_refusals(lots, world, mornings)
+            wechat.articles[day] = [article]
+    draw_refusals(lots, wechat, mornings)
     if lots.strikes(Trouble.RETIRED, 0.05):
-        world.retired_at = at(lots.uniform(0, mornings))
-    return world
+        wechat.retired_at = at(lots.uniform(0, mornings))
+    return wechat
 
 
-def draw_world(lots: Lots, dataset: Dataset, mornings: int) -> World:
-    """A world without faults from day `mornings` on."""
+def draw_publications(lots: Lots, dataset: Dataset, mornings: int) -> WeChat:
+    """Return what WeChat shows of publication days, without faults from day `mornings` on."""
     days = range(-dataset.window - CATCH_UP_DAYS - 5, mornings + GOOD_MORNINGS)
-    world = World(dataset, draw_times(lots, days, dataset, mornings))
+    wechat = WeChat(dataset, draw_times(lots, days, dataset, mornings))
     busy, odd = lots.choice([0.8, 0.8, 0.12, 0.03, 0]), lots.choice([0, 0.1, 0.4])
     for day in days:
         if lots.random() < busy:
             count = lots.choice([1, 1, 2, 3, 8 if dataset is ARTICLE_TOTAL else 1])
-            world.articles[day] = [
-                draw_article(lots, world, day, mornings, odd) for _ in range(count)
+            wechat.articles[day] = [
+                draw_article(lots, wechat, day, mornings, odd) for _ in range(count)
             ]
-    draw_refusals(lots, world, mornings)
-    draw_ends(lots, world, mornings)
+    draw_refusals(lots, wechat, mornings)
+    draw_ends(lots, wechat, mornings)
     if lots.strikes(Trouble.RETIRED, 0.05):
-        world.retired_at = at(lots.uniform(0, mornings))
-    return world
+        wechat.retired_at = at(lots.uniform(0, mornings))
+    return wechat
 
 
 def draw_times(lots: Lots, days: range, dataset: Dataset, mornings: int) -> dict[int, float]:
-    """When the rows of each day are there."""
+    """Return the moment at which WeChat has computed the rows of each day."""
     computed = {day: at(day + 1, 7.75) for day in range(days.start, days.stop + dataset.window)}
     late, next_day = lots.choice([(0, 0), (0.2, 0.1), (0.5, 0.2), (0.9, 0.3)])
     for day in range(days.start, mornings - 1):
@@ -180,10 +186,10 @@ def draw_times(lots: Lots, days: range, dataset: Dataset, mornings: int) -> dict
     return computed
 
 
-def draw_article(lots: Lots, world: World, day: int, mornings: int, odd: float) -> Article:
-    """An article of a day, mostly with all rows and in time."""
-    window = world.dataset.window
-    article = Article(day, range(window), world.computed[day])
+def draw_article(lots: Lots, wechat: WeChat, day: int, mornings: int, odd: float) -> Article:
+    """Return an article of a day, mostly with all rows and in time."""
+    window = wechat.dataset.window
+    article = Article(day, range(window), wechat.computed[day])
     if not lots.strikes(Trouble.ODD, odd):
         return article
     match lots.choice(["quiet", "gaps", "no row", "at 23:50", "deleted", "late", "corrected"]):
@@ -195,13 +201,13 @@ def draw_article(lots: Lots, world: World, day: int, mornings: int, odd: float) 
             article.rows = []
         case "at 23:50":
             article.rows = range(1, window)
-            article.listed_at = world.computed[day + lots.randrange(2)]
+            article.listed_at = wechat.computed[day + lots.randrange(2)]
         case "deleted":
             article.deleted_at = at(day + 1 + lots.uniform(0, window + 6))
         case "late":
             for n in range(window):
                 if lots.random() < 0.3 and day + n + 1 < mornings:
-                    usual, noon = world.computed[day + n], at(day + n + 2, 12.5)
+                    usual, noon = wechat.computed[day + n], at(day + n + 2, 12.5)
                     article.computed[n] = min(usual + at(0, lots.uniform(0, 4)), max(usual, noon))
         case "corrected":
             days = sorted(day + lots.randrange(2, window + 1) for _ in range(2))
@@ -209,8 +215,8 @@ def draw_article(lots: Lots, world: World, day: int, mornings: int, odd: float) 
     return article
 
 
-def draw_refusals(lots: Lots, world: World, mornings: int) -> None:
-    """Of all pairs or of some, for some hours or days; and of single pairs."""
+def draw_refusals(lots: Lots, wechat: WeChat, mornings: int) -> None:
+    """Let calls fail for some hours or days, for all days or some; and single account-days."""
     by_hours = [Refusal.NOT_READY, Refusal.NOT_READY, Refusal.IS_DELAY, Refusal.QUOTA]
     by_days = [Refusal.UNREACHABLE, Refusal.BUSY, Refusal.OFFLINE, Refusal.FORBIDDEN]
     for _ in lots.times(Trouble.REFUSED, 0, 0, 1, 3, 8):
@@ -225,37 +231,37 @@ def draw_refusals(lots: Lots, world: World, mornings: int) -> None:
             times = [(at(day), at(day, until)) for day in range(first, stop)]
         else:
             times = [(at(first, lots.choice([0, 8.6, 9])), at(stop))]
-        world.refused += [(begin, end, refusal, every) for begin, end in times]
+        wechat.refused += [(begin, end, refusal, every) for begin, end in times]
     singly = [Refusal.OFFLINE, Refusal.NOT_READY, Refusal.BUSY, Refusal.UNREACHABLE]
     for _ in lots.times(Trouble.REFUSED_ONCE, 0, 0, 2, 10):
-        today, window = lots.randrange(mornings), world.dataset.window
+        today, window = lots.randrange(mornings), wechat.dataset.window
         back = lots.choice([1, window, window + 1, window + 2, lots.randrange(1, window + 4)])
-        world.refused_on[today - back, today] = lots.choice(singly)
+        wechat.refused_on[today - back, today] = lots.choice(singly)
 
 
-def draw_ends(lots: Lots, world: World, mornings: int) -> None:
-    """Accounts that stop for ten days or for good; articles and whole days deleted at any age."""
-    window = world.dataset.window
+def draw_ends(lots: Lots, wechat: WeChat, mornings: int) -> None:
+    """Let the account stop for days or for good, and delete articles and whole days."""
+    window = wechat.dataset.window
     if lots.strikes(Trouble.STOPPED, 0.35):
         first = lots.randrange(-window, mornings)
         last = first + lots.choice([8, 10, 10**6])
-        for day in [day for day in world.articles if first <= day < last]:
-            del world.articles[day]
+        for day in [day for day in wechat.articles if first <= day < last]:
+            del wechat.articles[day]
     if lots.strikes(Trouble.STOPPED, 0.4):
-        for day, articles in world.articles.items():
+        for day, articles in wechat.articles.items():
             if lots.random() < 0.15:
                 gone_at = at(day + 1 + lots.uniform(0, lots.choice([3, window + 4, 80])))
                 for article in articles if lots.random() < 0.5 else articles[:1]:
                     article.deleted_at = min(gone_at, article.deleted_at)
 
 
-def draw_premature(lots: Lots, world: World, mornings: int) -> None:
+def draw_premature(lots: Lots, wechat: WeChat, mornings: int) -> None:
     """
-    Let rows of a morning be too low for hours or a day; or let answers be of the day before.
+    Let some totals be too low for hours or a day, or let answers be a day old.
 
-    Mostly it is the newest row, and often the last one of its article; of all articles or of one.
+    Mostly the newest row is too low, often an article's last one; of all articles or of one.
     """
-    window = world.dataset.window
+    window = wechat.dataset.window
     are_stale = lots.random() < 0.2
     for _ in lots.times(Trouble.PREMATURE, 0, 1, 4, 12):
         today, last_age = lots.randrange(mornings), window + 1
@@ -263,9 +269,9 @@ def draw_premature(lots: Lots, world: World, mornings: int) -> None:
         until = lots.choice([at(today, 12.5), at(today + 1, 8)])
         for age in ages:
             if are_stale:
-                world.stale_on.add((today - age, today))
+                wechat.stale_on.add((today - age, today))
                 continue
-            articles = world.articles.get(today - age, [])
+            articles = wechat.articles.get(today - age, [])
             row = lots.choice([age - 1, age - 1, lots.randrange(age)])
             too_low_by = min(lots.choice([1, 400, 1500, 10**6]), 1000 * (row + 1) - 3)
             for article in articles if lots.random() < 0.5 else articles[:1]:
@@ -273,44 +279,44 @@ def draw_premature(lots: Lots, world: World, mornings: int) -> None:
                 article.premature = [*article.premature, premature]
 
 
-def draw_blank(lots: Lots, world: World, mornings: int) -> None:
-    """Let articles have no figures that can be read, for a morning, for days or for good."""
+def draw_blank(lots: Lots, wechat: WeChat, mornings: int) -> None:
+    """Let articles have no readable figures for a morning, for days or for good."""
     for _ in lots.times(Trouble.BLANK, 0, 0, 0, 1, 2):
         first = lots.randrange(mornings)
         begin = at(first, lots.choice([0, 0, 8.6, 9.5]))
         days = lots.choice([1, 1, 3, 12, inf])
         end = inf if days == inf else at(min(mornings, first + days))
-        world.blank.append((begin, end, lots.choice([*Blank])))
+        wechat.blank.append((begin, end, lots.choice([*Blank])))
 
 
-def draw_lies(lots: Lots, world: World, asked: list[int], mornings: int) -> None:
-    """On days that are asked on, most of all after days that are not."""
+def draw_lies(lots: Lots, wechat: WeChat, asked: list[int], mornings: int) -> None:
+    """Let answers be wrong on days with a run, most often after days without a run."""
     kinds = lots.choice([{Trouble.LIES}, {Trouble.SILENT}, {Trouble.LIES, Trouble.SILENT}, set()])
     kinds &= set(lots.troubles)
     after = [day for n, day in enumerate(asked) if n == 0 or asked[n - 1] < day - 1]
     for _ in range(lots.choice([1, 1, 2, 4, 8]) * (Trouble.LIES in kinds)):
         first = lots.choice(lots.choice([asked, after]) or [0])
         for day in range(first, min(mornings, first + lots.choice([1, 1, 1, 2, 3]))):
-            world.lies_on[day] = lots.choice([0.1, 0.5, 1])
+            wechat.lies_on[day] = lots.choice([0.1, 0.5, 1])
     for _ in range(lots.choice([1, 1, 1, 2]) * (Trouble.SILENT in kinds)):
         days = lots.randrange(1, 21)
         first = lots.choice([max(0, mornings - days), lots.randrange(mornings)])
         begin = at(first + (lots.random() / 2) * (lots.random() < 0.2))
         end = at(min(mornings, first + days) - (lots.random() / 2) * (lots.random() < 0.2))
         if begin < end:
-            world.silent.append((begin, end))
+            wechat.silent.append((begin, end))
 
 
-def draw_runs_with_dates(lots: Lots, world: World, mornings: int) -> Iterator[Start]:
-    """While the world lies, and at other times."""
-    spells = [day_of(moment) for begin, end in world.silent for moment in (begin, end - 1)]
-    bad = sorted({*world.lies_on, *spells})
+def draw_runs_with_dates(lots: Lots, wechat: WeChat, mornings: int) -> Iterator[Start]:
+    """Yield runs with dates, most of them on days with wrong answers."""
+    spells = [day_of(moment) for begin, end in wechat.silent for moment in (begin, end - 1)]
+    bad = sorted({*wechat.lies_on, *spells})
     for number in lots.times(Trouble.BY_HAND, 0, 1, 1, 3):
         today = lots.choice(bad) if bad and lots.random() < 0.7 else lots.randrange(mornings)
-        last = today - lots.randrange(1, world.dataset.window + 50)
+        last = today - lots.randrange(1, wechat.dataset.window + 50)
         run = Run(
-            f"backfill {world.dataset.name} {today} #{number}",
-            world.dataset,
+            f"backfill {wechat.dataset.name} {today} #{number}",
+            wechat.dataset,
             date_of(today),
             is_scheduled=False,
             begin_date=date_of(last - lots.randrange(40)),
@@ -322,7 +328,7 @@ def draw_runs_with_dates(lots: Lots, world: World, mornings: int) -> Iterator[St
 
 
 def draw_runs(lots: Lots, dataset: Dataset, days: range, mornings: int) -> Iterator[Start]:
-    """A run each morning, unless it is missed, and runs by hand."""
+    """Yield a run each morning unless it is missed, and runs started by hand."""
     number = itertools.count()
 
     def run(kind: str, day: int, **form: object) -> Run:

@@ -203,9 +203,8 @@ class Engine:
                     self.since.setdefault(endpoint, max(first, run.dataset.first_day))
                 process.due[appid] = self.due(run, appid, today)
                 attempts |= {pair.attempted_at for pair in self.coverage(endpoint).values()}
-        is_after = (
-            instant(moment) in attempts
-        )  # days answered in this instant by another run are asked for again
+        # days that another run asked for in this instant are asked for again
+        is_after = instant(moment) in attempts
         process.planned_at = instant(moment) + timedelta(microseconds=is_after)
 
     def due(self, run: Run, appid: str, today: date) -> Due:

@@ -1,4 +1,4 @@
-"""Ingests in processes of their own, to be killed, held at a statement or run side by side."""
+"""Ingests in processes of their own, which tests kill, hold at a statement, or run side by side."""
 
 import itertools
 import logging
@@ -24,12 +24,12 @@ from world.collector import Collector
 from world.pipeline import Pipeline, publishing
 
 LOADING = 7
-"""A statement of a load."""
+"""The number of a statement that a load makes."""
 PATIENCE_SECONDS = 120
-"""An ingest that takes longer hangs."""
+"""The time after which an ingest is taken to hang."""
 
 context = multiprocessing.get_context("forkserver")
-"""Not a fork of the test's own process, in which a server's thread runs."""
+"""A fork server: a fork of the test's own process would copy its server's thread."""
 context.set_forkserver_preload(["pytest", "psycopg2", "weixin_etl.run.ingest"])
 
 
@@ -44,7 +44,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Order:
-    """What a process ingests, and what becomes of it on the way."""
+    """What a process ingests, and how the test disturbs it."""
 
     run: Run
     batch: Batch
@@ -53,14 +53,18 @@ class Order:
     now: datetime
     settings: Settings
     killed_at: int = 0
-    """It kills itself at this edge of a commit, from 1: right before it, or right after it."""
+    """
+    The edge of a commit, counted from 1, at which the process kills itself; 0: never.
+
+    Each commit has two edges: right before it and right after it.
+    """
     hold: Hold | None = None
     together: Barrier | None = None
-    """It waits for the others here before it begins."""
+    """The barrier at which the processes wait for each other before they begin."""
 
 
 def order(collector: Collector, run: Run, batch: Batch | None = None, **more: Any) -> Order:
-    """An ingest of a run, planned now unless its batch is given."""
+    """Return the order to ingest a run, planned now unless a batch is given."""
     url = collector.warehouse.url.render_as_string(hide_password=False)
     planned = collector.plan(run) if batch is None else batch
     return Order(run, planned, collector.accounts, url, collector.now(), collector.settings, **more)
@@ -68,18 +72,18 @@ def order(collector: Collector, run: Run, batch: Batch | None = None, **more: An
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an ingest ended; all empty when it was killed."""
+    """How an ingest ended; every field is empty if it was killed."""
 
     is_done: bool = False
     problems: Sequence[str] = ()
-    """Its problems: of each the kind and the codes that are told alike."""
+    """The kind of each problem, with the codes that are notified together."""
     is_retryable: bool = False
     peak_mb: int = 0
-    """The most memory it had, what all processes share included."""
+    """The most memory the process used, in MB, shared memory included."""
 
 
 class IngestProcess:
-    """One ingest under way."""
+    """An ingest in a process of its own."""
 
     def __init__(self, order: Order) -> None:
         self._receiver, sender = context.Pipe(duplex=False)
@@ -88,15 +92,15 @@ class IngestProcess:
         sender.close()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, but not for longer."""
+        """Wait until the process ends, at most so many seconds."""
         self._process.join(seconds)
 
     def outcome(self) -> Outcome:
         """
-        Wait for its end, and how it came.
+        Wait until the process ends, and return its outcome.
 
         Raises:
-            AssertionError: it hangs.
+            AssertionError: The process hangs.
 
         """
         self._process.join(PATIENCE_SECONDS)
@@ -111,7 +115,7 @@ class IngestProcess:
 
 
 def disturbed(order: Order, statement: int, trouble: AbstractContextManager[None]) -> Outcome:
-    """What comes of an ingest that meets the trouble at a statement."""
+    """Return the outcome of an ingest during which the fault happens, at the statement."""
     hold = Hold(statement)
     process = IngestProcess(replace(order, hold=hold))
     assert hold.reached.wait(PATIENCE_SECONDS)
@@ -124,6 +128,7 @@ def disturbed(order: Order, statement: int, trouble: AbstractContextManager[None
 
 
 def _ingest(order: Order, sender: Connection) -> None:
+    """Ingest as ordered, and send the outcome."""
     logging.disable()
     os.environ["WEIXIN_NOW"] = order.now.isoformat()
     warehouse = warehouse_package.engine(order.warehouse_url)
@@ -167,7 +172,7 @@ def _reach(hold: Hold | None, statement: int) -> None:
 
 
 def _call_at_commits(warehouse: Engine, call: Callable[[], None]) -> None:
-    """Call right before each commit, and right after it."""
+    """Call the function right before and right after each commit."""
     commit = warehouse.dialect.do_commit
 
     def do_commit(connection: Any) -> None:
@@ -182,7 +187,7 @@ def _call_at_commits(warehouse: Engine, call: Callable[[], None]) -> None:
 
 
 def several(warehouse: Engine, count: int) -> AbstractContextManager[Pipeline]:
-    """So many accounts, as `publishing` has them, at one moment; a commit is an account."""
+    """Return a pipeline of accounts whose clock stands still; each account is a commit."""
     engine = publishing(warehouse, count)
     engine.settings, engine.call_seconds = replace(engine.settings, commit_bytes=2000), 0
     return engine.serving()

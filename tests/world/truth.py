@@ -1,9 +1,11 @@
 """
-What was told, and what the tables must hold by it, without the warehouse.
+What the warehouse's tables must hold after some answers, computed without the warehouse.
 
-Of each field the last value that was given, in the order in which the answers were fetched; absent
-is no value. An article that two publication days list is of the later day, as its rows are. What
-analysts see of it is worked out in `analysts/truth.py`.
+`truth` computes the tables from the answers; `held` reads them from the warehouse; `differences`
+compares both. The rules: each field has the last value that an answer gave, in the order in which
+the answers were fetched; a key that is absent gives no value. An article that two publication days
+list belongs to the later day, with all its rows. `analysts/truth.py` computes the views from these
+tables.
 """
 
 import json
@@ -26,25 +28,25 @@ from world.wechat import figure
 Key = tuple[Any, ...]
 Figures = dict[str, Any]
 Facts = dict[Key, Figures]
-"""By dataset, account, item, day and stat_date."""
+"""Figures by dataset, account, item, day and stat_date."""
 ATTRIBUTES = ("title", "url")
-"""Those that answers of tests give an article."""
+"""The attributes that the tests' answers give an article."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """An answer, or a refusal of one."""
+class Answer:
+    """An answer, or a refused call."""
 
     appid: str
     dataset: Dataset = field(repr=False)
     day: date
     at: datetime
-    """When it was fetched, for the last time if several times."""
+    """When the answer was fetched, the last time if it came several times."""
     body: bytes
     first_at: datetime | None = None
-    """For the first time, if several times."""
+    """When the answer was first fetched, if it came several times."""
     errcode: int | None = 0
-    """None of a refusal that nobody can read."""
+    """WeChat's errcode; 0 for an answer, None for a refusal that cannot be read."""
 
     @property
     def pair(self) -> Key:
@@ -53,22 +55,22 @@ class Told:
 
     @cached_property
     def items(self) -> list[dict[str, Any]]:
-        """Its list."""
+        """The entries of the answer's list."""
         is_answer = self.errcode == 0
         return json.loads(self.body, parse_float=Decimal)["list"] if is_answer else []
 
     def name(self, item: dict[str, Any]) -> Any:
-        """What tells an item from the others."""
+        """Return the id that distinguishes the item from the others."""
         return item[self.dataset.item.name] if self.dataset.item else None
 
     @cached_property
     def names(self) -> set[Any]:
-        """Those of its items."""
+        """The ids of the items."""
         return {*map(self.name, self.items)}
 
     @cached_property
     def rows(self) -> list[tuple[Any, date, Figures]]:
-        """Each row: its item, its day, what it says."""
+        """The item, the day and the figures of each row."""
         return [
             (self.name(item), date.fromisoformat(row.get("stat_date", item["ref_date"])), row)
             for item in self.items
@@ -77,7 +79,7 @@ class Told:
 
 
 def rows_of(dataset: Dataset, item: dict[str, Any]) -> list[Figures]:
-    """The rows of an item of an answer."""
+    """Return the rows of an item of an answer."""
     if dataset.rows_in is Rows.LIST:
         return item[dataset.rows_key]
     if dataset.rows_in is Rows.OBJECT:
@@ -88,28 +90,32 @@ def rows_of(dataset: Dataset, item: dict[str, Any]) -> list[Figures]:
 
 @dataclass
 class Tables:
-    """What the tables hold, in plain terms."""
+    """What the warehouse's tables hold, in plain types."""
 
     facts: Facts = field(default_factory=dict)
     history: dict[Key, list[Figures]] = field(default_factory=dict)
-    """By dataset, account, item as a text and stat_date: what was replaced, in its order."""
+    """Figures that were replaced, oldest first, by dataset, account, item (text) and stat_date."""
     articles: dict[Key, dict[str, Any]] = field(default_factory=dict)
-    """By account and msgid: the publication day, when it was first seen, attributes."""
+    """Publication day, first seen, and attributes, by account and msgid."""
     unlisted: dict[Key, datetime | None] = field(default_factory=dict)
-    """By account, dataset and msgid: since when; not of an article that both days list."""
+    """
+    Since when the article is not listed, by account, dataset and msgid.
+
+    An article that two days list is left out.
+    """
     open: set[Key] = field(default_factory=set)
-    """Rejected parts that are open: dataset, account, item, stat_date."""
+    """Rejected parts that are not resolved: dataset, account, item, stat_date."""
     coverage: dict[Key, Key] = field(default_factory=dict)
-    """By dataset, account and day: the most items, the newest answer's time and its rows."""
+    """Most items, newest answer and its rows, by dataset, account and day."""
 
 
-def truth(commits: Sequence[Sequence[Told]]) -> Tables:
-    """What the tables hold after these, each a number of answers that arrive at once."""
+def expected_tables(commits: Sequence[Sequence[Answer]]) -> Tables:
+    """Return what the tables hold after the commits, each a sequence of answers loaded together."""
     given = (answer for commit in commits for answer in commit if answer.errcode == 0)
     answers = sorted(given, key=attrgetter("at"))
     listed_on = _listed_on(answers)
-    tables, by_pair = Tables(), defaultdict[Key, list[Told]](list)
-    _rows(tables, commits, listed_on)
+    tables, by_pair = Tables(), defaultdict[Key, list[Answer]](list)
+    _add_facts(tables, commits, listed_on)
     for answer in answers:
         by_pair[answer.pair].append(answer)
         for item in answer.items if answer.dataset.describes_articles else ():
@@ -120,12 +126,12 @@ def truth(commits: Sequence[Sequence[Told]]) -> Tables:
                 keys = ("ref_date", answer.dataset.item.name, answer.dataset.rows_key)
                 known |= {k: v for k, v in item.items() if v is not None and k not in keys}
     for pair_answers in by_pair.values():
-        _of_pair(tables, pair_answers, listed_on)
+        _add_account_day(tables, pair_answers, listed_on)
     return tables
 
 
-def _listed_on(answers: Iterable[Told]) -> dict[Key, set[date]]:
-    """The publication days of each article."""
+def _listed_on(answers: Iterable[Answer]) -> dict[Key, set[date]]:
+    """Return the publication days of each article."""
     listed: defaultdict[Key, set[date]] = defaultdict(set)
     for answer in answers:
         for name in answer.names if answer.dataset.describes_articles else ():
@@ -133,10 +139,10 @@ def _listed_on(answers: Iterable[Told]) -> dict[Key, set[date]]:
     return listed
 
 
-def _rows(
-    tables: Tables, commits: Iterable[Iterable[Told]], listed_on: dict[Key, set[date]]
+def _add_facts(
+    tables: Tables, commits: Iterable[Iterable[Answer]], listed_on: dict[Key, set[date]]
 ) -> None:
-    """Facts, and what each commit replaced of them."""
+    """Add the facts, and the figures that each commit replaced."""
     given: defaultdict[Key, list[tuple[datetime, date, Figures]]] = defaultdict(list)
     now: Facts = {}
     for commit in commits:
@@ -146,7 +152,7 @@ def _rows(
                 touched.add(key := (answer.dataset.name, answer.appid, item, stat_date))
                 given[key].append((answer.at, answer.day, dict(_given(answer.dataset, row))))
         for key in touched:
-            figures = _folded(given[key])
+            figures = _merged(given[key])
             if now.setdefault(key, figures) != figures:
                 history_key = (*key[:2], "" if key[2] is None else str(key[2]), key[3])
                 tables.history.setdefault(history_key, []).append(now[key])
@@ -159,7 +165,7 @@ def _rows(
 
 
 def _given(dataset: Dataset, row: Figures) -> Iterator[tuple[str, Any]]:
-    """What is there and fits."""
+    """Yield the figures of a row that are present and fit."""
     for name, value in row.items():
         is_figure = _is_odd(value) and name in {metric.name for metric in dataset.figures}
         if value is not None and name != "stat_date" and not is_figure:
@@ -170,16 +176,18 @@ def _is_odd(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _folded(versions: Iterable[tuple[datetime, date, Figures]]) -> Figures:
-    """What the latest day that gives a row says of it."""
+def _merged(versions: Iterable[tuple[datetime, date, Figures]]) -> Figures:
+    """Return the merged figures of the latest day that gives the row."""
     by_day: dict[date, Figures] = {}
     for _, day, given in sorted(versions, key=itemgetter(0)):
         by_day[day] = by_day.get(day, {}) | given
     return by_day[max(by_day)]
 
 
-def _of_pair(tables: Tables, answers: Sequence[Told], listed_on: dict[Key, set[date]]) -> None:
-    """What is said of a pair by its answers, oldest first."""
+def _add_account_day(
+    tables: Tables, answers: Sequence[Answer], listed_on: dict[Key, set[date]]
+) -> None:
+    """Add what the answers of an account and day say of it, oldest first."""
     newest, known = answers[-1], set[Any]()
     dataset, appid, _ = newest.pair
     for answer in answers if newest.dataset.describes_articles else ():
@@ -201,15 +209,15 @@ def _of_pair(tables: Tables, answers: Sequence[Told], listed_on: dict[Key, set[d
 # ---------------------------------------------------------------------------------- the warehouse
 
 
-def kept(warehouse: Engine) -> list[Told]:
-    """The answers that are kept, in the order of their arrival."""
+def kept(warehouse: Engine) -> list[Answer]:
+    """Return the answers that the warehouse keeps, in the order of their arrival."""
     found = rows(
         warehouse,
         "SELECT appid, dataset, day, last_seen_at, body, fetched_at FROM weixin.raw_response "
         "ORDER BY raw_response_id",
     )
     return [
-        Told(appid, DATASETS[dataset], day, at, zstandard.decompress(bytes(body)), first_at)
+        Answer(appid, DATASETS[dataset], day, at, zstandard.decompress(bytes(body)), first_at)
         for appid, dataset, day, at, body, first_at in found
     ]
 
@@ -219,7 +227,7 @@ NO_FIGURES += ",raw_response_id,fetched_at,changed_at,extra"
 
 
 def facts(warehouse: Engine, *datasets: Dataset, instant: datetime | None = None) -> Facts:
-    """Of some datasets or all: what the facts hold, or held at an instant."""
+    """Return the facts of the datasets, or of all, now or as of the instant."""
     found: Facts = {}
     for dataset in datasets or DATASETS.values():
         source = (
@@ -239,7 +247,7 @@ def facts(warehouse: Engine, *datasets: Dataset, instant: datetime | None = None
 
 
 def readers(facts: Facts) -> dict[tuple[str, ...], int]:
-    """The figure that a world's rows have, of each; all in its words."""
+    """Return the figure that simulated rows have, by the key as texts."""
     return {
         (name, appid, "" if item is None else str(item), *map(str, days)): row[
             figure(DATASETS[name])
@@ -250,7 +258,7 @@ def readers(facts: Facts) -> dict[tuple[str, ...], int]:
 
 
 def held(warehouse: Engine) -> Tables:
-    """The tables."""
+    """Return what the warehouse's tables hold."""
     tables = Tables(facts(warehouse))
     for *key, row in rows(
         warehouse,
@@ -286,7 +294,11 @@ def held(warehouse: Engine) -> Tables:
 
 
 def differences(held: Tables, known: Tables, *without: str) -> list[Key]:
-    """What is held, and what should be; it is not told whether a moved article is listed."""
+    """
+    Return the keys whose values differ, with both values.
+
+    Whether an article of two days is listed is not compared.
+    """
     found: list[Key] = [("open", key) for key in held.open ^ known.open]
     for name in {*vars(known)} - {"open", *without}:
         of_held, of_known = vars(held)[name], vars(known)[name]

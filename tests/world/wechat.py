@@ -1,8 +1,8 @@
 """
-What WeChat shows of one account, as data, and when.
+A simulated WeChat: what it shows of one account, and when, with faults.
 
-Time is whole seconds since Beijing's midnight of day 0, and a day is its number; `instant` and
-`date_of` are what the rules speak of.
+Time is in whole seconds since midnight of day 0 in Beijing, and a day is a number. `instant` and
+`date_of` convert them to the datetimes and dates of the rules.
 """
 
 import json
@@ -24,27 +24,27 @@ MIDNIGHT_0 = datetime.combine(DAY_0, time(0), clock.SHANGHAI)
 
 
 def at(day: float, hour: float = 0) -> int:
-    """A moment of a day."""
+    """Return the moment of an hour of a day."""
     return round((day * 24 + hour) * 3600)
 
 
 def day_of(moment: float) -> int:
-    """The day of a moment."""
+    """Return the day of a moment."""
     return int(moment // 86400)
 
 
 def date_of(day: int) -> date:
-    """The date of a day."""
+    """Return the date of a day."""
     return DAY_0 + timedelta(day)
 
 
 def day_number(day: date) -> int:
-    """The day of a date."""
+    """Return the day of a date."""
     return (day - DAY_0).days
 
 
 def instant(moment: float) -> datetime:
-    """The time of a moment."""
+    """Return the datetime of a moment."""
     return MIDNIGHT_0 + timedelta(seconds=moment)
 
 
@@ -63,12 +63,12 @@ class Refusal(IntEnum):
 
     @property
     def kind(self) -> str:
-        """What people call it."""
+        """The kind of the problem."""
         return KINDS[self]
 
     @property
     def code(self) -> int | None:
-        """WeChat's errcode."""
+        """WeChat's errcode, or None."""
         has_none = (Refusal.NO_CONNECTION, Refusal.UNREACHABLE, Refusal.UNREADABLE)
         return None if self in has_none else int(self)
 
@@ -89,14 +89,14 @@ STOPS_ACCOUNT = {Refusal.NO_CONNECTION, Refusal.QUOTA, Refusal.FORBIDDEN}
 
 Rows = dict[int, int]
 """
-Row `n` of an article is that of its day + n; the value is how often WeChat corrected it.
+The rows of an article: how often WeChat corrected each, by days since publication.
 
-Of a row whose total is too low for now it is negative: by how much.
+A negative value says by how much a total is too low for now.
 """
 
 
 class Blank(StrEnum):
-    """How an answer lists articles without figures that can be read."""
+    """The ways in which articles are listed without readable figures."""
 
     RENAMED = "another key has the rows"
     EMPTY = "the rows' key has an empty list"
@@ -105,13 +105,13 @@ class Blank(StrEnum):
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether something is there that does not fit."""
+        """Whether something is present that does not fit."""
         return self in (Blank.RENAMED, Blank.WRAPPED)
 
 
 @dataclass(eq=False, slots=True)
 class Article:
-    """An article, of which WeChat ever counts `rows`."""
+    """An article; WeChat computes the rows `rows`, by days since publication."""
 
     day: int
     rows: Collection[int]
@@ -119,42 +119,42 @@ class Article:
     deleted_at: float = inf
     corrections: Collection[tuple[float, int]] = ()
     premature: Collection[tuple[float, float, int, int]] = ()
-    """From, until: the total of a row is too low, by how much."""
+    """Begin, end, row, and by how much the row's total is too low."""
     computed: dict[int, float] = field(default_factory=dict)
-    """When a row is there, if not with the account's others of its day."""
+    """The moment a row is there, where it differs from the day's other articles."""
 
 
 Listing = dict[Article, Rows]
 
 
 @dataclass
-class World:
-    """One account at one endpoint."""
+class WeChat:
+    """What WeChat shows of one account at one endpoint."""
 
     dataset: Dataset
     computed: Mapping[int, float]
-    """When the rows of a day are there."""
+    """The moment at which the rows of a day are there."""
     articles: dict[int, list[Article]] = field(default_factory=dict)
     refused: list[tuple[float, float, Refusal, int]] = field(default_factory=list)
-    """From, until, how, and every how many publication days."""
+    """Begin, end, the refusal, and the interval of the publication days it strikes."""
     refused_on: dict[tuple[int, int], Refusal] = field(default_factory=dict)
-    """By publication day and day of the call."""
+    """The refusal by publication day and day of the call."""
     lies_on: dict[int, float] = field(default_factory=dict)
-    """By day of the call: how likely an answer is empty, or leaves articles out."""
+    """The probability of an empty or incomplete answer, by day of the call."""
     silent: list[tuple[float, float]] = field(default_factory=list)
-    """From, until: every answer is empty."""
+    """Begin and end of times in which every answer is empty."""
     stale_on: set[tuple[int, int]] = field(default_factory=set)
-    """By publication day and day of the call: the answer is what WeChat showed the day before."""
+    """Publication day and day of the call of answers that are a day old."""
     blank: list[tuple[float, float, Blank]] = field(default_factory=list)
-    """From, until: articles have no figures."""
+    """Begin, end, and the way in which articles lack figures."""
     retired_at: float = inf
-    told: dict[int, dict[frozenset[Article], int]] = field(
+    wrong_lists: dict[int, dict[frozenset[Article], int]] = field(
         default_factory=lambda: defaultdict(dict)
     )
-    """By publication day: each lie, and the day on which it was told. None is told on two."""
+    """The day on which each wrong list was given, by publication day; never on two days."""
 
     def rows(self, article: Article, moment: float) -> Rows:
-        """What WeChat shows of an article."""
+        """Return the rows of an article that WeChat shows at the moment."""
         shown = {
             n: 0
             for n in article.rows
@@ -169,7 +169,7 @@ class World:
         return shown
 
     def listing(self, day: int, moment: float) -> Listing:
-        """What WeChat shows of a publication day."""
+        """Return the articles of a publication day that WeChat shows at the moment."""
         if (day, day_of(moment)) in self.stale_on:
             moment = at(day_of(moment)) - 1
         return {
@@ -179,7 +179,7 @@ class World:
         }
 
     def is_honest(self, moment: float) -> bool:
-        """Whether no answer of that moment is a lie."""
+        """Return whether every answer of the moment is right."""
         is_silent = any(begin <= moment < end for begin, end in self.silent)
         today = day_of(moment)
         is_stale = any(stale_on == today for _, stale_on in self.stale_on)
@@ -187,15 +187,15 @@ class World:
 
     @property
     def is_blank_for_good(self) -> bool:
-        """Return whether its articles lose their figures and never have any again."""
+        """Whether the articles lose their figures for good."""
         return any(end == inf for _, end, _ in self.blank)
 
     def blank_at(self, moment: float) -> Blank | None:
-        """Return how articles lack their figures at the moment, if they do."""
+        """Return how articles lack their figures at the moment, or None."""
         return next((blank for begin, end, blank in self.blank if begin <= moment < end), None)
 
     def call(self, day: int, moment: float) -> tuple[Refusal | None, Listing]:
-        """What WeChat answers."""
+        """Return WeChat's refusal, if any, and the articles it lists."""
         today, is_delayed = day_of(moment), False
         assert day < today, "WeChat has no day later than yesterday"
         if moment >= self.retired_at:
@@ -215,8 +215,8 @@ class World:
         return Refusal.IS_DELAY if is_delayed else None, listing
 
     def _as_told(self, day: int, moment: float, listing: Listing) -> Listing:
-        """What WeChat says instead."""
-        today, told = day_of(moment), self.told[day]
+        """Return the listing, or what WeChat wrongly shows instead of it."""
+        today, told = day_of(moment), self.wrong_lists[day]
         if any(begin <= moment < end for begin, end in self.silent):
             if listing:
                 told.setdefault(frozenset(), today)
@@ -238,10 +238,10 @@ def in_time(
     dataset: Dataset,
     articles: Mapping[int, Collection[Collection[int]]],
     late: Mapping[int, float] | None = None,
-) -> World:
-    """A world by the rows of each day's articles, which come at 07:45, or when they are `late`."""
+) -> WeChat:
+    """Return an account whose rows of each day come at 07:45, or when `late` says."""
     computed = {day: at(day + 1, 7.75) for day in range(-400, 200)} | dict(late or {})
-    return World(
+    return WeChat(
         dataset,
         computed,
         {
@@ -255,17 +255,26 @@ def in_time(
 
 
 def body(
-    world: World, day: int, listing: Listing, *, is_delay: bool, blank: Blank | None = None
+    wechat: WeChat,
+    day: int,
+    listing: Listing,
+    *,
+    is_delay: bool,
+    blank: Blank | None = None,
 ) -> bytes:
-    """An answer's bytes; the readers of a row tell which day's it is and how often corrected."""
-    items = [_item(world, day, article, rows) for article, rows in listing.items()]
+    """
+    Return the bytes of an answer.
+
+    The readers of a row tell its day and how often it was corrected.
+    """
+    items = [_item(wechat, day, article, rows) for article, rows in listing.items()]
     if blank:
-        items = [_blank_item(world.dataset, item, blank) for item in items]
+        items = [_blank_item(wechat.dataset, item, blank) for item in items]
     return json.dumps({"list": items, "is_delay": is_delay}).encode()
 
 
 def _blank_item(dataset: Dataset, item: dict[str, Any], blank: Blank) -> dict[str, Any]:
-    """Return the item of an article of which no figure can be read."""
+    """Return the item of an article without readable figures."""
     values = {Blank.NULL: None, Blank.WRAPPED: {"value": 7}}
     row = {"stat_date": item["ref_date"], figure(dataset): values.get(blank, 7)}
     if blank is Blank.RENAMED:
@@ -274,18 +283,22 @@ def _blank_item(dataset: Dataset, item: dict[str, Any], blank: Blank) -> dict[st
     return {**item, dataset.rows_key: [] if blank is Blank.EMPTY else [row]}
 
 
-def _item(world: World, day: int, article: Article, shown: Rows) -> dict[str, Any]:
+def _item(wechat: WeChat, day: int, article: Article, shown: Rows) -> dict[str, Any]:
     its_rows = {
-        date_of(day + n): {figure(world.dataset): readers(n, version)}
+        date_of(day + n): {figure(wechat.dataset): readers(n, version)}
         for n, version in shown.items()
     }
-    return item(world.dataset, date_of(day), name(world, article), its_rows)
+    return item(wechat.dataset, date_of(day), name(wechat, article), its_rows)
 
 
 def item(
     dataset: Dataset, day: date, name: Any, rows: Mapping[date, dict[str, Any]], **keys: Any
 ) -> dict[str, Any]:
-    """An item of an answer, by the figures of its days; of a statistics day it has one row."""
+    """
+    Return an item of an answer, with its figures by day.
+
+    An item of a statistics day has one row.
+    """
     head = {"ref_date": str(day), **({dataset.item.name: name} if dataset.item else {}), **keys}
     if dataset.rows_in is RowsIn.LIST:
         return {
@@ -296,28 +309,28 @@ def item(
     return {**head, **({dataset.rows_key: row} if dataset.rows_in is RowsIn.OBJECT else row)}
 
 
-def name(world: World, article: Article) -> str:
-    """What tells an article of a world from the others; of other datasets, an item of its day."""
-    number = world.articles[article.day].index(article) + 1
-    if world.dataset.item is None:
+def name(wechat: WeChat, article: Article) -> str:
+    """Return the item's id, which distinguishes it from the others of the account."""
+    number = wechat.articles[article.day].index(article) + 1
+    if wechat.dataset.item is None:
         return ""
-    return f"{number}" if world.dataset.item.is_number else f"{article.day + 1000}_{number}"
+    return f"{number}" if wechat.dataset.item.is_number else f"{article.day + 1000}_{number}"
 
 
 def figure(dataset: Dataset) -> str:
-    """The metric that rows have."""
+    """Return the metric that simulated rows have."""
     return dataset.readers or dataset.figures[0].name
 
 
 def readers(n: int, version: int) -> int:
-    """The total of a row."""
+    """Return the total of a row, by its place and how often it was corrected."""
     return 1000 * (n + 1) + version
 
 
-def figures(world: World, day: int, listing: Listing) -> dict[tuple[str, str, str], int]:
-    """What a listing says: by item, publication day and stat_date."""
+def figures(wechat: WeChat, day: int, listing: Listing) -> dict[tuple[str, str, str], int]:
+    """Return the total of each row: by item, publication day and stat_date."""
     return {
-        (name(world, article), str(date_of(day)), str(date_of(day + n))): readers(n, version)
+        (name(wechat, article), str(date_of(day)), str(date_of(day + n))): readers(n, version)
         for article, rows in listing.items()
         for n, version in rows.items()
     }
