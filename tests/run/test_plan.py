@@ -61,7 +61,7 @@ def test_a_run_collects_the_accounts_it_names_and_updates_the_list(morning: Pipe
     assert rows(morning.warehouse, active) == [("新名",), ("wx1",), ("wx2",), ("wx3",), ("wx4",)]
 
     unusable = replace(collector, accounts={"c0": renamed, "c1": None})
-    left = plan(unusable.work(MORNING), unusable.configured(MORNING)).left
+    left = plan(unusable.work(MORNING), unusable.configured(MORNING)).removed
     assert {problem.account for problem in left} == {"wx2", "wx3", "wx4"}
     assert rows(morning.warehouse, active) == [("新名",), ("wx1",)]
     assert [len(unusable.check(run, []).not_in) for run in (two, MORNING)] == [0, 1]
@@ -83,7 +83,7 @@ def test_an_account_that_left_the_list_has_a_reason(
         [ConfiguredAccount(conn_id, appid, appid) for conn_id, appid in listed.items()]
         for listed in (before, after)
     ]
-    (left,) = [plan(morning.collector.work(MORNING), accounts).left for accounts in found][1]
+    (left,) = [plan(morning.collector.work(MORNING), accounts).removed for accounts in found][1]
 
     assert (left.appid, left.code) == ("wxa", code)
 
@@ -95,7 +95,7 @@ def test_a_platform_that_cannot_be_used_keeps_its_accounts(morning: Pipeline) ->
     replace(whole, accounts={"platform/wx0": first, "other/wx1": second}).plan(MORNING)
     broken = replace(whole, accounts={"platform": None})
 
-    left = plan(broken.work(MORNING), broken.configured(MORNING)).left
+    left = plan(broken.work(MORNING), broken.configured(MORNING)).removed
 
     assert [problem.appid for problem in left] == ["wx1"]
 

@@ -123,9 +123,10 @@ class People:
     def plan(self, daily_run: Run) -> Batch:
         """Plan the run, as the task does."""
         made = self.collector.planned(daily_run)
-        if made.left:
+        if made.removed:
             self.note(
-                Observation(daily_run, self.now, {"plan": []}, momentary=made.left), is_last=False
+                Observation(daily_run, self.now, {"plan": []}, momentary=made.removed),
+                is_last=False,
             )
         return self.plans.setdefault(daily_run, made.accounts)
 

@@ -1,4 +1,9 @@
-"""One call per pair (account, day), a few at once over all accounts of a batch, chunk by chunk."""
+"""
+The calls of one try: one call per slice, several at once, over all accounts of a batch.
+
+`extract` runs the calls in threads and yields complete chunks to `ingest`, which loads them while
+further calls are made. It limits the bytes of answers that are held in memory.
+"""
 
 import logging
 from collections import deque
@@ -14,86 +19,100 @@ from weixin_etl.load import StagedAnswer
 log = logging.getLogger(__name__)
 
 ENOUGH_BYTES = 1 << 20
-"""Bytes of answers that are handed on together."""
+"""The bytes of complete chunks that are enough to yield them."""
 
 
 @dataclass(eq=False, slots=True)
 class FetchedChunk:
-    """An account's days that are judged together, and what has come of them."""
+    """The days of an account that are evaluated together, with their staged answers."""
 
     calls: AccountCalls
     days: deque[date]
-    """Not asked yet."""
+    """The days that are still to be requested."""
     staged: list[StagedAnswer] = field(default_factory=list)
     size: int = 0
-    """Bytes of its answers."""
+    """The bytes of the staged answers."""
     in_flight: int = 0
+    """The number of calls that are being made."""
     failure: Exception | None = None
-    """What went wrong in the program itself: the account is given up."""
+    """An unexpected exception of a call. The account then fails for this try."""
 
 
 def extract(
     accounts: Iterable[AccountCalls],
-    ask: Callable[[AccountCalls, date], StagedAnswer | None],
+    fetch_day: Callable[[AccountCalls, date], StagedAnswer | None],
     *,
     concurrency: int,
     most_bytes: int,
     most_seconds: float,
 ) -> Iterator[list[FetchedChunk]]:
     """
-    Ask for each account's days, `concurrency` calls at once, from the first to the last.
+    Make the calls of all accounts, and yield complete chunks.
 
-    Chunks that are complete are yielded together: 1 MB of answers or more, up to half of
-    `most_bytes` or a single one, or what there is after `most_seconds`. Calls go on while the
-    caller works, until the other half waits for it. An account's next chunk begins when the one
-    before is complete.
+    An account's next chunk begins when its previous chunk is complete. Calls go on while the caller
+    works, until half of `most_bytes` waits for the caller.
 
-    `ask` makes a call, if it may, and may work on its answer; it runs in a thread.
+    Args:
+        accounts: the accounts, in the order in which their calls begin.
+        fetch_day: makes one call and may process its answer. It runs in a thread. It returns None
+            if it made no call.
+        concurrency: the number of calls at once.
+        most_bytes: the bytes of complete chunks that are held. One half is with the caller.
+        most_seconds: the time after which complete chunks are yielded even if they are few.
+
+    Yields:
+        The chunks that are complete: at least 1 MB of answers, or fewer after `most_seconds` or at
+        the end; at most half of `most_bytes`, or one larger chunk.
     """
-    asked = deque(account for account in accounts if account.chunks)
-    flight = _Flight(asked, ask, concurrency, max(1, most_bytes // 2))
+    waiting = deque(account for account in accounts if account.chunks)
+    schedule = _CallSchedule(waiting, fetch_day, concurrency, max(1, most_bytes // 2))
     with thread_pool(concurrency) as pool:
         try:
-            callers = [pool.submit(flight.make_calls) for _ in range(concurrency)]
-            while taken := flight.taken(most_seconds):
-                yield taken
-                del taken  # else they stay until the next ones are all there
+            callers = [pool.submit(schedule.make_calls) for _ in range(concurrency)]
+            while chunks := schedule.take_complete(most_seconds):
+                yield chunks
+                del chunks  # release the answers before the next chunks are complete
         finally:
-            flight.end()
+            schedule.end()
         for caller in callers:
             caller.result()
 
 
 @dataclass(eq=False, slots=True)
-class _Flight:
-    """The calls of a try: threads make them, one takes what has come of them."""
+class _CallSchedule:
+    """The calls of one try. Several threads make them, and one thread takes complete chunks."""
 
     accounts: deque[AccountCalls]
-    """Not begun yet."""
-    ask: Callable[[AccountCalls, date], StagedAnswer | None]
+    """The accounts whose calls have not begun."""
+    fetch_day: Callable[[AccountCalls, date], StagedAnswer | None]
     concurrency: int
     most_bytes: int
-    """Bytes of complete chunks that may be taken together, and that may wait."""
+    """The bytes of complete chunks that may wait, and that may be taken together."""
     active: list[FetchedChunk] = field(default_factory=list)
-    """One of an account."""
+    """The chunks that are being fetched, at most one of an account."""
     complete: deque[FetchedChunk] = field(default_factory=deque)
     size: int = 0
-    """Bytes of these."""
+    """The bytes of the complete chunks."""
     is_over: bool = False
-    """Whether all calls are made, or nobody waits for them."""
+    """Whether all calls are made, or the caller waits for no more chunks."""
     changed: Condition = field(default_factory=Condition)
 
     def make_calls(self) -> None:
-        """Make one call after the other."""
+        """Make one call after the other until none is left. Each thread runs this method."""
         try:
-            while turn := self._next():
-                self._make_call(*turn)
-                del turn  # else its chunk stays while there is no other
+            while call := self._next_call():
+                self._make_call(*call)
+                del call  # release the chunk while the thread waits for another one
         finally:
             self.end()
 
-    def taken(self, seconds: float) -> list[FetchedChunk]:
-        """The first complete chunks within the bytes, or one; none when all were taken."""
+    def take_complete(self, seconds: float) -> list[FetchedChunk]:
+        """
+        Wait for complete chunks, remove them and return them.
+
+        Return the first chunks that fit `most_bytes`, or one larger chunk. After `seconds` a single
+        complete chunk is enough. Return no chunk at the end.
+        """
         taken: list[FetchedChunk] = []
         size = 0
         with self.changed:
@@ -108,58 +127,62 @@ class _Flight:
         return taken
 
     def end(self) -> None:
-        """Begin no other call."""
+        """Begin no further call, and wake all waiting threads."""
         with self.changed:
             self.is_over = True
             self.changed.notify_all()
 
-    def _next(self) -> tuple[FetchedChunk, date] | None:
-        """The next call, once it may begin; None when there is none."""
+    def _next_call(self) -> tuple[FetchedChunk, date] | None:
+        """Wait until a call may begin, and return its chunk and day. Return None at the end."""
         with self.changed:
             while (self.accounts or self.active) and not self.is_over:
-                if chunk := self._askable():
+                if chunk := self._next_chunk():
                     chunk.in_flight += 1
                     return chunk, chunk.days.popleft()
                 self.changed.wait()
         return None
 
-    def _askable(self) -> FetchedChunk | None:
-        """The chunk with the fewest calls in flight that has a day left."""
+    def _next_chunk(self) -> FetchedChunk | None:
+        """Return the chunk with the fewest calls in flight among those that have days left."""
         if self.size >= self.most_bytes:
             return None
         while self.accounts and len(self.active) < self.concurrency:
-            self._begin(self.accounts.popleft())
-        askable = [chunk for chunk in self.active if chunk.days]
-        return min(askable, key=lambda chunk: chunk.in_flight, default=None)
+            self._begin_chunk(self.accounts.popleft())
+        unfinished = [chunk for chunk in self.active if chunk.days]
+        return min(unfinished, key=lambda chunk: chunk.in_flight, default=None)
 
-    def _begin(self, calls: AccountCalls) -> None:
+    def _begin_chunk(self, calls: AccountCalls) -> None:
+        """Make the account's next chunk active."""
         self.active.append(FetchedChunk(calls, deque(calls.chunks.popleft())))
 
     def _make_call(self, chunk: FetchedChunk, day: date) -> None:
+        """Fetch a day and record the result. An exception becomes the chunk's failure."""
         try:
-            came: StagedAnswer | Exception | None = self.ask(chunk.calls, day)
+            result: StagedAnswer | Exception | None = self.fetch_day(chunk.calls, day)
         except Exception as error:
             log.warning("%s %s: not worked on: %s", chunk.calls.account, day, type(error).__name__)
-            came = error
+            result = error
         with self.changed:
-            self._land(chunk, came)
+            self._record(chunk, result)
             self.changed.notify_all()
 
-    def _land(self, chunk: FetchedChunk, came: StagedAnswer | Exception | None) -> None:
+    def _record(self, chunk: FetchedChunk, result: StagedAnswer | Exception | None) -> None:
+        """Add a call's result to its chunk. After an exception, drop the account's other days."""
         chunk.in_flight -= 1
-        if isinstance(came, Exception):
-            chunk.failure = came
+        if isinstance(result, Exception):
+            chunk.failure = result
             chunk.days.clear()
             chunk.calls.chunks.clear()
-        elif came:
-            chunk.staged.append(came)
-            chunk.size += came.size
+        elif result:
+            chunk.staged.append(result)
+            chunk.size += result.size
         if not chunk.days and not chunk.in_flight:
-            self._complete(chunk)
+            self._complete_chunk(chunk)
 
-    def _complete(self, chunk: FetchedChunk) -> None:
+    def _complete_chunk(self, chunk: FetchedChunk) -> None:
+        """Move the chunk to the complete ones, and begin the account's next chunk."""
         self.active.remove(chunk)
         self.complete.append(chunk)
         self.size += chunk.size
         if chunk.calls.chunks:
-            self._begin(chunk.calls)
+            self._begin_chunk(chunk.calls)

@@ -1,4 +1,9 @@
-"""The verb plan: which days a run asks WeChat for, account by account."""
+"""
+The step plan: decide which days a run requests of each account.
+
+`plan` reads the coverage of the accounts, applies the rules of `weixin_etl.rules`, and stores the
+planned slices in the run's report. `split_batches` divides the accounts among the ingest tasks.
+"""
 
 import logging
 import math
@@ -30,58 +35,71 @@ from weixin_etl.warehouse.statements import as_json, coverage_from_row
 log = logging.getLogger(__name__)
 
 MOST_BATCHES = 32
+"""The largest number of batches, unless batches would exceed `MOST_ACCOUNTS`."""
 FEWEST_ACCOUNTS = 8
-"""Accounts of a batch, when there are more than batches: a task costs as much as their calls."""
+"""
+The fewest accounts of a batch, if there are more accounts than batches.
+
+Starting a task costs as much as the calls of so many accounts.
+"""
 MOST_ACCOUNTS = 250
-"""Accounts of a batch: one that another run needs waits for its whole batch."""
+"""
+The most accounts of a batch.
+
+A run that needs one account of another run's batch waits for the whole batch.
+"""
 MOST_DRY_RUN_ACCOUNTS = 100
-"""Accounts that the answer of a dry run lists."""
-_MOMENT = timedelta(microseconds=1)
+"""The most accounts that the result of a dry run lists."""
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run asks for."""
+    """The result of the step plan."""
 
     accounts: Batch
-    """Those with days to ask for."""
-    left: list[Problem]
-    """Accounts that have left the list of those to collect since the last plan."""
+    """The accounts that have days to request."""
+    removed: list[Problem]
+    """A problem for each account that is no longer collected since the last plan."""
     dry_run: "DryRun | None" = None
-    """What the run would ask for, if it only plans."""
+    """The requests that a dry run would make. None for other runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class DryRunAccount:
-    """What a dry run would ask WeChat for one account."""
+    """The requests that a dry run would make for one account."""
 
     name: str
     days: list[date]
-    """The publication days, one call each; newest first."""
+    """The days that would be requested, one call each, newest first."""
     calls_made: int
-    """Calls of the endpoint that all runs made today for the account."""
+    """The calls of the endpoint that all runs made today for the account."""
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a dry run would ask WeChat for."""
+    """The requests that a dry run would make."""
 
     account_count: int
     call_count: int
     calls_limit: int | None
-    """Calls that an account may make today before the run stops; None without a limit."""
+    """The calls an account may make today before the run stops. None if there is no limit."""
     accounts: list[DryRunAccount]
-    """Those with the most calls first, at most `MOST_DRY_RUN_ACCOUNTS`."""
+    """The accounts with the most calls, at most `MOST_DRY_RUN_ACCOUNTS`, sorted by calls."""
 
 
 def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
     """
-    Decide which days of the accounts to ask for, and write that down; a dry run only decides.
+    Decide which days of each account to request, and store the planned slices.
 
-    `accounts` are all that are configured, those the run is limited to marked `is_wanted`.
+    A dry run stores nothing.
+
+    Args:
+        work: the run with its warehouse.
+        accounts: all configured accounts. The run collects those with `is_wanted`.
 
     Raises:
-        ParameterError: the dates of the form can't be asked for.
+        ParameterError: WeChat can't be asked for the dates of the form.
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     now = work.now()
@@ -91,55 +109,60 @@ def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
         planning = _Planning(connection, replace(work, run=run, now=lambda: now), accounts)
         if run.dry_run:
             planned = planning.due()
-            return Plan(planned, left=[], dry_run=planning.dry_run(planned))
-        left = planning.save_accounts()
+            return Plan(planned, removed=[], dry_run=planning.dry_run(planned))
+        removed = planning.save_accounts()
         planned = planning.due()
-        planning.save_pairs(planned)
+        planning.save_slices(planned)
         connection.commit()
     analyse_grown(work.warehouse)
-    return Plan(planned, left)
+    return Plan(planned, removed)
 
 
 def split_batches(accounts: Batch) -> list[Batch]:
     """
-    One account a batch up to 32 accounts; more are spread evenly over batches of 8 to 250.
+    Divide the accounts into batches, one for each ingest task.
 
-    So Airflow shows each of a few accounts, and its cost does not grow with the accounts.
+    Up to 32 accounts get a batch each, so that Airflow shows each account. More accounts are spread
+    evenly over batches of 8 to 250, so that Airflow's cost does not grow with the accounts.
     """
     count = len(accounts)
     if count > MOST_BATCHES:
-        few = min(MOST_BATCHES, math.ceil(count / FEWEST_ACCOUNTS))
-        count = max(few, math.ceil(count / MOST_ACCOUNTS))
+        usual_count = min(MOST_BATCHES, math.ceil(count / FEWEST_ACCOUNTS))
+        count = max(usual_count, math.ceil(count / MOST_ACCOUNTS))
     return [list(accounts[start::count]) for start in range(count)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Planning:
-    """The making of a plan, in one transaction."""
+    """The making of one plan, in one transaction."""
 
     connection: Connection
     work: Work
-    """Its run dated, its clock standing still."""
+    """The work with a dated run and a clock that always returns the time of the plan."""
     accounts: Sequence[ConfiguredAccount]
 
     @property
     def window_first(self) -> date:
-        """The first day of the present window that WeChat has."""
+        """The first day of the present window, or the dataset's first day if that is later."""
         dataset = self.work.run.dataset
         return max(self.work.today - rules.DAY * dataset.window, dataset.first_day)
 
     @property
     def wanted(self) -> dict[str, ConfiguredAccount]:
-        """The accounts that can be asked and that the run collects, by AppID."""
-        return {it.appid: it for it in self.accounts if it.appid and it.is_wanted}
+        """The accounts that the run collects and whose connections are usable, by AppID."""
+        return {entry.appid: entry for entry in self.accounts if entry.appid and entry.is_wanted}
 
     def execute(self, path: str, **values: object) -> CursorResult[Any]:
-        """Execute a statement about the dataset."""
+        """Execute a statement of `sql/` with the values and the run's dataset."""
         values |= {"dataset": self.work.run.dataset.name}
         return self.connection.execute(statement(path), values)
 
     def save_accounts(self) -> list[Problem]:
-        """Write down who is collected, and since when by daily runs; who is not any more."""
+        """
+        Store which accounts are collected, and since which day daily runs collect them.
+
+        Return a problem for each account that is no longer collected.
+        """
         accounts = as_json([asdict(account) for account in self.wanted.values()])
         self.execute("dim_account/save.sql", accounts=accounts, seen_at=self.work.now())
         if rules.is_daily(self.work.run, self.work.today):
@@ -149,17 +172,17 @@ class _Planning:
                 since_date=self.window_first,
                 catch_up_days=self.work.settings.catch_up_days,
             )
-        gone = self.execute(
+        removed = self.execute(
             "dim_account/deactivate.sql",
             appids=[account.appid for account in self.accounts if account.appid],
             conn_ids=[account.conn_id for account in self.accounts if not account.appid],
         ).all()
-        if names := sorted(row.name for row in gone):
+        if names := sorted(row.name for row in removed):
             log.warning("no longer collected: %s", few_names(names))
-        return [self.why_gone(account.conn_id, account.appid, account.name) for account in gone]
+        return [self.removal_problem(row.conn_id, row.appid, row.name) for row in removed]
 
-    def why_gone(self, conn_id: str, appid: str, name: str) -> Problem:
-        """Return how an account left: with its entry, or because its connection changed."""
+    def removal_problem(self, conn_id: str, appid: str, name: str) -> Problem:
+        """Return the problem of an account whose entry was removed or whose connection changed."""
         connection = connection_id(conn_id)
         is_listed = connection in {connection_id(account.conn_id) for account in self.accounts}
         code = "" if not is_listed else "replaced" if conn_id == connection else "withdrawn"
@@ -168,25 +191,25 @@ class _Planning:
         return Problem.of_kind(ProblemKind.NOT_COLLECTED, **account, **case)
 
     def due(self) -> Batch:
-        """What the rules say of each account's days; the log lists the calls."""
+        """Return the accounts with the days to request, and log them."""
         rows = self.execute("collected_since/of_accounts.sql", appids=[*self.wanted])
-        since = {row.appid: row.since_date for row in rows}
+        collected_since = {row.appid: row.since_date for row in rows}
         known = self.known_days()
         planned_at = _after_attempts(known.values(), self.work.now())
         catch_up_days = self.work.settings.catch_up_days
         planned = []
         for appid, account in self.wanted.items():
-            pairs, since_date = known[appid], since.get(appid, self.window_first)
-            due = rules.due_days(self.work.run, self.work.today, pairs, since_date, catch_up_days)
-            log.info("%s: %s", account.name, _in_words(due, pairs))
+            coverage, since = known[appid], collected_since.get(appid, self.window_first)
+            due = rules.due_days(self.work.run, self.work.today, coverage, since, catch_up_days)
+            log.info("%s: %s", account.name, _due_text(due, coverage))
             if due.days:
-                who = account.conn_id, appid, account.name
-                planned.append(PlannedAccount(*who, planned_at, due))
+                identity = account.conn_id, appid, account.name
+                planned.append(PlannedAccount(*identity, planned_at, due))
         log.info("%s", counted(sum(len(account.due.days) for account in planned), "call"))
         return planned
 
     def dry_run(self, planned: Batch) -> DryRun:
-        """Return what the run would ask for, with the calls that were made today."""
+        """Return the requests that the run would make, with the calls that were made today."""
         most_first = sorted(planned, key=lambda account: -len(account.due.days))
         listed = most_first[:MOST_DRY_RUN_ACCOUNTS]
         made = calls_made(self.connection, self.work, [account.appid for account in listed])
@@ -201,15 +224,19 @@ class _Planning:
         )
 
     def known_days(self) -> dict[str, dict[date, Coverage]]:
-        """What decides what is due, see `rules.due`; settled days as far back as a run asks."""
+        """
+        Return the coverage that `rules.due_days` needs, by AppID and day.
+
+        Settled days are included as far back as the run may request days.
+        """
         run, appids = self.work.run, [*self.wanted]
-        reach = rules.catch_up_start(
+        catch_up_start = rules.catch_up_start(
             run.dataset, self.work.today, None, self.work.settings.catch_up_days
         )
-        since = min(run.days[-1], reach)
-        found: dict[str, dict[date, Coverage]] = defaultdict(dict)
+        since = min(run.days[-1], catch_up_start)
+        known: dict[str, dict[date, Coverage]] = defaultdict(dict)
         for row in self.execute("coverage/settled.sql", appids=appids, since=since):
-            found[row.appid] = dict.fromkeys(row.days, Coverage("final"))
+            known[row.appid] = dict.fromkeys(row.days, Coverage("final"))
         rows = self.execute(
             "coverage/known.sql",
             datasets=[run.dataset.name] * len(appids),
@@ -217,44 +244,49 @@ class _Planning:
             window_first_date=self.window_first,
         )
         for row in rows:
-            found[row.appid][row.day] = coverage_from_row(row[2:])
-        return found
+            known[row.appid][row.day] = coverage_from_row(row[2:])
+        return known
 
-    def save_pairs(self, planned: Batch) -> None:
-        """Write down what the run is going to ask for, in place of what an earlier plan did."""
+    def save_slices(self, planned: Batch) -> None:
+        """Store the planned slices in the run's report, in place of those of an earlier plan."""
         self.execute("run_report/forget.sql", run_id=self.work.run.run_id)
-        pairs = [(account, day) for account in planned for day in account.due.days]
-        if pairs:
+        slices = [(account.appid, day) for account in planned for day in account.due.days]
+        if slices:
             self.execute(
                 "run_report/plan.sql",
                 run_id=self.work.run.run_id,
-                appids=[account.appid for account, _ in pairs],
-                days=[day for _, day in pairs],
+                appids=[appid for appid, _ in slices],
+                days=[day for _, day in slices],
                 planned_at=planned[0].planned_at,
             )
 
 
 def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> datetime:
-    """Now, or after the newest attempt if that is now as well: a new run asks again."""
-    attempts = (pair.attempted_at for pairs in known for pair in pairs.values())
+    """
+    Return `now`, or the microsecond after an attempt of the same millisecond.
+
+    A plan counts answers from its own time on. An attempt of this very moment must not satisfy it.
+    """
+    attempts = (coverage.attempted_at for days in known for coverage in days.values())
     near = [at for at in attempts if at and now <= at < now + timedelta(milliseconds=1)]
-    return max(near, default=now - _MOMENT) + _MOMENT
+    return max(near, default=now - _MICROSECOND) + _MICROSECOND
 
 
-def _in_words(due: Due, known: Mapping[date, Coverage]) -> str:
-    """What is asked for, for the log."""
+def _due_text(due: Due, known: Mapping[date, Coverage]) -> str:
+    """Return the days that are requested, and why, as text for the log."""
     if due.is_retirement_check:
         return f"the endpoint is offline: asks for {due.first[0]} only, to find out if it is back"
-    ends: dict[str, list[date]] = defaultdict(list)
+    days_by_reason: dict[str, list[date]] = defaultdict(list)
     for day in due.older:
-        pair = known.get(day)
-        ends[(pair.error_kind or "to be confirmed") if pair else "never asked"].append(day)
-    said = [
+        coverage = known.get(day)
+        reason = (coverage.error_kind or "to be confirmed") if coverage else "never asked"
+        days_by_reason[reason].append(day)
+    parts = [
         counted(len(due.days), "call"),
         days_as_ranges([day for day in due.first if day != due.control_day]),
-        *(f"{days_as_ranges(days)}: {end}" for end, days in ends.items()),
+        *(f"{days_as_ranges(days)}: {reason}" for reason, days in days_by_reason.items()),
         f"{due.control_day} to find out whether WeChat lists any article of it"
         if due.control_day
         else "",
     ]
-    return "; ".join(filter(None, said))
+    return "; ".join(filter(None, parts))

@@ -133,7 +133,7 @@ def plan(dataset: Dataset, configured: list[dict[str, Any]]) -> list[list[dict[s
         line = "dry run: nothing was asked for; the page lists what would be, and so does the XCom"
         raise AirflowSkipException(f"{line} {DRY_RUN} of this task")
     observations.report_observation(
-        Observation(work.run, clock.now(), {"plan": []}, momentary=planned.left)
+        Observation(work.run, clock.now(), {"plan": []}, momentary=planned.removed)
     )
     batches = plan_verb.split_batches(planned.accounts)
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches)
