@@ -46,7 +46,7 @@ class StoredTokens:
     """The newest key encrypts; every key decrypts."""
 
     def authorize(self, accounts: Sequence[Authorization]) -> None:
-        """Save the refresh tokens of accounts that are new or have authorised the platform again."""
+        """Save the refresh tokens of accounts that are new, or authorised the platform again."""
         rows = [
             {
                 "appid": account.authorizer_appid,

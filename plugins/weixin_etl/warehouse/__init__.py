@@ -1,4 +1,8 @@
-"""The warehouse: the way to it, its statements, its migrations, and what can be wrong with it."""
+"""
+The Postgres warehouse: its connections, statements, locks, migrations, views and errors.
+
+The other packages use the functions named here; `weixin-etl migrate` calls `migrate`.
+"""
 
 from weixin_etl.warehouse.connection import analyse_grown, engine, url
 from weixin_etl.warehouse.diagnosis import CONN_ID, diagnose, diagnosed

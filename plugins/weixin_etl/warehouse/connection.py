@@ -1,4 +1,9 @@
-"""The way to the warehouse."""
+"""
+Connections to the warehouse.
+
+`url` and `engine` turn the details of an Airflow connection into a SQLAlchemy engine. Its sessions
+have the same settings, whatever defaults the server, the database or the role has.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -16,22 +21,23 @@ _DRIVER = "postgresql+psycopg2"
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _SESSION = {
     "timezone": "UTC",
-    # whatever somebody has set for the role or the database: statements have backslashes, a load
-    # must see what the one wrote that it waited for, a lock is held while WeChat is asked
+    # statements contain backslashes
     "standard_conforming_strings": "on",
+    # a load must see the rows of the load for which it waited
     "default_transaction_isolation": r"read\ committed",
+    # a session holds locks while the process calls WeChat
     "idle_session_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
-    # Airflow's `execution_timeout` can't interrupt a wait for Postgres; Postgres itself can
+    # Airflow's `execution_timeout` can't interrupt a wait for Postgres, but Postgres can
     "lock_timeout": "30min",
     "statement_timeout": "1h",
-    # the locks of a worker whose machine is lost: Postgres keeps them for two hours by itself
+    # by default Postgres keeps the locks of a worker whose machine is lost for two hours
     "tcp_keepalives_idle": "60",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "6",
     "tcp_user_timeout": "2min",
 }
-"""The settings of each session, in Postgres."""
+"""The Postgres settings of each session."""
 
 
 def url(
@@ -43,9 +49,15 @@ def url(
     extra: dict[str, Any],
 ) -> URL:
     """
-    The SQLAlchemy URL of a Postgres connection as Airflow describes it.
+    Return the SQLAlchemy URL of an Airflow connection to Postgres.
 
-    A host that is a path is the directory of a Unix socket; extras are libpq parameters.
+    Args:
+        host: A host, or a path: the directory of a Unix socket.
+        port: The port.
+        login: The user.
+        password: The user's password.
+        database: The database.
+        extra: Parameters of libpq. Values other than texts and integers are ignored.
     """
     query = {name: str(value) for name, value in extra.items() if type(value) in (str, int)}
     if host and host.startswith("/"):
@@ -58,50 +70,61 @@ def url(
 def engine(
     warehouse_url: URL | str,
     session: Mapping[str, str] | None = None,
-    idle_connections: int = 2,  # sixteen tasks share a server's hundred
+    idle_connections: int = 2,  # sixteen tasks at once share the 100 connections of a server
 ) -> Engine:
     """
-    An engine whose errors show no values: a statement's values may be a whole answer.
+    Return an engine for the warehouse.
 
-    `session` holds settings beside the usual ones; those in the URL take precedence.
+    Its errors show no parameters of statements: a parameter may be a whole answer.
+
+    Args:
+        warehouse_url: The URL. Its libpq parameters take precedence over the defaults here.
+        session: Postgres settings that replace, or are added to, those of each session.
+        idle_connections: The number of connections that the pool keeps open.
     """
     given = make_url(warehouse_url).set(drivername=_DRIVER)
-    ours = {
+    connect_args = {
         "application_name": "weixin-etl",
         "connect_timeout": 10,
-        # a server that gives no sign of life for two minutes is lost, whatever a firewall says
+        # a connection without a sign of life for two minutes is closed, also behind a firewall
         **{"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6},
         "tcp_user_timeout": 120_000,
         **given.query,
-        "client_encoding": "UTF8",  # COPY is sent it
+        "client_encoding": "UTF8",  # the lines for COPY are sent as UTF-8
     }
     options = [f"-c {name}={value}" for name, value in {**_SESSION, **(session or {})}.items()]
-    ours["options"] = " ".join([*options, str(given.query.get("options", ""))])
-    # no limit to its connections but that of the threads: one that waits for another could hold it
+    connect_args["options"] = " ".join([*options, str(given.query.get("options", ""))])
+    # with a limit, waiters for a lock could have all connections, and the lock's holder get none
     return sqlalchemy.create_engine(
         given,
         hide_parameters=True,
         pool_pre_ping=True,
         pool_size=idle_connections,
         max_overflow=-1,
-        connect_args=ours,
+        connect_args=connect_args,
     )
 
 
 def require_tls(warehouse_url: URL | str) -> URL:
-    """With TLS for a server elsewhere, unless the URL says how."""
+    """Return the URL with TLS required, unless it has an `sslmode` or leads to this machine."""
     url = make_url(warehouse_url)
-    named = [url.host, *map(url.query.get, ("host", "hostaddr", "service"))]
-    hosts = [str(it) for it in named if it]
-    if "sslmode" in url.query or all(it[0] == "/" or it in _THIS_MACHINE for it in hosts):
+    places = [url.host, *map(url.query.get, ("host", "hostaddr", "service"))]
+    hosts = [str(place) for place in places if place]
+    if "sslmode" in url.query or all(host[0] == "/" or host in _THIS_MACHINE for host in hosts):
         return url
     return url.update_query_dict({"sslmode": "require"})
 
 
 def analyse_grown(warehouse: Engine) -> None:
-    """Let Postgres learn what is in tables that have grown: it plans by that, and looks late."""
+    """
+    Analyse the tables that have grown, so that Postgres plans by their present size.
+
+    Postgres itself analyses them too late. A failure is only logged.
+    """
     try:
         with warehouse.begin() as connection:
             connection.execute(sqlalchemy.select(sqlalchemy.func.weixin.analyse_grown()))
     except DBAPIError as error:
-        log.warning("tables that have grown are not analysed: %s", one_line(str(error.orig)))
+        log.warning(
+            "Postgres could not analyse the tables that have grown: %s", one_line(str(error.orig))
+        )

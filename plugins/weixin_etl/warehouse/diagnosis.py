@@ -1,4 +1,9 @@
-"""What an error of Postgres, or of the way to it, says about the state of the warehouse."""
+"""
+The diagnosis of database errors: does an error concern the state of the warehouse?
+
+Such an error becomes a `WarehouseError` with the sentences of the error table, for instance if the
+server is down, full or read-only. Other errors are faults of a statement or its data.
+"""
 
 import re
 from collections.abc import Iterator
@@ -14,32 +19,32 @@ from weixin_etl.sentences import Quoted
 from weixin_etl.text import one_line
 
 CONN_ID = "weixin_warehouse"
-_TROUBLE_ERRORS = (
+_STATE_ERRORS = (
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
     psycopg2.InternalError,
     InsufficientPrivilege,
 )
-_SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
+_FULL_MESSAGES = ("too many clients", "connection slots", "too many connections")
 _TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
 
 
 def diagnose(error: Exception, warehouse: Engine) -> WarehouseError | None:
-    """What an error says about the state of the warehouse; None when it says nothing about it."""
+    """Return the problem of the warehouse that caused an error; None if another cause did."""
     if isinstance(error, WarehouseError):
         return error if error.kind.is_retried else None
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, psycopg2.Error):
         return None
-    # of the base class itself is what libpq has no message for: a session that was lost
-    if not isinstance(cause, _TROUBLE_ERRORS) and type(cause) is not psycopg2.DatabaseError:
+    # an error of the base class itself is a lost session, for which libpq has no message
+    if not isinstance(cause, _STATE_ERRORS) and type(cause) is not psycopg2.DatabaseError:
         return None
-    said = one_line(cause.diag.message_primary or str(cause))
-    # the message of a refused connection has no SQLSTATE
-    is_full = any(words in said for words in _SAYS_NO_CONNECTION_LEFT)
+    message = one_line(cause.diag.message_primary or str(cause))
+    # the error of a refused connection has no SQLSTATE
+    is_full = any(words in message for words in _FULL_MESSAGES)
     if not (row := _row(cause.pgcode or ("53300" if is_full else "08"))):
         return None
-    reason = _TO_SERVER.sub("", said).split(" Is the server running")[0]
+    reason = _TO_SERVER.sub("", message).split(" Is the server running")[0]
     return WarehouseError(
         row.kind, Quoted(f"{reason} ({_place(warehouse.url)})"), code=row.codes[0]
     )
@@ -47,22 +52,22 @@ def diagnose(error: Exception, warehouse: Engine) -> WarehouseError | None:
 
 @contextmanager
 def diagnosed(warehouse: Engine) -> Iterator[None]:
-    """Let an error that says something about the state of the warehouse end the block as that."""
+    """Raise the block's error as a `WarehouseError` if the state of the warehouse caused it."""
     try:
         yield
     except Exception as error:
-        if passing := diagnose(error, warehouse):
-            raise passing from None
+        if warehouse_error := diagnose(error, warehouse):
+            raise warehouse_error from None
         raise
 
 
 def _row(sqlstate: str) -> ProblemRow | None:
-    """None when the statement is at fault, not the state of the warehouse."""
+    """Return the error table's row for a SQLSTATE; None if the statement itself is at fault."""
     rows = (row for row in ROWS if row.kind.is_of_warehouse)
-    return next((it for it in rows if sqlstate.startswith(tuple(it.codes))), None)
+    return next((row for row in rows if sqlstate.startswith(tuple(row.codes))), None)
 
 
 def _place(url: URL) -> str:
-    """Host, port and database."""
+    """Return host, port and database as text."""
     host = url.host or url.query.get("host") or "localhost"
     return f"{host}{f':{url.port}' if url.port else ''}/{url.database}"

@@ -1,7 +1,8 @@
 """
-What writers do one at a time: the locks are rows of `weixin.writer_lock`, or whole tables.
+The locks that keep writers from working at the same time.
 
-Those who may only read can take neither. An advisory lock could be taken by anybody with its key.
+A lock is a row of `weixin.writer_lock`, or a whole table. A user without write access can hold
+neither. Advisory locks are not used: any user could hold one.
 """
 
 from collections.abc import Collection, Iterator
@@ -13,26 +14,27 @@ from sqlalchemy.exc import DBAPIError
 from weixin_etl.warehouse.statements import statement
 
 PATIENCE = "30s"
-"""How long a migration waits for those who read what it changes."""
+"""The time that a migration waits for readers of a table that it changes."""
 
 
 def begin_load(connection: Connection, appids: Collection[str]) -> None:
     """
-    One transaction of an account at a time, across datasets: they share the articles.
+    Lock accounts for a load until the end of the transaction, and fix its query plans.
 
-    Waits for the others account by account in one order: no deadlock. Pins the plans of the load.
+    A load waits for other loads of its accounts, also of other datasets: they share the articles.
+    All loads lock accounts in the same order, so they don't deadlock.
     """
     names = {"lock_names": [f"load:{appid}" for appid in appids]}
     connection.execute(statement("fact/begin.sql"), names)
 
 
 def take_lock(connection: Connection, lock_name: str) -> None:
-    """One transaction at a time has a lock, until it ends; others wait."""
+    """Hold a lock until the end of the transaction; wait for another transaction that has it."""
     connection.execute(statement("writer_lock/hold.sql"), {"lock_names": [lock_name]})
 
 
 def lock_migrations(connection: Connection) -> None:
-    """One transaction at a time migrates; it waits half a minute for readers of what it changes."""
+    """Let one transaction at a time migrate, and wait `PATIENCE` for readers of its tables."""
     connection.exec_driver_sql("LOCK TABLE weixin.schema_migrations IN SHARE ROW EXCLUSIVE MODE")
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'")
 
@@ -42,23 +44,32 @@ def ingest_locks(
     warehouse: Engine, dataset: str, appids: Collection[str], *, waits: bool
 ) -> Iterator[set[str]]:
     """
-    One run at a time ingests an account of a dataset: those of the accounts that no other has.
+    Hold the locks of accounts, so that one run at a time ingests an account of a dataset.
 
-    When it `waits`, all of them, once the others have ended. A session of their own holds the locks
-    in an open transaction; they end with it, so a killed process holds none.
+    A separate session holds the locks in an open transaction. Its end frees them, so a killed
+    process holds no lock.
+
+    Args:
+        warehouse: The warehouse.
+        dataset: The dataset's name.
+        appids: The accounts to lock.
+        waits: Whether to wait for the other runs; otherwise only free locks are taken.
+
+    Yields:
+        The AppIDs whose locks this run holds.
     """
     names = {f"ingest:{dataset}:{appid}": appid for appid in appids}
     with warehouse.connect() as connection:
         try:
             yield {names[name] for name in _taken(connection, [*names], waits=waits)}
         finally:
-            with suppress(DBAPIError):  # a session that was lost holds nothing any more
+            with suppress(DBAPIError):  # a lost session holds no lock
                 connection.rollback()
 
 
 def _taken(connection: Connection, names: Collection[str], *, waits: bool) -> Collection[str]:
-    """Rows are locked, not written: whoever adds them meanwhile does not wait."""
+    """Lock rows without writing them, and return their names; add missing rows first."""
     connection.execute(statement("writer_lock/add.sql"), {"lock_names": names})
-    connection.commit()  # so that no one waits for a new row
+    connection.commit()  # another run would wait for an uncommitted row
     take = statement("writer_lock/take.sql" if waits else "writer_lock/take_free.sql")
     return connection.scalars(take, {"lock_names": names}).all()

@@ -1,4 +1,11 @@
-"""`weixin-etl migrate`: the numbered migrations, then what is declared: facts, roles, views."""
+"""
+The command `weixin-etl migrate`, and the check that the warehouse is migrated.
+
+`migrate` applies the numbered files under `sql/migrations` that are missing. Then it applies the
+declared part of the schema as a whole: fact tables, roles and views. The table
+`weixin.schema_migrations` keeps a checksum of each file and of the declared part. The tasks call
+`require_migrated` first.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,92 +27,117 @@ from weixin_etl.warehouse.locks import lock_migrations
 from weixin_etl.warehouse.statements import execute, source, sql_directory, statement
 from weixin_etl.warehouse.views import all_views, update_views
 
-ROLES = ("weixin_loader", "weixin_reader")  # roles.sql creates and grants to them, where it may
+ROLES = ("weixin_loader", "weixin_reader")
+"""The roles that `roles.sql` creates, if the user may, and to which it grants rights."""
 _DECLARED = "declared"
-"""The row of schema_migrations that is of no migration, but of all that is declared."""
-_LIST = {"schema_migrations.version", "schema_migrations.sha256", "schema_migrations.applied_at"}
+"""The version in schema_migrations that stands for the declared part of the schema."""
+_LIST_COLUMNS = {
+    "schema_migrations.version",
+    "schema_migrations.sha256",
+    "schema_migrations.applied_at",
+}
 _APPLIED = "SELECT version, sha256 FROM weixin.schema_migrations"
 _GRANTED = "SELECT rolname FROM pg_roles WHERE has_schema_privilege(oid, 'weixin', 'USAGE')"
-_MADE_MEANWHILE = (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject)
-"""IF NOT EXISTS does not see what is not committed: it waits for that, and then fails."""
+_CREATED_CONCURRENTLY = (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject)
+"""
+The errors of a CREATE … IF NOT EXISTS when another transaction creates the same object.
+
+The statement waits for the end of that transaction, and then fails.
+"""
 
 
 def migrations() -> list[Path]:
-    """The migration files, oldest first: what can't be declared."""
+    """Return the files of the migrations, the oldest first."""
     return sorted((sql_directory() / "migrations").glob("*.sql"))
 
 
 def migrate(warehouse_url: URL | str) -> str:
     """
-    Bring the warehouse to this release, in one transaction; any number of processes may do so.
+    Bring the warehouse to this release, in one transaction. Processes may do so at the same time.
 
-    What was done, and what others must do; nothing when there was nothing to do.
+    Returns:
+        Lines that say what was done, and what an administrator must do. Empty if the warehouse was
+        at this release already.
+
+    Raises:
+        WarehouseError: The warehouse is unusable, is not of this project, or can't be changed.
     """
-    # an index on a large fact may take longer than any statement of a run
+    # an index on a large fact table may take longer than the limit of a run's statements
     warehouse = engine(require_tls(warehouse_url), {"statement_timeout": "0"})
     try:
         with _as_warehouse_error(warehouse):
-            # whoever may change nothing is not refused when there is nothing to change
+            # a user without the right to change the schema succeeds if nothing has to be changed
             with warehouse.connect() as connection:
-                if not _to_do(connection):
+                if not _pending(connection):
                     return ""
-            with suppress(*_MADE_MEANWHILE), warehouse.begin() as connection:
+            with suppress(*_CREATED_CONCURRENTLY), warehouse.begin() as connection:
                 execute(connection, source("schema_migrations/create.sql"))
             with warehouse.begin() as connection:
                 lock_migrations(connection)
-                return "\n".join(_do(connection, _to_do(connection)))
+                return "\n".join(_apply(connection, _pending(connection)))
     finally:
         warehouse.dispose()
 
 
-def _to_do(connection: Connection) -> dict[str, str]:
-    """Checksums by version: of what is missing or, of all that is declared, no longer the same."""
-    applied, _ = _look(connection)
+def _pending(connection: Connection) -> dict[str, str]:
+    """
+    Return the checksums, by version, of the migrations and declarations to apply.
+
+    The declared part is pending if it changed, if a migration is pending, or if a role has no
+    rights.
+    """
+    applied, _ = _read_schema(connection)
     declared = "".join([*_tables_and_roles().values(), *(view.sql for view in all_views())])
     wanted = {**_checksums(), _DECLARED: _sha256(declared)}
-    to_do = {it: sha256 for it, sha256 in wanted.items() if applied.get(it) != sha256}
-    is_whole = not to_do and not _without_rights(connection)
-    return {} if is_whole else {**to_do, _DECLARED: wanted[_DECLARED]}
+    pending = {
+        version: sha256 for version, sha256 in wanted.items() if applied.get(version) != sha256
+    }
+    is_complete = not pending and not _roles_without_rights(connection)
+    return {} if is_complete else {**pending, _DECLARED: wanted[_DECLARED]}
 
 
-def _do(connection: Connection, to_do: dict[str, str]) -> Iterator[str]:
-    """Migrations, tables, roles and views, in this order; nothing if another process was faster."""
-    for path in (it for it in migrations() if it.name[:4] in to_do):
+def _apply(connection: Connection, pending: dict[str, str]) -> Iterator[str]:
+    """
+    Apply what is pending: first migrations, then tables, roles and views. Yield a line for each.
+
+    Nothing is pending if another process has just migrated.
+    """
+    for path in (path for path in migrations() if path.name[:4] in pending):
         with _as_warehouse_error(connection.engine, f"{path.name}: "):
             execute(connection, path.read_text("utf-8"))
         yield f"Applied: {path.name}"
-    if to_do:
-        yield from _declare(connection)
-    for version, sha256 in to_do.items():
+    if pending:
+        yield from _apply_declared(connection)
+    for version, sha256 in pending.items():
         values = {"version": version, "sha256": sha256}
         connection.execute(statement("schema_migrations/save.sql"), values)
 
 
-def _declare(connection: Connection) -> Iterator[str]:
-    """All that is declared, whole."""
+def _apply_declared(connection: Connection) -> Iterator[str]:
+    """Apply the whole declared part: fact tables, roles and views. Yield a line for each result."""
     for file, sql in _tables_and_roles().items():
         with _as_warehouse_error(connection.engine, f"{file}: "):
             execute(connection, sql)
     with _as_warehouse_error(connection.engine, "the views: "):
-        gone = update_views(connection, all_views())
+        dropped = update_views(connection, all_views())
     yield "Brought up to date: tables, roles, views."
-    if gone:
-        yield f"Dropped the views {', '.join(gone)}: not of this release."
-    if missing := _without_rights(connection):
+    if dropped:
+        yield f"Dropped the views {', '.join(dropped)}: they are not part of this release."
+    if missing := _roles_without_rights(connection):
         yield (
-            f"The roles {' and '.join(missing)} don't exist, and you may not create them: let an "
-            "administrator do so, then run `weixin-etl migrate` again."
+            f"The roles {' and '.join(missing)} don't exist, and you may not create them. Let an "
+            "administrator create them, then run `weixin-etl migrate` again."
         )
 
 
 def _tables_and_roles() -> dict[str, str]:
-    """What Postgres gets, by file."""
+    """Return the SQL of the fact tables and of the roles, by file."""
     facts = (source("fact/table.sql", dataset) for dataset in DATASETS.values())
     return {"fact/table.sql": "".join(facts), "roles.sql": source("roles.sql")}
 
 
 def _checksums() -> dict[str, str]:
-    """Of the migrations, by the number that their names begin with."""
+    """Return the checksums of the migrations, by the number that begins each file name."""
     return {path.name[:4]: _sha256(path.read_text("utf-8")) for path in migrations()}
 
 
@@ -113,63 +145,80 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _without_rights(connection: Connection) -> list[str]:
-    """The roles that were granted nothing: they did not exist, and could not be created."""
+def _roles_without_rights(connection: Connection) -> list[str]:
+    """Return the roles without rights: they did not exist, and the user may not create roles."""
     granted = set(connection.exec_driver_sql(_GRANTED).scalars())
     return [role for role in ROLES if role not in granted]
 
 
 @contextmanager
-def _as_warehouse_error(warehouse: Engine, doing: str = "") -> Iterator[None]:
-    """A database's error becomes a sentence: the one place where `migrate` does that."""
+def _as_warehouse_error(warehouse: Engine, context: str = "") -> Iterator[None]:
+    """Raise the block's database error as a `WarehouseError`; `context` begins its detail."""
     try:
         yield
     except (DBAPIError, psycopg2.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        said, code, cure = str(cause), "migration_failed", None
-        passing = diagnose(error, warehouse)
-        if isinstance(cause, errors.DependentObjectsStillExist):  # its hint is CASCADE
-            said = f"{cause.diag.message_primary}: {cause.diag.message_detail}"
+        message, code, cure = str(cause), "migration_failed", None
+        state_error = diagnose(error, warehouse)
+        # the hint of Postgres is left out: it recommends CASCADE
+        if isinstance(cause, errors.DependentObjectsStillExist):
+            message = f"{cause.diag.message_primary}: {cause.diag.message_detail}"
             code = "migration_blocked"
-        elif passing and not isinstance(cause, errors.InsufficientPrivilege):
-            cure = passing.problem.cure
-        failed = Quoted(f"{doing}{one_line(said)}")
-        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, failed, code=code, cure=cure) from None
+        elif state_error and not isinstance(cause, errors.InsufficientPrivilege):
+            cure = state_error.problem.cure
+        detail = Quoted(f"{context}{one_line(message)}")
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, detail, code=code, cure=cure) from None
 
 
 def require_migrated(warehouse: Engine) -> None:
     """
-    Raise unless the warehouse answers and has every migration and a column for every metric.
+    Check that the warehouse has every migration, and a column for every metric.
 
-    The analysts' views are not looked at: a load needs none of them, and an old one stops no run.
+    The analysts' views are not checked: a load does not need them, so an old view stops no run.
+
+    Raises:
+        WarehouseError: The warehouse is unusable, is not of this project, or is not migrated.
     """
-    # of one instant: others may be migrating
-    in_one_look = warehouse.execution_options(isolation_level="REPEATABLE READ")
-    with diagnosed(warehouse), in_one_look.connect() as connection:
-        applied, columns = _look(connection)
-    lacking = [path.stem for path in migrations() if path.name[:4] not in applied]
-    facts = {f"{it.fact}.{metric.name}" for it in DATASETS.values() for metric in it.metrics}
-    if lacking := lacking or sorted(facts - columns):
-        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, Quoted(few_names(lacking)), code="old")
+    # both queries read the same snapshot: another process may be migrating
+    in_one_snapshot = warehouse.execution_options(isolation_level="REPEATABLE READ")
+    with diagnosed(warehouse), in_one_snapshot.connect() as connection:
+        applied, columns = _read_schema(connection)
+    missing = [path.stem for path in migrations() if path.name[:4] not in applied]
+    metric_columns = {
+        f"{dataset.fact}.{metric.name}"
+        for dataset in DATASETS.values()
+        for metric in dataset.metrics
+    }
+    if missing := missing or sorted(metric_columns - columns):
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, Quoted(few_names(missing)), code="old")
 
 
-def _look(connection: Connection) -> tuple[dict[str, str], set[str]]:
-    """Checksums of what was applied, and `table.column` of all there is; raises if not ours."""
+def _read_schema(connection: Connection) -> tuple[dict[str, str], set[str]]:
+    """
+    Return the checksums of the applied versions, and all columns as `table.column`.
+
+    Raises:
+        WarehouseError: The schema `weixin` has other migrations, or tables of another program.
+    """
     columns = set(connection.scalars(statement("schema_migrations/columns.sql")))
-    rows = connection.exec_driver_sql(_APPLIED).all() if columns >= _LIST else []
+    rows = connection.exec_driver_sql(_APPLIED).all() if columns >= _LIST_COLUMNS else []
     applied = {row.version: row.sha256 for row in rows}
-    if others := _others(applied, columns, connection.engine.url.database):
-        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, others, code="not_ours")
+    if foreign := _foreign_schema(applied, columns, connection.engine.url.database):
+        raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, foreign, code="not_ours")
     return applied, columns
 
 
-def _others(applied: dict[str, str], columns: set[str], database: str | None) -> Sentence | None:
-    """Return which migrations were others, or whose tables there are; None where all is ours."""
+def _foreign_schema(
+    applied: dict[str, str], columns: set[str], database: str | None
+) -> Sentence | None:
+    """Return which migrations differ, or which foreign tables there are; None if there are none."""
     checksums = _checksums()
-    edited = [it for it, sha256 in checksums.items() if applied.get(it, sha256) != sha256]
-    if columns in (set(), _LIST) or min(checksums) in applied:
+    edited = [
+        version for version, sha256 in checksums.items() if applied.get(version, sha256) != sha256
+    ]
+    if columns in (set(), _LIST_COLUMNS) or min(checksums) in applied:
         frame = "migration {names} of the database {database} was another"
         names = few_names(edited)
         return sentence(frame, names=names, database=database) if edited else None
-    tables = few_names(sorted({name.partition(".")[0] for name in columns}))
+    tables = few_names(sorted({column.partition(".")[0] for column in columns}))
     return sentence("the database {database} holds {names}", names=tables, database=database)

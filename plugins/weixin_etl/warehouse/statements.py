@@ -1,4 +1,9 @@
-"""The statements: files under sql/, whose path says their table."""
+"""
+The SQL statements: files under `sql/`, in a folder for each table.
+
+A file is a Jinja template. `statement` renders it, for a dataset if it needs one, with named
+parameters. The other functions convert Python values to parameters, and rows to Python values.
+"""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,83 +24,93 @@ from weixin_etl.sentences import REJECTIONS
 
 
 def sql_directory() -> Path:
-    """The statements: inside the package of an installed wheel, at the top of a checkout."""
+    """Return the folder `sql`: in an installed wheel within the package, else in the checkout."""
     packaged = Path(__file__).parents[1] / "sql"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "sql"
 
 
-_OF_EACH_FACT = ("extra", "raw_response_id", "fetched_at")
+_COMMON_FACT_COLUMNS = ("extra", "raw_response_id", "fetched_at")
 _FOR_EACH = re.compile(r"\{# for each: (.*) #\}")
 
 
 @cache
 def statement(path: str, dataset: Dataset | None = None) -> TextClause:
-    """The statement in `sql/<path>`, its inputs as named binds; identifiers are the dataset's."""
+    """Return the statement in `sql/<path>` with named parameters, rendered for the dataset."""
     return sqlalchemy.text(source(path, dataset))
 
 
 def execute(connection: Connection, sql: str) -> None:
-    """Send SQL that has no parameters: its percent signs are its own."""
+    """Execute SQL without parameters, in which a percent sign has no special meaning."""
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute(sql)
 
 
-def slice_arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, list[Any]]:
+def slice_arrays(dataset: Dataset, slices: Collection[tuple[str, date]]) -> dict[str, list[Any]]:
     """
-    Accounts with a day each, as the slice_arrays that statements take.
+    Return slices (AppID and day) of one dataset as array parameters of a statement.
 
-    The dataset too: of a constant, a planner without statistics expects few rows.
+    The dataset is an array too: for a constant, a planner without statistics expects too few rows.
     """
     return {
-        "datasets": [dataset.name] * len(pairs),
-        "appids": [appid for appid, _ in pairs],
-        "days": [day for _, day in pairs],
+        "datasets": [dataset.name] * len(slices),
+        "appids": [appid for appid, _ in slices],
+        "days": [day for _, day in slices],
     }
 
 
 def dataset_slice_arrays(
-    datasets: Iterable[Dataset], pairs: Iterable[tuple[str, date]]
+    datasets: Iterable[Dataset], slices: Iterable[tuple[str, date]]
 ) -> dict[str, list[Any]]:
-    """Datasets, and accounts with a day each, for statements about all of these together."""
-    appids, days = zip(*pairs, strict=True)
-    return {"datasets": [it.name for it in datasets], "appids": [*appids], "days": [*days]}
+    """
+    Return datasets, and at least one slice (AppID and day), as array parameters of a statement.
+
+    The statement combines every slice with every dataset, so the arrays differ in length.
+    """
+    appids, days = zip(*slices, strict=True)
+    names = [dataset.name for dataset in datasets]
+    return {"datasets": names, "appids": [*appids], "days": [*days]}
 
 
 def as_json(values: Sequence[Mapping[str, object]]) -> str:
-    """Rows as a statement takes them for `jsonb_to_recordset`."""
+    """Return rows as JSON, the parameter of a statement's `jsonb_to_recordset`."""
     return msgspec.json.encode(values).decode()
 
 
 def coverage_from_row(columns: Sequence[Any]) -> Coverage:
-    """What a row of coverage says, by its columns beside its key."""
+    """Return the coverage in a row, given its columns after the key."""
     settled, ready_at, sha256, *rest = columns
     return Coverage(settled, ready_at, sha256 and bytes(sha256), *rest)
 
 
 @cache
 def source(path: str, dataset: Dataset | None = None) -> str:
-    """The text of `sql/<path>` for the dataset."""
-    declared = _declared(dataset) if dataset else {}
-    return _templates().get_template(path).render(declared)
+    """Return the text of `sql/<path>`, rendered for the dataset."""
+    variables = _template_variables(dataset) if dataset else {}
+    return _templates().get_template(path).render(variables)
 
 
 def template_datasets(path: str) -> list[Dataset | None]:
-    """The datasets that `sql/<path>` is rendered for, as its first line says; else none, once."""
-    which = _FOR_EACH.match((sql_directory() / path).read_text(encoding="utf-8"))
-    return [*(_templates().compile_expression(which[1])() or ())] if which else [None]
+    """
+    Return the datasets for which `sql/<path>` is rendered, one view for each.
+
+    The file's first line names them: `{# for each: <expression> #}`. A file without such a line is
+    rendered once, for no dataset: the list is `[None]`.
+    """
+    first_line = _FOR_EACH.match((sql_directory() / path).read_text(encoding="utf-8"))
+    return [*(_templates().compile_expression(first_line[1])() or ())] if first_line else [None]
 
 
 @cache
 def _templates() -> jinja2.Environment:
-    """The files, each parsed once."""
+    """Return the environment that parses and renders the files, each parsed once."""
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(sql_directory()),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        bytecode_cache=jinja2.FileSystemBytecodeCache(),  # each task is a new process
-        autoescape=False,  # noqa: S701 # SQL, from files of the package
+        bytecode_cache=jinja2.FileSystemBytecodeCache(),  # each task starts a new process
+        autoescape=False,  # noqa: S701 # the templates are the package's own SQL
     )
     templates.globals |= {
         "datasets": ARTICLE_DATASETS.values(),
@@ -106,7 +121,8 @@ def _templates() -> jinja2.Environment:
     return templates
 
 
-def _declared(dataset: Dataset) -> dict[str, Any]:
+def _template_variables(dataset: Dataset) -> dict[str, Any]:
+    """Return the names that a template uses for the dataset's table and columns."""
     metrics = [metric.name for metric in dataset.metrics]
     return {
         "dataset": dataset,
@@ -116,5 +132,5 @@ def _declared(dataset: Dataset) -> dict[str, Any]:
         "place": dataset.place,
         "day": dataset.day_column,
         "metrics": metrics,
-        "columns": [*dataset.key, *dataset.place, *metrics, *_OF_EACH_FACT],
+        "columns": [*dataset.key, *dataset.place, *metrics, *_COMMON_FACT_COLUMNS],
     }

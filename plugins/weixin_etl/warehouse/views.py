@@ -1,4 +1,10 @@
-"""The views and functions under sql/analytics: what files say, how they are made."""
+"""
+The views and functions of the schema `analytics`: read from files, and created in Postgres.
+
+A file under `sql/analytics` has one view or function, with a comment on the view and one on each
+column. `parse_view` reads a rendered file. The module `migrations` calls `update_views`, which
+creates, replaces and drops the views.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,17 +34,18 @@ _REFUSED = (
     errors.InvalidTableDefinition,
     errors.InvalidFunctionDefinition,
     errors.DependentObjectsStillExist,
-    errors.AmbiguousFunction,  # with other types of parameters it stands beside the old one
+    errors.AmbiguousFunction,  # a function with other types of parameters does not replace the old
 )
-"""What Postgres says where a view or function can't be replaced in its place."""
+"""The errors of Postgres when CREATE OR REPLACE can't replace a view or function."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """
-    A view as its file says, or a function that has rows: a view with parameters.
+    A view, or a function that returns rows: a view with parameters.
 
-    The comment on top of the file is the view's, the one above a column's name that column's.
+    The comment at the top of the file describes the view. The comment above a column's name
+    describes the column.
     """
 
     type: str  # VIEW or FUNCTION; views may read functions, functions no views
@@ -46,71 +53,98 @@ class View:
     file: str
     text: str
     comment: str
-    columns: dict[str, str]  # comments by name; of a function by its parameters, with their types
+    columns: dict[str, str]  # comments by column; those of a function by parameter and type
     query: str
 
     @property
     def full_name(self) -> str:
+        """The name with its schema."""
         return f"analytics.{self.name}"
 
     @property
     def sql(self) -> str:
+        """The statements that create or replace the view and comment on it."""
         create = self.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1).rstrip()
-        return "".join(f"{it};\n" for it in (create, *self._comments()))
+        return "".join(f"{command};\n" for command in (create, *self._comments()))
 
     def _comments(self) -> Iterator[str]:
-        """On everything; a function's parameters have none of their own, so it tells theirs."""
+        """
+        Yield the COMMENT statements of the view and its columns.
+
+        Postgres has no comments on a function's parameters: the function's comment has them.
+        """
         is_view = self.type == "VIEW"
-        said = [] if is_view else [f"{name}: {its}" for name, its in self.columns.items()]
-        own = "\n".join([self.comment, *said, f"file: {self.file}"])
-        yield f"COMMENT ON {self.type} {self.full_name} IS {_literal(own)}"
-        for name, its in self.columns.items() if is_view else ():
-            yield f"COMMENT ON COLUMN {self.full_name}.{name} IS {_literal(its)}"
+        items = self.columns.items()
+        parameters = [] if is_view else [f"{name}: {comment}" for name, comment in items]
+        whole = "\n".join([self.comment, *parameters, f"file: {self.file}"])
+        yield f"COMMENT ON {self.type} {self.full_name} IS {_literal(whole)}"
+        for name, comment in items if is_view else ():
+            yield f"COMMENT ON COLUMN {self.full_name}.{name} IS {_literal(comment)}"
 
 
 def parse_view(text: str, file: str) -> View:
-    """A view's rendered text, taken apart; a ValueError where something has no comment."""
+    """
+    Parse the rendered text of a view or function.
+
+    Raises:
+        ValueError: The text has another form, or the view or a column has no comment.
+    """
     parts = _FILE.fullmatch(text)
     if parts is None or _COLUMN.sub("", parts["columns"]):
         raise ValueError(f"no view with a comment on everything: {text[:200]}")
-    columns = {it["name"]: _words(it[0]) for it in _COLUMN.finditer(parts["columns"])}
-    type_, name, comment = parts["type"], parts["name"], _words(parts["comment"])
+    columns = {
+        column["name"]: _comment_text(column[0]) for column in _COLUMN.finditer(parts["columns"])
+    }
+    type_, name, comment = parts["type"], parts["name"], _comment_text(parts["comment"])
     return View(type_, name, file, text, comment, columns, parts["query"])
 
 
-def _words(comment: str) -> str:
-    """A comment as Postgres keeps it: each part on a line of its own, however it is wrapped."""
+def _comment_text(comment: str) -> str:
+    """Return the text of an SQL comment, unwrapped: each part is on a line of its own."""
     lines = re.findall(r"^ *-- (.*)", comment, re.MULTILINE)
-    return "".join(f"\n{it}" if it.startswith(_PARTS) else f" {it}" for it in lines).strip()
+    parts = (f"\n{line}" if line.startswith(_PARTS) else f" {line}" for line in lines)
+    return "".join(parts).strip()
 
 
 def _literal(text: str) -> str:
+    """Return the text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 @cache
 def all_views() -> tuple[View, ...]:
-    """The views and functions, each after those it reads."""
-    files = sorted(f"analytics/{it.name}" for it in (sql_directory() / "analytics").glob("*.sql"))
-    made = [(file, dataset) for file in files for dataset in template_datasets(file)]
-    return sort_views(parse_view(source(*it), f"sql/{it[0]}") for it in made)
+    """Return the views and functions of this release, each after those that it reads."""
+    names = [path.name for path in (sql_directory() / "analytics").glob("*.sql")]
+    files = sorted(f"analytics/{name}" for name in names)
+    rendered = [
+        (file, source(file, dataset)) for file in files for dataset in template_datasets(file)
+    ]
+    return sort_views(parse_view(text, f"sql/{file}") for file, text in rendered)
 
 
 def views() -> tuple[View, ...]:
-    """Those that are no functions."""
-    return tuple(it for it in all_views() if it.type == "VIEW")
+    """Return the views of this release, without the functions."""
+    return tuple(view for view in all_views() if view.type == "VIEW")
 
 
 def view_sql(name: str) -> str:
-    """What Postgres gets for a view or function, which need not be named with its schema."""
-    found = [it.sql for it in all_views() if name in (it.full_name, it.name)]
+    """
+    Return the SQL that creates a view or function.
+
+    Args:
+        name: The name, with or without its schema.
+
+    Raises:
+        ParameterError: No view or function has this name.
+    """
+    found = [view.sql for view in all_views() if name in (view.full_name, view.name)]
     if not found:
         raise ParameterError(f"no view or function is called {name}")
     return found[0]
 
 
 def sort_views(unordered: Iterable[View]) -> tuple[View, ...]:
-    """Each after those it reads; the same order in every process."""
+    """Sort views so that each follows those that it reads, in the same order in every process."""
     named = {view.full_name: view for view in unordered}
     reads = {
         name: sorted(set(re.findall(r"\b\w+\.\w+", view.query)) & named.keys() - {name})
@@ -121,30 +155,35 @@ def sort_views(unordered: Iterable[View]) -> tuple[View, ...]:
 
 def update_views(connection: Connection, wanted: Sequence[View]) -> list[str]:
     """
-    Replace the views in their place, and drop what an earlier release made and this one has not.
+    Create or replace views and functions, and drop those that only an earlier release has.
 
-    Where Postgres refuses that, all are dropped and created again. Never by CASCADE: somebody
-    else's view on one that must be dropped is named by Postgres's error. Gives those dropped.
+    If Postgres can't replace one of them, all are dropped and created again. CASCADE is never used:
+    if another program's view reads one of them, the migration fails and the error names that view.
+
+    Returns:
+        The names of those that an earlier release has and this release has not.
     """
-    found = connection.execute(statement("schema_migrations/views.sql"))
-    present = {row.name: row.type for row in found}
-    gone = {it: present[it] for it in present.keys() - {view.full_name for view in wanted}}
+    rows = connection.execute(statement("schema_migrations/views.sql"))
+    present = {row.name: row.type for row in rows}
+    obsolete = present.keys() - {view.full_name for view in wanted}
     try:
         with connection.begin_nested():
             _create(connection, wanted)
-            _drop(connection, gone)
+            _drop(connection, {name: present[name] for name in obsolete})
     except _REFUSED:
         _drop(connection, present)
         _create(connection, wanted)
-    return sorted(gone)
+    return sorted(obsolete)
 
 
 def _create(connection: Connection, wanted: Iterable[View]) -> None:
+    """Create or replace views and functions, in this order."""
     for view in wanted:
         execute(connection, view.sql)
 
 
 def _drop(connection: Connection, types: dict[str, str]) -> None:
-    for type_ in ("VIEW", "FUNCTION"):  # views first: they may stand on functions
-        if names := ", ".join(name for name, its in types.items() if its == type_):
-            execute(connection, f"DROP {type_} {names}")
+    """Drop views and functions, given their types by name."""
+    for dropped_type in ("VIEW", "FUNCTION"):  # views first: a view may read a function
+        if names := ", ".join(name for name, type_ in types.items() if type_ == dropped_type):
+            execute(connection, f"DROP {dropped_type} {names}")
