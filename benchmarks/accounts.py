@@ -1,5 +1,5 @@
 """
-What a morning costs with many accounts: the daily run through Airflow's scheduler.
+Measure the daily run through Airflow's scheduler with many accounts.
 
     python benchmarks/accounts.py [--accounts 1 100 …] [--datasets NAME …] [--latency SECONDS]
 
@@ -44,7 +44,7 @@ CALLS = "SELECT coalesce(sum(calls), 0) FROM weixin.run_report WHERE run_id = '{
 
 
 def main() -> None:
-    """Measure each number of accounts in a fresh installation."""
+    """Measure each number of accounts in a new installation."""
     parser = argparse.ArgumentParser(description="Measure the daily run with many accounts.")
     parser.add_argument("--accounts", type=int, nargs="+", default=(1, 100, 1_000), metavar="N")
     parser.add_argument("--datasets", nargs="+", default=[ARTICLE_TOTAL.name], choices=DATASETS)
@@ -61,33 +61,33 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Installation:
-    """Airflow at work, with accounts to collect from the sandbox."""
+    """A running Airflow, and the sandbox with its accounts."""
 
     home: Home
     command: psutil.Process
-    """`make up`, whose children Airflow's components are."""
+    """The process of `make up`; its children are Airflow's components."""
     sandbox: Sandbox
 
     def ask(self, sql: str, database: str = METADATA_DATABASE) -> Any:
-        """The first value that a database answers."""
+        """Return the first value of a query."""
         return self.home.server.ask(database, sql)
 
     def airflow(self, *arguments: str) -> None:
-        """Run a command of Airflow's own."""
+        """Run one of Airflow's own commands."""
         command = [*LOCAL, "airflow", *arguments]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
     def cpu_seconds(self) -> float:
-        """Of Airflow's components and their tasks, and of Postgres, since they were started."""
+        """Return the CPU seconds of Airflow's components, their tasks and Postgres so far."""
         lock = self.home.server.directory / "data/postmaster.pid"
         postgres = psutil.Process(int(lock.read_text().split()[0]))
         started = [*self.command.children(), postgres]
-        below = [it for root in started for it in root.children(recursive=True)]
-        return sum(map(cpu_seconds, {*started, *below}))
+        children = [child for root in started for child in root.children(recursive=True)]
+        return sum(map(cpu_seconds, {*started, *children}))
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """Of the process and of its children that have ended."""
+    """Return the CPU seconds of a process and of its ended children; 0 if the process has ended."""
     with suppress(psutil.Error):
         return float(sum(process.cpu_times()[:4]))
     return 0.0
@@ -95,9 +95,9 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 @contextmanager
 def installation(count: int, latency: float) -> Iterator[Installation]:
-    """Everything started, as long as the block lasts; the logs stay if it fails."""
+    """Run an installation during the block; keep its folder with the logs if the block fails."""
     os.environ["WEIXIN_HOME"] = tempfile.mkdtemp(prefix="weixin-accounts-")
-    # a `weixin_default` that can't be used: the accounts come later
+    # an unusable `weixin_default`, because the accounts are imported later
     os.environ[CONNECTION_VARIABLE] = '{"conn_type": "weixin"}'
     home = find()
     sandbox = Sandbox(accounts=accounts(count), latency_seconds=latency)
@@ -108,9 +108,9 @@ def installation(count: int, latency: float) -> Iterator[Installation]:
         try:
             wait_until(lambda: up.poll() is not None or "  password" in log.read_text())
             installed = Installation(home, psutil.Process(up.pid), sandbox)
-            # Airflow makes a run of each DAG as it starts; without an account these ask for nothing
-            awake = sum(not it.is_optional for it in DATASETS.values())
-            wait_until(lambda: installed.ask(ENDED) == awake)
+            # Airflow creates a run of each DAG at its start; without accounts it asks for nothing
+            unpaused = sum(not dataset.is_optional for dataset in DATASETS.values())
+            wait_until(lambda: installed.ask(ENDED) == unpaused)
             connect_accounts(installed, base_url)
             yield installed
         except BaseException:
@@ -123,17 +123,17 @@ def installation(count: int, latency: float) -> Iterator[Installation]:
     shutil.rmtree(home.state)
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 1800) -> None:
-    """Poll; exit if it takes too long."""
+def wait_until(is_reached: Callable[[], bool], seconds: float = 1800) -> None:
+    """Wait until the condition is reached; exit if that takes too long."""
     deadline = time.monotonic() + seconds
-    while not is_so():
+    while not is_reached():
         if time.monotonic() > deadline:
             sys.exit(f"not over after {seconds} s")
         time.sleep(0.25)
 
 
 def accounts(count: int) -> list[Account]:
-    """Accounts with secrets as WeChat makes them: 32 hexadecimal digits."""
+    """Return accounts with secrets of 32 hexadecimal digits, as WeChat has them."""
     return [
         Account(f"wx{number:016x}", sha256(str(number).encode()).hexdigest()[:32], f"号{number}")
         for number in range(1, count + 1)
@@ -141,13 +141,14 @@ def accounts(count: int) -> list[Account]:
 
 
 def connect_accounts(installed: Installation, base_url: str) -> None:
-    """Store the accounts as Airflow does, encrypted by its key."""
+    """Import the accounts into Airflow's database as connections, encrypted by Airflow's key."""
     connections = {
         f"account_{number}": {
             **{"conn_type": "weixin", "host": base_url},
-            **{"login": it.appid, "password": it.secret, "extra": {"name": it.name}},
+            **{"login": account.appid, "password": account.secret},
+            "extra": {"name": account.name},
         }
-        for number, it in enumerate(installed.sandbox.accounts.values(), start=1)
+        for number, account in enumerate(installed.sandbox.accounts.values(), start=1)
     }
     contents = {"connections": connections, "variables": {"weixin_accounts": [*connections]}}
     for kind, content in contents.items():
@@ -157,7 +158,7 @@ def connect_accounts(installed: Installation, base_url: str) -> None:
 
 
 def measure(installed: Installation, dataset: Dataset, title: str) -> None:
-    """Run the DAG once and print what it cost; it must be green, with every call told."""
+    """Run the DAG once and print its cost; exit if it fails or its report misses calls."""
     calls_before, cpu_before = len(installed.sandbox.calls), installed.cpu_seconds()
     run_id = f"{dataset.dag_id}-{time.time_ns()}"
     installed.airflow("dags", "trigger", dataset.dag_id, "--run-id", run_id)
@@ -174,9 +175,9 @@ def measure(installed: Installation, dataset: Dataset, title: str) -> None:
     )
     print(f"\n| {HEAD} |\n|{' ---: |' * len(cells)}\n| {' | '.join(cells)} |\n")
     state = installed.ask(STATE.format(run_id))
-    told = installed.ask(CALLS.format(run_id), WAREHOUSE_DATABASE)
-    if state != "success" or told != data:
-        sys.exit(f"{state}; {told} of {data} calls")
+    reported = installed.ask(CALLS.format(run_id), WAREHOUSE_DATABASE)
+    if state != "success" or reported != data:
+        sys.exit(f"{state}; {reported} of {data} calls")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """
-Files of answers of getarticletotal, made up and the same ones every time.
+Write files of made-up answers of getarticletotal, which are the same every time.
 
     python benchmarks/answers.py morning a_directory
 
-Writes three files: the `first` morning, the `next` one, on which 15 % as many rows are new or
-changed, and that one's bytes again, fetched later (`unchanged`). A line is an answer: appid,
-publication day, fetch time, JSON; tab-separated.
+There are three files. `first` has the first morning. `next` has the next morning, on which 15 % of
+the rows are new or changed. `unchanged` has the bytes of `next` again, with a later fetch time. A
+line is an answer: appid, publication day, fetch time and JSON, separated by tabs.
 """
 
 import json
@@ -27,7 +27,7 @@ KEY = ("appid", "msgid", "stat_date")
 COLUMNS = (*KEY, "publication_date", *METRICS)
 
 SHAPES = {"small": 1, "morning": 100}
-"""How many accounts a morning has."""
+"""The number of accounts of each shape."""
 FIRST_MORNING = datetime.fromisoformat("2026-11-24T10:30:00+08:00")
 FETCHED_AT = {
     "first": FIRST_MORNING,
@@ -35,16 +35,17 @@ FETCHED_AT = {
     "unchanged": FIRST_MORNING + timedelta(days=1, hours=2),
 }
 AGES = range(11, 4, -1)
-"""The days since publication of the seven publication days, on the first morning."""
+"""The ages in days of the seven publication days on the first morning."""
 ARTICLES = range(1, 9)
-"""Of a publication day, by position."""
+"""The positions of a publication day's articles."""
 CORRECTED_ROWS = 0.14
-"""Of the rows of whole days; with the new rows 15 % of those of the first morning."""
+"""The share of corrected rows of complete days: with the new rows, 15 % of the first morning."""
 CORRECTED_FIGURES = 4
+"""The number of changed figures in a corrected row."""
 
 
 class Place(NamedTuple):
-    """Where a file has an answer."""
+    """The place of an answer in a file, with its account, day and fetch time."""
 
     appid: str
     day: date
@@ -53,12 +54,12 @@ class Place(NamedTuple):
     size: int
 
     def read(self, file: int) -> bytes:
-        """The answer's body."""
+        """Return the answer's body from the open file with this descriptor."""
         return os.pread(file, self.size, self.offset)
 
 
 def places(path: Path) -> Iterator[Place]:
-    """Those of all answers of a file, in its order."""
+    """Yield the places of all answers of a file, in their order."""
     end = 0
     with path.open("rb") as lines:
         for text in lines:
@@ -71,7 +72,7 @@ def places(path: Path) -> Iterator[Place]:
 
 
 def rows(path: Path) -> Iterator[tuple[str | int | None, ...]]:
-    """The rows of a file as plainly as can be: `COLUMNS`."""
+    """Yield the rows of a file as tuples of `COLUMNS`."""
     with path.open("rb") as file:
         for answer in places(path):
             for article in json.loads(answer.read(file.fileno()))["list"]:
@@ -81,7 +82,7 @@ def rows(path: Path) -> Iterator[tuple[str | int | None, ...]]:
 
 
 def write(shape: str, directory: Path) -> dict[str, Path]:
-    """The shape's files, by load."""
+    """Write the shape's files, and return their paths by the name of the load."""
     paths = {load: directory / f"{shape}-{load}.tsv" for load in FETCHED_AT}
     for load, path in paths.items():
         with path.open("wb") as file:
@@ -90,6 +91,7 @@ def write(shape: str, directory: Path) -> dict[str, Path]:
 
 
 def _lines(accounts: int, load: str) -> Iterator[bytes]:
+    """Yield the lines of a file: one answer per account and publication day."""
     fetched_at = FETCHED_AT[load]
     for number in range(accounts):
         appid = f"wx{0x5A4D80C70B1E0000 + number:016x}"
@@ -99,15 +101,15 @@ def _lines(accounts: int, load: str) -> Iterator[bytes]:
             share = CORRECTED_ROWS if load != "first" and age >= ARTICLE_TOTAL.window else 0
             random = Random(f"{appid}{day}")
             articles = [
-                _article(appid, day, it, [random.random() < share for _ in range(row_count)])
-                for it in ARTICLES
+                _article(appid, day, position, [random.random() < share for _ in range(row_count)])
+                for position in ARTICLES
             ]
             body = msgspec.json.encode({"list": articles})
             yield f"{appid}\t{day}\t{fetched_at.isoformat()}\t".encode() + body + b"\n"
 
 
 def _article(appid: str, day: date, position: int, corrected: list[bool]) -> dict[str, object]:
-    """An article with a row for each day, the ones given as corrected with other figures."""
+    """Return an article with one row per element of `corrected`, changed where that is true."""
     message = 2_247_483_647 + day.toordinal() * 100
     random = Random(f"{appid}{message}{position}")
     headline = title(random)

@@ -1,10 +1,10 @@
 """
-The load beside its limit: the same answers, the same server, in turns.
+Compare the load with its limit: the same answers, on the same server, in turns.
 
-Each round gives both a new database and the three loads of a shape: first morning, next morning,
-the same answers again. A load is a process of its own. What it left is compared with the answers.
-Then the database is vacuumed and analysed, as autovacuum does long before the next morning, and
-checkpointed.
+Each round gives both programs a new database and the three loads of a shape: the first morning, the
+next morning, and the same answers again. A load is a process of its own. Its rows are compared with
+the answers. Before each load the database is vacuumed and analysed, as autovacuum does before the
+next morning, and checkpointed. `load.py` calls `hold`.
 """
 
 import itertools
@@ -28,12 +28,12 @@ from weixin_local.postgres import Server
 
 LOAD = str(Path(__file__).with_name("load.py"))
 TABLES = {"limit": limit.TABLE, "load": "weixin.fact_article_total"}
-"""What is measured, and the table that each fills."""
+"""The measured programs, and the table that each fills."""
 LINE = re.compile(r"seconds=(\S+) rows=\d+ peak_mb=(\d+)$")
 
 
 class Taken(NamedTuple):
-    """What a load took."""
+    """The time, memory and write-ahead log of a load."""
 
     seconds: float
     peak_mb: float
@@ -42,7 +42,7 @@ class Taken(NamedTuple):
 
 @contextmanager
 def server(binaries: Path | None = None) -> Iterator[Server]:
-    """A Postgres with its default settings, deleted at the end; without binaries the embedded."""
+    """Run a temporary Postgres with default settings; by default the embedded one."""
     with tempfile.TemporaryDirectory(prefix="weixin-bench-") as directory:
         Path(directory).chmod(0o755)
         started = Server(Path(directory, "server"), binaries)
@@ -54,7 +54,7 @@ def server(binaries: Path | None = None) -> Iterator[Server]:
 
 
 def hold(shapes: Iterable[str], rounds: int, binaries: Path | None) -> None:
-    """Print a row for each load of each shape."""
+    """Measure all loads of the shapes, and print a table row for each."""
     with server(binaries) as started:
         print(f"PostgreSQL {started.ask('postgres', 'SHOW server_version')}, {rounds} rounds\n")
         print("| answers | load | by | seconds | × limit | WAL MB | peak MB |")
@@ -70,7 +70,7 @@ def hold(shapes: Iterable[str], rounds: int, binaries: Path | None) -> None:
 
 
 def measured(server: Server, shape: str, rounds: int) -> dict[tuple[str, str], Taken]:
-    """The medians, by load and program."""
+    """Return the medians of the rounds, by load and program."""
     taken: dict[tuple[str, str], list[Taken]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         files = write(shape, Path(folder))
@@ -83,11 +83,11 @@ def measured(server: Server, shape: str, rounds: int) -> dict[tuple[str, str], T
                 taken[load, program].append(measure(server, program, path))
                 compare(server, program, path)
             server.ask("postgres", "DROP DATABASE round")
-    return {it: Taken(*map(statistics.median, zip(*taken[it], strict=True))) for it in taken}
+    return {key: Taken(*map(statistics.median, zip(*taken[key], strict=True))) for key in taken}
 
 
 def measure(server: Server, program: str, path: Path) -> Taken:
-    """Load a file."""
+    """Load a file, and return what the load took."""
     server.ask("round", "CHECKPOINT")
     before = server.ask("round", "SELECT pg_current_wal_lsn()")
     printed = process(server, program, path)
@@ -97,10 +97,10 @@ def measure(server: Server, program: str, path: Path) -> Taken:
 
 
 def process(server: Server, program: str, path: Path) -> str:
-    """Load a file in a process of its own; the line it prints."""
+    """Load a file in a process of its own, and return the line that it prints."""
     command = [sys.executable, LOAD, "--answers", str(path), "--url", server.libpq_url("round")]
-    by = ["--limit"] if program == "limit" else []
-    return subprocess.check_output([*command, *by], text=True).rstrip()
+    options = ["--limit"] if program == "limit" else []
+    return subprocess.check_output([*command, *options], text=True).rstrip()
 
 
 def compare(server: Server, program: str, path: Path) -> None:
@@ -108,6 +108,7 @@ def compare(server: Server, program: str, path: Path) -> None:
     with closing(psycopg2.connect(server.libpq_url("round"))) as connection:
         cursor = connection.cursor()
         cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM {TABLES[program]}")
-        stored, asked = (sorted(tuple(map(str, row)) for row in it) for it in (cursor, rows(path)))
-    if stored != asked:
+        both = (cursor, rows(path))
+        stored, expected = (sorted(tuple(map(str, row)) for row in found) for found in both)
+    if stored != expected:
         raise SystemExit(f"{program} did not load the rows of {path}")

@@ -1,9 +1,9 @@
 """
-The limit of an upsert: what Postgres itself takes for rows that are ready.
+The limit of the load: the time that Postgres itself needs to upsert finished rows.
 
-The rows are made into CSV beforehand, which is not counted. Counted is COPY into a temporary table
-and the insert of the new and changed ones, in one transaction, into a table with the fact's columns
-and primary key: no further index, no history, no bookkeeping.
+The rows are written as CSV beforehand, which is not measured. The measured part copies them into a
+temporary table and inserts the new and changed ones, in one transaction. The table has the fact's
+columns and primary key, but no further index, no history and no bookkeeping.
 """
 
 import csv
@@ -16,7 +16,7 @@ from answers import COLUMNS, KEY, METRICS, places, rows
 
 TABLE = "limit_article_total"
 FURTHER = ("raw_response_id", "fetched_at", "changed_at")
-"""The fact's columns beside those of an answer, but for what metrics it does not know."""
+"""The fact's columns that are not part of an answer, except `extra`."""
 UPDATED = (*COLUMNS[len(KEY) :], "extra", *FURTHER)
 CREATE = f"""
     CREATE TABLE IF NOT EXISTS {TABLE}
@@ -24,7 +24,7 @@ CREATE = f"""
     SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;
     SET enable_bitmapscan = off; SET jit = off
 """
-"""Rows are looked up by the key; a scan of an empty table would read all that it just wrote."""
+"""Create the table, and disable the plans that would scan the rows that were just written."""
 STAGE = f"CREATE TEMPORARY TABLE staged (LIKE {TABLE}) ON COMMIT DROP"
 COPY = f"COPY staged ({', '.join((*COLUMNS, *FURTHER))}) FROM STDIN (FORMAT csv)"
 MERGE = f"""
@@ -42,7 +42,7 @@ MERGE = f"""
 
 
 def prepare(answers: Path, url: str) -> Callable[[], int]:
-    """Connect, create the table, write the rows as COPY takes them."""
+    """Create the table and write the rows as CSV; return the function that loads them."""
     connection = psycopg2.connect(url)
     cursor = connection.cursor()
     cursor.execute(CREATE)

@@ -1,12 +1,12 @@
 """
-How near the load is to what Postgres itself can do.
+Measure how close the load is to the limit of Postgres itself.
 
     python benchmarks/load.py [--shape morning …] [--rounds 5] [--postgres a/folder]
     python benchmarks/load.py --answers FILE --url postgresql://…/a_database
 
-Without a file: the load and its limit (`limit.py`) with every shape, on a server of its own; prints
-a table. With one: loads its answers as an ingest does once it has fetched them, raw answers, the
-rows that are replaced, coverage and report included, and prints a line.
+Without a file, it measures the load and its limit (`limit.py`) with every shape on a server of its
+own, and prints a table. With a file, it loads the answers as an ingest does after the calls, and
+prints a line. That includes the raw answers, the replaced rows, the coverage and the report.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from weixin_etl.run.outcome import chunks_of
 
 
 def main() -> None:
-    """Load a file, or measure."""
+    """Load a file, or measure all shapes."""
     parser = argparse.ArgumentParser(description="Time the load against its limit.")
     parser.add_argument("--answers", type=Path, help="load this file")
     parser.add_argument("--url", help="into this database")
@@ -53,8 +53,8 @@ def main() -> None:
 
 
 def tell(load: Callable[[], int]) -> None:
-    """Load and print a line: seconds, rows, and the memory of the whole process."""
-    gc.collect()  # what was made before is not of the load
+    """Load, and print a line with seconds, rows, and the peak memory of the process."""
+    gc.collect()  # the garbage of the preparation is not part of the load
     began_at, row_count = time.perf_counter(), load()
     seconds = time.perf_counter() - began_at
     # ru_maxrss would count the process this one was forked from
@@ -64,16 +64,16 @@ def tell(load: Callable[[], int]) -> None:
 
 
 def prepare(answers: Path, url: str) -> Callable[[], int]:
-    """Connect to the warehouse, and find where the file has its answers."""
+    """Connect to the warehouse and index the file; return the function that loads its answers."""
     engine = warehouse.engine(url)
     engine.connect().close()
     file = answers.open("rb")
-    found = [*places(answers)]
-    return lambda: load_answers(engine, file.fileno(), found)
+    indexed = [*places(answers)]
+    return lambda: load_answers(engine, file.fileno(), indexed)
 
 
 def load_answers(engine: Engine, file: int, places: list[Place]) -> int:
-    """Load answers of a file; how many rows they have."""
+    """Load the answers at these places of a file, and return the number of their rows."""
     run = Run("benchmark", DATASET, clock.beijing_date(clock.now()))
     settings = Settings()
     row_count = 0
@@ -85,38 +85,38 @@ def load_answers(engine: Engine, file: int, places: list[Place]) -> int:
         most_bytes=settings.commit_bytes,
         most_seconds=COMMIT_SECONDS,
     ):
-        came = [one for chunk in fetched for one in chunk.staged]
-        if unreadable := [one for one in came if one.error]:
+        staged = [answer for chunk in fetched for answer in chunk.staged]
+        if unreadable := [answer for answer in staged if answer.error]:
             raise SystemExit(f"{unreadable[0].slice}: {unreadable[0].error}")
         merging.commit([chunk.staged for chunk in fetched])
-        row_count += sum(one.row_count for one in came)
+        row_count += sum(answer.row_count for answer in staged)
     return row_count
 
 
 def _ask(calls: AccountCalls, day: date) -> StagedAnswer | None:
-    """As an ingest makes it."""
-    came = calls.fetch(day)
-    return stage_response(DATASET, calls.account, day, came) if came else None
+    """Fetch and stage one day's answer, as an ingest does."""
+    response = calls.fetch(day)
+    return stage_response(DATASET, calls.account, day, response) if response else None
 
 
 class Fetched(AccountCalls):
-    """An account whose calls read a file that has their answers."""
+    """The calls of an account, which read their answers from a file."""
 
     def __init__(self, appid: str, file: int, places: Iterator[Place]) -> None:
-        """Answer from these places."""
+        """Take the places of the account's answers in the open file."""
         self.account = Account("benchmark", appid, "", appid)
         self._file = file
         self._places = {place.day: place for place in places}
         self.chunks = deque(chunks_of(sorted(self._places, reverse=True), []))
 
     def fetch(self, day: date) -> Response:
-        """The answer."""
+        """Return the answer for a day from the file."""
         place = self._places[day]
         return Response(place.read(self._file), place.fetched_at, calls=1)
 
 
 def _accounts(file: int, places: list[Place]) -> Iterator[Fetched]:
-    """The accounts of the places, one after the other."""
+    """Yield the calls of each account in the file."""
     for appid, own in itertools.groupby(places, lambda place: place.appid):
         yield Fetched(appid, file, own)
 

@@ -1,11 +1,12 @@
 """
-How quick the analysts' views answer over 500 accounts of 90 days.
+Measure how fast the analysts' views answer with 500 accounts and 90 days.
 
     python benchmarks/queries.py [--accounts 500] [--postgres /usr/lib/postgresql/15/bin]
 
-Fills a database of a Postgres that it starts itself, runs every query of docs/analysts.md and
-docs/cookbook.md for one account and prints its seconds; then what dashboards ask of all accounts,
-and how many scans of the fact that is. Postgres keeps its own settings: two processes may help.
+It fills a database of a temporary Postgres. It runs every query of docs/analysts.md and
+docs/cookbook.md for one account and prints the seconds. Then it runs the queries of dashboards for
+all accounts, and prints their seconds and the same in scans of the fact. Postgres has its default
+settings, so two processes may help a query.
 """
 
 import argparse
@@ -26,7 +27,7 @@ QUERY = re.compile(r"```sql\n(.*?)```", re.DOTALL)
 LAST_DAY = "DATE '2026-11-23'"
 LAST_MORNING = "TIMESTAMPTZ '2026-11-24 10:30+08'"
 NAMES = {"wx5a4d80c70b1e2f3a": "wx0001", "春风": "公众号 wx0001", "晨报": "公众号 wx0002"}
-"""What the pages call the account and another one, and what they are called here."""
+"""The names of accounts in the pages, and the names that replace them in this database."""
 RUNS = 3
 
 DASHBOARDS = {
@@ -68,7 +69,7 @@ DASHBOARDS = {
 
 
 def main() -> None:
-    """Fill, measure, print."""
+    """Fill the database, measure the queries and print their times."""
     parser = argparse.ArgumentParser(description="Time the analysts' queries on much data.")
     parser.add_argument("--accounts", type=int, default=500)
     parser.add_argument("--postgres", type=Path)
@@ -88,13 +89,13 @@ def main() -> None:
 
 
 def compare(connection: Connection) -> None:
-    """Ask, and print how long it takes."""
+    """Run all queries, and print the seconds of each."""
     connection.exec_driver_sql("VACUUM ANALYZE")
     for title, query in page_queries():
         print(f"{seconds_of(connection, query):8.3f} s  {title}", flush=True)
     scans = [
-        seconds_of(connection, f"SELECT sum({it.readers}) FROM weixin.{it.fact}")
-        for it in ARTICLE_DATASETS.values()
+        seconds_of(connection, f"SELECT sum({dataset.readers}) FROM weixin.{dataset.fact}")
+        for dataset in ARTICLE_DATASETS.values()
     ]
     print("scans of the facts:", *scans, "s")
     for title, query in DASHBOARDS.items():
@@ -104,7 +105,7 @@ def compare(connection: Connection) -> None:
 
 
 def page_queries() -> Iterator[tuple[str, str]]:
-    """The queries of the analysts' pages, for an account of the benchmark."""
+    """Yield the queries of the analysts' pages, each with its heading, for benchmark accounts."""
     for page in ("analysts", "cookbook"):
         for part in re.split(r"^##+ ", (DOCS / f"{page}.md").read_text(), flags=re.M):
             for query in QUERY.findall(part):
@@ -114,7 +115,7 @@ def page_queries() -> Iterator[tuple[str, str]]:
 
 
 def seconds_of(connection: Connection, query: str) -> float:
-    """Of some runs, the quickest."""
+    """Return the seconds of the fastest of `RUNS` executions."""
     taken = []
     for _ in range(RUNS):
         began_at = time.perf_counter()
@@ -125,9 +126,9 @@ def seconds_of(connection: Connection, query: str) -> float:
 
 def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
     """
-    Eight articles a day for 90 days, loaded morning by morning.
+    Insert eight articles a day for 90 days, as if they were loaded every morning.
 
-    Four figures of each tenth row were corrected once.
+    In one of ten rows, four figures were corrected once.
     """
     columns = ", ".join(metric.name for metric in dataset.metrics)
     values = ", ".join(_value(metric.kind, index) for index, metric in enumerate(dataset.metrics))
@@ -216,6 +217,7 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
 
 
 def _value(kind: Kind, index: int) -> str:
+    """Return the SQL expression of a metric's value."""
     total = f"(10000 / {index + 1} + abs(hashtext(msgid)) %% 500) * (step + 1)"
     return {
         Kind.COUNT: total,

@@ -1,4 +1,8 @@
-"""What sqlfluff fills the templates in with: the declarations, with few metrics of each."""
+"""
+The variables with which sqlfluff renders the SQL templates.
+
+They are the datasets' declarations with a few metrics each, so that the rendered SQL is short.
+"""
 
 from dataclasses import replace
 
@@ -8,14 +12,15 @@ from weixin_etl.sentences import Rejection
 
 
 def _short(dataset: Dataset) -> Dataset:
+    """Return the dataset with two figures and one list as its metrics."""
     return replace(dataset, metrics=(*dataset.figures[:2], *dataset.lists[:1]))
 
 
-every_dataset = [_short(it) for it in DATASETS.values()]
-datasets = [it for it in every_dataset if it.describes_articles]
+every_dataset = [_short(declared) for declared in DATASETS.values()]
+datasets = [short for short in every_dataset if short.describes_articles]
 dataset = _short(ARTICLE_TOTAL)
 fact, item, key, place, day = dataset.fact, "msgid", dataset.key, dataset.place, "stat_date"
-metrics = [it.name for it in dataset.metrics]
+metrics = [metric.name for metric in dataset.metrics]
 columns = [*key, *place, *metrics]
 coverage_columns = Coverage.__slots__
-rejections = {it: Rejection(it, "{first}", "{count}", "", "") for it in ("text", "further")}
+rejections = {key: Rejection(key, "{first}", "{count}", "", "") for key in ("text", "further")}

@@ -1,4 +1,4 @@
-"""The sandbox on the command line: `python -m weixin_sandbox`."""
+"""The command line `python -m weixin_sandbox`: it serves the sandbox until Ctrl-C."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from weixin_sandbox.server import Sandbox
 
 
 def main() -> None:
-    """Serve until Ctrl-C."""
+    """Serve the sandbox until Ctrl-C."""
     options = _parser().parse_args()
     sandbox = Sandbox(today=options.today, scenarios=options.scenario)
     with suppress(KeyboardInterrupt), sandbox.serve(options.port) as url:
@@ -21,6 +21,7 @@ def main() -> None:
 
 
 def _greeting(sandbox: Sandbox, url: str) -> str:
+    """Return the lines with the URL and the accounts' credentials."""
     lines = ["This is a sandbox, not WeChat: every figure it answers is made up.", f"url     {url}"]
     for account in sandbox.accounts.values():
         lines += [f"appid   {account.appid}  {account.name}", f"secret  {account.secret}"]
@@ -28,6 +29,7 @@ def _greeting(sandbox: Sandbox, url: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser, whose help lists the scenarios."""
     scenarios = [f"  {name:16} {effect.sentence}" for name, effect in EFFECTS.items()]
     parser = argparse.ArgumentParser(
         prog="python -m weixin_sandbox",
@@ -38,8 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--port", type=int, default=8077, help="0 takes a free one (default 8077)")
     add("--today", type=date.fromisoformat, metavar="YYYY-MM-DD", help="not Beijing's today")
-    what = "what goes wrong; may be given several times"
-    add("--scenario", type=Scenario, action="append", default=[], metavar="NAME", help=what)
+    effect = "what goes wrong; may be given several times"
+    add("--scenario", type=Scenario, action="append", default=[], metavar="NAME", help=effect)
     return parser
 
 

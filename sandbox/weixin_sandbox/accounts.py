@@ -1,4 +1,4 @@
-"""Who is known to WeChat: accounts, and a third-party platform, which WeChat calls a component."""
+"""Accounts, and the third-party platform that WeChat calls a component, with their credentials."""
 
 from dataclasses import dataclass, field
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Account:
     """
-    AppID and secret of an account or of a platform.
+    The credentials of an account or of a third-party platform.
 
-    An account without a secret is called with the tokens of a platform it authorised.
+    For an account without a secret, a platform that it authorised gets the tokens.
     """
 
     appid: str
     secret: str = field(default="", repr=False)
     name: str = ""
     kind_field: str = ""
-    """By which WeChat says that it is a mini program or a video account, and has no articles."""
+    """The key by which WeChat marks a mini program or a video account; they have no articles."""
 
 
 DEFAULT_ACCOUNT = Account("wx5a4d80c70b1e2f3a", "5a4d80c70b1e2f3a5a4d80c70b1e2f3a", "沙箱公众号")

@@ -1,4 +1,4 @@
-"""What goes back over the wire, before HTTP: answers, and refusals with an errcode."""
+"""The sandbox's answers and refusals, before they become HTTP responses."""
 
 import json
 import secrets
@@ -16,11 +16,11 @@ _ERRMSG = {
     48001: "api unauthorized",
     61503: "data not ready, please try later",
 }
-"""What people read most; the others say that they are refusals."""
+"""The texts of common errcodes; every other errcode has the text `refused`."""
 
 
 class RefusedError(Exception):
-    """WeChat answers the call with this errcode; `reason` is appended to its errmsg."""
+    """A refusal with an errcode; `reason` is appended to the errmsg."""
 
     def __init__(self, errcode: int, reason: str = "") -> None:
         super().__init__(errcode, reason)
@@ -31,10 +31,15 @@ class RefusedError(Exception):
 @dataclass(frozen=True)
 class Answer:
     """
-    One answer; `errcode` is what a client can read from it, None where it can read nothing.
+    One answer to a call.
 
-    `hold_seconds` pass before the first byte; a cut answer ends halfway through its body;
-    `clock_ahead_seconds` is how far its Date header is from the real time.
+    Attributes:
+        body: the bytes of the body.
+        errcode: the errcode that a client can read; 0 for a success, None if none is readable.
+        status: the HTTP status.
+        hold_seconds: the wait before the first byte.
+        is_cut: whether the connection closes after half of the body.
+        clock_ahead_seconds: the difference of the Date header from the real time.
     """
 
     body: bytes
@@ -46,13 +51,13 @@ class Answer:
 
 
 def to_bytes(body: Mapping[str, Json] | list[Json]) -> bytes:
-    """Compact UTF-8 JSON; Chinese characters stay themselves."""
+    """Return compact JSON as UTF-8, with unescaped Chinese characters."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def refusal(refused: RefusedError, status: int = 200) -> Answer:
-    """The answer to a call that is refused, with a fresh `rid`."""
-    said = ", ".join(filter(None, [_ERRMSG.get(refused.errcode, "refused"), refused.reason]))
+    """Return the answer to a refused call, with a new `rid`."""
+    errmsg = ", ".join(filter(None, [_ERRMSG.get(refused.errcode, "refused"), refused.reason]))
     rid = "-".join(secrets.token_hex(4) for _ in range(3))
-    body: Row = {"errcode": refused.errcode, "errmsg": f"{said} rid: {rid}"}
+    body: Row = {"errcode": refused.errcode, "errmsg": f"{errmsg} rid: {rid}"}
     return Answer(to_bytes(body), refused.errcode, status)

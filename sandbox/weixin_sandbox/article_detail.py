@@ -1,7 +1,7 @@
 """
-The figures of `getarticletotaldetail`, and of its kin, which count an article's day.
+Made-up figures of `getarticletotaldetail`, and of the endpoints that count one day of articles.
 
-They are other numbers than `getarticletotal` counts, and agree with one another.
+The figures of these endpoints agree with one another. They differ from those of `getarticletotal`.
 """
 
 from collections import Counter
@@ -15,15 +15,15 @@ from weixin_sandbox.articles import Article, publications
 
 _DAYS = 30
 _OLDEST_DAYS = 120
-"""So old an article is still read."""
+"""The age up to which an article is still read."""
 _LATE_READERS = 0.06
-"""The share of the readers who come evenly over all thirty days: search, recommendations."""
+"""The share of readers that spreads evenly over all thirty days, as from search."""
 _RETURNING = 0.01
 """The share of an article's readers so far who read it again on a later day."""
 _OLD_READERS = 0.002
 """The share of the readers who come on the first day after the totals have stopped growing."""
 _ACCOUNT_SHARE = 0.8
-"""People of an account, of the sum of its articles': some read more than one."""
+"""The account's people as a share of the sum over its articles: some read several articles."""
 _LEAVING = 0.01
 
 _TOTALS = [
@@ -50,7 +50,7 @@ _POSITIONS = range(1, 6)
 
 
 class _Shape:
-    """What an article's figures tend to."""
+    """The final totals and rates of an article."""
 
     def __init__(self, article: Article) -> None:
         random = article.random("article_total_detail")
@@ -67,16 +67,16 @@ class _Shape:
         self.jumps = [share * random.uniform(0.8, 1) for share in left]
 
     def reached(self, day: date) -> float:
-        """The share of the final totals, in (0, 1]: most within days, the rest over thirty."""
+        """Return the share of the final totals by the end of a day, in (0, 1]."""
         days = (day - self.article.publication_date).days + 1
         return (1 - _LATE_READERS) * self.article.reached(day) + _LATE_READERS * days / _DAYS
 
     def row(self, day: date) -> Row:
-        """The totals at the end of a day."""
+        """Return the row with the totals at the end of a day."""
         reached = self.reached(day)
         read_user = int(self.readers * reached)
         scenes = {name: int(total * reached) for name, total in self.scenes.items()}
-        # who comes late reads less of it
+        # late readers read less of the article
         patience = 1.2 - 0.2 * reached
         return {
             "stat_date": day.isoformat(),
@@ -93,13 +93,13 @@ class _Shape:
         }
 
     def gained(self, total: float, day: date) -> int:
-        """What a total grew by on a day; nothing once it has stopped growing."""
+        """Return the growth of a total on a day; 0 after `_DAYS` days."""
         if (day - self.article.publication_date).days >= _DAYS:
             return 0
         return int(total * self.reached(day)) - int(total * self.reached(_before(day)))
 
     def read_on(self, day: date) -> int:
-        """Readers of a day: all of the publication day's, then the new ones and some who return."""
+        """Return the number of readers on a day: the new ones, and some who read it again."""
         late_days = (day - self.article.publication_date).days - _DAYS
         if late_days >= 0:
             return int(self.readers * _OLD_READERS * 0.97**late_days)
@@ -107,19 +107,19 @@ class _Shape:
         return self.gained(self.readers, day) + int(known * _RETURNING)
 
     def scenes_of(self, readers: int, share: float = 1) -> dict[str, int]:
-        """A share of so many readers, by where they come from."""
+        """Return a share of the readers by scene."""
         parts = {name: count / self.readers for name, count in self.scenes.items()}
         return {name: int(readers * part * share) for name, part in parts.items()}
 
 
 def rows(article: Article, days: list[date]) -> list[Row]:
-    """One row per day: totals from publication to 24:00 of its `stat_date`, and rates up to it."""
+    """Return one row per day, with the totals and rates from publication to the day's end."""
     shape = _Shape(article)
     return [shape.row(day) for day in days]
 
 
 def read(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
-    """The articles read on a day, whenever they were published: those of nobody are not listed."""
+    """Yield the id and row of each article that was read on a day, whenever it was published."""
     for shape in _shapes(seed, appid, day):
         if read_user := shape.read_on(day):
             sources = _sources(read_user, shape.scenes_of(read_user))
@@ -127,14 +127,14 @@ def read(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
 
 
 def shared(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
-    """The articles shared on a day."""
+    """Yield the id and row of each article that was shared on a day."""
     for shape in _shapes(seed, appid, day):
         if share_user := shape.gained(shape.totals["share_user"], day):
             yield shape.article.msgid, {"share_user": share_user}
 
 
 def summary(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
-    """The account's day: its people are fewer than the sum of its articles'."""
+    """Yield the row of the account's day; its people are fewer than the sum over its articles."""
     shapes = _shapes(seed, appid, day)
     readers = [shape.read_on(day) for shape in shapes]
     read_user = max([int(sum(readers) * _ACCOUNT_SHARE), *readers])
@@ -143,34 +143,42 @@ def summary(seed: int, appid: str, day: date) -> Iterator[tuple[Json, Row]]:
         scenes.update(shape.scenes_of(count, _ACCOUNT_SHARE))
     figures: Row = {
         "read_user": read_user,
-        "read_user_source": _sources(read_user, {it: min(scenes[it], read_user) for it in scenes}),
-        **{name: sum(it.gained(it.totals[name], day) for it in shapes) for name in _OF_ACCOUNT},
+        "read_user_source": _sources(
+            read_user, {name: min(n, read_user) for name, n in scenes.items()}
+        ),
+        **{
+            name: sum(shape.gained(shape.totals[name], day) for shape in shapes)
+            for name in _OF_ACCOUNT
+        },
         "redirect_ori_page_user": int(read_user * _LEAVING),
-        "send_page_count": sum(it.article.publication_date == day for it in shapes),
+        "send_page_count": sum(shape.article.publication_date == day for shape in shapes),
     }
     yield "", figures
 
 
 def _shapes(seed: int, appid: str, day: date) -> list[_Shape]:
-    """The articles that may be read on a day, the newest first."""
+    """Return the articles that may be read on a day, the newest first."""
     days = (day - timedelta(days=age) for age in range(_OLDEST_DAYS))
-    return [shape for published in days for shape in _of_day(seed, appid, published)]
+    return [shape for published in days for shape in _published_shapes(seed, appid, published)]
 
 
 @lru_cache(maxsize=4096)
-def _of_day(seed: int, appid: str, published: date) -> tuple[_Shape, ...]:
+def _published_shapes(seed: int, appid: str, published: date) -> tuple[_Shape, ...]:
+    """Return the articles that were published on a day."""
     return tuple(map(_Shape, publications(seed, appid, published)))
 
 
 def _before(day: date) -> date:
+    """Return the day before."""
     return day - timedelta(days=1)
 
 
 def _sources(read_user: int, scenes: Mapping[str, int]) -> list[Json]:
-    """All readers, and those of each scene."""
+    """Return the list of all readers and of the readers of each scene."""
     every = {"全部": read_user, **scenes}
     return [{"user_count": count, "scene_desc": scene} for scene, count in every.items()]
 
 
 def _rate(value: float) -> float:
+    """Return a rate with WeChat's precision."""
     return round(value, 7)

@@ -1,4 +1,4 @@
-"""The rows of `getarticletotal`: 29 cumulative metrics for an article and a day."""
+"""Made-up rows of the endpoint `getarticletotal`: 29 cumulative metrics per article and day."""
 
 from datetime import date
 
@@ -24,11 +24,11 @@ _OFTEN_ABSENT = [
     ("int_page_from_souyisou_read_user", "int_page_from_souyisou_read_count", 0.005, 0.05),
 ]
 UNDECLARED = [("int_page_from_finder_read_user", "int_page_from_finder_read_count", 0.001, 0.02)]
-"""What WeChat may add without telling anyone."""
+"""Metrics that the dataset does not declare, as WeChat may add them without notice."""
 
 
 def rows(article: Article, days: list[date]) -> list[Row]:
-    """One row per day, each the total from publication to 24:00 of its `stat_date`."""
+    """Return one row per day, with the totals from publication to 24:00 of its `stat_date`."""
     totals = _totals(article)
     return [
         {
@@ -41,7 +41,7 @@ def rows(article: Article, days: list[date]) -> list[Row]:
 
 
 def _totals(article: Article) -> dict[str, float]:
-    """What each metric reaches in the end; the parts do not add up, as in the real answers."""
+    """Return the final total of each metric. As in real answers, the parts do not add up."""
     random = article.random("article_total")
     pairs = list(_ALWAYS)
     if random.random() < 0.3:

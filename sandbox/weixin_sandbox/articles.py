@@ -1,4 +1,8 @@
-"""What an account published and how fast it was read: made up, and the same for the same seed."""
+"""
+Made-up articles of an account: what it published on a day, and how fast people read it.
+
+The same seed, account and day always give the same articles.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,7 +13,7 @@ from random import Random
 from weixin_sandbox.titles import title
 
 _FIRST_MESSAGE_ID = 2_247_483_647
-"""Message ids count up from here in every account, so two accounts share them."""
+"""The first message id of every account; two accounts therefore share message ids."""
 _FIRST_DAY = date(2014, 12, 1)
 _SILENT_DAYS = 2 / 7
 _NOTIFIED = 4 / 5
@@ -18,18 +22,18 @@ _MOST_ARTICLES = 8
 
 
 def random_of(*parts: object) -> Random:
-    """A generator of its own for whatever the parts name."""
+    """Return a random generator that is seeded with the parts."""
     return Random("|".join(map(str, parts)))  # noqa: S311 - made-up figures, not keys
 
 
 def followers_once(seed: int, appid: str) -> int:
-    """About how many people follow an account."""
+    """Return the approximate number of an account's followers."""
     return random_of(seed, appid).randint(20_000, 300_000)
 
 
 @dataclass(frozen=True)
 class Article:
-    """One article: how many people it will reach in the end, and how fast it gets there."""
+    """One article, with its final number of readers and the speed at which it gets them."""
 
     seed: int
     appid: str
@@ -43,12 +47,12 @@ class Article:
 
     @property
     def msgid(self) -> str:
-        """`<message>_<index>`, unique inside its account only."""
+        """The id `<message>_<index>`, which is unique inside its account only."""
         return f"{self.message_id}_{self.position}"
 
     @property
     def url(self) -> str:
-        """The article's page; it leads nowhere."""
+        """The URL of the article's page, which does not exist."""
         sn = hashlib.sha256(f"{self.appid}|{self.msgid}".encode()).hexdigest()[:32]
         return (
             f"http://mp.weixin.qq.com/s?__biz={self.appid}&mid={self.message_id}"
@@ -57,20 +61,20 @@ class Article:
 
     @property
     def is_notified(self) -> bool:
-        """Whether followers were told of its message; about one of five goes out silently."""
+        """Whether followers were notified of the message, as of about four of five messages."""
         return random_of(self.seed, self.appid, self.message_id, "notified").random() < _NOTIFIED
 
     def reached(self, day: date) -> float:
-        """The share of the final totals reached by 24:00 of a day, in (0, 1), rising with it."""
+        """Return the share of the final totals that is reached by 24:00 of a day, in (0, 1)."""
         return float(1 - self.decay ** ((day - self.publication_date).days + 1))
 
     def random(self, purpose: str) -> Random:
-        """A generator of this article's own, one per purpose."""
+        """Return a random generator that is seeded with the article and a purpose."""
         return random_of(self.seed, self.appid, self.msgid, purpose)
 
 
 def publications(seed: int, appid: str, day: date) -> Iterator[Article]:
-    """The articles an account published on a day: none on about two days of seven."""
+    """Yield the articles that an account published on a day; none on about two days of seven."""
     random = random_of(seed, appid, day)
     if random.random() < _SILENT_DAYS:
         return

@@ -1,4 +1,4 @@
-"""How WeChat decides each call, without HTTP."""
+"""The routes of the sandbox: they decide the answer to each call, without HTTP."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,12 +12,12 @@ from weixin_sandbox.tokens import EXPIRED, REPLACED, Token
 from weixin_sandbox.wechat import WeChat
 
 _DAILY_LIMIT = 1000
-"""Calls of an account to an endpoint on a day in Beijing."""
+"""The calls of an account to an endpoint per Beijing day."""
 
 
 @dataclass
-class Asked:
-    """One call as it came in; the account and day are filled in once they are understood."""
+class Request:
+    """One call; its account and day are filled in once they are parsed."""
 
     method: str
     path: str
@@ -29,11 +29,11 @@ class Asked:
 
     @property
     def token(self) -> str | None:
-        """The token it comes with."""
+        """The access token of the call."""
         return self.query.get("access_token") or self.query.get("component_access_token")
 
     def field(self, key: str) -> Any:
-        """A field of its body, which must be there."""
+        """Return a field of the body; raise RefusedError without the field or for invalid JSON."""
         try:
             return json.loads(self.body)[key]
         except (ValueError, TypeError):
@@ -42,48 +42,49 @@ class Asked:
             raise RefusedError(40097, f"{key} is missing") from None
 
 
-def decided(wechat: WeChat, asked: Asked) -> Answer:
-    """The answer to a call; unknown paths are a 404."""
-    decide = ROUTES.get((asked.method, asked.path))
-    if decide is None:
+def decide(wechat: WeChat, request: Request) -> Answer:
+    """Return the answer to a call; for an unknown path, a refusal with status 404."""
+    route = ROUTES.get((request.method, request.path))
+    if route is None:
         return refusal(RefusedError(40066), status=404)
     try:
-        return decide(wechat, asked)
+        return route(wechat, request)
     except RefusedError as refused:
-        if refused.errcode == EXPIRED and (token := wechat.tokens.find(asked.token)):
+        if refused.errcode == EXPIRED and (token := wechat.tokens.find(request.token)):
             token.end(EXPIRED)
         return refusal(refused)
 
 
-def _stable_token(wechat: WeChat, asked: Asked) -> Answer:
-    asked.appid = asked.field("appid")
-    account = wechat.accounts.get(asked.field("appid"))
+def _stable_token(wechat: WeChat, request: Request) -> Answer:
+    """Answer with an account's own token."""
+    request.appid = request.field("appid")
+    account = wechat.accounts.get(request.field("appid"))
     if account is None:
         raise RefusedError(40013)
-    if asked.field("secret") != account.secret:
+    if request.field("secret") != account.secret:
         raise RefusedError(40125)
-    if asked.field("grant_type") != "client_credential":
+    if request.field("grant_type") != "client_credential":
         raise RefusedError(40002)
     return _issued(wechat, account.appid, wechat.tokens.stable)
 
 
-def _token_service(wechat: WeChat, asked: Asked) -> Answer:
-    """A company's own server, which answers with HTTP statuses."""
+def _token_service(wechat: WeChat, request: Request) -> Answer:
+    """Answer as a company's token service, which refuses by HTTP statuses."""
     bearer = wechat.token_service_bearer
-    asked.appid = asked.query.get("appid")
-    if bearer is not None and asked.authorization != f"Bearer {bearer}":
+    request.appid = request.query.get("appid")
+    if bearer is not None and request.authorization != f"Bearer {bearer}":
         return Answer(to_bytes({"error": "the bearer token is wrong"}), errcode=None, status=401)
-    if asked.appid is None:
+    if request.appid is None:
         accounts = wechat.accounts.values()
-        return Answer(to_bytes([{"appid": it.appid, "name": it.name} for it in accounts]))
-    if asked.appid not in wechat.accounts:
+        return Answer(to_bytes([{"appid": known.appid, "name": known.name} for known in accounts]))
+    if request.appid not in wechat.accounts:
         return Answer(to_bytes({"error": "there is no such appid"}), errcode=None, status=404)
-    return _issued(wechat, asked.appid, wechat.service_token)
+    return _issued(wechat, request.appid, wechat.service_token)
 
 
-def _quota(wechat: WeChat, asked: Asked) -> Answer:
-    """How much of an endpoint's day is used."""
-    appid, path = _authorised(wechat, asked), asked.field("cgi_path")
+def _quota(wechat: WeChat, request: Request) -> Answer:
+    """Answer with the used and remaining calls of an endpoint's daily quota."""
+    appid, path = _authorised(wechat, request), request.field("cgi_path")
     if path not in ENDPOINTS:
         raise RefusedError(76021)
     used = wechat.counted[appid, path, wechat.beijing_today]
@@ -93,14 +94,14 @@ def _quota(wechat: WeChat, asked: Asked) -> Answer:
     )
 
 
-def _data(wechat: WeChat, asked: Asked) -> Answer:
-    """A statistics endpoint: one account, one day."""
-    endpoint, today = ENDPOINTS[asked.path], wechat.beijing_today
-    appid = _authorised(wechat, asked)
-    day = _day(asked, endpoint.dataset.first_day, today)
-    if wechat.counted[appid, asked.path, today] >= _DAILY_LIMIT:
+def _data(wechat: WeChat, request: Request) -> Answer:
+    """Answer with the figures of one account and day."""
+    endpoint, today = ENDPOINTS[request.path], wechat.beijing_today
+    appid = _authorised(wechat, request)
+    day = _day(request, endpoint.dataset.first_day, today)
+    if wechat.counted[appid, request.path, today] >= _DAILY_LIMIT:
         raise RefusedError(45009)
-    wechat.counted[appid, asked.path, today] += 1
+    wechat.counted[appid, request.path, today] += 1
     effect = wechat.effect("data", appid, day, endpoint.dataset.endpoint)
     known = endpoint.known(wechat.seed, appid, day, today)
     items = effect.edit(known, today - timedelta(days=1))
@@ -108,28 +109,28 @@ def _data(wechat: WeChat, asked: Asked) -> Answer:
     return replace(Answer(endpoint.body(items, is_delay=is_delay)), **effect.answer)
 
 
-def _component_token(wechat: WeChat, asked: Asked) -> Answer:
-    """A ticket for a platform's own token."""
+def _component_token(wechat: WeChat, request: Request) -> Answer:
+    """Answer with the platform's own token, for its ticket."""
     component = wechat.component
-    asked.appid = asked.field("component_appid")
-    if asked.appid != component.appid:
+    request.appid = request.field("component_appid")
+    if request.appid != component.appid:
         raise RefusedError(40013)
-    if asked.field("component_appsecret") != component.secret:
+    if request.field("component_appsecret") != component.secret:
         raise RefusedError(40125)
 
     def issue() -> Row:
-        token = component.issue_token(asked.field("component_verify_ticket"))
+        token = component.issue_token(request.field("component_verify_ticket"))
         return {"component_access_token": token.value, "expires_in": token.seconds}
 
     return _answered(wechat, "token", component.appid, issue)
 
 
-def _authorizer_token(wechat: WeChat, asked: Asked) -> Answer:
-    """A new token to call for an account."""
-    appid = _of_component(wechat, asked, "authorizer_appid")
+def _authorizer_token(wechat: WeChat, request: Request) -> Answer:
+    """Answer with the platform's new token for an account."""
+    appid = _of_component(wechat, request, "authorizer_appid")
 
     def issue() -> Row:
-        given = asked.field("authorizer_refresh_token")
+        given = request.field("authorizer_refresh_token")
         token, refresh_token = wechat.component.refresh(appid, given)
         return {
             "authorizer_access_token": token.value,
@@ -140,17 +141,17 @@ def _authorizer_token(wechat: WeChat, asked: Asked) -> Answer:
     return _answered(wechat, "token", appid, issue)
 
 
-def _authorizer_list(wechat: WeChat, asked: Asked) -> Answer:
-    """A page of who authorised a platform."""
-    appid = _of_component(wechat, asked, "component_appid")
-    total, authorizations = wechat.component.page(asked.field("offset"), asked.field("count"))
-    listed: list[Json] = [asdict(it) for it in authorizations]
+def _authorizer_list(wechat: WeChat, request: Request) -> Answer:
+    """Answer with a page of the accounts that authorised the platform."""
+    appid = _of_component(wechat, request, "component_appid")
+    total, authorizations = wechat.component.page(request.field("offset"), request.field("count"))
+    listed: list[Json] = [asdict(authorization) for authorization in authorizations]
     return _answered(wechat, "list", appid, lambda: {"total_count": total, "list": listed})
 
 
-def _authorizer_info(wechat: WeChat, asked: Asked) -> Answer:
-    """Who an account is, and its refresh token."""
-    appid = _of_component(wechat, asked, "authorizer_appid")
+def _authorizer_info(wechat: WeChat, request: Request) -> Answer:
+    """Answer with an account's name and its refresh token."""
+    appid = _of_component(wechat, request, "authorizer_appid")
 
     def info() -> Row:
         account, granted = wechat.accounts[appid], wechat.component.authorization(appid)
@@ -163,7 +164,7 @@ def _authorizer_info(wechat: WeChat, asked: Asked) -> Answer:
     return _answered(wechat, "info", appid, info)
 
 
-ROUTES: dict[tuple[str, str], Callable[[WeChat, Asked], Answer]] = {
+ROUTES: dict[tuple[str, str], Callable[[WeChat, Request], Answer]] = {
     ("POST", "/cgi-bin/stable_token"): _stable_token,
     ("POST", "/cgi-bin/openapi/quota/get"): _quota,
     ("POST", "/cgi-bin/component/api_component_token"): _component_token,
@@ -173,10 +174,12 @@ ROUTES: dict[tuple[str, str], Callable[[WeChat, Asked], Answer]] = {
     ("GET", "/token-service"): _token_service,
     **{("POST", path): _data for path in ENDPOINTS},
 }
-"""By method and path; each raises RefusedError where WeChat refuses."""
+"""The routes by method and path. A route raises RefusedError for a refused call."""
 
 
 def _issued(wechat: WeChat, appid: str, issue: Callable[[str], Token]) -> Answer:
+    """Return the answer with a newly issued token."""
+
     def fields() -> Row:
         token = issue(appid)
         return {"access_token": token.value, "expires_in": token.seconds}
@@ -185,35 +188,35 @@ def _issued(wechat: WeChat, appid: str, issue: Callable[[str], Token]) -> Answer
 
 
 def _answered(wechat: WeChat, call: str, appid: str, fields: Callable[[], Row]) -> Answer:
-    """The answer with these fields, which are made unless a scenario refuses the call."""
+    """Return the answer with the fields, unless a scenario refuses the call before."""
     effect = wechat.effect(call, appid)
     return replace(Answer(to_bytes(fields())), **effect.answer)
 
 
-def _authorised(wechat: WeChat, asked: Asked) -> str:
-    """The appid of a call with an account's token in force."""
-    if token := wechat.tokens.find(asked.token):
-        asked.appid = token.appid
+def _authorised(wechat: WeChat, request: Request) -> str:
+    """Return the AppID of a call with an account's valid token."""
+    if token := wechat.tokens.find(request.token):
+        request.appid = token.appid
         if token.is_of_component:
             wechat.component.authorization(token.appid)
-    return wechat.tokens.check(asked.token)
+    return wechat.tokens.check(request.token)
 
 
-def _of_component(wechat: WeChat, asked: Asked, key: str) -> str:
-    """The appid that a call of the platform is about, by this field."""
-    asked.appid = asked.field(key)
-    if wechat.tokens.check(asked.token) != wechat.component.appid:
+def _of_component(wechat: WeChat, request: Request, key: str) -> str:
+    """Return the AppID in a field of a call with the platform's valid token."""
+    request.appid = request.field(key)
+    if wechat.tokens.check(request.token) != wechat.component.appid:
         raise RefusedError(REPLACED)
-    return str(asked.appid)
+    return str(request.appid)
 
 
-def _day(asked: Asked, first: date, today: date) -> date:
-    """The one day that is asked for."""
+def _day(request: Request, first: date, today: date) -> date:
+    """Return the requested day; raise RefusedError unless the dates are one valid day."""
     try:
-        begin, end = (date.fromisoformat(asked.field(it)) for it in ("begin_date", "end_date"))
+        begin, end = (date.fromisoformat(request.field(key)) for key in ("begin_date", "end_date"))
     except ValueError:
         raise RefusedError(61500) from None
-    asked.publication_date = begin
+    request.publication_date = begin
     yesterday = today - timedelta(days=1)
     if not first <= begin == end <= yesterday:
         raise RefusedError(61501, f"one day from {first} to {yesterday}")

@@ -1,4 +1,4 @@
-"""The data endpoints: what `datasets` declares of each, and how its figures are made up."""
+"""The data endpoints: each dataset's declaration, its made-up figures, and its answer's form."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,38 +13,39 @@ from weixin_sandbox.articles import Article, publications
 
 @dataclass(frozen=True)
 class Item:
-    """One item of an answer's list, such as an article: its own keys, its rows by `stat_date`."""
+    """An item of an answer's list, such as an article: its own keys and a row per `stat_date`."""
 
     keys: Row
     rows: list[Row]
 
 
 Known = Callable[[int, str, date, date], list[Item]]
-"""By seed and AppID: what is known of a day on a later day, in rows up to the day before that."""
+"""A function of seed, AppID, day and the day of the call; it returns the items known by then."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A dataset's endpoint: what is known of a day of an account, and how an answer says it."""
+    """The endpoint of a dataset, with the function that makes up its figures."""
 
     dataset: Dataset
     known: Known
 
     @property
     def says_is_delay(self) -> bool:
-        """Whether an answer has a key for figures that are not the newest, as since 2025."""
+        """Whether an answer has the key `is_delay`, as those of endpoints since 2025."""
         return self.dataset.first_day.year >= 2025
 
     def body(self, items: list[Item], *, is_delay: bool | str = False) -> bytes:
-        """The answer's bytes; `is_delay` is said where the endpoint has it."""
-        listed: list[Json] = [self._written(item) for item in items]
+        """Return the answer's bytes, with `is_delay` if the endpoint has the key."""
+        listed: list[Json] = [self._listed_item(item) for item in items]
         delay: Row = {"is_delay": is_delay} if self.says_is_delay else {}
         return to_bytes({"list": listed, **delay})
 
-    def _written(self, item: Item) -> Row:
+    def _listed_item(self, item: Item) -> Row:
+        """Return an item in the form of the endpoint's answers."""
         if self.dataset.rows_in is Rows.LIST:
             return {**item.keys, self.dataset.rows_key: [*item.rows]}
-        (row,) = item.rows or [{}]  # none once a scenario has taken it out
+        (row,) = item.rows or [{}]  # a scenario may have removed the row
         figures = {name: value for name, value in row.items() if name != "stat_date"}
         if self.dataset.rows_in is Rows.OBJECT:
             return {**item.keys, self.dataset.rows_key: figures}
@@ -52,6 +53,7 @@ class Endpoint:
 
 
 def _of_total(article: Article) -> Row:
+    """Return an article's keys in answers of `getarticletotal`."""
     return {
         "ref_date": article.publication_date.isoformat(),
         "msgid": article.msgid,
@@ -63,6 +65,7 @@ def _of_total(article: Article) -> Row:
 
 
 def _of_detail(article: Article) -> Row:
+    """Return an article's keys in answers of `getarticletotaldetail`."""
     return {
         "ref_date": article.publication_date.isoformat(),
         "msgid": article.msgid,
@@ -77,12 +80,13 @@ def _articles(
     keys: Callable[[Article], Row],
     rows: Callable[[Article, list[date]], list[Row]],
 ) -> Endpoint:
-    """Of publication days: an item per article, a row a day."""
+    """Return an endpoint of publication days: an item per article, with a row per day."""
 
     def known(seed: int, appid: str, day: date, asked_on: date) -> list[Item]:
         ages = range(min(dataset.row_days, (asked_on - day).days))
         days = [day + timedelta(days=age) for age in ages]
-        return [Item(keys(it), rows(it, days)) for it in publications(seed, appid, day)]
+        articles = publications(seed, appid, day)
+        return [Item(keys(article), rows(article, days)) for article in articles]
 
     return Endpoint(dataset, known)
 
@@ -90,13 +94,13 @@ def _articles(
 def _statistics(
     dataset: Dataset, rows: Callable[[int, str, date], Iterable[tuple[Json, Row]]]
 ) -> Endpoint:
-    """Of statistics days: an item per row, by the value of its key."""
+    """Return an endpoint of statistics days: an item per row, by the value of its key."""
 
     def known(seed: int, appid: str, day: date, _asked_on: date) -> list[Item]:
-        at: Row = {"ref_date": day.isoformat(), **dict.fromkeys(dataset.meaningless, 0)}
+        common: Row = {"ref_date": day.isoformat(), **dict.fromkeys(dataset.meaningless, 0)}
         key = [dataset.item.name] if dataset.item else []
         return [
-            Item({**at, **dict.fromkeys(key, value)}, [{"stat_date": day.isoformat(), **row}])
+            Item({**common, **dict.fromkeys(key, value)}, [{"stat_date": day.isoformat(), **row}])
             for value, row in rows(seed, appid, day)
         ]
 
@@ -112,5 +116,5 @@ _ALL = (
     _statistics(datasets.FOLLOWER_CHANGE, followers.change),
     _statistics(datasets.FOLLOWER_TOTAL, followers.total),
 )
-ENDPOINTS = {it.dataset.path: it for it in _ALL}
-"""By path."""
+ENDPOINTS = {endpoint.dataset.path: endpoint for endpoint in _ALL}
+"""The endpoints by path."""

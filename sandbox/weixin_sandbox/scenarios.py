@@ -1,4 +1,4 @@
-"""What goes wrong: how, at which calls, and how often."""
+"""The failures that the sandbox can simulate: their effects, the calls they hit, and how often."""
 
 import itertools
 import re
@@ -12,27 +12,33 @@ from weixin_sandbox.answers import Json, Row
 from weixin_sandbox.endpoints import Item
 
 Edit = Callable[[list[Item], date], list[Item]]
-"""Changes the items of an answer; the day is yesterday."""
+"""A function that changes the items of an answer; its second argument is yesterday."""
 
 
-def _as_it_is(items: list[Item], _yesterday: date) -> list[Item]:
+def _unchanged(items: list[Item], _yesterday: date) -> list[Item]:
+    """Return the items unchanged."""
     return items
 
 
 @dataclass(frozen=True)
 class Effect:
     """
-    One way a call goes wrong.
+    One way in which a call fails.
 
-    It is refused with `errcode`, or its items are changed by `edit`, or the finished answer has
-    other fields, those in `answer`. `is_delay` is what an edited answer says. `call` and `endpoint`
-    are what it hits by default.
+    Attributes:
+        sentence: the description in the command's help.
+        errcode: the errcode that refuses the call.
+        call: the kind of call that it hits by default: data, token, quota, list or info.
+        edit: the change of the answer's items.
+        answer: changed fields of the finished `Answer`.
+        is_delay: the value of an edited answer's key `is_delay`.
+        endpoint: the only endpoint that it hits by default; None for all.
     """
 
     sentence: str
     errcode: int | None = None
     call: str = "data"
-    edit: Edit = _as_it_is
+    edit: Edit = _unchanged
     answer: Mapping[str, Any] = field(default_factory=dict)
     is_delay: bool | str = False
     endpoint: str | None = None
@@ -42,62 +48,75 @@ NOTHING = Effect("All is well.")
 
 
 def _each(change: Callable[[Item], Item]) -> Edit:
+    """Return an edit that changes every item."""
     return lambda items, _yesterday: [*map(change, items)]
 
 
 def _first(change: Callable[[Item], Item]) -> Edit:
+    """Return an edit that changes the first item."""
     return lambda items, _yesterday: [*map(change, items[:1]), *items[1:]]
 
 
 def _without_yesterday(items: list[Item], yesterday: date) -> list[Item]:
+    """Return the items without yesterday's rows, and without items that have no other rows."""
     kept = [
-        replace(item, rows=[it for it in item.rows if it["stat_date"] != yesterday.isoformat()])
+        replace(item, rows=[row for row in item.rows if row["stat_date"] != yesterday.isoformat()])
         for item in items
     ]
     return [item for item in kept if item.rows]
 
 
 def _retitled(item: Item) -> Item:
+    """Return the item with another title, if it has one."""
     title = item.keys.get("title")
     return replace(item, keys={**item.keys, "title": f"{title}（更新）"}) if title else item
 
 
-def _taking_off_late(item: Item) -> Item:
+def _with_low_start(item: Item) -> Item:
+    """Return the item with a tenth of the totals in its first three rows."""
     return replace(item, rows=[*map(_tenth, item.rows[:3]), *item.rows[3:]])
 
 
 def _tenth(row: Row) -> Row:
-    return {name: it if name == "target_user" else _tenth_of(it) for name, it in row.items()}
+    """Return the row with a tenth of its totals, except for the target users."""
+    return {name: old if name == "target_user" else _tenth_of(old) for name, old in row.items()}
 
 
 def _tenth_of(value: Json) -> Json:
-    """A tenth of a total, or of the people in a list of sources; rates stay."""
+    """Return a tenth of a total, or of the people in a list of sources; rates stay."""
     if isinstance(value, list):
-        return [_tenth(it) if isinstance(it, dict) and "user_count" in it else it for it in value]
+        return [
+            _tenth(part) if isinstance(part, dict) and "user_count" in part else part
+            for part in value
+        ]
     return value // 10 if isinstance(value, int) else value
 
 
 def _without_kanyikan(item: Item) -> Item:
+    """Return the item without the metrics of the feature kanyikan."""
     rows = [{name: row[name] for name in row if "kanyikan" not in name} for row in item.rows]
     return replace(item, rows=rows)
 
 
 def _falling(item: Item) -> Item:
+    """Return the item with its newest totals below those of the day before."""
     *earlier, newest = item.rows
     return replace(item, rows=[*earlier, _below(earlier[-1], newest)]) if earlier else item
 
 
 def _below(previous: Row, newest: Row) -> Row:
+    """Return the newest row with nine tenths of the previous row's totals."""
     return {
-        name: it * 9 // 10 if isinstance(it, int) and name != "target_user" else newest[name]
-        for name, it in previous.items()
+        name: value * 9 // 10 if isinstance(value, int) and name != "target_user" else newest[name]
+        for name, value in previous.items()
     }
 
 
 def _in_words(item: Item) -> Item:
+    """Return the item with texts in place of its newest row's whole numbers."""
     *earlier, newest = item.rows
-    words = {name: f"about {it}" if isinstance(it, int) else it for name, it in newest.items()}
-    return replace(item, rows=[*earlier, words])
+    texts = {name: f"about {n}" if isinstance(n, int) else n for name, n in newest.items()}
+    return replace(item, rows=[*earlier, texts])
 
 
 _HTML = {"body": b"<html><body><h1>502 Bad Gateway</h1>nginx</body></html>", "errcode": None}
@@ -141,7 +160,7 @@ EFFECTS = {
     ),
     "late-takeoff": Effect(
         "The first three rows of an answer's first article have a tenth of its totals.",
-        edit=_first(_taking_off_late),
+        edit=_first(_with_low_start),
     ),
     "late-figures": Effect(
         "The figures of kanyikan are missing, as they often are.", edit=_each(_without_kanyikan)
@@ -159,12 +178,16 @@ EFFECTS = {
 @dataclass(frozen=True)
 class Scenario:
     """
-    One thing that goes wrong for the calls it matches, so many `times` (None: always).
+    An effect on the calls that match it.
 
-    `name` is one of `EFFECTS` or `errcode:N`, for data calls; with `token-call:`, `quota-call:`,
-    `list-call:` or `info-call:` in front it hits such calls. Without `account` it hits every
-    AppID's, on a platform's own calls the platform's; without `day` every day, with `last_day`
-    those from one to the other; without `endpoint` every one that the effect is meant for.
+    Attributes:
+        name: a name of `EFFECTS`, or `errcode:N`. It hits data calls by default. The prefix
+            `token-call:`, `quota-call:`, `list-call:` or `info-call:` selects other calls.
+        account: the AppID of the account, or of the platform on its own calls; None for all.
+        day: the day of a data call, or the first one if there is a `last_day`; None for all.
+        times: the number of calls that it hits; None for all.
+        endpoint: the endpoint of a data call; None for every endpoint of the effect.
+        last_day: the last day of a range.
     """
 
     name: str
@@ -178,12 +201,12 @@ class Scenario:
     )
 
     def __post_init__(self) -> None:
-        """Refuse a name that there is not."""
+        """Raise ValueError for an unknown name."""
         _ = self.effect
 
     @property
     def effect(self) -> Effect:
-        """What it does to a call."""
+        """The effect on a matching call."""
         match = re.fullmatch(r"(?:(token|quota|list|info)-call:)?(errcode:(-?\d+)|.*)", self.name)
         call, name, errcode = match.groups() if match else (None, "", None)
         effect = Effect(f"{errcode}.", int(errcode)) if errcode else EFFECTS.get(name)
@@ -195,7 +218,11 @@ class Scenario:
     def hits(
         self, call: str, appid: str, day: date | None = None, endpoint: str | None = None
     ) -> bool:
-        """Whether it hits a call, which then counts; only a data call has a day and an endpoint."""
+        """
+        Return whether the scenario hits a call, and count the hit.
+
+        Only data calls have a day and an endpoint.
+        """
         effect = self.effect
         if call != effect.call or self.account not in (None, appid):
             return False

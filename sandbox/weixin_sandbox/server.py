@@ -1,4 +1,4 @@
-"""The sandbox over HTTP."""
+"""The HTTP server of the sandbox; `calls` decides each answer."""
 
 import threading
 import time
@@ -16,14 +16,14 @@ from weixin_sandbox.wechat import Call, WeChat
 
 
 class Sandbox(WeChat):
-    """A WeChat API on loopback; see `WeChat` for what it is made from and what it remembers."""
+    """A WeChat API on loopback; `WeChat` documents its parameters and attributes."""
 
     @contextmanager
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
         """
-        Serve it in a thread, for the block; port 0 takes a free one.
+        Serve in a thread during the block, and yield the base URL. Port 0 takes a free port.
 
-        No access log is written: the URLs carry tokens. The value is the base URL.
+        The server writes no access log, because the URLs carry tokens.
         """
         with _Server((host, port), _Handler) as server:
             server.wechat = self
@@ -37,6 +37,8 @@ class Sandbox(WeChat):
 
 
 class _Server(ThreadingHTTPServer):
+    """The HTTP server, which can close all connections at its end."""
+
     wechat: WeChat
     allow_reuse_port = False
     request_queue_size = 128
@@ -48,17 +50,17 @@ class _Server(ThreadingHTTPServer):
         self._open: set[socket] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a client as long as it stays."""
+        """Serve a client until it closes its connection."""
         self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """A client has gone."""
+        """Forget a client whose connection is closed."""
         self._open.discard(request)
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        """Let go of every client, and of the answers that are held back."""
+        """Close every connection, and drop the answers that are held back."""
         self.stops.set()
         for client in list(self._open):
             with suppress(OSError):
@@ -66,24 +68,27 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """The handler of one connection."""
+
     server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        """Answer a call, unless its client has gone."""
+        """Answer a call, unless its client has closed the connection."""
         with suppress(ConnectionError):
             self._deliver(self._answer())
 
     do_GET = do_POST  # noqa: N815
 
-    def log_message(self, format: str, *args: object) -> None:  # its own name
-        """Write no log: the URLs carry tokens."""
+    def log_message(self, format: str, *args: object) -> None:  # as the base class names it
+        """Write no log, because the URLs carry tokens."""
 
     def _answer(self) -> Answer:
+        """Decide the answer to the request, one request at a time, and remember the call."""
         wechat = self.server.wechat
         url = urlsplit(self.path)
-        asked = calls.Asked(
+        request = calls.Request(
             self.command,
             url.path,
             dict(parse_qsl(url.query)),
@@ -92,9 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
         )
         time.sleep(wechat.latency_seconds)
         with self.server.deciding:
-            answer = calls.decided(wechat, asked)
+            answer = calls.decide(wechat, request)
             call = Call(
-                *(asked.path, asked.appid, asked.publication_date, answer.errcode, asked.token),
+                *(request.path, request.appid, request.publication_date),
+                *(answer.errcode, request.token),
                 self.client_address[0],
             )
             wechat.remember(call, answer.body)
@@ -103,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         return answer
 
     def _deliver(self, answer: Answer) -> None:
-        """Send it, or the first half of it."""
+        """Send the answer, or the first half of a cut answer."""
         if answer.hold_seconds and self.server.stops.wait(answer.hold_seconds):
             return
         self.send_response_only(answer.status)

@@ -1,4 +1,4 @@
-"""Chinese headlines out of word lists, with characters that break careless loaders."""
+"""Made-up Chinese headlines, with characters that break careless loaders."""
 
 from random import Random
 
@@ -26,5 +26,5 @@ _SHAPES = """{place}的{topic}，为什么突然火了？
 
 
 def title(random: Random) -> str:
-    """A headline with, now and then, quotes, commas, a backslash or emoji."""
+    """Return a headline; some have quotes, commas, a backslash or emoji."""
     return random.choice(_SHAPES).format(topic=random.choice(_TOPICS), place=random.choice(_PLACES))

@@ -1,4 +1,4 @@
-"""WeChat without HTTP: accounts, tokens, quota, figures and what was asked."""
+"""The state of the simulated WeChat: accounts, tokens, quota, figures and past calls."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -18,11 +18,15 @@ from weixin_sandbox.tokens import Tokens
 @dataclass(frozen=True)
 class Call:
     """
-    One call as it was answered.
+    One call and its result.
 
-    `appid` is the account's, or the platform's on its own calls. It, `publication_date` and
-    `access_token` are None where the call did not say them, `errcode` where the answer has none
-    that can be read; a success is 0. `caller` is an IP address.
+    Attributes:
+        path: the path of the URL.
+        appid: the AppID of the account, or of the platform on its own calls; None if not given.
+        publication_date: the requested day; None if not given.
+        errcode: the errcode of the answer: 0 for a success, None if none is readable.
+        access_token: the token of the call; None if not given.
+        caller: the caller's IP address.
     """
 
     path: str
@@ -35,20 +39,20 @@ class Call:
 
 class WeChat:
     """
-    Everything that WeChat remembers. Calls are decided one at a time.
+    The state of the simulated WeChat. Calls are decided one at a time.
 
     Args:
-        accounts: who may call; by default `DEFAULT_ACCOUNT` alone.
-        seed: another seed gives other figures.
-        today: the Beijing day, or None for the clock's.
-        latency_seconds: how long every call takes.
-        scenarios: what goes wrong, first match first.
+        accounts: the accounts that may call; by default `DEFAULT_ACCOUNT` alone.
+        seed: the seed of the figures.
+        today: the current Beijing day; None for the day of the project's clock.
+        latency_seconds: the duration of every call.
+        scenarios: the failures; the first that matches a call applies.
         component: the third-party platform that accounts may authorise.
-        token_service_bearer: what a caller of the token service must send, or None.
+        token_service_bearer: the bearer token that the token service requires; None for none.
 
-    Each may be changed at any time, as may `service_token`, which finds the token that the token
-    service gives for an AppID. `before_delivery` is called with each call once it has been
-    decided and remembered, before the first byte of its answer.
+    All of these are attributes that may change at any time. So is `service_token`, the function
+    that returns the token service's token for an AppID. `before_delivery` is called with each call
+    after it was decided and remembered, before the first byte of its answer.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class WeChat:
         self.scenarios = list(scenarios)
         self.calls: list[Call] = []
         self.counted: Counter[tuple[str, str, date]] = Counter()
-        """The calls that were let through: by AppID, path and Beijing day."""
+        """The number of accepted calls, by AppID, path and Beijing day."""
         self.tokens = Tokens()
         self.token_service_bearer = token_service_bearer
         self.service_token = self.tokens.stable
@@ -78,35 +82,41 @@ class WeChat:
 
     @property
     def beijing_today(self) -> date:
-        """The day it lives in."""
+        """The current day in Beijing."""
         return self.today or clock.beijing_date(clock.now())
 
     @property
     def issued_tokens(self) -> set[str]:
-        """Every token ever issued."""
+        """The values of all tokens ever issued."""
         return self.tokens.issued()
 
     def effect(
         self, call: str, appid: str, day: date | None = None, endpoint: str | None = None
     ) -> Effect:
-        """What the first scenario does to a call that it hits; no other hits the same call."""
-        hits = (it.effect for it in list(self.scenarios) if it.hits(call, appid, day, endpoint))
-        effect = next(hits, NOTHING)
+        """
+        Return the effect of the first scenario that hits a call.
+
+        Raises:
+            RefusedError: the effect refuses the call.
+        """
+        scenarios = list(self.scenarios)  # a test may change them meanwhile
+        effects = (found.effect for found in scenarios if found.hits(call, appid, day, endpoint))
+        effect = next(effects, NOTHING)
         if effect.errcode is not None:
             raise RefusedError(effect.errcode)
         return effect
 
-    def remember(self, call: Call, body: bytes) -> None:  # noqa: ARG002 # for who keeps the bytes
-        """Keep a call as it was answered, but not what the answer said: a subclass may."""
+    def remember(self, call: Call, body: bytes) -> None:  # noqa: ARG002 # subclasses keep the bytes
+        """Remember a call and its result. A subclass may keep the body as well."""
         self.calls.append(call)
 
     def expire_tokens(self) -> None:
-        """Refuse every token now in force with 42001 from now on."""
+        """Refuse every valid token with 42001 from now on."""
         self.tokens.expire_all()
 
     def answer(
         self, appid: str, day: date, asked_on: date, endpoint: str = ARTICLE_TOTAL.endpoint
     ) -> bytes:
-        """The exact body of a day, asked for on a later Beijing day, scenarios apart."""
-        asked = ENDPOINTS[f"/datacube/{endpoint}"]
-        return asked.body(asked.known(self.seed, self.accounts[appid].appid, day, asked_on))
+        """Return the exact body for a day that is requested on `asked_on`, without scenarios."""
+        data = ENDPOINTS[f"/datacube/{endpoint}"]
+        return data.body(data.known(self.seed, self.accounts[appid].appid, day, asked_on))

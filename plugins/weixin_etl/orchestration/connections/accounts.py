@@ -70,8 +70,8 @@ def refresh_access_tokens(
         raise passing[0]
     accounts = _with_tokens(wanted, clients, concurrency)
     _log_tokens(accounts)
-    others = [account for account in listed if account not in wanted]
-    return accounts + [account.configured(is_wanted=False) for account in others]
+    unselected = [account for account in listed if account not in wanted]
+    return accounts + [account.configured(is_wanted=False) for account in unselected]
 
 
 def discover(clients: "Clients", concurrency: int) -> list[ListedAccount]:
