@@ -5,10 +5,10 @@ Measure the daily run through Airflow's scheduler with many accounts.
 
 For each number of accounts it starts Airflow as `make up` does, in a folder of its own, and serves
 the sandbox itself. The accounts are connections in Airflow's database and the Variable
-`weixin_accounts`. Runs each DAG twice on the same day and prints for each run a row of a Markdown
-table. The sandbox answers after 100 ms: take `--latency 0` with 10,000 accounts, so that our own
-cost shows. Fails unless a run is green. Not to be run over 08:30 or midnight in Beijing: another
-run would begin, or another day.
+`weixin_accounts`. It runs each DAG twice on the same day and prints a row of a Markdown table for
+each run. It exits with an error if a run fails. By default the sandbox answers after 100 ms. Take
+`--latency 0` with 10,000 accounts, so that the pipeline's own cost shows. Do not run it over 08:30
+or midnight in Beijing, because another run or another day would begin.
 """
 
 import argparse
