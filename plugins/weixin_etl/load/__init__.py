@@ -73,7 +73,8 @@ class Load:
             The calls made and the rows written.
 
         Raises:
-            sqlalchemy.exc.DBAPIError: a statement failed; nothing of the chunks is written.
+            DBAPIError: a statement failed (SQLAlchemy); nothing of the chunks is written.
+            psycopg2.Error: a COPY failed; nothing of the chunks is written.
         """
         staged = [answer for chunk in chunks for answer in chunk]
         with self.warehouse.begin() as connection:
@@ -222,7 +223,7 @@ def _has_quiet_date(chunk: StagedChunk) -> bool:
 def _note_last_articles(
     last_article_at: dict[str, datetime], staged: Iterable[StagedAnswer]
 ) -> None:
-    """Update, by AppID, when accounts last listed an article."""
+    """Note, by AppID, when accounts last listed an article."""
     for answer in staged:
         if answer.lists_articles:
             appid, at = answer.account.appid, answer.evidence.at
