@@ -39,11 +39,11 @@ class Rejection(NamedTuple):
     """
 
     code: str
-    one: str
+    singular: str
     """The sentence about one part. Empty if there are always several parts."""
-    many: str
-    one_zh: str
-    many_zh: str
+    plural: str
+    singular_zh: str
+    plural_zh: str
 
 
 def _table(name: str) -> list[list[str]]:
@@ -82,7 +82,7 @@ def sentence(frame: str, **places: object) -> Sentence:
 def rejection(code: str, count: int = 1, **places: str) -> Sentence:
     """Return the English sentence that gives the reason why `count` parts are rejected."""
     reason = REJECTIONS[code]
-    text = reason.one if count == 1 else reason.many
+    text = reason.singular if count == 1 else reason.plural
     return Sentence(text.format(count=f"{count:,}", **places))
 
 
@@ -118,8 +118,8 @@ def _bilingual_sentences() -> Iterable[tuple[str, str]]:
     """Yield each sentence in English and in Chinese."""
     yield from CHINESE_CAUSES.items()
     for reason in REJECTIONS.values():
-        yield reason.one, reason.one_zh
-        yield reason.many, reason.many_zh
+        yield reason.singular, reason.singular_zh
+        yield reason.plural, reason.plural_zh
     for *_, cause, cure, _, cause_zh, cure_zh in _table("problems.csv"):
         yield cause, cause_zh
         yield cure, cure_zh

@@ -82,7 +82,7 @@ def test_a_cause_is_translated_with_all_that_is_in_its_places(frame: str) -> Non
 def test_a_reason_is_translated_with_all_that_is_in_its_places(code: str) -> None:
     """About one part and about 1,200."""
     reason = REJECTIONS[code]
-    for number in [it for it, text in ((1, reason.one), (1200, reason.many)) if text]:
+    for number in [it for it, text in ((1, reason.singular), (1200, reason.plural)) if text]:
         places = {name: value for name, value in PLACES.items() if name != "count"}
         english = rejection(code, number, **places)
         chinese = in_chinese(english)

@@ -1,4 +1,4 @@
-"""What people read of parts that do not fit: by statements, and in both languages."""
+"""Check the sentences about rejected parts, which SQL and Python write in two languages."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ CASES: dict[str, tuple[dict[str, Any], str | None]] = {
 def test_coverage_says_how_many_parts_do_not_fit_and_why(
     warehouse: Engine, its_rows: Any, reason: str | None
 ) -> None:
-    """Although the last attempt is ok."""
+    """The day's last attempt is still `ok`."""
     know(warehouse, "wx1")
     load_chunk(warehouse, staged(body(article("1_1", NEWEST | its_rows)), "24 08:30"))
 
@@ -46,7 +46,7 @@ def test_coverage_says_how_many_parts_do_not_fit_and_why(
 
 
 def test_an_unreadable_day_names_its_parts_once(warehouse: Engine) -> None:
-    """By the error of the attempt."""
+    """The error of the attempt names them."""
     know(warehouse, "wx1")
     load_chunk(warehouse, staged(body(article("1_1", {"20": ODD})), "24 08:30"))
 
@@ -58,7 +58,7 @@ def test_an_unreadable_day_names_its_parts_once(warehouse: Engine) -> None:
 OF_PARTS = [
     sentence.code
     for sentence in REJECTIONS.values()
-    if "{first}" not in sentence.many + sentence.one + sentence.many_zh
+    if "{first}" not in sentence.plural + sentence.singular + sentence.plural_zh
 ]
 INSERT = """
     INSERT INTO weixin.rejected_row
@@ -68,8 +68,8 @@ INSERT = """
 """
 
 
-def test_statements_say_what_python_says(warehouse: Engine) -> None:
-    """Of 1,200 parts for each reason."""
+def test_sql_and_python_write_the_same_sentences(warehouse: Engine) -> None:
+    """Each reason has 1,200 parts."""
     execute(warehouse, *map(INSERT.format, OF_PARTS))
     with warehouse.connect() as connection:
         wanted = {"dataset": "article_total", "appid": "wx1", "day": DAY}

@@ -59,6 +59,7 @@ class Outcome:
         """
 
         def needs_request(day: date) -> bool:
+            """Return whether the day's slice needs a request."""
             return rules.needs_request(
                 self.coverage_of(account, day),
                 account.planned_at,
