@@ -40,7 +40,7 @@ class Order:
     ticket: str
     appid: str
     dies_at: str
-    """The beginning of the statement before which the worker kills itself, or `COMMIT`."""
+    """A part of the statement before which the worker kills itself, or `COMMIT`."""
 
 
 def is_killed(order: Order) -> bool:
@@ -67,7 +67,7 @@ def _die_at(warehouse: Engine, statement: str) -> None:
     @event.listens_for(warehouse, "before_cursor_execute")
     def at_statement(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
         nonlocal has_renewed
-        if text.partition("\n")[2].startswith(statement):
+        if statement in text:
             os.kill(os.getpid(), signal.SIGKILL)
         has_renewed = has_renewed or "UPDATE weixin.platform_token" in text
 

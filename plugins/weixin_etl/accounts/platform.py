@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from cryptography.fernet import MultiFernet
@@ -109,17 +110,12 @@ class Platform:
         """Fetch an account's properties. Return None on an error: the next run tries again."""
         try:
             with outages.recorded():
-                return self._with_own_token(
-                    lambda own_token: self._component.account_info(own_token, account)[0]
-                )
+                return self._fetch_info(account)[0]
         except WeixinError as error:
             if error.kind is ProblemKind.CLOCK:
                 raise
-            log.info(
-                "%s: WeChat did not give the account's name; the next run asks again: %s",
-                account,
-                error.problem.cause,
-            )
+            cause = error.problem.cause
+            log.info("%s: WeChat gave no name, the next run asks again: %s", account, cause)
             return None
 
     # --------------------------------------------------------------------------------- tokens
@@ -135,9 +131,7 @@ class Platform:
             WarehouseError: The warehouse is unusable.
         """
         with self._diagnosed(account):
-            return self._stored.token(
-                account, refused, lambda refresh_token: self._renew_token(account, refresh_token)
-            )
+            return self._stored.token(account, refused, partial(self._renew_token, account))
 
     def _renew_token(self, account: Account, stored: str | None) -> tuple[Token, str]:
         """
@@ -151,7 +145,7 @@ class Platform:
 
         def renew_by(refresh_token: str) -> tuple[Token, str]:
             return self._with_own_token(
-                lambda own_token: self._component.renew_token(own_token, account, refresh_token)
+                lambda token: self._component.renew_token(token, account, refresh_token)
             )
 
         with self._outages.recorded():
@@ -161,11 +155,11 @@ class Platform:
                 except WeixinError as error:
                     if error.problem.errcode != INVALID_REFRESH_TOKEN:
                         raise
-            return renew_by(
-                self._with_own_token(
-                    lambda own_token: self._component.account_info(own_token, account)[1]
-                )
-            )
+            return renew_by(self._fetch_info(account)[1])
+
+    def _fetch_info(self, account: Account) -> tuple[AccountInfo, str]:
+        """Fetch an account's properties and its valid refresh token."""
+        return self._with_own_token(lambda token: self._component.account_info(token, account))
 
     def _with_own_token(self, call: Callable[[str], T]) -> T:
         """

@@ -375,11 +375,8 @@ def _without_secrets(errmsg: str, secrets: Sequence[str]) -> Sentence | Quoted:
     if len(errmsg) > _MAX_ERRMSG_CHARACTERS:
         return sentence("an errmsg of {size} characters", size=len(errmsg))
     # without invisible characters, which could split a secret into parts
-    visible = "".join(
-        character
-        for character in errmsg
-        if character in "\n\t" or category(character) not in ("Cc", "Cf")
-    )
+    hidden = ("Cc", "Cf")
+    visible = "".join(char for char in errmsg if char in "\n\t" or category(char) not in hidden)
     for secret in secrets:
         visible = visible.replace(secret, "***")
     return Quoted(one_line(visible))

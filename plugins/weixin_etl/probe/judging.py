@@ -1,8 +1,8 @@
 """
 The findings and the verdict of a probe.
 
-Each answer or error of WeChat becomes a finding: a grade, a result and a cure. A run would judge
-the answer alike. All functions are pure.
+Each answer or error of WeChat becomes a finding: a grade, a result and a cure. Answers are
+parsed by the parser of the daily runs. All functions are pure.
 """
 
 from collections.abc import Sequence

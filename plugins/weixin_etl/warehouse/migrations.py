@@ -89,9 +89,7 @@ def _pending(connection: Connection) -> dict[str, str]:
     applied, _ = _read_schema(connection)
     declared = "".join([*_tables_and_roles().values(), *(view.sql for view in all_views())])
     wanted = {**_checksums(), _DECLARED: _sha256(declared)}
-    pending = {
-        version: sha256 for version, sha256 in wanted.items() if applied.get(version) != sha256
-    }
+    pending = {key: sha256 for key, sha256 in wanted.items() if applied.get(key) != sha256}
     is_complete = not pending and not _roles_without_rights(connection)
     return {} if is_complete else {**pending, _DECLARED: wanted[_DECLARED]}
 
@@ -213,9 +211,7 @@ def _foreign_schema(
 ) -> Sentence | None:
     """Return which migrations differ, or which foreign tables there are; None if there are none."""
     checksums = _checksums()
-    edited = [
-        version for version, sha256 in checksums.items() if applied.get(version, sha256) != sha256
-    ]
+    edited = [key for key, sha256 in checksums.items() if applied.get(key, sha256) != sha256]
     if columns in (set(), _LIST_COLUMNS) or min(checksums) in applied:
         frame = "migration {names} of the database {database} was another"
         names = few_names(edited)
