@@ -225,7 +225,7 @@ def state_on_page(engine: Pipeline, now: datetime, named: Named) -> tuple[Any, .
     dataset, appid, day = named
     with engine.warehouse.connect() as connection:
         story = page.story(Figures(connection, DATASETS[dataset], now), appid, day)
-    cell, problem = story["cell"], story["why"]
+    cell, problem = story["cell"], story["problem"]
     reason = "; ".join(filter(None, [problem.cause, problem.cure])) or None
     return cell["state"], reason, cell["next_date"], cell["final_date"]
 
