@@ -1,4 +1,4 @@
-"""One fixed time, and a warehouse that the command line finds."""
+"""A fixed time, and a warehouse that the commands find."""
 
 import pytest
 from sqlalchemy import Engine
@@ -8,10 +8,10 @@ from weixin_local.home import postgres_connection
 
 @pytest.fixture(autouse=True)
 def _today(now: None) -> None:
-    """The clock stands still, in every process."""
+    """Stop the clock in every process."""
 
 
 @pytest.fixture
 def connected(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection of the command line leads to the empty warehouse."""
+    """Set the commands' connection to the empty warehouse."""
     monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE", postgres_connection(warehouse.url))

@@ -1,4 +1,4 @@
-"""`weixin-etl answers`: the exact bytes of what WeChat answered."""
+"""Check that `weixin-etl answers` prints the exact bytes of WeChat's answers."""
 
 import pytest
 from sqlalchemy import Engine
@@ -15,7 +15,7 @@ NEW = body(article("1_1", {"20": {"share_count": 2}}))
 
 @pytest.fixture(autouse=True)
 def _kept(warehouse: Engine, connected: None) -> None:
-    """Two answers of a pair, the second of them seen twice."""
+    """Load two answers of an account and day, the second of which is seen twice."""
     known = ConfiguredAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name)
     twins = [ConfiguredAccount(appid, appid, "双") for appid in ("wx2", "wx3")]
     plan(Work(SCHEDULED, warehouse), [known, *twins])
@@ -27,7 +27,11 @@ def _kept(warehouse: Engine, connected: None) -> None:
 def test_an_answer_is_printed_byte_for_byte(
     capfdbinary: pytest.CaptureFixture[bytes], name: str
 ) -> None:
-    """The newest, or another; whatever the account is called by."""
+    """
+    The newest is printed, or the one of `--id`.
+
+    The account may be named in any of three ways.
+    """
     for options, printed in (([], NEW), (["--id", "1"], OLD)):
         assert cli.main(["answers", name, "2026-11-20", *options]) == 0
         assert capfdbinary.readouterr().out == printed
@@ -35,7 +39,7 @@ def test_an_answer_is_printed_byte_for_byte(
 
 @pytest.mark.every_postgres
 def test_the_list_says_when_each_was_seen(capsys: pytest.CaptureFixture[str]) -> None:
-    """One line each, in the order they were last seen."""
+    """The list has a line for each answer, in the order they were last seen."""
     assert cli.main(["answers", ACCOUNT.name, "2026-11-20", "--list"]) == 0
 
     assert capsys.readouterr().out.splitlines() == [
@@ -55,10 +59,10 @@ def test_the_list_says_when_each_was_seen(capsys: pytest.CaptureFixture[str]) ->
     ],
     ids=["account", "one of two accounts", "day", "id", "days"],
 )
-def test_what_there_is_not_is_one_sentence(
+def test_an_unknown_account_day_or_id_is_one_sentence_on_stderr(
     capsys: pytest.CaptureFixture[str], arguments: str, names: str
 ) -> None:
-    """It says what there is, and nothing is printed on stdout."""
+    """The sentence names what exists instead."""
     assert cli.main(arguments.split()) == 1
 
     out, stderr = capsys.readouterr()

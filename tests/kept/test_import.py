@@ -1,4 +1,4 @@
-"""`weixin-etl import`: answers that another program kept."""
+"""Check that `weixin-etl import` loads answers that another program kept."""
 
 import itertools
 import json
@@ -38,12 +38,16 @@ MANY_ROWS = {"ref_date": "2026-11-20", "msgid": "1_1", "details": [[]] * 500_000
 
 
 def answer(share_count: int, **keys: Any) -> bytes:
-    """An answer of the account's day, as WeChat writes it."""
+    """Return an answer of the account's day, in the bytes that WeChat would write."""
     return body(article("1_1", {"20": {"share_count": share_count}}), **keys)
 
 
-def test_answers_become_facts(warehouse: Engine):
-    """In commits, as texts or objects; an account nobody knew gets a row, and no run a report."""
+def test_imported_answers_become_facts(warehouse: Engine):
+    """
+    A body may be a text or an object.
+
+    An unknown account gets a row, and no run gets a report.
+    """
     spaced = '{"list" : [ ],\n "odd": "\\u0001甲" }'
     other = {"list": [{"ref_date": "2026-11-19", "msgid": "2_1", "details": []}]}
     imported = import_lines(
@@ -66,8 +70,8 @@ def test_answers_become_facts(warehouse: Engine):
     assert rows(warehouse, "SELECT * FROM weixin.run_report") == []
 
 
-def test_answers_of_one_instant_are_told_apart_by_their_bytes(warehouse: Engine):
-    """An archive may know whole days only: in whatever order they come, one of them is newest."""
+def test_answers_of_one_instant_have_a_fixed_order(warehouse: Engine):
+    """An archive may know only the date of a fetch. The same answer is the newest in any order."""
     found = []
     for lines in itertools.permutations(line(answer(count).decode()) for count in (1, 2)):
         empty(warehouse)
@@ -78,8 +82,8 @@ def test_answers_of_one_instant_are_told_apart_by_their_bytes(warehouse: Engine)
     assert found[0] == found[1] != []
 
 
-def test_days_are_ready_and_final_by_the_rules(warehouse: Engine):
-    """As of when they were fetched; the last attempt stays what it was, if it was later."""
+def test_imported_days_are_ready_and_final_by_the_rules(warehouse: Engine):
+    """The time of the fetch counts. A later attempt stays the newest one."""
     week = {str(day): {READERS: day} for day in range(14, 21)}
     whole = body(article("0_1", week), day=date(2026, 11, 14)).decode()
     load_chunk(warehouse, refused(OFFLINE, day=date(2026, 11, 14)), refused(OFFLINE, "22 08:30"))
@@ -103,7 +107,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine):
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "sentence"),
     [
         ('{"appid": "wx1"}\n', "`dataset`"),
         (line({"list": []}, dataset="article_totals"), "dataset 'article_totals' is none of "),
@@ -120,8 +124,10 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine):
     ],
     ids=lambda value: value if len(value) < 60 and "{" not in value else "",
 )
-def test_a_line_that_cannot_be_loaded(warehouse: Engine, bad: str, sentence: str):
-    """It ends the import with its number; the file, once mended, loads the rest."""
+def test_a_line_that_cannot_be_loaded_ends_the_import_with_its_number(
+    warehouse: Engine, bad: str, sentence: str
+):
+    """The corrected file loads the rest."""
     before, after = line(answer(1).decode(), "22 10:30"), line(answer(2).decode())
 
     imported = import_lines(warehouse, before, "\n", bad, after)
@@ -141,7 +147,7 @@ def test_the_command_takes_files_and_standard_input(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """A file that is cut is loaded up to there: its line is named, and the exit code is 1."""
+    """A truncated file is loaded up to the broken line, which is named; the exit code is 1."""
     lines = [line(answer(n).decode(), f"22 {n:02}:00") for n in range(10)]
     plain, cut = tmp_path / "a.jsonl", tmp_path / "cut.jsonl"
     plain.write_text(lines[0])
@@ -159,8 +165,8 @@ def test_the_command_takes_files_and_standard_input(
     assert len(kept(warehouse)) == 9
 
 
-def test_an_answer_that_is_not_ready_takes_no_ready_one_away(warehouse: Engine):
-    """It is the newest attempt; the run saw that the day is ready by yesterday's, not here."""
+def test_an_imported_answer_that_is_not_ready_leaves_the_day_ready(warehouse: Engine):
+    """It is only the newest attempt."""
     yesterday = date(2026, 11, 23)
     other_body = body(article("2_1", {"23": {READERS: 1}}), day=yesterday)
     load_chunk(warehouse, staged(answer(1), "24 08:30"), staged(other_body, "24 08:30", yesterday))
@@ -170,8 +176,8 @@ def test_an_answer_that_is_not_ready_takes_no_ready_one_away(warehouse: Engine):
     assert newest == (at("24 08:30"), at("24 08:30"), at("24 08:45"), "not_ready")
 
 
-def test_an_import_ends_no_day_by_one_answer(warehouse: Engine):
-    """Days that nobody asked for are imported as empty: the next daily run asks for each."""
+def test_an_imported_empty_answer_settles_no_day(warehouse: Engine):
+    """The next daily run asks for each of these days."""
     days = [date(2026, 11, day) for day in (1, 2, 3)]
     import_lines(warehouse, *(line('{"list":[]}', "23 10:00", day=str(day)) for day in days))
     silent = coverage(warehouse, "day, settled, list_sha256")

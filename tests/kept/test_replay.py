@@ -1,4 +1,4 @@
-"""Facts rebuilt from the kept answers: what a replay changes, and what it leaves alone."""
+"""Check that a replay rebuilds the facts from the kept answers and changes nothing else."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -47,6 +47,7 @@ MORNINGS = {
 
 
 def run(warehouse: Engine, *, is_applied: bool = True, **chosen: Any) -> ReplayResult:
+    """Replay the chosen days."""
     dataset = chosen.pop("dataset", ARTICLE_TOTAL)
     pairs = select_slices(warehouse, dataset, **chosen)
     return replay(warehouse, dataset, pairs, ready_hour=10, is_applied=is_applied)
@@ -54,7 +55,7 @@ def run(warehouse: Engine, *, is_applied: bool = True, **chosen: Any) -> ReplayR
 
 @pytest.fixture
 def mornings(warehouse: Engine) -> Engine:
-    """Three mornings of an account's day, a quieter day, and the same of another account."""
+    """Load three mornings of a day and a quieter day, for two accounts."""
     know(warehouse, ACCOUNT.appid, OTHER_ACCOUNT.appid)
     for account in (ACCOUNT, OTHER_ACCOUNT):
         for fetched, items in MORNINGS.items():
@@ -82,12 +83,12 @@ RESTATED = """
 
 
 @pytest.mark.every_postgres
-def test_the_difference_is_what_applying_it_does(loader: Engine, mornings: Engine):
+def test_a_replay_shows_the_changes_that_applying_it_makes(loader: Engine, mornings: Engine):
     """
-    Without `--apply` nothing is written, not even a row anew, and it is said what would be.
+    Without `--apply` nothing is written.
 
-    Values come back, those that no answer gives are gone, and analysts see that WeChat did none of
-    it; all of it with the privileges of daily runs (0019).
+    Values are restored, values that no answer gives are removed, and `analytics.restatement` names
+    the replay as the cause. The rights of daily runs are enough (0019).
     """
     held = "to_jsonb(fact_article_total) - 'changed_at'"
     before = facts(mornings, held), coverage(mornings, "*")
@@ -121,10 +122,10 @@ def test_the_difference_is_what_applying_it_does(loader: Engine, mornings: Engin
     ],
     ids=["accounts", "from a day", "to a day", "dataset"],
 )
-def test_only_what_is_selected(
+def test_a_replay_changes_only_the_selected_days(
     mornings: Engine, chosen: dict[str, Any], appids: list[str], days: list[date]
 ):
-    """Accounts by any of their names, publication days, one dataset."""
+    """Accounts are selected by any of their names, days by publication day."""
     execute(mornings, "TRUNCATE weixin.fact_article_total")
 
     run(mornings, **chosen)
@@ -135,9 +136,9 @@ def test_only_what_is_selected(
 
 def test_only_a_ready_answer_unlists_articles(warehouse: Engine):
     """
-    Also what only an early answer listed; a replay keeps since when they are not listed.
+    A replay keeps since when an article is not listed.
 
-    No early or unreadable answer says so.
+    Early and unreadable answers do not count, though an early one may list an article.
     """
     know(warehouse, ACCOUNT.appid)
     first, second, third = (article(f"1_{number}", {"20": {"share_count": 1}}) for number in "123")
@@ -171,8 +172,10 @@ BY_AN_OLDER_PARSER = """
 
 
 @pytest.mark.parametrize("titles", [("甲", "乙"), ("甲", "甲")], ids=["two answers", "seen twice"])
-def test_what_an_older_parser_rejected(warehouse: Engine, titles: tuple[str, str]):
-    """Rows are loaded, parts resolved, and the day is final, by two answers or one seen twice."""
+def test_a_replay_loads_rows_that_an_older_parser_rejected(
+    warehouse: Engine, titles: tuple[str, str]
+):
+    """The parts are resolved, and the day is final, by two answers or by one seen twice."""
     know(warehouse, "wx1")
     week_ago = date(2026, 11, 14)
     totals = {str(day): {"int_page_read_user": day} for day in range(14, 21)}
@@ -191,8 +194,10 @@ def test_what_an_older_parser_rejected(warehouse: Engine, titles: tuple[str, str
     assert rows(warehouse, parts) == [("an older reason", at("24 10:30"))]
 
 
-def test_a_day_whose_figures_an_older_parser_did_not_know(warehouse: Engine) -> None:
-    """It was given up for want of figures; a parser that reads them makes it final."""
+def test_a_replay_finishes_a_day_whose_figures_an_older_parser_did_not_know(
+    warehouse: Engine,
+) -> None:
+    """The day was given up because no figure could be read."""
     know(warehouse, "wx1")
     week_ago = date(2026, 11, 14)
     totals = {str(day): {"int_page_read_user": day} for day in range(14, 21)}
@@ -209,7 +214,7 @@ def test_a_day_whose_figures_an_older_parser_did_not_know(warehouse: Engine) -> 
 
 
 def test_a_replay_is_no_attempt(warehouse: Engine):
-    """A day that was not ready stays so; a refusal since then stays the last attempt."""
+    """A day that was not ready stays so, and a later refusal stays the newest attempt."""
     know(warehouse, "wx1")
     first, other = (
         staged(body(article("1_1", {"20": {"share_count": 1}})), "23 08:30"),
@@ -229,10 +234,9 @@ def test_a_replay_is_no_attempt(warehouse: Engine):
     assert coverage(warehouse, "ready_at, error_kind") == as_before
 
 
-def test_the_command_shows_and_with_apply_writes(
+def test_the_command_shows_the_changes_and_writes_them_with_apply(
     mornings: Engine, connected: None, capsys: pytest.CaptureFixture[str]
 ):
-    """What would change; when nothing would, that."""
     execute(mornings, CORRUPTED)
     asked, printed = ["replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20"], []
     for more in ([], ["--apply"], []):

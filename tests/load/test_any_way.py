@@ -1,4 +1,9 @@
-"""Any order, repetition, kill, by runs or imports: the tables of `world/truth.py` (0004, 0019)."""
+"""
+Check that the tables depend only on the answers, not on the way in which they are loaded.
+
+The answers come in any order, repeated, killed, in runs or as imports; the tables must be those of
+`world/truth.py` (decisions 0004 and 0019).
+"""
 
 import itertools
 import json
@@ -28,7 +33,7 @@ OF_STATISTICS = [
 DAYS = [date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)]
 ODD = "odd"  # a value that does not fit
 MOVED = "34"
-"""Messages that all days may list; as WeChat would, with each of its rows and attributes."""
+"""Messages that several days may list, with all rows and attributes, as WeChat would."""
 ACCOUNTS = {
     appid: Account(f"weixin_{appid}", appid, "secret", f"号{appid}") for appid in ("wx1", "wx2")
 }
@@ -56,7 +61,11 @@ moved = st.tuples(
 
 
 def items(dataset: Dataset, day: date) -> st.SearchStrategy[list[Drawn]]:
-    """Of an answer; of a statistics day with a row each, of articles that may be listed too."""
+    """
+    Return a strategy for an answer's items.
+
+    An item of a statistics day has one row, perhaps of an article that is also listed.
+    """
     if dataset.describes_articles:
         return st.lists(messages | moved, min_size=1, max_size=3)
     first, *other_names = (metric.name for metric in dataset.figures)
@@ -69,7 +78,7 @@ def items(dataset: Dataset, day: date) -> st.SearchStrategy[list[Drawn]]:
 
 
 def answer(appid: str, dataset: Dataset, day: date, minute: int, drawn: Iterable[Drawn]) -> Answer:
-    """Fetched in a minute of one of three mornings; no two have the same bytes."""
+    """Return an answer fetched in a minute of one of three mornings; its bytes are unique."""
     fetched_at = at("22 10:00") + timedelta(days=minute // 7, minutes=minute % 7)
     listed = [
         item(
@@ -86,23 +95,23 @@ def answer(appid: str, dataset: Dataset, day: date, minute: int, drawn: Iterable
 
 
 def name(dataset: Dataset, day: date, message: str) -> str | int:
-    """A channel's, or an article's; one that is of one day alone has the day in it."""
+    """Return the id of a channel or article; an article of a single day has the day in its id."""
     if dataset.item and dataset.item.is_number:
         return int(message)
     return f"{message}_1" if message in MOVED else f"{day:%d}0{message}_1"
 
 
 def mostly(first: Any, *other_values: Any) -> st.SearchStrategy[Any]:
-    """Answers of one pair are what the property is about."""
+    """Return a strategy that prefers the first value, so that answers of one day meet."""
     return st.sampled_from([*[first] * 4, *other_values])
 
 
 @st.composite
 def answers(draw: st.DrawFn) -> list[Answer]:
     """
-    Of two accounts, two datasets and three days, all of them ready.
+    Draw answers of two accounts, two datasets and three days, all of them ready.
 
-    None is empty: whether one of those says anything is a rule of its own. No two are the same.
+    None is empty: another rule decides whether an empty list is confirmed. No two are the same.
     """
     minutes = draw(st.lists(st.integers(0, 20), min_size=2, max_size=6, unique=True))
     of_articles = [(ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL)] * len(OF_STATISTICS)
@@ -118,52 +127,52 @@ def answers(draw: st.DrawFn) -> list[Answer]:
 
 @dataclass(frozen=True)
 class Arrival:
-    """How answers come in: by a run, in a chunk of each account, or as a file."""
+    """Answers that arrive together: in a run, a chunk of each account, or in an imported file."""
 
     answers: tuple[Answer, ...]
     is_imported: bool = False
     killed_at: int = 0
-    """The commit right before which it is killed, and then done again; 0 for none."""
+    """The commit before which the load is killed and then repeated; 0: never."""
 
 
 @st.composite
 def any_way(draw: st.DrawFn) -> list[Arrival]:
-    """Answers, and arrivals of them in any order, the last of them a second time."""
+    """Draw answers, and arrivals of them in any order; the last arrival is a repetition."""
     arriving = draw(st.permutations(draw(answers())))
     cut: list[Arrival] = []
     while arriving:
         count = draw(st.integers(1, 3))
         taken, arriving = tuple(arriving[:count]), arriving[count:]
-        is_run = draw(st.booleans()) and may_be_a_runs(taken)
+        is_run = draw(st.booleans()) and fits_one_commit(taken)
         cut.append(Arrival(taken, not is_run, draw(st.integers(0, 3))))
     return [*cut, replace(draw(st.sampled_from(cut)), is_imported=True)]
 
 
-def told(arrivals: Iterable[Arrival]) -> list[Answer]:
-    """All of their answers."""
+def all_answers(arrivals: Iterable[Arrival]) -> list[Answer]:
+    """Return the answers of all arrivals."""
     return [answer for arrival in arrivals for answer in arrival.answers]
 
 
-def may_be_a_runs(taken: Sequence[Answer]) -> bool:
-    """Return whether one commit of a run can hold these answers: of one dataset, a pair once."""
+def fits_one_commit(taken: Sequence[Answer]) -> bool:
+    """Return whether one commit of a run can hold the answers: of one dataset, a day once."""
     is_once = len({answer.slice for answer in taken}) == len(taken)
     return is_once and len({answer.dataset for answer in taken}) == 1
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The load's process is killed."""
 
 
 seconds = itertools.count()
 
 
 def tick() -> datetime:
-    """The clock: no two commits are at one time."""
+    """Return the time of a commit; no two are the same."""
     return at("24 10:30") + timedelta(seconds=next(seconds))
 
 
 def take(warehouse: Engine, arrival: Arrival) -> None:
-    """Load or import; after a kill once more."""
+    """Load or import the answers, and once more if the first time is killed."""
     commits, bring_in = itertools.count(1), import_ if arrival.is_imported else load
 
     def kill(_connection: Any) -> None:
@@ -181,7 +190,7 @@ def take(warehouse: Engine, arrival: Arrival) -> None:
 
 
 def load(warehouse: Engine, taken: Sequence[Answer]) -> None:
-    """One commit of a run: a chunk an account."""
+    """Load the answers in one commit of a run, a chunk for each account."""
     chunks = [
         [
             staged(answer.body, answer.at, answer.day, answer.dataset, account)
@@ -195,7 +204,7 @@ def load(warehouse: Engine, taken: Sequence[Answer]) -> None:
 
 
 def import_(warehouse: Engine, taken: Iterable[Answer]) -> None:
-    """A line each, in their order."""
+    """Import the answers as lines of a file, in their order."""
     lines = [
         line(
             answer.body.decode(),
@@ -213,34 +222,38 @@ def import_(warehouse: Engine, taken: Iterable[Answer]) -> None:
 
 
 def in_runs(*answers_of_runs: Answer) -> list[Arrival]:
-    """A run each, and the last again."""
+    """Return arrivals with a run for each answer, the last one repeated."""
     arrivals = [Arrival((answer,)) for answer in answers_of_runs]
     return [*arrivals, arrivals[-1]]
 
 
-def of_row(day: date, minute: int, row: dict[str, Any], message: str = "1", **keys: str) -> Answer:
+def answer_with_row(
+    day: date, minute: int, row: dict[str, Any], message: str = "1", **keys: str
+) -> Answer:
     """Return an answer with one row of one message."""
     return answer("wx1", ARTICLE_TOTAL, day, minute, [(message, keys, {20: row})])
 
 
-def of_one_row(*versions: dict[str, Any]) -> list[Arrival]:
-    """A row as runs have it."""
-    return in_runs(*(of_row(DAYS[0], minute, row) for minute, row in enumerate(versions)))
+def runs_of_one_row(*versions: dict[str, Any]) -> list[Arrival]:
+    """Return runs whose answers give one row in these versions."""
+    return in_runs(*(answer_with_row(DAYS[0], minute, row) for minute, row in enumerate(versions)))
 
 
-def of_two_days(late_day: date, *other_days: date) -> list[Arrival]:
-    """Return runs, the last with a late answer of a day and the newest of the others: one row."""
-    first = of_row(DAYS[0], 0, {"share_count": 0}, "3", title="甲", url="甲")
-    since = of_row(late_day, 5, {}, "4", title="甲", url="甲")
-    late = of_row(late_day, 3, {"share_count": 1}, "3", title="乙", url="乙")
-    newest = [of_row(day, 6, {"share_count": 2}, "3", title="丙", url="丙") for day in other_days]
+def runs_of_two_days(late_day: date, *other_days: date) -> list[Arrival]:
+    """Return runs of one row; the last has a late answer of a day, and the newest of others."""
+    first = answer_with_row(DAYS[0], 0, {"share_count": 0}, "3", title="甲", url="甲")
+    since = answer_with_row(late_day, 5, {}, "4", title="甲", url="甲")
+    late = answer_with_row(late_day, 3, {"share_count": 1}, "3", title="乙", url="乙")
+    newest = [
+        answer_with_row(day, 6, {"share_count": 2}, "3", title="丙", url="丙") for day in other_days
+    ]
     both = Arrival((late, *newest))
     return [*in_runs(first, since)[:2], both, both]
 
 
 LISTED = answer("wx1", ARTICLE_TOTAL_DETAIL, DAYS[0], 0, [("3", {"title": "甲"}, {20: {}})])
 READ = answer("wx1", ARTICLE_READ, DAYS[1], 1, [("3", {}, {20: {"read_user": 1}})])
-LATE = of_row(DAYS[0], 0, {"share_count": 1, "share_user": 1})
+LATE = answer_with_row(DAYS[0], 0, {"share_count": 1, "share_user": 1})
 NAMED = answer("wx1", ARTICLE_TOTAL, DAYS[0], 1, [("3", {"title": "乙"}, {20: {}})])
 ROWS: list[Drawn] = [("3", {}, {19: {"share_count": 0}, 21: {"share_count": 1}})]
 BOTH = Arrival(tuple(answer("wx1", ARTICLE_TOTAL, DAYS[n], n, ROWS) for n in (0, 1)))
@@ -248,11 +261,11 @@ ODDLY_READY = (
     "SELECT 1 FROM weixin.coverage WHERE dataset LIKE 'article_total%' AND (settled IS NOT NULL "
     "OR (ready_at, ready_at, error_kind) IS DISTINCT FROM (attempted_at, fetched_at, NULL))"
 )
-"""Coverage of a publication day that is not as after a ready answer alone."""
+"""Finds coverage of publication days that is not as after a ready answer alone."""
 
 
 def without_days(of: Facts) -> Facts:
-    """As of an instant an article has the publication day that it has now."""
+    """Return the facts without the publication day, which is the newest at any instant."""
     return {(*key[:3], key[4]): figures for key, figures in of.items()}
 
 
@@ -262,29 +275,28 @@ def without_days(of: Facts) -> Facts:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(any_way())
-@example(of_one_row({"share_count": 1}, {"share_count": 2}))
-@example(of_one_row({"share_count": 1, "share_user": 2, "new_a": 1}, {"share_count": None}))
-@example(of_one_row({"share_count": 1, "share_user": ODD}, {"share_user": 2}))
+@example(runs_of_one_row({"share_count": 1}, {"share_count": 2}))
+@example(runs_of_one_row({"share_count": 1, "share_user": 2, "new_a": 1}, {"share_count": None}))
+@example(runs_of_one_row({"share_count": 1, "share_user": ODD}, {"share_user": 2}))
 @example([BOTH, BOTH])  # days that were never loaded list one article
 @example(in_runs(LISTED, READ))  # a day on which it is read is no publication day of it (0044)
 @example([*in_runs(READ), Arrival((LISTED,), is_imported=True), Arrival((LISTED,))])
-@example(in_runs(of_row(DAYS[0], 1, {"share_count": 2}), LATE))
+@example(in_runs(answer_with_row(DAYS[0], 1, {"share_count": 2}), LATE))
 @example(in_runs(NAMED, LISTED))  # no late one, but another dataset has named the article since
-@example(of_two_days(DAYS[0], DAYS[1]))
-@example(of_two_days(DAYS[1], DAYS[0]))
+@example(runs_of_two_days(DAYS[0], DAYS[1]))
+@example(runs_of_two_days(DAYS[1], DAYS[0]))
 def test_any_way_of_loading_gives_the_same_tables(
     warehouse: Engine, arriving: list[Arrival]
 ) -> None:
     """
-    Facts, history, articles, sightings, open parts and coverage are what the answers say.
+    The facts as of an instant are those of that instant (0025).
 
-    As of an instant the facts are what they were then (0025). All of it once more rewrites no row
-    of the facts and replaces none. A replay finds nothing to change, and makes of a wiped fact the
-    same one again.
+    Importing all answers again rewrites no row of the facts. A replay changes nothing, and restores
+    a fact that was truncated.
     """
     empty(warehouse)
     know(warehouse, *ACCOUNTS)
-    datasets, seen = {answer.dataset for answer in told(arriving)}, []
+    datasets, seen = {answer.dataset for answer in all_answers(arriving)}, []
     for arrival in arriving:
         take(warehouse, arrival)
         seen.append((tick(), without_days(facts(warehouse, *datasets))))
@@ -296,7 +308,7 @@ def test_any_way_of_loading_gives_the_same_tables(
     tables = (*(dataset.fact for dataset in datasets), "fact_history")
     before = contents(warehouse, *tables, versions=True)
 
-    import_(warehouse, told(arriving))
+    import_(warehouse, all_answers(arriving))
     for dataset, day in itertools.product(datasets, (None, DAYS[1])):
         pairs = select_slices(warehouse, dataset, (), day, day)
         assert not replay(warehouse, dataset, pairs, ready_hour=10, now=tick).changes

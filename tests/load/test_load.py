@@ -1,4 +1,4 @@
-"""What a load writes beside the figures and their history, which test_any_way.py compares."""
+"""Check what a load writes beside the figures and their history, which test_any_way.py checks."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -51,8 +51,8 @@ UNLISTED = """
 FIGURES = "msgid, to_char(stat_date, 'DD'), share_count, share_user"
 
 
-def test_an_article_and_its_rows(warehouse: Engine) -> None:
-    """Every attribute has its column or is in `extra`; the largest bigint is exact."""
+def test_an_articles_attributes_and_rows_are_stored(warehouse: Engine) -> None:
+    """An attribute without a column is stored in `extra`; the largest bigint is exact."""
     counts = load_chunk(warehouse, staged(FIRST, "22 08:30"))
 
     assert facts(warehouse, f"{FIGURES}, publication_date, fetched_at") == [
@@ -79,10 +79,10 @@ def test_an_article_and_its_rows(warehouse: Engine) -> None:
     assert (second["position"], second["title"], second["extra"]) == (2, None, None)
 
 
-def test_a_row_names_its_answer_and_the_instant(
+def test_a_row_names_the_answer_and_the_time_of_its_last_change(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of its last change; the row that was replaced is kept with its own (0025)."""
+    """The row that it replaced is kept with its own answer and time (0025)."""
     load_chunk(warehouse, staged(FIRST, "22 08:30"))
     changed = body(article("2247483647_1", {"20": {"share_count": 0}, "21": {}, "22": {}}))
     monkeypatch.setenv("WEIXIN_NOW", at("25 08:30").isoformat())
@@ -105,7 +105,7 @@ def test_a_row_names_its_answer_and_the_instant(
 
 @pytest.mark.parametrize("damage", ["DELETE FROM {}", "UPDATE {} SET share_count = 9"])
 def test_a_refetch_repairs_the_fact(warehouse: Engine, damage: str) -> None:
-    """By the same answer: whatever somebody has deleted or changed."""
+    """The same answer restores rows that were deleted or changed by hand."""
     answer = body(article("1_1", {"20": {"share_count": 1}}))
     load_chunk(warehouse, staged(answer, "22 08:30"))
     execute(warehouse, damage.format("weixin.fact_article_total"))
@@ -116,7 +116,7 @@ def test_a_refetch_repairs_the_fact(warehouse: Engine, damage: str) -> None:
 
 
 def test_every_distinct_answer_is_kept(warehouse: Engine) -> None:
-    """Byte for byte; one identical to the newest only moves the times."""
+    """An answer identical to the newest one only moves its times."""
     first = '{ "list" : [ ] ,\n "备注":"\x01\\u0000" }'.encode()
     other = body(article("1_1", {"20": {"share_count": 2}}))
     fetched = ["22 08:30", "22 09:00", "22 09:30", "22 10:30"]
@@ -128,11 +128,11 @@ def test_every_distinct_answer_is_kept(warehouse: Engine) -> None:
     assert coverage(warehouse, "fetched_at, attempted_at") == [(at(fetched[-1]),) * 2]
 
 
-def test_a_late_answer_counts_at_once(warehouse: Engine) -> None:
+def test_a_late_answer_gives_only_figures_that_newer_answers_lack(warehouse: Engine) -> None:
     """
-    It gives what newer answers of the pair leave out; what they say stands (0019).
+    Figures of newer answers stand (0019).
 
-    The last attempt stays the newest one. A figure that changes says that kept answers changed it.
+    The newest attempt is unchanged. A changed figure is recorded as changed by kept answers.
     """
     newest = body(article("1_1", {"20": {"share_count": 2}}))
     late = body(
@@ -156,7 +156,7 @@ def test_a_late_answer_counts_at_once(warehouse: Engine) -> None:
 
 
 def test_a_late_answer_is_kept_unless_it_is_kept_already(warehouse: Engine) -> None:
-    """The same bytes before they were first seen are a sight of their own, between none."""
+    """The same bytes, fetched before they were first seen, are a second kept answer."""
     answer, attempts = body(article("1_1", {})), ["22 09:00", "22 10:30", "22 08:30", "22 09:30"]
     for number, fetched in enumerate(attempts):
         load_chunk(warehouse, staged(answer, fetched), run_id=str(number))
@@ -169,8 +169,8 @@ def test_a_late_answer_is_kept_unless_it_is_kept_already(warehouse: Engine) -> N
     assert rows(warehouse, first_seen) == [(at("22 08:30"),)]
 
 
-def test_a_late_answer_is_the_newest_that_can_be_read(warehouse: Engine) -> None:
-    """Coverage has its rows, and what does not fit of it is open; the last attempt stays."""
+def test_a_late_answer_is_loaded_if_newer_ones_are_unreadable(warehouse: Engine) -> None:
+    """Coverage counts its rows, its rejected parts are open, the newest attempt is unchanged."""
     late = body(article("1_1", {"20": {"share_count": 1}, "21": {"share_count": -1}}))
     load_chunk(warehouse, staged(b"{}", "22 11:00"))
 
@@ -188,7 +188,7 @@ def test_a_late_answer_is_the_newest_that_can_be_read(warehouse: Engine) -> None
 def test_a_clock_that_stands_still_or_goes_back_hides_no_row(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch, clock: tuple[str, str]
 ) -> None:
-    """As of any instant it is there once at most, and in the end as it is (0025)."""
+    """As of any instant the row is there at most once, in the end with its newest value (0025)."""
     for count, now in enumerate(clock, start=1):
         monkeypatch.setenv("WEIXIN_NOW", at(now).isoformat())
         answered = body(article("1_1", {"20": {"share_count": count}}))
@@ -201,8 +201,8 @@ def test_a_clock_that_stands_still_or_goes_back_hides_no_row(
     assert found[-1] == [(2,)]
 
 
-def test_what_could_not_be_read_is_loaded_once_it_can(warehouse: Engine) -> None:
-    """By the same bytes, which an earlier parser did not understand."""
+def test_an_answer_once_unreadable_is_loaded_when_the_parser_can_read_it(warehouse: Engine) -> None:
+    """WeChat gives the same bytes again."""
     answer = staged(body(article("1_1", {"20": {"share_count": 2}})), "22 09:30")
     unreadable = replace(answer.evidence, error_kind="unreadable")
     error = WeixinError(ProblemKind.UNREADABLE)
@@ -214,7 +214,7 @@ def test_what_could_not_be_read_is_loaded_once_it_can(warehouse: Engine) -> None
 
 
 def test_rows_that_an_earlier_parser_left_out_are_loaded(warehouse: Engine) -> None:
-    """By the same bytes, of which it had read fewer rows."""
+    """WeChat gives the same bytes again."""
     answer = staged(body(article("1_1", {"20": {}, "21": {"share_count": 2}})), "22 09:30")
     load_chunk(warehouse, replace(answer, rows=answer.rows[:1], row_count=1))
 
@@ -224,7 +224,7 @@ def test_rows_that_an_earlier_parser_left_out_are_loaded(warehouse: Engine) -> N
 
 
 def test_an_article_is_unlisted_again_after_an_answer_that_was_not_ready(warehouse: Engine) -> None:
-    """That one listed it, the next ready one does not, as the ready one before."""
+    """The delayed answer lists the article; the ready ones before and after it do not."""
     first_alone, both = body(article("1_1", {})), [article("1_1", {}), article("2_1", {})]
     found = []
     for answer, fetched in [
@@ -239,8 +239,10 @@ def test_an_article_is_unlisted_again_after_an_answer_that_was_not_ready(warehou
     assert found == [(None,), (at("23 10:30"),), (None,), (at("24 10:30"),)]
 
 
-def test_a_row_that_the_later_day_never_gave_is_the_earlier_days(warehouse: Engine) -> None:
-    """Its newer answers count, though the article, which both days list, is the later day's."""
+def test_a_row_missing_in_the_later_days_answers_comes_from_the_earlier_day(
+    warehouse: Engine,
+) -> None:
+    """The article is listed by both days and belongs to the later one."""
     next_day = DAY + timedelta(days=1)
     later = body(article("1_1", {"21": {"share_count": 5}}), day=next_day)
     first, newer = (body(article("1_1", {"20": {"share_count": count}})) for count in (1, 2))
@@ -260,8 +262,8 @@ NO_DAY = {"stat_date": "2026-11-31"}
 PARTLY = body({"msgid": "1_1", "details": [ODD_ROW, NO_DAY, {"stat_date": "2026-11-20"}]})
 
 
-def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine) -> None:
-    """With its article, day, metric and answer, where it has these; what remains is loaded."""
+def test_a_rejected_part_is_kept_with_its_reason(warehouse: Engine) -> None:
+    """It names its article, day, metric and answer where they are known. The rest is loaded."""
     counts = load_chunk(warehouse, staged(PARTLY, "22 08:30"))
 
     found = rows(
@@ -287,13 +289,14 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine) -> None:
     ],
     ids=["refused", "unreadable", "all rejected"],
 )
-def test_an_attempt_that_brings_nothing_keeps_the_data(
+def test_a_failed_attempt_changes_no_figures(
     warehouse: Engine, bad: StagedAnswer, kind: str, code: int | None, still_open: int
 ) -> None:
     """
-    Only the attempt changes, and the bytes of an answer are kept. The next ready one clears why.
+    Only the attempt changes, and an answer's bytes are kept.
 
-    A rejected part is open until an answer of which something can be made out does without it.
+    The next ready answer clears the error. A rejected part stays open until an answer that can be
+    read does not have it.
     """
     data, attempt = "fetched_at, ready_at, article_count", "attempted_at, error_kind, error_code"
     load_chunk(warehouse, staged(PARTLY, "24 08:30"))
@@ -312,10 +315,10 @@ def test_an_attempt_that_brings_nothing_keeps_the_data(
     assert rows(warehouse, is_open) == []
 
 
-def test_each_title_stood_until_the_next_was_loaded(
+def test_a_replaced_title_is_kept_with_the_time_of_its_end(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever endpoint gave it; the same one again, and an answer without one, change nothing."""
+    """Either endpoint may give it. The same title, or no title, changes nothing."""
     for title, fetched, dataset in [
         ("一", "22 08:31", ARTICLE_TOTAL),
         ("二", "23 08:31", ARTICLE_TOTAL_DETAIL),
@@ -336,7 +339,7 @@ TEXTS = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text())
 
 
 def test_texts_are_kept_as_written(warehouse: Engine) -> None:
-    """As a msgid, which keys its rows, a title, and the name and value of an unknown metric."""
+    """The texts are used as msgid, title, and name and value of an unknown metric."""
     items = [
         article(text, {"20": {"share_count": 1, f"new {text}": [text]}}, title=text, tag=text)
         for text in TEXTS
@@ -382,13 +385,13 @@ def readers_of(*totals: int) -> bytes:
         ([[5, 9], [5, 9, 12]], [None, None]),
     ],
 )
-def test_a_total_that_fell_is_stored_and_written_down(
+def test_a_total_that_fell_is_stored_and_described_in_coverage(
     warehouse: Engine,
     answers: list[list[int]],
     expected: list[str | None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In coverage, in the transaction of the load: with article, day, metric, from and to."""
+    """Coverage names the article, day, metric and both values, in the load's transaction."""
     for number, totals in enumerate(answers):
         monkeypatch.setenv("WEIXIN_NOW", at(f"{23 + number} 10:31").isoformat())
         load_chunk(warehouse, staged(readers_of(*totals), f"{23 + number} 10:30"))
@@ -398,8 +401,8 @@ def test_a_total_that_fell_is_stored_and_written_down(
     assert [total for (total,) in facts(warehouse, READERS)] == answers[-1]
 
 
-def test_what_may_fall_is_no_fall(warehouse: Engine) -> None:
-    """People take a like back, readers are counted elsewhere, and a target is no running total."""
+def test_a_metric_that_may_fall_is_not_reported(warehouse: Engine) -> None:
+    """Likes can be withdrawn, readers can move between sources, a target is no running total."""
     first, second = (
         body(
             article(
@@ -421,10 +424,10 @@ def test_what_may_fall_is_no_fall(warehouse: Engine) -> None:
     assert coverage(warehouse, "fell_at") == [(None,), (None,)]
 
 
-def test_articles_without_figures_are_given_up(
+def test_articles_without_figures_are_given_up_until_they_have_some(
     warehouse: Engine,
 ) -> None:
-    """Two days agree that there is no figure; answers that have them are seen twice as well."""
+    """Two answers must agree, both that there are none and on the later figures."""
     for fetched in ("27 10:30", "29 10:30"):
         load_chunk(warehouse, staged(body(article("100_1", {})), fetched))
     assert coverage(warehouse, "settled, error_kind") == [("given_up", "no_figures")]
@@ -442,7 +445,9 @@ def test_articles_without_figures_are_given_up(
     [(2500, 3, 3), (3, 10, 10), (None, 2500, 2500)],
     ids=["it fell", "it stays lower than the day before", "it came late"],
 )
-def test_a_last_total_is_seen_twice(warehouse: Engine, last_totals: tuple[int | None]) -> None:
+def test_a_day_is_final_only_after_its_last_total_was_seen_twice(
+    warehouse: Engine, last_totals: tuple[int | None]
+) -> None:
     """The window of the 20th ends on the 26th: its last row is there on the 27th."""
     before, found = [10, 20, 30, 40, 50, 2400], []
     for fetched, last in zip(("27 08:30", "28 08:30", "29 08:30"), last_totals, strict=True):

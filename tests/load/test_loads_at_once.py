@@ -1,4 +1,4 @@
-"""Loads at the same time: of one account they wait for each other, of several they do not."""
+"""Check that concurrent loads of one account wait for each other, and those of several do not."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +34,7 @@ FREE = "SELECT lock_name FROM weixin.writer_lock ORDER BY 1 FOR UPDATE SKIP LOCK
 
 @pytest.fixture
 def impatient(warehouse: Engine) -> Iterator[Engine]:
-    """The warehouse of somebody who waits for no lock, while a load of ACCOUNT is under way."""
+    """Yield a warehouse whose statements wait for no lock, during a load of ACCOUNT."""
     engine = warehouse_package.engine(warehouse.url, {"lock_timeout": "50ms"})
     with warehouse.connect() as connection, connection.begin():
         begin_load(connection, [ACCOUNT.appid])
@@ -44,7 +44,7 @@ def impatient(warehouse: Engine) -> Iterator[Engine]:
 
 @pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
 def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Dataset) -> None:
-    """Of whichever endpoint, and a replay too; those of other accounts do not."""
+    """Loads of either endpoint and replays wait; loads of other accounts do not."""
     answer = body(article("1_1", {"20": {"share_user": 1}}), rows_key=dataset.rows_key)
     first = staged(answer, "24 08:30", dataset=dataset)
     second = replace(first, account=OTHER_ACCOUNT)
@@ -58,10 +58,10 @@ def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Da
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "after it has waited"])
-def test_who_ingests_an_account_holds_up_no_other_run(
+def test_an_ingest_of_an_account_does_not_delay_other_accounts(
     warehouse: Engine, impatient: Engine, waits: bool
 ) -> None:
-    """It takes the others at once, whether or not the first one had to wait for the account."""
+    """It makes no difference whether the first ingest had to wait for the account."""
     with (
         ingest_locks(warehouse, "article_total", ["wx1"], waits=waits) as first,
         ingest_locks(impatient, "article_total", ["wx1", "wx2"], waits=False) as second,
@@ -70,7 +70,7 @@ def test_who_ingests_an_account_holds_up_no_other_run(
 
 
 def test_a_load_takes_its_locks_in_one_order(warehouse: Engine) -> None:
-    """While it waits for the first it has none of the others, for which another load may wait."""
+    """While it waits for the first lock it holds no other: two loads cannot wait for each other."""
     accounts = [replace(ACCOUNT, appid=f"wx{number}") for number in range(1, 9)]
     answer = staged(body(), "24 08:30")
     chunks = [[replace(answer, account=account)] for account in accounts]

@@ -1,4 +1,4 @@
-"""Sandbox and parser keep to one contract: what `datasets` declares."""
+"""Check that the sandbox and the parser both keep to the declarations of `weixin_etl.datasets`."""
 
 from datetime import date, datetime, timedelta
 
@@ -14,11 +14,11 @@ from weixin_sandbox.article_total import UNDECLARED
 TODAY = date(2026, 11, 24)
 NOW = datetime.fromisoformat("2026-11-24T10:30:00+08:00")
 ON_PURPOSE = {f"details.{name}" for user, count, *_ in UNDECLARED for name in (user, count)}
-"""What WeChat may add without telling anyone."""
+"""Keys that the sandbox adds without a declaration, as WeChat may."""
 
 
-def test_what_the_sandbox_answers_is_what_is_declared() -> None:
-    """Each key it gives is declared, and each declared key is given, with a value that fits."""
+def test_the_sandbox_gives_exactly_the_declared_keys() -> None:
+    """Every value it gives fits the declaration."""
     sandbox, optional = Sandbox(today=TODAY), set()
     for dataset in DATASETS.values():
         given = set()
@@ -33,8 +33,8 @@ def test_what_the_sandbox_answers_is_what_is_declared() -> None:
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
-def test_what_the_parser_reads_is_what_is_declared(dataset: Dataset) -> None:
-    """A row has its day, or its item has it, and the declared metrics, and nothing else."""
+def test_the_parser_reads_exactly_the_declared_metrics(dataset: Dataset) -> None:
+    """A row also has its day; if not, its item has it."""
     before = row_prefix(dataset)
     keys = {key.removeprefix(before) for key in declared_keys(dataset) if key.startswith(before)}
     of_item = {"list", "is_delay", dataset.item and dataset.item.name, *dataset.meaningless}

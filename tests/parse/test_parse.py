@@ -1,4 +1,9 @@
-"""What is read of an answer, by tables: texts, values, rows, items, the answer as a whole."""
+"""
+Check what the parser reads of an answer: texts, values, rows, items, and the answer as a whole.
+
+The answers are of publication day 17 November, fetched on the 24th. A part that does not fit is
+rejected with a code; the rest of the answer is loaded.
+"""
 
 import json
 import re
@@ -29,34 +34,34 @@ from weixin_etl.parse import ParsedAnswer, parse
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DAY = date(2026, 11, 17)
 FETCHED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
-"""Rows may be of 17 to 23 November."""
+"""The time of the fetch: rows may be of 17 to 23 November."""
 case = pytest.param
 
 
 def row(day: Any = 17, **figures: Any) -> dict[str, Any]:
-    """A row of a day of the month, or with something else in its place."""
+    """Return a row of a day of the month, or with another value as its `stat_date`."""
     return {"stat_date": f"2026-11-{day}" if type(day) is int else day, **figures}
 
 
 def item(*rows: Any, **keys: Any) -> dict[str, Any]:
-    """An article of the day asked for; `keys` add to it or replace its own."""
+    """Return an article of the day asked for; `keys` add to its keys or replace them."""
     return {"ref_date": "2026-11-17", "msgid": "100_1", "details": list(rows)} | keys
 
 
 def read(*items: Any, dataset: Dataset = ARTICLE_TOTAL, **keys: Any) -> ParsedAnswer:
-    """An answer, taken apart."""
+    """Parse an answer with these items."""
     answer = json.dumps({"list": items, **keys}, ensure_ascii=False)
     return parse(dataset, answer.encode(), DAY, FETCHED_AT)
 
 
 def read_with(written: bytes, *items: Any) -> ParsedAnswer:
-    """An answer with some bytes where `"PLACE"` stands."""
+    """Parse an answer in which `"PLACE"` is replaced by the bytes."""
     answer = json.dumps({"list": items}).encode().replace(b'"PLACE"', written)
     return parse(ARTICLE_TOTAL, answer, DAY, FETCHED_AT)
 
 
 def figures(parsed: ParsedAnswer) -> dict[str, dict[int, dict[str, Any]]]:
-    """By item and day of the month, unknown figures included: what is there."""
+    """Return the known figures by item and day of the month, unknown metrics included."""
     return {
         name: {
             day.day: {metric: value for metric, value in asdict(row).items() if value is not None}
@@ -68,7 +73,7 @@ def figures(parsed: ParsedAnswer) -> dict[str, dict[int, dict[str, Any]]]:
 
 
 def counts(parsed: ParsedAnswer) -> dict[str, dict[int, dict[str, Any]]]:
-    """The same without the days in the rows."""
+    """Return the figures without the rows' own days."""
     found = figures(parsed)
     for rows in found.values():
         for row_figures in rows.values():
@@ -77,7 +82,7 @@ def counts(parsed: ParsedAnswer) -> dict[str, dict[int, dict[str, Any]]]:
 
 
 def rejected(parsed: ParsedAnswer) -> list[tuple[str, str | None, str | None, int | None]]:
-    """Of each rejected part: why, its key, whose it is, of which day of the month."""
+    """Return the code, field, msgid and day of the month of each rejected part."""
     return [
         (part.code, part.field, part.msgid, part.stat_date and part.stat_date.day)
         for part in parsed.rejected
@@ -89,7 +94,7 @@ EXAMPLES = sorted(FIXTURES.glob("*/*.json"))
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_figure_of_a_public_example_has_its_column(path: Path) -> None:
-    """Nothing of it is unknown, and nothing is rejected; what it lacks is NULL, never 0."""
+    """A figure that the example lacks is NULL, never 0."""
     dataset, items = DATASETS[path.parent.name], json.loads(path.read_bytes())["list"]
     day = date.fromisoformat(items[0]["ref_date"]) if items else DAY
 
@@ -136,7 +141,11 @@ RATE = next(metric.name for metric in ARTICLE_TOTAL_DETAIL.metrics if metric.kin
 def test_a_figure_is_a_number_of_its_kind_or_rejected_alone(
     dataset: Dataset, metric: str, written: bytes, value: Any
 ) -> None:
-    """However it is written, if plainly: to the digit. The row keeps its other figures."""
+    """
+    A number may be written as a plain text; it is exact to the digit.
+
+    The row keeps other figures.
+    """
     rows = [row(**{metric: "PLACE", "share_user" if metric == RATE else "share_count": 4})]
     answer = json.dumps({"list": [item(**{dataset.rows_key: rows})]}).encode()
 
@@ -163,7 +172,7 @@ TITLES = {
 
 @pytest.mark.parametrize(("written", "title"), TITLES.values(), ids=TITLES)
 def test_a_text_is_kept_as_far_as_postgres_can_hold_it(written: bytes, title: str) -> None:
-    """U+0000 is stripped, what is no character becomes U+FFFD, no figure is lost."""
+    """U+0000 is removed, bytes that are no character become U+FFFD, and no figure is lost."""
     parsed = read_with(b'"%s"' % written, item(row(share_user=5), title="PLACE"))
 
     assert (parsed.articles["100_1"].title, parsed.rejected) == (title, [])
@@ -213,7 +222,7 @@ MISFITS = [
 
 @pytest.mark.parametrize(("misfit", "why"), MISFITS)
 def test_a_part_that_does_not_fit_is_rejected_alone(misfit: list[Any], why: Any) -> None:
-    """With its kind, whose it is and what stands in its place; what follows is loaded."""
+    """The rejection names the reason, the msgid, the day and the part itself."""
     parsed = read(*misfit, item(row(share_user=5)))
 
     assert rejected(parsed) == [why]
@@ -222,8 +231,8 @@ def test_a_part_that_does_not_fit_is_rejected_alone(misfit: list[Any], why: Any)
     assert counts(parsed) == ({"99_1": {}} if why[1] == "details" else {}) | ONE
 
 
-def test_the_last_row_an_answer_can_have_is_of_the_day_before_it_in_beijing() -> None:
-    """Its own day had not ended when it came; how many rows there are is WeChat's to say."""
+def test_the_last_row_of_an_answer_is_of_the_day_before_its_fetch_in_beijing() -> None:
+    """The number of rows is not limited."""
     days = [DAY + timedelta(number) for number in range(9)]
     answer = json.dumps({"list": [item(*({"stat_date": str(day)} for day in days))]}).encode()
     for fetched_at in ("2026-11-26T00:00+08:00", "2026-11-25T16:00+00:00"):
@@ -232,8 +241,10 @@ def test_the_last_row_an_answer_can_have_is_of_the_day_before_it_in_beijing() ->
 
 
 @cases
-def test_an_item_of_a_statistics_day(dataset: str, item: str, rows: str, why: str) -> None:
-    """It is one row, wherever its figures are, or it has none."""
+def test_an_item_of_a_statistics_day_is_one_row_or_none(
+    dataset: str, item: str, rows: str, why: str
+) -> None:
+    """The figures may stand in the item or in an object of it."""
     parsed = read({"ref_date": str(DAY)} | json.loads(item), dataset=DATASETS[dataset])
 
     expected = {name: {} if row is None else {17: row} for name, row in json.loads(rows).items()}
@@ -243,8 +254,8 @@ def test_an_item_of_a_statistics_day(dataset: str, item: str, rows: str, why: st
     )
 
 
-def test_what_an_item_of_a_statistics_day_has_beside_its_row_is_kept_with_it() -> None:
-    """No article takes a title of it; the same key twice is one row."""
+def test_further_keys_of_an_item_of_a_statistics_day_are_kept_in_its_row() -> None:
+    """They are no attributes of an article. Items with the same id are one row."""
     of_day, odd = {"ref_date": str(DAY)}, {"read_user": 4, "deep": {"a": [1]}}
 
     parsed = read(of_day | {"msgid": "1", "title": "题", "detail": odd}, dataset=ARTICLE_READ)
@@ -256,8 +267,8 @@ def test_what_an_item_of_a_statistics_day_has_beside_its_row_is_kept_with_it() -
     assert counts(channel) == {"1": {17: {"new_user": 5, "cancel_user": 2}}}
 
 
-def test_the_rows_of_an_article() -> None:
-    """Each has the last value of each field, if the answer gives it often; null is no value."""
+def test_a_row_given_twice_has_the_last_value_of_each_field() -> None:
+    """A null is no value."""
     twice = [row(share_user=5, share_count=8, a=1, b=2), row(share_user=0, share_count=None)]
     again = item(row(a=3), row(18, share_user=6))
 
@@ -268,8 +279,12 @@ def test_the_rows_of_an_article() -> None:
     assert parsed.rejected == []
 
 
-def test_an_unknown_key_is_kept_where_it_stands() -> None:
-    """Unless it is null; a row's is named. An attribute of another type is unknown."""
+def test_an_unknown_key_is_kept_in_its_row_or_article() -> None:
+    """
+    A null is dropped.
+
+    An unknown key of a row is reported; an attribute of another type is unknown.
+    """
     odd = {"url": True, "publish_type": 70_000, "user_source": 0}
     unknown = {"like_user": 7, "scenes": [{"n": 1}]}
 
@@ -282,11 +297,11 @@ def test_an_unknown_key_is_kept_where_it_stands() -> None:
     assert read(item(user_source=0)).articles["100_1"].extra == {"user_source": 0}
 
 
-def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
+def test_u0000_is_removed_from_keys_and_nested_texts() -> None:
     """
-    Keys and what lies in them; a key that had to be cleaned takes no other's place.
+    A key that had to be cleaned does not replace another key.
 
-    Ninety levels of such keys are read once: twice on each, they would never end.
+    Ninety levels of such keys are read once each; reading every level twice would never end.
     """
     odd = row(**{"like\0": ["\0x"], "share_user\0": 7, "share_user": 5})
     nested, kept = {"\0deep": "\0"}, {"deep": ""}
@@ -300,8 +315,8 @@ def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_an_article_listed_twice_is_one(is_first: bool) -> None:
-    """With and without its url, whichever comes first; a null takes no attribute away."""
+def test_an_article_listed_twice_is_merged(is_first: bool) -> None:
+    """The order does not matter, and a null removes no attribute."""
     full = item(row(share_user=5), title="第一篇", url="http://a", a=1)
     items = [full, item(title="第一篇", b=2)]
 
@@ -315,18 +330,20 @@ MSGIDS |= dict.fromkeys(("2247483647", "2247483647_0", "2247483647_x", "_1"), (N
 
 
 @pytest.mark.parametrize(("msgid", "message"), MSGIDS.items())
-def test_a_msgid_is_a_message_and_a_position(msgid: str, message: Any) -> None:
-    """`12003_3` is the third article of message 12003; another form is a msgid all the same."""
+def test_a_msgid_gives_the_message_and_the_position(msgid: str, message: Any) -> None:
+    """`12003_3` is the third article of message 12003. A msgid of another form is kept as it is."""
     assert read(item(msgid=msgid)).articles[msgid].message == message
 
 
 @pytest.mark.parametrize("keys", [{}, {"x": 1}], ids=["by type", "row by row"])
 @pytest.mark.parametrize("written", [b"\\u0000", b"\0", b"\\ud83d", b"\xff", "\ufffd".encode()])
-def test_a_msgid_that_cannot_be_kept_is_no_article(written: bytes, keys: dict[str, int]) -> None:
+def test_a_msgid_with_characters_that_cannot_be_stored_is_rejected(
+    written: bytes, keys: dict[str, int]
+) -> None:
     """
-    Without what can't be kept it may be another's: two articles would become one.
+    Without these characters it might equal another msgid, and two articles would become one.
 
-    The reason shows it in ASCII, and names the character.
+    The reason shows the msgid in ASCII and names the character.
     """
     odd = item(row(share_user=7), msgid="PLACE", **keys)
 
@@ -348,7 +365,7 @@ def test_a_msgid_that_cannot_be_kept_is_no_article(written: bytes, keys: dict[st
 
 @pytest.mark.parametrize("keys", [{}, {"x": 1}], ids=["by type", "row by row"])
 def test_is_delay_is_anything_but_a_plain_no(keys: dict[str, int]) -> None:
-    """WeChat's word that figures are missing, in whatever type; they are read all the same."""
+    """The figures are read all the same."""
     article = item(row(share_user=5), **keys)
     no = [read(article, is_delay=word) for word in (False, None, 0, 0.0, "false", "False", "FALSE")]
     yes = [
@@ -361,16 +378,20 @@ def test_is_delay_is_anything_but_a_plain_no(keys: dict[str, int]) -> None:
     assert [counts(parsed) for parsed in no + yes] == [ONE] * 18
 
 
-def test_what_an_answer_lists_is_told_by_one_hash() -> None:
-    """Whatever their order and their rows; a part that is no article counts, and so does none."""
+def test_the_hash_of_a_list_depends_only_on_its_ids() -> None:
+    """
+    Order and rows do not matter.
+
+    A part without an id counts as `?`; an empty list has a hash too.
+    """
     parsed = read(item(row(share_user=5), msgid="100_2"), item(), 7)
 
     assert parsed.list_sha256 == sha256(b"100_1\x00100_2\x00?").digest()
     assert (read().list_sha256, parsed.row_count) == (sha256(b"").digest(), 1)
 
 
-def test_an_answer_reaches_as_far_as_all_of_its_articles() -> None:
-    """Not at all if one has no row, or there is none; one article is enough to have a day's row."""
+def test_an_answer_reaches_to_the_last_day_that_all_articles_have() -> None:
+    """It has no last day if an article has no row. One article is enough to have a row of a day."""
     both = item(row(), row(18)), item(row(), row(19), msgid="100_2")
 
     through = [read(*items).through_date for items in (both, (*both, item(msgid="100_3")), ())]
@@ -396,10 +417,9 @@ WHOLE = [row(day, share_user=day) for day in range(17, 24)]
         case([row(share_user=-1, next_user=1)], False, False, id="an unknown one fits"),
     ],
 )
-def test_whether_an_answer_is_whole_and_whether_anything_fits(
+def test_an_answer_is_whole_if_every_article_has_all_rows_and_nothing_is_rejected(
     rows: list[Any], is_whole: bool, nothing_fits: bool
 ) -> None:
-    """Whole: each article has all rows of the window, and nothing is rejected."""
     alone, beside = read(item(*rows)), read(item(*WHOLE), item(*rows, msgid="100_2"))
 
     assert (alone.is_whole(DAY, 7), beside.is_whole(DAY, 7)) == (is_whole, is_whole)
@@ -408,10 +428,10 @@ def test_whether_an_answer_is_whole_and_whether_anything_fits(
 
 
 @pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
-def test_an_answer_whose_articles_bring_no_figure_tells_what_is_in_their_place(
+def test_an_answer_without_figures_names_the_unknown_keys_in_their_place(
     dataset: Dataset,
 ) -> None:
-    """Nothing of it fits; the keys of lists and objects are named where they are plain words."""
+    """Only keys of lists and objects are named, and only if they are plain words."""
     headline, rows = dataset.headline[0], dataset.rows_key
 
     def answered(**keys: Any) -> ParsedAnswer:
@@ -435,8 +455,8 @@ def test_an_answer_whose_articles_bring_no_figure_tells_what_is_in_their_place(
         assert (parsed.nothing_fits, parsed.has_figures, parsed.rejected) == (False, False, [])
 
 
-def test_a_renamed_metric_is_told_by_what_the_answer_lacks() -> None:
-    """A row without any of the totals that WeChat always gives has no figures; 0 is a figure."""
+def test_a_renamed_metric_is_noticed_because_its_old_name_is_missing() -> None:
+    """A row without the totals that WeChat always gives has no figures; 0 is a figure."""
     renamed = {"int_page_read_user": None, "read_users": 5}
     answers = {
         "renamed": read(item(row(share_user=4, **renamed), row(18, **renamed))),
@@ -468,14 +488,14 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("why", UNREADABLE)
 def test_bytes_that_are_no_answer_are_unreadable_for_a_reason(why: str) -> None:
-    """Nothing is taken for an empty day that does not say so, and nothing crashes the worker."""
+    """They are never taken for an empty day, and never stop the process."""
     for answer in UNREADABLE[why]:
         parsed = parse(ARTICLE_TOTAL, answer, DAY, FETCHED_AT)
         assert (parsed.unreadable, parsed.is_whole(DAY, 0)) == (why, False), answer[:20]
 
 
-def test_a_hundred_thousand_misfits_are_unreadable() -> None:
-    """So many parts set aside one by one would fill the memory, and the warehouse."""
+def test_more_than_a_hundred_thousand_rejected_parts_are_unreadable() -> None:
+    """Keeping more of them would fill the memory and the warehouse."""
     assert len(read(item(*[0] * 100_000)).rejected) == 100_000
 
     assert read(item(*[0] * 100_001)).unreadable
@@ -483,7 +503,7 @@ def test_a_hundred_thousand_misfits_are_unreadable() -> None:
 
 @pytest.mark.parametrize("keys", [{}, {"x": 1}], ids=["by type", "row by row"])
 def test_more_than_ten_thousand_articles_of_a_day_are_unreadable(keys: dict[str, int]) -> None:
-    """No account publishes as many; of statistics days there may be more: old articles are read."""
+    """No account publishes as many. A statistics day may have more: old articles are read too."""
     listed = [item(row(share_user=5), msgid=f"1_{number}", **keys) for number in range(10_001)]
     of_reads = [
         {"ref_date": str(DAY), "msgid": str(number), "detail": {"read_user": 1}}

@@ -1,4 +1,4 @@
-"""What holds for every answer there can be."""
+"""Check properties of the parser with any answer that Hypothesis can think of."""
 
 import json
 from datetime import datetime
@@ -20,7 +20,7 @@ MARK = "unknown to us"
 
 
 def marked(part: Any, keys: list[str]) -> Any:
-    """The answer with an unknown key in each object that lies under the keys."""
+    """Return the answer with an unknown key in each object under the keys."""
     if not keys:
         return part | {MARK: 1} if isinstance(part, dict) and part != {} else part
     inner = part.get(keys[0]) if isinstance(part, dict) else None
@@ -30,7 +30,7 @@ def marked(part: Any, keys: list[str]) -> Any:
 
 
 def without_mark(parsed: ParsedAnswer) -> Any:
-    """What was read, without the unknown key."""
+    """Return what was read, without the unknown key."""
     articles = json.loads(json_text.encode([*parsed.articles.values()]))
     for article in articles:
         for extra in (article["extra"], *article["row_extras"].values()):
@@ -45,10 +45,10 @@ def without_mark(parsed: ParsedAnswer) -> Any:
 @both_datasets
 @no_deadline
 @given(st.data())
-def test_what_is_read_does_not_depend_on_unknown_keys_beside_it(
+def test_unknown_keys_do_not_change_what_else_is_read(
     dataset: Dataset, data: st.DataObject
 ) -> None:
-    """An answer as documented is decoded by type and at once, others row or value by value."""
+    """A documented answer is decoded by type; any other is read row by row or value by value."""
     answer = data.draw(answers(dataset))
     known, in_items, in_rows = (
         without_mark(parse(dataset, with_odd_bytes(body), DAY, FETCHED_AT))
@@ -59,7 +59,7 @@ def test_what_is_read_does_not_depend_on_unknown_keys_beside_it(
 
 
 def with_odd_bytes(answer: Any) -> bytes:
-    """As JSON with bytes that are no UTF-8, and control characters as they are."""
+    """Return the answer as JSON with bytes that are no UTF-8, and with raw control characters."""
     return written(answer).replace(b"\\u00ff", b"\xff").replace(b"\\u0001", b"\x01")
 
 
@@ -69,7 +69,7 @@ def with_odd_bytes(answer: Any) -> bytes:
 def test_any_depth_is_read_or_unreadable(
     dataset: Dataset, where: str, depth: int, is_list: bool
 ) -> None:
-    """What is nested deeper than Python or Postgres likes is a sentence, wherever it stands."""
+    """Nesting deeper than Python or Postgres can take makes the answer unreadable."""
     row: dict[str, Any] = {"stat_date": str(DAY)}
     item = {"ref_date": str(DAY), "msgid": "1_1", dataset.rows_key: [row]}
     answer: dict[str, Any] = {"list": [item]}

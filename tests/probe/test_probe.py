@@ -1,4 +1,4 @@
-"""`weixin-etl probe`: what it says of an account, by every way in which WeChat may answer."""
+"""Check what `weixin-etl probe` prints about an account, for each answer WeChat may give."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Probe = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def connect(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Connect:
-    """Makes the connection to the sandbox's account, or another; no token is remembered."""
+    """Return a function that sets a connection to the sandbox; no cached token is used."""
     monkeypatch.setattr(api_client, "token_caches", {})
 
     def connect(conn_id: str = "weixin_default", **fields: object) -> None:
@@ -36,7 +36,12 @@ def connect(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Connect:
 
 @pytest.fixture
 def probe(sandbox: Sandbox, connect: Connect, capsys: pytest.CaptureFixture[str]) -> Probe:
-    """The exit code and all that is printed, in one line; no secret or token is in it."""
+    """
+    Return a function that runs the probe.
+
+    It returns the exit code and the output in one line, and checks that no secret or token is
+    printed.
+    """
 
     def run(options: str = "") -> tuple[int, str]:
         code = main(["probe", *options.split()])
@@ -49,10 +54,14 @@ def probe(sandbox: Sandbox, connect: Connect, capsys: pytest.CaptureFixture[str]
 
 
 @cases
-def test_it_says_whether_the_pipeline_will_work(
+def test_the_probe_says_whether_the_pipeline_will_work(
     scenario: str, dataset: str, code: str, expected: str, probe: Probe, sandbox: Sandbox
 ) -> None:
-    """Or what to change, in the words of the error table; at most three calls a dataset."""
+    """
+    If not, it says what to change, in the words of the error table.
+
+    It makes three calls a dataset.
+    """
     sandbox.scenarios[:] = [Scenario(scenario)]
 
     exit_code, printed = probe(dataset and f"--datasets {dataset}")
@@ -64,7 +73,7 @@ def test_it_says_whether_the_pipeline_will_work(
 
 
 def odd(call: Handler) -> None:
-    """An article a day with keys that nobody declared, in GBK; nothing is said of a quota."""
+    """Answer with an article a day that has undeclared keys, in GBK; refuse the quota's call."""
     asked = json.loads(call.asked.body)
     if "begin_date" not in asked:
         refuses(48001)(call)
@@ -82,8 +91,8 @@ def odd(call: Handler) -> None:
     says(json.dumps(answer, ensure_ascii=False).encode("gbk"))(call)
 
 
-def test_keys_that_nobody_declared_are_named(probe: Probe, connect: Connect) -> None:
-    """With their types, and missing ones; no value is printed."""
+def test_undeclared_and_missing_keys_are_named(probe: Probe, connect: Connect) -> None:
+    """The type of a key is printed, but no value."""
     with Wire().serving() as wire:
         wire.on_data = odd
         connect(host=wire.account.base_url)
@@ -96,10 +105,10 @@ def test_keys_that_nobody_declared_are_named(probe: Probe, connect: Connect) -> 
     assert [value for value in ("122122", "776655", "标题") if value in printed] == []
 
 
-def test_a_refused_entry_ends_no_other(
+def test_a_refused_account_does_not_end_the_probe_of_others(
     probe: Probe, connect: Connect, monkeypatch: pytest.MonkeyPatch, sandbox_url: str
 ) -> None:
-    """No connection, a token service that refuses; one works."""
+    """The first account has no connection, the second a token service that refuses."""
     listed = ["weixin_none", "weixin_service", "weixin_default"]
     monkeypatch.setenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS", json.dumps(listed))
     connect("weixin_service", login="wxs", extra={"token_url": f"{sandbox_url}/token-service"})
@@ -112,10 +121,10 @@ def test_a_refused_entry_ends_no_other(
     assert (code, alone, of_one.count(" token: ")) == (1, 0, 1)
 
 
-def test_an_account_that_is_not_listed_is_one_sentence(
+def test_an_account_that_is_not_listed_is_one_error_without_calls(
     probe: Probe, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit code 2, the nearest names, and no call; nor is any made without an account."""
+    """The exit code is 2, and the sentence names the nearest accounts."""
     code, printed = probe("--accounts weixin_defualt")
     monkeypatch.delenv("AIRFLOW_CONN_WEIXIN_DEFAULT")
     without, nothing = probe()

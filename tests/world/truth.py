@@ -49,7 +49,7 @@ class Answer:
     """WeChat's errcode; 0 for an answer, None for a refusal that cannot be read."""
 
     @property
-    def pair(self) -> Key:
+    def slice(self) -> Key:
         """Dataset, account and day."""
         return self.dataset.name, self.appid, self.day
 
@@ -114,10 +114,10 @@ def expected_tables(commits: Sequence[Sequence[Answer]]) -> Tables:
     given = (answer for commit in commits for answer in commit if answer.errcode == 0)
     answers = sorted(given, key=attrgetter("at"))
     listed_on = _listed_on(answers)
-    tables, by_pair = Tables(), defaultdict[Key, list[Answer]](list)
+    tables, by_slice = Tables(), defaultdict[Key, list[Answer]](list)
     _add_facts(tables, commits, listed_on)
     for answer in answers:
-        by_pair[answer.pair].append(answer)
+        by_slice[answer.slice].append(answer)
         for item in answer.items if answer.dataset.describes_articles else ():
             last = max(listed_on[answer.appid, answer.name(item)])
             first = {"day": last, "first": answer.first_at or answer.at}
@@ -125,8 +125,8 @@ def expected_tables(commits: Sequence[Sequence[Answer]]) -> Tables:
             if answer.day == last:
                 keys = ("ref_date", answer.dataset.item.name, answer.dataset.rows_key)
                 known |= {k: v for k, v in item.items() if v is not None and k not in keys}
-    for pair_answers in by_pair.values():
-        _add_account_day(tables, pair_answers, listed_on)
+    for slice_answers in by_slice.values():
+        _add_account_day(tables, slice_answers, listed_on)
     return tables
 
 
@@ -189,7 +189,7 @@ def _add_account_day(
 ) -> None:
     """Add what the answers of an account and day say of it, oldest first."""
     newest, known = answers[-1], set[Any]()
-    dataset, appid, _ = newest.pair
+    dataset, appid, _ = newest.slice
     for answer in answers if newest.dataset.describes_articles else ():
         known |= {name for name in answer.names if len(listed_on[appid, name]) == 1}
         for name in known:
@@ -203,7 +203,7 @@ def _add_account_day(
         if any(_is_odd(row.get(metric.name)) for metric in newest.dataset.figures)
     }
     count = len({(item, stat_date) for item, stat_date, _ in newest.rows})
-    tables.coverage[newest.pair] = (max(len(answer.names) for answer in answers), newest.at, count)
+    tables.coverage[newest.slice] = (max(len(answer.names) for answer in answers), newest.at, count)
 
 
 # ---------------------------------------------------------------------------------- the warehouse
