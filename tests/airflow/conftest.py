@@ -1,4 +1,4 @@
-"""A real Airflow for these tests: its metadata in Postgres, everything else by environment."""
+"""Fixtures: the DAG, which Airflow runs in this process against the sandbox and a warehouse."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,20 +17,20 @@ from weixin_sandbox import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Sandbox
 
 @pytest.fixture
 def airflow(metadata_url: str, warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of Airflow and of what it starts, with a scheduler that is well."""
+    """Set the environment of Airflow and of its subprocesses, with a healthy scheduler."""
     from weixin_etl.orchestration.web import airflow_state
 
     url = warehouse.url.set(drivername="postgres").render_as_string(hide_password=False)
-    of_test = {"AIRFLOW_CONN_WEIXIN_WAREHOUSE": url}
-    of_test |= {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url}
-    for name, value in {**SETTINGS, **of_test}.items():
+    databases = {"AIRFLOW_CONN_WEIXIN_WAREHOUSE": url}
+    databases |= {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url}
+    for name, value in {**SETTINGS, **databases}.items():
         monkeypatch.setenv(name, value)
-    well = {"scheduler": {"status": "healthy"}}
-    monkeypatch.setattr(airflow_state, "get_airflow_health", lambda: well)
+    health = {"scheduler": {"status": "healthy"}}
+    monkeypatch.setattr(airflow_state, "get_airflow_health", lambda: health)
 
 
 class _NoMemory(dict[Any, Any]):
-    """Keeps nothing: each task is a process in Airflow, and has no token of another's memory."""
+    """A token cache that keeps nothing: in Airflow each task is a new process without tokens."""
 
     def setdefault(self, _: Any, default: Any = None) -> Any:
         return default
@@ -38,13 +38,13 @@ class _NoMemory(dict[Any, Any]):
 
 @pytest.fixture
 def daily(
-    airflow: None,  # it needs one
+    airflow: None,
     sandbox: Sandbox,
     sandbox_url: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> DailyDag:
-    """The DAG with the sandbox's account in its connection `weixin_default`, as 春风."""
+    """Return the DAG, with the sandbox's account 春风 in the connection `weixin_default`."""
     monkeypatch.setattr(api_client, "token_caches", _NoMemory())
     dag = DailyDag(monkeypatch, caplog, sandbox, sandbox_url)
     dag.connect(DEFAULT_ACCOUNT, "weixin_default", extra={"name": "春风"})
@@ -53,7 +53,7 @@ def daily(
 
 @pytest.fixture
 def scheduled(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> DailyDag:
-    """The DAG with runs as the scheduler makes them, with a second for half an hour."""
+    """Return the DAG with scheduled runs that poll every second instead of every half hour."""
     from airflow.serialization.definitions.dag import SerializedDAG
     from airflow.utils.types import DagRunType
 
@@ -71,7 +71,7 @@ def scheduled(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> DailyDag:
 
 @pytest.fixture
 def receiver(daily: DailyDag) -> Iterator[Receiver]:
-    """Who is told: `weixin_alerts` leads there."""
+    """Yield a receiver of messages, to which the connection `weixin_alerts` leads."""
     with Receiver().serving() as receiver:
         daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.connection)
         yield receiver
@@ -79,7 +79,7 @@ def receiver(daily: DailyDag) -> Iterator[Receiver]:
 
 @pytest.fixture
 def platform(daily: DailyDag) -> DailyDag:
-    """It alone is collected, has a good ticket, and no account has authorised it yet."""
+    """Return the DAG that collects only an open platform, without authorised accounts yet."""
     daily.sandbox.accounts.clear()
     component = Account(DEFAULT_COMPONENT.appid, DEFAULT_COMPONENT.secret, "平台")
     daily.connect(component, "weixin_platform", extra={"name": "平台", "mode": "platform"})

@@ -1,4 +1,9 @@
-"""Runs of the DAG in this process by Airflow's own `dag.test()`, and what they leave."""
+"""
+Runs of the DAG in this process by Airflow's own `dag.test()`, and their outcomes.
+
+`DailyDag` sets the environment and runs the DAG. `expected_facts` computes the fact table from the
+sandbox's answers.
+"""
 
 import json
 import logging
@@ -23,46 +28,46 @@ from weixin_sandbox import Account, Sandbox
 
 DAG_ID = ARTICLE_TOTAL.dag_id
 MORNING = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
-"""The tick of 24 November, 08:30 in Beijing."""
+"""The logical date of the run of 24 November, 08:30 in Beijing."""
 WINDOW = [MORNING.date() - timedelta(days=age) for age in range(7, 0, -1)]
-"""Its publication days."""
+"""The publication days of that run, oldest first."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run."""
+    """The outcome of a run."""
 
     run_id: str
     state: str
     tasks: dict[str, str]
-    """The state of each task; of a mapped one that of a batch, a failed one if there is one."""
+    """The state of each task; for a mapped task that of one instance, a failed one if any."""
     tries: dict[str, int]
     log: str
     problems: list[tuple[str, str]]
-    """What the tasks logged as ERROR, in order: the task and the line."""
+    """The ERROR log lines, each with its task, in order."""
     events: list[dict[str, Any]]
-    """What its asset events carry."""
+    """The extras of the run's asset events."""
 
-    def told(self, task_id: str) -> list[str]:
-        """The ERROR lines of a task, each as whose it is and with which errcode."""
+    def errors_of(self, task_id: str) -> list[str]:
+        """Return a task's ERROR lines, each shortened to its account and errcode."""
         lines = [line for task, line in self.problems if task == task_id]
-        return [" ".join(re.findall(r"^[^: ]+(?=: )|(?<=errcode )-?\d+", it)) for it in lines]
+        return [" ".join(re.findall(r"^[^: ]+(?=: )|(?<=errcode )-?\d+", line)) for line in lines]
 
 
 @dataclass
 class DailyDag:
-    """The DAG, parsed anew for each run with the settings that hold then."""
+    """The DAG, which is parsed anew for each run with the present settings."""
 
     monkeypatch: pytest.MonkeyPatch
     caplog: pytest.LogCaptureFixture
     sandbox: Sandbox
     url: str
-    """Where the sandbox is."""
+    """The sandbox's URL."""
     dag_id: str = DAG_ID
     retries: int = 0
 
     def connect(self, account: Account, conn_id: str, **changed: Any) -> None:
-        """Make an Airflow connection for the account, in the environment."""
+        """Set an Airflow connection for the account in the environment."""
         extra = {"name": account.name}
         fields = {"login": account.appid, "password": account.secret, "host": self.url}
         connection = {"conn_type": "weixin", "extra": extra, **fields, **changed}
@@ -72,7 +77,7 @@ class DailyDag:
         self.set("AIRFLOW_VAR_WEIXIN_ACCOUNTS", json.dumps(conn_ids))
 
     def accounts(self, count: int) -> list[Account]:
-        """Let the sandbox know this many, connect them as a0, a1, … and collect them."""
+        """Create accounts in the sandbox, connect them as a0, a1, …, collect and return them."""
         made = [Account(f"wx{n:016x}", f"{n:032x}", f"号{n}") for n in range(count)]
         self.sandbox.accounts.clear()
         self.sandbox.accounts.update({account.appid: account for account in made})
@@ -85,16 +90,16 @@ class DailyDag:
         self.monkeypatch.setenv(name, value)
 
     def at(self, time_of_day: str, days_later: int = 0) -> None:
-        """Let it be that time, in Beijing, so many days after `MORNING`."""
+        """Set the clock to a time in Beijing, some days after `MORNING`."""
         self.set("WEIXIN_NOW", f"{MORNING.date() + timedelta(days_later)}T{time_of_day}:00+08:00")
 
     def on(self, days_later: int, at: str = "10:30", **form: Any) -> Outcome:
-        """Run it on the morning some days after `MORNING`, at that time; the clock stays there."""
+        """Run the DAG some days after `MORNING` at a time in Beijing; the clock stays there."""
         self.at(at, days_later)
         return self.run(MORNING + timedelta(days_later), **form)
 
     def run(self, logical_date: datetime | None = MORNING, **form: Any) -> Outcome:
-        """Run it once; `form` holds the parameters somebody entered."""
+        """Run the DAG once, with the parameters of the form, and return the outcome."""
         from airflow.models.asset import AssetEvent
         from airflow.utils.session import create_session
 
@@ -120,7 +125,7 @@ class DailyDag:
         )
 
     def by_command(self, folder: Path) -> subprocess.CompletedProcess[str]:
-        """Run `airflow dags test` of `MORNING`, logging all there is into a folder."""
+        """Run `airflow dags test` for `MORNING`, with logs at DEBUG in the folder."""
         self.set("AIRFLOW_HOME", str(folder))
         self.set("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")
         self.set("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(folder / "logs"))
@@ -139,7 +144,7 @@ def _problems(records: Sequence[logging.LogRecord]) -> Iterator[tuple[str, str]]
 
 
 def set_paused(*, is_paused: bool) -> None:
-    """Pause or unpause every DAG: of a paused one nobody hears that anything is wrong."""
+    """Pause or unpause every DAG. Problems of a paused DAG are not reported."""
     from airflow.models import DagModel
     from airflow.utils.session import create_session
 
@@ -148,19 +153,23 @@ def set_paused(*, is_paused: bool) -> None:
 
 
 def parsed(dag_id: str = DAG_ID) -> Any:
-    """The DAG, out of its file."""
+    """Parse the DAG file and return one of its DAGs."""
     from airflow.dag_processing.dagbag import DagBag
 
     return DagBag(str(PROJECT / "dags")).dags[dag_id]
 
 
-def asked(sandbox: Sandbox) -> int:
-    """How often the sandbox was asked for a day."""
-    return sum(bool(it.publication_date) for it in sandbox.calls if "/datacube/" in it.path)
+def day_calls(sandbox: Sandbox) -> int:
+    """Return how many calls asked the sandbox for a day's figures."""
+    return sum(bool(call.publication_date) for call in sandbox.calls if "/datacube/" in call.path)
 
 
-def in_truth(warehouse: Engine, sandbox: Sandbox, dataset: Dataset = ARTICLE_TOTAL) -> Facts:
-    """What WeChat says of all days that are in, on the day when they were asked for last."""
+def expected_facts(warehouse: Engine, sandbox: Sandbox, dataset: Dataset = ARTICLE_TOTAL) -> Facts:
+    """
+    Compute the rows of the fact table from the sandbox's answers.
+
+    The answer of each loaded day is the one that the sandbox gave on the day of the last call.
+    """
     sql = """
         SELECT appid, day, ready_at, (ready_at AT TIME ZONE 'Asia/Shanghai')::date
         FROM weixin.coverage WHERE ready_at IS NOT NULL AND dataset = :dataset
@@ -173,7 +182,7 @@ def in_truth(warehouse: Engine, sandbox: Sandbox, dataset: Dataset = ARTICLE_TOT
 
 
 def on_the_page(appid: str) -> dict[str, str]:
-    """Everything that the page's server answers to who may read: by path."""
+    """Return the texts that the page's server sends to a permitted reader, by path."""
     from fastapi.testclient import TestClient
 
     from weixin_etl.orchestration.web.page.app import app, readable

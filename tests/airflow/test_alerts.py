@@ -1,4 +1,4 @@
-"""Who is told: receivers that hang or refuse, several, none; and whoever asks meanwhile."""
+"""Tests of messages to receivers that hang or refuse, and of `status` while a run is active."""
 
 import json
 import re
@@ -23,14 +23,14 @@ def lead_to(daily: DailyDag, extra: dict[str, Any]) -> None:
     daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", connection)
 
 
-def test_what_no_receiver_took_is_told_by_the_next_run(daily: DailyDag, receiver: Receiver):
-    """One that hangs or refuses holds no run up; of two, one that took the message is enough."""
+def test_an_undelivered_message_is_sent_by_the_next_run(daily: DailyDag, receiver: Receiver):
+    """A receiver that hangs or refuses stops no run. One accepting receiver of two is enough."""
     daily.sandbox.scenarios[:] = [Scenario("unauthorized")]
     told, undelivered = [], []
     for minute, receiver.answer in enumerate((None, 500, 200, 200)):
         if minute == 2:
             paths = ("json://127.0.0.1:1", receiver.path)
-            lead_to(daily, {"config": [{"path": it} for it in paths]})
+            lead_to(daily, {"config": [{"path": path} for path in paths]})
         log = daily.on(0, f"10:3{minute}").log
         assert "s3cr3t" not in log
         report = log.index("starting task_id=report")
@@ -47,7 +47,7 @@ def test_what_no_receiver_took_is_told_by_the_next_run(daily: DailyDag, receiver
 def test_a_wrong_connection_is_a_warning(
     daily: DailyDag, caplog: pytest.LogCaptureFixture, config: Any
 ):
-    """It says how to write it, and quotes nothing of it."""
+    """The warning shows how to write the connection, and quotes nothing of its fields."""
     lead_to(daily, {"config": config} if config else {})
 
     assert observations.sender() is None
@@ -55,8 +55,10 @@ def test_a_wrong_connection_is_a_warning(
     assert "s3cr3t" not in caplog.text
 
 
-def test_a_wait_is_shown_while_it_lasts(scheduled: DailyDag, capsys: pytest.CaptureFixture[str]):
-    """By `status`, with the next instant by our own clock, while another account is asked."""
+def test_status_shows_a_run_that_waits_for_figures(
+    scheduled: DailyDag, capsys: pytest.CaptureFixture[str]
+):
+    """The time of the next call is on the pipeline's clock. Another account is asked meanwhile."""
     scheduled.accounts(2)
     late = Scenario("not-ready-code", day=WINDOW[-1], times=2)
     scheduled.sandbox.scenarios[:], shown = [late], []
@@ -78,7 +80,7 @@ def test_a_wait_is_shown_while_it_lasts(scheduled: DailyDag, capsys: pytest.Capt
     [([], "plan", 3, "the task was killed"), (["http-500"], "ingest", 1, "HTTP 500")],
     ids=["of a good run", "of a red run that was cleared"],
 )
-def test_a_failed_try_is_shown_while_another_is_made(
+def test_status_shows_a_failed_try_while_the_task_is_retried(
     daily: DailyDag,
     capsys: pytest.CaptureFixture[str],
     scenarios: list[str],
@@ -86,23 +88,23 @@ def test_a_failed_try_is_shown_while_another_is_made(
     exit_code: int,
     cause: str,
 ):
-    """With why, and when the next is, in the language that is set. Airflow's rows are ours."""
+    """`status` shows the cause and the time of the next try, in the language of the settings."""
     from airflow.models import DagRun, TaskInstance
     from airflow.utils.session import create_session
 
     daily.set("AIRFLOW__WEIXIN__LANGUAGE", "zh-CN")
     daily.sandbox.scenarios[:] = map(Scenario, scenarios)
-    run_id, said = daily.on(0).run_id, []
+    run_id, outputs = daily.on(0).run_id, []
     set_paused(is_paused=False)
     asleep = {"state": "up_for_retry", "max_tries": 0, "end_date": datetime.now(UTC)}
     for row in (asleep, {"state": "running", "try_number": 2}):
         with create_session(scoped=False) as session:
             session.query(DagRun).filter_by(run_id=run_id).update({"state": "running"})
             session.query(TaskInstance).filter_by(run_id=run_id, task_id=task_id).update(row)
-        said.append((main(["status", "--dataset", "article_total"]), capsys.readouterr().out))
+        outputs.append((main(["status", "--dataset", "article_total"]), capsys.readouterr().out))
 
-    assert [code for code, _ in said] == [exit_code] * 2
-    (tried,) = re.findall("^retrying: .*", said[0][1], re.MULTILINE)
+    assert [code for code, _ in outputs] == [exit_code] * 2
+    (tried,) = re.findall("^retrying: .*", outputs[0][1], re.MULTILINE)
     assert "1 次尝试中第 1 次失败；下一次在 2026-11-24 10:3" in tried
     assert cause in tried
-    assert "下一次正在进行" in said[1][1]
+    assert "下一次正在进行" in outputs[1][1]

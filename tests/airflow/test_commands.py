@@ -1,4 +1,4 @@
-"""`weixin-etl` beside Airflow: what `status` prints, and where commands find accounts."""
+"""Tests of `weixin-etl` commands beside Airflow: `status`, and the accounts that commands find."""
 
 import json
 import os
@@ -15,7 +15,7 @@ NOWHERE = "postgresql+psycopg2://nobody@127.0.0.1:1/none"
 
 
 def command(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with an environment that knows one account and no warehouse."""
+    """Run a command in an environment with one account and without a warehouse."""
     own = {k: v for k, v in os.environ.items() if k != "AIRFLOW_CONN_WEIXIN_WAREHOUSE"}
     return subprocess.run(
         [sys.executable, "-m", "weixin_etl.cli", *options],
@@ -26,12 +26,12 @@ def command(*options: str, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
-def test_status_without_airflows_database_says_what_it_does_not_know(
+def test_status_without_airflows_database_says_that_it_cannot_be_read(
     daily: DailyDag, warehouse: Engine, tmp_path: Path
 ):
-    """The rest is judged by the warehouse, with what can only read; SQLite creates no database."""
+    """The warehouse is still checked, with the read-only connection. No SQLite file is created."""
     daily.on(0)
-    daily.monkeypatch.delenv("_AIRFLOW_PROCESS_CONTEXT", raising=False)  # another command set it
+    daily.monkeypatch.delenv("_AIRFLOW_PROCESS_CONTEXT", raising=False)  # another test sets it
     daily.set("AIRFLOW_CONN_WEIXIN_READER", postgres_connection(warehouse.url))
     file = tmp_path / "airflow.db"
     for url in (f"sqlite:///{file}", NOWHERE):
@@ -42,11 +42,11 @@ def test_status_without_airflows_database_says_what_it_does_not_know(
     assert not file.exists()
 
 
-def test_what_was_made_in_the_ui_is_found(daily: DailyDag, warehouse: Engine):
+def test_commands_find_the_connections_and_variables_of_the_ui(daily: DailyDag, warehouse: Engine):
     """
-    The warehouse, and the accounts with those of the environment, as the DAG finds them.
+    Commands find the warehouse and the accounts in Airflow's database and in the environment.
 
-    A database that does not answer is said: other accounts than the DAG's would look like its own.
+    If Airflow's database does not answer, a command fails: it might miss accounts of the DAG.
     """
     from airflow.models import Connection, Variable
     from airflow.utils.session import create_session

@@ -1,4 +1,4 @@
-"""What the DAG file declares, as Airflow reads it, and what that costs others (0031)."""
+"""Tests of the DAG file: the DAGs it declares, and the cost for other DAGs of the same Airflow."""
 
 import json
 import sys
@@ -24,52 +24,53 @@ from airflow.plugins_manager import get_plugin_info
 
 (plugin,) = entry_points(group="airflow.plugins", name="weixin")
 plugin.load()
-loaded = [it for it in sys.modules if it.startswith("weixin_etl")]
+loaded = [name for name in sys.modules if name.startswith("weixin_etl")]
 before = set(sys.modules)
 bag = DagBag()
 parsed = set(sys.modules) - before
 get_plugin_info()
 again = {path.split(".")[0] for path in os.listdir("plugins/weixin_etl")} - {"__init__"}
-dags = {it.dag_id: bool(it.is_paused_upon_creation) for it in bag.dags.values()}
+dags = {dag.dag_id: bool(dag.is_paused_upon_creation) for dag in bag.dags.values()}
 print()  # what Airflow logs is on stdout too
 print(json.dumps([dags, bag.import_errors, [*again & {*sys.modules}], loaded, [*parsed]]))
 """
-OF_A_PROCESS = ("", ".listener", ".plugin", ".provider")
-NOT_OF_A_PARSE = {
+WEB = "weixin_etl.orchestration.web"
+WEB_MODULES = {WEB, f"{WEB}.listener", f"{WEB}.plugin", f"{WEB}.provider"}
+"""The modules of `orchestration.web` that every process of Airflow imports."""
+NOT_PARSED = {
     *("requests", "fastapi", "starlette", "apprise", "numpy", "pandas"),
     *("weixin_etl.run.ingest", "weixin_etl.orchestration.connections"),
-    *(f"weixin_etl.orchestration.{it}" for it in ("tasks.daily", "tasks.alerts", "web.page")),
+    *(f"weixin_etl.orchestration.{name}" for name in ("tasks.daily", "tasks.alerts", "web.page")),
 }
 
 
-def test_the_folder_holds_exactly_these_dags_and_costs_others_next_to_nothing(tmp_path: Path):
+def test_the_folder_declares_one_dag_per_dataset_and_imports_little(tmp_path: Path):
     """
-    Read with no database in reach: no import error, and no module of the package runs by itself.
+    The file is parsed without a database and without an import error.
 
-    Those of statistics days wait, paused, until somebody wants them. The scanner of the plugins
-    folder would run each module a second time, as a top-level one. Each task of anybody's DAG loads
-    providers and plugins; each file of DAGs is parsed often.
+    The DAGs of optional datasets are paused. Airflow's scanner of the plugins folder runs no module
+    of the package a second time. Every task of any DAG loads providers and plugins, and DAG files
+    are parsed often; therefore both import only a few modules.
     """
     nowhere = "postgresql+psycopg2://nobody@127.0.0.1:1/none"
-    of_test = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": nowhere}
-    read = printed(sys.executable, "-c", READ, **SETTINGS, **of_test)
-    dags, *problems, loaded, parsed = json.loads(read.splitlines()[-1])
+    paths = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": nowhere}
+    output = printed(sys.executable, "-c", READ, **SETTINGS, **paths)
+    dags, *problems, loaded, parsed = json.loads(output.splitlines()[-1])
 
-    assert dags == {it.dag_id: it.is_optional for it in DATASETS.values()}
+    assert dags == {dataset.dag_id: dataset.is_optional for dataset in DATASETS.values()}
     assert problems == [{}, []]
     orchestration = {"weixin_etl", "weixin_etl.orchestration", "weixin_etl.orchestration.settings"}
-    assert {*loaded} == orchestration | {f"weixin_etl.orchestration.web{it}" for it in OF_A_PROCESS}
+    assert {*loaded} == orchestration | WEB_MODULES
     assert "weixin_etl.orchestration.tasks.declared" in parsed
-    assert {*parsed} & NOT_OF_A_PARSE == set()
+    assert {*parsed} & NOT_PARSED == set()
 
 
 @pytest.mark.usefixtures("airflow")
-def test_tasks_are_as_the_settings_say(monkeypatch: pytest.MonkeyPatch):
+def test_tasks_follow_the_settings_and_check_is_last(monkeypatch: pytest.MonkeyPatch):
     """
-    `check` is last, waits for `ingest` itself, and runs whatever happened before it.
+    `check` depends on `ingest` as well as on `report`, so clearing the failed tasks is enough.
 
-    So when only the failed tasks are cleared, the green report between them is not. Each is stopped
-    when it hangs.
+    The successful `report` between them need not be cleared. Each task has a timeout.
     """
     monkeypatch.setenv("AIRFLOW__WEIXIN__RUN_AT", "09:05")
     monkeypatch.setenv("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "77")
@@ -88,7 +89,7 @@ def test_tasks_are_as_the_settings_say(monkeypatch: pytest.MonkeyPatch):
 def test_only_a_scheduled_run_made_before_its_deadline_can_be_late(
     daily: DailyDag, receiver: Receiver
 ):
-    """Nobody waits for a manual run; one that Airflow makes in the afternoon is late before it."""
+    """A manual run has no deadline. A run created after its deadline is not reported as late."""
     (alert,) = parsed().deadline
     deadline = {"deadline_time": datetime(2026, 11, 24, 4, 30, tzinfo=UTC)}
     run: dict[str, Any] = {"dag_id": DAG_ID, "dag_run_id": "r", "state": "running"}
@@ -108,12 +109,8 @@ def test_only_a_scheduled_run_made_before_its_deadline_can_be_late(
 
 
 @pytest.mark.usefixtures("airflow")
-def test_what_the_manual_puts_into_another_folder_of_dags(tmp_path: Path):
-    """
-    A copy of the file, as `weixin-etl dag` prints it: its endpoints are a line to be shortened.
-
-    And a consumer, which waits for the asset of the check.
-    """
+def test_the_printed_dag_file_and_the_manuals_consumer_work_in_another_folder(tmp_path: Path):
+    """`weixin-etl dag` prints the file. The consumer waits for the asset of the task `check`."""
     copy = printed(sys.executable, "-m", "weixin_etl.cli", "dag")
     assert copy == (PROJECT / "dags/weixin_article_statistics.py").read_text()
     line = 'ENDPOINTS = list(DATASETS)  # or fewer, for example ["article_total", "follower_total"]'
@@ -126,7 +123,7 @@ def test_what_the_manual_puts_into_another_folder_of_dags(tmp_path: Path):
 
     assert bag.import_errors == {}
     assert {*bag.dags} == {"after_weixin", "weixin_article_total", "weixin_follower_total"}
-    with_outlets = [it for it in bag.dags["weixin_article_total"].tasks if it.outlets]
-    assert [it.task_id for it in with_outlets] == ["check"]
+    with_outlets = [task for task in bag.dags["weixin_article_total"].tasks if task.outlets]
+    assert [task.task_id for task in with_outlets] == ["check"]
     condition = bag.dags["after_weixin"].timetable.asset_condition
     assert [*condition.objects] == with_outlets[0].outlets

@@ -1,4 +1,4 @@
-"""What people enter: the form of a run, and the settings of section [weixin]."""
+"""Tests of user input: the form of a run, and the settings of Airflow's section [weixin]."""
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,7 @@ from weixin_etl.model import ParameterError, Run
 from weixin_etl.orchestration import form, settings
 
 LATE_EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
-"""In Beijing the 24th has begun."""
+"""A logical date on 23 November in UTC, which is the 24th in Beijing."""
 YEARS_END = datetime(2026, 12, 31, tzinfo=UTC)
 EMPTY = dict.fromkeys(("begin_date", "end_date", "accounts")) | {"refetch": False, "dry_run": False}
 
@@ -27,10 +27,10 @@ EMPTY = dict.fromkeys(("begin_date", "end_date", "accounts")) | {"refetch": Fals
         ({}, {"begin_date": "2026-11-01"}, {"begin_date": date(2026, 11, 1), "names_dates": True}),
     ],
 )
-def test_a_runs_day_is_that_of_its_logical_date_in_beijing(
+def test_the_day_of_a_run_is_its_logical_date_in_beijing(
     of_run: dict[str, Any], entered: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    """Whenever it really runs; without one, of its start. It names dates if the form does."""
+    """A run without a logical date has the day of its start."""
     times = {"logical_date": LATE_EVENING, "run_after": LATE_EVENING}
     dag_run = DagRun("d", "r", **{"run_type": "manual"} | times | of_run)
 
@@ -49,22 +49,22 @@ def test_a_runs_day_is_that_of_its_logical_date_in_beijing(
         ({"begin_date": "", "refetch": True}, True, ""),
     ],
 )
-def test_what_cannot_mean_what_somebody_meant_is_refused(
+def test_unknown_parameters_and_dates_of_a_backfill_are_refused(
     entered: dict[str, object], is_backfill: bool, sentence: str
 ) -> None:
     """
-    With a short sentence: Airflow takes any name, and a run limited by `acounts` is not limited.
+    Airflow accepts any parameter name. A run with the typing error `acounts` would not be limited.
 
-    Each run of a backfill would ask for the same days, whatever its range.
+    With dates in the form, each run of a backfill would ask for the same days.
     """
-    said = ""
+    message = ""
     try:
         form.require_known(entered, is_backfill=is_backfill)
     except ParameterError as refused:
-        said = str(refused)
+        message = str(refused)
 
-    assert said.startswith(sentence)
-    assert bool(said) == bool(sentence)
+    assert message.startswith(sentence)
+    assert bool(message) == bool(sentence)
 
 
 def read() -> dict[str, Any]:
@@ -92,10 +92,10 @@ def read() -> dict[str, Any]:
         ("LANGUAGE", "fr", None),
     ],
 )
-def test_an_environment_variable_sets_one_of_them(
+def test_an_environment_variable_changes_one_setting(
     name: str, written: str, changed: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A value that is none is refused when the DAGs are created: as an import error."""
+    """An invalid value is refused when the DAG file is parsed, and becomes an import error."""
     before = read()
     monkeypatch.setenv(f"AIRFLOW__WEIXIN__{name}", written)
 

@@ -1,4 +1,4 @@
-"""A server in WeChat's place that means harm: what it writes does none."""
+"""Tests of a hostile server in WeChat's place: its texts do no harm where people read them."""
 
 import io
 import json
@@ -19,26 +19,26 @@ from weixin_local.run import show
 from weixin_sandbox import Account
 
 HOSTILE = "\x1b[2J\x07\x7f\x9b\u202e\u2066\u200f\u2028\r2 of 2 accounts"
-"""Clears a terminal, rings, turns the order of reading, and begins the line anew."""
+"""A text that clears a terminal, rings, reverses the reading order and restarts the line."""
 UNSTORABLE = "\0\ud800"
-"""What Postgres takes in no text: a refusal that can't be stored would hold back all days."""
+"""Characters that Postgres can't store. A refusal that can't be stored would block all days."""
 HARM = {*HOSTILE} - {*"[2J of 2 accounts"}
-FIRST, DAY, OTHER = (str(WINDOW[n]) for n in (0, 3, 4))
+FIRST, DAY, OTHER_DAY = (str(WINDOW[n]) for n in (0, 3, 4))
 MANY = {f"m{number}{HOSTILE}": 1 for number in range(100_000)}
 
 
 def answers(handler: Handler) -> None:
-    """A refusal of the oldest day; of the others an article, whose every text means harm."""
+    """Refuse the oldest day, and answer each other day with an article of hostile texts."""
     day = json.loads(handler.asked.body)["begin_date"]
     row = {"stat_date": day, "int_page_read_user": 9, "share_count": HOSTILE}
     row |= MANY if day == DAY else {f"m{HOSTILE}": 1}
     item = {"ref_date": day, "msgid": f"1{HOSTILE}_1", "title": HOSTILE, "details": [row]}
     good = {"list": [item, {"ref_date": HOSTILE, "msgid": HOSTILE}]}
-    said = {"errcode": 61501, "errmsg": HOSTILE + UNSTORABLE} if day == FIRST else good
-    says(json.dumps(said).encode())(handler)
+    answer = {"errcode": 61501, "errmsg": HOSTILE + UNSTORABLE} if day == FIRST else good
+    says(json.dumps(answer).encode())(handler)
 
 
-def test_no_text_of_a_stranger_reaches_people_as_it_is(
+def test_hostile_texts_reach_people_only_after_cleaning(
     daily: DailyDag,
     receiver: Receiver,
     warehouse: Engine,
@@ -46,16 +46,16 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
     tmp_path: Path,
 ):
     """
-    Not by a command, a log line, a message or the page; the warehouse has WeChat's own.
+    Commands, log lines, messages and the page are cleaned. The warehouse keeps the original title.
 
-    Of a hundred thousand metrics that nobody knows the log names a few.
+    Of a hundred thousand unknown metrics the log names a few.
     """
     wire = Wire()
     wire.on_data = answers
     daily.set("COLUMNS", "200")
     with wire.serving():
-        who = Account(wire.account.appid, wire.account.secret, f"春风{HOSTILE[-12:]}\u202e")
-        daily.connect(who, "weixin_default", host=wire.account.base_url)
+        account = Account(wire.account.appid, wire.account.secret, f"春风{HOSTILE[-12:]}\u202e")
+        daily.connect(account, "weixin_default", host=wire.account.base_url)
         outcome = daily.on(0)
     set_paused(is_paused=False)
     file = tmp_path / "answers.jsonl"
@@ -63,7 +63,7 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
     main(["status"])
     main(["replay", "article_total"])
     main(["import", str(file)])
-    main(["answers", "--list", who.appid, DAY])
+    main(["answers", "--list", account.appid, DAY])
     main(["answers", HOSTILE, DAY])
     printed = capsys.readouterr()
     with redirect_stdout(io.StringIO()) as of_make_run:
@@ -73,12 +73,12 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
         "log": outcome.log,
         "out": printed.out,
         "err": printed.err,
-        "terminal": in_terminal(daily.monkeypatch, "answers", who.appid, OTHER),
+        "terminal": in_terminal(daily.monkeypatch, "answers", account.appid, OTHER_DAY),
         "messages": json.dumps(receiver.messages, ensure_ascii=False),
-        "page": "".join(on_the_page(who.appid).values()),
+        "page": "".join(on_the_page(account.appid).values()),
         "make run": of_make_run.getvalue(),
     }
-    assert {where: HARM & {*text} for where, text in seen.items()} == {it: set() for it in seen}
+    assert {where: HARM & {*text} for where, text in seen.items()} == {name: set() for name in seen}
     assert [where for where, text in seen.items() if "2 of 2 accounts" in text] == [*seen]
     assert rows(warehouse, "SELECT DISTINCT title FROM weixin.dim_article") == [(HOSTILE,)]
     (named,) = [line for line in outcome.log.splitlines() if "metrics that are not known" in line]
@@ -86,7 +86,7 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
 
 
 def in_terminal(monkeypatch: pytest.MonkeyPatch, *command: str) -> str:
-    """What a command writes to a terminal."""
+    """Run a command with a terminal as its output, and return what it wrote."""
     master, slave = os.openpty()
     with os.fdopen(master, "rb") as terminal, os.fdopen(slave, "w") as stdout:
         with monkeypatch.context() as patch:

@@ -1,10 +1,14 @@
-"""Mornings in a row, run by Airflow: what an endpoint, accounts and a platform go through."""
+"""
+Tests of several mornings in a row, which Airflow runs.
+
+In between, endpoints are retired, accounts move or withdraw, and a platform's ticket ends.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from dag_runs import WINDOW, DailyDag, asked, in_truth
+from dag_runs import WINDOW, DailyDag, day_calls, expected_facts
 from sqlalchemy import Engine
 from support.receivers import Receiver
 from world.truth import facts
@@ -14,39 +18,39 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Account, Call, Scenario
 
 TICKET = "AIRFLOW_VAR_WEIXIN_PLATFORM_TICKET"
 Change = Callable[[DailyDag], object]
-"""What happens before a morning."""
+"""A function that changes the DAG's surroundings before a morning."""
 
 
 def account(number: int) -> Account:
-    """One that may authorise the platform."""
+    """Return an account that may authorise the platform."""
     return Account(f"wx{number:016x}", "", f"号{number}")
 
 
-def meet(*scenarios: Scenario) -> Change:
-    """WeChat goes wrong so, from now on."""
+def script(*scenarios: Scenario) -> Change:
+    """Return a change that replaces the sandbox's scenarios."""
     return lambda dag: dag.sandbox.scenarios.__setitem__(slice(None), scenarios)
 
 
 def authorize(*numbers: int) -> Change:
-    """Accounts of these numbers authorise the platform, or do so again."""
-    return lambda dag: [dag.sandbox.component.authorize(account(it)) for it in numbers]
+    """Return a change in which accounts with these numbers authorise the platform once more."""
+    return lambda dag: [dag.sandbox.component.authorize(account(number)) for number in numbers]
 
 
 def end_ticket(dag: DailyDag) -> None:
-    """The ticket and all tokens are good for nothing any more."""
+    """End the validity of the ticket and of all tokens."""
     dag.sandbox.component.expire_tickets()
     dag.sandbox.component.expire_tokens()
     dag.sandbox.expire_tokens()
 
 
 def push_ticket(dag: DailyDag) -> None:
-    """There is a new one, and nothing else is good any more."""
+    """End the ticket and all tokens, and push a new ticket."""
     end_ticket(dag)
     dag.set(TICKET, dag.sandbox.component.push_ticket())
 
 
 def push_ticket_later(dag: DailyDag) -> None:
-    """That happens as soon as yesterday has been asked for."""
+    """Push a new ticket as soon as yesterday's figures are asked for."""
 
     def then(call: Call) -> None:
         if call.publication_date and call.publication_date >= WINDOW[-1]:
@@ -57,7 +61,7 @@ def push_ticket_later(dag: DailyDag) -> None:
 
 
 def move(conn_id: str) -> Change:
-    """An account is collected by its own secret, or with all of a token service or platform."""
+    """Return a change that collects an account by its own secret, a token service or a platform."""
 
     def change(dag: DailyDag) -> None:
         moving = replace(account(1), secret="its own secret")
@@ -71,27 +75,28 @@ def move(conn_id: str) -> Change:
     return change
 
 
-def own(dag: DailyDag) -> None:
-    """It is the account of a connection that is collected, whose endpoint WeChat takes offline."""
+def collect_retired(dag: DailyDag) -> None:
+    """Collect the account of a connection, and let WeChat retire its endpoint."""
     dag.sandbox.accounts[DEFAULT_ACCOUNT.appid] = DEFAULT_ACCOUNT
     dag.collect("weixin_default")
-    meet(Scenario("offline"))(dag)
+    script(Scenario("offline"))(dag)
 
 
-def same(_: DailyDag) -> None:
-    """Nothing happens."""
+def unchanged(_: DailyDag) -> None:
+    """Change nothing."""
 
 
 G, R = "success", "failed"
 NO_TOKEN, RETIRED = "weixin_platform gets no token", "春风: endpoint retired"
-LIVES: dict[str, tuple[list[tuple[Change, str, int, Sequence[str]]], Sequence[str]]] = {
-    # each morning: what happens, the run's state, its calls, whom its check names; what was told
+SEQUENCES: dict[str, tuple[list[tuple[Change, str, int, Sequence[str]]], Sequence[str]]] = {
+    # For each morning: the change, the run's state, its calls and the errors of its check. Then the
+    # titles of all messages.
     "a retired endpoint is asked once a morning until it is back": (
         [
-            (own, R, 7, ["春风 47009"]),
-            *[(same, G, 1, [])] * 2,
-            (meet(), G, 1, []),
-            (same, G, 11, []),
+            (collect_retired, R, 7, ["春风 47009"]),
+            *[(unchanged, G, 1, [])] * 2,
+            (script(), G, 1, []),
+            (unchanged, G, 11, []),
         ],
         [RETIRED, "春风 not asked", f"over: {RETIRED}"],
     ),
@@ -110,14 +115,14 @@ LIVES: dict[str, tuple[list[tuple[Change, str, int, Sequence[str]]], Sequence[st
     "an account that withdrew is told, and asked again when it authorises": (
         [
             (authorize(1, 2), G, 14, []),
-            (lambda it: it.sandbox.component.withdraw(account(2).appid), G, 8, []),
-            (same, G, 8, []),
+            (lambda dag: dag.sandbox.component.withdraw(account(2).appid), G, 8, []),
+            (unchanged, G, 8, []),
             (authorize(2), G, 18, []),
         ],
         ["号2: no longer collected"],
     ),
     "a bad minute costs nobody a morning": (
-        [(authorize(1, 2), G, 14, []), (meet(Scenario("list-call:busy", times=5)), G, 16, [])],
+        [(authorize(1, 2), G, 14, []), (script(Scenario("list-call:busy", times=5)), G, 16, [])],
         [],
     ),
     "an account that moves is the same one, which is asked for what it lacks": (
@@ -131,17 +136,18 @@ LIVES: dict[str, tuple[list[tuple[Change, str, int, Sequence[str]]], Sequence[st
 }
 
 
-@pytest.mark.parametrize("name", LIVES)
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_mornings_in_a_row(platform: DailyDag, receiver: Receiver, warehouse: Engine, name: str):
-    """What was missed is brought in by the next good one; a trouble is told once, and over once."""
-    mornings, told = LIVES[name]
+    """The next good morning brings missed days. A problem is notified once, and once as over."""
+    mornings, told = SEQUENCES[name]
     platform.retries, seen = 2, []
     for day, (change, *_) in enumerate(mornings):
         change(platform)
         platform.sandbox.calls.clear()
         outcome = platform.on(day)
-        seen.append((outcome.state, asked(platform.sandbox), sorted(outcome.told("check"))))
+        errors = sorted(outcome.errors_of("check"))
+        seen.append((outcome.state, day_calls(platform.sandbox), errors))
 
     assert seen == [tuple(expected) for _, *expected in mornings]
-    assert [it.removeprefix("weixin-etl: ") for it in receiver.titles] == [*told]
-    assert facts(warehouse, ARTICLE_TOTAL) == in_truth(warehouse, platform.sandbox)
+    assert [title.removeprefix("weixin-etl: ") for title in receiver.titles] == [*told]
+    assert facts(warehouse, ARTICLE_TOTAL) == expected_facts(warehouse, platform.sandbox)

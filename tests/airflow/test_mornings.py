@@ -1,4 +1,9 @@
-"""Scripted mornings, run by Airflow: colour, tasks, calls, what people are told, and `status`."""
+"""
+Tests of single mornings, which Airflow runs with scripted problems.
+
+Each compares the run's state, tasks, calls, errors, messages and figures, and the exit code of
+`weixin-etl status`.
+"""
 
 import os
 import re
@@ -7,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from dag_runs import WINDOW, DailyDag, asked, in_truth, set_paused
+from dag_runs import WINDOW, DailyDag, day_calls, expected_facts, set_paused
 from sqlalchemy import Engine, make_url
 from support import rows
 from support.people import PROJECT
@@ -26,31 +31,37 @@ WAREHOUSE = "AIRFLOW_CONN_WEIXIN_WAREHOUSE"
 
 @dataclass(frozen=True)
 class Morning:
-    """What happens, and what has to come of it: without more, all is well."""
+    """
+    A morning and its expected outcome. The defaults describe a successful run started by hand.
+
+    Attributes:
+        wrong: The scenarios of the sandbox.
+        at: The time in Beijing of a scheduled run; without it the run is started by hand at 10:30.
+        before: A change made before the run.
+        tasks: The states of tasks that do not succeed.
+        tries: The number of tries of tasks that have more than one.
+        calls: The number of calls for figures; None allows any.
+        check: The accounts and errcodes in the errors of the task `check`.
+        told: The titles of the messages; None allows any.
+        logged: A text that the log must contain.
+        shown: The section of the manual's "Your first morning" that shows lines of the log.
+        status: The exit code of `weixin-etl status` afterwards.
+    """
 
     wrong: Sequence[Scenario] = ()
     dataset: Dataset = ARTICLE_TOTAL
     form: Mapping[str, Any] = field(default_factory=dict)
     at: str = ""
-    """Of a scheduled run, when it begins; else it is made by hand, at 10:30."""
     before: Callable[[DailyDag], object] = lambda _: None
     retries: int = 1
     tasks: Mapping[str, str] = field(default_factory=dict)
-    """The states of tasks that are no success."""
     tries: Mapping[str, int] = field(default_factory=dict)
-    """Of tasks that had more than one."""
     calls: int | None = 7
-    """None, here and below: whatever."""
     check: Sequence[str] = ()
-    """Whom the check names, and with which errcode."""
     told: Sequence[str] | None = ()
-    """What people are told."""
-    said: str = ""
-    """What the log says."""
+    logged: str = ""
     shown: str = ""
-    """The section of the manual's "Your first morning" that shows lines of this log."""
     status: int = 0
-    """The exit code of `weixin-etl status` then."""
 
 
 CODES = {
@@ -60,33 +71,33 @@ CODES = {
     for code in row.codes
     if code.lstrip("-").isdigit()
 }
-"""Every errcode, and whether it is (also) met by the call for a token."""
-REFUSALS = [f"token-call:errcode:{it}" for it in sorted(CODES) if CODES[it] and it != 61502]
-REFUSALS += [f"errcode:{it}" for it in sorted({48001, 61502, 41001, *CODES} - {61503})]
+"""Every known errcode, and whether a call for a token can also be refused with it."""
+REFUSALS = [f"token-call:errcode:{code}" for code in sorted(CODES) if CODES[code] and code != 61502]
+REFUSALS += [f"errcode:{code}" for code in sorted({48001, 61502, 41001, *CODES} - {61503})]
 REFUSALS += ["http-500", "cut-answer", "bad-json"]
-REFUSED = [f"号{n} {it.partition('errcode:')[2]}".strip() for n, it in enumerate(REFUSALS)]
+REFUSED = [f"号{n} {name.partition('errcode:')[2]}".strip() for n, name in enumerate(REFUSALS)]
 
 
 def every_refusal(dag: DailyDag) -> None:
-    """An account for each, three that are well, one that is late, and two unusable connections."""
+    """Collect an account for each refusal, three good ones, a late one and two bad connections."""
     made = dag.accounts(len(REFUSALS) + 4)
     dag.sandbox.scenarios[:] = [
-        Scenario(name, account=it.appid)
-        for name, it in zip([*REFUSALS, "not-ready-code"], made, strict=False)
+        Scenario(name, account=account.appid)
+        for name, account in zip([*REFUSALS, "not-ready-code"], made, strict=False)
     ]
     dag.set("AIRFLOW_CONN_BROKEN", '{"conn_type": "weixin", "login": "a", "extra": "nonsense"}')
     dag.collect(*(f"a{number}" for number in range(len(made))), "broken", "forgotten")
 
 
 def two_of_one(dag: DailyDag) -> None:
-    """Two connections of one account, the first with a wrong secret."""
+    """Collect two connections of one account, the first with a wrong secret."""
     dag.connect(DEFAULT_ACCOUNT, "weixin_default", password="wrong")
     dag.connect(DEFAULT_ACCOUNT, "weixin_second")
     dag.collect("weixin_default", "weixin_second")
 
 
 def stumble(dag: DailyDag) -> None:
-    """The program has a bug."""
+    """Put a bug into the program."""
 
     def parse(*_: Any) -> None:
         raise RuntimeError("a bug")
@@ -94,8 +105,13 @@ def stumble(dag: DailyDag) -> None:
     dag.monkeypatch.setattr(stage, "parse", parse)
 
 
+def remove_connection(dag: DailyDag) -> None:
+    """Remove the connection of the warehouse."""
+    dag.monkeypatch.delenv(WAREHOUSE)
+
+
 def bare(dag: DailyDag) -> None:
-    """The warehouse is a database of the same server, in which nobody has migrated anything."""
+    """Use a database of the same server as the warehouse that has never been migrated."""
     url = make_url(os.environ[WAREHOUSE]).set(database="postgres")
     dag.set(WAREHOUSE, url.render_as_string(hide_password=False))
 
@@ -127,7 +143,7 @@ MORNINGS = {
     "all is well": Morning(shown="The first run"),
     "a dry run, after another": replace(
         NOTHING,
-        before=lambda it: it.on(0),
+        before=lambda dag: dag.on(0),
         form=OLDER,
         tasks=dict.fromkeys(("plan", "ingest", "check"), "skipped"),
         calls=7,
@@ -135,7 +151,7 @@ MORNINGS = {
         status=0,
         shown="Two date ranges",
     ),
-    "the form's days and accounts": Morning(form=FORM, before=lambda it: it.accounts(3), calls=4),
+    "the form's days and accounts": Morning(form=FORM, before=lambda dag: dag.accounts(3), calls=4),
     "a mistyped parameter": replace(NOTHING, form={"acounts": ["a1"]}, tasks=NO_TOKENS),
     "a day that is not over": replace(NOTHING, form=TOO_LATE, tasks={**NO_PLAN, "plan": "failed"}),
     "a refused account": replace(
@@ -153,7 +169,7 @@ MORNINGS = {
         calls=None,
         check=["broken", "forgotten", *REFUSED, f"号{len(REFUSALS)} 61503"],
         told=None,
-        said=f"号{len(REFUSALS)}: nothing to do",
+        logged=f"号{len(REFUSALS)}: nothing to do",
     ),
     "a retired endpoint": replace(
         RED,
@@ -164,19 +180,19 @@ MORNINGS = {
         shown="Red with 47009",
     ),
     "of two connections the one that works": Morning(
-        before=two_of_one, said="weixin_second is the same account as weixin_default"
+        before=two_of_one, logged="weixin_second is the same account as weixin_default"
     ),
     "outages are tried again": Morning([outages(5)], tries=TWICE, calls=7 + 5),
-    "late, by hand": replace(LATE, said="clear ingest", status=0),
+    "late, by hand": replace(LATE, logged="clear ingest", status=0),
     "late on every day": replace(
         LATE,
         wrong=[Scenario("not-ready")],
         check=["春风"],
-        before=lambda it: it.at("08:30"),
+        before=lambda dag: dag.at("08:30"),
         told=["春风: figures not ready"],
         shown="Figures not ready",
     ),
-    "late, and it comes": Morning([late(3)], at="08:30", calls=7 + 3, said="asks again at 08:30"),
+    "late, and it comes": Morning([late(3)], at="08:30", calls=7 + 3, logged="asks again at 08:30"),
     "statistics days": Morning([late(3)], FOLLOWER_CHANGE, at="08:30", calls=7 + 3),
     "late, until noon": replace(LATE, at="12:01", told=["春风: figures not ready"]),
     "late, beside what is tried again": replace(
@@ -195,18 +211,20 @@ MORNINGS = {
         calls=2,
         check=["春风"],
         told=["春风: program fault"],
-        said="::group::Where it was raised\nTraceback (most recent call last):\n",
+        logged="::group::Where it was raised\nTraceback (most recent call last):\n",
     ),
     "no connection to the warehouse": replace(
-        UNUSABLE, before=lambda it: it.monkeypatch.delenv(WAREHOUSE), said="create the connection"
+        UNUSABLE, before=remove_connection, logged="create the connection"
     ),
-    "a warehouse that is not migrated": replace(UNUSABLE, before=bare, said="`weixin-etl migrate`"),
+    "a warehouse that is not migrated": replace(
+        UNUSABLE, before=bare, logged="`weixin-etl migrate`"
+    ),
     "no warehouse that answers": replace(
         NO_WAREHOUSE,
-        before=lambda it: it.set(WAREHOUSE, NOWHERE),
+        before=lambda dag: dag.set(WAREHOUSE, NOWHERE),
         tries={"plan": 2, "report": 2},
         told=["the warehouse does not work"],
-        said="start Postgres",
+        logged="start Postgres",
     ),
 }
 PAGE = PROJECT / "docs/operating/first-morning.md"
@@ -225,9 +243,9 @@ def test_a_morning(
     name: str,
 ):
     """
-    It is green only if all it planned is in, and makes one event then, with the days that changed.
+    A run succeeds only if all planned days are loaded, and then emits one event with the new days.
 
-    Figures are WeChat's; of the first morning the log is as the manual shows it.
+    The fact table equals WeChat's figures. The log contains the lines that the manual shows.
     """
     morning, sandbox = MORNINGS[name], daily.sandbox
     daily.retries, sandbox.scenarios[:] = morning.retries, morning.wrong
@@ -248,11 +266,11 @@ def test_a_morning(
     assert states == morning.tasks
     assert outcome.state == ("failed" if "failed" in states.values() else "success")
     assert {task: count for task, count in outcome.tries.items() if count > 1} == morning.tries
-    assert asked(sandbox) == morning.calls or morning.calls is None
-    assert sorted(outcome.told("check")) == sorted(morning.check)
-    told = [it.removeprefix("weixin-etl: ") for it in receiver.titles]
+    assert day_calls(sandbox) == morning.calls or morning.calls is None
+    assert sorted(outcome.errors_of("check")) == sorted(morning.check)
+    told = [title.removeprefix("weixin-etl: ") for title in receiver.titles]
     assert morning.told is None or told == [*morning.told]
-    assert morning.said in outcome.log
+    assert morning.logged in outcome.log
     assert "s3cr3t" not in f"{outcome.log}{receiver.messages}"
     assert ("Traceback" in outcome.log) == (morning.before is stumble)
     assert status == morning.status
@@ -260,9 +278,9 @@ def test_a_morning(
     is_green = outcome.state == "success" and "dry_run" not in morning.form
     assert rows(warehouse, MISSING) == [(0,)] or not is_green
     figures = facts(warehouse, morning.dataset)
-    assert figures == in_truth(warehouse, sandbox, morning.dataset) or "every day" in name
+    assert figures == expected_facts(warehouse, sandbox, morning.dataset) or "every day" in name
     days = sorted({str(day) for *_, day, _ in figures})
-    assert [it["days"] for it in outcome.events] == [days] * is_green
+    assert [extra["days"] for extra in outcome.events] == [days] * is_green
     section = PAGE.read_text().partition(f"\n## {morning.shown}\n")[2].partition("\n## ")[0]
     lines = re.findall(r"```text\n(.*?)\n```", section, re.DOTALL)
     assert len(lines) == bool(morning.shown)

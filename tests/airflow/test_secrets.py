@@ -1,4 +1,4 @@
-"""No secret anywhere: WeChat refuses in every way there is, and everything is searched."""
+"""A test that no secret is stored or shown anywhere when WeChat refuses calls of every kind."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from weixin_sandbox import DEFAULT_COMPONENT, Account, Call, Scenario
 
 BEARER = "the bearer of the token service"
 MASKING = re.compile(r"^\S+ \[debug +\] Sending request .* msg=MaskSecret\(.*\n", re.MULTILINE)
-"""So Airflow itself prints what it will mask, at DEBUG, under `dags test` alone."""
+"""Lines of `dags test` at DEBUG in which Airflow itself prints the secrets that it will mask."""
 TABLES = """
     SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
     WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
@@ -24,9 +24,9 @@ TABLES = """
 
 
 def contents(engine: Engine) -> Iterator[tuple[str, bytes]]:
-    """Every row of every table, bytes in hex, and answers as they were."""
+    """Yield every row of every table as a text, and every stored answer unpacked."""
     for (table,) in rows(engine, TABLES):
-        for (row,) in rows(engine, f"SELECT row_to_json(it)::text FROM {table} AS it"):
+        for (row,) in rows(engine, f"SELECT row_to_json(entry)::text FROM {table} AS entry"):
             yield table, row.encode()
         if table == "weixin.raw_response":
             for (body,) in rows(engine, f"SELECT body FROM {table}"):
@@ -37,11 +37,10 @@ def test_a_failing_run_leaves_no_secret_anywhere(
     platform: DailyDag, metadata_url: str, receiver: Receiver, warehouse: Engine, tmp_path: Path
 ):
     """
-    Its exit code is 1.
+    Output, logs at DEBUG, both databases, messages and the page show no secret, token or ticket.
 
-    Of accounts of their own the secret, the tokens and the answers; of a platform a refresh token
-    and the ticket; and what a token service gives. Neither a secret, right or wrong, nor a token or
-    ticket is in print or logs at DEBUG, in either database, in messages or on the page.
+    WeChat refuses secrets, tokens, answers, a platform's refresh token and ticket, and the token of
+    a token service. The run's exit code is 1.
     """
     dag, sandbox = platform, platform.sandbox
     sandbox.component.rotates_refresh_tokens = True
@@ -86,8 +85,8 @@ def test_a_failing_run_leaves_no_secret_anywhere(
     set_paused(is_paused=False)
 
     assert done.returncode == 1, done.stdout
-    met = ("自1: correct the password", "自2: find", "自3: check", "自4: find", "61023", "[debug ")
-    for sentence in (*met, "weixin_platform_ticket"):
+    expected = ("自1: correct the password", "自2: find", "自3: check", "自4: find", "61023")
+    for sentence in (*expected, "[debug ", "weixin_platform_ticket"):
         assert sentence in done.stdout
     hidden = [
         *(account.secret for account in own[:4]),
@@ -97,22 +96,22 @@ def test_a_failing_run_leaves_no_secret_anywhere(
         *sandbox.issued_tokens,
     ]
     assert len(hidden) > 15
-    said = {"stdout": MASKING.sub("", done.stdout), "stderr": done.stderr}
-    said |= on_the_page(last.appid) | {"messages": str(receiver.messages)}
-    hay = [(name, text.encode()) for name, text in said.items()]
+    shown = {"stdout": MASKING.sub("", done.stdout), "stderr": done.stderr}
+    shown |= on_the_page(last.appid) | {"messages": str(receiver.messages)}
+    hay = [(name, text.encode()) for name, text in shown.items()]
     hay += [(path.name, path.read_bytes()) for path in tmp_path.rglob("*") if path.is_file()]
     for engine in (sqlalchemy.create_engine(metadata_url), warehouse):
         hay += contents(engine)
 
     def places(texts: list[str]) -> set[str]:
         assert all(texts), "a search for nothing finds nothing"
-        needles = [form for it in texts for form in (it.encode(), it.encode().hex().encode())]
-        return {name for name, content in hay for it in needles if it in content}
+        needles = [form for text in texts for form in (text.encode(), text.encode().hex().encode())]
+        return {name for name, content in hay for needle in needles if needle in content}
 
     assert places(hidden) == set()
-    # the search finds what may be there: in a print, a message, a text, the bytes of an answer
-    shown = [invalid.name, last.name, last.appid, wrong.name, fine.appid, "stat_date"]
-    assert places(shown) >= {
+    # The search must find texts that may be shown, in each kind of place.
+    allowed = [invalid.name, last.name, last.appid, wrong.name, fine.appid, "stat_date"]
+    assert places(allowed) >= {
         *("stdout", "messages", "/health", "/", "weixin.platform_token"),
         *("weixin.dim_article", "weixin.raw_response.body"),
     }

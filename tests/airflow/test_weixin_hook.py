@@ -1,4 +1,4 @@
-"""The Airflow connection becomes an account, or a sentence that says what it lacks."""
+"""Tests of the hook: a connection becomes an account, or an error that says what to change."""
 
 import json
 from typing import Any
@@ -15,14 +15,14 @@ from weixin_sandbox import Sandbox, Scenario
 VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"
 SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 WECHAT, SANDBOX, OPEN = "https://api.weixin.qq.com", "http://127.0.0.1:8077", "http://a.example"
-NOT_HERE = [OPEN, "http://10.0.0.7:80", "http://127.0.0.1@a", "http://a#@127.0.0.1"]
+UNENCRYPTED = [OPEN, "http://10.0.0.7:80", "http://127.0.0.1@a", "http://a#@127.0.0.1"]
 USUAL = Account("weixin_default", "wx01", SECRET, "weixin_default", WECHAT)
 
 
 def described(monkeypatch: pytest.MonkeyPatch, connection: Any) -> Account:
-    """The account that a connection in the environment describes: a text, or fields of one."""
-    usual = {"conn_type": "weixin", "login": "wx01", "password": SECRET}
-    text = connection if isinstance(connection, str) else json.dumps(usual | connection)
+    """Return the account of a connection, which is a URI or fields that replace the usual ones."""
+    fields = {"conn_type": "weixin", "login": "wx01", "password": SECRET}
+    text = connection if isinstance(connection, str) else json.dumps(fields | connection)
     monkeypatch.setenv(VARIABLE, text)
     return WeixinHook().account()
 
@@ -50,7 +50,7 @@ def described(monkeypatch: pytest.MonkeyPatch, connection: Any) -> Account:
 def test_a_connection_describes_an_account(
     monkeypatch: pytest.MonkeyPatch, connection: Any, changed: dict[str, Any]
 ):
-    """As URI and as JSON: of its own, of a platform or of a token service."""
+    """The connection may be a URI or JSON, for an account, a platform or a token service."""
     account = described(monkeypatch, connection)
 
     found = {name: getattr(account, name) for name in changed}
@@ -64,19 +64,19 @@ def test_a_connection_describes_an_account(
     [
         ("field_missing", "login", [{"login": None}, {"login": " "}, "weixin", "{}", "[]", "null"]),
         ("field_missing", "password", [{"password": None}, {"password": "\t"}]),
-        ("field_wrong", "extra", [{"extra": it} for it in ([1], "{bad", {"name": 7})]),
+        ("field_wrong", "extra", [{"extra": extra} for extra in ([1], "{bad", {"name": 7})]),
         ("field_wrong", "extra", [{"extra": {"mode": "Platform"}}]),
         ("field_wrong", "host", [{"host": "a:99999"}]),
         ("field_wrong", "token_url", [{"extra": {"token_url": "https://a:b"}}]),
         ("connection_missing", "", [{"login": 7}, {"surprise": 1}, '{"login": "a']),
-        ("unencrypted", "", [{"host": it} for it in NOT_HERE]),
+        ("unencrypted", "", [{"host": host} for host in UNENCRYPTED]),
         ("unencrypted", "", [{"extra": {"token_url": OPEN, "allow_http": None}}]),
     ],
 )
 def test_a_connection_that_cannot_be_used_says_what_to_change(
     monkeypatch: pytest.MonkeyPatch, connections: list[Any], code: str, field: str
 ):
-    """A configuration error of that account, whatever stands in the variable."""
+    """The error names the connection, whatever text the environment variable holds."""
     for connection in connections:
         with pytest.raises(WeixinError) as caught:
             described(monkeypatch, connection)
@@ -90,18 +90,18 @@ def test_a_connection_that_cannot_be_used_says_what_to_change(
 @pytest.mark.parametrize(
     "trouble", ["ip", "token-call:http-500", "token-call:errcode:45011", "token-call:errcode:40125"]
 )
-def test_the_button_asks_wechat_each_time_and_keeps_nobody_waiting(
+def test_the_button_calls_wechat_each_time_and_answers_soon(
     sandbox: Sandbox, account: Account, monkeypatch: pytest.MonkeyPatch, trouble: str
 ):
-    """A kept token would hide what has changed since; two tries at most, no minute's wait."""
+    """A cached token could hide a change. The button makes at most two tries within ten seconds."""
     fields = {"login": account.appid, "password": account.secret, "host": account.base_url}
     described(monkeypatch, fields)
     is_good, _ = WeixinHook().test_connection()
     sandbox.scenarios[:] = [Scenario(trouble)]
 
-    is_still_good, said = WeixinHook().test_connection()
+    is_still_good, message = WeixinHook().test_connection()
 
     assert (is_good, is_still_good) == (True, False)
-    assert said.startswith(f"weixin_default ({account.appid}): ")
+    assert message.startswith(f"weixin_default ({account.appid}): ")
     assert len(sandbox.calls) <= 1 + 2
     assert WHILE_SOMEBODY_WAITS.total_seconds <= 10

@@ -1,4 +1,4 @@
-"""A state folder of their own for the tests of each file: a developer's stack is not disturbed."""
+"""A fixture that gives the tests of each file their own state folder, apart from a developer's."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,6 @@ from support.people import Person, somebody
 
 @pytest.fixture(scope="module")
 def person() -> Iterator[Person]:
-    """Somebody without credentials, the same for all tests of a file."""
+    """Yield a person without credentials, the same for all tests of a file."""
     with somebody() as person:
         yield person

@@ -1,4 +1,4 @@
-"""Whose figures are collected, what Airflow's programs are told, and that they end."""
+"""Tests of `weixin_local`: the account it collects, Airflow's environment, and ended processes."""
 
 import json
 import os
@@ -30,7 +30,7 @@ WECHAT = {
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A checkout without credentials."""
+    """Return the home of a checkout without credentials."""
     for name in ("WEIXIN_APPID", "WEIXIN_SECRET", "AIRFLOW_CONN_WEIXIN_DEFAULT", "WEIXIN_HOME"):
         monkeypatch.delenv(name, raising=False)
     return Home(tmp_path, tmp_path / ".weixin")
@@ -47,10 +47,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     ],
     ids=["none", "the example", ".env", "the environment first", "a connection"],
 )
-def test_whose_figures_are_collected(
+def test_the_account_comes_from_the_environment_or_from_the_env_file(
     home: Home, monkeypatch: pytest.MonkeyPatch, env_file: str, environment: Any, expected: Any
 ) -> None:
-    """Those of the caller's connection, of WeChat by two lines of .env, or the sandbox's."""
+    """Without an account the sandbox's is collected."""
     (home.project / ".env").write_text(env_file)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -58,16 +58,17 @@ def test_whose_figures_are_collected(
     assert json.loads(configured_connection(home) or "null") == expected
 
 
-def test_half_an_account_is_refused(home: Home) -> None:
-    """The sentence names both lines."""
+def test_an_appid_without_a_secret_is_refused(home: Home) -> None:
     (home.project / ".env").write_text("WEIXIN_APPID=x\n")
 
     with pytest.raises(LocalError, match="both WEIXIN_APPID and WEIXIN_SECRET"):
         configured_connection(home)
 
 
-def test_what_a_home_keeps_is_its_owners_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The `.env` with its secret too, however it was made."""
+def test_only_the_owner_can_read_the_files_of_a_home(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The `.env` file with its secret becomes private as well."""
     monkeypatch.setattr("weixin_etl.__file__", str(home.project / "plugins/weixin_etl/x.py"))
     (home.project / ".env").write_text(ENV_FILE)
 
@@ -77,19 +78,19 @@ def test_what_a_home_keeps_is_its_owners_alone(home: Home, monkeypatch: pytest.M
     assert home.state.stat().st_mode & 0o067 == 0
 
 
-def test_what_the_caller_set_stays_but_what_ties_the_programs_to_this_home(
+def test_the_callers_environment_stays_except_for_the_home_and_its_databases(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Connections and settings are the caller's; another Airflow of theirs is not disturbed."""
-    ours = {"AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW_CONN_WEIXIN_WAREHOUSE"}
-    theirs = {"AIRFLOW_CONN_WEIXIN_DEFAULT", "AIRFLOW__CORE__PARALLELISM"}
-    for name in ours | theirs:
+    """Another Airflow of the caller is not disturbed."""
+    kept = {"AIRFLOW_CONN_WEIXIN_DEFAULT", "AIRFLOW__CORE__PARALLELISM"}
+    replaced = {"AIRFLOW_HOME", "AIRFLOW_CONN_WEIXIN_WAREHOUSE"}
+    for name in {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"} | replaced | kept:
         monkeypatch.setenv(name, "the caller's")
     home = Home(PROJECT, Path("/nowhere"))
 
     environment = airflow_environment(home, Source("weixin://", "postgresql+psycopg2://h/weixin"))
 
-    assert {name for name, it in environment.items() if it == "the caller's"} == theirs
+    assert {name for name, value in environment.items() if value == "the caller's"} == kept
     assert environment["AIRFLOW__API__DEFAULT_WRAP"] == "True"  # of docker/airflow.env
 
 
@@ -110,20 +111,18 @@ print(program.pid, machine._guard().pid, flush=True)
 
 
 def is_at_work(pid: int) -> bool:
-    """Return whether there is such a process; a zombie only waits for its parent to look."""
+    """Return whether the process runs; a zombie does not."""
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def test_what_ignores_sigterm_is_killed_with_all_of_its_session() -> None:
+def test_a_program_that_ignores_sigterm_is_killed_with_its_whole_session() -> None:
     """
-    Their patience is one, however many programs there are, and though Ctrl-C comes meanwhile.
+    All programs share one deadline, even if Ctrl-C interrupts the wait.
 
-    A child of a program that has ended is killed as well: nothing is left when the end is over.
+    The child of a program that has already ended is killed as well.
     """
-    stubborn = [sys.executable, "-c", STUBBORN]
-    processes = [
-        machine.start(it, os.environ) for it in ([sys.executable, "-c", PARENT], *3 * [stubborn])
-    ]
+    programs = (PARENT, *3 * [STUBBORN])
+    processes = [machine.start([sys.executable, "-c", text], os.environ) for text in programs]
     for process in processes:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
@@ -136,19 +135,20 @@ def test_what_ignores_sigterm_is_killed_with_all_of_its_session() -> None:
         machine.end(processes, patience_seconds)
 
     took_seconds = time.monotonic() - begin
-    assert [it.returncode for it in processes] == [-signal.SIGTERM, *3 * [-signal.SIGKILL]]
+    exit_codes = [process.returncode for process in processes]
+    assert exit_codes == [-signal.SIGTERM, *3 * [-signal.SIGKILL]]
     assert not is_at_work(child.pid)
     assert took_seconds < 2 * patience_seconds
 
 
-def test_a_command_that_did_not_end_its_programs_leaves_none_nor_their_guard() -> None:
-    """Nothing is left when it returns, as after Ctrl-C while a program is started."""
+def test_a_command_that_exits_without_ending_its_programs_leaves_no_process() -> None:
+    """The guard process ends the programs and itself."""
     with subprocess.Popen([sys.executable, "-c", COMMAND], stdout=subprocess.PIPE) as command:
         assert command.stdout
-        left = [int(pid) for pid in command.stdout.readline().split()]
+        pids = [int(pid) for pid in command.stdout.readline().split()]
         command.wait()
 
-        assert [is_at_work(pid) for pid in left] == [False, False]
+        assert [is_at_work(pid) for pid in pids] == [False, False]
 
 
 @machine.interrupted_later()
@@ -159,7 +159,7 @@ def start_while_interrupted(started: list[subprocess.Popen[bytes]]) -> None:
 
 
 def test_an_interrupt_waits_until_a_program_is_started() -> None:
-    """Its guard knows of it by then; the program itself gets signals as ever."""
+    """The guard process then knows the program. The program itself still receives signals."""
     started: list[subprocess.Popen[bytes]] = []
     with pytest.raises(KeyboardInterrupt):
         start_while_interrupted(started)

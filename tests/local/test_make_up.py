@@ -1,4 +1,4 @@
-"""`make up` gives a working Airflow until Ctrl-C, and nothing outlives it."""
+"""Tests of `make up`, which runs Airflow in the foreground until Ctrl-C."""
 
 import json
 import re
@@ -20,38 +20,40 @@ DAG = "weixin_article_total"
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    """A free port for the UI."""
+    """Return a free port for the UI."""
     return choose_port()
 
 
 @pytest.fixture(scope="module")
 def up(person: Person, port: int) -> Iterator[Path]:
-    """What `make up` says."""
-    with person.up(port, "--scenario", "fewer-articles") as said:
-        yield said
+    """Run `make up`, and yield its log."""
+    with person.up(port, "--scenario", "fewer-articles") as log:
+        yield log
 
 
 @pytest.fixture(scope="module")
 def rest(up: Path, port: int) -> Rest:
-    """The API, entered with the password `make up` printed."""
+    """Return a session of the API with the password that `make up` printed."""
     return Rest(port, re.findall(r"  password +(\S+)", up.read_text())[0])
 
 
-def test_up_is_a_healthy_airflow_that_says_where_it_is(up: Path, port: int, rest: Rest) -> None:
-    """Beside its components' lines, with their names; its DAG is not paused, or it never ran."""
-    said = up.read_text()
+def test_up_starts_a_healthy_airflow_and_prints_its_address(
+    up: Path, port: int, rest: Rest
+) -> None:
+    """The components' lines begin with their names. The DAG is not paused."""
+    output = up.read_text()
 
-    assert f"  Airflow     http://localhost:{port}\n  user        admin\n" in said
-    assert re.search(r"The sandbox answers at http://127\.0\.0\.1:\d+: all .* made up", said)
-    # a task that does not reach the API server fails without a word
-    assert said.index("Simple auth manager") < said.index("scheduler     | ")
+    assert f"  Airflow     http://localhost:{port}\n  user        admin\n" in output
+    assert re.search(r"The sandbox answers at http://127\.0\.0\.1:\d+: all .* made up", output)
+    # The API server starts first: a task that can't reach it fails without a message.
+    assert output.index("Simple auth manager") < output.index("scheduler     | ")
     assert {part["status"] for part in rest("GET", "monitor/health").values()} == {"healthy"}
     assert rest("GET", f"dags/{DAG}")["is_paused"] is False
     assert rest("GET", "importErrors")["import_errors"] == []
 
 
 def test_airflows_own_command_works_beside_it(person: Person, rest: Rest, tmp_path: Path) -> None:
-    """It touches no other Airflow's home; a backfill's runs refuse dates that are not theirs."""
+    """The command touches no other Airflow's home. A backfill with dates in its form fails."""
     own = {"HOME": str(tmp_path), "AIRFLOW_HOME": ""}
     listed = person.types("make", "airflow", "ARGS=dags list --output json", **own)
     wrong = person.weixin("airflow", "dags", "nonsense", **own)
@@ -63,7 +65,7 @@ def test_airflows_own_command_works_beside_it(person: Person, rest: Rest, tmp_pa
     created = person.weixin("airflow", *backfill, *morning, **own)
 
     assert {dag["dag_id"] for dag in json.loads(listed.stdout)} == {
-        it.dag_id for it in DATASETS.values()
+        dataset.dag_id for dataset in DATASETS.values()
     }
     assert wrong.returncode == 2
     assert re.search("days in|No run has asked yet", status.stdout)
@@ -75,8 +77,8 @@ def test_airflows_own_command_works_beside_it(person: Person, rest: Rest, tmp_pa
 
 
 @pytest.mark.usefixtures("up")
-def test_a_second_up_and_a_reset_say_where_the_first_is(person: Person, port: int) -> None:
-    """They change nothing, whatever port is given; nor does a reset without a yes."""
+def test_a_second_up_and_a_reset_name_the_running_airflow(person: Person, port: int) -> None:
+    """Neither changes anything. A reset without a yes deletes nothing either."""
     second = person.types("make", "up")
     reset = person.types("make", "reset", answers="yes\n")
     refused = person.types("make", "reset")
@@ -89,27 +91,28 @@ def test_a_second_up_and_a_reset_say_where_the_first_is(person: Person, port: in
 
 
 def test_nothing_outlives_a_killed_terminal_or_a_ctrl_c_or_a_reset() -> None:
-    """Airflow ends with it; Postgres, after a kill, with the next command that needs it."""
+    """Airflow ends with its terminal. After a kill, the next command ends Postgres."""
     with somebody() as person:
         with person.up(choose_port()):
-            (command,) = [it for it in person.processes() if "weixin_local" in it.cmdline()]
+            processes = person.processes()
+            (command,) = [started for started in processes if "weixin_local" in started.cmdline()]
             command.send_signal(signal.SIGKILL)
-            until(lambda: {it.name() for it in person.processes()} <= {"postgres"})
+            until(lambda: {process.name() for process in person.processes()} <= {"postgres"})
         taken_over = person.asks("SELECT 1"), person.processes()
         with person.up(choose_port()):
             before = person.processes()
         after = person.processes()
-        said = person.types("make", "reset", answers="yes\n")
+        reset = person.types("make", "reset", answers="yes\n")
 
         assert taken_over == (["1"], [])
         assert len(before) > 4
         assert after == []
-        assert said.returncode == 0, said.stderr
+        assert reset.returncode == 0, reset.stderr
         assert not person.home.state.exists()
 
 
-def test_what_cannot_start_is_a_sentence_and_nothing_is_left() -> None:
-    """A taken port says what to type; a component that ends is named, its own lines say why."""
+def test_an_up_that_cannot_start_prints_the_reason_and_leaves_no_process() -> None:
+    """For a taken port the error names another. A component that ends is named in the error."""
     with somebody() as person, socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         refused = person.types("make", "up", f"PORT={number}")

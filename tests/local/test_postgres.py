@@ -1,4 +1,4 @@
-"""The embedded Postgres keeps its data, and its door shut."""
+"""Tests of the embedded Postgres server: durability, access, start and stop."""
 
 import os
 import subprocess
@@ -18,14 +18,14 @@ HASTE = {"fsync": "off"}
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that the server's user can reach, which pytest's `tmp_path` is not for root."""
+    """Yield a folder that the server's user can reach even if root runs the tests."""
     with tempfile.TemporaryDirectory(prefix="weixin-test-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
 def test_a_server_is_durable_and_only_its_owner_reaches_it(folder: Path) -> None:
-    """By a socket, without port and password; root's is another user's, who owns the data alone."""
+    """The server listens on a socket only. For root, another user runs it and owns the data."""
     server = Server(folder / "server")
     data = server.directory / "data"
     with server.running():
@@ -39,11 +39,11 @@ def test_a_server_is_durable_and_only_its_owner_reaches_it(folder: Path) -> None
         assert psutil.Process(number).uids().real != 0
 
 
-def test_the_last_who_needs_it_stops_it_and_no_crash_is_in_the_way(folder: Path) -> None:
+def test_the_last_user_stops_the_server_and_it_starts_again_after_a_crash(folder: Path) -> None:
     """
-    Whoever has started it: a killed terminal leaves one that nobody needs.
+    The user that stops the server need not be the one that started it.
 
-    Half-made data are made anew; a lock's number may be another program's after a reboot.
+    Unfinished data are created anew. After a reboot a lock file may name another program's process.
     """
     server = Server(folder / "server", settings=HASTE)
     unfinished = server.directory / "data.unfinished"
@@ -56,17 +56,17 @@ def test_the_last_who_needs_it_stops_it_and_no_crash_is_in_the_way(folder: Path)
         assert server.is_running()
     assert not server.is_running()
 
-    with subprocess.Popen(["sleep", "60"], user=postgres.SERVER_USER, cwd="/") as other:
+    with subprocess.Popen(["sleep", "60"], user=postgres.SERVER_USER, cwd="/") as sleeper:
         for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):
-            content = f"{other.pid}\n{server.directory}/data\n1\n5432\n\n\n"
+            content = f"{sleeper.pid}\n{server.directory}/data\n1\n5432\n\n\n"
             (server.directory / "data" / lock).write_text(content)
         with server.running():
             assert server.ask("postgres", "SELECT 1") == 1
-        other.kill()
+        sleeper.kill()
 
 
 def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
-    """By the name of its log; or where its user may not read its programs, as in /root."""
+    """The error names the log, or the folder whose programs the server's user can't read."""
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     (closed / "programs").symlink_to(postgres.embedded())

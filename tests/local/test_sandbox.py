@@ -1,4 +1,4 @@
-"""The stand-in for WeChat: its command, and where it listens."""
+"""Tests of the sandbox's command and of its address."""
 
 import socket
 import sys
@@ -15,12 +15,11 @@ from weixin_sandbox import DEFAULT_ACCOUNT
 TODAY, YESTERDAY = date(2026, 11, 24), date(2026, 11, 23)
 
 
-def test_the_command_says_whom_to_ask_for_and_heeds_its_options(tmp_path: Path) -> None:
-    """Its greeting has AppID and secret; day and scenarios are what was asked for."""
-    port, said = choose_port(), tmp_path / "said"
+def test_the_command_prints_its_account_and_uses_its_options(tmp_path: Path) -> None:
+    port, log = choose_port(), tmp_path / "log"
     options = ["--port", str(port), "--today", str(TODAY), "--scenario", "offline"]
     known = {"appid": DEFAULT_ACCOUNT.appid, "secret": DEFAULT_ACCOUNT.secret}
-    with serving([sys.executable, "-m", "weixin_sandbox", *options], port, said) as url:
+    with serving([sys.executable, "-m", "weixin_sandbox", *options], port, log) as url:
 
         def asked(path: str, token: str = "", **fields: str) -> dict[str, object]:
             query = {"access_token": token}
@@ -36,12 +35,11 @@ def test_the_command_says_whom_to_ask_for_and_heeds_its_options(tmp_path: Path) 
             )
         ]
 
-    assert {*known.values()} <= {*said.read_text().split()}
-    assert [it.get("errcode", 0) for it in codes] == [61501, 47009, 0]
+    assert {*known.values()} <= {*log.read_text().split()}
+    assert [answer.get("errcode", 0) for answer in codes] == [61501, 47009, 0]
 
 
-def test_it_listens_on_loopback_only(sandbox_url: str) -> None:
-    """The URL is 127.0.0.1, and the port is open nowhere else."""
+def test_the_sandbox_listens_on_loopback_only(sandbox_url: str) -> None:
     port = int(sandbox_url.rsplit(":", 1)[1])
 
     assert sandbox_url == f"http://127.0.0.1:{port}"

@@ -116,7 +116,7 @@ def rest(own: OwnAirflow) -> Rest:
 
 def test_without_connections_others_work_and_the_page_says_what_is_missing(rest: Rest) -> None:
     """The DAG file imports; a task of somebody else's works; no answer is a 500."""
-    problems = rest.asked("GET", "weixin/")
+    problems = rest.request("GET", "weixin/")
 
     assert rest("GET", "importErrors")["total_entries"] == 0
     assert rest.run("somebody_elses")["state"] == "success"
@@ -149,8 +149,8 @@ def test_it_runs_and_shows_and_keeps_to_its_schemas(own: OwnAirflow, rest: Rest)
         rest("PATCH", f"dags/{DAG}", {"is_paused": False})
         assert rest.run(DAG)["state"] == "success"
 
-    assert "calendar" in rest.asked("GET", "weixin/coverage?dataset=article_total").text
-    assert rest.asked("GET", "weixin/static/htmx.min.js").status_code == 200
+    assert "calendar" in rest.request("GET", "weixin/coverage?dataset=article_total").text
+    assert rest.request("GET", "weixin/static/htmx.min.js").status_code == 200
     assert {it.split(".")[0] for it in own.tables("own_figures")} == {"weixin", "analytics"}
     assert own.tables("own_airflow") == metadata
     assert [it["name"] for it in rest("GET", "pools")["pools"]] == ["default_pool"]

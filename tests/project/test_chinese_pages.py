@@ -1,4 +1,4 @@
-"""The Chinese pages say what the English ones say: the same commands, names, figures, results."""
+"""Tests that the Chinese pages contain only commands, names and figures of the English pages."""
 
 import re
 from pathlib import Path
@@ -8,17 +8,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/**/*.zh-CN.md")]
 MARK = re.compile(r"<!-- translated from (\S+?)(?: up to (## .+?))? -->\n")
-"""Which English page, or how much of it, a Chinese page translates."""
+"""The comment that names the English page, and the heading up to which it is translated."""
 GENERATED = re.compile(r"<!-- what turns a run red -->.*?<!-- end of errors -->", re.DOTALL)
-"""The table of errors: tests/health/test_error_table.py compares it with the errors, in both."""
+"""The table of errors, which tests/health/test_error_table.py compares in both languages."""
 CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"\w*[A-Za-z]\w*_\w+", re.ASCII)
 FIGURE = re.compile(r"\d+(?:[:,.]\d+)*")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_what_is_typed_named_or_counted_is_the_same(page: Path) -> None:
-    """Each block, command, name and figure is in the English text; each links to the other."""
+def test_a_chinese_page_has_only_commands_names_and_figures_of_the_english_page(page: Path) -> None:
+    """Each page links to the other."""
     text = page.read_text()
     ((source, end),) = MARK.findall(text)
     english = ROOT / source

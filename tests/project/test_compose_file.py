@@ -1,4 +1,8 @@
-"""The compose files and the Dockerfile keep their promises; tests/nightly/compose tries them."""
+"""
+Tests of the text of the compose files and the Dockerfile.
+
+The tests in tests/nightly/compose run the services.
+"""
 
 import re
 from typing import Any
@@ -6,7 +10,7 @@ from typing import Any
 import yaml
 from support.people import PROJECT
 
-TEXTS = [(PROJECT / f"docker-compose{it}.yml").read_text() for it in ("", ".celery")]
+TEXTS = [(PROJECT / f"docker-compose{suffix}.yml").read_text() for suffix in ("", ".celery")]
 EXAMPLE = (PROJECT / ".env.example").read_text()
 yaml.SafeLoader.add_constructor("!override", yaml.SafeLoader.construct_sequence)
 ONE_MACHINE, WORKERS = (yaml.safe_load(text)["services"] for text in TEXTS)
@@ -21,28 +25,39 @@ HOLDERS: dict[str, tuple[set[str], set[str]]] = {
     "WEIXIN_SECRET": ({"scheduler"}, set()),
     "REDIS_PASSWORD": (set(), {"redis", "scheduler", "worker"}),
 }
-"""Who is given a secret, by either file; a worker has what the scheduler of one machine has."""
+"""The services that receive each secret, by file. A worker extends the scheduler of one machine."""
+
+
+LIMITS = {
+    "pids_limit": 512,
+    "ulimits": {"core": 0},
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+}
+"""The limits of every service, besides its memory."""
 
 
 def holders(variable: str, services: dict[str, dict[str, Any]]) -> set[str]:
-    """The services whose environment has the variable's value."""
+    """Return the names of the services that receive the variable's value."""
     return {name for name, service in services.items() if f"${{{variable}" in str(service)}
 
 
-def test_every_secret_is_required_made_by_make_secrets_and_given_to_those_who_use_it() -> None:
-    """None has a default or is written down; `.env.example` leaves the account and them empty."""
+def test_every_secret_is_required_and_given_only_to_services_that_use_it() -> None:
+    """No secret has a default or stands in a file."""
     secrets = {*re.findall(r"^(\w+)=$", EXAMPLE, re.M)} - {"WEIXIN_APPID", "WEIXIN_SECRET"}
     used = {*re.findall(r"(?<!\$)\$\{(\w+)([^}]+)\}", "".join(TEXTS))}
     written = re.findall(r"^ *\w*(?:PASSWORD|KEY|SECRET|CLI_AUTH)\w*: (.+)$", "".join(TEXTS), re.M)
 
-    assert {it for it in used if it[0] in secrets} == dict.fromkeys(secrets, REQUIRED).items()
-    assert [it for it in written if not it.startswith("${")] == []
-    assert {it: (holders(it, ONE_MACHINE), holders(it, WORKERS)) for it in HOLDERS} == HOLDERS
+    assert {pair for pair in used if pair[0] in secrets} == {(name, REQUIRED) for name in secrets}
+    assert [value for value in written if not value.startswith("${")] == []
+    for name, expected in HOLDERS.items():
+        assert (holders(name, ONE_MACHINE), holders(name, WORKERS)) == expected, name
     assert WORKERS["worker"]["extends"]["service"] == "scheduler"
 
 
-def test_the_ui_alone_is_published_and_by_default_on_loopback() -> None:
-    """Who asks WeChat has a way out; no forwarded header is believed; no task starts before it."""
+def test_only_the_ui_is_published_and_by_default_on_loopback() -> None:
+    """Only services that call WeChat reach the internet. Forwarded headers are not trusted."""
     ui = ONE_MACHINE["api-server"]
     published = {name for name, service in SERVICES.items() if "ports" in service}
     outside = {name for name, service in ONE_MACHINE.items() if "outside" in service["networks"]}
@@ -56,31 +71,31 @@ def test_the_ui_alone_is_published_and_by_default_on_loopback() -> None:
     assert ONE_MACHINE["scheduler"]["depends_on"]["api-server"] == {"condition": "service_healthy"}
 
 
-def test_every_service_is_limited_and_nobody() -> None:
-    """Memory that `.env` can set, processes, no core dump, no root, nothing to write to."""
+def test_every_service_has_limits_and_no_rights() -> None:
+    """`.env` can set the memory. No service runs as root or writes to its file system."""
     for name in [*ONE_MACHINE, "redis"]:
-        it = SERVICES[name]
-        memory = re.fullmatch(r"\$\{(\w+_MEMORY):-\d+[gm]\}", it["mem_limit"])
-        # ours has a user of its own
-        user = it["image"].partition(":")[0] if it["image"][0] != "$" else None
+        service = SERVICES[name]
+        memory = re.fullmatch(r"\$\{(\w+_MEMORY):-\d+[gm]\}", service["mem_limit"])
+        # The project's own image sets its user in the Dockerfile.
+        user = service["image"].partition(":")[0] if service["image"][0] != "$" else None
 
         assert memory, name
         assert f"\n# {memory[1]}=" in EXAMPLE
-        assert (it["pids_limit"], it["ulimits"], it["read_only"]) == (512, {"core": 0}, True), name
-        assert (it["cap_drop"], it["security_opt"]) == (["ALL"], ["no-new-privileges:true"]), name
-        assert "max-size" in it["logging"]["options"], name
-        assert it.get("user") == user, name
+        assert service.items() >= LIMITS.items(), name
+        assert "max-size" in service["logging"]["options"], name
+        assert service.get("user") == user, name
 
 
-def test_redis_hands_nothing_out_again_that_is_at_work() -> None:
-    """What takes longer than its time-out would run twice: an ingest may take two hours."""
+def test_redis_does_not_deliver_a_running_task_twice() -> None:
+    """Its visibility timeout exceeds the two hours that an ingest may take."""
     name = "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"
 
-    assert min(int(WORKERS[it]["environment"][name]) for it in ("scheduler", "worker")) > 7200
+    for service in ("scheduler", "worker"):
+        assert int(WORKERS[service]["environment"][name]) > 7200
 
 
-def test_the_image_has_what_is_locked_nothing_else_and_no_root() -> None:
-    """Every install and the build check hashes, but that of the wheel just built."""
+def test_the_image_installs_only_locked_packages_and_does_not_run_as_root() -> None:
+    """Every installation checks hashes, except that of the wheel just built."""
     dockerfile = (PROJECT / "Dockerfile").read_text().replace("uv pip", "pip")
     installs = re.findall(r"(?:pip install|uv build)(?:[^\n\\&]|\\\n)*", dockerfile)
 

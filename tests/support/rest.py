@@ -33,17 +33,17 @@ class Rest:
     def __init__(self, port: int, password: str, name: str = "admin") -> None:
         self.origin = f"http://localhost:{port}"
         self.headers: dict[str, str] = {}
-        login = self.asked("POST", "auth/token", {"username": name, "password": password})
+        login = self.request("POST", "auth/token", {"username": name, "password": password})
         login.raise_for_status()
         self.headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
 
     def __call__(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Call the API, which must succeed, and return the JSON of its answer, or None."""
-        answer = self.asked(method, f"api/v2/{path}", body)
+        answer = self.request(method, f"api/v2/{path}", body)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
-    def asked(self, method: str, path: str, body: Any = None) -> requests.Response:
+    def request(self, method: str, path: str, body: Any = None) -> requests.Response:
         """Call any path of the server, and return the answer whatever its status is."""
         url, options = f"{self.origin}/{path}", {"headers": self.headers, "allow_redirects": False}
         return requests.request(method, url, json=body, timeout=REQUEST_SECONDS, **options)

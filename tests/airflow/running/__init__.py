@@ -1,1 +1,1 @@
-"""Tests of a running Airflow that share one: each with accounts or a warehouse of its own."""
+"""Tests that share one running Airflow; each uses its own accounts or warehouse."""

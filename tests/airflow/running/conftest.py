@@ -1,4 +1,4 @@
-"""One Airflow for the tests of this folder, which the runner gives to one worker."""
+"""Fixtures: one running Airflow for all tests of this folder, which run in one worker."""
 
 import sys
 from collections.abc import Iterator
@@ -29,17 +29,20 @@ MISSED_DEADLINES = f"""
         + interval '1 millisecond' * CASE dag_id WHEN '{DAG}' THEN 1 ELSE -1 END
     FROM dag_run WHERE dag_run.id = dagrun_id
 """
-"""Whatever the hour: the run of `DAG` has missed its deadline, any other was made after its own."""
+"""A statement that lets the run of `DAG` miss its deadline, at any time of the day.
+
+All other runs get a deadline from before they were created.
+"""
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
     """
-    It runs by the real clock, without retries.
+    Run an Airflow on the real clock, without retries.
 
-    The runs that it makes by itself are of this morning, or yesterday's. That of `DAG` gets a
-    deadline right after it was made, and misses it; the others get one before they were made.
+    Airflow creates its scheduled runs by itself. The run of `DAG` misses its deadline. The other
+    runs get deadlines from before they were created.
     """
     sandbox = Sandbox(component=COMPONENT, token_service_bearer=BEARER)
     account, port = DEFAULT_ACCOUNT, choose_port()
@@ -63,7 +66,7 @@ def stack() -> Iterator[Stack]:
         until(lambda: stack.scheduled() != "")
         until(lambda: stack.metadata(f"SELECT count(DISTINCT dag_id) > 1 FROM {DEADLINES}"))
         stack.metadata(MISSED_DEADLINES)
-        # it would ask the accounts of the tests as well
+        # A scheduled run would also collect the accounts of the tests.
         until(lambda: stack.scheduled() not in ("", "queued", "running"))
         yield stack
 
@@ -71,9 +74,9 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="package")
 def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """
-    The port of the same Airflow as docker compose has it, and a page with a warehouse of its own.
+    Run the API server of the same Airflow with FAB, as in docker compose, and yield its port.
 
-    In that the second of two mornings has refused an account.
+    Its page shows another warehouse, in which an account was refused on the second of two mornings.
     """
     home, port = stack.home, choose_port()
     home.server.create_database("weixin_page")

@@ -1,7 +1,8 @@
-"""Airflow's API server with FAB, as docker compose has it: people, roles, hashed passwords.
+"""
+Airflow's API server with FAB, as docker compose runs it, with users, roles and hashed passwords.
 
-`python fab_server.py PORT` with the environment of a running stack; its people log in with the
-password in FAB_PASSWORD. Viewer reads; nobody may only log in.
+Run `python fab_server.py PORT` with the environment of a running stack. The users admin, viewer and
+nobody log in with the password in FAB_PASSWORD. The role of nobody has no rights.
 """
 
 import os

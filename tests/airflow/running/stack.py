@@ -1,4 +1,4 @@
-"""The Airflow that the tests of this folder share."""
+"""The running Airflow that the tests of this folder share, and its constants."""
 
 import re
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from weixin_sandbox import Account, Sandbox, Scenario
 
 DAG = "weixin_article_total"
 PASSWORD = "of-the-test"
-"""Of everybody who logs in to the server with FAB."""
+"""The password of all users of the server with FAB."""
 COMPONENT = Account("wxc0mp0nent", "5ecret-of-the-component")
 BEARER = "b3arer-of-the-service"
-"""What the sandbox's token service wants."""
+"""The bearer token that the sandbox's token service requires."""
 DEADLINES = "deadline JOIN dag_run ON dagrun_id = dag_run.id"
-"""The deadlines in Airflow's database, each with its run."""
+"""The tables of Airflow's database that join each deadline with its run."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A running Airflow, the WeChat it asks, and who is told."""
+    """A running Airflow, the sandbox that it calls, and the receiver of its messages."""
 
     home: Home
     rest: Rest
@@ -30,26 +30,26 @@ class Stack:
     base_url: str
     receiver: Receiver
 
-    def told(self, text: str) -> list[dict[str, Any]]:
-        """The messages that say so, as soon as there is one."""
+    def messages(self, text: str) -> list[dict[str, Any]]:
+        """Wait for a message about `article_total` with the text, and return all of them."""
         line, messages = re.compile(f"^article_total: .*{text}", re.M), self.receiver.messages
-        found: list[dict[str, Any]] = until(
-            lambda: [it for it in messages if line.search(it["message"])], lambda: messages
+        matching: list[dict[str, Any]] = until(
+            lambda: [sent for sent in messages if line.search(sent["message"])], lambda: messages
         )
-        return found
+        return matching
 
     def metadata(self, statement: str) -> Any:
         return self.home.server.ask(METADATA_DATABASE, statement)
 
     def scheduled(self) -> str:
-        """The state of the run that Airflow made by itself, as soon as it could."""
+        """Return the state of the run that Airflow scheduled itself, or an empty text."""
         runs = self.rest("GET", f"dags/{DAG}/dagRuns?run_type=scheduled")["dag_runs"]
         return str(runs[0]["state"]) if runs else ""
 
     def slow_run(self) -> str:
-        """A run that is waiting for WeChat's answer."""
+        """Start a run, wait until it waits for WeChat's answer, and return its id."""
         self.sandbox.calls.clear()
         self.sandbox.scenarios[:] = [Scenario("slow")]
         run = self.rest.trigger(DAG)
-        until(lambda: any(it.path.startswith("/datacube/") for it in [*self.sandbox.calls]))
+        until(lambda: any(call.path.startswith("/datacube/") for call in [*self.sandbox.calls]))
         return run

@@ -1,4 +1,4 @@
-"""Airflow with FAB, as docker compose has it: who reads the page, and what is masked."""
+"""Tests of the page in an Airflow with FAB, as docker compose runs it: rights and masking."""
 
 import re
 
@@ -18,39 +18,38 @@ PATHS = ("", f"coverage?{OF}", f"day?{OF}&appid=a&day=2026-11-01", f"articles?{O
 
 @pytest.fixture(scope="module")
 def admin(fab: int) -> Rest:
-    """Somebody who may do anything."""
+    """Return a session of the administrator."""
     return Rest(fab, PASSWORD)
 
 
-def statuses(who: Rest, method: str = "GET") -> set[int]:
-    return {who.asked(method, f"weixin/{path}").status_code for path in PATHS}
+def statuses(user: Rest, method: str = "GET") -> set[int]:
+    return {user.request(method, f"weixin/{path}").status_code for path in PATHS}
 
 
 def test_who_may_read_a_dag_reads_and_nobody_writes(fab: int, admin: Rest) -> None:
     """
-    Without a login nothing of the warehouse is said; nor is there another file.
+    Without a login the page shows nothing of the warehouse, and it serves no other files.
 
-    Who may not press *Test* gets Airflow's answer, though our middleware looks at the call first.
+    A user without the right to press *Test* gets Airflow's refusal.
     """
-    nobody, viewer, stranger = (Rest(fab, PASSWORD, it) for it in ("nobody", "viewer", "viewer"))
+    nobody, viewer, stranger = (Rest(fab, PASSWORD, n) for n in ("nobody", "viewer", "viewer"))
     stranger.headers = {}
 
     assert statuses(stranger) == {401, 307}  # the views lead to the login
     assert (statuses(nobody), statuses(viewer)) == ({403}, {200, 503})  # /health
-    test, ours = "api/v2/connections/test", {"conn_type": "weixin", "port": 0}
-    assert [it.asked("POST", test, ours).status_code for it in (stranger, viewer)] == [401, 403]
+    test = "POST", "api/v2/connections/test", {"conn_type": "weixin", "port": 0}
+    assert [user.request(*test).status_code for user in (stranger, viewer)] == [401, 403]
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert statuses(admin, method) == {405}
     for path in ("docs", "redoc", "openapi.json", "static/app.py", "static/..%2Fapp.py"):
-        assert admin.asked("GET", f"weixin/{path}").status_code == 404
+        assert admin.request("GET", f"weixin/{path}").status_code == 404
 
 
 def test_the_page_works_inside_airflow(browser: Browser, admin: Rest) -> None:
     """
-    Logged in by Airflow's own form, in Airflow's theme and language.
+    A message's link leads to its problem, after the login if necessary.
 
-    Who opens a message's link logged out comes to its problem after the login. A link leads out of
-    Airflow's sandboxed frame to the DAG.
+    A link of the page opens the DAG outside the sandboxed frame. The page has Airflow's language.
     """
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
@@ -60,7 +59,7 @@ def test_the_page_works_inside_airflow(browser: Browser, admin: Rest) -> None:
         page.keyboard.press("Enter")
         expect(page.locator(".card:target")).to_be_in_viewport()
         inside(page, admin.origin).locator(".scripted a.airflow[href*='/dags/']").first.click()
-        # Airflow adds what the frame shows to its own address: the DAG must not be in the frame
+        # Airflow shows the frame's path in its own address. The DAG must not open in the frame.
         page.wait_for_url(re.compile(rf"^{admin.origin}/dags/{DAG}"), wait_until="commit")
         shown = inside(page, admin.origin)
         page.evaluate("localStorage.setItem('i18nextLng', 'zh-CN')")
@@ -73,8 +72,8 @@ def inside(page: Page, origin: str) -> FrameLocator:
     return page.frame_locator("iframe[title='WeChat']")
 
 
-def test_a_ticket_and_the_address_of_a_receiver_are_stars_for_who_may_read(admin: Rest) -> None:
-    """By the setting that docker compose and `make up` have; another Variable is shown."""
+def test_the_ticket_and_the_receivers_address_are_masked(admin: Rest) -> None:
+    """The setting of docker compose and of `make up` masks them. Other Variables are shown."""
     values = {"weixin_platform_ticket": "ticket@@@1", "anything_else": "can be read"}
     for key, value in values.items():
         admin("POST", "variables", {"key": key, "value": value})
@@ -84,5 +83,5 @@ def test_a_ticket_and_the_address_of_a_receiver_are_stars_for_who_may_read(admin
 
     shown = [admin("GET", f"variables/{key}")["value"] for key in values]
     assert shown == ["***", "can be read"]
-    its = admin("GET", "connections/alerts_too")["extra"]
-    assert ("config" in its, "s3cr3t-key" in its) == (True, False)
+    extra = admin("GET", "connections/alerts_too")["extra"]
+    assert ("config" in extra, "s3cr3t-key" in extra) == (True, False)

@@ -1,4 +1,4 @@
-"""What only a running Airflow shows: a missed deadline, a killed task, the form of a connection."""
+"""Tests that need a running Airflow: missed deadlines, killed tasks and the connection form."""
 
 import json
 from datetime import UTC, datetime
@@ -13,22 +13,22 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Scenario
 from .stack import BEARER, COMPONENT, DAG, DEADLINES, Stack
 
 MAPPED = "/mapped/0"
-OURS, SECRET = DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret
+APPID, SECRET = DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret
 NO_DATE = {"logical_date": None}
 CONNECTIONS = (
-    ("spring", OURS, SECRET, {"name": "春风"}, f"WeChat gave a token for 春风 ({OURS})"),
-    ("wrong", OURS, "x", {}, f"wrong ({OURS}): correct the password in the connection wrong"),
+    ("spring", APPID, SECRET, {"name": "春风"}, f"WeChat gave a token for 春风 ({APPID})"),
+    ("wrong", APPID, "x", {}, f"wrong ({APPID}): correct the password in the connection wrong"),
     ("agency", COMPONENT.appid, COMPONENT.secret, {"mode": "platform"}, "agency_ticket"),
     ("two", COMPONENT.appid, COMPONENT.secret, {"mode": "platform"}, "WeChat gave a token for two"),
-    ("served", OURS, BEARER, {"token_url": "/token-service"}, "The token service gave a token"),
-    ("stranger", OURS, "x", {"token_url": "/token-service"}, "connection stranger"),
+    ("served", APPID, BEARER, {"token_url": "/token-service"}, "The token service gave a token"),
+    ("stranger", APPID, "x", {"token_url": "/token-service"}, "connection stranger"),
 )
-"""Login, password, extra fields, and what the button says."""
+"""Connection id, login, password, extra fields, and a part of the button's message."""
 
 
-def test_a_run_that_misses_its_deadline_is_told_and_so_is_its_end(stack: Stack) -> None:
-    """Once each, with a link to the page; nothing of a run that was made after its deadline."""
-    ((begun,), (over,)) = stack.told("has not ended in time"), stack.told("over: the daily run is")
+def test_a_missed_deadline_and_its_end_are_notified_once_each(stack: Stack) -> None:
+    """The message links to the page. A run created after its deadline is not reported."""
+    ((begun,), (over,)) = map(stack.messages, ("has not ended in time", "over: the daily run is"))
 
     assert (begun["type"], over["type"]) == ("failure", "success")
     assert f"{stack.rest.origin}/weixin/" in begun["message"].splitlines()[-1]
@@ -41,7 +41,7 @@ def test_a_run_that_misses_its_deadline_is_told_and_so_is_its_end(stack: Stack) 
 def test_a_red_run_can_be_cleared_before_its_deadline(
     stack: Stack, body: dict[str, object]
 ) -> None:
-    """What every cure asks for: the failed tasks, or the first of them with those after it."""
+    """A person clears all failed tasks, or the first failed task with those after it."""
     stack.sandbox.scenarios[:] = [Scenario("errcode:48001")]
     run = stack.rest.trigger(DAG, at=datetime.now(UTC))
     red = stack.rest.ended(DAG, run)["state"]
@@ -50,7 +50,8 @@ def test_a_red_run_can_be_cleared_before_its_deadline(
     stack.sandbox.scenarios.clear()
     failed = f"dags/{DAG}/dagRuns/{run}/taskInstances?state=failed&order_by=start_date"
     task = stack.rest("GET", failed)["task_instances"][0]
-    paths = [it["path"] for it in stack.rest.asked("GET", "weixin/health").json()["problems"]]
+    health = stack.rest.request("GET", "weixin/health").json()
+    paths = [problem["path"] for problem in health["problems"]]
     whole = {"dag_run_id": run, "dry_run": False, "include_downstream": True, **body}
     stack.rest("POST", f"dags/{DAG}/clearTaskInstances", whole)
 
@@ -73,21 +74,20 @@ def test_a_red_run_can_be_cleared_before_its_deadline(
 def test_a_value_that_does_not_fit_the_form_makes_no_run(
     stack: Stack, conf: dict[str, object]
 ) -> None:
-    """Airflow refuses it, and says which parameter it is."""
+    """Airflow's answer names the parameter."""
     runs = f"dags/{DAG}/dagRuns?run_type=manual"
     before = stack.rest("GET", runs)["total_entries"]
-    answer = stack.rest.asked("POST", f"api/v2/dags/{DAG}/dagRuns", {"conf": conf, **NO_DATE})
+    answer = stack.rest.request("POST", f"api/v2/dags/{DAG}/dagRuns", {"conf": conf, **NO_DATE})
 
     assert answer.status_code == 400
     assert next(iter(conf)) in answer.text
     assert stack.rest("GET", runs)["total_entries"] == before
 
 
-def test_what_a_dry_run_would_ask_for_is_on_the_page(stack: Stack) -> None:
-    """How many calls, for which days, and how many an account may make today."""
+def test_the_page_shows_the_calls_and_days_of_a_dry_run(stack: Stack) -> None:
     conf = {"begin_date": "2026-05-01", "end_date": "2026-05-03", "dry_run": True}
     run = stack.rest.run(DAG, conf)
-    text = stack.rest.asked("GET", "weixin/").text
+    text = stack.rest.request("GET", "weixin/").text
 
     assert run["state"] == "success"
     assert f"/runs/{quote(run['dag_run_id'])}" in text
@@ -96,64 +96,62 @@ def test_what_a_dry_run_would_ask_for_is_on_the_page(stack: Stack) -> None:
     assert "An account may make 900 calls today" in text
 
 
-def test_a_run_that_its_first_task_refuses_says_why_on_the_page(stack: Stack) -> None:
-    """Airflow takes any name and does not compare days: its log is not where a person looks."""
+def test_the_page_shows_why_the_first_task_refused_a_run(stack: Stack) -> None:
+    """Airflow itself does not compare the two dates."""
     run = stack.rest.run(DAG, {"begin_date": "2026-05-03", "end_date": "2026-05-01"})
-    text = stack.rest.asked("GET", "weixin/").text
+    text = stack.rest.request("GET", "weixin/").text
 
     assert run["state"] == "failed"
     assert f"/runs/{quote(run['dag_run_id'])}" in text
     assert "begin_date 2026-05-03 is after end_date 2026-05-01" in text
 
 
-def test_a_mapped_task_has_its_accounts_name_and_when_killed_is_told_by_the_check(
-    stack: Stack,
-) -> None:
-    """The name is there while it works; `check` runs right after it, as nothing of it could."""
+def test_a_killed_mapped_task_is_notified_and_has_its_accounts_name(stack: Stack) -> None:
+    """The task `check` sends the message, because a killed task can't."""
     run = stack.slow_run()
     tasks = stack.rest("GET", f"dags/{DAG}/dagRuns/{run}/taskInstances")["task_instances"]
-    (ingest,) = [it for it in tasks if it["task_id"] == "ingest"]
+    (ingest,) = [task for task in tasks if task["task_id"] == "ingest"]
     worker = f"worker -- {ingest['id']}"
-    every = psutil.process_iter(["cmdline"])
-    killed = [it for it in every if worker in " ".join(it.info["cmdline"] or ())]
+    processes = psutil.process_iter(["cmdline"])
+    killed = [process for process in processes if worker in " ".join(process.info["cmdline"] or ())]
     for process in killed:
         process.kill()
     stack.sandbox.scenarios.clear()
 
     assert (ingest["rendered_map_index"], ingest["state"]) == (DEFAULT_ACCOUNT.name, "running")
     assert killed
-    assert stack.told("not asked")
+    assert stack.messages("not asked")
     assert stack.rest.ended(DAG, run)["state"] == "failed"
 
 
-def test_a_run_that_a_person_marks_failed_is_told_at_once(stack: Stack) -> None:
-    """Its check never ran: Airflow's API server tells, which hears of it."""
+def test_a_run_that_a_person_marks_failed_is_notified_at_once(stack: Stack) -> None:
+    """Airflow's API server sends the message, because the task `check` did not run."""
     run = stack.slow_run()
     stack.rest("PATCH", f"dags/{DAG}/dagRuns/{run}", {"state": "failed"})
     stack.sandbox.scenarios.clear()
 
-    assert stack.told("a run failed before")
+    assert stack.messages("a run failed before")
     until(lambda: stack.rest("GET", f"dags/{DAG}/dagRuns/{run}")["state"] == "failed")
 
 
-def test_the_form_offers_what_the_hook_reads_and_the_button_says_what_to_change(
+def test_the_connection_form_has_the_hooks_fields_and_the_button_says_what_to_change(
     stack: Stack,
 ) -> None:
-    """The button sends port 0, which no such connection has; a platform has a ticket, or none."""
+    """The button sends port 0, which must not matter. One platform has a ticket, the other none."""
     ticket = {"key": "two_ticket", "value": stack.sandbox.component.push_ticket()}
     stack.rest("POST", "variables", ticket)
-    said = []
+    results = []
     for conn_id, login, password, extra, _ in CONNECTIONS:
         if "token_url" in extra:
             extra = {"token_url": stack.base_url + extra["token_url"]}
         fields = {"host": stack.base_url, "port": 0, "login": login, "password": password}
-        its = {"connection_id": conn_id, "conn_type": "weixin", "extra": json.dumps(extra)}
-        tested = stack.rest("POST", "connections/test", its | fields)
-        said.append((tested["status"], tested["message"]))
+        form = {"connection_id": conn_id, "conn_type": "weixin", "extra": json.dumps(extra)}
+        tested = stack.rest("POST", "connections/test", form | fields)
+        results.append((tested["status"], tested["message"]))
 
-    for (is_good, message), (*_, expected) in zip(said, CONNECTIONS, strict=True):
+    for (is_good, message), (*_, expected) in zip(results, CONNECTIONS, strict=True):
         assert expected in message
         assert is_good == ("gave" in expected)
-    forms = stack.rest.asked("GET", "ui/connections/hook_meta").json()
-    (ours,) = [it for it in forms if it["connection_type"] == "weixin"]
-    assert {*ours["extra_fields"]} == {"name", "mode", "token_url", "allow_http"}
+    forms = stack.rest.request("GET", "ui/connections/hook_meta").json()
+    (fields,) = [hook["extra_fields"] for hook in forms if hook["connection_type"] == "weixin"]
+    assert {*fields} == {"name", "mode", "token_url", "allow_http"}
