@@ -1,7 +1,7 @@
--- What the roles may do: `weixin-etl migrate` runs this after the tables and before the views.
--- Roles belong to the server, not to the database: another warehouse may have created them
--- already. If they cannot be created, the warehouse works without them; `migrate` says so, and does
--- all of it again while one has been granted nothing.
+-- Grant the roles their rights. `weixin-etl migrate` runs this after the tables and before the
+-- views. Roles belong to the server, not to the database, so another warehouse may have created
+-- them already. If `migrate` may not create a role, the warehouse works without that role.
+-- `migrate` reports this, and runs the grants again as long as a role has no rights.
 DO $$
 DECLARE
     role_name text;
@@ -45,7 +45,7 @@ BEGIN
             weixin.run_report, weixin.finding, weixin.incident, weixin.api_call,
             weixin.schema_migrations
         TO weixin_reader;
-        -- all but the answers' bytes, and what was rejected of them
+        -- Readers get all columns except the bytes of answers and of rejected parts.
         GRANT SELECT (raw_response_id, dataset, appid, day, body_sha256, fetched_at, last_seen_at)
         ON weixin.raw_response TO weixin_reader;
         GRANT SELECT (

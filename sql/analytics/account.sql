@@ -1,12 +1,12 @@
--- One row per account that was ever planned or imported: its attributes, and the days loaded from
--- each endpoint
+-- One row per account that was ever planned or imported. It has the account's attributes and the
+-- days loaded from each endpoint
 -- 中文：每个公众号一行：属性与数据范围
 -- key: appid
 {% from "weixin/macros.jinja" import is_retired %}
-{% import "analytics/columns.jinja" as the %}
+{% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.account (
-    {{ the.appid }},
-    {{ the.account_name }},
+    {{ shared.appid }},
+    {{ shared.account_name }},
     {% for dataset in datasets %}
     -- Oldest publication day of {{ dataset.name }} (Beijing) that has a ready answer, even an
     -- empty one: not one that says nothing, of a day on which WeChat listed no article
@@ -15,16 +15,16 @@ CREATE VIEW analytics.account (
     -- Newest publication day of {{ dataset.name }} (Beijing) that has such an answer
     -- 中文：最新已入库发布日（{{ dataset.name }}）
     last_loaded_date{{ dataset.suffix }},
-    -- Newest day (Beijing) of which everything that came is known: is_complete of
+    -- Newest day (Beijing) for which everything gained is known: is_complete of
     -- analytics.account_day{{ dataset.suffix }}. NULL without one
     -- 中文：最近完整的统计日（{{ dataset.name }}）
     last_complete_date{{ dataset.suffix }},
-    -- Whether WeChat has taken the endpoint of {{ dataset.name }} offline for the account: no day
-    -- comes any more
+    -- Whether WeChat has taken the endpoint of {{ dataset.name }} offline for the account: there
+    -- are no newer days
     -- 中文：{{ dataset.name }} 接口是否已下线
     is_retired{{ dataset.suffix }},
     {% endfor %}
-    -- Whether it is still collected: in the list of accounts
+    -- Whether the account is still collected: in the list of accounts
     -- 中文：是否仍在采集
     is_active
 ) AS
@@ -51,7 +51,7 @@ LEFT JOIN LATERAL (
         AND appid = account.appid
         AND list_sha256 IS NOT NULL
 ) AS {{ dataset.name }} ON TRUE
--- a question that does not ask for it reads no days
+-- A query without last_complete_date skips this join.
 LEFT JOIN (
     SELECT
         appid,

@@ -1,98 +1,101 @@
--- One row per account and calendar day, of all accounts: what all its articles gained that day, as
--- one series whichever endpoint an account has. A day is of getarticletotal
--- (analytics.account_day_7d) up to the last one of which every expected article has its row, then
--- of its successor (analytics.account_day_30d), as each counted. The two count by different rules:
--- where an account changes from one to the other, compare the columns that end in _comparable.
--- Figures that only one endpoint counts are in its own view
+-- One row per account and calendar day, for all accounts: what all articles gained that day, in one
+-- series for both endpoints. Up to the last day on which every expected article has its row, the
+-- figures come from getarticletotal (analytics.account_day_7d), later ones from its successor
+-- (analytics.account_day_30d). The two endpoints count by different rules: where an account changes
+-- from one to the other, compare the columns that end in _comparable. Figures that only one
+-- endpoint counts are in that endpoint's own view
 -- 中文：每个公众号、每一天一行：全部公众号的统一序列（getarticletotal 可用时取其数据，之后取替代接口）
 -- key: appid, calendar_date
 -- joins: appid to account; calendar_date to calendar
 {% from "analytics/macros.jinja" import increment %}
 {% from "weixin/macros.jinja" import beijing %}
-{% import "analytics/columns.jinja" as the %}
+{% import "analytics/columns.jinja" as shared %}
 {% set old = datasets | selectattr("successor") | first %}
 {% set new = datasets | selectattr("name", "equalto", old.successor) | first %}
-{% set both = [] %}
-{% for it in old.common if it.metric %}
-{% set other = new.common | selectattr("name", "equalto", it.name) | first %}
-{% if other.metric %}{% set _ = both.append(it) %}{% endif %}
+{% set counted_by_both = [] %}
+{% for common in old.common if common.metric %}
+{% set counterpart = new.common | selectattr("name", "equalto", common.name) | first %}
+{% if counterpart.metric %}{% set _ = counted_by_both.append(common) %}{% endif %}
 {% endfor %}
-{% macro of_its_endpoint(old_figure, new_figure, end="") -%}
-CASE taken.endpoint
+{% macro chosen_figure(old_figure, new_figure, end="") -%}
+CASE chosen.endpoint
         WHEN '7d' THEN {{ old_figure ~ old.suffix }}
         ELSE {{ new_figure ~ new.suffix ~ end }}
     END
 {%- endmacro %}
 CREATE VIEW analytics.account_day (
-    {{ the.appid }},
-    {{ the.account_name }},
+    {{ shared.appid }},
+    {{ shared.account_name }},
     -- The day (Beijing)
     -- 中文：日期（北京时间）
     calendar_date,
-    -- Articles published on the day, as far as known from either endpoint
+    -- Articles published on the day that either endpoint has listed
     -- 中文：当日发布文章数
     -- unit: articles, additive
     articles_published,
     -- Which endpoint the day's figures come from: 7d (getarticletotal) or 30d (its successor)
     -- 中文：数据来源接口：7d 为 getarticletotal，30d 为其替代接口
     endpoint,
-    {% for it in both %}
+    {% for common in counted_by_both %}
     {{
         increment(
-            it.metric,
-            "gained on the day over all articles within the endpoint's window, as it counted; NULL "
-            ~ "when unknown"
+            common.metric,
+            "gained on the day over all articles within the endpoint's window, by its own rules; "
+            ~ "NULL when unknown"
         )
     }}
-    {{ it.name }}_increment,
+    {{ common.name }}_increment,
     {% endfor %}
-    {% for it in both %}
-    -- {{ it.name }}_increment as getarticletotal counts, gained on the day: the same on its own
-    -- days, else times what it counted of what its successor counted, over the account's days of
-    -- which both are complete. An estimate; NULL without such days
-    -- 中文：{{ it.chinese_name }}（新增，按 getarticletotal 口径折算）
-    -- unit: {{ it.unit }}, additive
-    {{ it.name }}_comparable,
+    {% for common in counted_by_both %}
+    -- {{ common.name }}_increment by the rules of getarticletotal. On days of its successor this is
+    -- an estimate: the increment times a ratio, the sum by getarticletotal over the sum by its
+    -- successor, over the account's days that are complete in both. NULL without such days
+    -- 中文：{{ common.chinese_name }}（新增，按 getarticletotal 口径折算）
+    -- unit: {{ common.unit }}, additive
+    {{ common.name }}_comparable,
     {% endfor %}
-    -- Whether everything that came on the day is known from that endpoint: see is_complete of its
-    -- own view
+    -- Whether everything gained on the day is known from that endpoint: see is_complete in the view
+    -- of the endpoint
     -- 中文：当日数据是否完整
     is_complete
 ) AS
-WITH counted AS NOT MATERIALIZED (
-    {% for its in [old, new] %}
+WITH endpoint_day AS NOT MATERIALIZED (
+    {% for dataset in [old, new] %}
     SELECT
         appid,
         account_name,
         calendar_date,
         articles_published,
-        '{{ its.suffix }}' AS suffix,
-        {% for it in both %}
-        {{ it.name }}_increment AS {{ it.name }},
+        '{{ dataset.suffix }}' AS suffix,
+        {% for common in counted_by_both %}
+        {{ common.name }}_increment AS {{ common.name }},
         {% endfor %}
         is_complete
-    FROM analytics.account_day{{ its.suffix }}
+    FROM analytics.account_day{{ dataset.suffix }}
     {{ "UNION ALL" if not loop.last }}
     {% endfor %}
 ),
 
--- side by side by grouping: a join would be planned for a few days, and compare each with each
+-- Put the endpoints side by side. A join would be planned for a few days and compare all pairs of
+-- rows; grouping does not.
 day AS NOT MATERIALIZED (
     SELECT
-        counted.appid,
-        counted.account_name,
-        counted.calendar_date,
-        {% for its in [old, new] %}
-        bool_or(counted.is_complete) FILTER (WHERE counted.suffix = '{{ its.suffix }}')
-            AS is_complete{{ its.suffix }},
-        {% for it in both %}
-        max(counted.{{ it.name }}) FILTER (WHERE counted.suffix = '{{ its.suffix }}')
-            AS {{ it.name }}{{ its.suffix }},
+        endpoint_day.appid,
+        endpoint_day.account_name,
+        endpoint_day.calendar_date,
+        {% for dataset in [old, new] %}
+        bool_or(endpoint_day.is_complete)
+        FILTER (WHERE endpoint_day.suffix = '{{ dataset.suffix }}')
+            AS is_complete{{ dataset.suffix }},
+        {% for common in counted_by_both %}
+        max(endpoint_day.{{ common.name }})
+        FILTER (WHERE endpoint_day.suffix = '{{ dataset.suffix }}')
+            AS {{ common.name }}{{ dataset.suffix }},
         {% endfor %}
         {% endfor %}
-        max(counted.articles_published) AS articles_published
-    FROM counted
-    GROUP BY counted.appid, counted.account_name, counted.calendar_date
+        max(endpoint_day.articles_published) AS articles_published
+    FROM endpoint_day
+    GROUP BY endpoint_day.appid, endpoint_day.account_name, endpoint_day.calendar_date
 )
 
 SELECT
@@ -100,78 +103,83 @@ SELECT
     day.account_name,
     day.calendar_date,
     day.articles_published,
-    taken.endpoint,
-    {% for it in both %}
-    {{ of_its_endpoint("day." ~ it.name, "day." ~ it.name) }} AS {{ it.name }}_increment,
+    chosen.endpoint,
+    {% for common in counted_by_both %}
+    {{ chosen_figure("day." ~ common.name, "day." ~ common.name) }} AS {{ common.name }}_increment,
     {% endfor %}
-    {% for it in both %}
+    {% for common in counted_by_both %}
     {{
-        of_its_endpoint("day." ~ it.name, "round(known." ~ it.name ~ "_ratio * day." ~ it.name, ")")
-    }} AS {{ it.name }}_comparable,
+        chosen_figure(
+            "day." ~ common.name,
+            "round(comparison." ~ common.name ~ "_ratio * day." ~ common.name,
+            ")",
+        )
+    }} AS {{ common.name }}_comparable,
     {% endfor %}
-    {{ of_its_endpoint("day.is_complete", "day.is_complete") }} AS is_complete
+    {{ chosen_figure("day.is_complete", "day.is_complete") }} AS is_complete
 FROM day
--- once an account, whichever of its days are asked for; not at all if nothing comparable is
+-- One ratio per account, whichever days are queried. A query without the columns _comparable skips
+-- this join.
 LEFT JOIN (
     SELECT
-        its.appid,
-        {% for it in both %}
-        sum(its.{{ it.name }}{{ old.suffix }}) FILTER (
-            WHERE its.{{ it.name }}{{ new.suffix }} IS NOT NULL
+        shared_day.appid,
+        {% for common in counted_by_both %}
+        sum(shared_day.{{ common.name }}{{ old.suffix }}) FILTER (
+            WHERE shared_day.{{ common.name }}{{ new.suffix }} IS NOT NULL
         )
         / nullif(
-            sum(its.{{ it.name }}{{ new.suffix }}) FILTER (
-                WHERE its.{{ it.name }}{{ old.suffix }} IS NOT NULL
+            sum(shared_day.{{ common.name }}{{ new.suffix }}) FILTER (
+                WHERE shared_day.{{ common.name }}{{ old.suffix }} IS NOT NULL
             ), 0
-        ) AS {{ it.name }}_ratio,
+        ) AS {{ common.name }}_ratio,
         {% endfor %}
-        its.account_name
-    FROM day AS its
-    WHERE its.is_complete{{ old.suffix }} AND its.is_complete{{ new.suffix }}
-    GROUP BY its.appid, its.account_name
-) AS known
-    ON day.appid = known.appid AND day.account_name = known.account_name
--- the last day of which each publication day that counts on it has the rows of all its articles
+        shared_day.account_name
+    FROM day AS shared_day
+    WHERE shared_day.is_complete{{ old.suffix }} AND shared_day.is_complete{{ new.suffix }}
+    GROUP BY shared_day.appid, shared_day.account_name
+) AS comparison
+    ON day.appid = comparison.appid AND day.account_name = comparison.account_name
+-- The last day for which every publication day in the window has the rows of all its articles.
 LEFT JOIN (
     SELECT
-        reached.appid,
-        reached.account_name,
-        max(reached.day) AS last_date
+        window_end.appid,
+        window_end.account_name,
+        max(window_end.day) AS last_date
     FROM (
         SELECT
             account.appid,
             account.name AS account_name,
-            pair.day,
-            count(*) OVER counting AS pair_count,
+            coverage.day,
+            count(*) OVER publication_window AS day_count,
             min(
                 CASE
-                    WHEN pair.settled = 'final' OR pair.list_sha256 = sha256('')
-                        THEN {{ beijing("pair.ready_at") }} - 1
-                    ELSE least({{ beijing("pair.ready_at") }}, pair.through_date + 1) - 1
+                    WHEN coverage.settled = 'final' OR coverage.list_sha256 = sha256('')
+                        THEN {{ beijing("coverage.ready_at") }} - 1
+                    ELSE least({{ beijing("coverage.ready_at") }}, coverage.through_date + 1) - 1
                 END
-            ) OVER counting AS last_date
+            ) OVER publication_window AS last_date
         FROM weixin.dim_account AS account
-        INNER JOIN weixin.coverage AS pair
-            ON account.appid = pair.appid
+        INNER JOIN weixin.coverage
+            ON account.appid = coverage.appid
         WHERE
-            pair.dataset = '{{ old.name }}'
-            AND pair.list_sha256 IS NOT NULL
-            AND pair.ready_at IS NOT NULL
+            coverage.dataset = '{{ old.name }}'
+            AND coverage.list_sha256 IS NOT NULL
+            AND coverage.ready_at IS NOT NULL
             AND (
-                pair.settled = 'final'
-                OR pair.list_sha256 = sha256('')
-                OR pair.through_date IS NOT NULL
+                coverage.settled = 'final'
+                OR coverage.list_sha256 = sha256('')
+                OR coverage.through_date IS NOT NULL
             )
-        WINDOW counting AS (
+        WINDOW publication_window AS (
             PARTITION BY account.appid, account.name
-            ORDER BY pair.day
+            ORDER BY coverage.day
             RANGE BETWEEN INTERVAL '{{ old.window - 1 }} days' PRECEDING AND CURRENT ROW
         )
-    ) AS reached
-    WHERE reached.pair_count = {{ old.window }} AND reached.day <= reached.last_date
-    GROUP BY reached.appid, reached.account_name
-) AS exact
-    ON day.appid = exact.appid AND day.account_name = exact.account_name
+    ) AS window_end
+    WHERE window_end.day_count = {{ old.window }} AND window_end.day <= window_end.last_date
+    GROUP BY window_end.appid, window_end.account_name
+) AS fully_counted
+    ON day.appid = fully_counted.appid AND day.account_name = fully_counted.account_name
 CROSS JOIN
     LATERAL (
         SELECT
@@ -182,7 +190,7 @@ CROSS JOIN
                     day.readers{{ new.suffix }} IS NULL
                     AND day.readers{{ old.suffix }} IS NOT NULL
                     THEN '7d'
-                WHEN day.calendar_date <= exact.last_date THEN '7d'
+                WHEN day.calendar_date <= fully_counted.last_date THEN '7d'
                 ELSE '30d'
             END AS endpoint
-    ) AS taken
+    ) AS chosen

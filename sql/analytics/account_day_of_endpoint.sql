@@ -1,183 +1,189 @@
 {# for each: datasets #}
--- One row per account and calendar day of {{ dataset.endpoint }}, from the first publication day
--- asked for to yesterday (Beijing), or for an account no longer collected to the last day asked
--- for: what all its articles gained that day. An increment that spans a gap counts on its last day.
--- NULL means unknown, 0 that the day is known and nothing came
+-- One row per account and calendar day of {{ dataset.endpoint }}: what all articles of the account
+-- gained that day. The days begin with the first publication day asked for and end yesterday
+-- (Beijing), or for an account no longer collected on the last day asked for. An increment that
+-- spans a gap counts on its last day. NULL means unknown; 0 means that the day is known and nothing
+-- was gained
 -- 中文：每个公众号、每一天一行：当日全部文章的新增值
 -- key: appid, calendar_date
 -- joins: appid to account; calendar_date to calendar
 {% from "analytics/macros.jinja" import common_increment, increment, is_listed, known_before %}
 {% from "weixin/macros.jinja" import beijing %}
-{% import "analytics/columns.jinja" as the %}
-{#- What count on a day because of rows without a figure: WeChat leaves figures out. -#}
-{% macro known_earlier(metric) -%}
+{% import "analytics/columns.jinja" as shared %}
+{#- Return the sum of the last known figures for rows that lack the metric, signed as below. -#}
+{% macro sum_of_earlier_figures(metric) -%}
 (
             SELECT sum(
-                counted.sign * {{ known_before(metric.name, dataset.fact, "silent") | indent(16) }}
+                effect.sign * {{ known_before(metric.name, dataset.fact, "lacking") | indent(16) }}
             )
-            FROM weixin.{{ dataset.fact }} AS silent
-            INNER JOIN (VALUES (0, 1), (1, -1)) AS counted (days, sign)
-                ON day.calendar_date - counted.days = silent.stat_date
+            FROM weixin.{{ dataset.fact }} AS lacking
+            INNER JOIN (VALUES (0, 1), (1, -1)) AS effect (days, sign)
+                ON day.calendar_date - effect.days = lacking.stat_date
             WHERE
-                silent.appid = day.appid
-                AND silent.{{ metric.name }} IS NULL
-                AND day.calendar_date < silent.publication_date + {{ dataset.window }}
+                lacking.appid = day.appid
+                AND lacking.{{ metric.name }} IS NULL
+                AND day.calendar_date < lacking.publication_date + {{ dataset.window }}
         )
 {%- endmacro %}
-{#- The figure of a day; nothing came on one that is known in full and has no rows. -#}
-{% macro gained(metric) -%}
+{#- Return the increment of a day: 0 on a complete day without rows. -#}
+{% macro day_increment(metric) -%}
 coalesce(
         day.{{ metric.name }}
         + CASE
-            WHEN day.lacks_{{ metric.name }} THEN coalesce({{ known_earlier(metric) }}, 0)
+            WHEN day.lacks_{{ metric.name }} THEN coalesce({{ sum_of_earlier_figures(metric) }}, 0)
             ELSE 0
         END,
-        CASE WHEN NOT day.has_rows AND known.is_complete THEN 0 END
+        CASE WHEN NOT day.has_rows AND completeness.is_complete THEN 0 END
     )
 {%- endmacro %}
-{% set follows -%}
-coalesce(before.stat_date, article.publication_date - 1) = day.calendar_date - 1
+{% set follows_previous_day -%}
+coalesce(previous.stat_date, article.publication_date - 1) = day.calendar_date - 1
 {%- endset %}
 {% set gained_on_the_day -%}
-gained on the day over all articles within their window of {{ dataset.window }} days; NULL when unknown
+gained on the day over all articles within their window of {{ dataset.window }} days;
+    -- NULL when unknown
 {%- endset %}
 CREATE VIEW analytics.account_day{{ dataset.suffix }} (
-    {{ the.appid }},
-    {{ the.account_name }},
+    {{ shared.appid }},
+    {{ shared.account_name }},
     -- The day (Beijing)
     -- 中文：日期（北京时间）
     calendar_date,
-    -- Articles published on the day, as far as known from either endpoint
+    -- Articles published on the day that either endpoint has listed
     -- 中文：当日发布文章数
     -- unit: articles, additive
     articles_published,
-    {% for it in dataset.common %}
-    {{ common_increment(it, dataset, gained_on_the_day) }}
-    {{ it.name }}_increment,
+    {% for common in dataset.common %}
+    {{ common_increment(common, dataset, gained_on_the_day) }}
+    {{ common.name }}_increment,
     {% endfor %}
     {% for metric in dataset.wholes if not metric.common %}
     {{ increment(metric, gained_on_the_day) }}
     {{ metric.name }}_increment,
     {% endfor %}
-    -- Whether everything that came on the day is known: each of the {{ dataset.window }}
-    -- publication days that count on it was answered after it, every expected article has a row
-    -- with {{ dataset.headline | join(" and ") }}, no increment spans a gap, and nothing that may
-    -- be of these rows was rejected. Also false near the start of what was loaded
+    -- Whether everything gained on the day is known: each of the {{ dataset.window }} publication
+    -- days whose window contains the day has a later answer, every expected article has a row with
+    -- {{ dataset.headline | join(" and ") }}, no increment spans a gap, and no part of these rows
+    -- was rejected. Also false in the first days that were loaded
     -- 中文：当日数据是否完整
     is_complete
 ) AS
--- What an account gained on a day is a signed sum: a row counts on its own day and, negated, on the
--- next one while its article is followed. Where an article lacks a row, `gap` corrects that. Where
--- a row lacks a figure, the last known one counts: it is looked up for such days alone, after the
--- sums, which several processes can share then.
-WITH asked AS (
+-- The gain of an account on a day is a signed sum: each row counts on its own day and, negated, on
+-- the next day while that day is in the article's window. `gap` corrects the sums where an article
+-- lacks a row. Where a row lacks a figure, the last known figure counts. That figure is looked up
+-- after the sums and only for such days, so several processes can share the sums.
+WITH requested AS (
     SELECT
         account.appid,
         account.name AS account_name,
-        greatest(date '{{ dataset.first_day }}', least(min(pair.day), daily.since_date))
+        greatest(date '{{ dataset.first_day }}', least(min(coverage.day), daily.since_date))
             AS first_date,
         CASE
             WHEN account.is_active THEN {{ beijing("now()") }} - 1
-            ELSE greatest(max(pair.day), max(pair.through_date))
+            ELSE greatest(max(coverage.day), max(coverage.through_date))
         END AS last_date
     FROM weixin.dim_account AS account
     LEFT JOIN weixin.collected_since AS daily
         ON account.appid = daily.appid AND daily.dataset = '{{ dataset.name }}'
-    LEFT JOIN weixin.coverage AS pair
-        ON account.appid = pair.appid AND pair.dataset = '{{ dataset.name }}'
+    LEFT JOIN weixin.coverage
+        ON account.appid = coverage.appid AND coverage.dataset = '{{ dataset.name }}'
     GROUP BY account.appid, daily.since_date
-    HAVING count(pair.day) > 0 OR daily.since_date IS NOT NULL
+    HAVING count(coverage.day) > 0 OR daily.since_date IS NOT NULL
 ),
 
--- pairs of which an article may lack a row, by what coverage counts; few
+-- Publication days on which an article may lack a row, judged by the counts in coverage. They are
+-- few.
 irregular AS (
     SELECT
         account.appid,
         account.name AS account_name,
-        pair.day,
-        pair.settled,
-        pair.last_date
+        incomplete.day,
+        incomplete.settled,
+        incomplete.last_date
     FROM weixin.dim_account AS account
     CROSS JOIN
         LATERAL (
-            -- publication days of articles that are listed no more, or were moved to them
-            SELECT array_agg(its.publication_date) AS dates
+            -- Publication days of articles that are no longer listed or were moved to that day.
+            SELECT array_agg(unlisted_or_moved.publication_date) AS dates
             FROM (
                 SELECT article.publication_date
                 FROM weixin.dim_article AS article
                 WHERE
                     article.appid = account.appid
-                    -- few are unlisted, and an index has them
+                    -- An index has the few unlisted articles.
                     AND jsonb_path_exists(article.unlisted_since, '$.* ? (@ != null)')
                     AND NOT {{ is_listed("article", dataset) }}
                 UNION ALL
                 SELECT fact.publication_date
                 FROM weixin.{{ dataset.fact }} AS fact
                 WHERE fact.appid = account.appid AND fact.stat_date < fact.publication_date
-            ) AS its
-        ) AS odd
+            ) AS unlisted_or_moved
+        ) AS exceptional
     CROSS JOIN
         LATERAL (
-            SELECT its.*
+            SELECT answered.*
             FROM (
                 SELECT
                     coverage.*,
-                    -- no answer can have a row of a later day
+                    -- No answer can have a row of a later day.
                     least(
                         coverage.day + {{ dataset.window - 1 }},
                         {{ beijing("max(coverage.attempted_at) OVER ()") }} - 1
                     ) AS last_date
                 FROM weixin.coverage
                 WHERE coverage.appid = account.appid AND coverage.dataset = '{{ dataset.name }}'
-            ) AS its
+            ) AS answered
             WHERE
-                its.article_count > 0
-                -- a planner expects half of the pairs if this is a boolean
+                answered.article_count > 0
+                -- With a boolean the planner would expect half of the rows.
                 AND coalesce(
-                    its.last_date = its.through_date
-                    AND its.article_count * (its.through_date - its.day + 1) = its.row_count
-                    AND (its.day = any(odd.dates)) IS NOT TRUE, FALSE
+                    answered.last_date = answered.through_date
+                    AND answered.article_count * (answered.through_date - answered.day + 1)
+                    = answered.row_count
+                    AND (answered.day = any(exceptional.dates)) IS NOT TRUE, FALSE
                 )::integer = 0
-            -- before their articles are looked up: few are left
+            -- OFFSET makes Postgres filter first: few days remain whose articles are looked up.
             OFFSET 0 -- noqa: AM09
-        ) AS pair
+        ) AS incomplete
 ),
 
--- the days on which an article lacks a row, and the one that its next row is of: what the sums
--- take away too early, on the day after its last row, and too late
+-- The days on which an article lacks a row, and the day of its next row. The signed sum subtracts
+-- the last row too early, on the day after that row, and lacks it on the day of the next row.
 gap AS (
     SELECT
-        pair.appid,
-        pair.account_name,
+        irregular.appid,
+        irregular.account_name,
         article.msgid,
         day.calendar_date,
-        before.*,
-        ({{ follows }})::integer - own.row_count AS sign,
-        -- it lacks a row that is expected, or an increment spans the day
+        previous.*,
+        ({{ follows_previous_day }})::integer - present.row_count AS sign,
+        -- The day lacks an expected row, or an increment spans the day.
         (
-            own.row_count = 0
-            AND coalesce(pair.settled, '') != 'final'
+            present.row_count = 0
+            AND coalesce(irregular.settled, '') != 'final'
             AND {{ is_listed("article", dataset) }}
-        ) OR own.row_count = 1 OR EXISTS (
+        ) OR present.row_count = 1 OR EXISTS (
             SELECT FROM weixin.{{ dataset.fact }} AS later
             WHERE
                 later.appid = article.appid
                 AND later.msgid = article.msgid
                 AND later.stat_date > day.calendar_date
-        ) AS spoils
-    FROM irregular AS pair
+        ) AS is_unknown
+    FROM irregular
     INNER JOIN weixin.dim_article AS article
-        ON pair.appid = article.appid AND pair.day = article.publication_date
-    -- of an array a planner expects ten entries, of a series a thousand
+        ON irregular.appid = article.appid AND irregular.day = article.publication_date
+    -- The planner expects ten entries of an array, and a thousand of a series.
     CROSS JOIN
         LATERAL unnest(
             array(
-                SELECT first.date + generate_series(0, pair.last_date - first.date)
+                SELECT
+                    period.first_date
+                    + generate_series(0, irregular.last_date - period.first_date)
                 FROM (
-                    SELECT least(article.publication_date, min(its.stat_date) + 1) AS date
-                    FROM weixin.{{ dataset.fact }} AS its
-                    WHERE its.appid = article.appid AND its.msgid = article.msgid
-                ) AS first
+                    SELECT least(article.publication_date, min(fact.stat_date) + 1) AS first_date
+                    FROM weixin.{{ dataset.fact }} AS fact
+                    WHERE fact.appid = article.appid AND fact.msgid = article.msgid
+                ) AS period
             )
         ) AS day (calendar_date)
     CROSS JOIN
@@ -188,7 +194,7 @@ gap AS (
                 fact.appid = article.appid
                 AND fact.msgid = article.msgid
                 AND fact.stat_date = day.calendar_date
-        ) AS own
+        ) AS present
     LEFT JOIN LATERAL (
         SELECT
             {% for metric in dataset.wholes %}
@@ -202,12 +208,13 @@ gap AS (
             AND fact.stat_date < day.calendar_date
         ORDER BY fact.stat_date DESC
         LIMIT 1
-    ) AS before ON TRUE
-    WHERE own.row_count = 0 OR NOT {{ follows }}
+    ) AS previous ON TRUE
+    WHERE present.row_count = 0 OR NOT {{ follows_previous_day }}
 ),
 
--- all that counts on a day: rows of the day, those of the day before, gaps, and the days asked for
-signed AS (
+-- Everything that counts on a day: rows of the day, rows of the day before, gaps, and one row for
+-- each requested day.
+contribution AS (
     {% for kind in ["row", "subtracted"] %}
     SELECT
         account.appid,
@@ -215,10 +222,10 @@ signed AS (
         fact.stat_date{{ " + 1" if kind == "subtracted" }} AS calendar_date,
         {% for metric in dataset.wholes %}
         {{ "-" if kind == "subtracted" }}sum(fact.{{ metric.name }}) AS {{ metric.name }},
-        -- not how many have it: a filter that lets no row through costs least
+        -- Counting the missing figures is cheapest: this filter passes almost no row.
         count(*) FILTER (WHERE fact.{{ metric.name }} IS NULL) AS lacks_{{ metric.name }},
         {% endfor %}
-        FALSE AS spoils,
+        FALSE AS is_unknown,
         {{ "2" if kind == "row" else "0" }} AS kind
     FROM weixin.dim_account AS account
     INNER JOIN weixin.{{ dataset.fact }} AS fact
@@ -240,13 +247,13 @@ signed AS (
         )::numeric,
         0::bigint,
         {% endfor %}
-        gap.spoils,
+        gap.is_unknown,
         0
     FROM gap
     UNION ALL
     SELECT
-        asked.appid,
-        asked.account_name,
+        requested.appid,
+        requested.account_name,
         calendar.calendar_date,
         {% for metric in dataset.wholes %}
         0::numeric,
@@ -254,28 +261,28 @@ signed AS (
         {% endfor %}
         FALSE,
         1
-    FROM asked
+    FROM requested
     INNER JOIN analytics.calendar
-        ON calendar.calendar_date BETWEEN asked.first_date AND asked.last_date
+        ON calendar.calendar_date BETWEEN requested.first_date AND requested.last_date
 ),
 
-summed AS (
+day_sum AS (
     SELECT
-        signed.appid,
-        signed.account_name,
-        signed.calendar_date,
+        contribution.appid,
+        contribution.account_name,
+        contribution.calendar_date,
         {% for metric in dataset.wholes %}
         CASE
-            WHEN count(signed.{{ metric.name }}) FILTER (WHERE signed.kind = 2) > 0
-                THEN sum(signed.{{ metric.name }})
+            WHEN count(contribution.{{ metric.name }}) FILTER (WHERE contribution.kind = 2) > 0
+                THEN sum(contribution.{{ metric.name }})
         END AS {{ metric.name }},
-        sum(signed.lacks_{{ metric.name }}) > 0 AS lacks_{{ metric.name }},
+        sum(contribution.lacks_{{ metric.name }}) > 0 AS lacks_{{ metric.name }},
         {% endfor %}
-        bool_or(signed.spoils) AS is_spoilt,
-        max(signed.kind) = 2 AS has_rows
-    FROM signed
-    GROUP BY signed.appid, signed.account_name, signed.calendar_date
-    HAVING max(signed.kind) > 0
+        bool_or(contribution.is_unknown) AS has_unknown,
+        max(contribution.kind) = 2 AS has_rows
+    FROM contribution
+    GROUP BY contribution.appid, contribution.account_name, contribution.calendar_date
+    HAVING max(contribution.kind) > 0
 )
 
 SELECT
@@ -287,39 +294,41 @@ SELECT
         FROM weixin.dim_article AS article
         WHERE article.appid = day.appid AND article.publication_date = day.calendar_date
     ) AS articles_published,
-    {% for it in dataset.common %}
-    {{ gained(it.metric) if it.metric else "NULL::numeric" }} AS {{ it.name }}_increment,
+    {% for common in dataset.common %}
+    {{ day_increment(common.metric) if common.metric else "NULL::numeric" }}
+        AS {{ common.name }}_increment,
     {% endfor %}
     {% for metric in dataset.wholes if not metric.common %}
-    {{ gained(metric) }} AS {{ metric.name }}_increment,
+    {{ day_increment(metric) }} AS {{ metric.name }}_increment,
     {% endfor %}
-    known.is_complete
-FROM summed AS day
+    completeness.is_complete
+FROM day_sum AS day
 CROSS JOIN
     LATERAL (
         SELECT
-            NOT day.is_spoilt
+            NOT day.has_unknown
             {% for metric in dataset.headline %}
             AND NOT day.lacks_{{ metric }}
             {% endfor %}
             AND (
                 SELECT count(*)
-                FROM weixin.coverage AS pair
+                FROM weixin.coverage
                 WHERE
-                    pair.appid = day.appid
-                    AND pair.dataset = '{{ dataset.name }}'
-                    AND pair.day
+                    coverage.appid = day.appid
+                    AND coverage.dataset = '{{ dataset.name }}'
+                    AND coverage.day
                     BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
-                    AND pair.list_sha256 IS NOT NULL
-                    AND {{ beijing("pair.ready_at") }} > day.calendar_date
+                    AND coverage.list_sha256 IS NOT NULL
+                    AND {{ beijing("coverage.ready_at") }} > day.calendar_date
                     AND (
-                        pair.settled = 'final'
-                        OR {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
-                        -- unconfirmed, but it lists what the answer of an earlier day listed
-                        OR {{ beijing("pair.listed_since") }} < {{ beijing("pair.ready_at") }}
+                        coverage.settled = 'final'
+                        OR {{ beijing("coverage.ready_at") }} < coverage.day + {{ dataset.window }}
+                        -- Unconfirmed, but the answer of an earlier day lists the same articles.
+                        OR {{ beijing("coverage.listed_since") }}
+                        < {{ beijing("coverage.ready_at") }}
                     )
             ) = {{ dataset.window }}
-            -- of a rejected part whose day is not known, any of its window may be
+            -- A rejected part without a known stat_date may belong to any day of its window.
             AND NOT EXISTS (
                 SELECT FROM weixin.rejected_row AS part
                 WHERE
@@ -333,4 +342,4 @@ CROSS JOIN
                         OR day.calendar_date - part.stat_date IN (0, 1), TRUE
                     )
             ) AS is_complete
-    ) AS known
+    ) AS completeness

@@ -1,8 +1,8 @@
 {# for each: datasets #}
 -- One row per article of an account that {{ dataset.endpoint }} has given a row of, with its latest
--- totals. These grow until the article is {{ dataset.window }} days old:
--- compare articles of the same day_number, see analytics.article_day{{ dataset.suffix }}.
--- All articles that either endpoint has listed are in analytics.article_listed
+-- totals. Totals grow until the article is {{ dataset.window }} days old: compare articles of the
+-- same day_number, see analytics.article_day{{ dataset.suffix }}. All articles that either endpoint
+-- has listed are in analytics.article_listed
 -- 中文：每个公众号、每篇文章一行：最新累计值
 -- key: appid, msgid
 -- joins: appid to account; appid, msgid to article_listed; publication_date to calendar
@@ -11,21 +11,21 @@
     common_total, is_listed, known_before, level, original_title, total
 %}
 {% set days = [1, 3, 7, 30] | reject("gt", dataset.window) | list %}
-{% import "analytics/columns.jinja" as the %}
-{#- The latest value: WeChat leaves figures out, so the newest row may lack it. -#}
-{% macro known(metric) -%}
+{% import "analytics/columns.jinja" as shared %}
+{#- Return the last known value of a metric: the newest row may lack a figure. -#}
+{% macro latest_known(metric) -%}
 coalesce(latest.{{ metric }}, {{ known_before(metric, dataset.fact, "latest") | indent(4) }})
 {%- endmacro %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
-    {{ the.appid }},
-    {{ the.account_name }},
-    {{ the.msgid }},
-    {{ the.message_id }},
-    {{ the.position }},
-    {{ the.title }},
-    {{ the.original_title }},
-    {{ the.publication_date }},
-    {{ the.url }},
+    {{ shared.appid }},
+    {{ shared.account_name }},
+    {{ shared.msgid }},
+    {{ shared.message_id }},
+    {{ shared.position }},
+    {{ shared.title }},
+    {{ shared.original_title }},
+    {{ shared.publication_date }},
+    {{ shared.url }},
     -- The newest stat_date (Beijing)
     -- 中文：最新统计日期（北京时间）
     stat_date,
@@ -33,22 +33,22 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- 中文：最新统计日为发布后第几天
     -- unit: days, level
     day_number,
-    -- Whether the totals have stopped growing: its publication day is final, that is, two mornings
-    -- after the window agreed, and is not asked for again
+    -- Whether the totals have stopped growing: the publication day is final, that is, the answers
+    -- of two mornings after its window agree
     -- 中文：累计值是否已定稿
     is_final,
-    {% for it in dataset.common %}
-    {{ common_total(it, dataset, "the last day that has it") }}
-    {{ it.name }},
+    {% for common in dataset.common %}
+    {{ common_total(common, dataset, "the last day that has it") }}
+    {{ common.name }},
     {% endfor %}
     {% for day in days %}
     -- Readers from publication to the end of day {{ day }}, the publication day being 1. NULL
-    -- unless is_final, so that young articles are in no sum of it, and without a row of that day
+    -- without a row of that day, and unless is_final, so that sums leave young articles out
     -- 中文：第 {{ day }} 天累计阅读人数（仅已定稿文章）
     -- unit: people, cumulative
     readers_day_{{ day }},
-    -- readers_day_{{ day }} as a share of the final readers; NULL unless is_final, and without a
-    -- row of that day. Over several articles divide sums by sums
+    -- readers_day_{{ day }} as a share of the final readers; NULL without a row of that day, and
+    -- unless is_final. Over several articles divide sums by sums
     -- 中文：第 {{ day }} 天达到最终阅读人数的比例
     -- unit: share, level
     readers_day_{{ day }}_share,
@@ -78,21 +78,22 @@ SELECT
     coalesce(article.url, article.content_url) AS url,
     latest.stat_date,
     latest.stat_date - article.publication_date + 1 AS day_number,
-    coalesce(pair.settled = 'final', FALSE) AS is_final,
-    {% for it in dataset.common %}
-    {{ known(it.metric.name) if it.metric else "NULL::bigint" }} AS {{ it.name }},
+    coalesce(coverage.settled = 'final', FALSE) AS is_final,
+    {% for common in dataset.common %}
+    {{ latest_known(common.metric.name) if common.metric else "NULL::bigint" }}
+        AS {{ common.name }},
     {% endfor %}
     {% for day in days %}
-    CASE WHEN pair.settled = 'final' THEN day_{{ day }}.{{ dataset.readers }} END
+    CASE WHEN coverage.settled = 'final' THEN day_{{ day }}.{{ dataset.readers }} END
         AS readers_day_{{ day }},
-    CASE WHEN pair.settled = 'final' THEN day_{{ day }}.{{ dataset.readers }} END
-    / nullif({{ known(dataset.readers) }}, 0)::numeric AS readers_day_{{ day }}_share,
+    CASE WHEN coverage.settled = 'final' THEN day_{{ day }}.{{ dataset.readers }} END
+    / nullif({{ latest_known(dataset.readers) }}, 0)::numeric AS readers_day_{{ day }}_share,
     {% endfor %}
     {% for metric in dataset.totals %}
-    {{ known(metric.name) }} AS {{ metric.name }},
+    {{ latest_known(metric.name) }} AS {{ metric.name }},
     {% endfor %}
     {% for metric in dataset.figures if metric not in dataset.totals %}
-    {{ known(metric.name) }} AS {{ metric.name }},
+    {{ latest_known(metric.name) }} AS {{ metric.name }},
     {% endfor %}
     {{ is_listed("article", dataset) }} AS is_listed
 FROM weixin.dim_account AS account
@@ -106,18 +107,18 @@ CROSS JOIN
         ORDER BY fact.stat_date DESC
         LIMIT 1
     ) AS latest
-LEFT JOIN weixin.coverage AS pair
+LEFT JOIN weixin.coverage
     ON
-        article.appid = pair.appid
-        AND article.publication_date = pair.day
-        AND pair.dataset = '{{ dataset.name }}'
--- by the key, so that a question that asks for no such day reads none
+        article.appid = coverage.appid
+        AND article.publication_date = coverage.day
+        AND coverage.dataset = '{{ dataset.name }}'
+-- These joins use the primary key, so a query without such columns does not read these rows.
 {% for day in days %}
 LEFT JOIN weixin.{{ dataset.fact }} AS day_{{ day }}
     ON
         article.appid = day_{{ day }}.appid
         AND article.msgid = day_{{ day }}.msgid
         AND article.publication_date + {{ day - 1 }} = day_{{ day }}.stat_date
-        -- as well, so that all articles' rows of the day are found by one scan
+        -- This condition lets one scan find the rows of all articles for the day.
         AND day_{{ day }}.publication_date + {{ day - 1 }} = day_{{ day }}.stat_date
 {% endfor %}

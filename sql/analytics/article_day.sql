@@ -1,7 +1,7 @@
 {# for each: datasets #}
--- One row per account, article and stat_date of {{ dataset.endpoint }}: what the article had
--- reached by the end of the day, and what came since the previous row. Increments add up to the
--- latest totals; never add up totals over days
+-- One row per account, article and stat_date of {{ dataset.endpoint }}: the article's totals at the
+-- end of the day, and the increments since the previous row. Increments add up to the latest
+-- totals; never add up totals over days
 -- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
 -- key: appid, msgid, stat_date
 -- joins: appid to account; appid, msgid to article{{ dataset.suffix }}; stat_date to calendar
@@ -9,35 +9,35 @@
     from "analytics/macros.jinja" import
     common_increment, common_total, increment, is_latest, known_before, level, total
 %}
-{% import "analytics/columns.jinja" as the %}
-{% set since = "since the row before that gave it" %}
+{% import "analytics/columns.jinja" as shared %}
+{% set since = "since the previous row with a value" %}
 CREATE VIEW analytics.article_day{{ dataset.suffix }} (
-    {{ the.appid }},
-    {{ the.account_name }},
-    {{ the.msgid }},
-    {{ the.title }},
-    {{ the.position }},
-    {{ the.publication_date }},
-    {{ the.stat_date }},
-    {{ the.day_number }},
-    -- Days the increments cover: since the previous row, or since publication for the first row.
-    -- The increment of a metric that the previous row left out reaches back to the last row that
-    -- has it. 0 or less for a first row of a day before publication
+    {{ shared.appid }},
+    {{ shared.account_name }},
+    {{ shared.msgid }},
+    {{ shared.title }},
+    {{ shared.position }},
+    {{ shared.publication_date }},
+    {{ shared.stat_date }},
+    {{ shared.day_number }},
+    -- Days that the increments cover: since the previous row, or since publication for the first
+    -- row. If the previous row lacks a metric, its increment covers the days since the last row
+    -- with a value. 0 or less for a first row of a day before publication
     -- 中文：新增值所跨天数
     -- unit: days, additive
     days_spanned,
-    -- Whether it is the article's newest row: totals of such rows may be added up over articles
+    -- Whether this is the article's newest row: totals of such rows may be added up over articles
     -- 中文：是否为该文章最新一行
     is_latest,
-    -- Whether the article's totals have stopped growing: its publication day is final, that is, two
-    -- mornings after the window agreed, and is not asked for again
+    -- Whether the article's totals have stopped growing: the publication day is final, that is, the
+    -- answers of two mornings after its window agree
     -- 中文：累计值是否已定稿
     is_final,
-    {% for it in dataset.common %}
-    {{ common_total(it, dataset, "the end of stat_date") }}
-    {{ it.name }},
-    {{ common_increment(it, dataset, since) }}
-    {{ it.name }}_increment,
+    {% for common in dataset.common %}
+    {{ common_total(common, dataset, "the end of stat_date") }}
+    {{ common.name }},
+    {{ common_increment(common, dataset, since) }}
+    {{ common.name }}_increment,
     {% endfor %}
     {% for metric in dataset.totals %}
     {{ total(metric, "the end of stat_date", "did not give it") }}
@@ -51,7 +51,7 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {{ level(metric) }}
     {{ metric.name }},
     {% endfor %}
-    -- When one of its figures last changed: when the row was loaded, if none has
+    -- When a figure of the row last changed; the time of the load if no figure has changed
     -- 中文：最近一次变更时间
     changed_at
 ) AS
@@ -67,10 +67,10 @@ SELECT
     day.days_spanned,
     day.is_latest,
     day.is_final,
-    {% for it in dataset.common %}
-    {{ "day." ~ it.metric.name if it.metric else "NULL::bigint" }} AS {{ it.name }},
-    {{ "day." ~ it.metric.name ~ "_increment" if it.metric else "NULL::bigint" }}
-        AS {{ it.name }}_increment,
+    {% for common in dataset.common %}
+    {{ "day." ~ common.metric.name if common.metric else "NULL::bigint" }} AS {{ common.name }},
+    {{ "day." ~ common.metric.name ~ "_increment" if common.metric else "NULL::bigint" }}
+        AS {{ common.name }}_increment,
     {% endfor %}
     {% for metric in dataset.totals %}
     day.{{ metric.name }},
@@ -86,8 +86,8 @@ FROM (
     SELECT
         fact.*,
         account.name AS account_name,
-        -- title and position are looked up last: of the ten articles that a question shows, not of
-        -- all that it sorts
+        -- As sub-selects, title and position are looked up last: for the articles that a query
+        -- shows, not for all that it sorts.
         (
             SELECT article.title
             FROM weixin.dim_article AS article
@@ -98,36 +98,36 @@ FROM (
             FROM weixin.dim_article AS article
             WHERE article.appid = fact.appid AND article.msgid = fact.msgid
         ) AS position,
-        fact.stat_date - coalesce(before.stat_date, fact.publication_date - 1) AS days_spanned,
+        fact.stat_date - coalesce(previous.stat_date, fact.publication_date - 1) AS days_spanned,
         {{ is_latest(dataset.fact) | indent(8) }} AS is_latest,
         {% for metric in dataset.wholes %}
         fact.{{ metric.name }} - coalesce(
-            before.{{ metric.name }},
+            previous.{{ metric.name }},
             CASE
-                WHEN fact.{{ metric.name }} IS NOT NULL AND before.appid IS NOT NULL
-                    THEN {{ known_before(metric.name, dataset.fact, "before") | indent(24) }}
+                WHEN fact.{{ metric.name }} IS NOT NULL AND previous.appid IS NOT NULL
+                    THEN {{ known_before(metric.name, dataset.fact, "previous") | indent(24) }}
             END,
             0
         ) AS {{ metric.name }}_increment,
         {% endfor %}
-        coalesce(pair.settled = 'final', FALSE) AS is_final
+        coalesce(coverage.settled = 'final', FALSE) AS is_final
     FROM weixin.dim_account AS account
     INNER JOIN weixin.{{ dataset.fact }} AS fact
         ON account.appid = fact.appid
-    -- row by row, by the key: a question that picks a day reads no other
+    -- The previous row is looked up by its key, so a query for one day reads no other days.
     LEFT JOIN LATERAL (
-        SELECT previous.*
-        FROM weixin.{{ dataset.fact }} AS previous
+        SELECT earlier.*
+        FROM weixin.{{ dataset.fact }} AS earlier
         WHERE
-            previous.appid = fact.appid
-            AND previous.msgid = fact.msgid
-            AND previous.stat_date < fact.stat_date
-        ORDER BY previous.stat_date DESC
+            earlier.appid = fact.appid
+            AND earlier.msgid = fact.msgid
+            AND earlier.stat_date < fact.stat_date
+        ORDER BY earlier.stat_date DESC
         LIMIT 1
-    ) AS before ON TRUE
-    LEFT JOIN weixin.coverage AS pair
+    ) AS previous ON TRUE
+    LEFT JOIN weixin.coverage
         ON
-            fact.appid = pair.appid
-            AND fact.publication_date = pair.day
-            AND pair.dataset = '{{ dataset.name }}'
+            fact.appid = coverage.appid
+            AND fact.publication_date = coverage.day
+            AND coverage.dataset = '{{ dataset.name }}'
 ) AS day

@@ -1,7 +1,7 @@
 {# for each: datasets #}
--- What every endpoint counts of an article and day, as analytics.article_day{{ dataset.suffix }}
--- had it at an instant. One row per account, article and stat_date. An article has the publication
--- day and the title that it has now. The other figures of the instant are in
+-- Return the figures that every endpoint counts, as analytics.article_day{{ dataset.suffix }} had
+-- them at an instant: one row per account, article and stat_date. An article has its present
+-- publication day and title. The other figures of the instant are in
 -- analytics.{{ dataset.name }}_as_of
 -- 中文：某一时刻所知的每日累计值与新增值
 CREATE FUNCTION analytics.article_day{{ dataset.suffix }}_as_of(
@@ -16,9 +16,9 @@ RETURNS TABLE (
     publication_date date,
     stat_date date,
     day_number integer,
-    {% for it in dataset.common %}
-    {{ it.name }} bigint,
-    {{ it.name }}_increment bigint,
+    {% for common in dataset.common %}
+    {{ common.name }} bigint,
+    {{ common.name }}_increment bigint,
     {% endfor %}
     is_latest boolean
 )
@@ -32,14 +32,14 @@ BEGIN ATOMIC
         publication_date,
         stat_date,
         stat_date - publication_date + 1,
-        {% for it in dataset.common %}
-        {% if it.metric %}
-        {{ it.metric.name }},
-        -- WeChat leaves figures out: the greatest of arrays [day, value] is the last one known
-        {{ it.metric.name }} - coalesce(
+        {% for common in dataset.common %}
+        {% if common.metric %}
+        {{ common.metric.name }},
+        -- WeChat leaves figures out: the greatest array [day, value] has the last known value
+        {{ common.metric.name }} - coalesce(
             (
-                max(ARRAY[stat_date - date '2000-01-01', {{ it.metric.name }}])
-                FILTER (WHERE {{ it.metric.name }} IS NOT NULL) OVER earlier
+                max(ARRAY[stat_date - date '2000-01-01', {{ common.metric.name }}])
+                FILTER (WHERE {{ common.metric.name }} IS NOT NULL) OVER earlier
             )[2], 0
         ),
         {% else %}
@@ -49,7 +49,7 @@ BEGIN ATOMIC
         {% endfor %}
         stat_date = max(stat_date) OVER article
     FROM analytics.{{ dataset.name }}_as_of(instant)
-    -- so that filters on these reach the index
+    -- These columns let filters on them reach the index.
     WINDOW
         article AS (PARTITION BY appid, account_name, msgid, publication_date),
         earlier AS (

@@ -1,27 +1,26 @@
--- One row per article of an account that either endpoint has listed, also while neither has given a
--- row of it: what is known of it beside its figures, which are in analytics.article_7d
--- and analytics.article_30d
+-- One row per article of an account that either endpoint has listed, even without figures yet. It
+-- has the article's attributes; figures are in analytics.article_7d and analytics.article_30d
 -- 中文：每个公众号、任一接口列出过的每篇文章一行：除数据以外的信息
 -- key: appid, msgid
 -- joins: appid to account; appid, message_id to message; publication_date to calendar
 {% from "analytics/macros.jinja" import is_listed, original_title %}
-{% import "analytics/columns.jinja" as the %}
+{% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.article_listed (
-    {{ the.appid }},
-    {{ the.account_name }},
-    {{ the.msgid }},
-    {{ the.message_id }},
-    {{ the.position }},
-    {{ the.title }},
-    {{ the.original_title }},
-    {{ the.publication_date }},
+    {{ shared.appid }},
+    {{ shared.account_name }},
+    {{ shared.msgid }},
+    {{ shared.message_id }},
+    {{ shared.position }},
+    {{ shared.title }},
+    {{ shared.original_title }},
+    {{ shared.publication_date }},
     {% for dataset in datasets %}
     -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a
     -- deleted article is no longer listed. NULL if that endpoint never listed it
     -- 中文：是否仍在最新数据中（{{ dataset.name }}）
     is_listed{{ dataset.suffix }},
     {% endfor %}
-    {{ the.url }}
+    {{ shared.url }}
 ) AS
 SELECT
     account.appid,

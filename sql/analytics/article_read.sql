@@ -1,31 +1,31 @@
--- One row per account, article and day on which it was read or shared, whenever it was published.
--- Figures are of that day alone, no running totals; an article older than what is collected of
--- publication days has neither title nor publication day here
+-- One row per account, article and day on which the article was read or shared, however old the
+-- article is. Figures are of that day alone, no running totals. An article that was published
+-- before the collected publication days has neither title nor publication day here
 -- 中文：每个公众号、每篇文章、每个被阅读或分享的日子一行，不限文章发布多久
 -- key: appid, msgid, stat_date
 -- joins: appid to account; stat_date to calendar
-{% from "weixin/macros.jinja" import is_known, is_whole %}
-{% import "analytics/columns.jinja" as the %}
+{% from "weixin/macros.jinja" import is_conclusive, is_fully_loaded %}
+{% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.article_read (
-    {{ the.appid }},
-    {{ the.account_name }},
-    {{ the.msgid }},
-    {{ the.title }},
-    {{ the.publication_date }},
-    {{ the.reading_date }},
-    {{ the.day_number }},
-    -- People who read it that day: who reads it on two days is counted on both. NULL when WeChat
-    -- gave no readers of it for the day
+    {{ shared.appid }},
+    {{ shared.account_name }},
+    {{ shared.msgid }},
+    {{ shared.title }},
+    {{ shared.publication_date }},
+    {{ shared.reading_date }},
+    {{ shared.day_number }},
+    -- People who read the article that day. A person who reads it on two days is counted on both.
+    -- NULL when WeChat gave no readers for the day
     -- 中文：当日阅读人数
     -- unit: people, level
     readers,
-    -- People who shared it that day; 0 when WeChat's answer for the day does not list it, NULL when
-    -- no answer was ready, or the figure was rejected or left out
+    -- People who shared the article that day; 0 when WeChat's answer for the day does not list the
+    -- article, NULL when no answer was ready, or the figure was rejected or left out
     -- 中文：当日分享人数
     -- unit: people, level
     sharers,
-    -- Whether the day's readers are all there: the answer of article_read was ready, nothing in it
-    -- was rejected, and it did not list the article without its readers
+    -- Whether the day's readers are complete: the answer of article_read was ready, no part of it
+    -- was rejected, and it has readers for the article if it lists the article
     -- 中文：当日阅读数据是否完整
     is_complete
 ) AS
@@ -41,12 +41,13 @@ SELECT
     CASE
         WHEN
             NOT day.is_shared
-            AND {{ is_known("shared") }}
-            AND {{ is_whole("shared", "day.msgid") }}
+            AND {{ is_conclusive("share_coverage") }}
+            AND {{ is_fully_loaded("share_coverage", "day.msgid") }}
             THEN 0
         ELSE day.sharers
     END AS sharers,
-    {{ is_whole("seen") }} AND (day.readers IS NOT NULL OR NOT day.is_read) AS is_complete
+    {{ is_fully_loaded("read_coverage") }} AND (day.readers IS NOT NULL OR NOT day.is_read)
+        AS is_complete
 FROM weixin.dim_account AS account
 INNER JOIN (
     SELECT
@@ -75,16 +76,16 @@ INNER JOIN (
             share_user AS sharers,
             TRUE AS is_shared
         FROM weixin.fact_article_share
-    ) AS given
+    ) AS figure
     GROUP BY appid, msgid, stat_date
 ) AS day
     ON account.appid = day.appid
 LEFT JOIN weixin.dim_article AS article
     ON day.appid = article.appid AND day.msgid = article.msgid
-{% for dataset, answer in [("article_read", "seen"), ("article_share", "shared")] %}
-LEFT JOIN weixin.coverage AS {{ answer }}
+{% for action in ["read", "share"] %}
+LEFT JOIN weixin.coverage AS {{ action }}_coverage
     ON
-        {{ answer }}.dataset = '{{ dataset }}'
-        AND day.appid = {{ answer }}.appid
-        AND day.stat_date = {{ answer }}.day
+        {{ action }}_coverage.dataset = 'article_{{ action }}'
+        AND day.appid = {{ action }}_coverage.appid
+        AND day.stat_date = {{ action }}_coverage.day
 {% endfor %}

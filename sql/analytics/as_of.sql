@@ -1,14 +1,13 @@
 {# for each: every_dataset #}
--- The rows of weixin.{{ fact }} as they stood at an instant: what an analyst would have seen then.
--- One row per {{ key | join(", ") }}; the columns are the fact's, which has a comment on each, with
--- the account's name{{ " and the article's title" if item == "msgid" }} of now.
+-- Return the rows of weixin.{{ fact }} with the figures of an instant: one row per
+-- {{ key | join(", ") }}. The columns are those of the fact, where each has a comment, and the
+-- present name of the account{{ " and title of the article" if item == "msgid" }}.
 {% if dataset.describes_articles %}
--- An article has the publication day that it has now.
+-- An article has its present publication day.
 {% endif %}
--- Rows changed by a load that had begun but was not yet committed at the instant are there as the
--- load made them.
+-- A load that had begun before the instant and was committed later is included.
 -- 中文：某一时刻所知的数据
-{% from "analytics/versions.jinja" import columns, names with context %}
+{% from "analytics/versions.jinja" import name_joins, version_columns with context %}
 CREATE FUNCTION analytics.{{ dataset.name }}_as_of(
     -- the instant, with its offset: '2026-11-24 09:00+08'
     instant timestamp with time zone
@@ -36,14 +35,14 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    {{ columns("version", "version." ~ item) }}
+    {{ version_columns("version", "version." ~ item) }}
     FROM weixin.{{ fact }} AS version
-    {{ names("version", "version." ~ item) }}
+    {{ name_joins("version", "version." ~ item) }}
     UNION ALL
-    {{ columns("history", "history.item") }}
+    {{ version_columns("history", "history.item") }}
     FROM weixin.fact_history AS history
     CROSS JOIN jsonb_populate_record(NULL::weixin.{{ fact }}, history.row) AS version
-    {{ names("history", "history.item") }}
+    {{ name_joins("history", "history.item") }}
         AND history.dataset = '{{ dataset.name }}'
         AND instant < history.replaced_at; -- noqa: RF02
 END

@@ -1,25 +1,25 @@
 {# for each: every_dataset | rejectattr("describes_articles") | rejectattr("is_combined") #}
 {% if item %}
 -- One row per account, {{ item }} and day: {{ dataset.description }}
--- ({{ dataset.endpoint }}), as it was last fetched
+-- ({{ dataset.endpoint }}), from the newest answer
 {% else %}
 -- One row per account and day asked for: {{ dataset.description }}
--- ({{ dataset.endpoint }}), as it was last fetched. What is not known is NULL; an empty answer does
--- not say that there was nothing. Each person is counted once, whatever they read: never add it to
--- articles' figures
+-- ({{ dataset.endpoint }}), from the newest answer. An unknown figure is NULL; an empty answer does
+-- not mean 0. Each person is counted once, however many articles they read: never add these figures
+-- to those of articles
 {% endif %}
 -- 中文：每个公众号、每个统计日一行（{{ dataset.endpoint }}），未知为 NULL
 -- key: {{ dataset.key | join(", ") }}
 -- joins: appid to account; stat_date to calendar
 {% from "analytics/macros.jinja" import additivity, sentence %}
-{% import "analytics/columns.jinja" as the %}
+{% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.{{ dataset.name }} (
-    {{ the.appid }},
-    {{ the.account_name }},
+    {{ shared.appid }},
+    {{ shared.account_name }},
     {% if item == "msgid" %}
-    {{ the.msgid }},
-    {{ the.title }},
-    {{ the.publication_date }},
+    {{ shared.msgid }},
+    {{ shared.title }},
+    {{ shared.publication_date }},
     {% elif item %}
     -- WeChat's id of {{ dataset.item.of }}
     -- 中文：ID
@@ -28,11 +28,12 @@ CREATE VIEW analytics.{{ dataset.name }} (
     -- The day (Beijing) of the figures
     -- 中文：统计日期（北京时间）
     stat_date,
-    {% for it in dataset.common if it.metric %}
-    -- {{ sentence(it.metric.meaning) }}: {{ it.metric.name }} by the name that endpoints share
-    -- 中文：{{ it.chinese_name }}
-    -- unit: {{ it.unit }}, level
-    {{ it.name }},
+    {% for common in dataset.common if common.metric %}
+    -- {{ sentence(common.metric.meaning) }}:
+    -- {{ common.metric.name }} by the name that endpoints share
+    -- 中文：{{ common.chinese_name }}
+    -- unit: {{ common.unit }}, level
+    {{ common.name }},
     {% endfor %}
     {% for metric in dataset.figures if not metric.common %}
     -- {{ sentence(metric.meaning) }}
@@ -40,7 +41,7 @@ CREATE VIEW analytics.{{ dataset.name }} (
     -- unit: {{ metric.unit }}, {{ additivity(metric, dataset) }}
     {{ metric.name }},
     {% endfor %}
-    -- Whether the day is final: it is not asked for again
+    -- Whether the day is final: daily runs no longer ask for it
     -- 中文：是否已定稿
     is_final
 ) AS
@@ -54,28 +55,28 @@ SELECT
     article.title,
     article.publication_date,
     {% endif %}
-    {{ "fact.stat_date" if item else "pair.day AS stat_date" }},
-    {% for it in dataset.common if it.metric %}
-    fact.{{ it.metric.name }} AS {{ it.name }},
+    {{ "fact.stat_date" if item else "coverage.day AS stat_date" }},
+    {% for common in dataset.common if common.metric %}
+    fact.{{ common.metric.name }} AS {{ common.name }},
     {% endfor %}
     {% for metric in dataset.figures if not metric.common %}
     fact.{{ metric.name }},
     {% endfor %}
-    coalesce(pair.settled = 'final', FALSE) AS is_final
+    coalesce(coverage.settled = 'final', FALSE) AS is_final
 FROM weixin.dim_account AS account
 {% if item %}
 INNER JOIN weixin.{{ fact }} AS fact
     ON account.appid = fact.appid
-LEFT JOIN weixin.coverage AS pair
+LEFT JOIN weixin.coverage
     ON
-        fact.appid = pair.appid
-        AND fact.stat_date = pair.day
-        AND pair.dataset = '{{ dataset.name }}'
+        fact.appid = coverage.appid
+        AND fact.stat_date = coverage.day
+        AND coverage.dataset = '{{ dataset.name }}'
 {% else %}
-INNER JOIN weixin.coverage AS pair
-    ON account.appid = pair.appid AND pair.dataset = '{{ dataset.name }}'
+INNER JOIN weixin.coverage
+    ON account.appid = coverage.appid AND coverage.dataset = '{{ dataset.name }}'
 LEFT JOIN weixin.{{ fact }} AS fact
-    ON pair.appid = fact.appid AND pair.day = fact.stat_date
+    ON coverage.appid = fact.appid AND coverage.day = fact.stat_date
 {% endif %}
 {% if item == "msgid" %}
 LEFT JOIN weixin.dim_article AS article -- noqa: ST11

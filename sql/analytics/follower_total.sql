@@ -1,25 +1,25 @@
--- One row per account and day asked for of its followers: how many there are at its end, and over
--- all channels how many came and went. What is not known is NULL. The channels are in
--- analytics.follower_change
+-- One row per account and day for which followers were asked: the followers at the end of the day,
+-- and the people who followed and unfollowed over all channels. An unknown figure is NULL. The
+-- channels are in analytics.follower_change
 -- 中文：每个公众号、每个请求过的统计日一行：关注人数及全部渠道的增减，未知为 NULL
 -- key: appid, stat_date
 -- joins: appid to account; stat_date to calendar
-{% from "weixin/macros.jinja" import is_known, is_whole %}
-{% import "analytics/columns.jinja" as the %}
-{#- A figure of the day over all channels: the fact may have some that the newest answer lacks. #}
+{% from "weixin/macros.jinja" import is_conclusive, is_fully_loaded %}
+{% import "analytics/columns.jinja" as shared %}
+{#- Return a sum over all channels, NULL unless the fact has the newest answer's channels only. #}
 {% macro over_channels(metric) -%}
 CASE
                 WHEN
-                    asked.is_change_known
-                    AND count(its.appid) = asked.channel_count
-                    AND count(its.appid) = count(its.new_user)
-                    AND count(its.appid) = count(its.cancel_user)
-                    THEN coalesce(sum(its.{{ metric }}), 0)
+                    requested.is_change_known
+                    AND count(channel.appid) = requested.channel_count
+                    AND count(channel.appid) = count(channel.new_user)
+                    AND count(channel.appid) = count(channel.cancel_user)
+                    THEN coalesce(sum(channel.{{ metric }}), 0)
             END
 {%- endmacro %}
 CREATE VIEW analytics.follower_total (
-    {{ the.appid }},
-    {{ the.account_name }},
+    {{ shared.appid }},
+    {{ shared.account_name }},
     -- The day (Beijing)
     -- 中文：统计日期（北京时间）
     stat_date,
@@ -27,12 +27,12 @@ CREATE VIEW analytics.follower_total (
     -- 中文：累计关注人数
     -- unit: people, level
     cumulate_user,
-    -- People who began to follow the account that day, by all channels; NULL unless all of them are
-    -- known
+    -- People who began to follow the account that day, over all channels; NULL unless all channels
+    -- are known
     -- 中文：新增关注人数
     -- unit: people, additive
     won,
-    -- People who stopped following it that day; NULL as won
+    -- People who stopped following the account that day; NULL when won is NULL
     -- 中文：取消关注人数
     -- unit: people, additive
     lost,
@@ -40,47 +40,47 @@ CREATE VIEW analytics.follower_total (
     -- 中文：净增关注人数
     -- unit: people, additive
     net,
-    -- Whether both are known: the followers there are, and who came and went
+    -- Whether cumulate_user, won and lost are all known
     -- 中文：数据是否完整
     is_complete
 ) AS
-WITH asked AS NOT MATERIALIZED (
+WITH requested AS NOT MATERIALIZED (
     SELECT
-        pair.appid,
-        pair.day,
+        coverage.appid,
+        coverage.day,
         bool_or(
-            pair.dataset = 'follower_change'
-            AND {{ is_known("pair") }} AND {{ is_whole("pair") | indent(8) }}
+            coverage.dataset = 'follower_change'
+            AND {{ is_conclusive("coverage") }} AND {{ is_fully_loaded("coverage") | indent(8) }}
         ) AS is_change_known,
         bool_or(
-            pair.dataset = 'follower_total' AND {{ is_whole("pair") | indent(8) }}
+            coverage.dataset = 'follower_total' AND {{ is_fully_loaded("coverage") | indent(8) }}
         ) AS is_total_known,
-        max(pair.row_count) FILTER (WHERE pair.dataset = 'follower_change') AS channel_count
-    FROM weixin.coverage AS pair
-    WHERE pair.dataset IN ('follower_total', 'follower_change')
-    GROUP BY pair.appid, pair.day
+        max(coverage.row_count) FILTER (WHERE coverage.dataset = 'follower_change') AS channel_count
+    FROM weixin.coverage
+    WHERE coverage.dataset IN ('follower_total', 'follower_change')
+    GROUP BY coverage.appid, coverage.day
 )
 
 SELECT
     account.appid,
     account.name AS account_name,
-    asked.day AS stat_date,
-    CASE WHEN asked.is_total_known THEN stock.cumulate_user END AS cumulate_user,
+    requested.day AS stat_date,
+    CASE WHEN requested.is_total_known THEN total.cumulate_user END AS cumulate_user,
     change.won,
     change.lost,
     change.won - change.lost AS net,
-    asked.is_total_known AND stock.cumulate_user IS NOT NULL AND change.won IS NOT NULL
+    requested.is_total_known AND total.cumulate_user IS NOT NULL AND change.won IS NOT NULL
         AS is_complete
 FROM weixin.dim_account AS account
-INNER JOIN asked
-    ON account.appid = asked.appid
-LEFT JOIN weixin.fact_follower_total AS stock
-    ON asked.appid = stock.appid AND asked.day = stock.stat_date
+INNER JOIN requested
+    ON account.appid = requested.appid
+LEFT JOIN weixin.fact_follower_total AS total
+    ON requested.appid = total.appid AND requested.day = total.stat_date
 CROSS JOIN
     LATERAL (
         SELECT
             {{ over_channels("new_user") }} AS won,
             {{ over_channels("cancel_user") }} AS lost
-        FROM weixin.fact_follower_change AS its
-        WHERE its.appid = asked.appid AND its.stat_date = asked.day
+        FROM weixin.fact_follower_change AS channel
+        WHERE channel.appid = requested.appid AND channel.stat_date = requested.day
     ) AS change

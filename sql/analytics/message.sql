@@ -1,40 +1,41 @@
 -- One row per message, that is, group of articles sent or published together, which either endpoint
--- listed: how many people it was sent to, how many opened it, and of each endpoint the sums over
--- those of its articles that have figures. Whoever reads two of its articles counts twice in these.
--- Its articles are in analytics.article_listed, by message_id
+-- listed: how many people received and opened it, and for each endpoint the sums over its articles
+-- that have figures. A person who reads two of the articles counts twice in these sums. The
+-- articles are in analytics.article_listed, by message_id
 -- 中文：每个公众号、每条群发消息一行：文章数、送达人数、打开人数，及各接口的文章合计
 -- key: appid, message_id
 -- joins: appid to account; publication_date to calendar
-{% import "analytics/columns.jinja" as the %}
+{% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.message (
-    {{ the.appid }},
-    {{ the.account_name }},
+    {{ shared.appid }},
+    {{ shared.account_name }},
     -- WeChat's id of the message, unique within its account
     -- 中文：群发消息 ID
     message_id,
     -- Day of publication of its first article (Beijing)
     -- 中文：发布日期（北京时间）
     publication_date,
-    -- Title of its first article, as last given
+    -- The newest title of its first article
     -- 中文：首篇文章标题
     title,
     -- Its articles
     -- 中文：文章数
     -- unit: articles, additive
     article_count,
-    -- People the message was sent to; NULL when getarticletotal did not say. In the views of
-    -- articles it is repeated for each article of the message
+    -- People the message was sent to; NULL when getarticletotal did not give the number. The views
+    -- of articles repeat the number for each article of the message
     -- 中文：送达人数
     -- unit: people, additive
     target_user,
     -- People who opened its first article from the account's chat, from publication to the last day
-    -- that has it; NULL when getarticletotal did not say. The open rate is its share of target_user
+    -- with a value; NULL when getarticletotal did not give one. The open rate is
+    -- opened_user / target_user
     -- 中文：首篇打开人数（自发布起累计）
     -- unit: people, cumulative
     opened_user,
     {% for dataset in datasets %}
-    -- Of how many of its articles readers{{ dataset.suffix }} is the sum: those that
-    -- {{ dataset.endpoint }} gave readers of. Compare it with article_count
+    -- The number of articles in the sum readers{{ dataset.suffix }}: those for which
+    -- {{ dataset.endpoint }} gave readers. Compare it with article_count
     -- 中文：合计所含文章数（{{ dataset.endpoint }}）
     -- unit: articles, additive
     article_count{{ dataset.suffix }},
@@ -46,12 +47,12 @@ CREATE VIEW analytics.message (
     -- 中文：各篇分享人数之和（{{ dataset.endpoint }}，自发布起累计）
     -- unit: people, cumulative
     sharers{{ dataset.suffix }},
-    -- Whether the sums have stopped growing: of all its articles the totals are final, see is_final
+    -- Whether the sums have stopped growing: the totals of all its articles are final, see is_final
     -- of analytics.article{{ dataset.suffix }}
     -- 中文：合计是否已定稿（{{ dataset.endpoint }}）
     is_final{{ dataset.suffix }},
     {% endfor %}
-    -- Whether followers were notified; NULL unless getarticletotaldetail has said it
+    -- Whether followers were notified; NULL unless getarticletotaldetail gave this
     -- 中文：是否通知粉丝
     is_notified
 ) AS
@@ -62,13 +63,13 @@ SELECT
     message.publication_date,
     message.title,
     message.article_count,
-    of_7d.target_user,
-    of_7d.opened_user,
+    sums_7d.target_user,
+    sums_7d.opened_user,
     {% for dataset in datasets %}
-    coalesce(of{{ dataset.suffix }}.article_count, 0) AS article_count{{ dataset.suffix }},
-    of{{ dataset.suffix }}.readers AS readers{{ dataset.suffix }},
-    of{{ dataset.suffix }}.sharers AS sharers{{ dataset.suffix }},
-    coalesce(of{{ dataset.suffix }}.final_count = message.article_count, FALSE)
+    coalesce(sums{{ dataset.suffix }}.article_count, 0) AS article_count{{ dataset.suffix }},
+    sums{{ dataset.suffix }}.readers AS readers{{ dataset.suffix }},
+    sums{{ dataset.suffix }}.sharers AS sharers{{ dataset.suffix }},
+    coalesce(sums{{ dataset.suffix }}.final_count = message.article_count, FALSE)
         AS is_final{{ dataset.suffix }},
     {% endfor %}
     message.is_notified
@@ -103,8 +104,8 @@ LEFT JOIN (
     FROM analytics.article{{ dataset.suffix }} AS total
     WHERE total.message_id IS NOT NULL
     GROUP BY total.appid, total.message_id
-) AS of{{ dataset.suffix }}
+) AS sums{{ dataset.suffix }}
     ON
-        message.appid = of{{ dataset.suffix }}.appid
-        AND message.message_id = of{{ dataset.suffix }}.message_id
+        message.appid = sums{{ dataset.suffix }}.appid
+        AND message.message_id = sums{{ dataset.suffix }}.message_id
 {% endfor %}

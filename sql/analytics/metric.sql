@@ -1,6 +1,6 @@
--- The dictionary: one row per dataset and metric. article_total and its
--- successor are not merged into one series: WeChat counts them by different rules (article page
--- against all reading scenes, 7 against 30 days), and the same article has different totals in both
+-- The dictionary of metrics: one row per dataset and metric. article_total and its successor are
+-- not merged into one series: WeChat counts them by different rules (article page against all
+-- reading scenes, 7 against 30 days), so the same article has different totals in both
 -- 中文：指标词典
 -- key: dataset, name
 {% from "analytics/macros.jinja" import additivity, literal %}
@@ -8,13 +8,13 @@ CREATE VIEW analytics.metric (
     -- Which endpoint
     -- 中文：接口
     dataset,
-    -- Name, as the column of the fact and of the views; an increment is called <name>_increment
+    -- The metric's column name in the fact and in the views; its increment is <name>_increment
     -- 中文：指标名
     name,
-    -- What it is called in Chinese
+    -- Chinese name
     -- 中文：中文名
     chinese_name,
-    -- What it counts or divides, in English
+    -- What the metric counts or divides, in English
     -- 中文：英文含义
     meaning,
     -- people, times, cents, minutes, share (1 is all) or list
@@ -24,10 +24,11 @@ CREATE VIEW analytics.metric (
     -- days; its increment is additive, over days as well. additive: over days. level: never
     -- 中文：可加性
     additivity,
-    -- What to know before using it
+    -- What to know before using the metric
     -- 中文：使用须知
     caveat,
-    -- The name that every endpoint has for it, such as readers; NULL when only this one counts it
+    -- The column name that the endpoints share, such as readers; NULL when only this endpoint
+    -- counts the metric
     -- 中文：两接口共用的列名
     common_name
 ) AS

@@ -1,55 +1,55 @@
--- One row per figure whose value changed after its row was loaded, including those that WeChat had
--- left out before. A row that is loaded for the first time restates nothing
+-- One row per figure that changed after its row was loaded, including figures that WeChat had left
+-- out before. The first load of a row is no restatement
 -- 中文：每次数据变更一行：更正、迟到、移除
 -- key: dataset, appid, msgid, stat_date, metric, changed_at
 -- joins: appid to account; dataset, metric to metric; stat_date to calendar
-{% import "analytics/columns.jinja" as the %}
+{% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.restatement (
     -- Which endpoint the figures come from
     -- 中文：接口
     dataset,
-    {{ the.appid }},
-    {{ the.account_name }},
-    -- WeChat's id of the article; of follower_change the channel's number; empty where there is
-    -- neither
+    {{ shared.appid }},
+    {{ shared.account_name }},
+    -- WeChat's id of the article; in follower_change the channel's number; empty in datasets
+    -- without either
     -- 中文：文章 ID
     msgid,
-    {{ the.title }},
-    {{ the.publication_date }},
+    {{ shared.title }},
+    {{ shared.publication_date }},
     -- The day whose total changed (Beijing)
     -- 中文：统计日期（北京时间）
     stat_date,
     -- Name of the metric, see analytics.metric
     -- 中文：指标名
     metric,
-    -- correction: it had a value and was given another, by WeChat or by a replay: see cause. late:
-    -- it had none, WeChat gave it later: no correction. removed: it had one, and a replay found
-    -- that no kept answer gives it
+    -- correction: WeChat or a replay replaced a value by another one, see cause. late: WeChat gave
+    -- the first value later, which is no correction. removed: a replay found that no kept answer
+    -- has the value
     -- 中文：类型：correction 更正，late 迟到（此前为空），removed 移除
     kind,
-    -- Value before; NULL when it had none
+    -- Value before the change; NULL when there was none
     -- 中文：变更前的值
     -- unit: of the metric, level
     old_value,
-    -- Value after; NULL when it was removed
+    -- Value after the change; NULL when it was removed
     -- 中文：变更后的值
     -- unit: of the metric, level
     new_value,
-    -- new_value - old_value of the total: later totals of the article contain it too, so never add
-    -- it up over days. What a day's increment was: analytics.article_day_7d_as_of. NULL unless it
-    -- is the correction of a figure
+    -- new_value - old_value of the total. Later totals of the article contain the difference too,
+    -- so never add it up over days. For a day's increment at an earlier time see
+    -- analytics.article_day_7d_as_of. NULL unless kind is correction
     -- 中文：累计值差值
     -- unit: of the metric, level
     total_difference,
-    -- wechat: WeChat answered something else; replay: the fact was rebuilt from the kept answers,
-    -- which a newer parser read differently, or of which some came late
+    -- wechat: a newer answer has another value; replay: the fact was rebuilt from the kept answers,
+    -- with a newer parser or with answers that were imported late
     -- 中文：原因：wechat 微信改数，replay 重新解析
     cause,
-    -- When it was loaded
+    -- When the change was loaded
     -- 中文：变更时间
     changed_at
 ) AS
--- a version of a row is compared with the next one, which began when it was replaced
+-- Compare each version of a row with the next one, whose changed_at is its replaced_at.
 SELECT
     old.dataset,
     old.appid,
@@ -105,7 +105,7 @@ CROSS JOIN
             (new.row ->> metric.name)::numeric AS new_value
         FROM analytics.metric
         WHERE metric.dataset = old.dataset AND metric.unit != 'list'
-        -- the next version is looked up once a row, not for each metric
+        -- OFFSET makes Postgres look up the next version once per row, not once per metric.
         OFFSET 0 -- noqa: AM09
     ) AS changed
 LEFT JOIN weixin.dim_article AS article

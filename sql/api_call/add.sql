@@ -1,6 +1,6 @@
--- Calls that accounts are about to make, counted before they are made; of those that were not made,
--- a negative number afterwards. One row per account, on the day in Beijing of the reservation.
-INSERT INTO weixin.api_call AS known (appid, endpoint, beijing_date, calls)
+-- Reserve calls for accounts before the calls are made: one row per account, on the Beijing day of
+-- the reservation. A negative number gives unused calls back.
+INSERT INTO weixin.api_call AS stored (appid, endpoint, beijing_date, calls)
 SELECT
     appid,
     :endpoint,
@@ -10,4 +10,4 @@ FROM unnest(
         cast(:appids AS text[]), cast(:beijing_dates AS date[]), cast(:calls AS integer[])
     ) AS reserved (appid, beijing_date, calls)
 ORDER BY appid
-ON CONFLICT (appid, endpoint, beijing_date) DO UPDATE SET calls = known.calls + excluded.calls
+ON CONFLICT (appid, endpoint, beijing_date) DO UPDATE SET calls = stored.calls + excluded.calls

@@ -1,4 +1,4 @@
--- Calls of an endpoint that all runs made for some accounts on a day in Beijing: one row each.
+-- Return the calls of an endpoint that all runs made on a day in Beijing: one row per account.
 SELECT
     appid,
     calls

@@ -1,4 +1,4 @@
--- Since when daily runs collect some accounts: one row per account that they do.
+-- Return the first day that daily runs collect: one row per account that a daily run has planned.
 SELECT
     appid,
     since_date

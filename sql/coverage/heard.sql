@@ -1,4 +1,5 @@
--- When an article of some accounts was last listed, by their newest ready answers: one row each.
+-- Return when an answer last listed an article: one row per account, by each day's newest ready
+-- answer.
 SELECT
     appid,
     max(ready_at) AS heard_at

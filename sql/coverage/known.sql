@@ -1,11 +1,11 @@
--- What decides which days are due, and what they are called: the accounts' days that are open,
--- those of the present window, and, settled or not, the two newest days attempted, the one heard
--- last and the one with articles attempted longest ago that is not of the window: a row per account
--- and day.
+-- Return the coverage that determines which days are due and their state: one row per account and
+-- day. These are the open days, the days of the present window, the two newest requested days, the
+-- day with articles whose answer is newest, and the day before the window with articles whose last
+-- attempt is oldest (the control day).
 SELECT DISTINCT
-    known.appid,
-    known.day,
-    known.{{ coverage_columns | join(",\n    known.") }}
+    coverage.appid,
+    coverage.day,
+    coverage.{{ coverage_columns | join(",\n    coverage.") }}
 FROM unnest(cast(:datasets AS text[]), cast(:appids AS text[])) AS account (dataset, appid)
 CROSS JOIN
     LATERAL (
@@ -56,4 +56,4 @@ CROSS JOIN
             ORDER BY attempted_at ASC, day DESC
             LIMIT 1
         )
-    ) AS known
+    ) AS coverage

@@ -1,13 +1,13 @@
--- What is stored of some pairs: one row per pair that was ever asked for.
+-- Return the coverage of some slices: one row per slice that was ever requested.
 SELECT
     coverage.appid,
     coverage.day,
     coverage.{{ coverage_columns | join(",\n    coverage.") }}
 FROM unnest(
         cast(:datasets AS text[]), cast(:appids AS text[]), cast(:days AS date[])
-    ) AS pair (dataset, appid, day)
+    ) AS slice (dataset, appid, day)
 INNER JOIN weixin.coverage
     ON
-        pair.dataset = coverage.dataset
-        AND pair.appid = coverage.appid
-        AND pair.day = coverage.day
+        slice.dataset = coverage.dataset
+        AND slice.appid = coverage.appid
+        AND slice.day = coverage.day

@@ -1,4 +1,5 @@
--- What is stored of some pairs after an attempt, a fold or an import: one row per pair, whole.
+-- Save the coverage of some slices after an attempt, a replay or an import: one whole row per
+-- slice.
 INSERT INTO weixin.coverage (
     appid, dataset, day,
     {{ coverage_columns | join(", ") }}

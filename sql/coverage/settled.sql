@@ -1,4 +1,4 @@
--- The settled days of some accounts since a day: one row per account that has any.
+-- Return the settled days of some accounts since a day: one row per account with settled days.
 SELECT
     appid,
     array_agg(day) AS days

@@ -1,8 +1,8 @@
--- Accounts of which so many days or more after their newest publication day were answered and list
--- nothing: one row each, with that day and how many.
+-- Return the accounts whose answers after their newest article list nothing for at least `:days`
+-- days: one row per account, with the day of that article and the number of answered days since.
 SELECT
-    newest.appid,
-    newest.last_date,
+    last_article.appid,
+    last_article.last_date,
     later.day_count
 FROM (
     SELECT
@@ -11,16 +11,16 @@ FROM (
     FROM weixin.coverage
     WHERE dataset = :dataset AND appid = any(:appids) AND article_count > 0
     GROUP BY appid
-) AS newest
+) AS last_article
 CROSS JOIN
     LATERAL (
         SELECT count(*) AS day_count
         FROM weixin.coverage
         WHERE
             dataset = :dataset
-            AND appid = newest.appid
-            AND day > newest.last_date
+            AND appid = last_article.appid
+            AND day > last_article.last_date
             AND ready_at IS NOT NULL
     ) AS later
 WHERE later.day_count >= :days
-ORDER BY newest.appid
+ORDER BY last_article.appid

@@ -1,5 +1,5 @@
--- Accounts that are no longer in the list of those to collect: one row each that leaves now. Those
--- of connections that can't be used stay.
+-- Mark accounts as inactive that are no longer in the list of accounts to collect: one row per
+-- account that changes. Accounts of unusable connections stay active.
 UPDATE weixin.dim_account AS account
 SET is_active = FALSE
 WHERE

@@ -1,4 +1,5 @@
--- Accounts of imported answers that no run has planned: one row each, until a run names them.
+-- Add the accounts of imported answers that no run has planned: one row each. Their AppID stands
+-- for their name until a run plans them.
 INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at)
 SELECT
     appid,

@@ -1,4 +1,4 @@
--- The accounts that go by a name: their AppID, their connection's id, or what people call them.
+-- Return the AppIDs of the accounts with a name: their AppID, connection id or display name.
 SELECT appid
 FROM weixin.dim_account
 WHERE :name IN (appid, conn_id, name)

@@ -1,4 +1,4 @@
--- The accounts a run collects: one row each. is_active follows the list of configured accounts.
+-- Save the accounts that a run collects: one row each, marked as active.
 INSERT INTO weixin.dim_account AS account (
     appid, name, conn_id, is_active, first_seen_at
 )

@@ -1,8 +1,9 @@
--- Articles into the dimension; one row: whether all of them are new, and which ones another
--- publication day lists as well. What is as it was is not written. An attribute that an answer does
--- not hold keeps its value. Of two publication days the later one stands: what the earlier one says
--- only fills gaps. A title that another replaces goes to the history. The dataset lists them; in a
--- fold, or by the earlier day, it need not do so any more: then only what it never listed is news.
+-- Load staged articles into the dimension, and return one row: whether all articles are new, and
+-- the articles that a second publication day lists. Unchanged rows are not rewritten. An attribute
+-- that the answer lacks keeps its value. Of two publication days the article keeps the later one,
+-- and the earlier day's answer only fills missing attributes. A replaced title is copied to the
+-- title history. The dataset is marked as listing the article. A replay and an answer of the
+-- earlier day only add this mark to articles that the dataset never listed.
 {% set attributes = ["title", "url", "content_url", "publish_type"] %}
 {% set more = ["extra", "first_seen_at", "unlisted_since"] %}
 {% set listed %}'{"{{ dataset.name }}": null}'::jsonb{% endset %}
@@ -103,12 +104,12 @@ written AS (
 
 SELECT
     count(merged.old_msgid) = 0 AS are_new,
-    array_agg(merged.appid) FILTER (WHERE how.is_of_two_days) AS appids,
-    array_agg(merged.msgid) FILTER (WHERE how.is_of_two_days) AS msgids
+    array_agg(merged.appid) FILTER (WHERE publication.has_two_days) AS appids,
+    array_agg(merged.msgid) FILTER (WHERE publication.has_two_days) AS msgids
 FROM merged
 CROSS JOIN
     LATERAL (
         SELECT
             merged.publication_date > least(merged.listed_date, merged.old_publication_date)
-                AS is_of_two_days
-    ) AS how
+                AS has_two_days
+    ) AS publication

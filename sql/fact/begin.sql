@@ -1,8 +1,8 @@
--- Begins a load: holds its accounts' locks, so that no other of theirs begins until the transaction
--- ends. The load looks each staged row up by the key of its table, in the order in which the
--- statements join: its cost does not grow with the tables, whatever their statistics say, or lack.
--- Otherwise the planner hashes the whole of a large fact, or begins with all rows of the dataset.
--- JIT does not pay off either.
+-- Begin a load: lock its accounts, so that a second load of the same account waits for the end of
+-- the transaction. Then set the planner to look up each staged row by its primary key, in the
+-- written order of joins. The cost of a load then does not grow with the tables. Without statistics
+-- the planner would hash a whole fact, or start with all rows of the dataset. Compiling (jit) takes
+-- longer than the load saves.
 WITH held AS (
     {% include "writer_lock/hold.sql" %}
 

@@ -1,2 +1,2 @@
--- Room for other answers of the same transaction.
+-- Empty the staging table before the transaction stages further answers.
 TRUNCATE staged_{{ fact }}

@@ -1,6 +1,5 @@
--- Rows of articles that two publication days list, as far as they are of the earlier one: one row
--- each. They follow their article to the later one. No figure of them changes, so changed_at stays
--- and the history gets no row.
+-- Move fact rows to the later publication day of articles that two publication days list: one row
+-- per moved fact row. No figure changes, so changed_at stays and the history gets no row.
 UPDATE weixin.{{ fact }} AS fact
 SET publication_date = article.publication_date
 FROM unnest(cast(:appids AS text[]), cast(:msgids AS text[])) AS moved (appid, msgid)

@@ -1,4 +1,5 @@
--- Staged rows of articles that were never listed: the fact can hold none of them.
+-- Insert the staged rows of articles that no answer listed before. The fact cannot hold a row of
+-- them, so nothing is compared.
 INSERT INTO weixin.{{ fact }} (
     {{ columns | join(",\n    ") }},
     changed_at

@@ -1,14 +1,15 @@
--- Staged rows that the fact lacks or holds with other values: one row per pair, with how many of
--- each. The old rows go to the history. A metric that an answer does not hold keeps its value; but
--- a fold of all kept answers replaces the row, and may only name another answer as the one that
--- changed it last. So does an answer of a later day: the row stands against answers of earlier days
--- then. Versions of a row never share an instant, even if the clock stands still or goes back.
--- `falls` lists the running totals that are lower than what was stored: msgid, stat_date, metric,
--- before, now.
-{% macro differs(one, name) -%}
-{{ one }}.{{ name }} IS DISTINCT FROM fact.{{ name }}
+-- Merge staged rows into the fact, and return the number of inserted and updated rows: one row per
+-- slice. Rows with equal values are not rewritten, and a replaced row is copied to the history. A
+-- metric that the answer lacks keeps its value. A replay of all kept answers replaces the whole row
+-- instead, and may change only the id of its answer. An answer of a later publication day also
+-- replaces the whole row, and answers of earlier days then no longer change the row. Two versions
+-- of a row never have the same changed_at, even if the clock stands still or goes back. The column
+-- `falls` lists the running totals that are lower than the stored ones, as arrays [msgid,
+-- stat_date, metric, before, now].
+{% macro differs(source, name) -%}
+{{ source }}.{{ name }} IS DISTINCT FROM fact.{{ name }}
 {%- endmacro %}
-WITH different AS MATERIALIZED (
+WITH changed AS MATERIALIZED (
     SELECT
         {% for column in key %}
         staged.{{ column }},
@@ -17,7 +18,7 @@ WITH different AS MATERIALIZED (
         greatest(staged.{{ column }}, fact.{{ column }}) AS {{ column }},
         {% endfor %}
         staged.{{ day }} AS day,
-        how.is_whole,
+        merge_mode.replaces_row,
         {% for name in metrics + ["extra"] %}
         merged.{{ name }},
         {% endfor %}
@@ -54,19 +55,19 @@ WITH different AS MATERIALIZED (
                     {% for column in place %}
                     OR staged.{{ column }} > fact.{{ column }}
                     {% endfor %}
-                ) AS is_whole
-        ) AS how
+                ) AS replaces_row
+        ) AS merge_mode
     CROSS JOIN
         LATERAL (
             SELECT
                 {% for metric in metrics %}
                 CASE
-                    WHEN how.is_whole THEN staged.{{ metric }}
+                    WHEN merge_mode.replaces_row THEN staged.{{ metric }}
                     ELSE coalesce(staged.{{ metric }}, fact.{{ metric }})
                 END AS {{ metric }},
                 {% endfor %}
                 CASE
-                    WHEN how.is_whole THEN staged.extra
+                    WHEN merge_mode.replaces_row THEN staged.extra
                     ELSE coalesce(fact.extra || staged.extra, staged.extra, fact.extra)
                 END AS extra
         ) AS merged
@@ -78,7 +79,7 @@ WITH different AS MATERIALIZED (
                 {% for metric in metrics %}
                 OR {{ differs("staged", metric) }}
                 {% endfor %}
-                OR (how.is_whole AND staged.raw_response_id != fact.raw_response_id)
+                OR (merge_mode.replaces_row AND staged.raw_response_id != fact.raw_response_id)
             )
             {% for column in place %}
             AND (
@@ -101,7 +102,7 @@ inserted AS (
     SELECT
         {{ columns | join(",\n        ") }},
         :changed_at
-    FROM different
+    FROM changed
     WHERE is_new
     RETURNING appid, {{ day }} AS day
 ),
@@ -119,7 +120,7 @@ history AS (
         replaced_at,
         CASE WHEN :is_history THEN 'replay' ELSE 'wechat' END,
         old_row
-    FROM different
+    FROM changed
     WHERE has_other_values AND NOT is_new
 ),
 
@@ -127,54 +128,54 @@ updated AS (
     UPDATE weixin.{{ fact }} AS fact
     SET
         {% for column in place %}
-        {{ column }} = different.{{ column }},
+        {{ column }} = changed.{{ column }},
         {% endfor %}
         {% for metric in metrics %}
-        {{ metric }} = different.{{ metric }},
+        {{ metric }} = changed.{{ metric }},
         {% endfor %}
-        extra = different.extra,
-        raw_response_id = different.raw_response_id,
-        fetched_at = different.fetched_at,
+        extra = changed.extra,
+        raw_response_id = changed.raw_response_id,
+        fetched_at = changed.fetched_at,
         changed_at = CASE
-            WHEN different.has_other_values THEN different.replaced_at ELSE fact.changed_at
+            WHEN changed.has_other_values THEN changed.replaced_at ELSE fact.changed_at
         END
-    FROM different
+    FROM changed
     WHERE
-        NOT different.is_new
-        AND (different.has_other_values OR different.is_whole)
-        AND fact.ctid = different.old_ctid
-    RETURNING fact.appid, different.day, different.has_other_values
+        NOT changed.is_new
+        AND (changed.has_other_values OR changed.replaces_row)
+        AND fact.ctid = changed.old_ctid
+    RETURNING fact.appid, changed.day, changed.has_other_values
 ),
 
-fallen AS MATERIALIZED (
+fallen_totals AS MATERIALIZED (
     SELECT
-        different.appid,
-        different.day,
+        changed.appid,
+        changed.day,
         jsonb_agg(
             jsonb_build_array(
-                {{ "different." ~ item if item else "''" }},
-                different.stat_date,
+                {{ "changed." ~ item if item else "''" }},
+                changed.stat_date,
                 total.metric,
                 total.before,
                 total.now
             )
         ) AS falls
-    FROM different
+    FROM changed
     CROSS JOIN
         LATERAL (
             VALUES
             {% for metric in dataset.monotonic %}
             (
                 '{{ metric }}',
-                (different.old_row ->> '{{ metric }}')::bigint,
-                different.{{ metric }}
+                (changed.old_row ->> '{{ metric }}')::bigint,
+                changed.{{ metric }}
             ),
             {% endfor %}
-            -- a dataset without running totals has no other
+            -- A dataset without running totals still needs one row here.
             (NULL, NULL::bigint, NULL::bigint)
         ) AS total (metric, before, now)
-    WHERE different.has_fallen AND total.now < total.before
-    GROUP BY different.appid, different.day
+    WHERE changed.has_fallen AND total.now < total.before
+    GROUP BY changed.appid, changed.day
 )
 
 SELECT
@@ -183,9 +184,9 @@ SELECT
     count(*) FILTER (WHERE is_new) AS inserted,
     count(*) FILTER (WHERE NOT is_new) AS updated,
     (
-        SELECT fallen.falls
-        FROM fallen
-        WHERE fallen.appid = written.appid AND fallen.day = written.day
+        SELECT fallen_totals.falls
+        FROM fallen_totals
+        WHERE fallen_totals.appid = written.appid AND fallen_totals.day = written.day
     ) AS falls
 FROM (
     SELECT

@@ -1,5 +1,5 @@
--- Where COPY puts the rows that answers hold, made once a session. Never analysed: the load's plan
--- must not depend on it.
+-- Create the staging table that COPY fills: once per session. Its statistics are never collected,
+-- because the load's plan must not depend on them.
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_{{ fact }} ON COMMIT DELETE ROWS AS
 SELECT
     {{ columns | join(",\n    ") }}

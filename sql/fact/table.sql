@@ -1,4 +1,4 @@
-{#- The fact of a dataset, as it is declared: a row per key, a column a metric; never a drop. -#}
+{#- Create the fact of a dataset: one row per key, one column per metric. Nothing is dropped. -#}
 CREATE TABLE IF NOT EXISTS weixin.{{ dataset.fact }} (
     appid text NOT NULL,
     {% if dataset.item %}
@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS weixin.{{ dataset.fact }} (
     changed_at timestamptz NOT NULL,
     PRIMARY KEY ({{ dataset.key | join(", ") }})
 );
--- of a release with further metrics
+-- A newer release may declare further metrics.
 ALTER TABLE weixin.{{ dataset.fact }}
 {% for metric in dataset.metrics %}
 ADD COLUMN IF NOT EXISTS {{ metric.name }} {{ metric.kind.value }}{{ "," if not loop.last }}
@@ -28,7 +28,8 @@ CREATE INDEX IF NOT EXISTS {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (
 {% if dataset.describes_articles %}
 CREATE INDEX IF NOT EXISTS {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }}
 USING brin (stat_date, (stat_date + 1));
--- few, of articles that were moved to a later day: see analytics/account_day_of_endpoint.sql
+-- The few rows of articles that were moved to a later day: see
+-- analytics/account_day_of_endpoint.sql.
 CREATE INDEX IF NOT EXISTS {{ dataset.fact }}_moved
 ON weixin.{{ dataset.fact }} (appid, publication_date)
 WHERE stat_date < publication_date;

@@ -1,5 +1,5 @@
--- Of falls between two rows of an article those of which this load has written a row: one row per
--- fall, with its number. The falls of rows that stay as they are were told when they were written.
+-- Return the numbers of the falls whose rows this load has written: one row per fall of a running
+-- total. A fall between unchanged rows was reported when those rows were written.
 SELECT DISTINCT fall.number
 FROM unnest(
         cast(:appids AS text[]),

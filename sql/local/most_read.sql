@@ -1,4 +1,5 @@
--- Which articles of some days were read most? At most three rows, by their newest total.
+-- Return the three most read articles of some publication days: one row per article, by its newest
+-- total.
 SELECT
     article.title,
     newest.publication_date AS publication_day,

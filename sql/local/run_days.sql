@@ -1,7 +1,7 @@
--- What a run did, for people: one row per day of its window, or that it planned; beside the counts
--- what people call the day of each account, and how the last attempt ended.
-{% from "weixin/macros.jinja" import heard_at, state %}
-WITH report AS (
+-- Return what a run did, for people: one row per day of its window or plan. Beside the counts, the
+-- row has the states of the accounts' days and the results of their last attempts.
+{% from "weixin/macros.jinja" import last_article_at, state %}
+WITH counts AS (
     SELECT
         day,
         sum(inserted) AS inserted,
@@ -18,7 +18,7 @@ days AS (
     FROM unnest(cast(:days AS date[])) AS days (day)
     UNION
     SELECT day
-    FROM report
+    FROM counts
 ),
 
 articles AS (
@@ -29,57 +29,57 @@ articles AS (
     GROUP BY publication_date
 ),
 
-account AS (
+active_account AS (
     SELECT
         account.appid,
         daily.since_date,
         daily.catch_up_days,
-        {{ heard_at(":dataset", "account.appid") }} AS heard_at
+        {{ last_article_at(":dataset", "account.appid") }} AS last_article_at
     FROM weixin.dim_account AS account
     LEFT JOIN weixin.collected_since AS daily
         ON account.appid = daily.appid AND daily.dataset = :dataset
     WHERE account.is_active
 ),
 
-pair AS (
+slice AS (
     SELECT
         days.day,
         {{
             state(
-                "pair", "days.day", dataset.window, "date '" ~ dataset.first_day ~ "'",
-                "account", "account.heard_at", "cast(:now AS timestamptz)"
+                "coverage", "days.day", dataset.window, "date '" ~ dataset.first_day ~ "'",
+                "active_account", "active_account.last_article_at", "cast(:now AS timestamptz)"
             )
         }} AS state,
-        coalesce(pair.error_kind, CASE WHEN pair.appid IS NOT NULL THEN 'ok' END) AS attempt
+        coalesce(coverage.error_kind, CASE WHEN coverage.appid IS NOT NULL THEN 'ok' END) AS attempt
     FROM days
-    CROSS JOIN account
-    LEFT JOIN weixin.coverage AS pair
+    CROSS JOIN active_account
+    LEFT JOIN weixin.coverage
         ON
-            account.appid = pair.appid
-            AND days.day = pair.day
-            AND pair.dataset = :dataset
+            active_account.appid = coverage.appid
+            AND days.day = coverage.day
+            AND coverage.dataset = :dataset
 ),
 
-known AS (
+day_state AS (
     SELECT
         day,
         string_agg(DISTINCT state, ', ') AS state,
         string_agg(DISTINCT attempt, ', ') AS attempt
-    FROM pair
+    FROM slice
     GROUP BY day
 )
 
 SELECT
     days.day,
     coalesce(articles.articles, 0) AS articles,
-    coalesce(report.inserted, 0) AS inserted,
-    coalesce(report.updated, 0) AS updated,
-    coalesce(report.unchanged, 0) AS unchanged,
-    coalesce(report.rejected, 0) AS rejected,
-    known.state,
-    known.attempt
+    coalesce(counts.inserted, 0) AS inserted,
+    coalesce(counts.updated, 0) AS updated,
+    coalesce(counts.unchanged, 0) AS unchanged,
+    coalesce(counts.rejected, 0) AS rejected,
+    day_state.state,
+    day_state.attempt
 FROM days
-LEFT JOIN known ON days.day = known.day
+LEFT JOIN day_state ON days.day = day_state.day
 LEFT JOIN articles ON days.day = articles.publication_date
-LEFT JOIN report ON days.day = report.day
+LEFT JOIN counts ON days.day = counts.day
 ORDER BY days.day

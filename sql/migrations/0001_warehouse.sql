@@ -1,5 +1,5 @@
--- What can't be declared. The schema is there already, with the list of what was applied:
--- schema_migrations/create.sql.
+-- Create the tables that cannot be declared. The schema and its list of applied migrations exist
+-- already: see schema_migrations/create.sql.
 COMMENT ON SCHEMA weixin IS 'The WeChat article statistics: facts, dimensions, raw answers, and the state of the pipeline';
 COMMENT ON TABLE weixin.schema_migrations IS 'One row per migration applied to this database, and one for what is declared: facts, roles and views';
 COMMENT ON COLUMN weixin.schema_migrations.version IS 'Number of the migration file in sql/migrations, or declared';
@@ -48,9 +48,10 @@ CREATE TABLE weixin.dim_article (
     unlisted_since jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (appid, msgid)
 );
--- the account comes last: first, a planner without statistics would read all its articles for each
+-- The account comes last. If it came first, a planner without statistics would read all articles of
+-- an account for each article.
 CREATE INDEX dim_article_publication_date ON weixin.dim_article (publication_date, appid);
--- few
+-- The index holds few articles.
 CREATE INDEX dim_article_is_unlisted ON weixin.dim_article (appid)
 WHERE jsonb_path_exists(unlisted_since, '$.* ? (@ != null)');
 COMMENT ON TABLE weixin.dim_article IS 'One row per article of an account; each attribute is the newest non-null value WeChat gave';
@@ -92,7 +93,7 @@ CREATE TABLE weixin.raw_response (
     fetched_at timestamptz NOT NULL,
     last_seen_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
--- compressed already
+-- The bodies are compressed already.
 ALTER TABLE weixin.raw_response ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX raw_response_pair ON weixin.raw_response (appid, dataset, day);
 COMMENT ON TABLE weixin.raw_response IS 'One row per successful answer of a pair (dataset, account, day); one that is identical to the pair''s newest only moves last_seen_at. Bodies of errors are not kept';
@@ -140,14 +141,14 @@ COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …
 COMMENT ON COLUMN weixin.coverage.day IS 'The day asked for (Beijing): a publication day or, of datasets such as article_read, the statistics day';
 COMMENT ON COLUMN weixin.coverage.settled IS 'Why the day is not asked for again: final, because its totals have stopped growing and the answers of two days after its window agree (of a statistics day: because a ready answer came on the last morning on which it is asked for, or later); given_up, because its answer can''t be read or none of its articles has a figure; null while it is open';
 COMMENT ON COLUMN weixin.coverage.ready_at IS 'Fetch time of the newest ready answer: one that held all that WeChat must have computed by then; null when none was';
-COMMENT ON COLUMN weixin.coverage.list_sha256 IS 'SHA-256 of the msgids that this answer lists; null if it lists nothing on a day on which no answer listed an article of the account: that says nothing';
+COMMENT ON COLUMN weixin.coverage.list_sha256 IS 'SHA-256 of the msgids that this answer lists; null if no answer of that morning listed an article of the account, because an empty list then proves nothing';
 COMMENT ON COLUMN weixin.coverage.article_count IS 'The most articles (of a statistics day: rows) that an answer has listed';
 COMMENT ON COLUMN weixin.coverage.attempted_at IS 'When the last attempt was answered or abandoned';
 COMMENT ON COLUMN weixin.coverage.error_kind IS 'Why the last attempt brought nothing, as weixin_etl.problem.ProblemKind names it; null if its answer was ready';
 COMMENT ON COLUMN weixin.coverage.error_code IS 'WeChat''s errcode of the last attempt, if it gave one';
 COMMENT ON COLUMN weixin.coverage.error IS 'What happened in the last attempt, with WeChat''s words; null if its answer was ready';
 COMMENT ON COLUMN weixin.coverage.cure IS 'What to change or, if nothing, what happens next; null if its answer was ready';
-COMMENT ON COLUMN weixin.coverage.listed_since IS 'Fetch time of the first of the ready answers in a row that list the same articles as the newest; null when that leaves no list';
+COMMENT ON COLUMN weixin.coverage.listed_since IS 'Since when consecutive ready answers have listed the same articles: fetch time of the first of them; null when list_sha256 is null';
 COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer, ready or not';
 COMMENT ON COLUMN weixin.coverage.through_date IS 'The last stat_date that every article of that answer reaches; null when one has no row or there is none';
 COMMENT ON COLUMN weixin.coverage.newest_date IS 'The last stat_date that any article of that answer reaches; null when there is no row';
@@ -216,7 +217,7 @@ COMMENT ON COLUMN weixin.run_report.unchanged IS 'Rows answered that the fact al
 COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not fit, see rejected_row';
 COMMENT ON COLUMN weixin.run_report.attempted_at IS 'When the run''s last attempt was answered or abandoned; null while it has not asked';
 
--- The history that the facts have in common; they themselves are declared: fact/table.sql.
+-- The facts share one history. The facts themselves are declared: see fact/table.sql.
 CREATE TABLE weixin.fact_history (
     dataset text NOT NULL,
     appid text NOT NULL,
@@ -229,15 +230,15 @@ CREATE TABLE weixin.fact_history (
     PRIMARY KEY (appid, dataset, item, stat_date, changed_at)
 );
 CREATE INDEX fact_history_replaced_at ON weixin.fact_history USING brin (replaced_at);
-COMMENT ON TABLE weixin.fact_history IS 'One row per row of a fact that was replaced because its values changed, as it was from changed_at until replaced_at. It was replaced by the row of the same key whose changed_at is this replaced_at: here or, the newest, in the fact';
+COMMENT ON TABLE weixin.fact_history IS 'One row per replaced row of a fact, with its values from changed_at until replaced_at. The next row of the same key has changed_at = this replaced_at; the newest row is in the fact';
 COMMENT ON COLUMN weixin.fact_history.dataset IS 'Which fact: article_total, …';
 COMMENT ON COLUMN weixin.fact_history.appid IS 'The account';
-COMMENT ON COLUMN weixin.fact_history.item IS 'What else the fact''s key has: the article''s msgid, the channel''s number as a text, or nothing (an empty text)';
+COMMENT ON COLUMN weixin.fact_history.item IS 'The rest of the fact''s key: the article''s msgid, or the channel''s number as a text; empty in other datasets';
 COMMENT ON COLUMN weixin.fact_history.stat_date IS 'The day (Beijing) of the row';
 COMMENT ON COLUMN weixin.fact_history.changed_at IS 'Since when the row had these values';
 COMMENT ON COLUMN weixin.fact_history.replaced_at IS 'When it was replaced: changed_at of the row that replaced it';
-COMMENT ON COLUMN weixin.fact_history.cause IS 'What replaced it. wechat: an answer; replay: the fact was rebuilt from the kept answers, which a newer parser read differently, or of which some came late';
-COMMENT ON COLUMN weixin.fact_history.row IS 'The whole row of the fact, as it was';
+COMMENT ON COLUMN weixin.fact_history.cause IS 'Why the row was replaced. wechat: a newer answer; replay: the fact was rebuilt from the kept answers, with a newer parser or with answers that were imported late';
+COMMENT ON COLUMN weixin.fact_history.row IS 'The whole replaced row of the fact';
 
 CREATE TABLE weixin.finding (
     dataset text NOT NULL,
@@ -255,9 +256,9 @@ CREATE TABLE weixin.finding (
     found_at timestamptz NOT NULL
 );
 CREATE INDEX finding_source ON weixin.finding (dataset, source);
-COMMENT ON TABLE weixin.finding IS 'One row per thing that a task has found and that coverage does not say: a connection that cannot be used, a task that failed, a run past its deadline. Each task replaces its own';
+COMMENT ON TABLE weixin.finding IS 'One row per problem that a task found and coverage does not show: an unusable connection, a failed task, a run past its deadline. Each task replaces its own findings';
 COMMENT ON COLUMN weixin.finding.dataset IS 'Which endpoint: article_total, …';
-COMMENT ON COLUMN weixin.finding.source IS 'The task that found it; deadline, run: what became of the run was seen without one';
+COMMENT ON COLUMN weixin.finding.source IS 'The task that found it; deadline or run if the run''s end was noticed outside its tasks';
 COMMENT ON COLUMN weixin.finding.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it';
 COMMENT ON COLUMN weixin.finding.appid IS 'The account; null when it concerns the whole run, or a connection';
 COMMENT ON COLUMN weixin.finding.subject IS 'What distinguishes it from others of its kind: a task, a connection''s id';
@@ -293,7 +294,7 @@ CREATE TABLE weixin.incident (
 CREATE UNIQUE INDEX incident_is_open_once ON weixin.incident (dataset, dedup_key)
 WHERE closed_at IS NULL;
 CREATE INDEX incident_opened_at ON weixin.incident (opened_at);
-COMMENT ON TABLE weixin.incident IS 'One row per trouble that people are told of, from its beginning to its end, however many runs and days are affected: a message when it begins, one when something else is to be mended, one when it is over';
+COMMENT ON TABLE weixin.incident IS 'One row per alert that people are notified of, from its beginning to its end, however many runs and days are affected: one message when it begins, one when the cure changes, one when it ends';
 COMMENT ON COLUMN weixin.incident.incident_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.incident.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.incident.dedup_key IS 'The key that identifies the alert across checks: the account, or the kind where one action resolves it for all accounts';
@@ -308,7 +309,7 @@ COMMENT ON COLUMN weixin.incident.cure IS 'What to change or, if nothing, what h
 COMMENT ON COLUMN weixin.incident.days IS 'The days that are not in because of it (Beijing), oldest first';
 COMMENT ON COLUMN weixin.incident.code IS 'WeChat''s errcode, an SQLSTATE, or a name of what went wrong; else empty';
 COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
-COMMENT ON COLUMN weixin.incident.news_at IS 'Since when there is something to tell: it began, or something else is to be mended';
+COMMENT ON COLUMN weixin.incident.news_at IS 'Since when there is something to notify people of: the alert began, or its cure changed';
 COMMENT ON COLUMN weixin.incident.told_at IS 'When a message about it, or about the same act for another dataset, was delivered last; null until then';
 COMMENT ON COLUMN weixin.incident.closed_at IS 'When it was found to be over; null while it is open';
 COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end, or about that of the same act for another dataset, was delivered; null until then. Equal to closed_at if no such message is sent';
@@ -353,9 +354,10 @@ CREATE TABLE weixin.writer_lock (
 COMMENT ON TABLE weixin.writer_lock IS 'One row per thing that writers do one at a time: whoever does it holds a lock on the row. Only users who may write can lock a row';
 COMMENT ON COLUMN weixin.writer_lock.lock_name IS 'load:<appid>, a commit of an account; ingest:<dataset>:<appid>, a run that asks for an account; incident:<dataset>, a look at what is wrong; messages, what people are told';
 
--- Autovacuum looks once a minute, and only the owner of a table may analyse it: the first backfill
--- would meet tables without statistics, in which a planner expects one article of an account and
--- reads all of its articles for each. So each commit asks for this. The factor keeps it rare.
+-- Each commit calls this function. Autovacuum checks tables only once a minute, and only the owner of
+-- a table may analyse it. Without statistics the planner expects one article per account, and the
+-- first backfill would read all articles of an account for each article. The factor keeps calls
+-- that analyse rare.
 -- Unless pg_temp is named last, Postgres searches the caller's temporary views first, and functions
 -- in such a view would run with the owner's rights.
 CREATE FUNCTION weixin.analyse_grown() RETURNS void
@@ -391,10 +393,10 @@ $$;
 REVOKE EXECUTE ON FUNCTION weixin.analyse_grown() FROM public;
 COMMENT ON FUNCTION weixin.analyse_grown() IS 'Analyse the columns in indexes of the tables that have grown to four times what they were when somebody last did';
 
--- The views have hundreds of expressions: compiling them takes a hundred times as long as a query.
--- And they look up a row's previous one, which a planner would remember in vain. A role's setting
--- would not reach analysts, who have roles of their own. The days of hundreds of accounts are added
--- up in memory.
+-- The views have hundreds of expressions, and compiling these (jit) takes a hundred times as long as
+-- a query. The views look up each row's previous row once, so remembering results (memoize) does not
+-- help. The larger work_mem lets Postgres add up the days of hundreds of accounts in memory. These
+-- are settings of the database, because analysts have roles of their own.
 DO $$
 BEGIN
     EXECUTE format('ALTER DATABASE %I SET jit = off', current_database());
@@ -406,11 +408,11 @@ EXCEPTION
 END
 $$;
 
--- Its views and functions are files under sql/analytics.
+-- The views and functions of this schema are files under sql/analytics.
 CREATE SCHEMA analytics;
 COMMENT ON SCHEMA analytics IS 'What analysts query: views over the facts, each with its grain and every column described';
 
--- A table, as the planner knows nothing of what generate_series() gives
+-- This is a table because the planner has no statistics for generate_series().
 CREATE TABLE analytics.calendar (
     calendar_date date PRIMARY KEY,
     iso_week text NOT NULL,

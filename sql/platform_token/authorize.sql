@@ -1,17 +1,17 @@
--- Accounts that have authorised the platform for the first time, or anew: their tokens of before
--- are no longer good.
+-- Save the refresh tokens of accounts that have authorised the platform for the first time or
+-- again. The previous access token of each is deleted, because WeChat no longer accepts the token.
 INSERT INTO weixin.platform_token (component_appid, appid, refresh_token, authorized_at)
 SELECT
     :component_appid,
-    listed.appid,
-    listed.refresh_token,
-    to_timestamp(listed.auth_time) AS authorized_at
-FROM jsonb_to_recordset(cast(:accounts AS jsonb)) AS listed (
+    authorized.appid,
+    authorized.refresh_token,
+    to_timestamp(authorized.auth_time) AS authorized_at
+FROM jsonb_to_recordset(cast(:accounts AS jsonb)) AS authorized (
         appid text, refresh_token text, auth_time double precision
     )
-LEFT JOIN weixin.platform_token AS known
-    ON listed.appid = known.appid AND known.component_appid = :component_appid
-WHERE known.authorized_at IS NULL OR known.authorized_at < to_timestamp(listed.auth_time)
+LEFT JOIN weixin.platform_token AS token
+    ON authorized.appid = token.appid AND token.component_appid = :component_appid
+WHERE token.authorized_at IS NULL OR token.authorized_at < to_timestamp(authorized.auth_time)
 ON CONFLICT (component_appid, appid) DO UPDATE SET
     refresh_token = excluded.refresh_token,
     authorized_at = excluded.authorized_at,

@@ -1,8 +1,8 @@
--- What accounts are, and what they are called.
-UPDATE weixin.platform_token AS known
-SET name = said.name, is_official_account = said.is_official_account
+-- Save the name and type of accounts, as WeChat describes them.
+UPDATE weixin.platform_token AS token
+SET name = described.name, is_official_account = described.is_official_account
 FROM
-    jsonb_to_recordset(cast(:accounts AS jsonb)) AS said (
+    jsonb_to_recordset(cast(:accounts AS jsonb)) AS described (
         appid text, name text, is_official_account boolean
     )
-WHERE known.component_appid = :component_appid AND known.appid = said.appid
+WHERE token.component_appid = :component_appid AND token.appid = described.appid

@@ -1,5 +1,4 @@
--- What accounts of a platform are, and what they are called, where WeChat has said so: one row
--- each.
+-- Return the name and type of a platform's accounts: one row per account that WeChat has described.
 SELECT
     appid,
     name,

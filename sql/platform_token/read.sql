@@ -1,4 +1,5 @@
--- A token as it is now, by the server's clock; no row when nothing is known of the account.
+-- Return a stored token with its remaining seconds by the server's clock. An unknown account has no
+-- row.
 SELECT
     access_token,
     refresh_token,

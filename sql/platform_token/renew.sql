@@ -1,4 +1,5 @@
--- A token that was just answered, and the refresh token that came with it.
+-- Save a new access token with its expiry, and the refresh token that WeChat returned with the
+-- access token.
 UPDATE weixin.platform_token
 SET
     access_token = :access_token,

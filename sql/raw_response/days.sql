@@ -1,4 +1,4 @@
--- The days, in a range, of which answers of an account are kept: one row each, in order.
+-- Return the days in a range for which answers of an account are kept: one row per day, in order.
 SELECT DISTINCT day
 FROM weixin.raw_response
 WHERE

@@ -1,6 +1,5 @@
--- Answers that another program kept, or that came late: one row each that is not kept already. Each
--- has a row of its own, whatever stands beside it: so the rows are the same whatever the order in
--- which they came.
+-- Insert imported answers that are not kept already: one row per answer. Equal answers fetched at
+-- different times keep separate rows, so the order of import does not change the result.
 INSERT INTO weixin.raw_response (
     dataset, appid, day, body, body_sha256, fetched_at, last_seen_at
 )

@@ -1,15 +1,15 @@
--- The answers of some datasets and pairs (account, day), all or those seen since an instant: one
--- row each, pair by pair, oldest first.
-{% from "raw_response/macros.jinja" import of_each_pair %}
+-- Return the kept answers of some datasets, accounts and days, all or those seen since an instant:
+-- one row per answer, oldest first within a slice.
+{% from "raw_response/macros.jinja" import kept_answers %}
 SELECT
-    raw.dataset,
-    raw.appid,
-    raw.day,
-    raw.raw_response_id,
-    raw.body,
-    raw.fetched_at,
-    raw.last_seen_at
-FROM {{ of_each_pair() }}
-WHERE cast(:since AS timestamptz) IS NULL OR raw.last_seen_at >= :since
+    kept.dataset,
+    kept.appid,
+    kept.day,
+    kept.raw_response_id,
+    kept.body,
+    kept.fetched_at,
+    kept.last_seen_at
+FROM {{ kept_answers() }}
+WHERE cast(:since AS timestamptz) IS NULL OR kept.last_seen_at >= :since
 ORDER BY
-    raw.appid, raw.day, raw.last_seen_at, raw.fetched_at, raw.body_sha256, raw.raw_response_id
+    kept.appid, kept.day, kept.last_seen_at, kept.fetched_at, kept.body_sha256, kept.raw_response_id

@@ -1,4 +1,5 @@
--- Answers that were fetched again, each its pair's newest: one row each.
+-- Update the time of the last fetch of answers that were fetched again unchanged: one row per
+-- answer, the newest of its slice.
 UPDATE weixin.raw_response
 SET last_seen_at = greatest(raw_response.last_seen_at, seen.seen_at)
 FROM unnest(

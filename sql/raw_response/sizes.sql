@@ -1,9 +1,10 @@
--- The compressed bytes of the kept answers of some pairs (account, day): one row each, in order.
-{% from "raw_response/macros.jinja" import of_each_pair %}
+-- Return the compressed bytes of the kept answers of some slices: one row per account and day, in
+-- order.
+{% from "raw_response/macros.jinja" import kept_answers %}
 SELECT
-    raw.appid,
-    raw.day,
-    sum(octet_length(raw.body)) AS byte_count
-FROM {{ of_each_pair() }}
-GROUP BY raw.appid, raw.day
-ORDER BY raw.appid, raw.day
+    kept.appid,
+    kept.day,
+    sum(octet_length(kept.body)) AS byte_count
+FROM {{ kept_answers() }}
+GROUP BY kept.appid, kept.day
+ORDER BY kept.appid, kept.day

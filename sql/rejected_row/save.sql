@@ -1,6 +1,6 @@
--- Rejected parts of some pairs' newest answers: one row with how many were opened or resolved. What
--- is not open already is opened, what does not occur any more is resolved. Parts are told apart by
--- the hash of all they say.
+-- Save the rejected parts of some slices' newest answers, and return one row with the number of
+-- changes. A part without an open row is inserted. An open row is resolved if its part does not
+-- occur any more. The hash of all fields identifies a part.
 WITH part AS MATERIALIZED (
     SELECT DISTINCT ON (identity)
         *,
@@ -19,7 +19,7 @@ WITH part AS MATERIALIZED (
         )
 ),
 
-known AS MATERIALIZED (
+open_part AS MATERIALIZED (
     SELECT
         rejected.rejected_row_id,
         sha256(
@@ -39,12 +39,12 @@ known AS MATERIALIZED (
         ) AS identity
     FROM unnest(
             cast(:datasets AS text[]), cast(:appids AS text[]), cast(:days AS date[])
-        ) AS pair (dataset, appid, day)
+        ) AS slice (dataset, appid, day)
     INNER JOIN weixin.rejected_row AS rejected
         ON
-            pair.dataset = rejected.dataset
-            AND pair.appid = rejected.appid
-            AND pair.day = rejected.day
+            slice.dataset = rejected.dataset
+            AND slice.appid = rejected.appid
+            AND slice.day = rejected.day
             AND rejected.resolved_at IS NULL
 ),
 
@@ -53,9 +53,9 @@ resolved AS (
     SET resolved_at = :changed_at
     WHERE
         rejected.rejected_row_id IN (
-            SELECT known.rejected_row_id
-            FROM known
-            WHERE NOT known.identity IN (SELECT part.identity FROM part)
+            SELECT open_part.rejected_row_id
+            FROM open_part
+            WHERE NOT open_part.identity IN (SELECT part.identity FROM part)
         )
     RETURNING rejected.rejected_row_id
 ),
@@ -78,7 +78,7 @@ opened AS (
         part.raw_response_id,
         :changed_at
     FROM part
-    WHERE NOT part.identity IN (SELECT known.identity FROM known)
+    WHERE NOT part.identity IN (SELECT open_part.identity FROM open_part)
     RETURNING rejected_row_id
 )
 

@@ -1,4 +1,4 @@
--- What a run has done for some pairs: one row per pair, in the order of `Counts`.
+-- Return what a run did for its slices: one row per slice, with columns in the order of `Counts`.
 SELECT
     report.appid,
     report.day,

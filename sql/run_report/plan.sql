@@ -1,4 +1,4 @@
--- The pairs that a run plans: one row each.
+-- Save the plan of a run: one row per slice.
 INSERT INTO weixin.run_report (run_id, dataset, appid, day, planned_at)
 SELECT
     :run_id,

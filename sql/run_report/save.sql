@@ -1,7 +1,7 @@
--- What an attempt for some pairs did in a run: one row per pair, added to its earlier attempts.
-WITH done AS (
+-- Add the counts of an attempt to a run's report: one row per slice.
+WITH attempt AS (
     SELECT *
-    FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS done (
+    FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS attempt (
             appid text,
             day date,
             calls integer,
@@ -38,7 +38,7 @@ SELECT
     unchanged,
     rejected,
     attempted_at
-FROM done
+FROM attempt
 ON CONFLICT (run_id, dataset, appid, day) DO UPDATE SET
     calls = report.calls + excluded.calls,
     inserted = report.inserted + excluded.inserted,

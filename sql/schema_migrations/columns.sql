@@ -1,4 +1,5 @@
--- The columns of all tables in the schema weixin, ours or not: one row each.
+-- Return the columns of all tables in the schema weixin, whoever created the tables: one row per
+-- column.
 SELECT class.relname || '.' || attribute.attname AS column_name
 FROM pg_class AS class
 INNER JOIN pg_attribute AS attribute ON class.oid = attribute.attrelid

@@ -1,4 +1,5 @@
--- The list of what was applied: it is there before the first migration, which needs it.
+-- Create the list of applied migrations. The first migration needs the list, so no migration can
+-- create it.
 CREATE SCHEMA IF NOT EXISTS weixin;
 CREATE TABLE IF NOT EXISTS weixin.schema_migrations (
     version text PRIMARY KEY,

@@ -1,4 +1,4 @@
--- That a migration was applied, or what is declared: one row.
+-- Record that a migration, or the declared part of the schema, was applied: one row.
 INSERT INTO weixin.schema_migrations (version, sha256)
 VALUES (:version, :sha256)
 ON CONFLICT (version) DO UPDATE SET

@@ -1,4 +1,5 @@
--- The views and functions that this project made, one row each: whose comment says from which file.
+-- Return the views and functions that this project created: one row each. The comment of each
+-- object names its file under sql/.
 SELECT
     CASE classoid WHEN 'pg_proc'::regclass THEN 'FUNCTION' ELSE 'VIEW' END AS type,
     CASE classoid

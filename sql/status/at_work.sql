@@ -1,8 +1,7 @@
--- How far runs that are at work have come, with all accounts or with some: one row per run and
--- account, with how many pairs its plan has and the days that it has yet to bring in. What another
--- run brought in meanwhile is in; what was settled before the plan, and is planned all the same,
--- once it was asked.
-{% from "weixin/macros.jinja" import is_in %}
+-- Return the progress of running runs, for all accounts or for some: one row per run and account,
+-- with the number of planned days and the days left. A day that another run brought in meanwhile is
+-- in. A day that was settled before the plan is in once this run has requested the day.
+{% from "weixin/macros.jinja" import is_satisfied %}
 SELECT
     report.dataset,
     report.run_id,
@@ -10,7 +9,7 @@ SELECT
     count(*) AS pair_count,
     coalesce(
         array_agg(report.day) FILTER (
-            WHERE NOT {{ is_in(
+            WHERE NOT {{ is_satisfied(
                 "coverage", "report.planned_at", "coverage.attempted_at < report.planned_at"
             ) }}
         ),

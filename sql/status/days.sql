@@ -1,83 +1,85 @@
--- The days that are not as they should be, of accounts that daily runs collect: those whose state
--- is one of `lacking`, or that are open and were refused last. Days of an account are one row if
--- they are called alike, and their last attempts, in one minute, ended alike or never were. So are
--- accounts with the same such days; those that were refused only if they were in one instant.
-{% from "weixin/macros.jinja" import beijing, heard_at, state %}
+-- Return the days that need attention, of accounts that daily runs collect: days in one of the
+-- states `:lacking`, and open days whose last attempt failed. One row has the days of several
+-- accounts that share their days, state, figures and result. Last attempts of an account are
+-- grouped by the minute; failed attempts of several accounts must be of the same instant.
+{% from "weixin/macros.jinja" import beijing, last_article_at, state %}
 WITH account AS (
     SELECT
-        since.appid,
-        since.catch_up_days,
-        greatest(since.since_date, date '{{ dataset.first_day }}') AS since_date
-    FROM weixin.collected_since AS since
-    INNER JOIN weixin.dim_account AS account ON since.appid = account.appid AND account.is_active
+        collected.appid,
+        collected.catch_up_days,
+        greatest(collected.since_date, date '{{ dataset.first_day }}') AS since_date
+    FROM weixin.collected_since AS collected
+    INNER JOIN weixin.dim_account AS account
+        ON collected.appid = account.appid AND account.is_active
     WHERE
-        since.dataset = '{{ dataset.name }}'
-        AND (cast(:appids AS text[]) IS NULL OR since.appid = any(:appids))
+        collected.dataset = '{{ dataset.name }}'
+        AND (cast(:appids AS text[]) IS NULL OR collected.appid = any(:appids))
 ),
 
-listed AS (
+expected_day AS (
     SELECT
         account.*,
-        open.day,
-        open AS pair
+        open_day.day,
+        open_day AS coverage
     FROM account
-    INNER JOIN weixin.coverage AS open
+    INNER JOIN weixin.coverage AS open_day
         ON
-            account.appid = open.appid
-            AND open.dataset = '{{ dataset.name }}'
-            AND (open.settled IS NULL OR open.settled = 'given_up')
+            account.appid = open_day.appid
+            AND open_day.dataset = '{{ dataset.name }}'
+            AND (open_day.settled IS NULL OR open_day.settled = 'given_up')
     UNION ALL
     SELECT
         account.*,
-        never.day,
-        NULL AS pair
+        unrequested.day,
+        NULL AS coverage
     FROM account
-    -- it is looked at day by day only where some were never asked for
+    -- The days are compared one by one only if one of them was never requested.
     CROSS JOIN
         LATERAL (
             SELECT
                 CASE
-                    WHEN count(*) <= max(asked.day) - account.since_date THEN account.since_date
-                    ELSE coalesce(max(asked.day) + 1, account.since_date)
+                    WHEN count(*) <= max(coverage.day) - account.since_date THEN account.since_date
+                    ELSE coalesce(max(coverage.day) + 1, account.since_date)
                 END AS begin_date
-            FROM weixin.coverage AS asked
+            FROM weixin.coverage
             WHERE
-                asked.appid = account.appid
-                AND asked.dataset = '{{ dataset.name }}'
-                AND asked.day >= account.since_date
-        ) AS reach
+                coverage.appid = account.appid
+                AND coverage.dataset = '{{ dataset.name }}'
+                AND coverage.day >= account.since_date
+        ) AS search
     CROSS JOIN
         LATERAL (
-            SELECT reach.begin_date + step AS day
-            FROM generate_series(0, {{ beijing(":now") }} - 1 - reach.begin_date) AS step
+            SELECT search.begin_date + step AS day
+            FROM generate_series(0, {{ beijing(":now") }} - 1 - search.begin_date) AS step
             EXCEPT
-            SELECT asked.day
-            FROM weixin.coverage AS asked
+            SELECT coverage.day
+            FROM weixin.coverage
             WHERE
-                asked.appid = account.appid
-                AND asked.dataset = '{{ dataset.name }}'
-                AND asked.day >= reach.begin_date
-        ) AS never
+                coverage.appid = account.appid
+                AND coverage.dataset = '{{ dataset.name }}'
+                AND coverage.day >= search.begin_date
+        ) AS unrequested
 ),
 
-told AS (
+day_state AS (
     SELECT
-        listed.appid,
-        listed.day,
+        expected_day.appid,
+        expected_day.day,
         {{ state(
-            "(listed.pair)", "listed.day", dataset.window, "date '" ~ dataset.first_day ~ "'",
-            "listed", heard_at("'" ~ dataset.name ~ "'", "listed.appid"), ":now"
+            "(expected_day.coverage)", "expected_day.day", dataset.window,
+            "date '" ~ dataset.first_day ~ "'", "expected_day",
+            last_article_at("'" ~ dataset.name ~ "'", "expected_day.appid"), ":now"
         ) }} AS state,
-        (listed.pair).ready_at IS NOT NULL AS has_figures,
-        (listed.pair).attempted_at,
-        (listed.pair).error_kind,
-        (listed.pair).error_code,
-        (listed.pair).error,
-        (listed.pair).cure
-    FROM listed
+        (expected_day.coverage).ready_at IS NOT NULL AS has_figures,
+        (expected_day.coverage).attempted_at,
+        (expected_day.coverage).error_kind,
+        (expected_day.coverage).error_code,
+        (expected_day.coverage).error,
+        (expected_day.coverage).cure
+    FROM expected_day
 ),
 
-of_account AS (
+account_days AS (
     SELECT
         appid,
         array_agg(day ORDER BY day) AS days,
@@ -88,7 +90,7 @@ of_account AS (
         error_code,
         error,
         cure
-    FROM told
+    FROM day_state
     WHERE state = any(:lacking) OR error_kind IS NOT NULL
     GROUP BY
         appid,
@@ -111,12 +113,12 @@ SELECT
     error_code,
     error,
     cure
-FROM of_account
+FROM account_days
 GROUP BY
     days,
     state,
     has_figures,
-    -- whether an account was answered since it was refused is a matter of seconds
+    -- A failed attempt keeps its exact time, to tell whether an answer came after it.
     CASE
         WHEN error_kind IS NULL OR error_kind = 'not_ready' THEN date_trunc('minute', attempted_at)
         ELSE attempted_at

@@ -1,5 +1,5 @@
--- Holds some locks until the transaction ends, one after the other in one order; waits for whoever
--- holds them. Who may only read can't hold one.
+-- Hold some locks until the transaction ends, in a fixed order. The statement waits for other
+-- holders. A user without write access cannot hold a lock.
 INSERT INTO weixin.writer_lock (lock_name)
 SELECT lock_name
 FROM unnest(cast(:lock_names AS text[])) AS wanted (lock_name)

@@ -1,5 +1,5 @@
--- Waits for the others that hold some locks, one after the other in one order, and holds them until
--- the transaction ends: one row each. Who may only read can't lock a row.
+-- Wait for the holders of some locks, and hold the locks until the transaction ends: one row each,
+-- in a fixed order. A user without write access cannot lock a row.
 SELECT lock_name
 FROM weixin.writer_lock
 WHERE lock_name = any(:lock_names)

@@ -1,4 +1,4 @@
--- Those of some locks that nobody holds, held until the transaction ends: one row each.
+-- Hold the free locks among some locks until the transaction ends: one row per lock that was free.
 SELECT lock_name
 FROM weixin.writer_lock
 WHERE lock_name = any(:lock_names)
