@@ -47,11 +47,7 @@ SCENES = {
     "推荐": ("kanyikan", "kanyikan"),
     "搜一搜": ("souyisou", "souyisou"),
 }
-"""
-By the name that WeChat's lists use:
-
-the view's code, and the part of the older metrics' names.
-"""
+"""The view's code and the older metrics' word for a scene, by its name in WeChat's lists."""
 CHANNELS = {
     **{0: "others", 1: "search", 17: "name_card", 30: "qr_code", 57: "article"},
     **{100: "advertisement", 149: "mini_program", 161: "reprint"},
@@ -177,16 +173,16 @@ class Pair:
     answered_at: datetime | None = None
     is_reliable: bool = False
     """
-    Whether the newest answer can be relied on.
+    The newest answer can be relied on.
 
     The same morning's answers for the account list an article, so the endpoint works.
     """
     is_final: bool = False
-    """Whether the day is final: it is not asked for again."""
+    """The day is final: it is not asked for again."""
     is_repeated: bool = False
-    """Whether an answer of an earlier day listed the same articles, and every answer since did."""
+    """An answer of an earlier day listed the same articles, and every answer since did."""
     totals: dict[Key, dict[str, int]] = field(default_factory=dict)
-    """By article and stat_date: the newest value of each total that may not fall."""
+    """The newest value of each total that may not fall, by article and stat_date."""
 
     @property
     def answered_on(self) -> date:
@@ -244,14 +240,14 @@ class Endpoint:
         self.window = dataset.window
         self.pairs: dict[Key, Pair] = {}
         self.days_of = defaultdict[Key, set[date]](set)
-        """By account and article: the days of which the article has a row."""
+        """The days of which an article has a row, by account and article."""
         answers = [answer for answer in collected.answers if answer.dataset is dataset]
-        heard = {(answer.appid, answer.at.date()) for answer in answers if answer.items}
+        working = {(answer.appid, answer.at.date()) for answer in answers if answer.items}
         for answer in answers:
             pair = self.pairs.setdefault((answer.appid, answer.day), Pair())
             pair.last = answer
             if answer.errcode == 0:
-                pair.take(answer, is_reliable=(answer.appid, answer.at.date()) in heard)
+                pair.take(answer, is_reliable=(answer.appid, answer.at.date()) in working)
         for row in rows_of(collected, dataset):
             self.days_of[row["appid"], row["item"]].add(row["stat_date"])
 

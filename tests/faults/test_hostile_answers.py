@@ -40,9 +40,9 @@ def test_any_answer_is_in_the_warehouse_once(
     warehouse: Engine, dataset: Dataset, data: st.DataObject
 ) -> None:
     """
-    Its exact bytes are kept (0005); each part is a row or is rejected.
+    An answer's exact bytes are kept (0005).
 
-    Loading it again changes nothing.
+    Each part is a row or is rejected. Loading the answer again changes nothing.
     """
     account = Account("any", f"wx{next(NUMBERS)}", "", "any")
     body = written(data.draw(answers(dataset)))

@@ -166,7 +166,7 @@ def test_the_command_takes_files_and_standard_input(
 
 
 def test_an_imported_answer_that_is_not_ready_leaves_the_day_ready(warehouse: Engine):
-    """It is only the newest attempt."""
+    """The answer is only the newest attempt."""
     yesterday = date(2026, 11, 23)
     other_body = body(article("2_1", {"23": {READERS: 1}}), day=yesterday)
     load_chunk(warehouse, staged(answer(1), "24 08:30"), staged(other_body, "24 08:30", yesterday))

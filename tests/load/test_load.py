@@ -188,7 +188,7 @@ def test_a_late_answer_is_loaded_if_newer_ones_are_unreadable(warehouse: Engine)
 def test_a_clock_that_stands_still_or_goes_back_hides_no_row(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch, clock: tuple[str, str]
 ) -> None:
-    """As of any instant the row is there at most once, in the end with its newest value (0025)."""
+    """The row is found at most once as of any instant, in the end with its newest value (0025)."""
     for count, now in enumerate(clock, start=1):
         monkeypatch.setenv("WEIXIN_NOW", at(now).isoformat())
         answered = body(article("1_1", {"20": {"share_count": count}}))
@@ -263,7 +263,11 @@ PARTLY = body({"msgid": "1_1", "details": [ODD_ROW, NO_DAY, {"stat_date": "2026-
 
 
 def test_a_rejected_part_is_kept_with_its_reason(warehouse: Engine) -> None:
-    """It names its article, day, metric and answer where they are known. The rest is loaded."""
+    """
+    Its article, day, metric and answer are kept where they are known.
+
+    The rest of the answer is loaded.
+    """
     counts = load_chunk(warehouse, staged(PARTLY, "22 08:30"))
 
     found = rows(

@@ -255,7 +255,7 @@ def test_an_item_of_a_statistics_day_is_one_row_or_none(
 
 
 def test_further_keys_of_an_item_of_a_statistics_day_are_kept_in_its_row() -> None:
-    """They are no attributes of an article. Items with the same id are one row."""
+    """The keys are no attributes of an article. Items with the same id are one row."""
     of_day, odd = {"ref_date": str(DAY)}, {"read_user": 4, "deep": {"a": [1]}}
 
     parsed = read(of_day | {"msgid": "1", "title": "题", "detail": odd}, dataset=ARTICLE_READ)
@@ -391,7 +391,11 @@ def test_the_hash_of_a_list_depends_only_on_its_ids() -> None:
 
 
 def test_an_answer_reaches_to_the_last_day_that_all_articles_have() -> None:
-    """It has no last day if an article has no row. One article is enough to have a row of a day."""
+    """
+    An answer with an article without rows has no last day.
+
+    One article is enough to have a row of a day.
+    """
     both = item(row(), row(18)), item(row(), row(19), msgid="100_2")
 
     through = [read(*items).through_date for items in (both, (*both, item(msgid="100_3")), ())]
@@ -488,7 +492,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("why", UNREADABLE)
 def test_bytes_that_are_no_answer_are_unreadable_for_a_reason(why: str) -> None:
-    """They are never taken for an empty day, and never stop the process."""
+    """Such bytes are never taken for an empty day, and never stop the process."""
     for answer in UNREADABLE[why]:
         parsed = parse(ARTICLE_TOTAL, answer, DAY, FETCHED_AT)
         assert (parsed.unreadable, parsed.is_whole(DAY, 0)) == (why, False), answer[:20]

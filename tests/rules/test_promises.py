@@ -81,11 +81,11 @@ CALENDARS = {
     "the last row is there on P+W at 11:00": daily(daily_articles(range(12), {6: at(7, 11)}), 12),
     "a row is later than the last one": daily(daily_articles(ONE, {5: at(7, 9.1)}), 12),
     "yesterday's rows come at 09:15": daily(daily_articles(ONE, {3: at(4, 9.25)}), 12),
-    "the answer of P+W is a lie": daily(daily_articles(ONE, lies_on={7: 1.0}), 12),
-    "fourteen mornings are missed, and the next is a lie": daily(
+    "the answer of P+W is wrong": daily(daily_articles(ONE, lies_on={7: 1.0}), 12),
+    "fourteen mornings are missed, and the next answer is wrong": daily(
         daily_articles(MONTH, lies_on={20: 1.0}), 30, range(6, 20)
     ),
-    "a backfill is answered by lies": daily(
+    "a backfill gets wrong answers": daily(
         daily_articles(range(-80, 30), lies_on={12: 1.0}),
         30,
         (),

@@ -271,12 +271,12 @@ def test_a_statistics_day_is_final_after_a_ready_answer_of_its_last_morning(
 
 @cases
 def test_an_empty_list_is_stored_only_if_another_answer_lists_an_article(
-    heard: str, other: str, expected: str
+    last_article_at: str, other: str, expected: str
 ) -> None:
     """Otherwise the answer is ready, but neither confirms another one nor is confirmed."""
     empty = evidence_of("17 -")
     other_answers = {nov(11): evidence_of(other)} if other else {}
-    chunk = ChunkEvidence({nov(10): empty} | other_answers, moment(heard), 7)
+    chunk = ChunkEvidence({nov(10): empty} | other_answers, moment(last_article_at), 7)
     for before in (Coverage(), Coverage(None, at(16), b"a", 1), Coverage(None, at(16), None)):
         pair = rules.next_coverage(before, ARTICLE_TOTAL, nov(10), empty, chunk, READY_HOUR)
 
@@ -352,7 +352,7 @@ def test_a_used_up_quota_stops_the_account_until_midnight(
 def test_a_scheduled_run_polls_until_noon_for_days_that_are_not_ready(
     run: str, now: str, expected: str
 ) -> None:
-    """It asks again every 30 minutes."""
+    """The run asks again every 30 minutes."""
     assert rules.next_poll_at(RUNS[run], moment(now) or at(24)) == moment(expected)
 
 

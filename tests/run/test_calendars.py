@@ -33,7 +33,7 @@ TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
 """All faults but kills, which tests/faults tests at every commit."""
 Named = tuple[str, str, date]
 States = dict[Named, tuple[State, str | None, date | None, date | None]]
-"""By day: its state, the reason, the next date it is asked for, and the date it can be final."""
+"""State, reason, next date asked for, and date of being final, by day."""
 
 
 def run_log(process: Process) -> tuple[Any, ...]:
@@ -82,7 +82,7 @@ class Known(NamedTuple):
 
     @property
     def last_article_at(self) -> datetime | None:
-        """When an answer last listed an article."""
+        """The time of the last answer that listed an article."""
         return rules.last_article_at(self.pairs.values())
 
     def catch_up_start(self, today: date) -> date:

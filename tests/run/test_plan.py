@@ -21,7 +21,7 @@ ONE = replace(MORNING, accounts=("wx0",))
 
 
 def test_a_dry_run_writes_nothing(morning: Pipeline) -> None:
-    """It plans the same days as the run would."""
+    """The dry run plans the same days as the run would."""
     planned = morning.collector.planned(replace(ONE, dry_run=True))
     (account,) = planned.accounts
 
@@ -78,7 +78,7 @@ def test_a_run_collects_the_accounts_it_names_and_updates_the_list(morning: Pipe
 def test_an_account_that_left_the_list_has_a_reason(
     morning: Pipeline, before: dict[str, str], after: dict[str, str], code: str
 ) -> None:
-    """Its entry is gone, a platform no longer lists it, or its connection has another AppID."""
+    """The entry is gone, a platform no longer lists the account, or the AppID was replaced."""
     found = [
         [ConfiguredAccount(conn_id, appid, appid) for conn_id, appid in listed.items()]
         for listed in (before, after)

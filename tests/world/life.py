@@ -89,7 +89,7 @@ class Pair:
 
     coverage: Coverage = field(default_factory=Coverage)
     answers: dict[int, tuple[Listing, rules.Evidence]] = field(default_factory=dict)
-    """What each answer listed, and its evidence, by the moment of the answer."""
+    """The listing and the evidence of each answer, by its moment."""
     ready: list[int] = field(default_factory=list)
     """The moments of the ready answers."""
     final_at: float = inf
@@ -328,7 +328,7 @@ class Engine:
 
 @dataclass
 class Asking:
-    """One try of one account."""
+    """A try of one account."""
 
     engine: Engine
     process: Process
@@ -338,7 +338,7 @@ class Asking:
     refused: int = 0
     """Failed calls in a row; too many of them stop the account."""
     article_at: datetime | None = None
-    """When an answer of this try last listed an article, ready or not."""
+    """The time of this try's last answer that listed an article, ready or not."""
 
     @property
     def endpoint(self) -> Endpoint:

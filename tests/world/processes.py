@@ -44,7 +44,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Order:
-    """What a process ingests, and how the test disturbs it."""
+    """The ingest that a process executes, and how the test disturbs it."""
 
     run: Run
     batch: Batch
@@ -72,7 +72,7 @@ def order(collector: Collector, run: Run, batch: Batch | None = None, **more: An
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an ingest ended; every field is empty if it was killed."""
+    """The end of an ingest; every field is empty if the process was killed."""
 
     is_done: bool = False
     problems: Sequence[str] = ()

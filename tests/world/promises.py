@@ -224,7 +224,7 @@ class Ending:
 
     @cached_property
     def last_article_at(self) -> object:
-        """When an answer last listed an article."""
+        """The time of the last answer that listed an article."""
         return rules.last_article_at(pair.coverage for pair in self.pairs.values())
 
     def state(self, day: int) -> State:
@@ -324,12 +324,9 @@ class Ending:
         asked -= {day_number(due.control_day)} if control_day else set()
         for day in sorted({*range(self.catch_up_start, past - 2), *self.answered}):
             is_open = not self.has_ended(day) and not self.changed_late(day) and day < past - 2
-            has_later_article = self.last_article_at and self.last_article_at > (
-                self.pair(day).coverage.ready_at or instant(-1e9)
-            )
-            is_excused = day in self.by_hand or (
-                self.is_quiet and (day in asked or has_later_article)
-            )
+            ready_at = self.pair(day).coverage.ready_at or instant(-1e9)
+            is_reopened = self.last_article_at and self.last_article_at > ready_at
+            is_excused = day in self.by_hand or (self.is_quiet and (day in asked or is_reopened))
             if is_open and not is_excused:
                 yield f"C2 open: day {day}"
         for day in sorted(day for day in asked if day < past):

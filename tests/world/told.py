@@ -35,11 +35,11 @@ WECHAT = {
     dataset: in_time(dataset, {day: [range(dataset.window)] for day in range(60, 160)})
     for dataset in (DATASET, DETAIL)
 }
-"""What WeChat shows at each endpoint: one article a day, whatever the account."""
+"""A simulated WeChat for each dataset, with one article a day for any account."""
 OFF = "no answer"
 ScriptedAnswer = Callable[[date], int | str | bytes | None] | int | str | bytes | None
 """
-What WeChat answers, for all days or by day.
+The answer of WeChat, for all days or by day.
 
 An errcode, `OFF` (no connection), or bytes; None is a good answer.
 """

@@ -1,11 +1,11 @@
 """
-What the warehouse's tables must hold after some answers, computed without the warehouse.
+The tables that the warehouse must hold after some answers, computed without the warehouse.
 
-`truth` computes the tables from the answers; `held` reads them from the warehouse; `differences`
-compares both. The rules: each field has the last value that an answer gave, in the order in which
-the answers were fetched; a key that is absent gives no value. An article that two publication days
-list belongs to the later day, with all its rows. `analysts/truth.py` computes the views from these
-tables.
+`expected_tables` computes the tables from the answers; `held` reads them from the warehouse;
+`differences` compares both. Each field has the last value that an answer gave, in the order in
+which the answers were fetched; a key that is absent gives no value. An article that two publication
+days list belongs to the later day, with all its rows. `analysts/truth.py` computes the views from
+these tables.
 """
 
 import json
@@ -41,10 +41,10 @@ class Answer:
     dataset: Dataset = field(repr=False)
     day: date
     at: datetime
-    """When the answer was fetched, the last time if it came several times."""
+    """The time of the fetch, the last one if the answer came several times."""
     body: bytes
     first_at: datetime | None = None
-    """When the answer was first fetched, if it came several times."""
+    """The time of the first fetch, if the answer came several times."""
     errcode: int | None = 0
     """WeChat's errcode; 0 for an answer, None for a refusal that cannot be read."""
 
@@ -90,7 +90,7 @@ def rows_of(dataset: Dataset, item: dict[str, Any]) -> list[Figures]:
 
 @dataclass
 class Tables:
-    """What the warehouse's tables hold, in plain types."""
+    """The contents of the warehouse's tables, in plain types."""
 
     facts: Facts = field(default_factory=dict)
     history: dict[Key, list[Figures]] = field(default_factory=dict)

@@ -49,7 +49,7 @@ def instant(moment: float) -> datetime:
 
 
 class Refusal(IntEnum):
-    """What is wrong with an answer, by its errcode if it has one."""
+    """The ways in which a call fails, by errcode where WeChat gives one."""
 
     UNREADABLE = -4  # articles come with it, whose rows can't be made out
     NO_CONNECTION = -3  # in Airflow: WeChat is not even asked
@@ -129,7 +129,7 @@ Listing = dict[Article, Rows]
 
 @dataclass
 class WeChat:
-    """What WeChat shows of one account at one endpoint."""
+    """One account at one endpoint, as WeChat shows it, with its faults."""
 
     dataset: Dataset
     computed: Mapping[int, float]
