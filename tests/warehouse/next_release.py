@@ -1,4 +1,9 @@
-"""A release in a copy of the source tree: it migrates, and imports what its sandbox answers."""
+"""
+A program of a later release, which runs in a copy of the source tree.
+
+It migrates the warehouse, imports its sandbox's answers, and prints the states of the day on the
+page. test_declared.py starts it with a URL, the folder of the copy and names of datasets.
+"""
 
 import json
 import sys
@@ -20,7 +25,7 @@ APPID = weixin_sandbox.DEFAULT_ACCOUNT.appid
 
 
 def answer(name: str) -> str:
-    """A line with what the sandbox answers about a day."""
+    """Return an import line with the sandbox's answer for `DAY`."""
     sandbox = weixin_sandbox.Sandbox(today=TODAY)
     body = sandbox.answer(APPID, DAY, TODAY, DATASETS[name].endpoint).decode()
     line = {"appid": APPID, "dataset": name, "day": str(DAY), "body": body}
@@ -28,17 +33,17 @@ def answer(name: str) -> str:
 
 
 def shown(name: str) -> str | None:
-    """The day's word in the page's calendar."""
-    with found.connect() as connection:
+    """Return the state of `DAY` in the page's calendar."""
+    with engine.connect() as connection:
         figures = Figures(connection, DATASETS[name], clock.now())
         ((_, cells),) = calendar.view(figures, last=DAY, search="", offset=0)["rows"]
     return cells[-1] and cells[-1]["state"]
 
 
-assert all(it.__file__.startswith(FOLDER) for it in (weixin_etl, weixin_sandbox))
+assert all(package.__file__.startswith(FOLDER) for package in (weixin_etl, weixin_sandbox))
 warehouse.migrate(URL)
-found = warehouse.engine(URL)
+engine = warehouse.engine(URL)
 path = Path(FOLDER) / "answers.jsonl"
 path.write_text("".join(map(answer, NAMES)))
-import_files(found, [path], ready_hour=10, commit_bytes=1 << 20)
+import_files(engine, [path], ready_hour=10, commit_bytes=1 << 20)
 sys.stdout.write(json.dumps({name: shown(name) for name in NAMES}))

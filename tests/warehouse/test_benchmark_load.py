@@ -1,4 +1,4 @@
-"""The benchmark of the load loads what it is given, and says so."""
+"""A test of the benchmark of the load, benchmarks/load.py."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ LOAD = Path(__file__).parents[2] / "benchmarks/load.py"
 
 
 def test_the_benchmark_loads_exactly_the_rows_of_the_file(fresh: Engine, tmp_path: Path) -> None:
-    """After each file the fact holds its rows, and a line says how many and how long it took."""
+    """The benchmark prints one line with the time, the number of rows and the memory."""
     url = fresh.url.render_as_string(hide_password=False)
     for path in answers.write("small", tmp_path).values():
         command = [sys.executable, LOAD, "--answers", path, "--url", url]

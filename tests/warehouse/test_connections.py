@@ -1,4 +1,4 @@
-"""The way to the warehouse: as its connection describes it, without its password, and how many."""
+"""Tests of connections to the warehouse: URLs, TLS, timeouts, pooling and read-only sessions."""
 
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import DBAPIError
 from support import cases, rows
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_module
 from weixin_etl.orchestration.connections.warehouse import READER, reading
 from weixin_etl.problem import WarehouseError
 from weixin_etl.warehouse import CONN_ID
@@ -38,76 +38,76 @@ SOCKET = "etl@/weixin?host=%2Frun%2Fpg&port=5433"
     ids=["TCP", "no port", "socket", "socket in extra", "no host", "libpq", "not libpq"],
 )
 def test_a_connection_is_a_url(described: tuple[Any, ...], rendered: str) -> None:
-    """Over TCP and over a Unix socket; extras that are texts or numbers are libpq parameters."""
-    *who, extra = described
-    url = the_warehouse.url(*who, "weixin", extra)
+    """Extras of the connection that are texts or numbers become libpq parameters."""
+    *server_and_login, extra = described
+    url = warehouse_module.url(*server_and_login, "weixin", extra)
 
     assert url.render_as_string(hide_password=False) == f"postgresql+psycopg2://{rendered}"
 
 
 @cases
 def test_migrations_insist_on_tls(url: str, sslmode: str) -> None:
-    """Not on the same machine, else yes, and as the connection says; the rest stays as it is."""
-    asked = make_url(f"postgresql://{url}")
-    told = require_tls(asked)
+    """The connection's own `sslmode` and connections to the same machine are left unchanged."""
+    given = make_url(f"postgresql://{url}")
+    secured = require_tls(given)
 
-    assert told.query.get("sslmode") == (sslmode or None)
-    assert told.difference_update_query(["sslmode"]) == asked.difference_update_query(["sslmode"])
+    assert secured.query.get("sslmode") == (sslmode or None)
+    assert secured.set(query={}) == given.set(query={})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no such host", "a%zz"])
 def test_the_password_is_in_no_error_and_no_log(host: str) -> None:
-    """Nobody listens there, or it is no name at all."""
-    url = the_warehouse.url(host, 1, "etl", PASSWORD, "weixin", {})
+    """No server listens on the host, or the host's name is invalid."""
+    url = warehouse_module.url(host, 1, "etl", PASSWORD, "weixin", {})
     with pytest.raises(WarehouseError) as error:
-        the_warehouse.migrate(url)
+        warehouse_module.migrate(url)
 
-    printed = "".join(traceback.format_exception(error.value)) + repr(the_warehouse.engine(url))
+    printed = "".join(traceback.format_exception(error.value)) + repr(warehouse_module.engine(url))
     assert PASSWORD not in printed
     assert QUOTED not in printed
-    assert the_warehouse.engine(url).hide_parameters
+    assert warehouse_module.engine(url).hide_parameters
 
 
 @pytest.mark.every_postgres
-def test_no_wait_is_without_end(warehouse: Engine) -> None:
-    """Airflow can't end a task that waits for Postgres, so Postgres does; a URL may say more."""
-    asked = {"options": "-c lock_timeout=5min", "keepalives_idle": "7"}
+def test_every_session_has_timeouts(warehouse: Engine) -> None:
+    """Airflow can't end a task that waits for Postgres. The URL's options change the defaults."""
+    changed = {"options": "-c lock_timeout=5min", "keepalives_idle": "7"}
     names = ("lock_timeout", "statement_timeout", "timezone", "tcp_user_timeout")
-    told = []
-    for url in (warehouse.url, warehouse.url.update_query_dict(asked)):
-        engine = the_warehouse.engine(url)
-        told.append([rows(engine, f"SHOW {name}")[0][0] for name in names])
+    settings = []
+    for url in (warehouse.url, warehouse.url.update_query_dict(changed)):
+        engine = warehouse_module.engine(url)
+        settings.append([rows(engine, f"SHOW {name}")[0][0] for name in names])
         with engine.connect() as connection:
             idle = connection.connection.driver_connection.get_dsn_parameters()["keepalives_idle"]
-        told[-1].append(idle)
+        settings[-1].append(idle)
         engine.dispose()
 
     limits = ["1h", "UTC", "120000"]
-    assert told == [["30min", *limits, "60"], ["5min", *limits, "7"]]
+    assert settings == [["30min", *limits, "60"], ["5min", *limits, "7"]]
 
 
-def test_a_task_keeps_two_connections_whatever_its_threads_have_opened(warehouse: Engine) -> None:
-    """None of them waits for another's; a server has a hundred, for all tasks and Airflow."""
+def test_a_task_keeps_two_of_the_connections_that_its_threads_opened(warehouse: Engine) -> None:
+    """No thread waits for a connection. A server has a hundred for all tasks and Airflow."""
     threads = 6
-    ours = the_warehouse.engine(warehouse.url.update_query_dict({"application_name": "these"}))
+    engine = warehouse_module.engine(warehouse.url.update_query_dict({"application_name": "these"}))
     together = Barrier(threads, timeout=30)
 
     def use(_: int) -> None:
-        with ours.connect():
+        with engine.connect():
             together.wait()
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(use, range(threads)))
 
-    assert ours.pool.checkedin() == 2
-    ours.dispose()
+    assert engine.pool.checkedin() == 2
+    engine.dispose()
 
 
 @pytest.fixture(params=[READER, CONN_ID])
 def conn_id(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> str:
-    """The connection that the page has: weixin_reader, or weixin_warehouse where there is none."""
+    """Set the page's connection: weixin_reader or, without it, weixin_warehouse. Return its id."""
     conn_id: str = request.param
     monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", postgres_connection(warehouse.url))
     return conn_id
@@ -115,15 +115,15 @@ def conn_id(
 
 @pytest.mark.usefixtures("conn_id")
 def test_the_session_cannot_write_whoever_its_user_is() -> None:
-    """And a statement that is slow is ended: a person waits (0021)."""
+    """A slow statement is ended after ten seconds, because a person waits for the page (0021)."""
     with pytest.raises(WarehouseError, match="read-only transaction"), reading() as session:
         session.exec_driver_sql("DELETE FROM weixin.coverage")
     with reading() as session:
         assert session.exec_driver_sql("SHOW statement_timeout").scalar() == "10s"
 
 
-def test_a_server_that_goes_away_while_it_is_read_names_the_connection(conn_id: str) -> None:
-    """A statement of ours that does not work is no trouble of the warehouse."""
+def test_the_error_of_a_lost_session_names_the_connection(conn_id: str) -> None:
+    """A wrong statement of the program is not a problem of the warehouse."""
     with pytest.raises(WarehouseError) as gone, reading() as session:
         session.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
     with pytest.raises(DBAPIError, match="no_such_table"), reading() as session:

@@ -1,4 +1,4 @@
-"""A further metric is a line, a further endpoint a declaration: everything else follows."""
+"""Tests of adding a metric or an endpoint: all other parts follow from the declaration."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.every_postgres
 
 PROJECT = Path(__file__).parents[2]
 RELEASE = Path(__file__).with_name("next_release.py")
-OF_DATASETS = """
+NEW_DATASETS = """
 ARTICLE_TOTAL_NEXT = dataclasses.replace(
     ARTICLE_TOTAL_DETAIL,
     name="article_total_next",
@@ -40,17 +40,17 @@ ARTICLE_PRAISE = dataclasses.replace(
 )
 _ALL = (*_ALL, ARTICLE_TOTAL_NEXT, ARTICLE_PRAISE)
 """
-OF_SANDBOX = """
+NEW_ENDPOINTS = """
 _NEXT = (
     _articles(datasets.ARTICLE_TOTAL_NEXT, _of_detail, article_detail.rows),
     _statistics(datasets.ARTICLE_PRAISE, lambda *_: [("1_1", {"praise_user": 5})]),
 )
-ENDPOINTS |= {it.dataset.path: it for it in _NEXT}
+ENDPOINTS |= {endpoint.dataset.path: endpoint for endpoint in _NEXT}
 """
 
 
 class Copy:
-    """A copy of what the product is made of, in which files are changed."""
+    """A copy of the product's source, in which a test changes files."""
 
     def __init__(self, folder: Path, warehouse: Engine) -> None:
         self.folder, self.touched = folder, set[str]()
@@ -60,30 +60,29 @@ class Copy:
         migrate(warehouse.url)
 
     def change(self, name: str, old: str, new: str) -> None:
-        """Another text at a place of a file."""
+        """Replace a text in a file."""
         path = self.folder / name
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new))
         self.touched.add(name)
 
     def add(self, name: str, more: str) -> None:
-        """More at the end of a file."""
+        """Append a text to a file."""
         with (self.folder / name).open("a") as file:
             file.write(more)
         self.touched.add(name)
 
     def declare(self, dataset: str, name: str, meaning: str) -> None:
-        """A line of the metrics."""
+        """Append a metric to metrics.csv."""
         header = csv.DictReader(io.StringIO(METRICS.read_text())).fieldnames or ()
         line = {"dataset": dataset, "name": name, "meaning": meaning, "kind": "bigint"}
         line |= {"chinese_name": "下一个", "unit": "people"}
-        self.add(
-            f"{METRICS.relative_to(PROJECT)}", ",".join(line.get(it, "") for it in header) + "\n"
-        )
+        text = ",".join(line.get(name, "") for name in header) + "\n"
+        self.add(f"{METRICS.relative_to(PROJECT)}", text)
 
     def runs(self, *datasets: str) -> Any:
-        """What the release says, as it migrates, imports and looks."""
-        path = os.pathsep.join(str(self.folder / it) for it in ("plugins", "sandbox"))
+        """Run next_release.py in the copy, and return the state of its day for each dataset."""
+        path = os.pathsep.join(str(self.folder / name) for name in ("plugins", "sandbox"))
         done = subprocess.run(
             [sys.executable, str(RELEASE), self.url, str(self.folder), *datasets],
             env={**os.environ, "PYTHONPATH": path, "AIRFLOW_HOME": str(self.folder)},
@@ -100,21 +99,21 @@ METRICS = PROJECT / "plugins/weixin_etl/metrics.csv"
 
 @pytest.fixture
 def copy(tmp_path: Path, fresh: Engine) -> Copy:
-    """Of the source tree as it is, beside a warehouse of this release."""
+    """Copy the source, and migrate a warehouse to this release."""
     return Copy(tmp_path, fresh)
 
 
 def test_a_metric_touches_two_files(copy: Copy, fresh: Engine):
     """
-    Its line, and the sandbox, which answers it: it comes into a warehouse of before.
+    The two files are metrics.csv and the sandbox. `migrate` adds the column to an old warehouse.
 
-    The older release goes on there: it leaves the column alone, and its views are there again.
+    The older release still works afterwards: it ignores the column and restores its own views.
     """
     copy.declare("article_total", "next_user", "people who did the next thing")
-    of_sandbox = '_ALWAYS = [("next_user", "next_count", 1, 1),'
-    copy.change("sandbox/weixin_sandbox/article_total.py", "_ALWAYS = [", of_sandbox)
+    new_metric = '_ALWAYS = [("next_user", "next_count", 1, 1),'
+    copy.change("sandbox/weixin_sandbox/article_total.py", "_ALWAYS = [", new_metric)
 
-    # as a warehouse of before has none
+    # A warehouse of an older release lacks a column.
     execute(fresh, "ALTER TABLE weixin.fact_article_total DROP share_user CASCADE")
     with pytest.raises(WarehouseError, match=r"fact_article_total\.share_user"):
         require_migrated(fresh)
@@ -124,8 +123,8 @@ def test_a_metric_touches_two_files(copy: Copy, fresh: Engine):
     counts = "SELECT count(next_user) FROM {} WHERE next_user > 0"
     (counted,) = rows(fresh, counts.format("weixin.fact_article_total"))
     assert counted > (0,)
-    for of in ("article_day_7d", "article_total_as_of(now())"):
-        assert rows(fresh, counts.format(f"analytics.{of}")) == [counted]
+    for relation in ("article_day_7d", "article_total_as_of(now())"):
+        assert rows(fresh, counts.format(f"analytics.{relation}")) == [counted]
     assert rows(fresh, "SELECT chinese_name FROM analytics.metric WHERE name = 'next_user'") == [
         ("下一个",)
     ]
@@ -141,31 +140,32 @@ def test_a_metric_touches_two_files(copy: Copy, fresh: Engine):
 
 
 def test_an_endpoint_touches_three_files(copy: Copy, fresh: Engine):
-    """Of publication days and of statistics days: its declaration, its metrics, the sandbox."""
-    of = "article_total_detail,"
-    lines = [it for it in METRICS.read_text().splitlines(keepends=True) if it.startswith(of)]
-    copy.add("plugins/weixin_etl/metrics.csv", "".join(lines).replace(of, "article_total_next,"))
+    """The files are datasets.py, metrics.csv and the sandbox, for both kinds of days."""
+    prefix = "article_total_detail,"
+    metrics = METRICS.read_text().splitlines(keepends=True)
+    lines = "".join(line for line in metrics if line.startswith(prefix))
+    copy.add("plugins/weixin_etl/metrics.csv", lines.replace(prefix, "article_total_next,"))
     copy.declare("article_praise", "praise_user", "people who praised the article")
     declared = "plugins/weixin_etl/datasets.py"
     copy.change(declared, "import csv", "import csv\nimport dataclasses")
-    copy.change(declared, "\nDATASETS = {", f"{OF_DATASETS}DATASETS = {{")
-    copy.add("sandbox/weixin_sandbox/endpoints.py", OF_SANDBOX)
+    copy.change(declared, "\nDATASETS = {", f"{NEW_DATASETS}DATASETS = {{")
+    copy.add("sandbox/weixin_sandbox/endpoints.py", NEW_ENDPOINTS)
 
     page = copy.runs("article_total_next", "article_praise")
 
     assert len(copy.touched) == 3
     assert page == {"article_total_next": "in", "article_praise": "final"}
-    for of in ("article_day_next", "article_total_next_as_of(now())"):
-        assert rows(fresh, f"SELECT sum(read_user) > 0 FROM analytics.{of}") == [(True,)]
+    for relation in ("article_day_next", "article_total_next_as_of(now())"):
+        assert rows(fresh, f"SELECT sum(read_user) > 0 FROM analytics.{relation}") == [(True,)]
     assert rows(fresh, "SELECT sum(readers_increment) > 0 FROM analytics.account_day_next") == [
         (True,)
     ]
     assert rows(fresh, "SELECT sum(readers) > 0 FROM analytics.article_next") == [(True,)]
-    for of in ("article_praise", "article_praise_as_of(now())"):
-        found = rows(fresh, f"SELECT msgid, stat_date, praise_user FROM analytics.{of}")
-        assert found == [("1_1", date(2026, 11, 21), 5)]
+    for relation in ("article_praise", "article_praise_as_of(now())"):
+        praised = rows(fresh, f"SELECT msgid, stat_date, praise_user FROM analytics.{relation}")
+        assert praised == [("1_1", date(2026, 11, 21), 5)]
     assert rows(fresh, "SELECT name FROM analytics.metric WHERE dataset = 'article_praise'") == [
         ("praise_user",)
     ]
-    in_coverage = {it for (it,) in rows(fresh, "SELECT dataset FROM analytics.coverage")}
+    in_coverage = {dataset for (dataset,) in rows(fresh, "SELECT dataset FROM analytics.coverage")}
     assert in_coverage >= {"article_praise", "article_total_next"}

@@ -1,9 +1,10 @@
-"""What a load and a question cost does not grow with the tables: they look up what they need."""
+"""Tests that the rows read by a load or a query do not grow with the tables."""
 
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from support import execute, migrated_warehouse, new_user, rows
 from support.warehouse_loads import SCHEDULED, staged
 from world.wechat import item
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_module
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.load import Load, StagedAnswer
 from weixin_etl.model import Account
@@ -22,11 +23,11 @@ from weixin_local.postgres import Server
 FIRST_DAY, ARTICLES_A_DAY = date(2024, 1, 1), 100
 DAYS = [date(2024, 6, 1) + timedelta(days=age) for age in range(7)]
 FETCHED_AT = datetime(2024, 6, 14, 2, 30, tzinfo=UTC)
-KNOWN, NEW = (Account(f"a{it}", f"wx{it}", "", "") for it in (1, 2))
+KNOWN, NEW = (Account(f"a{number}", f"wx{number}", "", "") for number in (1, 2))
 SILENT = [Account("", f"silent{number}", "", "") for number in range(98)]
-METRICS = [it.name for it in ARTICLE_TOTAL.metrics]
+METRICS = [metric.name for metric in ARTICLE_TOTAL.metrics]
 HISTORY = Path(__file__).with_name("history.sql")
-"""Half a million rows of the fact and all that belongs to them."""
+"""A file of statements that insert half a million rows of the fact and all rows they refer to."""
 READ = """
     SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::integer FROM pg_stat_user_tables
     WHERE schemaname = 'weixin'
@@ -35,31 +36,31 @@ READ = """
 
 @pytest.fixture(scope="module")
 def long_history(embedded_server: Server) -> Iterator[Engine]:
-    """A migrated warehouse with a long history that nobody has analysed."""
+    """Yield a migrated warehouse with a long history and without planner statistics."""
     with migrated_warehouse(embedded_server, "history") as owner:
         leave_unanalysed(owner)
         sql = HISTORY.read_text().replace(":metrics", ", ".join(METRICS))
         execute(owner, sql.replace(":ages", ", ".join("age" for _ in METRICS)))
-        # what other processes read is counted later
+        # Postgres counts the rows read by parallel workers only later.
         alone = {"max_parallel_workers_per_gather": "0"}
-        engine = the_warehouse.engine(owner.url, alone, idle_connections=1)
+        engine = warehouse_module.engine(owner.url, alone, idle_connections=1)
         yield engine
         engine.dispose()
 
 
 def leave_unanalysed(warehouse: Engine) -> None:
-    """Keep the server from analysing the tables by itself."""
+    """Turn off the automatic analysis of the tables."""
     tables = rows(warehouse, "SELECT tablename FROM pg_tables WHERE schemaname = 'weixin'")
     off = "ALTER TABLE weixin.{} SET (autovacuum_enabled = off)"
     execute(warehouse, *(off.format(table) for (table,) in tables))
 
 
 def read_by(warehouse: Engine, do: Callable[[], object]) -> int:
-    """How many rows of our tables are looked at."""
+    """Call the function, and return how many rows of the warehouse's tables it reads."""
     counts = []
     for step in (lambda: None, do):
         step()
-        rows(warehouse, "SELECT pg_stat_force_next_flush()")  # by the one session there is
+        rows(warehouse, "SELECT pg_stat_force_next_flush()")  # flushes the engine's one session
         counts.append(rows(warehouse, READ)[0][0])
     return counts[1] - counts[0]
 
@@ -67,21 +68,25 @@ def read_by(warehouse: Engine, do: Callable[[], object]) -> int:
 def week(
     account: Account, share_count: int, articles: int = 4, weeks: int = 0
 ) -> list[StagedAnswer]:
-    """A week's answers, some weeks before: articles of the history, with a row a day each."""
+    """Return the answers of a week, `weeks` before `DAYS`, with articles of the history."""
     days = [day - timedelta(weeks=weeks) for day in DAYS]
     return [_answered(account, day, share_count, articles) for day in days]
 
 
 def _answered(account: Account, day: date, share_count: int, articles: int) -> StagedAnswer:
-    """Of a few articles one may be listed no more, and a value of each does not fit."""
+    """
+    Return an answer with a row per article and day.
+
+    With few articles, one value of each is a text. With an odd `share_count`, one article is gone.
+    """
     first = (day - FIRST_DAY).days * ARTICLES_A_DAY
     figures = [share_count] * 6 + ["odd" if articles < ARTICLES_A_DAY else share_count]
-    its_rows = {
+    article_rows = {
         day + timedelta(days=age): {**dict.fromkeys(METRICS, 9), "share_count": figure}
         for age, figure in enumerate(figures)
     }
     items = [
-        item(ARTICLE_TOTAL, day, f"{number}_1", its_rows)
+        item(ARTICLE_TOTAL, day, f"{number}_1", article_rows)
         for number in range(first, first + articles - share_count % 2)
     ]
     fetched_at = FETCHED_AT + timedelta(minutes=share_count)
@@ -89,30 +94,30 @@ def _answered(account: Account, day: date, share_count: int, articles: int) -> S
 
 
 def load(warehouse: Engine, chunks: Sequence[Sequence[StagedAnswer]]) -> None:
-    """Load them in one commit."""
+    """Load the chunks in one commit."""
     Load(warehouse, SCHEDULED, ready_hour=10).commit(chunks)
 
 
 def load_hundred(warehouse: Engine, share_count: int) -> None:
-    """A week of a hundred accounts: one with a history, one without, the others silent."""
+    """Load a week of a hundred accounts: one with a history, one new, and the others silent."""
     silent = [week(account, 2 * share_count, 0) for account in SILENT]
     load(warehouse, [week(KNOWN, share_count), week(NEW, share_count), *silent])
 
 
 @pytest.fixture(scope="module")
 def analysed(long_history: Engine) -> Engine:
-    """The same, once autovacuum has looked."""
+    """Return the same warehouse with planner statistics."""
     load_hundred(long_history, 2)
     with long_history.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
     return long_history
 
 
-@pytest.mark.parametrize("how", ["long_history", "analysed"])
-def test_a_load_looks_everything_up_by_keys(request: pytest.FixtureRequest, how: str):
-    """Half a million rows of an account, and none of another that came later."""
-    warehouse = request.getfixturevalue(how)
-    first = 2 * (how == "analysed")
+@pytest.mark.parametrize("fixture", ["long_history", "analysed"])
+def test_a_load_looks_everything_up_by_keys(request: pytest.FixtureRequest, fixture: str):
+    """One account has half a million rows, and another account is new."""
+    warehouse = request.getfixturevalue(fixture)
+    first = 2 * (fixture == "analysed")
     load_hundred(warehouse, first)
 
     read = read_by(warehouse, lambda: load_hundred(warehouse, first + 1))
@@ -120,7 +125,7 @@ def test_a_load_looks_everything_up_by_keys(request: pytest.FixtureRequest, how:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "condition",
     [
         "article_total_as_of('2026-02-15') WHERE appid = 'wx1' AND msgid = '17_1'",
         "article_total_as_of('infinity') WHERE appid = 'wx2'",
@@ -129,27 +134,27 @@ def test_a_load_looks_everything_up_by_keys(request: pytest.FixtureRequest, how:
         "article_day_7d WHERE appid = 'wx1' AND msgid = '17_1'",
     ],
 )
-def test_a_question_of_one_article_or_account_reads_no_other(analysed: Engine, asked: str):
-    """The filters reach facts, history and articles."""
-    found: list[Any] = []
-    sql = f"SELECT * FROM analytics.{asked}"
+def test_a_query_of_one_article_or_account_reads_only_its_rows(analysed: Engine, condition: str):
+    """The filters apply to facts, history and articles."""
+    results: list[Any] = []
+    sql = f"SELECT * FROM analytics.{condition}"
 
-    read = read_by(analysed, lambda: found.extend(rows(analysed, sql)))
-    assert found
+    read = read_by(analysed, lambda: results.extend(rows(analysed, sql)))
+    assert results
     assert read < 10_000
 
 
-def test_as_of_reads_the_changes_since_and_none_before(analysed: Engine):
-    """Of half a million rows 216,000 have changed, two thirds after the first instant."""
-    asked = "SELECT count(*) FROM analytics.article_total_as_of('2026-02-{}')"
-    since = [asked.format(it) for it in ("14 12:00", "16 12:00")]
-    reads = [read_by(analysed, lambda sql=sql: rows(analysed, sql)) for sql in since]
+def test_a_query_as_of_an_instant_reads_only_later_changes(analysed: Engine):
+    """216,000 of half a million rows have changed, two thirds of them after the first instant."""
+    sql = "SELECT count(*) FROM analytics.article_total_as_of('2026-02-{}')"
+    since = [sql.format(instant) for instant in ("14 12:00", "16 12:00")]
+    reads = [read_by(analysed, partial(rows, analysed, statement)) for statement in since]
 
     assert reads[0] - reads[1] > 140_000
 
 
 def test_a_commit_takes_few_statements(long_history: Engine, embedded_server: Server):
-    """However many accounts it holds; what Postgres logs is counted, so each COPY too."""
+    """The number of accounts does not matter. The statements in Postgres' log are counted."""
     load_hundred(long_history, 8)
     execute(long_history, "ALTER DATABASE history SET log_statement = 'all'")
     long_history.dispose()
@@ -159,17 +164,16 @@ def test_a_commit_takes_few_statements(long_history: Engine, embedded_server: Se
 
     execute(long_history, "ALTER DATABASE history RESET log_statement")
     long_history.dispose()
-    said = embedded_server.log_file.read_text()[begin:]
-    of_load = said.partition("statement: COMMIT")[0].rpartition("statement: BEGIN")[2]
-    assert 10 < len(re.findall(r"LOG:  (?:statement|execute)", of_load)) <= 17
+    logged = embedded_server.log_file.read_text()[begin:]
+    statements = logged.partition("statement: COMMIT")[0].rpartition("statement: BEGIN")[2]
+    assert 10 < len(re.findall(r"LOG:  (?:statement|execute)", statements)) <= 17
 
 
 def test_the_first_backfill_reads_as_much_every_week(embedded_server: Server):
     """
-    Of a busy account, before autovacuum looks; as a role that owns no table.
+    The account is busy, the tables have no planner statistics, and the role owns no table.
 
-    A planner that knows nothing reads all articles of the account for each of them, also those that
-    the statement has just added.
+    Without a hint the planner would read all articles of the account for each article.
     """
     with migrated_warehouse(embedded_server, "first_backfill") as owned:
         leave_unanalysed(owned)

@@ -1,4 +1,4 @@
-"""To a new major version of Postgres by dump and restore, as the manual says."""
+"""A test of the upgrade to a new major version of Postgres, by dump and restore."""
 
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from sqlalchemy import Engine, make_url
 from support import rows
 from support.warehouse_loads import ACCOUNT, article, body, contents, know, load_chunk, staged
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_module
 from weixin_local.postgres import Server, embedded
 
 OWNER, DAILY, ANALYST = "upgrade_owner", "upgrade_daily", "upgrade_analyst"
@@ -23,37 +23,37 @@ ROLES = f"""
     CREATE ROLE {DAILY} LOGIN PASSWORD 'of-the-test' IN ROLE weixin_loader;
     CREATE ROLE {ANALYST} LOGIN PASSWORD 'of-the-test' IN ROLE weixin_reader;
 """
-"""What a dump does not hold."""
+"""Statements for the roles, which a dump does not contain."""
 
 
 def prepare(server: Server) -> None:
-    """Make the roles, and an empty database of the owner."""
+    """Create the roles and an empty database of the owner."""
     server.ask("postgres", ROLES)
     server.ask("postgres", f"CREATE DATABASE upgrade OWNER {OWNER}")
 
 
 def as_user(server: Server, user: str) -> Engine:
-    """The warehouse as a user sees it."""
+    """Return an engine of the user."""
     url = make_url(server.url("upgrade")).set(username=user, password="of-the-test")
-    return the_warehouse.engine(url)
+    return warehouse_module.engine(url)
 
 
 @pytest.fixture
 def new_server(embedded_server: Server) -> Iterator[Server]:
-    """The embedded Postgres 18, with what is needed before a restore."""
+    """Yield the embedded Postgres 18 with the roles and the database for a restore."""
     prepare(embedded_server)
     yield embedded_server
     embedded_server.ask("postgres", "DROP DATABASE upgrade WITH (FORCE)")
     embedded_server.ask("postgres", f"DROP ROLE {OWNER}, {DAILY}, {ANALYST}")
 
 
-def test_everything_goes_on_after_a_dump_and_a_restore(
+def test_everything_works_after_a_dump_and_a_restore(
     oldest_server: Server, new_server: Server, tmp_path: Path
 ):
-    """Every row and view; loads, migrations and questions as before, and no one may do more."""
+    """All rows are there. Loads, migrations and queries work, and no role has gained a right."""
     prepare(oldest_server)
     old, dump = as_user(oldest_server, OWNER), tmp_path / "weixin.dump"
-    the_warehouse.migrate(old.url)
+    warehouse_module.migrate(old.url)
     know(old, ACCOUNT.appid)
     load_chunk(old, staged(body(article("1_1", {"20": {"share_count": 1}})), "22 10:30"))
     before = contents(old)
@@ -64,9 +64,9 @@ def test_everything_goes_on_after_a_dump_and_a_restore(
     into = f"--dbname={new_server.libpq_url('upgrade')}"
     subprocess.run([embedded() / "pg_restore", "--exit-on-error", into, dump], check=True)
 
-    restored, daily, analyst = (as_user(new_server, it) for it in (OWNER, DAILY, ANALYST))
+    restored, daily, analyst = (as_user(new_server, user) for user in (OWNER, DAILY, ANALYST))
     assert contents(restored) == before
-    assert the_warehouse.migrate(restored.url) == ""
+    assert warehouse_module.migrate(restored.url) == ""
     next_day = body(article("1_1", {"20": {"share_count": 2}, "22": {}}))
     load_chunk(daily, staged(next_day, "23 10:30"))
     as_of = "SELECT share_count FROM analytics.article_total_as_of(now()) ORDER BY stat_date"
@@ -77,5 +77,5 @@ def test_everything_goes_on_after_a_dump_and_a_restore(
         f"has_column_privilege('{ANALYST}', 'weixin.raw_response', 'body', 'SELECT')"
     )
     assert rows(restored, rights) == [(False, False)]
-    for it in (old, restored, daily, analyst):
-        it.dispose()
+    for engine in (old, restored, daily, analyst):
+        engine.dispose()

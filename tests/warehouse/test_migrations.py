@@ -1,4 +1,4 @@
-"""The baseline and what follows it, on every Postgres."""
+"""Tests of `migrate`: the baseline, later migrations, locks and refusals."""
 
 import importlib
 from concurrent.futures import ThreadPoolExecutor
@@ -9,18 +9,18 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError
 from support import execute, rows
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_module
 from weixin_etl.problem import WarehouseError
 from weixin_etl.warehouse import locks, migrate, require_migrated
 from weixin_etl.warehouse.views import parse_view
 
 pytestmark = pytest.mark.every_postgres
 
-the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
-"""The module, whose name in the package is a function's."""
+migrations_module = importlib.import_module("weixin_etl.warehouse.migrations")
+"""The module; in the package its name belongs to a function."""
 
-DECLARED = "Brought up to date: tables, roles, views."
-ALL_OF_IT = f"Applied: 0001_warehouse.sql\n{DECLARED}"
+UPDATED = "Brought up to date: tables, roles, views."
+COMPLETE = f"Applied: 0001_warehouse.sql\n{UPDATED}"
 TABLES_SQL = "SELECT tablename FROM pg_tables WHERE schemaname = 'weixin' ORDER BY 1"
 CATALOGUE_SQL = """
     SELECT oid::regclass::text, xmin::text FROM pg_class
@@ -33,17 +33,17 @@ CATALOGUE_SQL = """
 
 @pytest.fixture
 def later(fresh: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A migrated database, of which a later release has a further migration: it adds a column."""
-    assert migrate(fresh.url) == ALL_OF_IT
+    """Migrate a database, and give the release a further migration. Return the migration's path."""
+    assert migrate(fresh.url) == COMPLETE
     path = tmp_path / "0002_next.sql"
     path.write_text("ALTER TABLE weixin.dim_account ADD next text")
-    listed = [*the_warehouse.migrations(), path]
-    monkeypatch.setattr(the_migrations, "migrations", lambda: listed)
+    listed = [*warehouse_module.migrations(), path]
+    monkeypatch.setattr(migrations_module, "migrations", lambda: listed)
     return path
 
 
 def refused(engine: Engine) -> str:
-    """What `migrate` and runs say where both refuse a warehouse."""
+    """Return the one error with which `migrate` and a run both refuse the warehouse."""
     with pytest.raises(WarehouseError) as of_migrate:
         migrate(engine.url)
     with pytest.raises(WarehouseError) as of_run:
@@ -52,27 +52,27 @@ def refused(engine: Engine) -> str:
     return str(of_run.value)
 
 
-def test_again_changes_nothing(warehouse: Engine, loader: Engine):
-    """Whoever may change nothing is not refused where there is nothing to do."""
+def test_a_second_migrate_changes_nothing(warehouse: Engine, loader: Engine):
+    """A user without rights is not refused if there is nothing to do."""
     before = rows(warehouse, CATALOGUE_SQL)
 
     assert (migrate(warehouse.url), migrate(loader.url)) == ("", "")
     assert rows(warehouse, CATALOGUE_SQL) == before
 
 
-def test_three_at_once(fresh: Engine):
-    """Three processes may migrate at the same time; one of them does all of it."""
+def test_three_processes_can_migrate_at_once(fresh: Engine):
+    """One of them applies everything."""
     with ThreadPoolExecutor(3) as pool:
-        said = sorted(pool.map(migrate, [fresh.url] * 3))
+        results = sorted(pool.map(migrate, [fresh.url] * 3))
 
-    assert said == ["", "", ALL_OF_IT]
+    assert results == ["", "", COMPLETE]
     versions = rows(fresh, "SELECT version FROM weixin.schema_migrations ORDER BY 1")
     assert versions == [("0001",), ("declared",)]
 
 
 @pytest.mark.usefixtures("later")
-def test_no_reader_holds_it_up(fresh: Engine):
-    """A reader can't take its lock, and one who is reading is not waited for."""
+def test_a_reader_does_not_delay_migrate(fresh: Engine):
+    """A reader can't take the lock of `migrate`, and `migrate` does not wait for other queries."""
     impatient = fresh.url.update_query_dict({"options": "-c lock_timeout=3s"})
     with fresh.connect() as reader:
         reader.exec_driver_sql("SET ROLE weixin_reader")
@@ -84,23 +84,23 @@ def test_no_reader_holds_it_up(fresh: Engine):
 
 
 @pytest.mark.usefixtures("later")
-def test_all_of_it_or_nothing(fresh: Engine, monkeypatch: pytest.MonkeyPatch):
-    """A view that Postgres refuses takes the migration back that was applied before it (0002)."""
+def test_migrate_applies_everything_or_nothing(fresh: Engine, monkeypatch: pytest.MonkeyPatch):
+    """If Postgres refuses a view, the migration before it is rolled back too (0002)."""
     before = rows(fresh, CATALOGUE_SQL)
-    bad = "-- One row.\nCREATE VIEW analytics.bad (\n    -- It\n    it\n) AS\nSELECT it\n"
-    monkeypatch.setattr(the_migrations, "all_views", lambda: [parse_view(bad, "bad.sql")])
+    bad = "-- One row.\nCREATE VIEW analytics.bad (\n    -- No\n    no\n) AS\nSELECT no\n"
+    monkeypatch.setattr(migrations_module, "all_views", lambda: [parse_view(bad, "bad.sql")])
 
-    with pytest.raises(WarehouseError, match=r'the views: column "it" does not exist'):
+    with pytest.raises(WarehouseError, match=r'the views: column "no" does not exist'):
         migrate(fresh.url)
 
     assert rows(fresh, CATALOGUE_SQL) == before
 
 
 @pytest.mark.usefixtures("later")
-def test_a_reader_of_what_it_changes_is_waited_for_half_a_minute(
+def test_migrate_waits_half_a_minute_for_readers_of_a_table_that_it_changes(
     fresh: Engine, monkeypatch: pytest.MonkeyPatch
 ):
-    """Then nothing has changed, and the sentence says how to find who holds it."""
+    """Then nothing is changed, and the error says how to find the session with the lock."""
     before = rows(fresh, CATALOGUE_SQL)
     assert locks.PATIENCE == "30s"
     monkeypatch.setattr(locks, "PATIENCE", "100ms")
@@ -113,8 +113,7 @@ def test_a_reader_of_what_it_changes_is_waited_for_half_a_minute(
     assert rows(fresh, CATALOGUE_SQL) == before
 
 
-def test_a_run_names_what_is_missing(fresh: Engine, later: Path):
-    """Only that; with all of it there is nothing to say."""
+def test_a_run_names_the_missing_migration(fresh: Engine, later: Path):
     with pytest.raises(WarehouseError, match=r"`weixin-etl migrate.*lacks migrations: 0002_next"):
         require_migrated(fresh)
 
@@ -123,26 +122,26 @@ def test_a_run_names_what_is_missing(fresh: Engine, later: Path):
 
 
 @pytest.mark.parametrize(
-    ("theirs", "there"),
+    ("table", "name"),
     [
         ("weixin.fans (id integer)", "fans"),
         ("weixin.schema_migrations AS SELECT '0001' AS version", "schema_migrations"),
     ],
     ids=["somebody's", "of an earlier commit, without checksums"],
 )
-def test_a_schema_of_others_is_refused(fresh: Engine, theirs: str, there: str):
-    """Nothing is done in it; its tables are named, and how to take answers along."""
-    execute(fresh, "CREATE SCHEMA weixin", f"CREATE TABLE {theirs}")
+def test_a_foreign_schema_is_refused(fresh: Engine, table: str, name: str):
+    """Nothing is changed. The error names its tables, and how to export answers."""
+    execute(fresh, "CREATE SCHEMA weixin", f"CREATE TABLE {table}")
 
-    said = refused(fresh)
+    message = refused(fresh)
 
-    assert f"not of this release: the database fresh holds {there})" in said
-    assert "`weixin-etl answers` of an earlier commit prints" in said
-    assert rows(fresh, TABLES_SQL) == [(there,)]
+    assert f"not of this release: the database fresh holds {name})" in message
+    assert "`weixin-etl answers` of an earlier commit prints" in message
+    assert rows(fresh, TABLES_SQL) == [(name,)]
 
 
 def test_an_edited_migration_is_refused(fresh: Engine, later: Path):
-    """By its number: of this release, or of an earlier commit."""
+    """The error names the migration's number."""
     migrate(fresh.url)
     later.write_text("ALTER TABLE weixin.dim_account ADD another text")
 

@@ -1,4 +1,4 @@
-"""What the roles weixin_loader and weixin_reader may do, and how a warehouse comes by them."""
+"""Tests of the rights of the roles weixin_loader and weixin_reader, and of their creation."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from support import PASSWORD, empty, execute, rows
 from support.warehouse_loads import article, body, load_chunk, staged
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_module
 from weixin_etl.datasets import DATASETS
 from weixin_etl.warehouse import migrate
 from weixin_etl.warehouse.migrations import ROLES
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.every_postgres
 RIGHTS = yaml.safe_load(Path(__file__).with_name("rights.yaml").read_text())
 HISTORIES = ("fact_history", "dim_article_title_history")
 READABLE = (
-    *("dim_account", "dim_article", *(it.fact for it in DATASETS.values()), *HISTORIES),
+    *("dim_account", "dim_article", *(dataset.fact for dataset in DATASETS.values()), *HISTORIES),
     *("collected_since", "coverage", "run_report", "finding", "incident", "api_call"),
 )
 RELATIONS = """
@@ -35,7 +35,7 @@ RELATIONS = """
     SELECT 'analytics.' || proname || '(now())' FROM pg_proc
     WHERE pronamespace = 'analytics'::regnamespace
 """
-"""Tables, views and functions, as one asks them."""
+"""A query for all tables, views and functions, in the form that a FROM clause takes."""
 LIMITS = {
     "statement_timeout": "10min",
     "idle_in_transaction_session_timeout": "10min",
@@ -44,7 +44,7 @@ LIMITS = {
 
 
 def is_refused(engine: Engine, sql: str) -> bool:
-    """Whether the role has no right to it; nothing of it is kept."""
+    """Return whether the user lacks the right to the statement, which is rolled back."""
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql(sql)
@@ -57,21 +57,21 @@ def is_refused(engine: Engine, sql: str) -> bool:
 def installed(
     request: pytest.FixtureRequest, server: Server, migrated: Engine
 ) -> Iterator[Installed]:
-    """A warehouse whose users are made as the manual makes them, in either of its two forms."""
+    """Yield a warehouse with the manual's users, for each of the two kinds of installation."""
     with request.param(server, migrated) as installed:
         yield installed
 
 
 @pytest.fixture
 def users(installed: Installed) -> Installed:
-    """The same, empty."""
+    """Return the same warehouse without rows."""
     empty(installed.superuser)
     return installed
 
 
 @pytest.fixture
-def others(users: Installed) -> Iterator[None]:
-    """What is not the pipeline's, and a table that a later migration has made."""
+def foreign_tables(users: Installed) -> Iterator[None]:
+    """Create tables outside the pipeline's schema, and a table of a later migration."""
     execute(users.superuser, "CREATE SCHEMA elsewhere CREATE TABLE secret (id int)")
     execute(users.superuser, "CREATE TABLE public.others (id int)")
     execute(users.owner, "CREATE TABLE weixin.later (id int)")
@@ -82,13 +82,13 @@ def others(users: Installed) -> Iterator[None]:
     )
 
 
-@pytest.mark.usefixtures("others")
+@pytest.mark.usefixtures("foreign_tables")
 def test_the_loader_changes_no_schema_and_deletes_no_figure(users: Installed):
-    """No forged migration, nothing outside its schema; a later table takes no other grant."""
-    its = RIGHTS["loader"]
+    """The loader can't forge a migration or leave its schema. A later table has the same grants."""
+    rights = RIGHTS["loader"]
 
-    assert [it for it in its["refused"] if not is_refused(users.loader, it)] == []
-    assert [it for it in its["allowed"] if is_refused(users.loader, it)] == []
+    assert [sql for sql in rights["refused"] if not is_refused(users.loader, sql)] == []
+    assert [sql for sql in rights["allowed"] if is_refused(users.loader, sql)] == []
 
 
 ATTACK = """
@@ -98,7 +98,7 @@ ATTACK = """
     SELECT weixin.analyse_grown();
     SELECT has_table_privilege('weixin.coverage', 'DELETE');
 """
-"""A temporary view with a catalog's name: its function runs with the rights of whoever reads it."""
+"""A temporary view with a catalog's name, whose function runs with the rights of its reader."""
 
 
 @pytest.mark.parametrize(
@@ -135,24 +135,25 @@ def test_security_definer_functions_search_temporary_objects_last(migrated: Engi
 
 
 def test_an_analyst_reads_every_view_and_no_answer(users: Installed):
-    """And each function where PUBLIC may call none; of answers and rejected parts not what's in."""
+    """The analyst may call each function even if PUBLIC may not, and read no rejected parts."""
     execute(users.owner, "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics FROM PUBLIC")
     relations = [name for (name,) in rows(users.owner, RELATIONS)]
     try:
-        readable = {it for it in relations if not is_refused(users.analyst, f"SELECT * FROM {it}")}
+        queries = {name: f"SELECT * FROM {name}" for name in relations}
+        readable = {name for name, sql in queries.items() if not is_refused(users.analyst, sql)}
     finally:
         execute(users.owner, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
 
-    assert sum(it.endswith("(now())") for it in relations) == len(DATASETS) + 2
+    assert sum(name.endswith("(now())") for name in relations) == len(DATASETS) + 2
     assert readable == {
-        *(it for it in relations if it.startswith("analytics.")),
+        *(name for name in relations if name.startswith("analytics.")),
         *(f"weixin.{table}" for table in (*READABLE, "schema_migrations")),
     }
 
 
-def test_an_analyst_holds_up_no_load(users: Installed):
-    """Whatever it locks that can be locked by who only reads (0008)."""
-    impatient = the_warehouse.engine(users.loader.url, {"lock_timeout": "2s"})
+def test_an_analyst_does_not_block_a_load(users: Installed):
+    """The analyst takes every lock that a reader can take (0008)."""
+    impatient = warehouse_module.engine(users.loader.url, {"lock_timeout": "2s"})
     keys = ("wx1", "load:wx1", "ingest:article_total:wx1", "incident:article_total")
     with users.analyst.begin() as connection:
         for table in READABLE:
@@ -168,20 +169,21 @@ def test_an_analyst_holds_up_no_load(users: Installed):
 
 
 def test_an_analyst_writes_nothing_and_reaches_no_file(users: Installed):
-    """It makes nothing that stays, and becomes nobody else."""
-    its = RIGHTS["analyst"]
-    writes = [it.format(f"weixin.{name}") for name in READABLE for it in its["each"]]
+    """The analyst creates nothing permanent and can't become another user."""
+    rights = RIGHTS["analyst"]
+    writes = [sql.format(f"weixin.{name}") for name in READABLE for sql in rights["each"]]
+    refused = [*writes, *rights["refused"]]
 
-    assert [it for it in (*writes, *its["refused"]) if not is_refused(users.analyst, it)] == []
-    assert [it for it in its["allowed"] if is_refused(users.analyst, it)] == []
+    assert [sql for sql in refused if not is_refused(users.analyst, sql)] == []
+    assert [sql for sql in rights["allowed"] if is_refused(users.analyst, sql)] == []
 
 
 @pytest.mark.parametrize("installed", [with_docker_compose], indirect=True)
 def test_users_of_docker_compose_enter_no_other_database(users: Installed):
-    """By `docker/databases.sql`; its readers make no temporary tables and functions either."""
+    """`docker/databases.sql` revokes the rights. Readers create no temporary objects either."""
     for engine in (users.owner, users.loader, *users.readers):
-        for other in ("airflow", "postgres", "template1"):
-            elsewhere = the_warehouse.engine(engine.url.set(database=other))
+        for database in ("airflow", "postgres", "template1"):
+            elsewhere = warehouse_module.engine(engine.url.set(database=database))
             with pytest.raises(DBAPIError, match="permission denied for database"):
                 elsewhere.connect()
     for reader in users.readers:
@@ -198,15 +200,13 @@ def unlimited(url: URL) -> dict[str, str]:
     return {name: settings[name] for name, limit in LIMITS.items() if settings[name] != limit}
 
 
-def test_every_reader_of_the_manual_is_limited(users: Installed):
-    """By themselves, as Postgres applies a role's settings to its own sessions alone."""
-    assert {it.url.username: unlimited(it.url) for it in users.readers} == {
-        it.url.username: {} for it in users.readers
-    }
+def test_every_reader_of_the_manual_has_limits(users: Installed):
+    """Each user has its own settings, because members of a role do not inherit them."""
+    assert [unlimited(reader.url) for reader in users.readers] == [{} for _ in users.readers]
 
 
 def test_readers_can_lift_their_timeouts_but_not_the_limit_of_their_files(users: Installed):
-    """For a session and for all later ones."""
+    """Readers can do so for one session and for all later ones."""
     own = "ALTER ROLE CURRENT_USER"
     lifts = f"SET {{0}} = {{1}}; {own} SET {{0}} = {{1}}; {own} RESET {{0}}"
     kept = "SELECT setconfig FROM pg_db_role_setting WHERE setrole = CURRENT_USER::regrole"
@@ -240,35 +240,40 @@ GRANTS = """
 
 @pytest.fixture
 def owned(server: Server) -> Iterator[Engine]:
-    """A new database of its owner, who may create no roles."""
-    server.ask("postgres", f"CREATE ROLE owner_of_it LOGIN NOCREATEROLE PASSWORD '{PASSWORD}'")
-    server.ask("postgres", "CREATE DATABASE owned OWNER owner_of_it")
-    theirs = the_warehouse.engine(server.url("owned")).url
-    engine = the_warehouse.engine(theirs.set(username="owner_of_it", password=PASSWORD))
+    """Create a database whose owner may not create roles, and yield the owner's engine."""
+    server.ask("postgres", f"CREATE ROLE sole_owner LOGIN NOCREATEROLE PASSWORD '{PASSWORD}'")
+    server.ask("postgres", "CREATE DATABASE owned OWNER sole_owner")
+    url = warehouse_module.engine(server.url("owned")).url
+    engine = warehouse_module.engine(url.set(username="sole_owner", password=PASSWORD))
     yield engine
     engine.dispose()
     server.ask("postgres", "DROP DATABASE owned WITH (FORCE)")
-    server.ask("postgres", "DROP ROLE owner_of_it")
+    server.ask("postgres", "DROP ROLE sole_owner")
 
 
-def test_roles_that_an_administrator_creates_later(server: Server, migrated: Engine, owned: Engine):
-    """The warehouse is whole without them; once they exist, `migrate` grants what it could not."""
+def test_migrate_grants_rights_to_roles_that_are_created_later(
+    server: Server, migrated: Engine, owned: Engine
+):
+    """The warehouse is complete without the roles. Once they exist, `migrate` adds the grants."""
     first = rows(migrated, GRANTS)
-    superuser = the_warehouse.engine(server.url("owned"))
-    for role in ROLES:  # those of the shared warehouse have other names meanwhile
+    superuser = warehouse_module.engine(server.url("owned"))
+    for role in ROLES:  # the shared server's own roles are renamed for the time of the test
         server.ask("postgres", f"ALTER ROLE {role} RENAME TO {role}_of_others")
     try:
-        said, found = migrate(owned.url), rows(owned, "SELECT count(*) FROM analytics.article_7d")
+        without, articles = (
+            migrate(owned.url),
+            rows(owned, "SELECT count(*) FROM analytics.article_7d"),
+        )
         for role in ROLES:
             server.ask("postgres", f"CREATE ROLE {role}")
-        then, granted, again = migrate(owned.url), rows(superuser, GRANTS), migrate(owned.url)
+        later, granted, last = migrate(owned.url), rows(superuser, GRANTS), migrate(owned.url)
     finally:
         for role in ROLES:
             execute(superuser, f"DROP OWNED BY {role}; DROP ROLE IF EXISTS {role}")
             server.ask("postgres", f"ALTER ROLE {role}_of_others RENAME TO {role}")
         superuser.dispose()
 
-    assert found == [(0,)]
-    assert "The roles weixin_loader and weixin_reader don't exist" in said
-    assert (granted, again) == (first, "")
-    assert "roles" in then
+    assert articles == [(0,)]
+    assert "The roles weixin_loader and weixin_reader don't exist" in without
+    assert (granted, last) == (first, "")
+    assert "roles" in later

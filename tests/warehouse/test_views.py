@@ -1,4 +1,4 @@
-"""Views and functions follow their files: replaced, made anew, refused; never by CASCADE."""
+"""Tests that `migrate` brings views and functions in line with their files, without CASCADE."""
 
 import importlib
 from collections.abc import Callable
@@ -15,21 +15,21 @@ from weixin_etl.warehouse.views import View, parse_view, sort_views
 
 pytestmark = pytest.mark.every_postgres
 
-the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
-"""The module, whose name in the package is a function's."""
+migrations_module = importlib.import_module("weixin_etl.warehouse.migrations")
+"""The module; in the package its name belongs to a function."""
 
 Follow = Callable[..., str]
 
 
 def view(name: str, query: str, *columns: str) -> View:
-    """A view as its file would have it."""
+    """Return a view with a comment for each column, as parsed from a file."""
     listed = ",\n".join(f"    -- Column {column}'s.\n    {column}" for column in columns)
     text = f"-- One row.\nCREATE VIEW analytics.{name} (\n{listed}\n) AS\n{query}\n"
     return parse_view(text, f"sql/analytics/{name}.sql")
 
 
 def function(where: str = "TRUE", parameter: str = "number integer") -> View:
-    """A function as its file would have it: of a table's rows."""
+    """Return a function that returns rows of a table, as parsed from a file."""
     return parse_view(
         "-- One row per thing.\nCREATE FUNCTION analytics.things(\n"
         f"    -- which of them\n    {parameter}\n)\n"
@@ -39,14 +39,14 @@ def function(where: str = "TRUE", parameter: str = "number integer") -> View:
     )
 
 
-BASE = view("base", "SELECT 1 AS one, '100%' AS two", "one", "two")
-TOP = view("a_top", "SELECT one FROM analytics.base", "one")
+BASE = view("base", "SELECT 1 AS low, '100%' AS high", "low", "high")
+TOP = view("a_top", "SELECT low FROM analytics.base", "low")
 THINGS, OTHER_THINGS = function(), function("appid = number::text")
 ON_THINGS = view("on_things", "SELECT appid FROM analytics.things(1)", "appid")
-OTHER_VALUES = view("base", "SELECT 2 AS one, '50%' AS two", "one", "two")
-WIDER = view("base", "SELECT 2 AS one, '50%' AS two, 3 AS three", "one", "two", "three")
-OTHER_COLUMNS = view("base", "SELECT 1 AS one, 3 AS three", "one", "three")
-OTHER_TYPE = view("base", "SELECT 1 AS one, 2 AS two", "one", "two")
+OTHER_VALUES = view("base", "SELECT 2 AS low, '50%' AS high", "low", "high")
+WIDER = view("base", "SELECT 2 AS low, '50%' AS high, 3 AS three", "low", "high", "three")
+OTHER_COLUMNS = view("base", "SELECT 1 AS low, 3 AS three", "low", "three")
+OTHER_TYPE = view("base", "SELECT 1 AS low, 2 AS high", "low", "high")
 OIDS = """
     SELECT relname::text, oid::bigint FROM pg_class
     WHERE relkind = 'v' AND relnamespace = 'analytics'::regnamespace
@@ -70,10 +70,10 @@ MAY_READ = """
 
 @pytest.fixture
 def follow(fresh: Engine, monkeypatch: pytest.MonkeyPatch) -> Follow:
-    """Migrate to a release that has these views."""
+    """Return a function that migrates to a release with the given views."""
 
     def _follow(*wanted: View) -> str:
-        monkeypatch.setattr(the_migrations, "all_views", lambda: sort_views(wanted))
+        monkeypatch.setattr(migrations_module, "all_views", lambda: sort_views(wanted))
         return migrate(fresh.url)
 
     return _follow
@@ -81,36 +81,36 @@ def follow(fresh: Engine, monkeypatch: pytest.MonkeyPatch) -> Follow:
 
 @pytest.fixture
 def made(follow: Follow) -> None:
-    """A release whose views and function stand on one another."""
+    """Migrate to a release whose views and function depend on one another."""
     follow(TOP, BASE, ON_THINGS, THINGS)
 
 
 @pytest.fixture
 def outside(made: None, fresh: Engine) -> None:
-    """Somebody else's views on ours, and their own in our schema."""
+    """Create another user's views that read the release's views and function."""
     execute(
         fresh,
         "CREATE SCHEMA own",
-        "CREATE VIEW own.report AS SELECT one FROM analytics.a_top",
+        "CREATE VIEW own.report AS SELECT low FROM analytics.a_top",
         "CREATE VIEW own.found AS SELECT appid FROM analytics.things(1)",
     )
 
 
 @pytest.mark.usefixtures("made")
-def test_they_are_made_with_their_comments(fresh: Engine):
-    """Each after what it reads, whatever the order of the files; percent signs are their own."""
+def test_views_and_functions_are_created_with_their_comments(fresh: Engine):
+    """Each view is created after the views it reads. Percent signs stay as they are."""
     comments = dict(rows(fresh, COMMENTS))
 
-    assert rows(fresh, "SELECT one, two FROM analytics.base") == [(1, "100%")]
-    assert comments["base2"] == "Column two's."
+    assert rows(fresh, "SELECT low, high FROM analytics.base") == [(1, "100%")]
+    assert comments["base2"] == "Column high's."
     assert comments["things"].startswith("One row per thing.\nnumber integer: which of them\n")
     assert rows(fresh, MAY_READ) == [(True,)]
 
 
 @pytest.mark.usefixtures("outside")
 @pytest.mark.parametrize("changed", [OTHER_VALUES, WIDER], ids=["values", "wider"])
-def test_they_are_replaced_in_their_place(follow: Follow, fresh: Engine, changed: View):
-    """New values, and a column behind the others: somebody else's views on them stay."""
+def test_a_compatible_view_is_replaced_in_place(follow: Follow, fresh: Engine, changed: View):
+    """Other users' views of a replaced view stay, also after a column is added at the end."""
     before = rows(fresh, OIDS)
 
     assert follow(TOP, changed, ON_THINGS, OTHER_THINGS) != ""
@@ -129,10 +129,10 @@ def test_they_are_replaced_in_their_place(follow: Follow, fresh: Engine, changed
     ],
     ids=["columns", "type", "parameter", "parameter's type"],
 )
-def test_where_postgres_refuses_all_are_made_anew(
+def test_an_incompatible_view_or_function_is_recreated_with_its_dependents(
     follow: Follow, fresh: Engine, base: View, things: View
 ):
-    """With what stands on them; none is left beside a new one, and the reader may read them."""
+    """No old version remains, and the reader keeps the right to read."""
     before = dict(rows(fresh, OIDS))
 
     follow(TOP, base, ON_THINGS, things)
@@ -147,35 +147,35 @@ def test_where_postgres_refuses_all_are_made_anew(
 @pytest.mark.parametrize(
     "wanted", [[TOP, OTHER_COLUMNS], [TOP, OTHER_TYPE], [BASE]], ids=["columns", "type", "gone"]
 )
-def test_a_view_of_somebody_else_stops_it(follow: Follow, fresh: Engine, wanted: list[View]):
-    """It is named, and nothing has changed: not even a view that could be."""
+def test_a_foreign_view_stops_the_migration(follow: Follow, fresh: Engine, wanted: list[View]):
+    """The error names the foreign view, and no view is changed."""
     before = rows(fresh, OIDS)
 
     with pytest.raises(WarehouseError, match=r"view own\.report depends on view analytics\.a_top"):
-        follow(view("another", "SELECT 1 AS one", "one"), *wanted, ON_THINGS, THINGS)
+        follow(view("another", "SELECT 1 AS low", "low"), *wanted, ON_THINGS, THINGS)
 
     assert rows(fresh, OIDS) == before
 
 
 @pytest.mark.usefixtures("made")
-def test_an_older_release_drops_what_it_does_not_have(follow: Follow, fresh: Engine):
-    """Its texts are applied again; what somebody else has made in our schema stays."""
+def test_an_older_release_drops_views_that_it_does_not_have(follow: Follow, fresh: Engine):
+    """Its own views are restored. Foreign views and functions in the schema stay."""
     execute(
         fresh,
-        "CREATE VIEW analytics.theirs AS SELECT 1 AS one",
-        "CREATE FUNCTION analytics.their(n bigint) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE VIEW analytics.foreign_view AS SELECT 1 AS low",
+        "CREATE FUNCTION analytics.foreign_sql(n bigint) RETURNS int LANGUAGE sql AS 'SELECT 1'",
     )
-    said = follow(view("base", "SELECT 1 AS one", "one"))
+    dropped = follow(view("base", "SELECT 1 AS low", "low"))
 
-    assert "analytics.a_top, analytics.on_things, analytics.things" in said
-    assert [name for name, _ in rows(fresh, OIDS)] == ["base", "their", "theirs"]
+    assert "analytics.a_top, analytics.on_things, analytics.things" in dropped
+    assert [name for name, _ in rows(fresh, OIDS)] == ["base", "foreign_sql", "foreign_view"]
 
 
 @pytest.mark.parametrize("name", ["analytics.metric", "article_total_as_of"])
-def test_what_postgres_gets_is_printed(
+def test_migrate_prints_the_sql_of_a_view(
     fresh: Engine, capsys: pytest.CaptureFixture[str], name: str
 ):
-    """As SQL that makes the view where there is none, with its comments; no warehouse is asked."""
+    """The SQL creates the view with its comments. Printing needs no warehouse."""
     assert cli.main(["migrate", "--print", name]) == 0
     sql = capsys.readouterr().out
     migrate(fresh.url)

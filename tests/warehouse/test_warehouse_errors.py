@@ -1,4 +1,4 @@
-"""What an error of Postgres says of the warehouse."""
+"""Tests of `diagnose`, which decides whether a Postgres error is a problem of the warehouse."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from support import execute, new_user, rows
 
-from weixin_etl import warehouse as the_warehouse
+from weixin_etl import warehouse as warehouse_module
 from weixin_etl.load.stage import copy
 from weixin_etl.problem import ProblemKind, WarehouseError
 from weixin_etl.warehouse import diagnose
@@ -23,22 +23,23 @@ INDEX_TOO_LONG = """
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "statement",
     [INDEX_TOO_LONG, "SELECT 1 / 0", "SELECT repeat('x', 2000000000)"],
     ids=["too long for an index", "wrong", "too large"],
 )
-def test_what_postgres_can_not_do_with_a_value_is_no_trouble(warehouse: Engine, asked: str):
-    """Nobody is told to start Postgres, and no retry is promised to help."""
+def test_a_statement_that_postgres_refuses_is_no_problem_of_the_warehouse(
+    warehouse: Engine, statement: str
+):
+    """The error neither asks for a start of Postgres nor is it retried."""
     with pytest.raises(DBAPIError) as caught:
-        execute(warehouse, asked)
+        execute(warehouse, statement)
 
     assert diagnose(caught.value, warehouse) is None
 
 
-def test_a_lock_that_is_never_released(warehouse: Engine):
-    """The warehouse is locked: others' work goes on."""
+def test_a_lock_that_is_never_released_is_a_locked_warehouse(warehouse: Engine):
     own = {"options": "-c lock_timeout=50ms"}
-    impatient = the_warehouse.engine(warehouse.url.update_query_dict(own))
+    impatient = warehouse_module.engine(warehouse.url.update_query_dict(own))
     with warehouse.begin() as holder:
         take_lock(holder, "incident:article_total")
         with pytest.raises(DBAPIError) as caught, impatient.begin() as waiting:
@@ -48,26 +49,26 @@ def test_a_lock_that_is_never_released(warehouse: Engine):
     assert diagnose(caught.value, warehouse).kind is ProblemKind.WAREHOUSE_LOCKED
 
 
-def test_a_user_without_grants_is_told_of_the_role(warehouse: Engine, reader: Engine):
-    """Migrations would not help, so none are asked for; nor is it a fault of the program."""
+def test_the_error_of_a_user_without_grants_names_the_role(warehouse: Engine, reader: Engine):
+    """The error asks for no migration and is no fault of the program."""
     with new_user(warehouse, "stranger") as stranger, pytest.raises(WarehouseError) as nothing:
-        the_warehouse.require_migrated(stranger)
+        warehouse_module.require_migrated(stranger)
     with pytest.raises(DBAPIError) as caught:
         execute(reader, "DELETE FROM weixin.coverage")
 
-    for told in (nothing.value, diagnose(caught.value, reader)):
-        assert told.problem.cure.endswith("weixin_warehouse a member of the role weixin_loader")
+    for error in (nothing.value, diagnose(caught.value, reader)):
+        assert error.problem.cure.endswith("weixin_warehouse a member of the role weixin_loader")
 
 
 def numbers(connection: Connection, lines: Iterator[bytes]) -> None:
-    """Copy lines into a table."""
+    """Copy lines into a temporary table."""
     connection.exec_driver_sql("CREATE TEMP TABLE numbers (number integer)")
     copy(connection, "numbers", "number", lines)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("ours")])
-def test_what_breaks_off_a_copy_is_told_as_it_is(warehouse: Engine, error: BaseException):
-    """Airflow's timeout too: it ends the task, and Postgres is not blamed."""
+def test_an_exception_during_a_copy_is_raised_unchanged(warehouse: Engine, error: BaseException):
+    """The same holds for Airflow's timeout, which ends the task."""
 
     def lines() -> Iterator[bytes]:
         yield b"1\n"
@@ -77,8 +78,9 @@ def test_what_breaks_off_a_copy_is_told_as_it_is(warehouse: Engine, error: BaseE
         numbers(connection, lines())
 
 
-def test_a_session_that_ends_in_mid_copy(warehouse: Engine):
-    """It is the warehouse that is in trouble, and that passes."""
+def test_a_session_that_ends_during_a_copy_is_a_passing_problem_of_the_warehouse(
+    warehouse: Engine,
+):
     with warehouse.connect() as connection:
         raw = connection.connection.driver_connection
 
@@ -92,6 +94,6 @@ def test_a_session_that_ends_in_mid_copy(warehouse: Engine):
             numbers(connection, lines())
         connection.invalidate()
 
-    told = diagnose(caught.value, warehouse)
-    assert told.kind.is_retried
-    assert not told.kind.is_of_one_statement
+    error = diagnose(caught.value, warehouse)
+    assert error.kind.is_retried
+    assert not error.kind.is_of_one_statement
