@@ -26,6 +26,7 @@ ANY_TROUBLES = st.sets(st.sampled_from(Trouble)) | st.just(frozenset(Trouble))
 
 @no_deadline
 @given(st.integers(0, 2**32), st.integers(1, 90), ANY_TROUBLES)
+@example(784856, 80, frozenset(Trouble))  # one endpoint retired, another unreadable for good
 @example(471588, 5, frozenset(Trouble))  # two lies empty a day's list, the second of a silence
 def test_every_promise_holds_after_any_calendar(
     seed: int, mornings: int, troubles: frozenset[Trouble]
