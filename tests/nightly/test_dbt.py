@@ -1,4 +1,4 @@
-"""The dbt package under analytics/dbt, run by dbt's own command as an analyst who may only read."""
+"""Tests of the dbt package in analytics/dbt, which dbt's own command runs as a reading analyst."""
 
 import csv
 import json
@@ -33,7 +33,7 @@ from weixin_sandbox import Sandbox, Scenario
 PACKAGE = PROJECT / "analytics/dbt"
 DBT = Path(os.environ.get("DBT_VENV", PROJECT / ".venv-dbt"), "bin/dbt")
 (STATEMENTS,) = re.findall(r"```sql\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
-"""What the README lets an administrator run: the analyst `li` and a schema of their own."""
+"""The README's statements for an administrator: they create the analyst `li` and a schema."""
 DAYS = ("article_day_7d", "account_day_7d", "article_day_30d", "account_day_30d")
 """The views that the package keeps as tables."""
 
@@ -51,15 +51,17 @@ WRONG = {
     10: [Scenario("late-takeoff"), Scenario("new-title", PAPER.appid)],
     13: [Scenario("http-500", PAPER.appid)],
 }
-"""What is wrong on a morning of November."""
+"""The sandbox's scenarios by the day of November."""
 AGAIN = {
     3: (date(2026, 10, 1), november(2)),
     10: (date(2026, 10, 10), date(2026, 10, 14)),
     11: (november(1), november(2)),
 }
-"""Days that somebody asks for by hand: on the tenth final ones, which are corrected."""
-MISSED = november(17)  # no run; from then on one of the two accounts is not collected
-TAMPERED = date(2026, 10, 1), date(2026, 10, 3)  # no answer comes of them again: only a replay
+"""Days collected again by hand, by the day of November; on the 10th final days are corrected."""
+MISSED = november(17)
+"""A morning without a run. From then on only one of the two accounts is collected."""
+TAMPERED = date(2026, 10, 1), date(2026, 10, 3)
+"""The first and last of the days that are changed in the table and corrected by a replay."""
 TAMPER = """
 UPDATE weixin.fact_article_total SET int_page_read_user = 1 WHERE publication_date < '2026-10-04'
 """
@@ -67,7 +69,7 @@ ARTICLES = "weixin.dim_article WHERE appid = :appid"
 
 
 def weeks(warehouse: Engine, folder: Path) -> Iterator[date]:
-    """Three weeks in which whatever can change does; the mornings after which dbt runs."""
+    """Run three weeks of mornings with all kinds of changes, and yield those before a dbt run."""
     sandbox = Sandbox([BUSY, PAPER], SEED)
     with sandbox.serve() as url, pytest.MonkeyPatch.context() as patch:
         for morning in (november(day) for day in range(3, 24)):
@@ -95,7 +97,7 @@ def weeks(warehouse: Engine, folder: Path) -> Iterator[date]:
 
 
 def move(warehouse: Engine, new: date, file: Path) -> None:
-    """Import an answer that lists the articles of the oldest day under another."""
+    """Import an answer that moves the articles of the oldest day to another day."""
     ((old,),) = rows(warehouse, f"SELECT min(publication_date) FROM {ARTICLES}", appid=BUSY.appid)
     body = json.loads(kept_answers_of(warehouse, ARTICLE_TOTAL, BUSY.appid, old)[-1].body)
     listed = [item | {"ref_date": f"{new}"} for item in body["list"]]
@@ -106,36 +108,37 @@ def move(warehouse: Engine, new: date, file: Path) -> None:
 
 
 def run_sql(warehouse: Engine, sql: str) -> None:
-    """As the owner."""
+    """Run a statement as the warehouse's owner."""
     with warehouse.begin() as connection:
         connection.exec_driver_sql(sql)
 
 
 @dataclass(frozen=True)
 class Dbt:
-    """The analyst at the command line, in a project's folder."""
+    """An analyst's command line in the folder of a dbt project."""
 
     project: Path
     environment: dict[str, str]
     artifacts: Path
 
     def types(self, *arguments: str, tool: str = "dbt") -> subprocess.CompletedProcess[str]:
-        """Run `dbt` or a tool beside it and read what it says."""
+        """Run `dbt` or a tool beside it, and return the completed process."""
         return typed(DBT.with_name(tool), *arguments, folder=self.project, **self.environment)
 
     def does(self, *arguments: str, tool: str = "dbt") -> None:
-        """Run it; it must succeed."""
+        """Run `dbt` or a tool beside it, which must succeed."""
         printed(DBT.with_name(tool), *arguments, folder=self.project, **self.environment)
 
     def wrote(self, artifact: str) -> list[dict[str, Any]]:
-        """The results that the last command left, in `run_results.json` or `sources.json`."""
-        found: list[dict[str, Any]] = json.loads((self.artifacts / artifact).read_text())["results"]
-        return found
+        """Return the last command's results from `run_results.json` or `sources.json`."""
+        content = json.loads((self.artifacts / artifact).read_text())
+        results: list[dict[str, Any]] = content["results"]
+        return results
 
 
 @pytest.fixture(scope="module")
 def filled(embedded_server: Server) -> Iterator[Engine]:
-    """A warehouse, and an analyst as the README makes one: nobody may what was not granted."""
+    """Create a warehouse and the README's analyst, without rights of PUBLIC."""
     with migrated_warehouse(embedded_server, "dbt") as engine:
         run_sql(engine, "REVOKE ALL ON DATABASE dbt FROM PUBLIC")
         run_sql(engine, STATEMENTS.replace("DATABASE weixin", "DATABASE dbt"))
@@ -145,7 +148,7 @@ def filled(embedded_server: Server) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def dbt(filled: Engine, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
-    """The package as it stands, by the environment its README names."""
+    """Return a command line in the package, with the environment that its README names."""
     assert DBT.exists(), "there is no dbt: `make test-dbt` installs it with Python 3.11 to 3.13"
     artifacts = tmp_path_factory.mktemp("artifacts")
     environment = {
@@ -162,8 +165,8 @@ def dbt(filled: Engine, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
 
 @pytest.fixture(scope="module")
 def differences(dbt: Dbt, filled: Engine, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """How many rows a table has otherwise than its view, after each of dbt's runs of the weeks."""
-    found = []
+    """Run dbt during the weeks, and return for each table how many rows differ from its view."""
+    counts = []
     for morning in weeks(filled, tmp_path_factory.mktemp("weeks")):
         stop_clock(filled, at(morning, 12))
         dbt.does("run", "--select", "config.materialized:incremental")
@@ -171,32 +174,32 @@ def differences(dbt: Dbt, filled: Engine, tmp_path_factory: pytest.TempPathFacto
             table = f"TABLE li.{view.replace('day', 'days')}"
             both = f"({table} EXCEPT TABLE analytics.{view})"
             either = f"{both} UNION ALL (TABLE analytics.{view} EXCEPT {table})"
-            found.append((morning, view, len(rows(filled, either))))
-    return found
+            counts.append((morning, view, len(rows(filled, either))))
+    return counts
 
 
 @pytest.fixture(scope="module")
 def built(dbt: Dbt, differences: list[Any]) -> Counter[tuple[str, str]]:
-    """`dbt build` at the end: how many of what ended how."""
+    """Run `dbt build` after the weeks, and count the results by kind and status."""
     dbt.does("build")
     results = dbt.wrote("run_results.json")
     return Counter((result["unique_id"].split(".")[0], result["status"]) for result in results)
 
 
 def test_the_tables_of_days_are_the_views(differences: list[Any]) -> None:
-    """After each run of dbt, over weeks in which days are corrected, moved and completed late."""
+    """They are equal after each run of dbt in weeks with corrected, moved and late days."""
     assert len(differences) == len(BUILT) * len(DAYS)
-    assert [it for it in differences if it[2]] == []
+    assert [difference for difference in differences if difference[2]] == []
 
 
 def test_every_key_holds(filled: Engine, built: Counter[tuple[str, str]]) -> None:
-    """One test for each view and for each model, as do joins."""
+    """dbt has one test for each view, model and join."""
     views = sqlalchemy.inspect(filled).get_view_names("analytics")
     models = len([*(PACKAGE / "models").glob("*.sql")])
-    others = sum(map(len, joins(dictionary(filled)).values()))
+    join_tests = sum(map(len, joins(dictionary(filled)).values()))
 
     assert built == {
-        ("test", "pass"): len([*views, "calendar"]) + models + others,
+        ("test", "pass"): len([*views, "calendar"]) + models + join_tests,
         ("model", "success"): models,
         ("exposure", "no-op"): 1,
     }
@@ -220,23 +223,23 @@ METRICS = (
 
 @pytest.mark.usefixtures("built")
 def test_a_metric_is_what_sql_gives(dbt: Dbt, filled: Engine, tmp_path: Path) -> None:
-    """By MetricFlow: none of them adds up running totals."""
+    """MetricFlow computes the metrics; none of them adds up running totals."""
     project, answer = tmp_path / "project", tmp_path / "answer.csv"
     shutil.copytree(PACKAGE, project)
-    (project / "target").symlink_to(dbt.artifacts)  # MetricFlow looks nowhere else
+    (project / "target").symlink_to(dbt.artifacts)  # MetricFlow reads only this folder
     by = ["--group-by", "metric_time__week,account__account_name"]
     within = ["--start-time", "2026-10-19", "--end-time", "2026-11-15"]
     own = replace(dbt, project=project)
     own.does("query", "--metrics", ",".join(METRICS), *by, *within, "--csv", answer, tool="mf")
-    found = {
+    results = {
         (line["metric_time__week"][:10], line["account__account_name"]): [*map(line.get, METRICS)]
         for line in csv.DictReader(answer.open())
     }
     by_hand = {(week, name): values for week, name, *values in rows(filled, BY_HAND)}
 
     assert len(by_hand) == 8
-    assert {key: [*map(float, values)] for key, values in found.items()} == {
-        key: [pytest.approx(float(it)) for it in values] for key, values in by_hand.items()
+    assert {key: [*map(float, values)] for key, values in results.items()} == {
+        key: [pytest.approx(float(value)) for value in values] for key, values in by_hand.items()
     }
 
 
@@ -248,29 +251,28 @@ CREATE OR REPLACE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql AS $$
 $$;
 ALTER ROLE li SET search_path = clock, pg_catalog, li
 """
-"""For dbt's session alone: Postgres asks a schema that stands before pg_catalog first."""
+"""Statements that set the clock of dbt's session: its schema stands before pg_catalog."""
 
 
 @pytest.mark.usefixtures("built")
 def test_a_morning_without_a_complete_answer_is_an_error_at_noon(dbt: Dbt, filled: Engine) -> None:
-    """Not before, and whatever the hour of the answers of the morning before."""
-    judged = []
+    """Before noon it is a warning. The hour of the previous morning's answers does not matter."""
+    outcomes = []
     for now in ("2026-11-23 13:00", "2026-11-24 11:59", "2026-11-24 12:01"):
         run_sql(filled, NOW.format(now=now))
         done = dbt.types("source", "freshness")
-        judged += [
-            (it["status"], done.returncode)
-            for it in dbt.wrote("sources.json")
-            if it["unique_id"].endswith(".coverage")
+        outcomes += [
+            (result["status"], done.returncode)
+            for result in dbt.wrote("sources.json")
+            if result["unique_id"].endswith(".coverage")
         ]
     run_sql(filled, "DROP SCHEMA clock CASCADE; ALTER ROLE li RESET search_path")
 
-    assert judged == [("pass", 0), ("warn", 0), ("error", 1)]
+    assert outcomes == [("pass", 0), ("warn", 0), ("error", 1)]
 
 
 @pytest.mark.usefixtures("built")
-def test_other_columns_of_a_release_are_told(dbt: Dbt, filled: Engine) -> None:
-    """The run fails, and says what to do."""
+def test_dbt_fails_with_a_remedy_if_a_release_changes_columns(dbt: Dbt, filled: Engine) -> None:
     run_sql(filled, "ALTER TABLE li.account_days_7d DROP COLUMN is_complete")
 
     done = dbt.types("run", "--select", "account_days_7d")

@@ -1,8 +1,7 @@
 """
-The manual's "Into your own Airflow", in a plain Airflow with a DAG of somebody else's.
+Tests of the manual's "Into your own Airflow", in a plain Airflow with a foreign DAG.
 
-A fresh environment with the lowest requirements, LocalExecutor on Postgres. It needs no container:
-what matters is which packages there are.
+The environment is new and has the lowest requirements. Airflow runs LocalExecutor on Postgres.
 """
 
 import json
@@ -29,7 +28,7 @@ PASSWORD = "somebody-s-own"
 MANUAL = (PROJECT / "docs/operating/install.md").read_text()
 INSTALL, _, PUT_DAGS, IMPORT, UPGRADE = blocks(MANUAL, "Into your own Airflow")
 (CONNECTIONS,) = blocks(MANUAL, "Into your own Airflow", "json")
-OTHERS = """
+FOREIGN_DAG = """
 from airflow.sdk import dag, task
 
 @dag(schedule=None, is_paused_upon_creation=False)
@@ -46,7 +45,7 @@ somebody_elses()
 
 @dataclass(frozen=True)
 class OwnAirflow:
-    """Somebody's Airflow: an environment, a DAG folder, two databases of Postgres."""
+    """A user's own Airflow: an environment, a DAG folder and two databases of Postgres."""
 
     folder: Path
     server: Server
@@ -54,7 +53,7 @@ class OwnAirflow:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Plain Airflow; nothing of it names weixin."""
+        """The environment of a plain Airflow, without a setting of this project."""
         return {
             "PATH": f"{self.folder / 'env/bin'}:{os.environ['PATH']}",
             "AIRFLOW_HOME": str(self.folder),
@@ -63,16 +62,16 @@ class OwnAirflow:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{self.port}",
-            # the server's first answer to a task takes half a minute on a busy machine
+            # On a busy machine the API server's first answer to a task takes half a minute.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "300",
         }
 
     def types(self, command: str) -> str:
-        """Run a line of shell beside the wheel; what it prints."""
+        """Run a line of shell in the wheel's folder, and return its output."""
         return printed("sh", "-ec", command, folder=self.folder / "dist", **self.environment)
 
     def tables(self, database: str) -> set[str]:
-        """Of all schemas but Postgres's own."""
+        """Return the tables of a database in all schemas except Postgres' own."""
         own = "table_schema NOT IN ('pg_catalog', 'information_schema')"
         name = "array_agg(table_schema || '.' || table_name)"
         statement = f"SELECT {name} FROM information_schema.tables WHERE {own}"
@@ -81,14 +80,14 @@ class OwnAirflow:
 
 @pytest.fixture(scope="module")
 def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAirflow]:
-    """It has somebody's DAG, and the wheel as the manual says; it runs, and knows no connection."""
+    """Run an Airflow with a foreign DAG and the wheel, installed by the manual, no connections."""
     folder = tmp_path_factory.mktemp("own")
     own = OwnAirflow(folder, embedded_server, choose_port())
     for name in ("dags", "dist"):
         (folder / name).mkdir()
     passwords = folder / "simple_auth_manager_passwords.json.generated"
     passwords.write_text(json.dumps({"admin": PASSWORD}))
-    (folder / "dags/others.py").write_text(OTHERS)
+    (folder / "dags/others.py").write_text(FOREIGN_DAG)
     for database in ("own_airflow", "own_figures"):
         embedded_server.create_database(database)
     uv, env = f"{sys.executable} -m uv", folder / "env"
@@ -108,14 +107,13 @@ def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def rest(own: OwnAirflow) -> Rest:
-    """Its REST API, once it has parsed every DAG: ours, and one of somebody else."""
+    """Return a session of its REST API, once Airflow has parsed every DAG."""
     rest = Rest(own.port, PASSWORD)
     until(lambda: rest("GET", "dags")["total_entries"] == len(DATASETS) + 1)
     return rest
 
 
-def test_without_connections_others_work_and_the_page_says_what_is_missing(rest: Rest) -> None:
-    """The DAG file imports; a task of somebody else's works; no answer is a 500."""
+def test_without_connections_the_page_names_the_missing_one_and_other_dags_run(rest: Rest) -> None:
     problems = rest.request("GET", "weixin/")
 
     assert rest("GET", "importErrors")["total_entries"] == 0
@@ -124,8 +122,10 @@ def test_without_connections_others_work_and_the_page_says_what_is_missing(rest:
     assert "weixin_warehouse" in problems.text
 
 
-def test_it_runs_and_shows_and_keeps_to_its_schemas(own: OwnAirflow, rest: Rest) -> None:
-    """By the two connections of the manual; nothing is added to Airflow's own."""
+def test_with_the_manuals_connections_a_run_succeeds_and_the_page_shows_it(
+    own: OwnAirflow, rest: Rest
+) -> None:
+    """The warehouse gets only the project's schemas. Airflow's database gets no table or pool."""
     metadata, account = own.tables("own_airflow"), DEFAULT_ACCOUNT
     assert own.types("weixin-etl --version") == f"weixin-etl {__version__}\n"
     url = make_url(own.server.url("own_figures"))
@@ -140,7 +140,7 @@ def test_it_runs_and_shows_and_keeps_to_its_schemas(own: OwnAirflow, rest: Rest)
     with Sandbox().serve() as base_url:
         weixin = json.loads(connection_of(account.appid, account.secret, base_url, account.name))
         given = {"weixin_default": weixin, "weixin_warehouse": warehouse}
-        assert {name: {*it} for name, it in json.loads(CONNECTIONS).items()} == {
+        assert {name: {*fields} for name, fields in json.loads(CONNECTIONS).items()} == {
             "weixin_default": weixin.keys() - {"host"},
             "weixin_warehouse": warehouse.keys(),
         }
@@ -151,14 +151,13 @@ def test_it_runs_and_shows_and_keeps_to_its_schemas(own: OwnAirflow, rest: Rest)
 
     assert "calendar" in rest.request("GET", "weixin/coverage?dataset=article_total").text
     assert rest.request("GET", "weixin/static/htmx.min.js").status_code == 200
-    assert {it.split(".")[0] for it in own.tables("own_figures")} == {"weixin", "analytics"}
+    assert {table.split(".")[0] for table in own.tables("own_figures")} == {"weixin", "analytics"}
     assert own.tables("own_airflow") == metadata
-    assert [it["name"] for it in rest("GET", "pools")["pools"]] == ["default_pool"]
+    assert [pool["name"] for pool in rest("GET", "pools")["pools"]] == ["default_pool"]
     assert rest("GET", "variables")["variables"] == []
 
 
-def test_the_wheel_of_an_upgrade_takes_the_old_ones_place(own: OwnAirflow) -> None:
-    """Also one of the same version, which pip would take for the one that is there."""
+def test_an_upgrade_replaces_the_wheel_even_if_its_version_is_the_same(own: OwnAirflow) -> None:
     (installed,) = own.folder.glob("env/lib/python3.*/site-packages/weixin_etl/clock.py")
     newest = installed.read_text()
     installed.write_text(f"{newest}# old\n")

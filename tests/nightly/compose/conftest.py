@@ -1,7 +1,7 @@
 """
-One installation for the files that leave a server as good as they found it, the upgrade last.
+Fixtures: an installation with docker compose that several files share.
 
-Backups and workers have one of their own. The base images may be stand-ins.
+The tests of backups and of workers use their own installations. The base images may be stand-ins.
 """
 
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from nightly import stand_ins
 
 @pytest.fixture(scope="session")
 def base_images() -> None:
-    """`python:3.13-slim`, `postgres:18` and `redis:8`."""
+    """Build those base images that Docker lacks: Python, Postgres and Redis."""
     stand_ins.make_missing()
 
 
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[Installation]:
-    """A fresh clone in which nothing was typed yet."""
+    """Yield a fresh clone, in which no command was run yet."""
     with clone() as installation:
         yield installation
 
 
 @pytest.fixture(scope="session")
 def installation(base_images: None) -> Iterator[Installation]:
-    """The one that files share."""
+    """Install the project once, and yield the installation that several files share."""
     with clone() as shared:
         shared.install()
         yield shared

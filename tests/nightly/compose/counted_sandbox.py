@@ -1,7 +1,7 @@
 """
-The sandbox for tasks in several containers: open to their network, and it says who asked.
+A sandbox for tasks in several containers, which records the caller of each call.
 
-`GET /asked` has every call for figures: the caller's address, account and day.
+`GET /asked` returns every call for figures: the caller's address, the account and the day.
 """
 
 import threading
@@ -16,10 +16,10 @@ asked: list[list[str]] = []
 
 
 class CountedSandbox(Sandbox):
-    """It remembers of each call who made it."""
+    """A sandbox that records the caller of each call for figures."""
 
     def remember(self, call: Call, body: bytes) -> None:
-        """Called once for each call."""
+        """Record one call."""
         super().remember(call, body)
         if call.publication_date:
             asked.append([call.caller, call.appid, str(call.publication_date)])

@@ -1,4 +1,8 @@
-"""Somebody who installs the project on a server, as the manual, docs/operating, tells them to."""
+"""
+An installation of the project with docker compose, by the commands of the manual.
+
+The manual is docs/operating. `clone` yields an `Installation`, whose methods run its commands.
+"""
 
 import json
 import subprocess
@@ -16,43 +20,43 @@ from support.people import PROJECT, blocks, copy_checkout, printed, typed
 from support.rest import Rest, until
 
 MANUAL = "".join(page.read_text() for page in sorted((PROJECT / "docs/operating").glob("*.md")))
-HERE = Path(__file__).parent.relative_to(PROJECT)
+TEST_FOLDER = Path(__file__).parent.relative_to(PROJECT)
 DAG = "weixin_article_total"
 
 
 @dataclass(frozen=True)
 class Installation:
-    """A checkout with its own project of docker compose, at a port of its own."""
+    """A checkout with its own project of docker compose and its own port."""
 
     folder: Path
     port: int
-    files: tuple[str, ...] = ("docker-compose.yml", f"{HERE}/sandbox.yml")
-    """Of docker compose, in the order in which they are merged."""
+    files: tuple[str, ...] = ("docker-compose.yml", f"{TEST_FOLDER}/sandbox.yml")
+    """The compose files, in the order in which docker compose merges them."""
 
     @property
     def _own(self) -> dict[str, str]:
-        """What docker compose reads of the environment."""
+        """The variables that docker compose reads from the environment."""
         own = {"COMPOSE_PROJECT_NAME": self.folder.name, "COMPOSE_FILE": ":".join(self.files)}
         return own | {"AIRFLOW_PORT": str(self.port)}
 
     def types(self, command: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run a line of shell and read what it says."""
+        """Run a line of shell, and return the completed process."""
         return typed("sh", "-ec", command, folder=self.folder, **(self._own | more))
 
     def does(self, command: str, **more: str) -> str:
-        """Run a line of shell that must succeed; what it prints."""
+        """Run a line of shell that must succeed, and return its output."""
         return printed("sh", "-ec", command, folder=self.folder, **(self._own | more))
 
     def follows(self, section: str) -> None:
-        """Type every command of a section of the manual."""
+        """Run every command of a section of the manual."""
         for command in blocks(MANUAL, section):
             self.does(command)
 
     def install(self) -> None:
         """
-        Follow the manual, unpause the DAG, and wait for the run that Airflow makes at once.
+        Follow the manual, unpause the DAG, and wait for the run that Airflow starts at once.
 
-        Who restarts the API server meanwhile fails the task that is about to start.
+        A restart of the API server during the run would fail a task.
         """
         self.follows("With docker compose")
         rest = self.rest()
@@ -61,48 +65,48 @@ class Installation:
         rest.ended(DAG, first["dag_run_id"])
 
     def runs(self) -> dict[str, Any]:
-        """A run that is triggered now, and succeeds."""
+        """Trigger a run that must succeed, and return it."""
         run = self.rest().run(DAG)
         assert run["state"] == "success"
         return run
 
     def asks(self, statement: str, database: str = "weixin", user: str = "postgres") -> list[str]:
-        """The lines of Postgres' answer."""
+        """Run a statement in Postgres, and return the lines of its output."""
         psql = f"psql --username={user} --dbname={database} -A -t -v ON_ERROR_STOP=1"
-        said = self.does(
+        output = self.does(
             f'docker compose exec -T postgres {psql} -c "$STATEMENT"', STATEMENT=statement
         )
-        return said.splitlines()
+        return output.splitlines()
 
     def secret(self, name: str) -> str:
-        """A value of `.env`."""
+        """Return a value of `.env`."""
         return dotenv_values(self.folder / ".env")[name] or ""
 
     def rest(self) -> Rest:
-        """The REST API, entered as admin."""
+        """Return a session of the REST API as admin."""
         return Rest(self.port, self.secret("AIRFLOW_ADMIN_PASSWORD"))
 
     def containers(self, service: str = "") -> list[str]:
-        """The ids of the containers at work."""
+        """Return the ids of the running containers."""
         return self.does(f"docker compose ps --quiet {service}").split()
 
-    def inspect(self, container: str, what: str) -> Any:
-        """A part of what Docker knows of a container."""
-        return json.loads(self.does(f"docker inspect --format '{{{{json {what}}}}}' {container}"))
+    def inspect(self, container: str, path: str) -> Any:
+        """Return a field of `docker inspect` for a container."""
+        return json.loads(self.does(f"docker inspect --format '{{{{json {path}}}}}' {container}"))
 
 
 @contextmanager
 def clone() -> Iterator[Installation]:
-    """What git knows of the checkout, in a folder that nobody else may read, as on many servers."""
+    """Copy the checkout into a folder that no other user may read, as on many servers."""
     with tempfile.TemporaryDirectory() as parent:
-        # the folder's name is the project's, and the image's
+        # docker compose names its project and the image after the folder.
         installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), choose_port())
         copy_checkout(installation.folder)
         for path in installation.folder.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
         sandbox = installation.folder / "sandbox"
-        counted = installation.folder / HERE / "counted_sandbox.py"
-        for path in (sandbox, *sandbox.rglob("*"), counted):  # which containers have mounted
+        counted = installation.folder / TEST_FOLDER / "counted_sandbox.py"
+        for path in (sandbox, *sandbox.rglob("*"), counted):  # containers mount these
             path.chmod(0o755)
         try:
             yield installation

@@ -1,14 +1,14 @@
-"""A backup, made and restored as the manual says, brings everything back into empty volumes."""
+"""Tests of the manual's backup and restore, and of its access for analysts."""
 
 import pytest
 from installation import DAG, Installation
 
 TABLES = """
-    SELECT 'fact', md5(string_agg(it::text, '' ORDER BY it::text)) FROM weixin.fact_article_total it
+    SELECT 'fact', md5(string_agg(x::text, '' ORDER BY x::text)) FROM weixin.fact_article_total AS x
     UNION ALL
-    SELECT 'raw', md5(string_agg(it::text, '' ORDER BY it::text)) FROM weixin.raw_response it
+    SELECT 'raw', md5(string_agg(x::text, '' ORDER BY x::text)) FROM weixin.raw_response AS x
     UNION ALL
-    SELECT 'coverage', md5(string_agg(it::text, '' ORDER BY it::text)) FROM weixin.coverage it
+    SELECT 'coverage', md5(string_agg(x::text, '' ORDER BY x::text)) FROM weixin.coverage AS x
     UNION ALL
     SELECT 'migrations', string_agg(version, ' ') FROM weixin.schema_migrations
 """
@@ -22,16 +22,16 @@ SECOND = {
 
 @pytest.fixture(scope="module")
 def installation(base_images: None, checkout: Installation) -> Installation:
-    """One of its own."""
+    """Install the project for this file alone."""
     checkout.install()
     return checkout
 
 
-def test_every_row_is_back_and_the_next_run_goes_on(installation: Installation) -> None:
+def test_a_restore_into_new_volumes_brings_every_row_back(installation: Installation) -> None:
     """
-    Facts, exact answers, coverage and migrations, to the byte, in new volumes.
+    Facts, answers, coverage and migrations are equal, and the next run succeeds.
 
-    Airflow knows the run of before, and opens a password by the Fernet key of `.env`.
+    Airflow still has its earlier run, and decrypts a password with the Fernet key of `.env`.
     """
     installation.rest()("POST", "connections", SECOND)
     run_id = installation.runs()["dag_run_id"]
@@ -53,8 +53,7 @@ def test_every_row_is_back_and_the_next_run_goes_on(installation: Installation) 
     assert installation.asks(TABLES)[0] == before[0]
 
 
-def test_analysts_are_let_in(installation: Installation) -> None:
-    """As the manual says: to the views and facts, not to the exact answers."""
+def test_analysts_can_read_views_and_no_answers(installation: Installation) -> None:
     installation.follows("Let analysts in")
 
     assert installation.asks("SELECT count(*) > 0 FROM analytics.article_7d", user="ann") == ["t"]

@@ -1,4 +1,4 @@
-"""Two Celery workers do what one machine does, also when one of them is killed in the middle."""
+"""Tests of two Celery workers: kills, stops, lost messages, and the same rows as one machine."""
 
 import json
 import os
@@ -10,21 +10,21 @@ from urllib.parse import quote
 
 import pytest
 from counted_sandbox import ACCOUNTS
-from installation import DAG, HERE, Installation
+from installation import DAG, TEST_FOLDER, Installation
 from support.rest import until
 
-ONE_MACHINE = ("docker-compose.yml", f"{HERE}/counted_sandbox.yml")
+ONE_MACHINE = ("docker-compose.yml", f"{TEST_FOLDER}/counted_sandbox.yml")
 WORKERS = (
     *("docker-compose.yml", "docker-compose.celery.yml"),
-    *(f"{HERE}/counted_sandbox.yml", f"{HERE}/impatient.yml"),
+    *(f"{TEST_FOLDER}/counted_sandbox.yml", f"{TEST_FOLDER}/impatient.yml"),
 )
-PAIRS = len(ACCOUNTS) * 7
+SLICES = len(ACCOUNTS) * 7
 SLOTS = 6
 ASKED = "http://localhost:8077/asked"
 ASK = f"from urllib.request import urlopen as u; print(u('{ASKED}').read().decode())"
 FACTS = """
-    SELECT to_jsonb(it) - '{raw_response_id,fetched_at,changed_at}'::text[]
-    FROM weixin.fact_article_total it ORDER BY appid, msgid, stat_date
+    SELECT to_jsonb(entry) - '{raw_response_id,fetched_at,changed_at}'::text[]
+    FROM weixin.fact_article_total AS entry ORDER BY appid, msgid, stat_date
 """
 COVERAGE = """
     SELECT appid, day, settled, article_count, row_count FROM weixin.coverage ORDER BY appid, day
@@ -37,14 +37,14 @@ EMPTY = """
 
 
 def asked(installation: Installation) -> list[list[str]]:
-    """Every call for figures: the caller's address, account and day; asked in its container."""
-    said = installation.does(f'docker compose exec -T sandbox python -c "{ASK}"')
-    calls: list[list[str]] = json.loads(said)
+    """Return every call for figures: the caller's address, the account and the day."""
+    output = installation.does(f'docker compose exec -T sandbox python -c "{ASK}"')
+    calls: list[list[str]] = json.loads(output)
     return calls
 
 
 def ingests(installation: Installation, run_id: str, state: str) -> set[int]:
-    """The batches whose first try is in a state."""
+    """Return the numbers of the mapped ingest tasks whose first try has the state."""
     path = f"dags/{DAG}/dagRuns/{run_id}/taskInstances?limit=100"
     return {
         task["map_index"]
@@ -54,23 +54,23 @@ def ingests(installation: Installation, run_id: str, state: str) -> set[int]:
 
 
 def worker_processes(installation: Installation) -> dict[str, int]:
-    """The first process of each worker, by the address of its container."""
+    """Return the main process of each worker, by the address of its container."""
     inside = f"{installation.folder.name}_inside"
     return {
-        installation.inspect(it, ".NetworkSettings.Networks")[inside]["IPAddress"]: (
-            installation.inspect(it, ".State.Pid")
+        installation.inspect(container, ".NetworkSettings.Networks")[inside]["IPAddress"]: (
+            installation.inspect(container, ".State.Pid")
         )
-        for it in installation.containers("worker")
+        for container in installation.containers("worker")
     }
 
 
 @pytest.fixture(scope="module")
 def alone(base_images: None, checkout: Installation) -> Iterator[list[list[str]]]:
-    """The tables that LocalExecutor makes of the morning; the warehouse is empty again then."""
-    one = replace(checkout, files=ONE_MACHINE)
-    one.install()
-    rest = one.rest()
-    # the morning's own run finds no account, and is out of the way
+    """Run a morning on one machine, yield its tables, and empty the warehouse."""
+    machine = replace(checkout, files=ONE_MACHINE)
+    machine.install()
+    rest = machine.rest()
+    # Airflow's own first run finds no account and fails at once.
     until(lambda: rest("GET", f"dags/{DAG}/dagRuns?state=failed")["dag_runs"])
     connections = [
         {
@@ -86,18 +86,18 @@ def alone(base_images: None, checkout: Installation) -> Iterator[list[list[str]]
     for start in range(0, len(connections), 20):  # all at once would be one very long call
         few = connections[start : start + 20]
         rest("PATCH", "connections", {"actions": [{"action": "create", "entities": few}]})
-    names = json.dumps([it["connection_id"] for it in connections])
+    names = json.dumps([connection["connection_id"] for connection in connections])
     rest("POST", "variables", {"key": "weixin_accounts", "value": names})
-    assert one.runs()
-    tables = [one.asks(FACTS), one.asks(COVERAGE)]
-    one.asks(one.asks(EMPTY)[0])
+    assert machine.runs()
+    tables = [machine.asks(FACTS), machine.asks(COVERAGE)]
+    machine.asks(machine.asks(EMPTY)[0])
     yield tables
     replace(checkout, files=WORKERS).does("docker compose down")
 
 
 @pytest.fixture(scope="module")
 def workers(checkout: Installation, alone: list[list[str]]) -> Installation:
-    """The same installation with two workers, as the manual says, and few slots of the pool."""
+    """Install two workers as the manual says, with a small pool, and return the installation."""
     installation = replace(checkout, files=WORKERS)
     installation.follows("Workers on several machines")
     installation.does(
@@ -108,41 +108,41 @@ def workers(checkout: Installation, alone: list[list[str]]) -> Installation:
 
 @pytest.fixture(scope="module")
 def morning(workers: Installation) -> list[list[str]]:
-    """The tables of the first morning with workers, one of which is killed; its run is green."""
+    """Run a first morning in which one worker is killed, and return its tables."""
     before = len(asked(workers))
     run_id = workers.rest().trigger(DAG)
 
     def in_the_middle() -> str | None:
-        """The worker with most calls that are not committed, and not about to be."""
+        """Return the worker with the most uncommitted calls, once there are enough."""
         committed = {*workers.asks(IN)}
         lost = Counter(
-            caller for caller, *pair in asked(workers)[before:] if "|".join(pair) not in committed
+            caller for caller, *key in asked(workers)[before:] if "|".join(key) not in committed
         )
         caller, count = lost.most_common(1)[0] if lost else ("", 0)
         return caller if committed and count in range(8, 100) else None
 
     processes = worker_processes(workers)
     victim = until(in_the_middle)
-    os.kill(processes[victim], signal.SIGKILL)  # and with it all of the container
+    os.kill(processes[victim], signal.SIGKILL)  # ends the whole container
     assert workers.rest().ended(DAG, run_id)["state"] == "success"
     return [workers.asks(FACTS), workers.asks(COVERAGE)]
 
 
-def test_with_a_worker_killed_every_pair_is_in_and_the_rows_are_those_of_one_machine(
+def test_after_a_killed_worker_the_rows_equal_those_of_one_machine(
     morning: list[list[str]], alone: list[list[str]]
 ) -> None:
-    """It is green without anybody's help; only when a row came, and by which answer, differs."""
+    """The run succeeds by itself. Only the times of the rows and their answers differ."""
     facts, coverage = morning
 
     assert len(facts) > 10_000
-    assert len(coverage) == PAIRS
+    assert len(coverage) == SLICES
     assert morning == alone
 
 
 def test_workers_that_are_stopped_end_their_tasks_first(
     workers: Installation, morning: list[list[str]]
 ) -> None:
-    """As the scheduler does where tasks run in it; the others run when there are workers again."""
+    """The remaining tasks run once there are workers again."""
     run_id = workers.rest().trigger(DAG)
     started = until(lambda: ingests(workers, run_id, "running"))
 
@@ -153,10 +153,10 @@ def test_workers_that_are_stopped_end_their_tasks_first(
     assert workers.rest().ended(DAG, run_id)["state"] == "success"
 
 
-def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
+def test_tasks_wait_for_a_worker_and_are_sent_again_after_redis_lost_them(
     workers: Installation, morning: list[list[str]]
 ) -> None:
-    """Longer than Airflow by itself lets a task wait, before it fails it."""
+    """The tasks wait for longer than Airflow's default allows."""
     workers.does("docker compose stop worker")
 
     run_id = workers.rest().trigger(DAG, {"accounts": [ACCOUNTS[0].appid]})
@@ -167,8 +167,8 @@ def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
     assert workers.rest().ended(DAG, run_id)["state"] == "success"
 
 
-def test_redis_wants_its_password(workers: Installation) -> None:
-    """Whoever may write to it could run code on workers."""
+def test_redis_requires_its_password(workers: Installation) -> None:
+    """A client that can write to Redis could run code on the workers."""
     redis = "docker compose exec -T {} redis redis-cli ping"
 
     assert "NOAUTH" in workers.does(redis.format("-e REDISCLI_AUTH="))

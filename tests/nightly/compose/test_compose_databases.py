@@ -1,4 +1,4 @@
-"""Airflow's metadata and the warehouse are apart, and nobody may do more than their work needs."""
+"""Tests of the database users of docker compose: each has one database and no needless right."""
 
 import pytest
 from installation import Installation
@@ -13,23 +13,22 @@ USERS = {
 
 @pytest.mark.parametrize("database", ["airflow", "weixin", "postgres", "template1"])
 @pytest.mark.parametrize("user", USERS)
-def test_each_user_enters_their_own_database(
+def test_each_user_can_connect_only_to_their_own_database(
     installation: Installation, user: str, database: str
 ) -> None:
-    """With the password of `.env`, by the network; and no other."""
     url = f"postgres://{user}:{installation.secret(USERS[user])}@postgres/{database}"
-    said = installation.types(f"docker compose exec -T postgres psql {url} -A -t -c 'SELECT 1'")
+    process = installation.types(f"docker compose exec -T postgres psql {url} -A -t -c 'SELECT 1'")
 
     if database == ("airflow" if user == "airflow" else "weixin"):
-        assert said.stdout == "1\n"
+        assert process.stdout == "1\n"
     else:
-        assert "permission denied for database" in said.stderr
+        assert "permission denied for database" in process.stderr
 
 
 def test_only_postgres_is_superuser_and_the_owner_owns_the_schemas(
     installation: Installation,
 ) -> None:
-    """Nobody else makes roles or databases; the owner can migrate without a superuser."""
+    """No other user can create roles or databases. The owner migrates without a superuser."""
     mighty = "SELECT rolname FROM pg_roles WHERE rolsuper OR rolcreaterole OR rolcreatedb"
     owners = (
         "SELECT DISTINCT nspname || ' ' || nspowner::regrole || ' ' || relowner::regrole "

@@ -1,4 +1,4 @@
-"""`docker compose up` with a generated `.env` is a whole, closed Airflow that does its work."""
+"""Tests of an installation with docker compose: health, login, TLS, runs, secrets and limits."""
 
 import json
 import re
@@ -12,14 +12,14 @@ from support.rest import REQUEST_SECONDS
 from weixin_sandbox import DEFAULT_ACCOUNT
 
 GATEWAY = "{{ (index .IPAM.Config 0).Gateway }}"
-"""From where a proxy on this machine comes to a published port."""
+"""The template of the address from which a proxy on this machine reaches a published port."""
 SERVICES = {"api-server", "dag-processor", "postgres", "sandbox", "scheduler", "triggerer"}
 get = partial(requests.get, timeout=REQUEST_SECONDS)
 
 
 @pytest.fixture(scope="module")
 def run_id(installation: Installation) -> str:
-    """A run triggered by REST that has succeeded."""
+    """Trigger a run that must succeed, and return its id."""
     run = installation.rest().run(DAG)
     assert run["state"] == "success"
     return str(run["dag_run_id"])
@@ -27,25 +27,24 @@ def run_id(installation: Installation) -> str:
 
 @pytest.fixture(scope="module")
 def origin(installation: Installation) -> str:
-    """Where the UI is."""
+    """Return the address of the UI."""
     return f"http://localhost:{installation.port}"
 
 
 def log_in(
     origin: str, password: str, headers: dict[str, str]
 ) -> tuple[requests.Response, requests.Response]:
-    """Somebody's new browser at the login form: the form, and the answer to what they enter."""
+    """Log in with the form as a new browser, and return the form and the answer to the login."""
     form = get(f"{origin}/auth/login/", headers=headers)
     token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', form.text)[0]
     entered = {"csrf_token": token, "username": "admin", "password": password}
-    # no client sends a cookie for TLS alone by itself
+    # The cookie is set by hand: over plain HTTP no client sends a secure cookie.
     cookie = {"Cookie": form.headers["Set-Cookie"].split(";")[0]}
-    there = {"headers": {**headers, **cookie}, "allow_redirects": False}
-    return form, requests.post(form.url, entered, timeout=REQUEST_SECONDS, **there)
+    options = {"headers": {**headers, **cookie}, "allow_redirects": False}
+    return form, requests.post(form.url, entered, timeout=REQUEST_SECONDS, **options)
 
 
-def test_up_ends_when_all_is_healthy(installation: Installation) -> None:
-    """Airflow says so of its parts, and has read the DAGs."""
+def test_all_services_are_healthy_and_the_dags_are_parsed(installation: Installation) -> None:
     rest = installation.rest()
     health = rest("GET", "monitor/health")
 
@@ -56,17 +55,16 @@ def test_up_ends_when_all_is_healthy(installation: Installation) -> None:
     assert rest("GET", "importErrors")["import_errors"] == []
 
 
-def test_a_person_logs_in_by_the_form(installation: Installation, origin: str) -> None:
-    """With the password of `.env`, and with no other."""
+def test_only_the_password_of_env_logs_in(installation: Installation, origin: str) -> None:
     passwords = installation.secret("AIRFLOW_ADMIN_PASSWORD"), "admin"
-    answers = [log_in(origin, it, {})[1] for it in passwords]
+    answers = [log_in(origin, password, {})[1] for password in passwords]
 
-    entered = [get(f"{origin}/api/v2/dags", cookies=it.cookies) for it in answers]
-    assert [it.status_code == 200 for it in entered] == [True, False]
+    entered = [get(f"{origin}/api/v2/dags", cookies=answer.cookies) for answer in answers]
+    assert [page.status_code == 200 for page in entered] == [True, False]
 
 
-def test_behind_tls_no_cookie_is_for_the_open(installation: Installation, origin: str) -> None:
-    """Once `.env` says so and names the web server before it, which says that it was asked so."""
+def test_behind_a_tls_proxy_all_cookies_are_secure(installation: Installation, origin: str) -> None:
+    """Settings in `.env` turn secure cookies on and name the proxy that is trusted."""
     outside = f"{installation.folder.name}_outside"
     proxy = installation.does(f"docker network inspect --format '{GATEWAY}' $NAME", NAME=outside)
     settings = {"AIRFLOW_COOKIE_SECURE": "True", "AIRFLOW_PROXIES": proxy.strip()}
@@ -78,7 +76,9 @@ def test_behind_tls_no_cookie_is_for_the_open(installation: Installation, origin
     installation.does("docker compose up --detach --wait api-server")
 
     assert landed.status_code == 302
-    cookies = [it for answer in (form, landed) for it in answer.raw.headers.getlist("Set-Cookie")]
+    cookies = [
+        cookie for answer in (form, landed) for cookie in answer.raw.headers.getlist("Set-Cookie")
+    ]
     assert {cookie.split("=")[0] for cookie in cookies} == {"session", "_token"}
     assert [cookie for cookie in cookies if "secure" not in cookie.lower()] == []
 
@@ -86,22 +86,20 @@ def test_behind_tls_no_cookie_is_for_the_open(installation: Installation, origin
 def test_a_run_triggered_by_rest_fills_the_warehouse(
     installation: Installation, run_id: str
 ) -> None:
-    """It is reported, and `weixin-etl status` of the image finds nothing wrong."""
+    """The run has a report, and `weixin-etl status` in the image finds no problem."""
     assert run_id in installation.asks("SELECT run_id FROM weixin.run_report")
     assert installation.asks("SELECT count(*) > 0 FROM weixin.fact_article_total") == ["t"]
     assert installation.does("docker compose exec -T scheduler weixin-etl status")
 
 
-def test_the_page_reads_as_a_user_who_can_only_read(
-    installation: Installation, origin: str
-) -> None:
-    """Behind Airflow's login."""
+def test_the_page_uses_a_read_only_database_user(installation: Installation, origin: str) -> None:
+    """Without a login the page leads to Airflow's login."""
     page = f"{origin}/weixin/coverage?dataset=article_total"
     shown = get(page, headers=installation.rest().headers)
     users = installation.asks("SELECT usename FROM pg_stat_activity WHERE datname = 'weixin'")
 
     assert DEFAULT_ACCOUNT.appid in shown.text
-    assert "weixin_page" in users  # who stays connected for the next request
+    assert "weixin_page" in users  # the session stays open for the next request
     assert "/login" in get(page).url
 
 
@@ -109,8 +107,8 @@ def test_the_page_reads_as_a_user_who_can_only_read(
 def test_the_account_of_env_is_the_connection_weixin_default(
     installation: Installation, appid: str
 ) -> None:
-    """As for `make run`: called by its AppID, and asked at WeChat; without one it is Airflow's."""
-    from airflow.sdk import Connection  # takes seconds
+    """The connection is named after the AppID and calls WeChat. Without an AppID it is not set."""
+    from airflow.sdk import Connection  # the import takes seconds
 
     config = installation.does(
         "docker compose -f docker-compose.yml config --format json",
@@ -127,10 +125,10 @@ def test_the_account_of_env_is_the_connection_weixin_default(
         assert (made.host, made.schema, made.extra_dejson) == ("", "", {"name": "wx1"})
 
 
-def test_no_secret_is_in_what_the_containers_print(installation: Installation, run_id: str) -> None:
-    """Neither one of `.env` nor the account's."""
-    ours = " ".join(SERVICES - {"sandbox"})  # which greets with its account
-    printed = installation.does(f"docker compose logs init {ours}")
+def test_the_containers_logs_contain_no_secret(installation: Installation, run_id: str) -> None:
+    """The secrets are those of `.env` and the account's."""
+    services = " ".join(SERVICES - {"sandbox"})  # the sandbox prints its account
+    printed = installation.does(f"docker compose logs init {services}")
     names = re.findall(r"^([A-Z_]+)=.+$", (installation.folder / ".env").read_text(), re.M)
     secrets = [*map(installation.secret, names), DEFAULT_ACCOUNT.secret]
 
@@ -139,16 +137,15 @@ def test_no_secret_is_in_what_the_containers_print(installation: Installation, r
     assert [secret for secret in secrets if secret in printed] == []
 
 
-def test_a_second_up_keeps_what_was_changed(installation: Installation) -> None:
-    """The password is the operator's, not ours."""
+def test_a_second_up_keeps_the_admins_password(installation: Installation) -> None:
     installation.does("docker compose up --detach --wait", AIRFLOW_ADMIN_PASSWORD="another")
 
     assert installation.rest()
 
 
 def test_logins_are_limited_whatever_address_a_client_claims(origin: str) -> None:
-    """Of the published port: five in forty seconds, however often it claims to be another."""
+    """The published port allows five logins in forty seconds, whatever X-Forwarded-For says."""
     claims = ({"X-Forwarded-For": f"203.0.113.{number}"} for number in range(40))
     answers = (log_in(origin, f"guess {claim}", claim)[1] for claim in claims)
 
-    assert 429 in (it.status_code for it in answers)
+    assert 429 in (answer.status_code for answer in answers)

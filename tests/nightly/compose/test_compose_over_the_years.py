@@ -1,4 +1,4 @@
-"""What the manual tells to do once or twice a year, and what dies, harms nothing."""
+"""Tests of rare events on a server: cleaned history, a new Fernet key, killed processes."""
 
 import re
 from datetime import UTC, datetime
@@ -15,15 +15,15 @@ FACT = "SELECT count(*), sum(int_page_read_user) FROM weixin.fact_article_total"
 
 @pytest.fixture(scope="module")
 def loaded(installation: Installation) -> Installation:
-    """A server on which a run was made."""
+    """Return the shared installation after a successful run."""
     assert installation.runs()
     return installation
 
 
-def test_the_next_run_is_good_after_airflows_history_is_cleaned(loaded: Installation) -> None:
-    """All of a moment ago goes, with its logs, while the scheduler works."""
+def test_a_run_succeeds_after_airflows_history_is_cleaned(loaded: Installation) -> None:
+    """The history of a moment ago is deleted with its logs while the scheduler runs."""
     before, moment = loaded.asks(FACT), datetime.now(UTC)
-    # else the DAGs are history too, and the processes: a scheduler whose row is gone dies
+    # Newer rows of DAGs and processes must exist: a scheduler whose row is deleted ends.
     seen = f"dag.dag_id = '{DAG}' AND least(last_parsed_time, latest_heartbeat) >= '{moment}'"
     processes = f"SELECT count(DISTINCT job_type) FROM dag, job WHERE {seen}"
     until(lambda: loaded.asks(processes, "airflow") == ["3"])
@@ -40,12 +40,12 @@ def test_the_next_run_is_good_after_airflows_history_is_cleaned(loaded: Installa
 
 
 def test_the_fernet_key_can_be_changed(loaded: Installation) -> None:
-    """What was encrypted with the old one can be read without it afterwards, and runs are good."""
+    """Secrets encrypted with the old key can be read with the new one, and a run succeeds."""
     env = loaded.folder / ".env"
     kept = {"connection_id": "kept", "conn_type": "http", "password": "a password of before"}
     loaded.rest()("POST", "connections", kept)
     typed = blocks(MANUAL, "Change the Fernet key")
-    generate, rotate = (it.replace("exec", "exec -T") for it in typed)
+    generate, rotate = (command.replace("exec", "exec -T") for command in typed)
     old, new = loaded.secret("AIRFLOW_FERNET_KEY"), loaded.does(generate).strip()
 
     set_key(env, "AIRFLOW_FERNET_KEY", f"{new},{old}")
@@ -60,13 +60,13 @@ def test_the_fernet_key_can_be_changed(loaded: Installation) -> None:
 
 
 def test_a_service_whose_process_dies_is_started_again(loaded: Installation) -> None:
-    """Also Postgres; what is in the volumes outlives the containers, and the next run is good."""
+    """The volumes outlive the containers, and the next run succeeds."""
     log = f"dags/{DAG}/dagRuns/{loaded.runs()['dag_run_id']}/taskInstances/plan/logs/1"
     before, logged = loaded.asks(FACT), loaded.rest()("GET", log)["content"]
     for service in ("scheduler", "postgres"):
         (container,) = loaded.containers(service)
         loaded.does(f"kill -9 {loaded.inspect(container, '.State.Pid')}")
-        until(partial(loaded.inspect, container, ".RestartCount"))  # by Docker, not by `up`
+        until(partial(loaded.inspect, container, ".RestartCount"))  # Docker restarts it
     loaded.does("docker compose up --detach --wait")
     assert loaded.asks(FACT) == before
 

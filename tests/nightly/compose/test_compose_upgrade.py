@@ -1,4 +1,4 @@
-"""A new version brings both databases up to itself, and keeps what is in them."""
+"""A test of the manual's upgrade to a later version."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ COUNT = "SELECT count(*) FROM weixin.fact_article_total"
 
 
 def release(folder: Path) -> None:
-    """Make the checkout that of a later version, with one migration more."""
-    of_version = folder / "plugins/weixin_etl/__init__.py"
-    of_version.write_text(of_version.read_text().replace(VERSION, LATER))
+    """Turn the checkout into a later version with a further migration."""
+    package = folder / "plugins/weixin_etl/__init__.py"
+    package.write_text(package.read_text().replace(VERSION, LATER))
     migrations = folder / "sql/migrations"
     number = len([*migrations.iterdir()]) + 1
     (migrations / f"{number:04}_later.sql").write_text("CREATE TABLE weixin.later (id int);\n")
@@ -23,7 +23,7 @@ def release(folder: Path) -> None:
 
 
 def test_an_upgrade_by_the_manual_migrates_and_keeps_the_rows(installation: Installation) -> None:
-    """A secret the new version needs is made, an old one stays; the loader may fill the table."""
+    """New secrets are generated and old ones stay. The loader may write to a new table."""
     assert installation.runs()
     rows, password = installation.asks(COUNT), installation.secret("AIRFLOW_ADMIN_PASSWORD")
     release(installation.folder)

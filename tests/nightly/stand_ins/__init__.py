@@ -1,8 +1,8 @@
 """
-Stand-ins for the base images, for a machine that can reach Debian and PyPI but no image registry.
+Stand-ins for Docker's base images, for a machine that reaches Debian and PyPI but no registry.
 
-They bear the official tags, so that `Dockerfile` and `docker-compose.yml` are tried as they are. An
-image that is there already, the official one for example, is used instead.
+They have the official tags, so the tests use `Dockerfile` and `docker-compose.yml` unchanged. An
+existing image, such as the official one, is used instead of a stand-in.
 """
 
 import shutil
@@ -15,19 +15,19 @@ from support.people import printed, typed
 RECIPES = Path(__file__).parent
 LOCK = RECIPES.parents[2] / "requirements-dev.txt"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
-REACHING = [f"Acquire::{what}" for what in ("http", "https", "Check-Valid-Until", "Check-Date")]
-"""How whoever builds here reaches Debian: what is built in a container must do so as well."""
+OPTIONS = [f"Acquire::{name}" for name in ("http", "https", "Check-Valid-Until", "Check-Date")]
+"""This machine's options of apt for reaching Debian, which a build in a container needs too."""
 
 
 def make_missing() -> None:
-    """Make the base images that Docker does not have."""
+    """Build the base images that Docker lacks."""
     for tag in ("python:3.13-slim", "postgres:18", "redis:8"):
         if not _is_there(tag):
             _build(tag, RECIPES / tag.partition(":")[0])
 
 
 def newcomers(suite: str) -> str:
-    """The image of a machine with a release of Debian, git, make and Python, and nothing else."""
+    """Return the tag of an image with a Debian release, git, make and Python, and build it once."""
     tag = f"weixin-newcomer:{suite}"
     if not _is_there(tag):
         _build(tag, RECIPES / "newcomer", suite)
@@ -48,11 +48,11 @@ def _build(tag: str, recipe: Path, suite: str = "trixie") -> None:
 
 
 def _import_debian(tag: str, suite: str) -> None:
-    """A Debian with nothing but what the official images have beside their program."""
+    """Import a minimal Debian with the packages that the official images have."""
     with tempfile.TemporaryDirectory(prefix="weixin-debian-") as folder:
         extras = "--include=ca-certificates,netbase,tzdata"
         printed("debootstrap", "--variant=minbase", extras, suite, folder)
-        reaches = printed("apt-config", "dump", *REACHING)
+        reaches = printed("apt-config", "dump", *OPTIONS)
         Path(folder, "etc/apt/apt.conf.d/99builder").write_text(reaches)
         archive = subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE)
         with archive:

@@ -1,4 +1,4 @@
-"""A warehouse with what daily runs bring in from the sandbox, without Airflow."""
+"""Fill a warehouse with the sandbox's figures, as daily runs do, without Airflow."""
 
 from datetime import timedelta
 
@@ -17,22 +17,25 @@ ACCOUNTS = [
     SandboxAccount("wx0000000000000002", "2" * 32, "春风"),
     SandboxAccount("wx0000000000000001", "1" * 32, "春风"),
 ]
-"""Of one name: what is of one must not be added to the other's."""
+"""Two accounts with the same name, whose figures must not be added up."""
 MORNINGS, DAYS = 5, 40
 
 
 def fill(warehouse: Engine) -> None:
     """
-    Bring in 40 publication days in one run, and then what the daily runs of five mornings find.
+    Load 40 publication days in one run, and then run the daily runs of five mornings.
 
-    This morning's run asks for the first account only: nothing is known of the second's yesterday.
+    This morning's run collects only the first account: the second has no figures of yesterday.
     """
     today = clock.beijing_date(clock.now())
     first = today - timedelta(days=MORNINGS)
     span = {"begin_date": first - timedelta(days=DAYS), "end_date": first - timedelta(days=1)}
     mornings = [first + timedelta(days=1 + morning) for morning in range(MORNINGS)]
     with Sandbox(ACCOUNTS).serve() as url, pytest.MonkeyPatch.context() as patch:
-        accounts = [Account(it.appid, it.appid, it.secret, it.name, url) for it in ACCOUNTS]
+        accounts = [
+            Account(account.appid, account.appid, account.secret, account.name, url)
+            for account in ACCOUNTS
+        ]
         for dataset in ARTICLE_DATASETS.values():
             runs = [Run("first", dataset, first, names_dates=True, **span)]
             for day in mornings:

@@ -1,4 +1,4 @@
-"""The starter dashboard in Apache Superset, in a real browser: what it shows is what SQL gives."""
+"""Tests that the dashboard in Apache Superset, in a real browser, shows the results of SQL."""
 
 import json
 from collections.abc import Iterator
@@ -20,48 +20,52 @@ GROWTH, GAINS = "Growth of the newest headline articles", "Readers gained per da
 SOURCES, ARTICLES = "Where readers came from", "Most read articles"
 CHARTS = {GROWTH, GAINS, SOURCES, ARTICLES}
 FIRST, SECOND = (f"{account.name} {account.appid}" for account in reversed(ACCOUNTS))
-"""As the filter lists them."""
+"""The names of the accounts in the dashboard's filter."""
 NEWEST, USUAL = 8, {"lower quartile", "median", "upper quartile"}
 PATIENCE_MILLISECONDS = 60_000
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the filters are set to."""
+    """A setting of the dashboard's filters."""
 
     account: str = FIRST
     dataset: Dataset = ARTICLE_TOTAL
 
     @property
     def values(self) -> dict[str, Any]:
-        """For a query that filters in the same way."""
+        """The parameters of a query with the same filters."""
         today = clock.beijing_date(clock.now())
         return {"account": self.account, "appid": self.account.split()[-1], "until": today}
 
 
 @dataclass
 class Dashboard:
-    """The open page, and what it got for each chart."""
+    """The open page, and the query results of each chart."""
 
     page: Page
     choice: Choice
     warehouse: Engine
     results: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """By chart: a result for each of its queries."""
+    """The results of each chart's queries, by the chart's name."""
 
     def chart(self, name: str) -> Locator:
-        """A chart's place on the page."""
+        """Return the locator of a chart."""
         title = self.page.get_by_text(name, exact=True)
         return self.page.locator(".dashboard-component-chart-holder").filter(has=title)
 
     def rows(self, name: str, query: int = 0) -> list[dict[str, Any]]:
-        """What a query of a chart brought."""
-        found = self.results[name][query]["data"]
-        assert found, name
-        return found
+        """Return the rows of a chart's query, which must not be empty."""
+        data = self.results[name][query]["data"]
+        assert data, name
+        return data
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
-        """What SQL gives for the same choice; `{readers}` and the like are of its dataset."""
+        """
+        Run a query in the warehouse with the same filters, and return its rows.
+
+        `{readers}`, `{suffix}` and `{fact}` in the query stand for those of the dataset.
+        """
         dataset = self.choice.dataset
         query = query.format(readers=dataset.readers, suffix=dataset.suffix, fact=dataset.fact)
         return rows(self.warehouse, query, **self.choice.values)
@@ -69,7 +73,7 @@ class Dashboard:
 
 @pytest.fixture(scope="module")
 def visitor(browser: Browser, superset: str) -> Iterator[BrowserContext]:
-    """Somebody who is logged in."""
+    """Yield a browser context that is logged in."""
     context = browser.new_context(base_url=superset, viewport={"width": 1400, "height": 1600})
     context.set_default_timeout(PATIENCE_MILLISECONDS)
     page = context.new_page()
@@ -91,7 +95,7 @@ def visitor(browser: Browser, superset: str) -> Iterator[BrowserContext]:
 def dashboard(
     request: pytest.FixtureRequest, visitor: BrowserContext, warehouse: Engine
 ) -> Iterator[Dashboard]:
-    """The page with its filters set, when every chart has come."""
+    """Open the dashboard with its filters set, and yield it once every chart is loaded."""
     page = visitor.new_page()
     shown = Dashboard(page, request.param, warehouse)
     charts = page.request.get("/api/v1/chart/").json()["result"]
@@ -134,8 +138,8 @@ def _wait(shown: Dashboard) -> None:
     expect(shown.page.locator("canvas")).to_have_count(3)
 
 
-def test_growth_shows_the_newest_headlines_and_what_is_usual(dashboard: Dashboard) -> None:
-    """Eight articles with their readers day by day, and the benchmark at every day."""
+def test_growth_shows_the_newest_headlines_and_the_benchmark(dashboard: Dashboard) -> None:
+    """The chart shows the readers of eight articles by day, and the benchmark of each day."""
     known = dashboard.ask("""
         SELECT to_char(publication_date, 'MM-DD ') || title, day_number, publication_date,
             {readers}
@@ -162,8 +166,8 @@ def test_growth_shows_the_newest_headlines_and_what_is_usual(dashboard: Dashboar
     } == {(line, day, readers) for line, day, _, readers in known if line in lines}
 
 
-def test_gains_show_every_day_and_which_are_not_complete(dashboard: Dashboard) -> None:
-    """A bar of the series of its state, and a mark where nothing is known."""
+def test_gains_show_every_day_and_mark_incomplete_days(dashboard: Dashboard) -> None:
+    """Each day has a bar in the series of its state, or a mark if nothing is known."""
     known = dashboard.ask("""
         SELECT calendar_date, is_complete, readers_increment
         FROM analytics.account_day{suffix}
@@ -182,8 +186,8 @@ def test_gains_show_every_day_and_which_are_not_complete(dashboard: Dashboard) -
     }
 
 
-def test_sources_are_of_the_newest_totals(dashboard: Dashboard) -> None:
-    """Each scene has the readers that the newest row of each article gives it."""
+def test_sources_add_up_the_newest_totals(dashboard: Dashboard) -> None:
+    """The readers of a scene are the sum over the newest row of each article."""
     known = dashboard.ask("""
         SELECT scene, sum(readers) FROM analytics.article_source{suffix} AS source
         WHERE appid = :appid AND publication_date < :until
@@ -198,8 +202,8 @@ def test_sources_are_of_the_newest_totals(dashboard: Dashboard) -> None:
     assert {row["scene"]: row["readers"] for row in dashboard.rows(SOURCES)} == dict(known)
 
 
-def test_the_table_on_the_page_is_what_sql_gives(dashboard: Dashboard) -> None:
-    """Its first lines are the most read articles, with title, day, readers and whether final."""
+def test_the_table_shows_the_most_read_articles(dashboard: Dashboard) -> None:
+    """The columns are title, account, day, readers, day number and whether the row is final."""
     known = dashboard.ask("""
         SELECT title, :account, publication_date::text,
             to_char({readers}, 'FM999,999,999'), day_number::text, is_final::text
@@ -212,8 +216,8 @@ def test_the_table_on_the_page_is_what_sql_gives(dashboard: Dashboard) -> None:
     lines = dashboard.chart(ARTICLES).locator("tbody tr")
 
     assert len(known) == 10
-    for at, row in enumerate(known):  # it may still be drawn
-        expect(lines.nth(at).locator("td")).to_have_text(list(row), use_inner_text=True)
+    for number, row in enumerate(known):  # the table may still be drawn
+        expect(lines.nth(number).locator("td")).to_have_text(list(row), use_inner_text=True)
 
 
 def _day(milliseconds: float) -> date:
