@@ -77,7 +77,7 @@ def test_status_shows_a_run_that_waits_for_figures(
 
 @pytest.mark.parametrize(
     ("scenarios", "task_id", "exit_code", "cause"),
-    [([], "plan", 3, "the task was killed"), (["http-500"], "ingest", 1, "HTTP 500")],
+    [([], "plan", 3, "任务被杀掉"), (["http-500"], "ingest", 1, "HTTP 500")],
     ids=["of a good run", "of a red run that was cleared"],
 )
 def test_status_shows_a_failed_try_while_the_task_is_retried(
