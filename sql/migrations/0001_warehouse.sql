@@ -96,7 +96,7 @@ CREATE TABLE weixin.raw_response (
 -- The bodies are compressed already.
 ALTER TABLE weixin.raw_response ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX raw_response_pair ON weixin.raw_response (appid, dataset, day);
-COMMENT ON TABLE weixin.raw_response IS 'One row per successful answer of a pair (dataset, account, day); one that is identical to the pair''s newest only moves last_seen_at. Bodies of errors are not kept';
+COMMENT ON TABLE weixin.raw_response IS 'One row per successful answer for a dataset, account and day. An answer identical to the newest one only updates last_seen_at. Bodies of errors are not kept';
 COMMENT ON COLUMN weixin.raw_response.raw_response_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.raw_response.dataset IS 'Which endpoint answered: article_total, …';
 COMMENT ON COLUMN weixin.raw_response.appid IS 'The account asked for';
@@ -187,7 +187,7 @@ COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit and what beca
 COMMENT ON COLUMN weixin.rejected_row.payload IS 'The rejected part as JSON text';
 COMMENT ON COLUMN weixin.rejected_row.raw_response_id IS 'The answer that contains it';
 COMMENT ON COLUMN weixin.rejected_row.rejected_at IS 'When it was rejected';
-COMMENT ON COLUMN weixin.rejected_row.resolved_at IS 'When the pair''s next answer came in which it does not occur, or a replay found that it fits now; null while it is open';
+COMMENT ON COLUMN weixin.rejected_row.resolved_at IS 'When a newer answer for the day no longer contained the part, or a replay accepted it; null while it is open';
 
 CREATE TABLE weixin.run_report (
     run_id text NOT NULL,
@@ -204,12 +204,12 @@ CREATE TABLE weixin.run_report (
     PRIMARY KEY (run_id, dataset, appid, day)
 ) WITH (fillfactor = 80);
 CREATE INDEX run_report_pair ON weixin.run_report (appid, dataset, day);
-COMMENT ON TABLE weixin.run_report IS 'One row per pair (account, day) that a run''s newest plan names: what the run has done since. A record: nothing is decided from it';
+COMMENT ON TABLE weixin.run_report IS 'One row per account and day that a run''s newest plan names: what the run has done since. A record: nothing is decided from it';
 COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
 COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.run_report.appid IS 'The account';
 COMMENT ON COLUMN weixin.run_report.day IS 'The day asked for (Beijing): a publication day or, of datasets such as article_read, the statistics day';
-COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run was last planned: the pair is in once any run has fetched a ready answer since';
+COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run was last planned: the day is in once any run has fetched a ready answer since';
 COMMENT ON COLUMN weixin.run_report.calls IS 'Data calls made, repeated tries of a call included';
 COMMENT ON COLUMN weixin.run_report.inserted IS 'Rows new in the fact';
 COMMENT ON COLUMN weixin.run_report.updated IS 'Rows of the fact that changed';
@@ -259,7 +259,7 @@ CREATE INDEX finding_source ON weixin.finding (dataset, source);
 COMMENT ON TABLE weixin.finding IS 'One row per problem that a task found and coverage does not show: an unusable connection, a failed task, a run past its deadline. Each task replaces its own findings';
 COMMENT ON COLUMN weixin.finding.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.finding.source IS 'The task that found it; deadline or run if the run''s end was noticed outside its tasks';
-COMMENT ON COLUMN weixin.finding.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it';
+COMMENT ON COLUMN weixin.finding.kind IS 'The kind of problem: a name of weixin_etl.problem.ProblemKind';
 COMMENT ON COLUMN weixin.finding.appid IS 'The account; null when it concerns the whole run, or a connection';
 COMMENT ON COLUMN weixin.finding.subject IS 'What distinguishes it from others of its kind: a task, a connection''s id';
 COMMENT ON COLUMN weixin.finding.account IS 'What people call the account; empty when it concerns the whole run';
@@ -299,16 +299,16 @@ COMMENT ON COLUMN weixin.incident.incident_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.incident.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.incident.dedup_key IS 'The key that identifies the alert across checks: the account, or the kind where one action resolves it for all accounts';
 COMMENT ON COLUMN weixin.incident.severity IS 'failure: somebody has to act; waiting: figures are missing, and daily runs ask for them again; warning: something to know';
-COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it, when it was last met';
+COMMENT ON COLUMN weixin.incident.kind IS 'The kind of problem when it was last observed: a name of weixin_etl.problem.ProblemKind';
 COMMENT ON COLUMN weixin.incident.appid IS 'The account; null when it concerns several, the whole run, or a connection: see subject';
 COMMENT ON COLUMN weixin.incident.subject IS 'What else it is about: a metric, a task, a connection''s id';
 COMMENT ON COLUMN weixin.incident.account IS 'What people call the account; empty when it concerns the whole run';
 COMMENT ON COLUMN weixin.incident.conn_id IS 'The account''s Airflow connection; empty when it concerns the whole run';
-COMMENT ON COLUMN weixin.incident.cause IS 'What happened, when it was last met';
+COMMENT ON COLUMN weixin.incident.cause IS 'What happened, when it was last observed';
 COMMENT ON COLUMN weixin.incident.cure IS 'What to change or, if nothing, what happens next';
 COMMENT ON COLUMN weixin.incident.days IS 'The days that are not in because of it (Beijing), oldest first';
 COMMENT ON COLUMN weixin.incident.code IS 'WeChat''s errcode, an SQLSTATE, or a name of what went wrong; else empty';
-COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
+COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first observed';
 COMMENT ON COLUMN weixin.incident.news_at IS 'Since when there is something to notify people of: the alert began, or its cure changed';
 COMMENT ON COLUMN weixin.incident.told_at IS 'When a message about it, or about the same act for another dataset, was delivered last; null until then';
 COMMENT ON COLUMN weixin.incident.closed_at IS 'When it was found to be over; null while it is open';
@@ -354,10 +354,10 @@ CREATE TABLE weixin.writer_lock (
 COMMENT ON TABLE weixin.writer_lock IS 'One row per thing that writers do one at a time: whoever does it holds a lock on the row. Only users who may write can lock a row';
 COMMENT ON COLUMN weixin.writer_lock.lock_name IS 'load:<appid>, a commit of an account; ingest:<dataset>:<appid>, a run that asks for an account; incident:<dataset>, a look at what is wrong; messages, what people are told';
 
--- Each commit calls this function. Autovacuum checks tables only once a minute, and only the owner of
--- a table may analyse it. Without statistics the planner expects one article per account, and the
--- first backfill would read all articles of an account for each article. The factor keeps calls
--- that analyse rare.
+-- Each commit calls this function. Autovacuum checks tables only once a minute, and only the owner
+-- of a table may analyse it. Without statistics the planner expects one article per account,
+-- and the first backfill would read all articles of an account for each article. The factor keeps
+-- ANALYZE rare.
 -- Unless pg_temp is named last, Postgres searches the caller's temporary views first, and functions
 -- in such a view would run with the owner's rights.
 CREATE FUNCTION weixin.analyse_grown() RETURNS void
@@ -393,10 +393,10 @@ $$;
 REVOKE EXECUTE ON FUNCTION weixin.analyse_grown() FROM public;
 COMMENT ON FUNCTION weixin.analyse_grown() IS 'Analyse the columns in indexes of the tables that have grown to four times what they were when somebody last did';
 
--- The views have hundreds of expressions, and compiling these (jit) takes a hundred times as long as
--- a query. The views look up each row's previous row once, so remembering results (memoize) does not
--- help. The larger work_mem lets Postgres add up the days of hundreds of accounts in memory. These
--- are settings of the database, because analysts have roles of their own.
+-- The views have hundreds of expressions, and compiling these (jit) takes a hundred times as long
+-- as a query. The views look up each row's previous row once, so remembering results (memoize) does
+-- not help. The larger work_mem lets Postgres add up the days of hundreds of accounts in memory.
+-- These are settings of the database, because analysts have roles of their own.
 DO $$
 BEGIN
     EXECUTE format('ALTER DATABASE %I SET jit = off', current_database());
