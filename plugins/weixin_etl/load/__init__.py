@@ -151,8 +151,8 @@ class Load:
         """Return when accounts last listed an article, by this try, else by coverage if needed."""
         quiet = {chunk[0].account.appid for chunk in chunks if _has_quiet_date(chunk)}
         unknown = sorted(quiet - self.last_article_at.keys())
-        rows = merge.execute("coverage/heard.sql", appids=unknown) if unknown else ()
-        return {**self.last_article_at, **{row.appid: row.heard_at for row in rows}}
+        rows = merge.execute("coverage/last_article.sql", appids=unknown) if unknown else ()
+        return {**self.last_article_at, **{row.appid: row.last_article_at for row in rows}}
 
 
 def record_attempts(

@@ -2,7 +2,7 @@
 -- answer.
 SELECT
     appid,
-    max(ready_at) AS heard_at
+    max(ready_at) AS last_article_at
 FROM weixin.coverage
 WHERE
     dataset = :dataset
