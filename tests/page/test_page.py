@@ -1,4 +1,4 @@
-"""The page "WeChat" as Airflow's web server serves it, in a real browser."""
+"""Tests of the page "WeChat" in a real browser, served by Airflow's own web server."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from world.told import People, run
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, FOLLOWER_TOTAL
 from weixin_etl.health.alerts import Airflow, DagState
 from weixin_etl.orchestration.web import airflow_state
-from weixin_etl.orchestration.web.page.app import app as the_page
+from weixin_etl.orchestration.web.page.app import app as page_app
 from weixin_local.home import postgres_connection
 from weixin_local.postgres import Server
 
@@ -29,9 +29,9 @@ expect.set_options(timeout=30_000)  # a busy machine needs longer than Playwrigh
 
 DAG, NOON = ARTICLE_TOTAL.dag_id, "2026-11-24T12:00:00+08:00"
 TODAY = 15
-"""Noon's day, so many days after the first morning."""
+"""The number of days from the first morning to the day of `NOON`."""
 POINTS = "0.0,24.0 20.0,20.0 40.0,16.0 60.0,12.0 80.0,8.0 100.0,4.0 120.0,0.0"
-"""A thousand readers more each day."""
+"""The line of an article that gains a thousand readers each day."""
 ARTICLES = f"dataset={ARTICLE_TOTAL.name}"
 VIEWS = {
     "problems": "",
@@ -57,7 +57,7 @@ ODD_DAY = date(2026, 11, 20)
 
 
 def odd_answer(day: date) -> bytes | None:
-    """Return an answer whose sharers are texts, on one day."""
+    """Return an answer whose sharers are texts, for `ODD_DAY` only."""
     rows = [
         {"stat_date": f"2026-11-{number}", "int_page_read_user": number * 100, "share_user": "many"}
         for number in range(20, 24)
@@ -66,21 +66,20 @@ def odd_answer(day: date) -> bytes | None:
     return json.dumps({"list": [article]}).encode() if day == ODD_DAY else None
 
 
-OURS = "AppSecret AppID Airflow password begin_date end_date accounts refetch ready_hour weixin"
-OURS += " weixin_ answers dataset ingest weixin_article_total_detail weixin_article_total"
-OURS += " weixin_accounts"
-OURS += " share_user replay"
-WORDS_IN_CHINESE = {*(it.dag_id for it in DATASETS.values()), *NAMES, *OURS.split()}
+WORDS = "AppSecret AppID Airflow password begin_date end_date accounts refetch ready_hour weixin"
+WORDS += " weixin_ answers dataset ingest weixin_accounts share_user replay"
+WORDS_IN_CHINESE = {*(dataset.dag_id for dataset in DATASETS.values()), *NAMES, *WORDS.split()}
+"""The Latin words that the Chinese page may contain."""
 
 
 @pytest.fixture(scope="module")
 def origin(metadata_url: str, embedded_server: Server) -> Iterator[str]:
     """
-    Airflow's own web server, with the plugin as Airflow finds it, and a warehouse of its own.
+    Run Airflow's web server with the plugin and a warehouse after sixteen mornings; yield its URL.
 
-    That has lived through sixteen mornings: a wrong secret since the seventh, two days that WeChat
-    never computed; for one account WeChat retired the endpoint three mornings ago; today a call of
-    two accounts is refused, and one answer has texts for figures; one account left long ago.
+    One account has had a wrong secret since the seventh morning. Another has two days that WeChat
+    never computed, and a third one's endpoint was retired three mornings ago. Today a call of two
+    accounts is refused, and one answer has texts for figures. One account left long ago.
     """
     from airflow.api_fastapi.app import create_app
 
@@ -93,12 +92,12 @@ def origin(metadata_url: str, embedded_server: Server) -> Iterator[str]:
         for day in range(TODAY + 1):
             if day == 5:
                 people.names = {appid: NAMES[appid] for appid in NAMES if appid != "left"}
-            how = {"lost": lambda it: 61503 if it in late else None}
-            how |= {"secret": 40125} if day > 5 else {}
-            how |= {"offline": 47009} if day > 12 else {}
-            how |= dict.fromkeys(("one", "two"), 48009) if day == TODAY else {}
-            how |= {"odd": odd_answer} if day == TODAY else {}
-            people.morning(8.5, **how)
+            answers = {"lost": lambda day: 61503 if day in late else None}
+            answers |= {"secret": 40125} if day > 5 else {}
+            answers |= {"offline": 47009} if day > 12 else {}
+            answers |= dict.fromkeys(("one", "two"), 48009) if day == TODAY else {}
+            answers |= {"odd": odd_answer} if day == TODAY else {}
+            people.morning(8.5, **answers)
         patch.setenv("WEIXIN_NOW", NOON)
         patch.setenv("AIRFLOW_CONN_WEIXIN_READER", postgres_connection(engine.url))
         patch.setattr(airflow_state, "read", lambda: Airflow({ARTICLE_TOTAL.name: DagState()}))
@@ -115,7 +114,7 @@ def origin(metadata_url: str, embedded_server: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def token(origin: str) -> str:
-    """What somebody who may read got when they logged in."""
+    """Return the login token of a user who may only read."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
@@ -134,9 +133,9 @@ WATCH = """
 @pytest.fixture
 def visit(browser: Browser, origin: str, token: str) -> Iterator[Visit]:
     """
-    Open a view in a browser of one size, theme and language: `visit("", width=390)`.
+    Return a function that opens a view in a new browser context: `visit("", width=390)`.
 
-    Its policy says that nothing from elsewhere and nothing inline is run; no script fails.
+    The view's policy must forbid foreign and inline scripts, and no script may fail.
     """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
@@ -175,16 +174,16 @@ def test_each_view_fits_the_screen_and_axe_finds_nothing_serious(
     visit: Visit, width: int, scheme: str, language: str
 ) -> None:
     """
-    Nor does the policy keep the page from something it needs.
+    The policy blocks nothing that the page needs.
 
-    A Chinese browser is shown Chinese but for names, and the words of WeChat.
+    In a Chinese browser all texts are Chinese, except names and the words of WeChat.
     """
     for view, path in VIEWS.items():
         page = visit(path, width, scheme, language)
-        found = Axe().run(page).response["violations"]
-        serious = [it for it in found if it["impact"] in ("serious", "critical")]
+        violations = Axe().run(page).response["violations"]
+        serious = [found for found in violations if found["impact"] in ("serious", "critical")]
 
-        assert (view, [(it["id"], it["nodes"][0]["html"]) for it in serious]) == (view, [])
+        assert serious == [], view
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate("window.refused") == []
         assert page.locator("html").get_attribute("lang") == language.removesuffix("-US")
@@ -193,8 +192,8 @@ def test_each_view_fits_the_screen_and_axe_finds_nothing_serious(
         assert bool(english) == (language == "en-US")
 
 
-def test_without_scripts_it_is_read_and_searched(visit: Visit) -> None:
-    """By a button, and by links."""
+def test_the_page_works_without_scripts(visit: Visit) -> None:
+    """A button starts the search, and links lead to other days."""
     page = visit(VIEWS["coverage"], java_script_enabled=False)
 
     page.fill("#search", "星辰")
@@ -205,8 +204,8 @@ def test_without_scripts_it_is_read_and_searched(visit: Visit) -> None:
     expect(page.locator("h2")).to_have_text("星辰, 2026-11-22")
 
 
-def test_a_problem_says_what_to_do(visit: Visit) -> None:
-    """Whose it is, the cure, which days, since when; one cause of many accounts is one card."""
+def test_a_card_shows_the_account_the_cure_the_days_and_the_beginning(visit: Visit) -> None:
+    """Accounts with the same cause share one card."""
     page = visit("", 390)
     card = page.locator(".card.failure", has_text="40125")
     expect(card.locator("h3")).to_have_text("星辰 refused")
@@ -223,13 +222,13 @@ def test_a_problem_says_what_to_do(visit: Visit) -> None:
     expect(both).to_contain_text("秋月")
 
 
-def test_the_page_begins_with_how_far_this_morning_is(
+def test_the_page_begins_with_the_progress_of_this_morning(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `weixin-etl status` does, with the next run."""
+    """The line names the next run, as `weixin-etl status` does."""
     next_run_at = datetime.fromisoformat(NOON) + timedelta(hours=20, minutes=30)
-    found = Airflow({ARTICLE_TOTAL.name: DagState(next_run_at=next_run_at)})
-    monkeypatch.setattr(airflow_state, "read", lambda: found)
+    airflow = Airflow({ARTICLE_TOTAL.name: DagState(next_run_at=next_run_at)})
+    monkeypatch.setattr(airflow_state, "read", lambda: airflow)
 
     first = visit("").locator("main > *").first
     expect(first).to_have_text(
@@ -239,8 +238,8 @@ def test_the_page_begins_with_how_far_this_morning_is(
     expect(first).to_have_text(re.compile("^今天，6 个公众号：.*；下一次运行：明天 08:30$"))
 
 
-def test_a_value_that_does_not_fit_is_told_with_every_reason(visit: Visit) -> None:
-    """The card says how many and why; the day's story lists them, and does not call it complete."""
+def test_rejected_figures_are_shown_with_every_reason(visit: Visit) -> None:
+    """The card has their number and reason. The day's page lists them and is not complete."""
     page = visit("")
     card = page.locator(".card.warning", has_text="青山")
     expect(card.locator(".cause")).to_have_text(
@@ -257,22 +256,22 @@ def test_a_value_that_does_not_fit_is_told_with_every_reason(visit: Visit) -> No
     expect(row).to_have_text(re.compile("4 figures are text.*2026-11-20 to 2026-11-23"))
 
 
-def test_a_run_at_work_is_no_problem(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How far it has come is said in grey, and when it asks again."""
+def test_a_running_run_is_no_problem(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page shows its progress and the time of its next call."""
     name, run_id = ARTICLE_TOTAL.name, run(TODAY).run_id
     waits = {(name, run_id): datetime.fromisoformat(NOON) + timedelta(minutes=30)}
-    found = Airflow({name: DagState()}, runs={name: {run_id}}, waits=waits)
-    monkeypatch.setattr(airflow_state, "read", lambda: found)
+    airflow = Airflow({name: DagState()}, runs={name: {run_id}}, waits=waits)
+    monkeypatch.setattr(airflow_state, "read", lambda: airflow)
     page = visit("")
 
     expect(page.locator(".work")).to_contain_text("asks again at 2026-11-24 12:30, until noon")
     assert page.locator(".work a").get_attribute("href") == f"/dags/{DAG}/runs/{run_id}"
-    done, of = (page.locator("progress").get_attribute(it) for it in ("value", "max"))
-    assert 0 < int(done or 0) < int(of or 0)
+    done, total = (page.locator("progress").get_attribute(name) for name in ("value", "max"))
+    assert 0 < int(done or 0) < int(total or 0)
 
 
-def test_the_calendar_is_walked_by_keys_and_a_day_tells_its_story(visit: Visit) -> None:
-    """What to do, what happened, and what to enter into Airflow's form: more for a final day."""
+def test_keys_move_in_the_calendar_and_a_day_shows_its_cure_and_its_calls(visit: Visit) -> None:
+    """The day's page also has the parameters for Airflow's form; a final day needs `refetch`."""
     final = visit(VIEWS["day"].replace("11-20", "11-09")).locator("#form")
     expect(final).to_contain_text('"refetch":true')
     page = visit(VIEWS["coverage"])
@@ -293,10 +292,11 @@ def test_the_calendar_is_walked_by_keys_and_a_day_tells_its_story(visit: Visit) 
 
 
 def test_no_day_of_a_retired_endpoint_offers_a_trigger(visit: Visit) -> None:
-    """It says which DAG to unpause; what was loaded keeps its sign."""
+    """The day names the DAG to unpause. Loaded days keep their signs."""
     page = visit(VIEWS["coverage"])
     row = page.locator("tr", has_text="晨曦")
-    assert [row.locator(f".cell.{it}").count() for it in ("final", "in", "needs_you")] == [12, 7, 3]
+    cells = [row.locator(f".cell.{sign}") for sign in ("final", "in", "needs_you")]
+    assert [cell.count() for cell in cells] == [12, 7, 3]
     row.locator(".needs_you").last.click()
     expect(page.locator(".cure")).to_have_text("Unpause weixin_article_total_detail")
     expect(page.locator(".chip")).to_have_text("Ended")
@@ -306,19 +306,22 @@ def test_no_day_of_a_retired_endpoint_offers_a_trigger(visit: Visit) -> None:
         assert page.locator("#form").count() == 0
 
 
-def test_a_day_of_an_account_that_left_says_since_when_and_offers_no_trigger(visit: Visit) -> None:
-    """Its loaded days keep their signs."""
+def test_a_day_of_an_account_that_left_names_the_last_run_and_offers_no_trigger(
+    visit: Visit,
+) -> None:
+    """Loaded days keep their signs."""
     page = visit(VIEWS["coverage"] + "&last=2026-11-20")
     row = page.locator("tr", has_text="灯塔")
-    assert [row.locator(f".cell.{it}").count() for it in ("final", "in", "not_yet")] == [4, 7, 0]
+    cells = [row.locator(f".cell.{sign}") for sign in ("final", "in", "not_yet")]
+    assert [cell.count() for cell in cells] == [4, 7, 0]
     row.locator(".in").last.click()
     expect(page.locator("main")).to_contain_text("its last run was at 2026-11-13 08:30")
     expect(page.locator("main")).to_contain_text("will not become final")
     assert page.locator("#form").count() == 0
 
 
-def test_it_searches_while_somebody_types_and_goes_back_in_time(visit: Visit) -> None:
-    """The box keeps its focus, and the address what is searched; days are lost in the end."""
+def test_the_calendar_searches_while_a_person_types_and_shows_earlier_days(visit: Visit) -> None:
+    """The box keeps its focus, and the address contains the search. A lost day says so."""
     page = visit(VIEWS["coverage"])
 
     page.locator("#search").press_sequentially("LOST")
@@ -337,8 +340,8 @@ def test_it_searches_while_somebody_types_and_goes_back_in_time(visit: Visit) ->
     expect(page.locator(".empty")).to_contain_text("Days appear after the first run")
 
 
-def test_it_refreshes_itself_while_somebody_looks_and_says_when_it_cannot(visit: Visit) -> None:
-    """What is open and scrolled stays, and what is shown; a login may be over meanwhile."""
+def test_a_visible_page_refreshes_itself_and_shows_a_failed_refresh(visit: Visit) -> None:
+    """Open details, the scroll position and the content stay, even if the login ends."""
     page = visit("", 390)
     page.locator("summary").first.click()
     page.evaluate("scrollTo(0, 150)")
@@ -369,8 +372,8 @@ def test_it_refreshes_itself_while_somebody_looks_and_says_when_it_cannot(visit:
     expect(page.locator(".card", has_text="40125")).to_be_visible()
 
 
-def test_articles_are_the_newest_with_a_line_of_their_growth(visit: Visit) -> None:
-    """A title's markup is a title."""
+def test_the_newest_articles_are_listed_with_a_line_of_their_growth(visit: Visit) -> None:
+    """Markup in a title is shown as text."""
     page = visit(VIEWS["articles"])
 
     expect(page.locator("table").last.locator("tbody tr").first).to_contain_text(HOSTILE)
@@ -395,15 +398,15 @@ def test_articles_are_the_newest_with_a_line_of_their_growth(visit: Visit) -> No
     page.locator("table").last.locator("tbody tr").first.get_by_role("link").click()
     expect(page.locator("h2")).to_have_text(HOSTILE)
     expect(page.locator("tbody tr").first).to_have_text(re.compile(r"2026-11-23\+1,0001,000"))
-    page = visit(f"articles?dataset={ARTICLE_TOTAL_DETAIL.name}")  # which lists none
+    page = visit(f"articles?dataset={ARTICLE_TOTAL_DETAIL.name}")  # it has no articles
     expect(page.locator(".empty")).to_be_visible()
 
 
 @pytest.mark.parametrize(("view", "where"), [("problems", ".card"), ("coverage", ".bad")])
-def test_a_warehouse_that_cannot_be_read_is_all_that_is_said(
+def test_the_only_problem_is_the_warehouse_if_it_cannot_be_read(
     visit: Visit, monkeypatch: pytest.MonkeyPatch, view: str, where: str
 ) -> None:
-    """Nothing is known of accounts."""
+    """The page says nothing about accounts."""
     monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_READER", "postgres://a:b@127.0.0.1:1/c")
     page = visit(VIEWS[view])
 
@@ -412,30 +415,32 @@ def test_a_warehouse_that_cannot_be_read_is_all_that_is_said(
 
 
 GOOD = {"dataset": ARTICLE_TOTAL.name, "appid": "odd", "day": str(ODD_DAY), "msgid": "9_1"}
-"""What is given to a parameter that has to be given."""
+"""Valid values of the required parameters."""
 NEVER = ["x" * 5000, "9" * 5000, "%00", "a%00b", "%1B[2J", "%C2%9B"]
-"""What no parameter may be."""
+"""Values that are invalid for every parameter."""
 TEXTS = ["", "%FF%FE", "%ED%A0%80", "0001-01-01", "9999-12-31", "-1", str(2**70), "1e300", "nan"]
-"""What is no number, day or switch; a text may be all of it."""
+"""Values that are invalid for a number, a day or a switch, but valid for a text."""
 
 
 @pytest.mark.parametrize(
-    "route", [it for it in the_page.routes if isinstance(it, APIRoute)], ids=lambda it: it.path
+    "route",
+    [route for route in page_app.routes if isinstance(route, APIRoute)],
+    ids=lambda route: route.path,
 )
-def test_an_odd_value_is_refused(origin: str, token: str, route: APIRoute) -> None:
-    """In each parameter of each route: never 500, and never that the warehouse can't be read."""
+def test_an_invalid_parameter_is_refused(origin: str, token: str, route: APIRoute) -> None:
+    """No parameter of any route leads to status 500 or to an unreadable warehouse."""
     assert route.methods == {"GET"}
     fields = get_flat_dependant(route.dependant).query_params
-    good = {it.alias: GOOD[it.alias] for it in fields if it.field_info.is_required()}
+    good = {field.alias: GOOD[field.alias] for field in fields if field.field_info.is_required()}
 
-    def said(**odd: str) -> int:
+    def status(**odd: str) -> int:
         query = "&".join(f"{name}={value}" for name, value in (good | odd).items())
         headers = {"Authorization": f"Bearer {token}"}
         url = f"{origin}/weixin{route.path}?{query}"
         return requests.get(url, headers=headers, timeout=60).status_code
 
-    assert said() == (503 if route.path == "/health" else 200)
+    assert status() == (503 if route.path == "/health" else 200)
     for field in fields:
         for value in [*NEVER, *TEXTS]:
             fits = field.field_info.annotation is str and value in TEXTS
-            assert said(**{field.alias: value}) in ({200, 404} if fits else {422}), value
+            assert status(**{field.alias: value}) in ({200, 404} if fits else {422}), value

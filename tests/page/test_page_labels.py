@@ -1,4 +1,4 @@
-"""The page's labels, the signs of its calendar, and its links into Airflow."""
+"""Tests of the page's labels, the signs of its calendar, and its links into Airflow."""
 
 import re
 from pathlib import Path
@@ -16,8 +16,8 @@ from weixin_etl.problem import Problem, ProblemKind
 PAGE = Path(html.__file__).parent
 
 
-def test_every_label_that_is_named_is_there() -> None:
-    """Each state and sign has its name and meaning."""
+def test_every_label_used_in_templates_exists() -> None:
+    """Each state and each sign has a name and a meaning."""
     templates = "".join(path.read_text() for path in (PAGE / "templates").iterdir())
     named = set(re.findall(r'\bt\("(\w+)"[,)]', templates))
 
@@ -31,14 +31,14 @@ def test_every_label_that_is_named_is_there() -> None:
 
 
 @cases
-def test_a_day_needs_somebody_if_its_trouble_does(
+def test_a_day_that_has_rows_shows_its_state_and_others_show_their_alert(
     state: str, severity: str, is_ended: str, is_loaded: str, expected: str
 ) -> None:
-    """What we have comes first; what is tried again, or comes by itself, needs nobody."""
+    """A day that is retried or waits for figures does not need a person."""
     problem = Problem(ProblemKind.CONFIGURATION, "", "")
-    trouble = Alert(problem, severity=Severity(severity)) if severity else None
+    alert = Alert(problem, severity=Severity(severity)) if severity else None
 
-    day = {"state": state, "alert": trouble, "is_ended": is_ended, "ready_at": is_loaded}
+    day = {"state": state, "alert": alert, "is_ended": is_ended, "ready_at": is_loaded}
     assert sign(day) == expected
 
 
@@ -51,12 +51,12 @@ KEPT = {"weixin_default", "agency", "weixin_warehouse"}
 
 
 def at(run_id: str, subject: str | None = None, dataset: str = "article_total") -> Alert:
-    """Return a problem that a task of a run has found."""
+    """Return an alert of a task's problem in a run."""
     return Alert(Problem(ProblemKind.PROGRAM, "", "", subject=subject), dataset, run_id=run_id)
 
 
 @pytest.mark.parametrize(
-    ("trouble", "expected"),
+    ("alert", "expected"),
     [
         (at("r+0", "plan"), (f"{RUN}/tasks/plan", "open_task")),
         (at("r+0", "article"), (f"{RUN}/tasks/ingest/mapped/3", "open_task")),
@@ -66,11 +66,11 @@ def at(run_id: str, subject: str | None = None, dataset: str = "article_total") 
         (at("r+0", dataset=""), None),
     ],
 )
-def test_a_problem_is_seen_at_its_red_task_run_or_dag(
-    trouble: Alert, expected: tuple[str, str] | None
+def test_an_alert_links_to_its_failed_task_its_run_or_its_dag(
+    alert: Alert, expected: tuple[str, str] | None
 ) -> None:
-    """As near as it is known; nowhere where it concerns every dataset."""
-    assert places.Places(failed=FAILED).of(trouble) == expected
+    """The link is as precise as possible. An alert of all datasets has none."""
+    assert places.Places(failed=FAILED).of(alert) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_problem_is_seen_at_its_red_task_run_or_dag(
 def test_a_problem_leads_to_the_connection_to_change(
     kind: ProblemKind, conn_id: str, severity: Severity, expected: str
 ) -> None:
-    """If people can change it in Airflow, and have to."""
+    """The link exists only if a person must change the connection and can do so in Airflow."""
     problem = Problem(kind, "", "", conn_id=conn_id, appid="wx1")
     known = places.Places(connections=KEPT)
 
