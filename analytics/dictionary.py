@@ -79,20 +79,20 @@ def dictionary(warehouse: Engine) -> list[Entry]:
 
 
 def joins(entries: Iterable[Entry]) -> dict[str, dict[str, dict[str, str]]]:
-    """The joins of each view, by the other view's name: which column joins to which."""
+    """Return the joins of each view, by the other view's name: which column joins to which."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for entry in entries:
-        others = found.setdefault(entry.view, {})
+        of_view = found.setdefault(entry.view, {})
         for place in entry.joins_to.split(", ") if entry.joins_to else []:
-            other, _, its = place.partition(".")
-            others.setdefault(other, {})[entry.column] = its
+            other, _, other_column = place.partition(".")
+            of_view.setdefault(other, {})[entry.column] = other_column
     return found
 
 
 def _parts(comment: str | None) -> dict[str, str]:
-    """A comment's lines: the first is English, the others begin with what they are."""
-    english, *others = (comment or "").split("\n")
-    named = (line.replace("：", ": ", 1).partition(": ") for line in others)
+    """Return a comment's lines: the first is English, the others begin with what they are."""
+    english, *lines = (comment or "").split("\n")
+    named = (line.replace("：", ": ", 1).partition(": ") for line in lines)
     return {"english": english, **{name: words for name, _, words in named}}
 
 
@@ -101,6 +101,6 @@ def _joins(joins: str | None, keys: Mapping[str, Sequence[str]]) -> Mapping[str,
     found = defaultdict(list)
     for join in joins.split("; ") if joins else []:
         columns, _, other = join.partition(" to ")
-        for column, its in zip(columns.split(", "), keys[other], strict=True):
-            found[column].append(f"{other}.{its}")
+        for column, key in zip(columns.split(", "), keys[other], strict=True):
+            found[column].append(f"{other}.{key}")
     return found

@@ -41,7 +41,7 @@ yaml.add_representer(
 
 
 def files(warehouse: Engine) -> dict[Path, str]:
-    """What each file says; its header says that it is made."""
+    """Return the content of each file; its header says that it is generated."""
     entries = dictionary(warehouse)
     contents = {
         "dbt/models/sources.yml": sources(warehouse, entries),
@@ -73,7 +73,7 @@ def sources(warehouse: Engine, entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def view(name: str, comment: str, columns: Sequence[Entry]) -> dict[str, Any]:
-    """A view in both languages, with the tests of its key and of what it joins to."""
+    """Return a view in both languages, with the tests of its key and of what it joins to."""
     key = [entry.column for entry in columns if entry.is_key]
     return {
         "name": name,
@@ -81,7 +81,7 @@ def view(name: str, comment: str, columns: Sequence[Entry]) -> dict[str, Any]:
         **({"config": LOADED_AT[name]} if name in LOADED_AT else {}),
         "data_tests": [
             Line(unique_key={"arguments": {"columns": key}}),
-            *[relationship(*it) for it in joins(columns)[name].items()],
+            *[relationship(*join) for join in joins(columns)[name].items()],
         ],
         "columns": [column(entry) for entry in columns],
     }
@@ -98,7 +98,7 @@ def relationship(other: str, columns: Mapping[str, str]) -> dict[str, Any]:
 
 
 def column(entry: Entry) -> dict[str, Any]:
-    """A column in both languages; what a figure is counted in and how it adds up, for programs."""
+    """Return a column in both languages; what a figure is counted in and how it adds up, for programs."""
     figure = {"unit": entry.unit, "additivity": entry.additivity}
     return Line(
         name=entry.column,

@@ -1,5 +1,5 @@
--- Return days of some accounts for the calendar and a day's story: one row per account and day, with
--- the columns of analytics.coverage and of weixin.coverage.
+-- Return days of some accounts for the calendar and a day's story: one row per account and day,
+-- with the columns of analytics.coverage and of weixin.coverage.
 {% from "analytics/days.jinja" import days %}
 {% from "weixin/rejected.jinja" import rejected_cause with context %}
 SELECT

@@ -55,46 +55,46 @@ def people(warehouse: Engine) -> People:
     return people
 
 
-def some(how: int | bytes, *days: date) -> Any:
-    return lambda day: how if day in days else None
+def some(answer: int | bytes, *days: date) -> Any:
+    return lambda day: answer if day in days else None
 
 
 def have(name: str, value: Any) -> Any:
-    """A step: something is different from now on."""
+    """Return a step that changes a field of the people."""
     return lambda people: setattr(people, name, value)
 
 
-def next_day(hour: float, **how: Any) -> Any:
-    """A step: the next day's first try, after which the run tries or asks again."""
+def next_day(hour: float, **answers: Any) -> Any:
+    """Return a step: the next day's first try, after which the run tries or asks again."""
 
     def step(people: People) -> None:
         people.day += 1
-        people.ingest(hour, again=True, **how)
+        people.ingest(hour, again=True, **answers)
 
     return step
 
 
-def in_detail(hour: float = 10, **how: Any) -> Any:
-    """A step: the same morning's run of the other dataset."""
+def in_detail(hour: float = 10, **answers: Any) -> Any:
+    """Return a step: the same morning's run of the other dataset."""
 
     def step(people: People) -> None:
         people.dataset, people.day = DETAIL, people.day - 1
-        people.morning(hour, **how)
+        people.morning(hour, **answers)
         people.dataset = DATASET
 
     return step
 
 
-def again(of: str = "", hour: float = 11, **how: Any) -> Any:
-    """A step: the day's run again, or one of an account."""
-    return lambda people: (people.ingest(hour, of, **how), people.check(hour + 0.5, of))
+def again(of: str = "", hour: float = 11, **answers: Any) -> Any:
+    """Return a step: the day's run again, or one of an account."""
+    return lambda people: (people.ingest(hour, of, **answers), people.check(hour + 0.5, of))
 
 
 def of_one_day(people: People) -> None:
     """On the third day only a run with dates asks, in vain; it is looked at on the fourth."""
-    this = run(3, begin_date=FIRST + DAY, end_date=FIRST + DAY, names_dates=True)
+    late_run = run(3, begin_date=FIRST + DAY, end_date=FIRST + DAY, names_dates=True)
     people.day, people.now = 4, at(3, 12)
-    people.collector.ingest(this, people.collector.plan(this))
+    people.collector.ingest(late_run, people.collector.plan(late_run))
 
 
 def answered_since(people: People) -> None:
@@ -111,7 +111,9 @@ DOWN, UP = have("is_up", False), have("is_up", True)
 TWO_DAGS = [{"a": ADDRESS}, in_detail(a=ADDRESS)]
 ONE_CARD, TOLD = [("configuration", "failure", 30)], ["号a refused"]
 ONE_DAY = [("configuration", "failure", 1)]
-UNREACHABLE, UNREADY, BOTH_OFFLINE = (dict.fromkeys("ab", it) for it in (OFF, LATE, OFFLINE))
+UNREACHABLE, UNREADY, BOTH_OFFLINE = (
+    dict.fromkeys("ab", answer) for answer in (OFF, LATE, OFFLINE)
+)
 ENDED = ["号a +1 unreachable", "over: 号a +1 unreachable"]
 
 CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
@@ -143,7 +145,7 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     ),
     "late before noon is no news": ([next_day(9, a=LATE), People.check], [], []),
     "late at noon is, and not over when the next morning is late too": (
-        [next_day(12, a=LATE), lambda it: it.check(12.1), next_day(8.5, a=LATE)],
+        [next_day(12, a=LATE), lambda people: people.check(12.1), next_day(8.5, a=LATE)],
         [("not_ready", "waiting", 1)],
         ["号a: figures not ready"],
     ),
@@ -178,12 +180,15 @@ CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
     ),
     "a run of some ends what none has any more": ([UNREACHABLE, *map(again, "ba")], [], ENDED),
     "not what nobody has asked for since": (
-        [next_day(12, a=LATE), lambda it: it.check(12.1), have("day", 2), again("b", 12.1)],
+        [next_day(12, a=LATE), lambda people: people.check(12.1), have("day", 2), again("b", 12.1)],
         [("not_ready", "waiting", 1)],
         ["号a: figures not ready"],
     ),
     "nor what the warehouse keeps from being asked": (
-        [have("day", 2), lambda it: (it.ingest(12.1, "b"), it.check(12.2), it.note(OF_B))],
+        [
+            have("day", 2),
+            lambda people: (people.ingest(12.1, "b"), people.check(12.2), people.note(OF_B)),
+        ],
         [("warehouse", "failure", 0)],
         ["号a not asked", "the warehouse does not work"],
     ),
@@ -329,11 +334,11 @@ def test_runs_at_once_tell_of_three_hundred_accounts_once(
     """In one message of two datasets, though the page has a card for each; roles allow no less."""
     people.names = {f"x{number}": "" for number in range(300)}
     people.collector.plan(run(1))
-    who = [{"account": it, "appid": it} for it in people.names]
-    found = {"check": [Problem.of_kind(ProblemKind.CONFIGURATION, **it) for it in who]}
+    who = [{"account": appid, "appid": appid} for appid in people.names]
+    found = {"check": [Problem.of_kind(ProblemKind.CONFIGURATION, **account) for account in who]}
     people.warehouse = loader
-    ours, detail = (
-        Observation(run(1, it), at(1), found, shows_ends=True) for it in (DATASET, DETAIL)
+    observation, detail = (
+        Observation(run(1, dataset), at(1), found, shows_ends=True) for dataset in (DATASET, DETAIL)
     )
 
     def send(message: Any) -> bool:
@@ -344,8 +349,8 @@ def test_runs_at_once_tell_of_three_hundred_accounts_once(
 
     people.send = send  # type: ignore[method-assign]
     with ThreadPoolExecutor(4) as pool:
-        people.note(ours)
-        list(pool.map(people.note, [ours] * 4))
+        people.note(observation)
+        list(pool.map(people.note, [observation] * 4))
     people.warehouse = reader
 
     assert people.titles == ["x0 refused, and 299 more"]
@@ -363,11 +368,11 @@ def airflow(*, is_at_work: bool = False, is_alive: bool = True, **dag: Any) -> A
 AT_WORK, WAITING = airflow(is_at_work=True), replace(airflow(is_at_work=True), tried=[])
 PAUSED, LEFT_ALONE = airflow(is_paused=True), replace(AT_WORK, is_scheduler_alive=False)
 PLANNED, OF_FIRST = run(1), run(1, begin_date=FIRST, end_date=FIRST, names_dates=True)
-OTHERS = replace(AT_WORK, tried=[replace(it, dataset=DETAIL.name) for it in AT_WORK.tried])
+OTHERS = replace(AT_WORK, tried=[replace(task, dataset=DETAIL.name) for task in AT_WORK.tried])
 
 
 @pytest.mark.parametrize(
-    ("how", "known", "hour", "wrong"),
+    ("state", "known", "hour", "wrong"),
     [
         ("new", airflow(next_run_at=at(1, 8.5)), 7, [("first_run", "note", 0)]),
         ("new", airflow(), 10, [("nothing_collected", "failure", 0)]),
@@ -390,7 +395,7 @@ OTHERS = replace(AT_WORK, tried=[replace(it, dataset=DETAIL.name) for it in AT_W
     ],
 )
 def test_why_nobody_has_asked(
-    warehouse: Engine, how: Any, known: Airflow | None, hour: int, wrong: object
+    warehouse: Engine, state: Any, known: Airflow | None, hour: int, wrong: object
 ) -> None:
     """
     Before noon a run may, and one that is at work does; what a person decided is a note.
@@ -398,20 +403,20 @@ def test_why_nobody_has_asked(
     Where nobody is collected yet, there is nothing to do if the first run is still to come today.
     """
     people = People(warehouse)
-    if how != "new":
+    if state != "new":
         people.morning()
     people.day = 1
-    if how in (PLANNED, OF_FIRST):
+    if state in (PLANNED, OF_FIRST):
         people.now = at(1)
-        people.collector.plan(how)
-    elif isinstance(how, dict):
-        people.ingest(again=True, **how)
+        people.collector.plan(state)
+    elif isinstance(state, dict):
+        people.ingest(again=True, **state)
     found = people.status(hour, known)
 
     assert people.wrong(hour, known) == wrong
     is_broken = re.search("failure|waiting|retrying", str(wrong)) is not None
     assert found.is_healthy == (not is_broken)
-    assert [it.failed_tries for it in found.open if it.severity == "retrying"] == (
+    assert [alert.failed_tries for alert in found.open if alert.severity == "retrying"] == (
         [2] if known is AT_WORK else [0] * ("retrying" in str(wrong))
     )
 
@@ -425,13 +430,13 @@ def test_in_the_first_night_there_is_nothing_to_do(
     """Runs by hand have brought days in: they are counted, and the first daily run is named."""
     people = People(warehouse, day=0, now=at(0, 22))
     by_hand = run(0, names_dates=True, is_scheduled=False, begin_date=FIRST - DAY * 7)
-    this = replace(by_hand, run_id="by hand", end_date=FIRST - DAY)
-    people.collector.ingest(this, people.plan(this))
+    manual_run = replace(by_hand, run_id="by hand", end_date=FIRST - DAY)
+    people.collector.ingest(manual_run, people.plan(manual_run))
     people.day = day
     found = people.status(hour, airflow(next_run_at=at(1, 8.5)))
     line = Wording().morning_line(found)
 
-    assert [it.problem.cure for it in found.open] == [
+    assert [alert.problem.cure for alert in found.open] == [
         f"nothing to do: the first daily run is {due}"
     ]
     assert found.is_healthy
@@ -442,9 +447,11 @@ def test_the_calendar_says_at_once_what_the_card_says(people: People) -> None:
     """Which of its days wait for a person: those without figures and with those of yesterday."""
     next_day(8.5, a=SECRET, b=OFF)(people)
     days, asked = people.wrong_days(8.6), {FIRST - DAY * ago for ago in range(8)}
-    of_a = {day: it for (appid, day), it in days.items() if appid == "a"}
+    of_a = {day: alert for (appid, day), alert in days.items() if appid == "a"}
 
-    assert {(it.problem.code, it.severity) for it in of_a.values()} == {("40125", "failure")}
+    assert {(alert.problem.code, alert.severity) for alert in of_a.values()} == {
+        ("40125", "failure")
+    }
     assert (of_a.keys(), len(days)) == (asked, 2 * len(asked))
     assert people.wrong(8.6)[0] == ("configuration", "failure", 1)
     people.ingest(9, a=SECRET, b=LATE)
@@ -467,8 +474,8 @@ def test_a_retired_endpoint_names_the_dag_of_its_successor(
 
     assert (found.severity, found.problem.code, found.problem.errcode) == (severity, code, OFFLINE)
     assert DETAIL.dag_id in found.problem.cure
-    assert {(appid, it.severity) for (appid, _), it in days.items()} == {("b", severity)}
-    assert {it.problem.cure for it in days.values()} == {found.problem.cure}
+    assert {(appid, alert.severity) for (appid, _), alert in days.items()} == {("b", severity)}
+    assert {alert.problem.cure for alert in days.values()} == {found.problem.cure}
 
 
 def test_who_left_has_a_card_as_long_as_people_may_wonder(people: People) -> None:
@@ -512,10 +519,10 @@ def test_how_far_the_newest_morning_has_come(
     assert (newest.account_count, newest.day_count, newest.days_in) == (accounts, days, days_in)
 
 
-@pytest.mark.parametrize("how", [QUOTA, LATE])
-def test_where_nobody_has_to_act_it_is_amber_for_that_morning(people: People, how: int) -> None:
+@pytest.mark.parametrize("answer", [QUOTA, LATE])
+def test_where_nobody_has_to_act_it_is_amber_for_that_morning(people: People, answer: int) -> None:
     """The page, `/health`, the exit code and the message say so; not if no run asks again."""
-    people.morning(12, a=how)
+    people.morning(12, a=answer)
     found, in_an_hour = people.status(13), people.wrong(13)
     (message,) = people.got
 
@@ -527,10 +534,10 @@ def test_where_nobody_has_to_act_it_is_amber_for_that_morning(people: People, ho
 
 
 def import_answers(warehouse: Engine, of_day: int, *days: int) -> None:
-    """What WeChat answered on a day: an article on each of the days."""
-    for it in (str(FIRST + day * DAY) for day in days):
-        article = {"ref_date": it, "msgid": "9_1", "details": [{"stat_date": it}]}
-        import_lines(warehouse, line({"list": [article]}, at(of_day, 11), appid="a", day=it))
+    """Import answers of a day that list an article on each of the days."""
+    for day in (str(FIRST + day * DAY) for day in days):
+        article = {"ref_date": day, "msgid": "9_1", "details": [{"stat_date": day}]}
+        import_lines(warehouse, line({"list": [article]}, at(of_day, 11), appid="a", day=day))
 
 
 def test_what_an_import_brought_in_was_missed_by_no_run(people: People) -> None:
@@ -561,7 +568,7 @@ def test_who_lists_nothing_new_in_thirty_answered_days_is_worth_a_warning(people
     for day in range(1, 31):
         people.morning(a=nothing)
         judged = people.collector.check(run(day), people.plans[run(day)])
-        warned += [(day, it.kind, it.account) for it in judged.warnings]
+        warned += [(day, problem.kind, problem.account) for problem in judged.warnings]
 
     assert warned == [(30, ProblemKind.SILENT, "号a")]
 
@@ -575,15 +582,17 @@ def test_page_and_messages_have_one_list(people: People, seed: int) -> None:
     """
     chance = random.Random(seed)
     for _ in range(7):
-        how = {appid: chance.choice([None, None, SECRET, OFF, LATE, RIGHTS]) for appid in "ab"}
-        next_day(8, **how)(people)
-        people.ingest(9, **how)
+        answers = {appid: chance.choice([None, None, SECRET, OFF, LATE, RIGHTS]) for appid in "ab"}
+        next_day(8, **answers)(people)
+        people.ingest(9, **answers)
         people.check(hour := chance.choice([10, 13]))
         open_now = "SELECT dedup_key FROM weixin.incident WHERE closed_at IS NULL"
-        told = {it for (it,) in rows(people.warehouse, open_now)}
-        listed = {it.dedup_key for it in people.status(hour).open}
-        of_list = {(it.problem.kind, it.severity) for it in people.status(hour).open}
-        of_days = {(it.problem.kind, it.severity) for it in people.wrong_days(hour).values()}
+        told = {dedup_key for (dedup_key,) in rows(people.warehouse, open_now)}
+        listed = {alert.dedup_key for alert in people.status(hour).open}
+        of_list = {(alert.problem.kind, alert.severity) for alert in people.status(hour).open}
+        of_days = {
+            (alert.problem.kind, alert.severity) for alert in people.wrong_days(hour).values()
+        }
 
         assert of_days == of_list
         assert listed <= told

@@ -14,7 +14,7 @@ from weixin_etl.sentences import CHINESE_CAUSES, CHINESE_MESSAGES
 
 PAGES = Path(__file__).parents[2] / "docs/operating"
 BEGIN, END = "<!-- what turns a run red -->\n", "\n<!-- end of errors -->"
-NOT_RED = {it for it in ProblemKind if it.is_warning}
+NOT_RED = {kind for kind in ProblemKind if kind.is_warning}
 NOT_RED |= {ProblemKind.UNKNOWN, ProblemKind.NOTHING_COLLECTED, ProblemKind.FIRST_RUN}
 NOT_RED |= {ProblemKind.DAYS_LOST, ProblemKind.RUN_LATE, ProblemKind.RUN_ENDED}
 NOT_RED |= {ProblemKind.SCHEDULER_DOWN, ProblemKind.NO_RUNS}
@@ -31,7 +31,7 @@ def as_row(row: ProblemRow, is_chinese: bool) -> str:
     cause, cure = (row.cause_zh, row.cure_zh) if is_chinese else (row.cause, row.cure)
     conn_id = "weixin_warehouse" if row.kind.is_of_warehouse else "…"
     known = () if row.kind.is_of_warehouse else row.codes
-    codes = ", ".join(it[0] for code in known if (it := re.match(r"-?\d+", code)))
+    codes = ", ".join(number[0] for code in known if (number := re.match(r"-?\d+", code)))
     if row.kind is ProblemKind.CALL_REFUSED:
         codes = "其他任何错误码" if is_chinese else "any other"
     cure = fill_places(cure, conn_id, "", ARTICLE_TOTAL.successor_dag_id)
@@ -42,13 +42,15 @@ def as_row(row: ProblemRow, is_chinese: bool) -> str:
 def test_the_documented_tables_are_those_of_the_errors(name: str) -> None:
     """A row per cause that turns a run red: first what Airflow asks again, then the others."""
     table = (PAGES / name).read_text().partition(BEGIN)[2].partition(END)[0]
-    parts = [re.findall(r"^\| .*(?<!-) \|$", it, re.MULTILINE)[1:] for it in table.split("\n\n")]
-    again, for_good = (it for it in parts if it)
+    parts = [
+        re.findall(r"^\| .*(?<!-) \|$", part, re.MULTILINE)[1:] for part in table.split("\n\n")
+    ]
+    again, for_good = (part for part in parts if part)
     red = [row for row in ROWS if row.kind not in NOT_RED]
-    retried = {it for it in ProblemKind if it.is_retried} - {ProblemKind.NOT_ASKED}
+    retried = {kind for kind in ProblemKind if kind.is_retried} - {ProblemKind.NOT_ASKED}
 
-    assert again == [as_row(it, "zh" in name) for it in red if it.kind in retried]
-    assert for_good == [as_row(it, "zh" in name) for it in red if it.kind not in retried]
+    assert again == [as_row(row, "zh" in name) for row in red if row.kind in retried]
+    assert for_good == [as_row(row, "zh" in name) for row in red if row.kind not in retried]
 
 
 def test_where_there_is_nothing_to_do_nothing_is_red() -> None:

@@ -22,7 +22,7 @@ REACTIONS = ("is_retried", "is_outage", "stops_account")
 def test_an_errcode_is_a_kind_with_its_reactions(errcodes: str, kind: str, reactions: str) -> None:
     """Airflow tries again, it counts as an outage, the account's other days are not asked."""
     assert {errcode_error(int(errcode), "", ACCOUNT).kind for errcode in errcodes.split()} == {kind}
-    assert [it for it in REACTIONS if getattr(ProblemKind(kind), it)] == reactions.split()
+    assert [flag for flag in REACTIONS if getattr(ProblemKind(kind), flag)] == reactions.split()
     # a token call has no token to refuse: there it is the secret
     assert errcode_error(40001, "", ACCOUNT, is_token_call=True).kind is ProblemKind.CONFIGURATION
 
@@ -32,9 +32,9 @@ def test_a_line_says_what_to_change_then_what_happened_then_ids() -> None:
     ids = {"account": "春风", "appid": "wx1", "conn_id": "spring"}
     refused = replace(errcode_error(40125, "", ACCOUNT).problem, **ids)
 
-    (one,) = merge_days([replace(refused, days=WEEK[2:]), replace(refused, days=WEEK[:3])])
+    (merged,) = merge_days([replace(refused, days=WEEK[2:]), replace(refused, days=WEEK[:3])])
 
-    assert str(one) == (
+    assert str(merged) == (
         "春风: correct the password in the connection spring (the AppSecret is wrong) · "
         "2026-11-17 to 2026-11-23 · spring, errcode 40125"
     )
@@ -58,7 +58,7 @@ def test_the_rid_is_kept_apart_and_the_rest_is_short(
     caplog.set_level(logging.INFO)
 
     assert errcode_error(61503, errmsg, ACCOUNT).detail == detail
-    assert [it.rpartition(" ")[2] for it in caplog.messages] == ([rid] if rid else [])
+    assert [message.rpartition(" ")[2] for message in caplog.messages] == ([rid] if rid else [])
 
 
 def test_no_part_of_a_secret_is_left_where_a_text_is_cut() -> None:
@@ -66,7 +66,7 @@ def test_no_part_of_a_secret_is_left_where_a_text_is_cut() -> None:
     texts = ["x" * before + SECRET * 3 for before in range(460, 510)]
     texts += [f"{SECRET[:9]}{unseen}{SECRET[9:]}" for unseen in "\u200e\u200b\ufeff\xad\x1b"]
 
-    left = [errcode_error(61500, said, ACCOUNT, [SECRET]).detail for said in texts]
+    left = [errcode_error(61500, text, ACCOUNT, [SECRET]).detail for text in texts]
 
     assert {*"".join(left)} == {*"x*…"}
 

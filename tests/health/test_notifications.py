@@ -33,7 +33,7 @@ ODD, READY = trouble(WARNING), trouble(ProblemKind.NOT_READY)
 
 
 @pytest.mark.parametrize(
-    ("here", "several", "kind", "texts"),
+    ("installation", "several", "kind", "texts"),
     [
         (HERE, [BEGUN], "failure", ["connection spring", "09:00 Beijing time", "#problem-1"]),
         (HERE, [ODD, ODD, BEGUN], "failure", ["号1 refused, and 2 more"]),
@@ -46,10 +46,10 @@ ODD, READY = trouble(WARNING), trouble(ProblemKind.NOT_READY)
     ],
 )
 def test_several_are_one_message_of_the_worst_ones_type(
-    here: Installation, several: list[Alert], kind: str, texts: list[str]
+    installation: Installation, several: list[Alert], kind: str, texts: list[str]
 ) -> None:
     """In the language that is set, with settings as they are; the cause is in WeChat's words."""
-    message = compose(several, here)
+    message = compose(several, installation)
 
     assert message.notify_type == kind
     for text in texts:
@@ -60,7 +60,7 @@ MORNING = Newest(date(2026, 11, 24), 2, 16, 16, OPENED - timedelta(minutes=29))
 
 
 @pytest.mark.parametrize(
-    ("language", "now", "newest", "next_run", "said"),
+    ("language", "now", "newest", "next_run", "expected"),
     [
         (
             "en",
@@ -92,7 +92,7 @@ MORNING = Newest(date(2026, 11, 24), 2, 16, 16, OPENED - timedelta(minutes=29))
     ],
 )
 def test_how_far_the_newest_morning_has_come_is_one_line(
-    language: str, now: int, newest: Newest | None, next_run: int | None, said: str
+    language: str, now: int, newest: Newest | None, next_run: int | None, expected: str
 ) -> None:
     """With its age, and the next run if one is to come."""
     begin = OPENED - timedelta(minutes=30)
@@ -100,7 +100,7 @@ def test_how_far_the_newest_morning_has_come_is_one_line(
     at = begin + timedelta(hours=now)
 
     status = Status(at, (), newest=newest, next_run_at=next_run_at)
-    assert Wording(language).morning_line(status) == said
+    assert Wording(language).morning_line(status) == expected
 
 
 @pytest.mark.parametrize("text", ["never ending " * 200, "没有尽头，" * 400])
@@ -108,9 +108,9 @@ def test_how_far_the_newest_morning_has_come_is_one_line(
 def test_a_message_holds_as_many_bytes_as_a_receiver_takes(text: str, count: int) -> None:
     """Days and a cure that is too long are cut, between Chinese characters as well: no cause."""
     days = (date(2026, 11, 17), date(2026, 11, 18))
-    one = trouble(ProblemKind.PROGRAM, cure=text, cause="the cause", days=days)
+    alert = trouble(ProblemKind.PROGRAM, cure=text, cause="the cause", days=days)
 
-    body = compose([one] * count, HERE).body
+    body = compose([alert] * count, HERE).body
 
     assert body.splitlines()[0].endswith("… (the cause) · since 2026-11-24 09:00 Beijing time")
     assert len(body.encode()) <= 1800

@@ -82,7 +82,7 @@ def test_a_cause_is_translated_with_all_that_is_in_its_places(frame: str) -> Non
 def test_a_reason_is_translated_with_all_that_is_in_its_places(code: str) -> None:
     """About one part and about 1,200."""
     reason = REJECTIONS[code]
-    for number in [it for it, text in ((1, reason.singular), (1200, reason.plural)) if text]:
+    for number in [count for count, text in ((1, reason.singular), (1200, reason.plural)) if text]:
         places = {name: value for name, value in PLACES.items() if name != "count"}
         english = rejection(code, number, **places)
         chinese = in_chinese(english)
@@ -124,7 +124,7 @@ def test_one_english_sentence_has_one_chinese_sentence() -> None:
         found[row.cause].add(row.cause_zh)
         found[row.cure].add(row.cure_zh)
 
-    assert {english: those for english, those in found.items() if len(those) > 1} == {}
+    assert {english: chinese for english, chinese in found.items() if len(chinese) > 1} == {}
 
 
 def test_words_of_others_stay_as_they_are() -> None:

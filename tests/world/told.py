@@ -100,7 +100,13 @@ class People:
         update_incidents(self.warehouse, replace(note, is_run_end=is_last))
         installation = Installation("http://airflow.example/weixin/")
         now = note.at + timedelta(seconds=1)
-        notify(self.warehouse, lambda: self.send, now=now, here=installation, may_wait=not is_last)
+        notify(
+            self.warehouse,
+            lambda: self.send,
+            now=now,
+            installation=installation,
+            may_wait=not is_last,
+        )
 
     def ingest(
         self, hour: float = 9, of: str = "", again: bool = False, **scripted: ScriptedAnswer

@@ -88,10 +88,13 @@ def current_alerts(
     """
     accounts = [_with_airflow(account, airflow) for account in accounts]
     open_findings, morning = _open_findings(accounts, findings, now), _due_morning(now)
-    met = _without_own_days(accounts, open_findings)
+    account_alerts = _without_own_days(accounts, open_findings)
     for account in accounts:
-        met += alerts_of_account(account, open_findings, morning)
-    alerts = [merged(same) for same in grouped(met, lambda alert: (alert.dataset, alert.dedup_key))]
+        account_alerts += alerts_of_account(account, open_findings, morning)
+    alerts = [
+        merged(same)
+        for same in grouped(account_alerts, lambda alert: (alert.dataset, alert.dedup_key))
+    ]
     if airflow:
         alerts = [alert for alert in alerts if not airflow.is_idle(alert.dataset)]
         alerts = [*_with_tries(alerts, airflow.tried_again(datasets))]

@@ -70,7 +70,9 @@ def update_incidents(warehouse: Engine, observation: Observation) -> None:
         momentary = [alert.dedup_key for alert in alerts if alert.problem.kind.is_momentary]
         incidents = read_incidents(connection, [dataset], momentary)
         resolved = resolved_incidents(incidents, alerts, observation)
-        if observation.scope is not None and any(it.problem.kind.is_common for it in resolved):
+        if observation.scope is not None and any(
+            incident.problem.kind.is_common for incident in resolved
+        ):
             # accounts out of scope may have the same problem
             all_alerts, collected = _check(connection, observation, None)
             resolved = resolved_incidents(incidents, all_alerts, observation)

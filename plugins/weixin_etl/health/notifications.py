@@ -60,7 +60,7 @@ Sender = Callable[[], Send | None]
 
 
 def notify(
-    warehouse: Engine, sender: Sender, *, now: datetime, here: Installation, may_wait: bool
+    warehouse: Engine, sender: Sender, *, now: datetime, installation: Installation, may_wait: bool
 ) -> None:
     """
     Send what nobody was notified of yet, of any dataset, and record that it arrived.
@@ -71,7 +71,7 @@ def notify(
         warehouse: where the incidents are.
         sender: what delivers the message; it is called only if there is something to send.
         now: the time that is recorded.
-        here: this installation: its page and its language.
+        installation: its page and its language.
         may_wait: send nothing soon after another message.
     """
     with warehouse.begin() as connection:
@@ -84,7 +84,7 @@ def notify(
             return
         last = _last_announcements(connection, now - REPEAT_AFTER)
         news = [alert for alert in untold if last.get(alert.cure_key) is not alert.has_ended]
-        if not news or send(compose(grouped_by_cure(news), here)):
+        if not news or send(compose(grouped_by_cure(news), installation)):
             told = {"incident_ids": [alert.incident_id for alert in untold], "told_at": now}
             connection.execute(statement("incident/told.sql"), told)
 
@@ -101,16 +101,18 @@ def _is_quiet_time(connection: Connection, now: datetime) -> bool:
     return told_at is not None and now - told_at < QUIET_TIME
 
 
-def compose(alerts: Sequence[Alert], here: Installation) -> Notification:
+def compose(alerts: Sequence[Alert], installation: Installation) -> Notification:
     """Return the message about alerts that opened or are resolved, the worst first."""
     ranked = sorted(alerts, key=lambda alert: _TYPES.index(_type(alert)))
-    link = here.page_url if len(ranked) > 1 else _link(ranked[0], here)
+    link = installation.page_url if len(ranked) > 1 else _link(ranked[0], installation)
     room = _MOST_BODY_BYTES - len(link.encode()) - 1
     longest = room if len(ranked) == 1 else _MOST_LINE_BYTES
-    lines = _as_many_as_fit([_line(alert, here, longest) for alert in ranked], room, here)
-    title = f"weixin-etl: {_heading(ranked[0], here)}"
+    lines = _as_many_as_fit(
+        [_line(alert, installation, longest) for alert in ranked], room, installation
+    )
+    title = f"weixin-etl: {_heading(ranked[0], installation)}"
     if more := len(ranked) - 1:
-        title += f", {here.words.phrase('and {count} more', count=more)}"
+        title += f", {installation.words.phrase('and {count} more', count=more)}"
     return Notification(title, "\n".join([*lines, link]), _type(ranked[0]))
 
 
@@ -121,27 +123,28 @@ def _type(alert: Alert) -> str:
     return "failure" if alert.severity is Severity.FAILURE else "warning"
 
 
-def _heading(alert: Alert, here: Installation) -> str:
+def _heading(alert: Alert, installation: Installation) -> str:
     """Return the title of an alert's problem, and whether it is over."""
-    title = here.words.title(alert.problem)
-    return here.words.phrase("over: {problem}", problem=title) if alert.has_ended else title
+    title = installation.words.title(alert.problem)
+    return installation.words.phrase("over: {problem}", problem=title) if alert.has_ended else title
 
 
-def _link(alert: Alert, here: Installation) -> str:
+def _link(alert: Alert, installation: Installation) -> str:
     """Return the address of the alert's card, as long as the page shows one."""
     is_shown = alert.incident_id and not alert.has_ended
-    return here.page_url + (f"#problem-{alert.incident_id}" if is_shown else "")
+    return installation.page_url + (f"#problem-{alert.incident_id}" if is_shown else "")
 
 
-def _line(alert: Alert, here: Installation, room: int) -> str:
+def _line(alert: Alert, installation: Installation, room: int) -> str:
     """Return what to do and why, or that it is over; and since when, or how long it lasted."""
     datasets = f"{', '.join(alert.datasets)}: " if alert.dataset else ""
     begin, end = alert.opened_at, alert.closed_at if alert.has_ended else None
-    when = f" · {here.words.since(begin, end)}" if begin else ""
+    when = f" · {installation.words.since(begin, end)}" if begin else ""
     if alert.has_ended:
-        return f"{datasets}{_heading(alert, here)}{when}"
+        return f"{datasets}{_heading(alert, installation)}{when}"
     left = room - len(f"{datasets}{when}".encode())
-    return f"{datasets}{_shortened(here.words.problem_of(alert), here.words, left)}{when}"
+    words = installation.words
+    return f"{datasets}{_shortened(words.problem_of(alert), words, left)}{when}"
 
 
 def _shortened(problem: Problem, words: Wording, room: int) -> str:
@@ -153,13 +156,16 @@ def _shortened(problem: Problem, words: Wording, room: int) -> str:
     return _cut(str(replace(undated, cure=_cut(problem.cure, max(left, 3)))), room)
 
 
-def _as_many_as_fit(lines: Sequence[str], room: int, here: Installation) -> list[str]:
+def _as_many_as_fit(lines: Sequence[str], room: int, installation: Installation) -> list[str]:
     """Return the first lines, as many as there is room for, and how many more there are."""
     kept: list[str] = []
     for number, line in enumerate(lines, start=1):
         room -= len(line.encode()) + 1
         if room < (0 if number == len(lines) else _MOST_REST_BYTES) and kept:
-            return [*kept, here.words.phrase("and {count} more", count=len(lines) - len(kept))]
+            return [
+                *kept,
+                installation.words.phrase("and {count} more", count=len(lines) - len(kept)),
+            ]
         kept.append(line)
     return kept
 

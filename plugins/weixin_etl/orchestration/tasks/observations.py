@@ -62,7 +62,7 @@ def report_observation(observation: Observation) -> None:
             update_incidents(warehouse, observation)
             now, may_wait = clock.now(), not observation.is_run_end
             notifications.notify(
-                warehouse, sender, now=now, here=_installation(), may_wait=may_wait
+                warehouse, sender, now=now, installation=_installation(), may_wait=may_wait
             )
     except WarehouseError as error:
         log.warning(_NOT_TOLD, error.problem.cause)
