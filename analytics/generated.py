@@ -98,7 +98,7 @@ def relationship(other: str, columns: Mapping[str, str]) -> dict[str, Any]:
 
 
 def column(entry: Entry) -> dict[str, Any]:
-    """Return a column in both languages; what a figure is counted in and how it adds up, for programs."""
+    """Return a column in both languages, with its unit and how it adds up."""
     figure = {"unit": entry.unit, "additivity": entry.additivity}
     return Line(
         name=entry.column,
