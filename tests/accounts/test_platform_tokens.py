@@ -75,7 +75,7 @@ def test_a_token_in_its_last_five_minutes_is_renewed(
 def test_workers_that_need_a_token_at_once_renew_it_once(
     sandbox: Sandbox, platform: Platform, open_platform: OpenPlatform, asked: Asked, rotates: bool
 ) -> None:
-    """Where WeChat replaces refresh tokens, each is valid for one renewal only."""
+    """A refresh token that WeChat replaces is valid for one renewal only."""
     sandbox.component.rotates_refresh_tokens = rotates
     sandbox.latency_seconds = 0.2
 

@@ -78,7 +78,7 @@ def test_airflows_own_command_works_beside_it(person: Person, rest: Rest, tmp_pa
 
 @pytest.mark.usefixtures("up")
 def test_a_second_up_and_a_reset_name_the_running_airflow(person: Person, port: int) -> None:
-    """Neither changes anything. A reset without a yes deletes nothing either."""
+    """The second `up` and the reset change nothing. A reset without a yes deletes nothing."""
     second = person.types("make", "up")
     reset = person.types("make", "reset", answers="yes\n")
     refused = person.types("make", "reset")

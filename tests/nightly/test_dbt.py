@@ -186,8 +186,8 @@ def built(dbt: Dbt, differences: list[Any]) -> Counter[tuple[str, str]]:
     return Counter((result["unique_id"].split(".")[0], result["status"]) for result in results)
 
 
-def test_the_tables_of_days_are_the_views(differences: list[Any]) -> None:
-    """They are equal after each run of dbt in weeks with corrected, moved and late days."""
+def test_the_tables_of_days_equal_the_views(differences: list[Any]) -> None:
+    """The rows are equal after each run of dbt in weeks with corrected, moved and late days."""
     assert len(differences) == len(BUILT) * len(DAYS)
     assert [difference for difference in differences if difference[2]] == []
 
@@ -222,7 +222,7 @@ METRICS = (
 
 
 @pytest.mark.usefixtures("built")
-def test_a_metric_is_what_sql_gives(dbt: Dbt, filled: Engine, tmp_path: Path) -> None:
+def test_a_metric_equals_the_result_of_sql(dbt: Dbt, filled: Engine, tmp_path: Path) -> None:
     """MetricFlow computes the metrics; none of them adds up running totals."""
     project, answer = tmp_path / "project", tmp_path / "answer.csv"
     shutil.copytree(PACKAGE, project)

@@ -87,7 +87,7 @@ def test_every_service_has_limits_and_no_rights() -> None:
 
 
 def test_redis_does_not_deliver_a_running_task_twice() -> None:
-    """Its visibility timeout exceeds the two hours that an ingest may take."""
+    """The visibility timeout exceeds the two hours that an ingest may take."""
     name = "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"
 
     for service in ("scheduler", "worker"):

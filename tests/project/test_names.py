@@ -1,4 +1,4 @@
-"""Names say what they hold, and a public name has one meaning."""
+"""Tests of names: no variable is a pronoun, and a public name has one meaning."""
 
 import ast
 from collections import Counter

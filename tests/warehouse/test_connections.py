@@ -114,7 +114,7 @@ def conn_id(
 
 
 @pytest.mark.usefixtures("conn_id")
-def test_the_session_cannot_write_whoever_its_user_is() -> None:
+def test_a_reading_session_cannot_write_even_as_the_owner() -> None:
     """A slow statement is ended after ten seconds, because a person waits for the page (0021)."""
     with pytest.raises(WarehouseError, match="read-only transaction"), reading() as session:
         session.exec_driver_sql("DELETE FROM weixin.coverage")

@@ -61,7 +61,7 @@ def test_a_second_migrate_changes_nothing(warehouse: Engine, loader: Engine):
 
 
 def test_three_processes_can_migrate_at_once(fresh: Engine):
-    """One of them applies everything."""
+    """The first process applies everything; the others find nothing to do."""
     with ThreadPoolExecutor(3) as pool:
         results = sorted(pool.map(migrate, [fresh.url] * 3))
 
@@ -130,7 +130,7 @@ def test_a_run_names_the_missing_migration(fresh: Engine, later: Path):
     ids=["somebody's", "of an earlier commit, without checksums"],
 )
 def test_a_foreign_schema_is_refused(fresh: Engine, table: str, name: str):
-    """Nothing is changed. The error names its tables, and how to export answers."""
+    """The error names the schema's tables, and how to export answers. No table is changed."""
     execute(fresh, "CREATE SCHEMA weixin", f"CREATE TABLE {table}")
 
     message = refused(fresh)

@@ -159,7 +159,7 @@ def test_a_foreign_view_stops_the_migration(follow: Follow, fresh: Engine, wante
 
 @pytest.mark.usefixtures("made")
 def test_an_older_release_drops_views_that_it_does_not_have(follow: Follow, fresh: Engine):
-    """Its own views are restored. Foreign views and functions in the schema stay."""
+    """The older release's views are restored. Foreign views and functions in the schema stay."""
     execute(
         fresh,
         "CREATE VIEW analytics.foreign_view AS SELECT 1 AS low",

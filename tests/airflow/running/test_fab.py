@@ -26,7 +26,9 @@ def statuses(user: Rest, method: str = "GET") -> set[int]:
     return {user.request(method, f"weixin/{path}").status_code for path in PATHS}
 
 
-def test_who_may_read_a_dag_reads_and_nobody_writes(fab: int, admin: Rest) -> None:
+def test_users_who_can_read_a_dag_can_read_the_page_and_nobody_writes(
+    fab: int, admin: Rest
+) -> None:
     """
     Without a login the page shows nothing of the warehouse, and it serves no other files.
 
