@@ -65,7 +65,7 @@ def test_the_page_works_inside_airflow(browser: Browser, admin: Rest) -> None:
         page.wait_for_url(re.compile(rf"^{admin.origin}/dags/{DAG}"), wait_until="commit")
         shown = inside(page, admin.origin)
         page.evaluate("localStorage.setItem('i18nextLng', 'zh-CN')")
-        expect(shown.locator("h1")).to_have_text("公众号文章")
+        expect(shown.locator("h1")).to_have_text("微信公众号")
 
 
 def inside(page: Page, origin: str) -> FrameLocator:
