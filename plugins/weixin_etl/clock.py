@@ -68,6 +68,16 @@ def beijing_text(*instants: datetime, pattern: str = "%Y-%m-%d %H:%M") -> str:
     return f"{' to '.join(texts)} Beijing time"
 
 
+def time_text(instant: datetime) -> str:
+    """Return `2026-11-24 08:30`: the day and time in Beijing."""
+    return f"{instant.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+def hour_text(instant: datetime) -> str:
+    """Return `08:30`: the time in Beijing."""
+    return f"{instant.astimezone(SHANGHAI):%H:%M}"
+
+
 def days_as_ranges(days: Sequence[date], to: str = " to ", comma: str = ", ") -> str:
     """Return the days in order, neighbours joined: `2026-11-17 to 2026-11-19, 2026-11-23`."""
     numbered = enumerate(sorted(set(days)))

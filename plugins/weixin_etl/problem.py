@@ -6,7 +6,6 @@ of the kind and the texts in English and Chinese. The errcodes are WeChat's:
 https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 """
 
-import csv
 import logging
 import re
 import traceback
@@ -14,11 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum, auto
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.sentences import Quoted, Sentence
+from weixin_etl.sentences import Quoted, Sentence, read_table
 from weixin_etl.text import one_line, shown
 
 
@@ -110,11 +108,10 @@ class ProblemRow(NamedTuple):
     cure_zh: str
 
 
-with Path(__file__).with_name("problems.csv").open(encoding="utf-8", newline="") as _file:
-    ROWS = [
-        ProblemRow(ProblemKind(kind), codes.split(), marks.split(), *texts)
-        for kind, codes, marks, *texts in list(csv.reader(_file))[1:]
-    ]
+ROWS = [
+    ProblemRow(ProblemKind(kind), codes.split(), marks.split(), *texts)
+    for kind, codes, marks, *texts in read_table("problems.csv")
+]
 _FIRST = {row.kind: row for row in reversed(ROWS)}
 _OF_CODE = {(row.kind, code): row for row in ROWS for code in row.codes}
 for _kind, _row in _FIRST.items():  # give each kind the flags that `ProblemKind` annotates

@@ -46,13 +46,13 @@ class Rejection(NamedTuple):
     plural_zh: str
 
 
-def _table(name: str) -> list[list[str]]:
+def read_table(name: str) -> list[list[str]]:
     """Return the rows of a CSV file of the package, without its header."""
     with (_PACKAGE / name).open(encoding="utf-8", newline="") as file:
         return [*csv.reader(file)][1:]
 
 
-REJECTIONS = {row[0]: Rejection(*row) for row in _table("rejections.csv")}
+REJECTIONS = {row[0]: Rejection(*row) for row in read_table("rejections.csv")}
 """The reasons for a rejection, by code."""
 
 
@@ -120,7 +120,7 @@ def _bilingual_sentences() -> Iterable[tuple[str, str]]:
     for reason in REJECTIONS.values():
         yield reason.singular, reason.singular_zh
         yield reason.plural, reason.plural_zh
-    for *_, cause, cure, _, cause_zh, cure_zh in _table("problems.csv"):
+    for *_, cause, cure, _, cause_zh, cure_zh in read_table("problems.csv"):
         yield cause, cause_zh
         yield cure, cure_zh
 

@@ -101,10 +101,11 @@ def alerts_of_account(
             figures, if there are some.
     """
     findings = _findings_of(account, found)
+    by_day = {day: finding for finding in findings for day in finding.problem.days}
     alerts = [
         *_fact_alerts(account, every_day=every_day),
-        *_finding_alerts(account, findings),
-        *_day_alerts(account, findings, morning, every_day=every_day),
+        *_finding_alerts(account, findings, by_day),
+        *_day_alerts(account, findings, by_day, morning, every_day=every_day),
     ]
     return [_with_successor(account, alert) for alert in alerts]
 
@@ -135,14 +136,10 @@ def _with_successor(account: AccountDays, alert: Alert) -> Alert:
 # ------------------------------------------------------------------------------------- of findings
 
 
-def _by_day(findings: Iterable[Alert]) -> dict[date, Alert]:
-    """Return the last finding of each day that a finding names."""
-    return {day: finding for finding in findings for day in finding.problem.days}
-
-
-def _finding_alerts(account: AccountDays, findings: Sequence[Alert]) -> Iterator[Alert]:
+def _finding_alerts(
+    account: AccountDays, findings: Sequence[Alert], by_day: Mapping[date, Alert]
+) -> Iterator[Alert]:
     """Yield the findings that name days, each with the days of which no later finding is."""
-    by_day = _by_day(findings)
     for finding in findings:
         if days := [day for day in finding.problem.days if by_day[day] is finding]:
             yield _about(account, finding, days, has_figures=finding.has_figures)
@@ -200,7 +197,12 @@ def _is_kept_by_retirement(account: AccountDays, row: Days) -> bool:
 
 
 def _day_alerts(
-    account: AccountDays, findings: Sequence[Alert], morning: datetime, *, every_day: bool
+    account: AccountDays,
+    findings: Sequence[Alert],
+    by_day: Mapping[date, Alert],
+    morning: datetime,
+    *,
+    every_day: bool,
 ) -> Iterator[Alert]:
     """
     Yield one alert for each cause of missing days that no finding explains.
@@ -212,7 +214,7 @@ def _day_alerts(
         for finding in findings
         if finding.problem.kind.is_of_account and not finding.problem.days
     ]
-    for cause, rows in _rows_by_cause(account, _by_day(findings), morning).items():
+    for cause, rows in _rows_by_cause(account, by_day, morning).items():
         bare = [] if every_day else [row for row in rows if not row.has_figures]
         days = sorted(day for row in bare or rows for day in row.days)
         newest = max(rows, key=_attempt_time)

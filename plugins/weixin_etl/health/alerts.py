@@ -87,7 +87,8 @@ def current_alerts(
         datasets: those that are checked.
     """
     accounts = [_with_airflow(account, airflow) for account in accounts]
-    open_findings, morning = _open_findings(accounts, findings, now), _due_morning(now)
+    morning = _due_morning(now)
+    open_findings = _open_findings(accounts, findings, morning)
     account_alerts = _without_own_days(accounts, open_findings)
     for account in accounts:
         account_alerts += alerts_of_account(account, open_findings, morning)
@@ -114,7 +115,8 @@ def alerts_of_days(
 ) -> dict[tuple[str, date], Alert]:
     """Return the alert of each missing day, by AppID and day, as in `current_alerts`."""
     accounts = [_with_airflow(account, airflow) for account in accounts]
-    open_findings, morning = _open_findings(accounts, findings, now), _due_morning(now)
+    morning = _due_morning(now)
+    open_findings = _open_findings(accounts, findings, morning)
     return {
         (account.appid, day): alert
         for account in accounts
@@ -142,7 +144,7 @@ def _due_morning(now: datetime) -> datetime:
 
 
 def _open_findings(
-    accounts: Sequence[AccountDays], findings: Sequence[Alert], now: datetime
+    accounts: Sequence[AccountDays], findings: Sequence[Alert], morning: datetime
 ) -> dict[Owner, list[Alert]]:
     """Return the findings that still count, by their owners."""
     known: dict[Owner, AccountDays] = {
@@ -150,7 +152,7 @@ def _open_findings(
     }
     by_owner: dict[Owner, list[Alert]] = defaultdict(list)
     for finding in findings:
-        if not _is_outdated(finding, known.get(finding.owner), _due_morning(now)):
+        if not _is_outdated(finding, known.get(finding.owner), morning):
             by_owner[finding.owner].append(finding)
     return by_owner
 
@@ -190,11 +192,13 @@ def _with_tries(alerts: Sequence[Alert], retried: Mapping[str | None, Alert]) ->
     """Yield the alerts, those being retried with their tries, then the other retried tasks."""
     retrying = {alert.dataset for alert in alerts if alert.severity is Severity.RETRYING}
     for alert in alerts:
-        task = retried.get(alert.dataset) if alert.severity is Severity.RETRYING else None
-        if task:
-            tries = {name: getattr(task, name) for name in ("failed_tries", "tries", "next_at")}
-            alert = replace(alert, **tries)
-        yield alert
+        task = retried.get(alert.dataset)
+        if task and alert.severity is Severity.RETRYING:
+            yield replace(
+                alert, failed_tries=task.failed_tries, tries=task.tries, next_at=task.next_at
+            )
+        else:
+            yield alert
     yield from (task for dataset, task in retried.items() if dataset not in retrying)
 
 
@@ -265,9 +269,9 @@ def first_step(
     next_runs = [run_at for dataset in awake if (run_at := dags[dataset.name].next_run_at)]
     first_at = min((run_at for run_at in next_runs if run_at > now), default=None)
     if first_at and clock.beijing_date(first_at) == clock.beijing_date(now):
-        return _first_run_note("today", f"{first_at.astimezone(clock.SHANGHAI):%H:%M}")
+        return _first_run_note("today", clock.hour_text(first_at))
     if first_at and has_days:
-        return _first_run_note("later", f"{first_at.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}")
+        return _first_run_note("later", clock.time_text(first_at))
     code = "" if awake else "set_up"
     return Alert(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code=code))
 

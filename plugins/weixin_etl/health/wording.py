@@ -37,9 +37,8 @@ class Wording:
 
     def problem_of(self, alert: Alert) -> Problem:
         """Return the alert's problem in the language; of a retried one the cure tells the tries."""
-        if alert.failed_tries:
-            return replace(self.translated_problem(alert.problem), cure=self._tries(alert))
-        return self.translated_problem(alert.problem)
+        problem = self.translated_problem(alert.problem)
+        return replace(problem, cure=self._tries(alert)) if alert.failed_tries else problem
 
     def translated_problem(self, problem: Problem) -> Problem:
         """Return the problem in the language, with the values of the settings in its cure."""
@@ -67,7 +66,7 @@ class Wording:
             frame = "nothing to do: try {failed} of {tries} failed, the next is at work"
             return self.phrase(frame, **counts)
         frame = "nothing to do: try {failed} of {tries} failed; next at {time}"
-        return self.phrase(frame, **counts, time=time_text(alert.next_at))
+        return self.phrase(frame, **counts, time=clock.time_text(alert.next_at))
 
     # ----------------------------------------------------------------------------- of the morning
 
@@ -76,7 +75,9 @@ class Wording:
         newest, next_run_at, now = status.newest, status.next_run_at, status.checked_at
         line = self._days_in(newest, now) if newest else self.phrase("no run has asked yet")
         if next_run_at and next_run_at > now:
-            moment = f"{self._day(clock.beijing_date(next_run_at), now)} {hour_text(next_run_at)}"
+            moment = (
+                f"{self._day(clock.beijing_date(next_run_at), now)} {clock.hour_text(next_run_at)}"
+            )
             line = self.phrase("{said}; next run {moment}", said=line, moment=moment)
         return line[:1].upper() + line[1:]
 
@@ -92,7 +93,7 @@ class Wording:
         )
         if newest.in_at is None:
             return line
-        return self.phrase("{said} at {time}", said=line, time=hour_text(newest.in_at))
+        return self.phrase("{said} at {time}", said=line, time=clock.hour_text(newest.in_at))
 
     def _day(self, day: date, now: datetime) -> str:
         """Return `today`, `yesterday`, `tomorrow` or the date."""
@@ -105,9 +106,9 @@ class Wording:
     def since(self, begin: datetime, end: datetime | None = None) -> str:
         """Return since when, or from when to when."""
         if end is None:
-            return self.phrase("since {time} Beijing time", time=time_text(begin))
+            return self.phrase("since {time} Beijing time", time=clock.time_text(begin))
         frame = "from {begin} to {end} Beijing time"
-        return self.phrase(frame, begin=time_text(begin), end=time_text(end))
+        return self.phrase(frame, begin=clock.time_text(begin), end=clock.time_text(end))
 
     def phrase(self, frame: str, **places: object) -> str:
         """Return a text of `sentences.toml` in the language, with its places filled in."""
@@ -118,13 +119,3 @@ class Wording:
         if self.language == ENGLISH:
             return clock.days_as_ranges(days)
         return clock.days_as_ranges(days, " 至 ", "、")
-
-
-def time_text(instant: datetime) -> str:
-    """Return `2026-11-24 08:30`, in Beijing."""
-    return f"{instant.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
-
-
-def hour_text(instant: datetime) -> str:
-    """Return `08:30`, in Beijing."""
-    return f"{instant.astimezone(clock.SHANGHAI):%H:%M}"

@@ -11,7 +11,7 @@ from datetime import date
 from airflow.sdk import Context, Param
 
 from weixin_etl import clock
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
 from weixin_etl.model import ParameterError, Run
 from weixin_etl.sentences import sentence
 from weixin_etl.text import one_line
@@ -19,7 +19,6 @@ from weixin_etl.text import one_line
 _DAYS = ("begin_date", "end_date")
 _LONGEST_NAME = 40
 _LONGEST_ENTRY = 200
-_NAMES = ("begin_date", "end_date", "accounts", "refetch", "dry_run")
 
 
 def _day(dataset: Dataset, title: str, description: str) -> Param:
@@ -78,6 +77,10 @@ def params_of(dataset: Dataset) -> dict[str, Param]:
             "would be, and the calls.",
         ),
     }
+
+
+_NAMES = (*params_of(ARTICLE_TOTAL),)
+"""The names of the fields, the same for every dataset."""
 
 
 def require_known(entered: Mapping[str, object], *, is_backfill: bool) -> None:

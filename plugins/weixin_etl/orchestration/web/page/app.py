@@ -31,7 +31,7 @@ from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.health import status
 from weixin_etl.health.alert import Alert
 from weixin_etl.health.status import Status
-from weixin_etl.health.wording import CHINESE, ENGLISH, time_text
+from weixin_etl.health.wording import CHINESE, ENGLISH
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import reading
 from weixin_etl.orchestration.web import airflow_state
@@ -363,7 +363,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        time=time_text,
+        time=clock.time_text,
         capitalised=capitalised,
         number=number,
         gain=gain,
