@@ -48,9 +48,9 @@ def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
 def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str, Findings]:
     """Return the findings of every selected account by its name; probe a few accounts at once."""
     once = replace(settings.call_limits(), tries=1, minute_quota_wait_seconds=0)
-    concurrency, clients = settings.read().concurrency, Clients(once)
-    with thread_pool(concurrency) as pool:
-        wanted = select_accounts(discover(clients, concurrency), accounts)
+    clients = Clients(once, settings.read().concurrency)
+    with thread_pool(clients.concurrency) as pool:
+        wanted = select_accounts(discover(clients), accounts)
         if not any(listed.described for listed in wanted):
             raise ParameterError("\n".join(str(listed.error) for listed in wanted if listed.error))
         findings = pool.map(partial(_probe, clients, datasets), wanted)

@@ -65,19 +65,28 @@ class WeixinHook(BaseHook):
     conn_type = "weixin"
     hook_name = "WeChat Official Account"
 
-    def __init__(
-        self, weixin_conn_id: str = default_conn_name, limits: CallLimits | None = None, **_: Any
-    ) -> None:
+    def __init__(self, weixin_conn_id: str = default_conn_name, **_: Any) -> None:
+        """
+        Make the hook of an Airflow connection, which is not looked up yet.
+
+        Args:
+            weixin_conn_id: the connection's id.
+            **_: other arguments that Airflow passes to a hook. They are ignored.
+        """
         super().__init__()
         self.weixin_conn_id = weixin_conn_id
-        self.limits = limits
 
     def account(self) -> Account:
         """
-        Return the account that the connection describes.
+        Return the account that the connection describes, by its fields alone, without a call.
+
+        The name is the connection's id if the extra has none. The base URL is WeChat's own if the
+        connection has no host. AppID and AppSecret may be missing only beside a `token_url`. While
+        the button *Test* tests, the account has the connection id of `tested_conn_id`.
 
         Raises:
-            WeixinError: there is no such connection, or one of its fields is invalid.
+            WeixinError: the connection is missing or unreadable; AppID or AppSecret is missing; the
+                extra is invalid; or a URL is invalid, or unencrypted without `allow_http`.
         """
         conn_id = tested_conn_id.get() or self.weixin_conn_id
         try:
@@ -86,9 +95,7 @@ class WeixinHook(BaseHook):
             raise _unusable(conn_id, "connection_missing") from None
         connection.conn_id = conn_id
         extra = _extra(connection)
-        token_url = extra.token_url and _checked_url(
-            connection, extra, "token_url", extra.token_url
-        )
+        token_url = _checked_url(connection, extra, "token_url", extra.token_url or "")
         appid, secret = (connection.login or "").strip(), (connection.password or "").strip()
         for field, value in (("login (AppID)", appid), ("password (AppSecret)", secret)):
             if not value and not token_url:
@@ -99,22 +106,29 @@ class WeixinHook(BaseHook):
             secret=secret,
             name=one_line(extra.name or "") or conn_id,
             base_url=_checked_url(connection, extra, "host", _base_url(connection)),
-            token_url=token_url or "",
+            token_url=token_url,
             is_platform=extra.mode == "platform",
         )
 
     def test_connection(self) -> tuple[bool, str]:
-        """Return whether the connection gets a token or a list of accounts, and a sentence."""
-        limits = self.limits or WHILE_SOMEBODY_WAITS
+        """
+        Request a token, or a token service's list of accounts, as the button *Test* promises.
+
+        A platform's token is requested with its newest ticket; no account is asked. The calls have
+        the limits `WHILE_SOMEBODY_WAITS`, and no token is stored.
+
+        Returns:
+            Whether the request succeeded, and a sentence: what was received, or the problem's line.
+        """
         try:
             account = self.account()
             if account.is_platform:
-                Component(account, limits).component_token(ticket(account))
+                Component(account, WHILE_SOMEBODY_WAITS).component_token(ticket(account))
             elif not account.appid:
-                listed = list_service_accounts(account, limits)
+                listed = list_service_accounts(account, WHILE_SOMEBODY_WAITS)
                 return True, f"The token service lists {counted(len(listed), 'account')}"
             else:
-                request_token(account, limits)
+                request_token(account, WHILE_SOMEBODY_WAITS)
         except WeixinError as error:
             return False, str(error)
         giver = "The token service" if account.token_url else "WeChat"
@@ -125,23 +139,26 @@ def ticket(platform: Account) -> str:
     """
     Return a platform's newest `component_verify_ticket`, from its Airflow Variable.
 
+    The ticket is masked in the logs of this process from now on.
+
     Raises:
         WeixinError: the Variable is missing or empty.
     """
     text = (Variable.get(platform.ticket_variable, default="") or "").strip()
     if not text:
-        raise WeixinError(
-            ProblemKind.CONFIGURATION,
-            account=str(platform),
-            to_change=platform.airflow_connection,
-            code="ticket_missing",
-        )
+        names = {"account": str(platform), "to_change": platform.airflow_connection}
+        raise WeixinError(ProblemKind.CONFIGURATION, None, code="ticket_missing", **names)
     mask_secret(text)
     return text
 
 
 def _extra(connection: Connection) -> _Extra:
-    """Return the connection's extra; raise WeixinError if it is not valid."""
+    """
+    Return the connection's extra; a connection without an extra has an empty one.
+
+    Raises:
+        WeixinError: the extra is no JSON object, or a field has a wrong type or an unknown mode.
+    """
     try:
         return _EXTRA.decode(connection.extra or "{}")
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -150,7 +167,12 @@ def _extra(connection: Connection) -> _Extra:
 
 
 def _base_url(connection: Connection) -> str:
-    """Return the connection's host as a URL, with the port that a URI connection stores apart."""
+    """
+    Return the connection's host as a URL without a slash at the end; WeChat's if there is no host.
+
+    A host without a scheme gets `https`. The connection's port, if it has one, is added behind the
+    host name: a connection that was written as a URI stores it in a field of its own.
+    """
     host, port = connection.host or DEFAULT_BASE_URL, connection.port
     url = (host if "://" in host else f"https://{host}").rstrip("/")
     if not port:
@@ -161,22 +183,40 @@ def _base_url(connection: Connection) -> str:
 
 
 def _checked_url(connection: Connection, extra: _Extra, field: str, url: str) -> str:
-    """Return the URL if it is encrypted, on this machine or allowed; else raise WeixinError."""
+    """
+    Return the URL unchanged, if secrets may be sent to it.
+
+    It must be empty, have the scheme https or lead to this machine, unless the extra allows http.
+
+    Args:
+        connection: the connection, named in the error.
+        extra: the connection's extra.
+        field: the name of the connection's field that has the URL, for the error.
+        url: the URL.
+
+    Raises:
+        WeixinError: the URL can't be parsed, or is unencrypted and leads to another machine.
+    """
     try:
-        address = parse_url(
-            url
-        )  # the HTTP client parses with it: other parsers find other hosts in odd URLs
+        # the HTTP client uses the same parser: other parsers find other hosts in odd URLs
+        address = parse_url(url)
     except LocationParseError:
         detail = sentence("{field} is no web address", field=field)
         raise _unusable(connection.conn_id, "field_wrong", detail) from None
     is_this_machine = (address.host or "").strip("[]") in _THIS_MACHINE
-    if address.scheme == "https" or is_this_machine or extra.allow_http:
+    if address.scheme == "https" or is_this_machine or extra.allow_http or not url:
         return url
     raise _unusable(connection.conn_id, "unencrypted", Quoted(one_line(url)))
 
 
 def _unusable(conn_id: str, code: str, detail: Sentence | Quoted | None = None) -> WeixinError:
-    """Return the error of a connection that can't be used."""
-    return WeixinError(
-        ProblemKind.CONFIGURATION, detail, account=conn_id, to_change=conn_id, code=code
-    )
+    """
+    Return the error of a connection that can't be used.
+
+    Args:
+        conn_id: the id of the connection, which the error names as the one to change.
+        code: the case of the kind `configuration` in `problems.csv`; it selects the texts.
+        detail: a sentence or the name of a field, added to the cause.
+    """
+    names = {"account": conn_id, "to_change": conn_id}
+    return WeixinError(ProblemKind.CONFIGURATION, detail, code=code, **names)

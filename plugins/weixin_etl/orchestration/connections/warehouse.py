@@ -12,7 +12,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL, Connection, Engine
 
-from weixin_etl.problem import ProblemKind, WarehouseError, fill_places
+from weixin_etl.problem import ProblemKind, WarehouseError
 from weixin_etl.sentences import sentence
 from weixin_etl.warehouse import CONN_ID, diagnosed, engine, require_migrated, url
 
@@ -29,7 +29,9 @@ _READS_ONLY = {
 
 def open_warehouse() -> Engine:
     """
-    Return the engine of the Airflow connection `weixin_warehouse`.
+    Return an engine for the Airflow connection `weixin_warehouse`; it connects at its first use.
+
+    Every call makes an engine with a pool of its own.
 
     Raises:
         WarehouseError: there is no such connection.
@@ -45,19 +47,19 @@ def reading() -> Iterator[Connection]:
     """
     Yield a read-only database connection by `weixin_reader`, or else by `weixin_warehouse`.
 
+    The session gives up after ten seconds in a statement, or three waiting for a lock.
+
     Raises:
         WarehouseError: neither connection exists, the warehouse does not answer, or a migration is
-            missing. The problem names the connection that was used.
-        DBAPIError: a statement of the block is invalid.
+            missing; also when this happens within the block. The cure names the connection that was
+            used, and `to_change` is its id.
+        DBAPIError: Postgres refuses a statement of the block for a fault of the statement.
     """
     reader_url = _url(READER)
     used_url = reader_url or _url(CONN_ID)
     if used_url is None:
-        absence = sentence(
-            "Airflow's API server finds neither {reader} nor {loader}",
-            reader=READER,
-            loader=CONN_ID,
-        )
+        frame = "Airflow's API server finds neither {reader} nor {loader}"
+        absence = sentence(frame, reader=READER, loader=CONN_ID)
         raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, absence, code="missing", to_change=READER)
     warehouse = _reading_engine(used_url)
     try:
@@ -65,15 +67,19 @@ def reading() -> Iterator[Connection]:
         with diagnosed(warehouse), warehouse.connect() as connection:
             yield connection
     except WarehouseError as error:
-        conn_id, cause = READER if reader_url else CONN_ID, error.problem.cause
-        cure = fill_places(error.problem.row.cure, conn_id, cause)
-        raise WarehouseError(error.kind, cause=cause, cure=cure, to_change=conn_id) from None
+        conn_id = READER if reader_url else CONN_ID
+        cause, code = error.problem.cause, error.problem.code
+        raise WarehouseError(error.kind, cause=cause, code=code, to_change=conn_id) from None
 
 
 @lru_cache(maxsize=4)
-def _reading_engine(url: URL) -> Engine:
-    """Return the engine for reading; its pool serves all requests with the same credentials."""
-    return engine(url, _READS_ONLY, idle_connections=5)
+def _reading_engine(reader_url: URL) -> Engine:
+    """
+    Return the engine for reading by a URL; the four URLs used last keep their engines.
+
+    Its sessions are read-only and give up early. All requests to the page share its pool.
+    """
+    return engine(reader_url, _READS_ONLY, idle_connections=5)
 
 
 def _url(conn_id: str) -> URL | None:

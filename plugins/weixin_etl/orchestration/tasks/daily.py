@@ -94,8 +94,7 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     context = get_current_context()
     dag_run, run = context["dag_run"], form.run_of(dataset, context)
     form.require_known(dag_run.conf or {}, is_backfill=dag_run.run_type == "backfill")
-    is_last_try, concurrency = form.is_last_try(context), settings.read().concurrency
-    configured = accounts.refresh_access_tokens(run, concurrency, is_last_try=is_last_try)
+    configured = accounts.refresh_access_tokens(run, is_last_try=form.is_last_try(context))
     observations.report_observation(_token_observation(run, configured))
     builtins: list[dict[str, Any]] = msgspec.to_builtins(configured)
     return builtins
