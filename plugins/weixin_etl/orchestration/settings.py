@@ -2,12 +2,15 @@
 The settings of the pipeline: section `[weixin]` of Airflow's configuration.
 
 Airflow imports this module in each of its processes, because its configuration asks the provider
-for `OPTIONS`. The functions therefore import the rest of the package only when they are called.
+for the settings and their defaults, which `provider.toml` declares. The functions therefore import
+the rest of the package only when they are called.
 """
 
 import os
-from dataclasses import dataclass, replace
+import tomllib
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,49 +18,17 @@ if TYPE_CHECKING:
     from weixin_etl.api.http import CallLimits
     from weixin_etl.health.wording import Wording
 
-SECTION = "weixin"
 NOON = time(12)
 PAGE = "/weixin"
 """The path of the page "WeChat" below Airflow's address."""
 _RETRIES = 3
-_IN_HASTE = "WEIXIN_IN_HASTE"
-"""An environment variable for tests: with it, retried calls wait 10 ms."""
 
-OPTIONS: dict[str, tuple[int | str, str]] = {
-    # name: (default, description)
-    "run_at": (
-        "08:30",
-        "Time of day (Beijing) at which the daily runs begin. WeChat computes yesterday's figures "
-        "between 08:00 and 10:00; a run that begins earlier waits for them until noon.",
-    ),
-    "concurrency": (4, "API calls that a task makes at once."),
-    "catch_up_days": (60, "Days before the window that a daily run asks for if not final."),
-    "ready_hour": (
-        10,
-        "Hour (Beijing) by which WeChat has computed yesterday's figures. Before it, an answer in "
-        "which no article has yesterday's row is not ready.",
-    ),
-    "deadline_hour": (
-        "12:30",
-        "Time of day (Beijing) by which a scheduled run must have ended; if not, people are told. "
-        "After run_at.",
-    ),
-    "language": ("en", "Language of messages to people: en or zh-CN."),
-    "daily_calls": (
-        1000,
-        "Calls of an endpoint that WeChat allows an account per day; 0 if unknown: then nothing is "
-        "held back.",
-    ),
-    "quota_reserve": (
-        100,
-        "Of these, those kept for daily runs: runs with dates stop before.",
-    ),
-    "retry_delay_seconds": (
-        120,
-        "Wait before a failed task is tried again, three times; it doubles each time, with jitter. "
-        "0: a failed task is not tried again.",
-    ),
-}
+PROVIDER: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_name("provider.toml").read_text(encoding="utf-8")
+)
+"""The declaration that Airflow reads through `web.provider`."""
+OPTIONS: dict[str, dict[str, str]] = PROVIDER["config"]["weixin"]["options"]
+"""The settings by name, each with its `type`, `default` and `description`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +47,10 @@ class DagSettings:
 
 def read_of_dags() -> DagSettings:
     """
-    Return the DAGs' settings, and validate all others, so that Airflow shows an import error.
+    Return the settings of the DAGs, and validate all others.
+
+    The DAG file calls the function when it is parsed, so Airflow shows an invalid setting as an
+    import error. With `retry_delay_seconds` 0, a failed task is not retried.
 
     Raises:
         AirflowConfigException: a value is not a number.
@@ -97,18 +71,25 @@ def read_of_dags() -> DagSettings:
 
 
 def _time_of_day(name: str) -> time:
-    """Return a setting such as `08:30` as a time of day."""
+    """
+    Return the setting `name`, such as `08:30`, as a time of day.
+
+    Raises:
+        ValueError: the setting is no time of day. The text names the setting and its default.
+    """
     text = values()[name]
     try:
         return datetime.strptime(text.strip(), "%H:%M").time()  # noqa: DTZ007 # no instant
     except ValueError:
-        default = OPTIONS[name][0]
+        default = OPTIONS[name]["default"]
         raise ValueError(f"[weixin] {name} {text!r} is no time of day, such as {default}") from None
 
 
 def read() -> "run.Settings":
     """
-    Return the settings of the verbs `plan`, `ingest`, `report` and `check`.
+    Return the settings of the steps `plan`, `ingest`, `report` and `check`.
+
+    A setting of the steps that Airflow's configuration does not have keeps its default.
 
     Raises:
         AirflowConfigException: a value is not a number.
@@ -120,12 +101,17 @@ def read() -> "run.Settings":
 
 
 def call_limits() -> "CallLimits":
-    """Return the time limits and retries of API calls."""
+    """
+    Return the time limits and retries of API calls in tasks.
+
+    They are the defaults of `CallLimits`. With the environment variable `WEIXIN_IN_HASTE`, which
+    tests set, retries wait 10 ms only.
+    """
     from weixin_etl.api.http import CallLimits
 
-    if not os.environ.get(_IN_HASTE):
-        return CallLimits()
-    return replace(CallLimits(), backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
+    if os.environ.get("WEIXIN_IN_HASTE"):
+        return CallLimits(backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
+    return CallLimits()
 
 
 def words(language: str = "") -> "Wording":
@@ -148,12 +134,18 @@ def words(language: str = "") -> "Wording":
 
 
 def values() -> dict[str, Any]:
-    """Return every setting in force by its name; a setting with a numeric default is a number."""
+    """
+    Return every setting in force by its name: Airflow's configuration, or else the default.
+
+    A setting of type `integer` is an int, every other a text.
+
+    Raises:
+        AirflowConfigException: a setting of type `integer` is not a number.
+    """
     from airflow.configuration import conf
 
+    getters: dict[str, Any] = {"integer": conf.getint, "string": conf.get}
     return {
-        name: (conf.getint if isinstance(default, int) else conf.get)(
-            SECTION, name, fallback=default
-        )
-        for name, (default, _) in OPTIONS.items()
+        name: getters[option["type"]]("weixin", name, fallback=option["default"])
+        for name, option in OPTIONS.items()
     }
