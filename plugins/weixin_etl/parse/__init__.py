@@ -43,9 +43,7 @@ The time to find the articles that are no longer listed grows with the square of
 """
 _LONGEST_MSGID = 200
 """The most characters of a msgid. Real ones have a dozen; an index entry holds 2,704 bytes."""
-_Msgid = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=_LONGEST_MSGID, pattern=r"^[^\0\ufffd]*\Z")
-]
+_Msgid = Annotated[str, msgspec.Meta(max_length=_LONGEST_MSGID, pattern=r"^[^\0\ufffd]+\Z")]
 _Text = Annotated[str, msgspec.Meta(pattern="^[^\0]*$")] | None
 _Count = Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None
 _SmallCount = Annotated[int, msgspec.Meta(ge=0, le=SMALLINT_MAX)] | None
@@ -66,16 +64,10 @@ _NOT_STORABLE = re.compile("[\0\ud800-\udfff\ufffd]")
 """Characters that `json_text.clean` would change, and the one that replaces invalid UTF-8."""
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
 _MISFIT_CODES = {bool: "boolean", str: "text", list: "list", dict: "object"}
-_TYPE_NAMES = {
-    type(None): "missing",
-    bool: "a boolean",
-    str: "a text",
-    list: "a list",
-    dict: "an object",
-}
+_TYPE_NAMES = {bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
 
 
-class FigureRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+class FigureRow(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """The figures of one article on one day; `row_type` adds the dataset's metrics."""
 
     stat_date: date
@@ -83,25 +75,36 @@ class FigureRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=Fal
 
 @cache
 def row_type(dataset: Dataset) -> type[FigureRow]:
-    """Return the Struct of the dataset's rows: stat_date, then its metrics, None where absent."""
+    """
+    Return the Struct of the dataset's rows: `stat_date`, then its metrics, None where absent.
+
+    The Struct refuses unknown keys. Decoding or conversion fails if a value is not valid for its
+    metric: see `is_valid_value`.
+    """
     checked = [metric for metric in dataset.metrics if metric.kind is not Kind.COUNT]
 
     def check(row: FigureRow) -> None:
+        """Raise ValueError if the value of a metric that is no count is not valid."""
         if not all(is_valid_value(metric.kind, getattr(row, metric.name)) for metric in checked):
             raise ValueError
 
-    row: type[FigureRow] = msgspec.defstruct(  # type: ignore[assignment] # typed as any Struct
-        "Row",
-        [(metric.name, Any if metric in checked else _Count, None) for metric in dataset.metrics],
-        bases=(FigureRow,),
-        namespace={"__post_init__": check} if checked else {},
-        kw_only=True,
-    )
-    return row
+    fields = [
+        (metric.name, Any if metric in checked else _Count, None) for metric in dataset.metrics
+    ]
+    namespace = {"__post_init__": check} if checked else {}
+    return msgspec.defstruct("Row", fields, bases=(FigureRow,), namespace=namespace)  # type: ignore[return-value] # typed as any Struct
 
 
 def is_valid_value(kind: Kind, value: Any) -> bool:
-    """Return whether a decoded value is null, or a value of the kind that Postgres can store."""
+    """
+    Return whether a decoded value can be stored as a metric of the kind; null always can.
+
+    A count is a whole number from 0 to 2**63 - 1. A rate is a number of at least 0 and below 10**15
+    with at most 100 digits. A list may hold anything that `json_text.clean` leaves unchanged.
+
+    Raises:
+        RecursionError: a list has more than 100 levels.
+    """
     if value is None:
         return True
     if kind is Kind.COUNT:
@@ -112,7 +115,12 @@ def is_valid_value(kind: Kind, value: Any) -> bool:
 
 
 def _as_number(kind: Kind, value: Any) -> Any:
-    """Return the number that a text holds, 3 for the count 3.0, and any other value unchanged."""
+    """
+    Return a decoded value as the number that it stands for; other values unchanged.
+
+    A text of plain digits, with a fraction or without, becomes its number, unless the metric is a
+    list. A whole decimal number becomes an int if the metric is a count: 3.0 becomes 3.
+    """
     if isinstance(value, str) and kind is not Kind.LIST and _NUMBER_TEXT.fullmatch(value):
         value = Decimal(value)
     is_count = kind is Kind.COUNT and isinstance(value, Decimal) and abs(value) <= BIGINT_MAX
@@ -120,7 +128,13 @@ def _as_number(kind: Kind, value: Any) -> Any:
 
 
 def _misfit_code(kind: Kind, value: Any) -> str:
-    """Return the code, in `rejections.csv`, of why a metric's value does not fit."""
+    """
+    Return the code, in `rejections.csv`, of why a metric's value is not valid.
+
+    Args:
+        kind: the kind of the metric.
+        value: a value that `_as_number` returned and `is_valid_value` refused. It is not None.
+    """
     if kind is Kind.LIST:
         return "not_a_list"
     if code := _MISFIT_CODES.get(type(value)):
@@ -132,7 +146,14 @@ def _misfit_code(kind: Kind, value: Any) -> str:
 
 
 def type_name(value: Any) -> str:
-    """Return the kind of a JSON value in words, for example `a text`, without quoting the value."""
+    """
+    Return the type of a decoded JSON value in words, without quoting the value.
+
+    The words are `a text`, `a list`, `an object`, `a boolean`, `a number`, `a negative number`, and
+    `missing` for None.
+    """
+    if value is None:
+        return "missing"
     name = _TYPE_NAMES.get(type(value), "a number")
     return "a negative number" if name == "a number" and value < 0 else name
 
@@ -171,18 +192,34 @@ class Article:
         return values.count(None) < len(values) - 1  # The stat_date is never None.
 
     def newest_date(self, headline: Sequence[str]) -> date | None:
-        """Return the last stat_date that has figures; None if there is none."""
+        """
+        Return the last stat_date whose row has figures; None if no row has any.
+
+        `has_figures_of` says what an empty `headline` means, and how many of its metrics count.
+        """
         days = sorted(self.rows, reverse=True)
         return next((day for day in days if self.has_figures_of(day, headline)), None)
 
     @property
     def message(self) -> tuple[str, int] | tuple[None, None]:
-        """The id of the message and the article's position in it, from 1; two None if unknown."""
+        """
+        The id of the message and the article's position in it, both read from the msgid.
+
+        The msgid is `<message>_<position>` with a position from 1 to 9999. Both values are None if
+        the msgid has another form.
+        """
         match = _MSGID.fullmatch(self.msgid)
         return (match["message"], int(match["position"])) if match else (None, None)
 
     def merge(self, newer: "Article") -> list[date]:
-        """Add a newer mention's attributes and rows; return the days of the rows that changed."""
+        """
+        Add a newer mention's attributes, unknown keys and rows to this article.
+
+        A value of the newer mention replaces the older one; None replaces nothing.
+
+        Returns:
+            The stat_dates of the rows that are new or changed.
+        """
         for name in ATTRIBUTES:
             if getattr(newer, name) is not None:
                 setattr(self, name, getattr(newer, name))
@@ -191,7 +228,15 @@ class Article:
         return [day for day, row in newer.rows.items() if self.merge_row(row, extras.get(day, {}))]
 
     def merge_row(self, row: FigureRow, extra: dict[str, Any]) -> bool:
-        """Add a newer row's values and unknown metrics; return whether the row changed."""
+        """
+        Add a newer row's values and its unknown metrics to the article's row of the same day.
+
+        A value of the newer row replaces the older one; None replaces nothing. Unknown metrics are
+        replaced by name.
+
+        Returns:
+            Whether the row is new, or a value or an unknown metric changed.
+        """
         day = row.stat_date
         known, known_extra = self.rows.get(day), self.row_extras.get(day, {})
         if known is not None:
@@ -256,53 +301,55 @@ class ParsedAnswer:
 
     @property
     def through_date(self) -> date | None:
-        """The last stat_date that every article reaches; None if an article has no row."""
+        """
+        The last stat_date that every article reaches: the earliest of the articles' last rows.
+
+        None if an article has no row, or there is no article.
+        """
         if not all(article.rows for article in self.articles.values()):
             return None
         return min((max(article.rows) for article in self.articles.values()), default=None)
 
     @property
     def newest_date(self) -> date | None:
-        """The last stat_date of which any article has figures; None if none has figures."""
+        """The last stat_date for which any article has figures of the headline; else None."""
         newest = (article.newest_date(self.headline) for article in self.articles.values())
         return max((day for day in newest if day), default=None)
 
     @property
     def has_figures(self) -> bool:
-        """Whether any row has a value of a declared metric."""
+        """Whether any row has a value of any declared metric, in the headline or not."""
         rows = (row for article in self.articles.values() for row in article.rows.values())
         return any(value is not None for row in rows for value in astuple(row)[1:])
 
     @property
     def nothing_fits(self) -> bool:
-        """Whether parts are rejected, and no row holds more than its day."""
+        """Whether parts are rejected, and no row has a value of a declared or unknown metric."""
         return bool(self.rejected) and not self.has_figures and not self.unknown_metrics
 
     def is_whole(self, publication_date: date, window: int) -> bool:
         """
-        Return whether each article has all its rows, and nothing is rejected.
+        Return whether the answer is readable, nothing is rejected, and no article lacks a row.
 
         The row of the last day must also have figures, because WeChat may list a row before it
-        has computed the figures.
+        has computed the figures. An answer without articles is whole.
 
         Args:
             publication_date: the day asked.
-            window: the number of rows that an article has in the end, from that day on.
+            window: the number of rows that an article has in the end, from that day on; at least 1.
         """
+        if self.rejected or self.unreadable:
+            return False
         days = {publication_date + timedelta(days=age) for age in range(window)}
-        last_day = max(days, default=publication_date)
-        have_all = all(
-            days <= article.rows.keys() and article.has_figures_of(last_day)
-            for article in self.articles.values()
-        )
-        return have_all and not self.rejected and not self.unreadable
+        articles = self.articles.values()
+        return all(days <= item.rows.keys() and item.has_figures_of(max(days)) for item in articles)
 
     def has_row_of(self, day: date) -> bool:
-        """Return whether any article has a row of that stat_date."""
+        """Return whether any article has a row of that stat_date, with figures or without."""
         return any(day in article.rows for article in self.articles.values())
 
     def add(self, article: Article) -> None:
-        """Add an article, or merge it into its earlier mention."""
+        """Add an article and its unknown metrics. Merge it into an earlier mention, if any."""
         self.unknown_metrics.update(*article.row_extras.values())
         known = self.articles.setdefault(article.msgid, article)
         if known is not article:
@@ -328,20 +375,24 @@ def parse(dataset: Dataset, body: bytes, day: date, fetched_at: datetime) -> Par
         fetched_at: when the answer was fetched.
 
     Returns:
-        The parsed answer. It is `unreadable` if the answer is no JSON object with a `list`, is
-        nested too deeply, has more than 100 000 parts that do not fit, or lists more than 10 000
-        articles of a publication day.
+        The parsed answer. It has the reason as `unreadable`, and no articles, if the answer is no
+        JSON object with a `list`, is nested too deeply, has more than 100 000 parts that do not
+        fit, or lists more than 10 000 articles of a publication day.
     """
     last_day = previous_day(fetched_at) if dataset.describes_articles else day
     try:
-        by_type = parse_documented(dataset, body, day, last_day)
-        return by_type or TolerantParser(dataset, day, last_day).read(body)
+        by_type = _parse_by_type(dataset, body, day, last_day)
+        return by_type or _TolerantParser(dataset, day, last_day).read(body)
     except RecursionError:
         return ParsedAnswer(unreadable=sentence("the answer is nested too deeply"))
 
 
 def _decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
-    """Return a decoder that accepts only an answer exactly as documented."""
+    """
+    Return a decoder of the dataset's answers that refuses anything that is not documented.
+
+    The decoded answer has `list` and `is_delay`. An item has the declared keys, of their types.
+    """
     rows: Any = list[row_type(dataset)]  # type: ignore[misc] # built at run time
     keys = [("ref_date", date), ("msgid", _Msgid), (dataset.rows_key, rows)]
     attributes = ATTRIBUTES | {UNDOCUMENTED: _Count}
@@ -358,31 +409,32 @@ _DECODERS = {
 """The decoders, made at import, before there are threads. `threads.convert` says why."""
 
 
-def parse_documented(
-    dataset: Dataset, body: bytes, day: date, last_day: date
-) -> ParsedAnswer | None:
+def _parse_by_type(dataset: Dataset, body: bytes, day: date, last_day: date) -> ParsedAnswer | None:
     """
     Return the parsed answer, or None if the answer is not exactly as documented.
+
+    It is not if a key, a type or an item's day differs, if a row is outside the days or repeated,
+    or if the dataset has no list of rows.
 
     Args:
         dataset: the dataset whose endpoint answered.
         body: the exact bytes of the answer.
         day: the day asked, which is also the first day of rows.
         last_day: the last day of rows.
+
+    Raises:
+        RecursionError: the answer is nested too deeply.
     """
-    if dataset not in _DECODERS:
-        return None
     try:
         answer = _DECODERS[dataset].decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
+    except (KeyError, msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
         return None
     parsed = ParsedAnswer(headline=dataset.headline, is_delayed=answer.is_delay)
     for item in answer.list:
         given = asdict(item)
         listed_rows, undocumented = given.pop(dataset.rows_key), given.pop(UNDOCUMENTED)
         rows = {row.stat_date: row for row in listed_rows if day <= row.stat_date <= last_day}
-        is_repeated_or_out_of_range = len(rows) != len(listed_rows)
-        if given.pop("ref_date") != day or is_repeated_or_out_of_range:
+        if given.pop("ref_date") != day or len(rows) != len(listed_rows):
             return None
         extra = {} if undocumented is None else {UNDOCUMENTED: undocumented}
         parsed.add(Article(**given, extra=extra, rows=rows))
@@ -390,16 +442,26 @@ def parse_documented(
 
 
 @dataclass(slots=True)
-class TolerantParser:
-    """A reader of one answer, whatever it holds. The answer's last row is of `last_day`."""
+class _TolerantParser:
+    """A reader of one answer, whatever it holds. It collects what it reads in `parsed`."""
 
     dataset: Dataset
     day: date
+    """The day asked, which is also the first day of rows."""
     last_day: date
+    """The last day of rows."""
     parsed: ParsedAnswer = field(default_factory=ParsedAnswer)
 
     def read(self, body: bytes) -> ParsedAnswer:
-        """Return the parsed answer. Parts that do not fit are rejected, the rest is loaded."""
+        """
+        Return the parsed answer: the parts that fit, and the others as `rejected`.
+
+        If the answer as a whole can't be used, only `unreadable` is set: it is no JSON object with
+        a list, lists too many articles, or has too many parts that do not fit.
+
+        Raises:
+            RecursionError: the answer is nested too deeply.
+        """
         try:
             answer = json_text.decode(body)
         except ValueError:
@@ -408,11 +470,8 @@ class TolerantParser:
         if not isinstance(items, list):
             return ParsedAnswer(unreadable=sentence("the answer has no list"))
         if self.dataset.describes_articles and len(items) > _MOST_ARTICLES:
-            return ParsedAnswer(
-                unreadable=sentence(
-                    "the answer lists more than {most} articles", most=_MOST_ARTICLES
-                )
-            )
+            why = sentence("the answer lists more than {most} articles", most=_MOST_ARTICLES)
+            return ParsedAnswer(unreadable=why)
         self.parsed.headline = self.dataset.headline
         self.parsed.is_delayed = _says_delay(answer.get("is_delay"))
         for item in items:
@@ -423,6 +482,11 @@ class TolerantParser:
         return self.parsed
 
     def _read_item(self, item: Any) -> None:
+        """
+        Add an item's article with its rows to `parsed`.
+
+        The item is rejected instead if it is no object, has no valid id, or is of another day.
+        """
         if not isinstance(item, dict):
             self._reject("entry_not_an_object", item)
             return
@@ -430,14 +494,20 @@ class TolerantParser:
         raw_id = item.get(key.name) if key else None
         msgid, code = _item_id(key, raw_id) if key else ("", "")
         if key and code:
-            self._reject(code, item, field=key.name, reason=_bad_id_reason(key, raw_id, code))
+            self._reject(code, item, _bad_id_reason(key, raw_id, code), field=key.name)
         elif item.get("ref_date") != self.day.isoformat():
-            self._reject("entry_of_another_day", item, msgid, field="ref_date")
+            self._reject("entry_of_another_day", item, msgid=msgid, field="ref_date")
         else:
             self.parsed.add(self._read_article(msgid, item))
 
     def _read_article(self, msgid: str, item: dict[str, Any]) -> Article:
-        """Return the item's article. A statistics item's keys beside its row belong to the row."""
+        """
+        Return an item's article with its attributes and the rows that fit.
+
+        The item's key `rows_key` holds the rows: a list, or, for a statistics day, one object or
+        nothing. Further keys of a statistics item belong to its row. If that key has another type,
+        or an article lacks its rows, the item is rejected and the article has no rows.
+        """
         dataset, is_list = self.dataset, self.dataset.rows_in is Rows.LIST
         named = {"ref_date", dataset.item and dataset.item.name, *dataset.meaningless}
         rest = {name: value for name, value in item.items() if name not in named}
@@ -448,8 +518,8 @@ class TolerantParser:
             reason = rejection(code, field=dataset.rows_key)
             if names := _unknown_containers(article):
                 reason = rejection("unknown_keys", first=reason, names=names)
-            self._reject(code, item, msgid, field=dataset.rows_key, reason=reason)
-            return article  # The article is listed, without rows.
+            self._reject(code, item, reason, msgid=msgid, field=dataset.rows_key)
+            return article
         if not is_list:
             rows = [{"stat_date": item["ref_date"], **rest, **(rows or {})}]
         for row in rows:
@@ -457,12 +527,18 @@ class TolerantParser:
         return article
 
     def _read_row(self, article: Article, row: Any) -> None:
+        """
+        Merge a row into the article, or reject the row if it does not fit. Skip an empty object.
+
+        If a value does not fit, only the value is rejected. Unknown keys that are not null become
+        unknown metrics, cleaned for Postgres. They are removed from the given row.
+        """
         if row == {}:
             return
         code, stat_date = self._row_misfit(row)
         if code:
             field = "stat_date" if code in ("row_without_date", "row_of_another_day") else None
-            self._reject(code, row, article.msgid, stat_date, field)
+            self._reject(code, row, msgid=article.msgid, stat_date=stat_date, field=field)
             return
         struct = row_type(self.dataset)
         known = struct.__struct_fields__
@@ -476,7 +552,12 @@ class TolerantParser:
         article.merge_row(typed, {name: cleaned[name] for name in cleaned if name not in known})
 
     def _row_misfit(self, row: Any) -> tuple[str, date | None]:
-        """Return the code of why the whole row is rejected, empty if it is not, and its day."""
+        """
+        Return the code of why a whole row is rejected, and the row's stat_date.
+
+        The code is empty if the row fits: it is an object of an accepted day and, for a statistics
+        day, has a figure. The stat_date is None if the row has no valid date.
+        """
         if not isinstance(row, dict):
             return "row_not_an_object", None
         try:
@@ -485,14 +566,12 @@ class TolerantParser:
             return "row_without_date", None
         if not self.day <= stat_date <= self.last_day:
             return "row_of_another_day", stat_date
-        figures = (row.get(metric.name) for metric in self.dataset.metrics)
-        may_be_empty = self.dataset.describes_articles or any(
-            figure is not None for figure in figures
-        )
-        return "" if may_be_empty else "row_without_figures", stat_date
+        has_figures = any(row.get(metric.name) is not None for metric in self.dataset.metrics)
+        fits = has_figures or self.dataset.describes_articles
+        return "" if fits else "row_without_figures", stat_date
 
     def _read_values(self, msgid: str, row: dict[str, Any], stat_date: date | None) -> FigureRow:
-        """Return the row with the values that fit, and reject the others one by one."""
+        """Return a row of the day with the metrics that fit. Reject the other values one by one."""
         known: dict[str, Any] = {"stat_date": stat_date}
         for metric in self.dataset.metrics:
             raw_value = json_text.clean(row.get(metric.name))
@@ -501,26 +580,34 @@ class TolerantParser:
                 known[metric.name] = value
             else:
                 code = _misfit_code(metric.kind, value)
-                self._reject(code, raw_value, msgid, stat_date, metric.name)
+                self._reject(code, raw_value, msgid=msgid, stat_date=stat_date, field=metric.name)
         return row_type(self.dataset)(**known)
 
-    def _reject(
-        self,
-        code: str,
-        payload: Any,
-        msgid: str | None = None,
-        stat_date: date | None = None,
-        field: str | None = None,
-        reason: str = "",
-    ) -> None:
-        """Add a rejected part. Without a `reason` it gets the sentence of its code."""
-        reason = reason or rejection(code, field=field or "")
+    def _reject(self, code: str, payload: Any, reason: str = "", **place: Any) -> None:
+        """
+        Add a rejected part to `parsed`.
+
+        Args:
+            code: the code of the reason, in `rejections.csv`.
+            payload: the part as decoded.
+            reason: the reason as a sentence; by default the code's sentence with the field.
+            **place: `msgid`, `stat_date` and `field` of the `RejectedPart`, as far as known.
+        """
+        reason = reason or rejection(code, field=place.get("field") or "")
         text = json_text.encode(json_text.clean(payload))
-        self.parsed.rejected.append(RejectedPart(code, reason, text, msgid, stat_date, field))
+        self.parsed.rejected.append(RejectedPart(code, reason, text, **place))
 
 
 def _item_id(key: ItemKey, raw_id: Any) -> tuple[str, str]:
-    """Return the id of an item, and the code of why the id can't be used, empty if it can."""
+    """
+    Return the id of an item as text, and the code of why the id can't be used.
+
+    One of both is empty. The id of a dataset whose ids are numbers may be given as a text.
+
+    Args:
+        key: the declaration of the id.
+        raw_id: the id as decoded; None if the item has none.
+    """
     if raw_id is None:
         return "", "id_missing"
     if key.is_number:
@@ -535,7 +622,11 @@ def _item_id(key: ItemKey, raw_id: Any) -> tuple[str, str]:
 
 
 def _bad_id_reason(key: ItemKey, raw_id: Any, code: str) -> str:
-    """Return the sentence of why an id can't be used. It quotes an id that can't be stored."""
+    """
+    Return the sentence of why an id can't be used, for the code that `_item_id` returned.
+
+    The sentence quotes the id, and names its characters, only if the id can't be stored unchanged.
+    """
     if code != "id_not_storable":
         return rejection(code, field=key.name)
     found = sorted({*_NOT_STORABLE.findall(raw_id)})
@@ -545,7 +636,12 @@ def _bad_id_reason(key: ItemKey, raw_id: Any, code: str) -> str:
 
 
 def _unknown_containers(article: Article) -> str:
-    """Return the names, in a sentence, of unknown keys that may hold the article's rows."""
+    """
+    Return the names of the article's unknown keys that hold a list or an object.
+
+    One of them may hold the rows under a new name. The result is a text for a sentence with at most
+    three names and the number of the others. Names with unusual characters are left out.
+    """
     named = [
         name
         for name, value in article.extra.items()
@@ -562,7 +658,11 @@ def _says_delay(is_delay: Any) -> bool:
 
 
 def _without_rows(msgid: str, attributes: dict[str, Any]) -> Article:
-    """Return an article without rows. Unknown keys and values of another type go to `extra`."""
+    """
+    Return an article without rows, with its attributes cleaned for Postgres.
+
+    Unknown keys, and attributes whose value has another type, go to `extra`. Null is dropped.
+    """
     article = Article(msgid)
     for name, value in json_text.clean(attributes).items():
         is_small = type(value) is int and 0 <= value <= SMALLINT_MAX
