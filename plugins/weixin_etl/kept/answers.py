@@ -43,7 +43,12 @@ def kept_answers_of(
 
 
 def answer_line(answer: KeptAnswer) -> str:
-    """Return the answer's line in the list: id, first and last time of receipt, length."""
+    """
+    Return the answer's line in the list of `weixin-etl answers`.
+
+    The line has the id, the Beijing times at which the bytes were first and last received, and the
+    number of bytes. One time is shown if both are the same.
+    """
     instants = dict.fromkeys((answer.fetched_at, answer.last_seen_at))
     times = clock.beijing_text(*instants, pattern="%Y-%m-%d %H:%M:%S")
     return f"{answer.raw_response_id}  {times}  {len(answer.body):,} bytes"
@@ -58,15 +63,15 @@ def appid_of(connection: Connection, name: str) -> str:
         name: the account's AppID, connection id or name.
 
     Raises:
-        ParameterError: no account, or more than one, has this name.
+        ParameterError: no account, or more than one, has this name. The text gives the names of
+            the accounts that there are, or the AppIDs of those that have the name.
     """
     found = connection.scalars(statement("dim_account/named.sql"), {"name": name}).all()
     if len(found) == 1:
         return str(found[0])
     if found:
-        raise ParameterError(
-            f"several accounts are called {name}; give one's AppID: {', '.join(found)}"
-        )
+        appids = ", ".join(found)
+        raise ParameterError(f"several accounts are called {name}; give one's AppID: {appids}")
     names = connection.exec_driver_sql("SELECT name FROM weixin.dim_account ORDER BY name")
     known = few_names(list(names.scalars())) or "none yet"
     raise ParameterError(f"no account of the warehouse is called {name}; there are: {known}")

@@ -17,25 +17,27 @@ A line that can't be loaded ends the import. The lines before it are loaded.
 import fileinput
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
+import zstandard
+from msgspec.structs import asdict
 from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
 from weixin_etl.kept.replay import ReplayResult, replay
 from weixin_etl.load.history import in_batches
-from weixin_etl.load.stage import compress
 from weixin_etl.model import ParameterError
 from weixin_etl.parse import parse
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import begin_load
+from weixin_etl.warehouse.statements import as_json
 
 STANDARD_INPUT = Path("-")
 _REASON_CHARACTERS = 300
@@ -91,37 +93,36 @@ def import_files(
         for batch in in_batches(_read_answers(paths, now, imported), commit_bytes // 2):
             _keep_answers(warehouse, batch, now())
             for answer in batch:
-                days[answer.dataset][answer.appid].add(answer.day)
+                days[answer["dataset"]][answer["appid"]].add(answer["day"])
             imported.answers += len(batch)
             on_progress(imported.answers)
     for name, accounts in days.items():
         ordered = [(appid, sorted(asked)) for appid, asked in sorted(accounts.items())]
-        imported.replayed += replay(
-            warehouse, DATASETS[name], ordered, ready_hour=ready_hour, now=now
-        )
+        replayed = replay(warehouse, DATASETS[name], ordered, ready_hour=ready_hour, now=now)
+        imported.replayed += replayed
     return imported
 
 
-class _ImportedAnswer(msgspec.Struct, frozen=True):
-    """A line's answer, as `raw_response/import.sql` takes it."""
-
-    appid: str
-    dataset: str
-    day: date
-    fetched_at: datetime
-    body: str
-    """The compressed answer; hexadecimal digits, like the hash."""
-    body_sha256: str
+_ImportedAnswer = Mapping[str, Any]
+"""A row of `raw_response/import.sql`: a line's keys, the body compressed and with its hash."""
 
 
 def _keep_answers(warehouse: Engine, answers: Sequence[_ImportedAnswer], now: datetime) -> None:
-    """Keep the answers that are not kept yet, and add unknown accounts, in one transaction."""
-    appids = sorted({answer.appid for answer in answers})
-    rows = msgspec.json.encode(answers).decode()
+    """
+    Keep the answers that are not kept yet, and add unknown accounts to `dim_account`.
+
+    Both happen in one transaction, which waits for other loads of the same accounts.
+
+    Args:
+        warehouse: the warehouse.
+        answers: the answers, of any accounts and datasets.
+        now: the instant at which a new account counts as seen.
+    """
+    appids = sorted({answer["appid"] for answer in answers})
     with warehouse.begin() as connection:
         begin_load(connection, appids)
         connection.execute(statement("dim_account/import.sql"), {"appids": appids, "seen_at": now})
-        connection.execute(statement("raw_response/import.sql"), {"rows": rows})
+        connection.execute(statement("raw_response/import.sql"), {"rows": as_json(answers)})
 
 
 # ------------------------------------------------------------------------------------------ lines
@@ -130,7 +131,12 @@ def _keep_answers(warehouse: Engine, answers: Sequence[_ImportedAnswer], now: da
 def _read_answers(
     paths: Sequence[Path], now: Callable[[], datetime], imported: ImportResult
 ) -> Iterator[tuple[_ImportedAnswer, int]]:
-    """Yield the files' answers with their sizes. End with a bad line, set in `imported`."""
+    """
+    Yield each line's answer with the line's length in bytes, file after file.
+
+    A line that can't be loaded ends the answers. Its place and the reason become `bad_line` of
+    `imported`.
+    """
     for place, line in _placed_lines(paths):
         try:
             yield _checked_answer(line, now()), len(line)
@@ -140,7 +146,7 @@ def _read_answers(
 
 
 def _placed_lines(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
-    """Yield the place, for people, and the bytes of each line that is not blank."""
+    """Yield the place (`file, line 3`) and the bytes of each line that is not blank."""
     with fileinput.input(map(str, paths), mode="rb") as files:
         for line in files:
             if line.strip():
@@ -162,7 +168,13 @@ _line_decoder = msgspec.json.Decoder(_Line)
 
 def _checked_answer(line: bytes, now: datetime) -> _ImportedAnswer:
     """
-    Return the answer of a line, checked like one that a run has fetched.
+    Return the answer of a line, after the parser could read it and its days were checked.
+
+    Parts of the answer that do not fit do not matter here: the replay rejects them.
+
+    Args:
+        line: the bytes of a line.
+        now: the present instant; no answer is fetched later.
 
     Raises:
         ValueError: the line can't be loaded; the text is the reason.
@@ -174,14 +186,19 @@ def _checked_answer(line: bytes, now: datetime) -> _ImportedAnswer:
     parsed = parse(DATASETS[values.dataset], body, values.day, values.fetched_at)
     if parsed.unreadable:
         raise ValueError(f"body: {parsed.unreadable}")
-    compressed, digest = compress(body).hex(), hashlib.sha256(body).hexdigest()
-    return _ImportedAnswer(
-        values.appid, values.dataset, values.day, values.fetched_at, compressed, digest
-    )
+    digest = hashlib.sha256(body).hexdigest()
+    compressed = zstandard.compress(body, level=1).hex()
+    return asdict(values) | {"body": compressed, "body_sha256": digest}
 
 
 def _check_days(values: _Line, now: datetime) -> None:
-    """Raise ValueError unless WeChat can have given such an answer on such a day."""
+    """
+    Check that WeChat can have given such an answer at such an instant.
+
+    Raises:
+        ValueError: there is no such dataset, the answer was fetched in the future, or the day is
+            before the dataset's first day or not before the day of the fetch in Beijing.
+    """
     dataset, fetched_on = DATASETS.get(values.dataset), clock.beijing_date(values.fetched_at)
     if dataset is None:
         raise ValueError(f"dataset {values.dataset!r:.60} is none of {', '.join(DATASETS)}")

@@ -22,8 +22,12 @@ from weixin_etl.sentences import Sentence, sentence
 
 AnswerTime = tuple[date, datetime]
 """One observation of an account's answer: the day asked, and when the answer was observed."""
+_READY_COLUMNS = ("ready_at", "list_sha256", "listed_since")
+"""The columns of coverage that describe the newest ready answer."""
 _ATTEMPT_COLUMNS = ("attempted_at", "error_kind", "error_code", "error", "cure")
 """The columns of coverage that describe the last attempt."""
+_LOADED_COLUMNS = ("through_date", "newest_date", "row_count")
+"""The columns of coverage that describe the rows of the newest loaded answer."""
 
 
 def evaluate_chunk(
@@ -34,10 +38,10 @@ def evaluate_chunk(
     ready_hour: int,
 ) -> dict[date, Coverage]:
     """
-    Return the new coverage of each day of the chunk.
+    Return the new coverage of each day of the chunk, with texts and cure of an error.
 
     The chunk's successful answers are evaluated together: each shows whether the account lists
-    articles.
+    articles. Nothing is written.
 
     Args:
         dataset: the dataset that was asked.
@@ -51,23 +55,27 @@ def evaluate_chunk(
     ready_time = time(ready_hour)
     coverage = {}
     for answer in chunk:
-        day = answer.day
-        after = rules.next_coverage(
-            before[day], dataset, day, answer.evidence, together, ready_time
-        )
+        day, evidence = answer.day, answer.evidence
+        after = rules.next_coverage(before[day], dataset, day, evidence, together, ready_time)
         coverage[day] = _completed_coverage(dataset, answer, after)
     return coverage
 
 
 def _completed_coverage(dataset: Dataset, answer: StagedAnswer, after: Coverage) -> Coverage:
-    """Return the coverage with the columns of the loaded answer, and the error's text and cure."""
-    if answer.is_answer and answer.error is None:
+    """
+    Return the coverage with the columns that the rules do not set.
+
+    If the answer was loaded, these describe its rows, and its largest fall if a total fell. If the
+    attempt has an error kind, they are the error's cause and cure.
+
+    Args:
+        dataset: the dataset that was asked.
+        answer: the answer or failed call.
+        after: the coverage that `next_coverage` returned for it.
+    """
+    if answer.error is None:
         after = replace(
-            after,
-            fetched_at=answer.evidence.at,
-            through_date=answer.through_date,
-            newest_date=answer.newest_date,
-            row_count=answer.row_count,
+            _with_columns(after, answer, _LOADED_COLUMNS), fetched_at=answer.evidence.at
         )
         if answer.falls:
             after = replace(after, fell_at=answer.evidence.at, fall=largest(answer.falls))
@@ -84,6 +92,7 @@ def _completed_coverage(dataset: Dataset, answer: StagedAnswer, after: Coverage)
 
 
 def _not_ready_cause(dataset: Dataset, evidence: rules.Evidence) -> Sentence:
+    """Return the sentence of why an answer without an error is not ready."""
     if evidence.is_delayed:
         return sentence("the answer says is_delay")
     if dataset.describes_articles:
@@ -139,18 +148,22 @@ def evaluate_history(
     return counted, ready
 
 
-def _is_ready(
-    observation: StagedAnswer, last: StagedAnswer, coverage: Coverage, ready_hour: int
-) -> bool:
+def _is_ready(answer: StagedAnswer, last: StagedAnswer, row: Coverage, ready_hour: int) -> bool:
     """
     Return whether the article list of a morning's answer may be relied on.
 
-    The morning's last answer of the day (`last`) must be ready and must give a list. An earlier
-    answer of the morning counts only from `ready_hour` on.
+    The answer must be readable. The morning's last readable answer of the day must be ready, and
+    its list must be known. An earlier answer of the morning counts only from `ready_hour` on.
+
+    Args:
+        answer: one of the morning's answers.
+        last: the morning's last readable answer of the same day.
+        row: the day's coverage after the morning.
+        ready_hour: the hour in Beijing by which WeChat has computed yesterday's figures.
     """
-    is_last_ready = coverage.ready_at == last.evidence.at and coverage.list_sha256 is not None
-    is_late_enough = clock.beijing(observation.evidence.at)[1].hour >= ready_hour
-    return is_last_ready and not observation.error and (observation is last or is_late_enough)
+    is_last_ready = row.ready_at == last.evidence.at and row.list_sha256 is not None
+    is_late_enough = clock.beijing(answer.evidence.at)[1].hour >= ready_hour
+    return is_last_ready and not answer.error and (answer is last or is_late_enough)
 
 
 def merge_coverage(stored: Coverage, replayed: Coverage) -> Coverage:
@@ -159,7 +172,11 @@ def merge_coverage(stored: Coverage, replayed: Coverage) -> Coverage:
 
     The stored evaluation is kept, with two exceptions. The replayed one replaces it if it loads a
     newer answer: one that was imported, or that could not be read before. It also replaces it if it
-    finds figures where the stored one found none.
+    finds figures where the stored one found none. In both cases a newer ready answer or attempt of
+    the stored one is kept.
+
+    If both load the same answer, the numbers and dates of its rows are the replayed ones. A stored
+    fall is kept. The day is final if either says so, and the larger number of articles is kept.
 
     Args:
         stored: the coverage that runs have written; empty if no run has asked.
@@ -170,21 +187,25 @@ def merge_coverage(stored: Coverage, replayed: Coverage) -> Coverage:
     if has_figures_now or _is_newer(replayed.fetched_at, stored.fetched_at):
         newest = replayed
         if not _is_newer(replayed.ready_at, stored.ready_at):
-            newest = _with_columns(newest, stored, "ready_at", "list_sha256", "listed_since")
+            newest = _with_columns(newest, stored, _READY_COLUMNS)
         if _is_newer(stored.attempted_at, replayed.attempted_at):
-            newest = _with_columns(newest, stored, *_ATTEMPT_COLUMNS)
+            newest = _with_columns(newest, stored, _ATTEMPT_COLUMNS)
     elif replayed.fetched_at == stored.fetched_at:
-        newest = _with_columns(newest, replayed, "through_date", "newest_date", "row_count")
+        newest = _with_columns(newest, replayed, _LOADED_COLUMNS)
     return replace(
-        _with_columns(newest, stored, "fell_at", "fall"),
+        _with_columns(newest, stored, ("fell_at", "fall")),
         settled="final" if "final" in (stored.settled, replayed.settled) else newest.settled,
         article_count=max(stored.article_count, replayed.article_count),
     )
 
 
-def _with_columns(row: Coverage, source: Coverage, *columns: str) -> Coverage:
+def _with_columns(
+    row: Coverage, source: Coverage | StagedAnswer, columns: Sequence[str]
+) -> Coverage:
+    """Return the coverage with the values that the source has for these columns."""
     return replace(row, **{name: getattr(source, name) for name in columns})
 
 
 def _is_newer(instant: datetime | None, other: datetime | None) -> bool:
+    """Return whether there is an instant, and it is later than the other one or the only one."""
     return instant is not None and (other is None or instant > other)

@@ -12,10 +12,9 @@ stored rows. `Load` writes the largest fall into coverage. When kept answers are
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from functools import cache
 from itertools import pairwise
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from weixin_etl.datasets import Dataset
 from weixin_etl.parse import Article
@@ -33,11 +32,6 @@ class Fall(NamedTuple):
     """The day of the earlier total; None if it is the stored total of the same day."""
 
     @property
-    def difference(self) -> int:
-        """The amount by which the total fell."""
-        return self.before - self.now
-
-    @property
     def total(self) -> tuple[str, date, str]:
         """The total that fell: its article, day and metric."""
         return self.msgid, self.stat_date, self.metric
@@ -48,17 +42,22 @@ class Fall(NamedTuple):
 
 
 def falls_between_rows(dataset: Dataset, articles: Iterable[Article]) -> list[Fall]:
-    """Return the totals that are lower than in the same article's row of an earlier day."""
-    if not dataset.monotonic:
-        return []
+    """
+    Return the totals that are lower than in the same article's row of an earlier day.
+
+    Each is compared with the last known total before it. The list is empty for a dataset without
+    running totals.
+    """
     return [fall for article in articles for fall in _article_falls(dataset, article)]
 
 
 def has_news(dataset: Dataset, before: Article | None, now: Article) -> bool:
     """
-    Return whether an answer brings a new row of an article, or a total that fell.
+    Return whether an answer brings a new row of an article, or a running total that fell.
 
-    For a dataset without running totals the result is always False.
+    A total fell if it is lower than in the earlier answers' row of the same day. It also fell if it
+    is lower than in the answer's own row of an earlier day, and one of both rows has changed. For a
+    dataset without running totals the result is always False.
 
     Args:
         dataset: the dataset of both answers.
@@ -76,48 +75,45 @@ def has_news(dataset: Dataset, before: Article | None, now: Article) -> bool:
 
 
 def _totals_fell(dataset: Dataset, before: Article, now: Article) -> bool:
-    """Return whether a total is lower than in the earlier answer's row of the same day."""
-    common_rows = [(before.rows[day], row) for day, row in now.rows.items() if day in before.rows]
-    return any(
-        old is not None and new is not None and new < old
-        for old_row, new_row in common_rows
+    """
+    Return whether a total is lower than in the earlier answer's row of the same day.
+
+    `before` has a row of each day of `now`. A total that one of both rows lacks did not fall.
+    """
+    totals = [
+        (getattr(before.rows[day], metric), getattr(row, metric))
+        for day, row in now.rows.items()
         for metric in dataset.monotonic
-        for old, new in [(getattr(old_row, metric), getattr(new_row, metric))]
-    )
+    ]
+    return any(new < old for old, new in totals if None not in (old, new))
 
 
 def _article_falls(dataset: Dataset, article: Article) -> Iterator[Fall]:
-    """Yield the totals of an article that are lower than the last known total before."""
+    """
+    Yield each total of an article that is lower than the last known total of an earlier day.
+
+    Rows without the total are passed over. A dataset without running totals has no falls.
+    """
     days = sorted(article.rows)
-    totals = [*map(_totals_getter(dataset), map(article.rows.__getitem__, days))]
-    if _only_grow(totals):
-        return
-    for name, column in zip(dataset.monotonic, zip(*totals, strict=True), strict=True):
-        known = [(day, total) for day, total in zip(days, column, strict=True) if total is not None]
+    rows = [article.rows[day] for day in days]
+    for name in dataset.monotonic:
+        totals = [*map(attrgetter(name), rows)]
+        if None not in totals and totals == sorted(totals):  # nearly all pass this quick check
+            continue
+        known = [(day, total) for day, total in zip(days, totals, strict=True) if total is not None]
         for (earlier, before), (later, now) in pairwise(known):
             if now < before:
                 yield Fall(article.msgid, later, name, before, now, earlier)
 
 
-def _only_grow(totals: Sequence[Sequence[Any]]) -> bool:
-    """
-    Return whether each total is known on every day and never falls.
-
-    Nearly all articles pass this quick check.
-    """
-    try:
-        return all([*column] == sorted(column) for column in zip(*totals, strict=True))
-    except TypeError:  # A total is None, so the totals can't be sorted.
-        return False
-
-
-@cache
-def _totals_getter(dataset: Dataset) -> "attrgetter[Sequence[Any]]":
-    """Return the function that gives a row's running totals, in the order of `monotonic`."""
-    return attrgetter(*dataset.monotonic)
-
-
 def largest(falls: Sequence[Fall]) -> str:
-    """Return the text of the largest fall and the number of further falls."""
+    """
+    Return the text of the fall by the largest amount, and the number of the other falls.
+
+    The text is that of `str(Fall)`. Two further falls are shown as ` (+2)`.
+
+    Args:
+        falls: at least one fall.
+    """
     further = f" (+{len(falls) - 1})" if falls[1:] else ""
-    return f"{max(falls, key=lambda fall: fall.difference)}{further}"
+    return f"{max(falls, key=lambda fall: fall.before - fall.now)}{further}"

@@ -34,7 +34,6 @@ _CSV_FORMAT = "FORMAT csv, NULL 'null', ESCAPE '\\'"
 _COPY_BUFFER_BYTES = 1 << 20
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """The instant, and the day, from which Postgres counts in its binary format."""
-_compressor = zstandard.ZstdCompressor(level=1)
 _parse_lock = Lock()
 """The lock of parsing and compressing. Parsing takes several times an answer's bytes of memory."""
 
@@ -104,7 +103,18 @@ class StagedAnswer:
 def stage_response(
     dataset: Dataset, account: Account, day: date, result: Response | FailedCall
 ) -> StagedAnswer:
-    """Return the staged answer of one response or failed call. Any number of threads may call."""
+    """
+    Return one response, parsed and encoded for COPY, or one failed call with its error.
+
+    An answer that can't be parsed is staged too: with its bytes, an error and no articles. Any
+    number of threads may call this function; they parse one after the other.
+
+    Args:
+        dataset: the dataset whose endpoint was called.
+        account: the account that was asked.
+        day: the day that was asked.
+        result: the response or the failed call.
+    """
     if isinstance(result, FailedCall):
         error, at = result.error, result.refused_at
         evidence = rules.Evidence(at, error_kind=error.kind.value, error_code=error.problem.errcode)
@@ -119,7 +129,7 @@ def stage_response(
             calls=result.calls,
             size=len(result.body) + sum(len(part.payload) for part in parsed.rejected),
             body_sha256=body_sha256,
-            body_zstd=compress(result.body),
+            body_zstd=zstandard.compress(result.body, level=1),
             msgids=[*parsed.articles],
             articles=articles_json(dataset, (account.appid, day), listed),
             rows=[line for article in articles for line in copy_lines(dataset, article)],
@@ -133,7 +143,10 @@ def stage_evidence(
     dataset: Dataset, account: Account, day: date, at: datetime, parsed: ParsedAnswer
 ) -> StagedAnswer:
     """
-    Return a staged answer that has evidence but no bytes: enough to evaluate the slice.
+    Return a staged answer with evidence, counts and error, but without bytes, articles and rows.
+
+    This is enough to evaluate the slice. The answer has the error `unreadable` if it could not be
+    read, or if parts were rejected and nothing else is in it.
 
     Args:
         dataset: the dataset whose endpoint answered.
@@ -167,15 +180,15 @@ def stage_evidence(
 
 
 def _unreadable_error(parsed: ParsedAnswer, account: Account) -> WeixinError:
-    """Return the error of an answer of which nothing can be loaded, with the reason."""
+    """
+    Return the error of an answer of which nothing can be loaded.
+
+    Its detail is the reason why the answer is unreadable, or else the number of rejected parts with
+    the reason of the first.
+    """
     parts = parsed.rejected
     why = parsed.unreadable or rejection("nothing_fits", len(parts), first=parts[0].reason)
     return WeixinError(ProblemKind.UNREADABLE, why, account=str(account))
-
-
-def compress(body: bytes) -> bytes:
-    """Return an answer's bytes compressed for `raw_response`. One thread at a time may call."""
-    return _compressor.compress(body)
 
 
 # ------------------------------------------------------------------------------------------ lines
@@ -183,11 +196,14 @@ def compress(body: bytes) -> bytes:
 
 def copy_lines(dataset: Dataset, article: Article) -> list[bytes]:
     """
-    Return one CSV line per row of the article: the columns of `row_columns` up to the metrics.
+    Return one CSV line per row of the article, in the order of `rows`, without a line break.
 
-    The caller appends `row_end`. msgspec's encoder writes the lines, because a JSON array of
-    numbers, null, texts and an ISO date without its brackets is a CSV line. If no row holds a text,
-    one call encodes all rows of the article.
+    A line has the columns of `row_columns` up to the metrics. The caller appends `row_end`. The
+    column `extra` has the row's unknown metrics as JSON, and is null if there are none.
+
+    msgspec's encoder writes the lines, because a JSON array of numbers, null, texts and an ISO date
+    without its brackets is a CSV line. If no row holds a text, one call encodes all rows of the
+    article.
     """
     head = csv_field(article.msgid) + b"," if dataset.item else b""
     if dataset.lists or article.row_extras:
@@ -200,7 +216,12 @@ def copy_lines(dataset: Dataset, article: Article) -> list[bytes]:
 
 
 def _row_values(article: Article, day: date) -> tuple[object, ...]:
-    """Return the row's unknown metrics as JSON text or None, then its values, lists as JSON."""
+    """
+    Return the values of the article's row of a day, in the order of its COPY line.
+
+    The first is the JSON text of the row's unknown metrics, or None. The stat_date and the metrics
+    follow; a metric that is a list becomes its JSON text.
+    """
     values = [
         _encode(value).decode() if isinstance(value, list) else value
         for value in astuple(article.rows[day])
@@ -210,7 +231,15 @@ def _row_values(article: Article, day: date) -> tuple[object, ...]:
 
 
 def row_end(dataset: Dataset, slice_: Slice, raw_response_id: int, fetched_at: datetime) -> bytes:
-    """Return the end of a row's COPY line: the slice and the answer that last changed the row."""
+    """
+    Return the end of a row's COPY line, from the comma after the metrics to the line break.
+
+    Args:
+        dataset: the dataset of the row. If its days are publication days, the end has the day too.
+        slice_: the account and the requested day.
+        raw_response_id: the id of the answer that last changed the row.
+        fetched_at: when that answer was fetched.
+    """
     appid, day = slice_
     place = [day] if dataset.place else []
     return b",%b,%b\n" % (csv_field(appid), _encode((*place, raw_response_id, fetched_at))[1:-1])
@@ -235,6 +264,7 @@ def articles_json(
 
 
 def _article_values(slice_: Slice, article: Article, first_seen_at: datetime) -> dict[str, object]:
+    """Return an article's values by column of `dim_article`; `extra` is None if it is empty."""
     message_id, position = article.message
     return {
         "appid": slice_[0],
@@ -249,7 +279,7 @@ def _article_values(slice_: Slice, article: Article, first_seen_at: datetime) ->
 
 
 def csv_field(text: str) -> bytes:
-    """Return a text as a quoted CSV field."""
+    """Return a text as a quoted CSV field in UTF-8, with backslash as the escape character."""
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
 
@@ -272,32 +302,50 @@ def copy(
     copy_format: str = _CSV_FORMAT,
 ) -> None:
     """
-    Copy CSV lines, or records of another format, into a table.
+    Copy lines into a table by one COPY statement, in the transaction of the connection.
+
+    Args:
+        connection: the connection of the caller's transaction.
+        table: the name of the table.
+        columns: the names of the columns in a line, joined by commas.
+        lines: the lines or, in another format, the pieces of the copied bytes.
+        copy_format: the options of COPY; by default those of the lines of this module.
 
     Raises:
         psycopg2.Error: the statement failed, or the session ended during the COPY.
     """
+    copy_sql = f"COPY {table} ({columns}) FROM STDIN ({copy_format})"
     cursor = connection.connection.cursor()
     text = BytesIO()
     text.writelines(lines)
     text.seek(0)
     try:
-        cursor.copy_expert(
-            f"COPY {table} ({columns}) FROM STDIN ({copy_format})", text, _COPY_BUFFER_BYTES
-        )
+        cursor.copy_expert(copy_sql, text, _COPY_BUFFER_BYTES)
     except (SystemError, ValueError) as error:  # psycopg2 raises these if the session has ended
         raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None
 
 
 def keep_bytes(connection: Connection, dataset: Dataset, answers: Iterable[StagedAnswer]) -> None:
-    """Copy answers into `raw_response` in binary format. As text they would take twice as long."""
+    """
+    Insert answers into `raw_response`, by COPY in binary format, under their `raw_response_id`.
+
+    As text they would take twice as long.
+
+    Raises:
+        psycopg2.Error: the statement failed, or the session ended during the COPY.
+    """
     records = (_binary_record(dataset, answer) for answer in answers)
     content = (b"PGCOPY\n\xff\r\n\0", bytes(8), *records, b"\xff\xff")
     copy(connection, "weixin.raw_response", _RAW_RESPONSE_COLUMNS, content, "FORMAT binary")
 
 
 def _binary_record(dataset: Dataset, answer: StagedAnswer) -> bytes:
-    """Return a record of COPY's binary format: the number of columns, then each with its length."""
+    """
+    Return the answer's row of `raw_response` as a record of COPY's binary format.
+
+    The record has the number of columns, then the length and the bytes of each. `last_seen_at`
+    equals `fetched_at`.
+    """
     day = pack("!i", (answer.day - _EPOCH.date()).days)
     at = pack("!q", (answer.evidence.at - _EPOCH) // timedelta(microseconds=1))
     key = pack("!q", answer.raw_response_id), dataset.name.encode(), answer.account.appid.encode()
