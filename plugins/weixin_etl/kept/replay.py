@@ -21,7 +21,7 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.kept.answers import appid_of
 from weixin_etl.load.history import MergedAnswers, evaluate_merged, merged_slices
 from weixin_etl.load.merge import Merge
-from weixin_etl.model import Counts, ParameterError, Slice
+from weixin_etl.model import Counts, ParameterError
 from weixin_etl.text import counted
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import begin_load
@@ -46,7 +46,7 @@ class ReplayResult(msgspec.Struct, frozen=True):
 
     @property
     def changes(self) -> list[str]:
-        """One line per kind of change, with its number."""
+        """A line per kind of change that occurred, such as `4 rows with other values`."""
         lines = [
             (self.counts.inserted, "row", "new"),
             (self.counts.updated, "row", "with other values"),
@@ -125,8 +125,8 @@ def replay(
         for appid, days in accounts:
             with warehouse.connect() as connection:
                 begin_load(connection, [appid])
-                merge = Merge(connection, dataset, now())
-                result += _replay_account(merge, [(appid, day) for day in days], ready_hour)
+                merge = Merge(connection, dataset, now(), [(appid, day) for day in days])
+                result += _replay_account(merge, ready_hour)
                 if is_applied:
                     connection.commit()
             on_progress(result.slices)
@@ -135,9 +135,18 @@ def replay(
     return result
 
 
-def _replay_account(merge: Merge, slices: Sequence[Slice], ready_hour: int) -> ReplayResult:
-    """Merge and evaluate the kept answers of one account's slices, and return what changed."""
-    stored = merge.stored_slices(slices)
+def _replay_account(merge: Merge, ready_hour: int) -> ReplayResult:
+    """
+    Merge and evaluate the kept answers of one account's slices, and write what differs.
+
+    Args:
+        merge: the writer, made for these slices in a transaction of the caller.
+        ready_hour: the hour in Beijing by which WeChat has computed yesterday's figures.
+
+    Returns:
+        The number of slices, and what changed.
+    """
+    slices = [*merge.stored]
     result = ReplayResult(len(slices))
     histories: list[MergedAnswers] = []
     for batch in merged_slices(merge, slices):
@@ -145,10 +154,10 @@ def _replay_account(merge: Merge, slices: Sequence[Slice], ready_hour: int) -> R
         counts = merge.merge(contents)
         if contents:
             merge.execute("fact/empty_stage.sql")
-        rejected = merge.save_rejected(contents, stored)
+        rejected = merge.save_rejected(contents)
         result += ReplayResult(counts=sum(counts.values(), Counts()), rejected=rejected)
         # The contents are written and take much memory. Evaluation needs only the observations.
         histories += [replace(history, content=None) for history in batch]
-    coverage = evaluate_merged(merge, histories, stored, ready_hour)
+    coverage = evaluate_merged(merge, histories, ready_hour)
     articles = merge.execute("dim_article/written.sql", appid=slices[0][0]).scalar_one()
     return result + ReplayResult(coverage=coverage, articles=articles)

@@ -6,7 +6,7 @@ evaluated together: the present window, or at most 30 older days. Small chunks s
 because a commit costs the same whatever it holds. The transaction succeeds or fails as a whole.
 
     Load.commit
-      Merge.stored_slices     read what the warehouse has of the slices
+      Merge                   read what the warehouse has of the slices
       Merge.keep_answers      keep the answers' bytes
       merged_slices           merge all kept answers of slices whose answer is out of order
       Load._merge             write articles, rows, history and rejected parts
@@ -30,14 +30,13 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.load.evaluation import evaluate_chunk
-from weixin_etl.load.falls import Fall
 from weixin_etl.load.history import (
     MergedAnswers,
     evaluate_merged,
     merged_slices,
     with_newest_descriptions,
 )
-from weixin_etl.load.merge import Merge, StoredSlice, is_out_of_order
+from weixin_etl.load.merge import Merge, StoredSlice
 from weixin_etl.load.stage import StagedAnswer, stage_response
 from weixin_etl.model import Counts, Coverage, Run, Slice
 from weixin_etl.warehouse import statement
@@ -79,40 +78,45 @@ class Load:
         staged = [answer for chunk in chunks for answer in chunk]
         with self.warehouse.begin() as connection:
             begin_load(connection, {chunk[0].account.appid for chunk in chunks})
-            merge = Merge(connection, self.run.dataset, self.now())
-            stored = merge.stored_slices([answer.slice for answer in staged])
-            answers = merge.keep_answers([answer for answer in staged if answer.is_answer], stored)
-            histories = [*chain.from_iterable(merged_slices(merge, _late_slices(answers, stored)))]
-            counts = self._merge(merge, answers, histories, stored)
-            coverage = self._evaluate(merge, chunks, stored, counts)
+            slices = [answer.slice for answer in staged]
+            merge = Merge(connection, self.run.dataset, self.now(), slices)
+            answers = merge.keep_answers([answer for answer in staged if answer.is_answer])
+            late_slices = [answer.slice for answer in answers if merge.is_out_of_order(answer)]
+            histories = [*chain.from_iterable(merged_slices(merge, late_slices))]
+            counts = self._merge(merge, answers, histories)
+            coverage = self._evaluate(merge, chunks, counts)
             merge.save_coverage(coverage)
-            changed_lists = _changed_lists(staged, stored, coverage)
+            changed_lists = _changed_lists(merge, staged, coverage)
             merge.save_unlisted("dim_article/unlist.sql", changed_lists)
-            evaluate_merged(merge, histories, stored, self.ready_hour)
+            evaluate_merged(merge, histories, self.ready_hour)
             record_attempts(connection, self.run, staged, counts)
         _note_last_articles(self.last_article_at, staged)
         return sum(counts.values(), Counts(sum(answer.calls for answer in staged)))
 
     def _merge(
-        self,
-        merge: Merge,
-        answers: Sequence[StagedAnswer],
-        histories: Sequence[MergedAnswers],
-        stored: Mapping[Slice, StoredSlice],
+        self, merge: Merge, answers: Sequence[StagedAnswer], histories: Sequence[MergedAnswers]
     ) -> dict[Slice, Counts]:
-        """Merge the histories and the answers that may change something; return rows by slice."""
+        """
+        Write articles, rows and rejected parts of the histories and of readable answers.
+
+        An answer that is out of order is written as part of its history. An answer whose rows are
+        loaded already is not written again, unless the run has `refetch`.
+
+        Returns:
+            The numbers of rows and rejected parts, by slice, for each of the answers.
+        """
         newest = [
             answer
             for answer in answers
             if answer.is_readable
-            and not is_out_of_order(answer, stored[answer.slice])
-            and (self.run.refetch or not _is_loaded_already(answer, stored[answer.slice]))
+            and not merge.is_out_of_order(answer)
+            and (self.run.refetch or not _is_loaded_already(answer, merge.stored[answer.slice]))
         ]
         contents = [history.content for history in histories if history.content]
-        changes = [*with_newest_descriptions(merge, newest, stored), *contents]
+        changes = [*with_newest_descriptions(merge, newest), *contents]
         counts = merge.merge(changes)
         merge.note_falls_between_rows(changes)
-        merge.save_rejected(changes, stored)
+        merge.save_rejected(changes)
         return {
             answer.slice: counts.get(answer.slice, Counts(unchanged=answer.row_count))
             + Counts(rejected=len(answer.rejected))
@@ -120,35 +124,46 @@ class Load:
         }
 
     def _evaluate(
-        self,
-        merge: Merge,
-        chunks: Sequence[StagedChunk],
-        stored: Mapping[Slice, StoredSlice],
-        counts: Mapping[Slice, Counts],
+        self, merge: Merge, chunks: Sequence[StagedChunk], counts: Mapping[Slice, Counts]
     ) -> dict[Slice, Coverage]:
         """
-        Return the coverage after the chunks; a chunk also sees the articles of earlier ones.
+        Return the coverage of each slice after the chunks. Nothing is written.
 
-        Out-of-order answers do not change coverage here: `evaluate_merged` does so later.
+        A chunk is evaluated with the articles that the account's earlier chunks listed. An answer
+        or failed call that is out of order leaves the coverage of an attempted slice as it is:
+        `evaluate_merged` evaluates such an answer later.
+
+        Args:
+            merge: the writer, with the state before the load and the falls that were found.
+            chunks: the chunks.
+            counts: the rows that were written, by slice.
         """
         last_article_at = self._last_articles_before(merge, chunks)
         after: dict[Slice, Coverage] = {}
-        for chunk in (_with_news(chunk, counts, merge.falls) for chunk in chunks):
+        for staged in chunks:
+            chunk = [_with_news(answer, merge, counts) for answer in staged]
             appid = chunk[0].account.appid
-            before = {answer.day: stored[answer.slice].coverage for answer in chunk}
+            before = {answer.day: merge.stored[answer.slice].coverage for answer in chunk}
             coverage = evaluate_chunk(
                 self.run.dataset, chunk, before, last_article_at.get(appid), self.ready_hour
             )
             after |= {(appid, day): row for day, row in coverage.items()}
             _note_last_articles(last_article_at, chunk)
-        late_slices = _late_slices(chain.from_iterable(chunks), stored)
-        unchanged = {slice_: stored[slice_].coverage for slice_ in late_slices}
-        return after | {slice_: row for slice_, row in unchanged.items() if row.attempted_at}
+        for answer in chain.from_iterable(chunks):
+            stored = merge.stored[answer.slice].coverage
+            if merge.is_out_of_order(answer) and stored.attempted_at:
+                after[answer.slice] = stored
+        return after
 
     def _last_articles_before(
         self, merge: Merge, chunks: Sequence[StagedChunk]
     ) -> dict[str, datetime]:
-        """Return when accounts last listed an article, by this try, else by coverage if needed."""
+        """
+        Return when accounts last listed an article, by AppID, before these chunks.
+
+        The answers of this try count first. Coverage is read for the other accounts, and only for
+        those with a date on which their chunk lists no article.
+        """
         quiet = {chunk[0].account.appid for chunk in chunks if _has_quiet_date(chunk)}
         unknown = sorted(quiet - self.last_article_at.keys())
         rows = merge.execute("coverage/last_article.sql", appids=unknown) if unknown else ()
@@ -159,7 +174,7 @@ def record_attempts(
     connection: Connection, run: Run, staged: Iterable[StagedAnswer], counts: Mapping[Slice, Counts]
 ) -> None:
     """
-    Save in the run's report the calls and rows of each attempt.
+    Save the calls and rows of each attempt in `weixin.run_report`, by account and day.
 
     Args:
         connection: the connection of the caller's transaction.
@@ -180,29 +195,23 @@ def record_attempts(
     connection.execute(statement("run_report/save.sql"), {**values, "rows": as_json(rows)})
 
 
-def _late_slices(
-    answers: Iterable[StagedAnswer], stored: Mapping[Slice, StoredSlice]
-) -> list[Slice]:
-    """Return the slices whose result is out of order."""
-    return [answer.slice for answer in answers if is_out_of_order(answer, stored[answer.slice])]
+def _with_news(answer: StagedAnswer, merge: Merge, counts: Mapping[Slice, Counts]) -> StagedAnswer:
+    """
+    Return the answer with the falls that its load found, in place of those between its own rows.
 
-
-def _with_news(
-    chunk: StagedChunk, counts: Mapping[Slice, Counts], falls: Mapping[Slice, Sequence[Fall]]
-) -> StagedChunk:
-    """Return the chunk with the falls that its load found, and whether it brought new rows."""
-    return [
-        replace(
-            answer, falls=found, evidence=replace(answer.evidence, has_news=is_new or bool(found))
-        )
-        for answer in chunk
-        for found in [falls.get(answer.slice, ())]
-        for is_new in [counts.get(answer.slice, Counts()).inserted > 0]
-    ]
+    Its evidence has news if a total fell or a row was inserted.
+    """
+    falls = merge.falls.get(answer.slice, ())
+    has_news = bool(falls) or counts.get(answer.slice, Counts()).inserted > 0
+    return replace(answer, falls=falls, evidence=replace(answer.evidence, has_news=has_news))
 
 
 def _is_loaded_already(answer: StagedAnswer, stored: StoredSlice) -> bool:
-    """Return whether the slice's newest kept answer has the same bytes, and its rows are loaded."""
+    """
+    Return whether the slice's newest kept answer has the same bytes, and its rows are loaded.
+
+    They are loaded if coverage has the time of that answer and the number of rows of this one.
+    """
     loaded = stored.coverage.fetched_at, stored.coverage.row_count
     is_repeated = answer.body_sha256 == stored.body_sha256
     return is_repeated and loaded == (stored.last_seen_at, answer.row_count)
@@ -223,7 +232,7 @@ def _has_quiet_date(chunk: StagedChunk) -> bool:
 def _note_last_articles(
     last_article_at: dict[str, datetime], staged: Iterable[StagedAnswer]
 ) -> None:
-    """Note, by AppID, when accounts last listed an article."""
+    """Set in `last_article_at`, by AppID, the latest time at which these answers list articles."""
     for answer in staged:
         if answer.lists_articles:
             appid, at = answer.account.appid, answer.evidence.at
@@ -231,14 +240,25 @@ def _note_last_articles(
 
 
 def _changed_lists(
-    staged: Iterable[StagedAnswer],
-    stored: Mapping[Slice, StoredSlice],
-    after: Mapping[Slice, Coverage],
+    merge: Merge, staged: Iterable[StagedAnswer], after: Mapping[Slice, Coverage]
 ) -> list[dict[str, object]]:
-    """Return the lists of ready answers that differ from the slice's ready answer before."""
+    """
+    Return the lists of ready answers by which the articles of a slice may no longer be listed.
+
+    A list is returned if the slice was attempted before, and its list differs from that of the
+    ready answer before or another answer was loaded in between.
+
+    Args:
+        merge: the writer, with the state before the load.
+        staged: the results of the load.
+        after: the coverage of each slice after the load.
+
+    Returns:
+        The AppID, the day, the listed msgids, and the time of each answer (`at`).
+    """
     lists: list[dict[str, object]] = []
     for answer in staged:
-        before, now = stored[answer.slice].coverage, after[answer.slice]
+        before, now = merge.stored[answer.slice].coverage, after[answer.slice]
         is_ready = now.ready_at == answer.evidence.at and now.list_sha256 is not None
         is_new = before.list_sha256 != now.list_sha256 or before.ready_at != before.fetched_at
         if is_ready and is_new and before.attempted_at:

@@ -29,7 +29,7 @@ from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.load.evaluation import AnswerTime, evaluate_history, merge_coverage
 from weixin_etl.load.falls import has_news
-from weixin_etl.load.merge import Merge, StoredSlice
+from weixin_etl.load.merge import Merge
 from weixin_etl.load.stage import StagedAnswer, articles_json, copy_lines, row_end, stage_evidence
 from weixin_etl.model import Account, Slice
 from weixin_etl.parse import Article, ParsedAnswer, parse
@@ -70,17 +70,20 @@ def kept_answers(
     slices: Iterable[Slice],
     since: datetime | None = None,
 ) -> Iterator[KeptAnswer]:
-    """Yield the datasets' answers of the slices seen since then, slice by slice, oldest first."""
+    """
+    Yield the kept answers of slices, slice by slice, in the order in which they were last received.
+
+    Args:
+        connection: a connection to the warehouse.
+        datasets: the datasets whose answers are read.
+        slices: at least one account and day.
+        since: the earliest last receipt of an answer; None means any.
+    """
     values = {**dataset_slice_arrays(datasets, slices), "since": since}
     for row in connection.execute(statement("raw_response/of_pairs.sql"), values):
-        yield KeptAnswer(
-            row.raw_response_id,
-            DATASETS[row.dataset],
-            (row.appid, row.day),
-            row.fetched_at,
-            row.last_seen_at,
-            bytes(row.body),
-        )
+        slice_, times = (row.appid, row.day), (row.fetched_at, row.last_seen_at)
+        dataset, body = DATASETS[row.dataset], bytes(row.body)
+        yield KeptAnswer(row.raw_response_id, dataset, slice_, *times, body)
 
 
 @dataclass(slots=True)
@@ -103,7 +106,13 @@ class MergedAnswers:
     """The values for the tables; None until `finish`, or if no answer is readable."""
 
     def add(self, answer: KeptAnswer) -> None:
-        """Merge the next answer, in order of time. Other datasets only describe articles."""
+        """
+        Merge the slice's next answer, in the order of the last receipt.
+
+        The evidence of the answer becomes one observation, or two if it was received on several
+        days. An unreadable answer changes nothing else. An answer of another dataset only adds
+        titles and other attributes of articles.
+        """
         parsed = answer.parsed(answer.last_seen_at)
         if answer.dataset is not self.dataset:
             self._describe_articles(parsed)
@@ -121,11 +130,13 @@ class MergedAnswers:
             self._merge_articles(answer, parsed)
 
     def _describe_articles(self, parsed: ParsedAnswer) -> None:
+        """Merge the articles of another dataset's answer into `articles`, without their rows."""
         for msgid, article in parsed.articles.items():
             without_rows = replace(article, rows={}, row_extras={})
             self.articles.setdefault(msgid, Article(msgid)).merge(without_rows)
 
     def _merge_articles(self, answer: KeptAnswer, parsed: ParsedAnswer) -> None:
+        """Merge the answer's articles and rows; note first listings, and which rows it changed."""
         for msgid, article in parsed.articles.items():
             first = self.first_seen_at.get(msgid, answer.fetched_at)
             self.first_seen_at[msgid] = min(first, answer.fetched_at)
@@ -140,7 +151,12 @@ class MergedAnswers:
         )
 
     def _observe(self, at: datetime, parsed: ParsedAnswer, *, brings_news: bool) -> StagedAnswer:
-        """Add an observation of the answer, and return its evidence without news and msgids."""
+        """
+        Add an observation of the parsed answer, with its msgids, as received at that instant.
+
+        Returns:
+            The observation without msgids, and without whether it brings news.
+        """
         appid, day = self.slice
         staged = stage_evidence(self.dataset, Account("", appid, "", appid), day, at, parsed)
         evidence = replace(staged.evidence, has_news=brings_news)
@@ -167,7 +183,11 @@ class MergedAnswers:
         return since
 
     def finish(self) -> "MergedAnswers":
-        """Set `content`, and free the articles, which take far more memory. Return itself."""
+        """
+        Set `content`, release the articles, which take far more memory, and return this object.
+
+        Without a readable answer `content` stays None.
+        """
         if self.newest is not None:
             self.content = replace(
                 self.newest,
@@ -180,7 +200,12 @@ class MergedAnswers:
         return self
 
     def listed_articles(self, first_seen_at: Mapping[str, datetime]) -> bytes:
-        """Return the bytes of `articles_json` for the articles with these msgids."""
+        """
+        Return the JSON of articles, as `articles_json` returns it.
+
+        Args:
+            first_seen_at: the msgids of articles in `articles`, with the time of the first listing.
+        """
         listed = ((self.articles[msgid], at) for msgid, at in first_seen_at.items())
         return articles_json(self.dataset, self.slice, listed)
 
@@ -202,7 +227,14 @@ def _datasets_to_read(dataset: Dataset) -> Collection[Dataset]:
 def _merge_answers(
     merge: Merge, slices: Iterable[Slice], since: datetime | None = None
 ) -> list[MergedAnswers]:
-    """Read the slices' kept answers, seen since then, and return them merged, one per slice."""
+    """
+    Return the kept answers of at least one slice, merged, one object per slice, not yet finished.
+
+    Args:
+        merge: the writer of the dataset; its connection is read.
+        slices: the accounts and days.
+        since: the earliest last receipt of an answer; None means any.
+    """
     histories = {slice_: MergedAnswers(merge.dataset, slice_) for slice_ in slices}
     datasets = _datasets_to_read(merge.dataset)
     for answer in kept_answers(merge.connection, datasets, histories, since):
@@ -211,7 +243,11 @@ def _merge_answers(
 
 
 def merged_slices(merge: Merge, slices: Sequence[Slice]) -> Iterator[list[MergedAnswers]]:
-    """Merge all kept answers of the slices, and yield them finished, in batches that fit memory."""
+    """
+    Yield the kept answers of slices, merged and finished, in batches that fit memory.
+
+    A slice without a kept answer is left out. Nothing is written.
+    """
     if not slices:
         return
     selection = dataset_slice_arrays(_datasets_to_read(merge.dataset), slices)
@@ -241,18 +277,18 @@ def in_batches(sized: Iterable[tuple[T, int]], batch_bytes: int) -> Iterator[lis
         yield batch
 
 
-def with_newest_descriptions(
-    merge: Merge, answers: Sequence[StagedAnswer], stored: Mapping[Slice, StoredSlice]
-) -> list[StagedAnswer]:
+def with_newest_descriptions(merge: Merge, answers: Sequence[StagedAnswer]) -> list[StagedAnswer]:
     """
     Return the answers, with their articles as newer answers of other datasets describe them.
 
-    Each dataset has rows of its own, but titles and links come from the newest answer of any.
+    Each dataset has rows of its own, but titles and links come from the newest answer of any. Kept
+    answers are read only for slices with a newer answer of another dataset.
     """
     described_since = {
         answer.slice: answer.evidence.at
         for answer in answers
-        if stored[answer.slice].is_described_since(answer.evidence.at)
+        if (described_at := merge.stored[answer.slice].described_at)
+        and answer.evidence.at < described_at
     }
     if not described_since:
         return [*answers]
@@ -262,25 +298,20 @@ def with_newest_descriptions(
 
 
 def _with_description(answer: StagedAnswer, history: MergedAnswers | None) -> StagedAnswer:
+    """Return the answer with its articles as the history describes them; unchanged without one."""
     if history is None:
         return answer
     first_seen_at = dict.fromkeys(answer.msgids, answer.evidence.at)
     return replace(answer, articles=history.listed_articles(first_seen_at))
 
 
-def evaluate_merged(
-    merge: Merge,
-    histories: Iterable[MergedAnswers],
-    stored: Mapping[Slice, StoredSlice],
-    ready_hour: int,
-) -> int:
+def evaluate_merged(merge: Merge, histories: Iterable[MergedAnswers], ready_hour: int) -> int:
     """
     Evaluate histories, and save the coverage and the listing of articles that differ.
 
     Args:
-        merge: the writer of the dataset.
+        merge: the writer of the dataset, with the state of these slices before the load.
         histories: the merged answers of slices, of any accounts.
-        stored: the state of these slices before the load.
         ready_hour: the hour in Beijing by which WeChat has computed yesterday's figures.
 
     Returns:
@@ -290,17 +321,20 @@ def evaluate_merged(
     for history in histories:
         by_account[history.slice[0]].append(history)
     accounts = by_account.values()
-    return sum(_evaluate_account(merge, account, stored, ready_hour) for account in accounts)
+    return sum(_evaluate_account(merge, account, ready_hour) for account in accounts)
 
 
-def _evaluate_account(
-    merge: Merge,
-    histories: Sequence[MergedAnswers],
-    stored: Mapping[Slice, StoredSlice],
-    ready_hour: int,
-) -> int:
-    """Evaluate one account's histories together, and return how many rows of coverage changed."""
-    appid = histories[0].slice[0]
+def _evaluate_account(merge: Merge, histories: Sequence[MergedAnswers], ready_hour: int) -> int:
+    """
+    Evaluate one account's histories together, and save the coverage and listings that differ.
+
+    Since when articles are not listed is saved only for slices whose list in coverage is the one
+    that the newest ready answer of the history gave.
+
+    Returns:
+        The number of rows of coverage that changed.
+    """
+    appid, stored = histories[0].slice[0], merge.stored
     observations = [answer for history in histories for answer in history.observations]
     replayed, ready = evaluate_history(merge.dataset, observations, ready_hour)
     coverage = {

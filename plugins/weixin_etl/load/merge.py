@@ -8,7 +8,7 @@ replaces the stored values of its rows. Unchanged rows are not rewritten.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -42,46 +42,45 @@ class StoredSlice:
     described_at: datetime | None
     """When another dataset's newest answer about the slice's articles was last received."""
 
-    def is_described_since(self, at: datetime) -> bool:
-        """Return whether another dataset's answer about the slice's articles is newer than `at`."""
-        return self.described_at is not None and at < self.described_at
-
-
-def is_out_of_order(answer: StagedAnswer, stored: StoredSlice) -> bool:
-    """Return whether a newer answer of the slice is already kept. Failed calls count too."""
-    return stored.last_seen_at is not None and answer.evidence.at < stored.last_seen_at
-
 
 class Merge:
     """The writer of one dataset's tables, in a transaction that the caller begins and ends."""
 
-    def __init__(self, connection: Connection, dataset: Dataset, changed_at: datetime) -> None:
+    def __init__(
+        self, connection: Connection, dataset: Dataset, changed_at: datetime, slices: list[Slice]
+    ) -> None:
         """
-        Prepare the statements' common values. Nothing is written yet.
+        Read the state of the slices. Nothing is written yet.
 
         Args:
             connection: a connection on which `begin_load` was called.
             dataset: the dataset whose tables are written.
             changed_at: the instant that all changes get.
+            slices: the accounts and days whose answers are loaded or merged again.
         """
         self.connection = connection
         self.dataset = dataset
         self._common = {"dataset": dataset.name, "changed_at": changed_at}
         self.falls = defaultdict[Slice, list[Fall]](list)
         """The totals that became lower by what was merged, by slice."""
+        rows = self.execute("coverage/before.sql", **slice_arrays(dataset, slices))
+        self.stored = {(row.appid, row.day): _stored_slice(row) for row in rows}
+        """The state of each slice in the warehouse before the load."""
 
     def execute(self, path: str, **values: Any) -> CursorResult[Any]:
-        """Execute the dataset's statement in `sql/<path>` and return its result."""
+        """
+        Execute the statement in `sql/<path>`, rendered for the dataset, and return its result.
+
+        The parameters are the given values, the dataset's name, and `changed_at`.
+        """
         return self.connection.execute(statement(path, self.dataset), {**self._common, **values})
 
-    def stored_slices(self, slices: Collection[Slice]) -> dict[Slice, StoredSlice]:
-        """Return the state of each slice in the warehouse."""
-        rows = self.execute("coverage/before.sql", **slice_arrays(self.dataset, slices))
-        return {(row.appid, row.day): _stored_slice(row) for row in rows}
+    def is_out_of_order(self, answer: StagedAnswer) -> bool:
+        """Return whether a newer answer of the slice was kept before. Failed calls count too."""
+        newest = self.stored[answer.slice].last_seen_at
+        return newest is not None and answer.evidence.at < newest
 
-    def keep_answers(
-        self, answers: Sequence[StagedAnswer], stored: Mapping[Slice, StoredSlice]
-    ) -> list[StagedAnswer]:
+    def keep_answers(self, answers: Sequence[StagedAnswer]) -> list[StagedAnswer]:
         """
         Keep the answers' bytes in `raw_response`.
 
@@ -89,13 +88,13 @@ class Merge:
         answer is updated.
 
         Returns:
-            The answers, each with the id of its kept bytes. Out-of-order answers come last and
-            have no id.
+            The answers, each with the id of its kept bytes and the end of its COPY lines. Out-of-
+            order answers come last and have neither.
         """
         out_of_order, repeated, new = [], [], []
         for answer in answers:
-            before = stored[answer.slice]
-            if is_out_of_order(answer, before):
+            before = self.stored[answer.slice]
+            if self.is_out_of_order(answer):
                 out_of_order.append(answer)
             elif answer.body_sha256 == before.body_sha256:
                 repeated.append(self._with_id(answer, before.raw_response_id or 0))
@@ -112,7 +111,12 @@ class Merge:
         return repeated + new + out_of_order
 
     def _keep_out_of_order(self, answers: Sequence[StagedAnswer]) -> None:
-        """Keep answers by import's statement: the same bytes may be kept as an older answer."""
+        """
+        Insert answers into `raw_response` unless the same bytes are kept with the same time.
+
+        This is the statement of the import. It takes longer than COPY, but the same bytes may be
+        kept already, as an older answer.
+        """
         rows = [
             {
                 "dataset": self.dataset.name,
@@ -127,11 +131,20 @@ class Merge:
         self.execute("raw_response/import.sql", rows=as_json(rows))
 
     def _with_id(self, answer: StagedAnswer, raw_response_id: int) -> StagedAnswer:
+        """Return the answer with the id of its kept bytes, and with the end of its COPY lines."""
         end = row_end(self.dataset, answer.slice, raw_response_id, answer.evidence.at)
         return replace(answer, raw_response_id=raw_response_id, row_end=end)
 
     def merge(self, answers: Sequence[StagedAnswer]) -> dict[Slice, Counts]:
-        """Write articles and rows, and return by slice how many rows were written."""
+        """
+        Write the answers' articles, rows and history, and add to `falls` the totals that fell.
+
+        A single answer overwrites stored values field by field. A history replaces the stored
+        values of its rows. Answers that list the same article are written one after the other.
+
+        Returns:
+            The numbers of inserted, updated and unchanged rows of each slice of the answers.
+        """
         if not answers:
             return {}
         counts: dict[Slice, Counts] = {}
@@ -143,12 +156,18 @@ class Merge:
         return counts
 
     def _merge_group(self, answers: Sequence[StagedAnswer]) -> dict[Slice, Counts]:
-        """Merge answers that `_statement_groups` put together, and return the counts by slice."""
+        """
+        Merge the answers of one group of `_statement_groups`, and return the counts by slice.
+
+        The rows are copied into a temporary table first. If all articles are new, the rows are
+        inserted without a comparison. The totals that fell are added to `falls`. The rows of
+        articles that two days list are moved to the later day.
+        """
         is_history = answers[0].is_history
         are_new, *moved_articles = self._merge_articles(answers, is_history=is_history)
         # A generator: the lines are many, and COPY needs them once.
         lines = (answer.row_end.join([*answer.rows, b""]) for answer in answers)
-        copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
+        copy(self.connection, f"staged_{self.dataset.fact} ({row_columns(self.dataset)})", lines)
         if are_new:
             self.execute("fact/insert.sql")
             return {answer.slice: Counts(inserted=len(answer.rows)) for answer in answers}
@@ -199,25 +218,33 @@ class Merge:
         return self.execute("dim_article/load.sql", **values).one()
 
     def _move_rows(self, appids: Sequence[str] | None, msgids: Sequence[str] | None) -> None:
-        """Move the rows of articles that two days list to the later publication day."""
+        """
+        Move the rows of articles that two days list to the later publication day.
+
+        The rows of all datasets with articles are moved. Without AppIDs nothing happens.
+        """
         for dataset in ARTICLE_DATASETS.values() if appids else ():
             move = statement("fact/follow.sql", dataset)
             self.connection.execute(move, {"appids": appids, "msgids": msgids})
 
     def save_unlisted(self, path: str, listings: Sequence[Mapping[str, object]]) -> None:
-        """Save since when articles are not listed, with the statement in `sql/<path>`."""
+        """
+        Save since when articles are not listed, with the statement in `sql/<path>`.
+
+        Nothing happens without listings, or if the dataset's answers do not describe articles. The
+        statement says which keys a listing has.
+        """
         if listings and self.dataset.describes_articles:
             self.execute(path, rows=as_json(listings))
 
-    def save_rejected(
-        self, answers: Sequence[StagedAnswer], stored: Mapping[Slice, StoredSlice]
-    ) -> int:
+    def save_rejected(self, answers: Sequence[StagedAnswer]) -> int:
         """
         Save the answers' rejected parts. Open parts that no longer occur become resolved.
 
         Returns:
             How many parts were opened or resolved.
         """
+        stored = self.stored
         concerned = [
             answer for answer in answers if answer.rejected or stored[answer.slice].has_open_parts
         ]
@@ -257,6 +284,7 @@ class Merge:
 
 
 def _stored_slice(row: Row[Any]) -> StoredSlice:
+    """Return the state of a slice, given its row of `coverage/before.sql`."""
     raw_response_id, sha256, *more = [*row][2:8]
     coverage = coverage_from_row(row[8:]) if row.attempted_at else Coverage()
     return StoredSlice(coverage, raw_response_id, sha256 and bytes(sha256), *more)
@@ -277,7 +305,11 @@ def _statement_groups(
 
 
 def _distinct_articles(answers: Sequence[StagedAnswer]) -> Iterator[list[StagedAnswer]]:
-    """Yield groups in which no article is listed twice. An account's later days come first."""
+    """
+    Yield all answers in groups in which no article of an account is listed twice.
+
+    If two days of an account list the same article, the later day is in the earlier group.
+    """
     remaining = sorted(answers, key=lambda answer: answer.slice, reverse=True)
     while remaining:
         group, postponed = list[StagedAnswer](), list[StagedAnswer]()

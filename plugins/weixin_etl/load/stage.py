@@ -37,8 +37,9 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _parse_lock = Lock()
 """The lock of parsing and compressing. Parsing takes several times an answer's bytes of memory."""
 
-_RAW_RESPONSE_COLUMNS = (
-    "raw_response_id, dataset, appid, day, body, body_sha256, fetched_at, last_seen_at"
+_RAW_RESPONSE = (
+    "weixin.raw_response"
+    " (raw_response_id, dataset, appid, day, body, body_sha256, fetched_at, last_seen_at)"
 )
 
 
@@ -295,26 +296,21 @@ def row_columns(dataset: Dataset) -> str:
 
 
 def copy(
-    connection: Connection,
-    table: str,
-    columns: str,
-    lines: Iterable[bytes],
-    copy_format: str = _CSV_FORMAT,
+    connection: Connection, target: str, lines: Iterable[bytes], copy_format: str = _CSV_FORMAT
 ) -> None:
     """
     Copy lines into a table by one COPY statement, in the transaction of the connection.
 
     Args:
         connection: the connection of the caller's transaction.
-        table: the name of the table.
-        columns: the names of the columns in a line, joined by commas.
+        target: the table, then in brackets the columns of a line: `table (column, column)`.
         lines: the lines or, in another format, the pieces of the copied bytes.
         copy_format: the options of COPY; by default those of the lines of this module.
 
     Raises:
         psycopg2.Error: the statement failed, or the session ended during the COPY.
     """
-    copy_sql = f"COPY {table} ({columns}) FROM STDIN ({copy_format})"
+    copy_sql = f"COPY {target} FROM STDIN ({copy_format})"
     cursor = connection.connection.cursor()
     text = BytesIO()
     text.writelines(lines)
@@ -336,7 +332,7 @@ def keep_bytes(connection: Connection, dataset: Dataset, answers: Iterable[Stage
     """
     records = (_binary_record(dataset, answer) for answer in answers)
     content = (b"PGCOPY\n\xff\r\n\0", bytes(8), *records, b"\xff\xff")
-    copy(connection, "weixin.raw_response", _RAW_RESPONSE_COLUMNS, content, "FORMAT binary")
+    copy(connection, _RAW_RESPONSE, content, "FORMAT binary")
 
 
 def _binary_record(dataset: Dataset, answer: StagedAnswer) -> bytes:
