@@ -60,10 +60,10 @@ def test_an_entry_without_an_account_has_a_problem(
 ) -> None:
     """A connection's problem is reported once, however many of its accounts are listed."""
     (unusable,) = accounts_of(*entries)
-    told = unusable.configured()
+    entry = unusable.configured()
 
-    assert told.problem
-    assert ([*unusable.conn_ids], told.appid, told.problem.kind) == ([named], None, kind)
+    assert entry.problem
+    assert ([*unusable.conn_ids], entry.appid, entry.problem.kind) == ([named], None, kind)
 
 
 LIMITED = [

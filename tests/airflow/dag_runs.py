@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import Engine
 from support import rows
 from support.people import PROJECT
-from world.truth import Answer, Facts, expected_tables
+from world.expected_tables import Answer, Facts, expected_tables
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
 from weixin_sandbox import Account, Sandbox

@@ -94,7 +94,7 @@ def test_only_a_scheduled_run_made_before_its_deadline_can_be_late(
     deadline = {"deadline_time": datetime(2026, 11, 24, 4, 30, tzinfo=UTC)}
     run: dict[str, Any] = {"dag_id": DAG_ID, "dag_run_id": "r", "state": "running"}
     daily.at("12:30")
-    told = []
+    titles = []
     for run_type, queued_at in (
         ("manual", "2026-11-24T00:30:00Z"),
         ("backfill", "2026-11-24T00:30:00Z"),
@@ -103,9 +103,9 @@ def test_only_a_scheduled_run_made_before_its_deadline_can_be_late(
     ):
         made = run | {"run_type": run_type, "queued_at": queued_at}
         import_string(alert.callback.path)({"dag_run": made, "deadline": deadline})
-        told.append([*receiver.titles])
+        titles.append([*receiver.titles])
 
-    assert told == [[], [], [], ["weixin-etl: the daily run is late"]]
+    assert titles == [[], [], [], ["weixin-etl: the daily run is late"]]
 
 
 @pytest.mark.usefixtures("airflow")

@@ -11,7 +11,7 @@ import pytest
 from dag_runs import WINDOW, DailyDag, day_calls, expected_facts
 from sqlalchemy import Engine
 from support.receivers import Receiver
-from world.truth import facts
+from world.expected_tables import facts
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_sandbox import DEFAULT_ACCOUNT, Account, Call, Scenario
@@ -139,7 +139,7 @@ SEQUENCES: dict[str, tuple[list[tuple[Change, str, int, Sequence[str]]], Sequenc
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_mornings_in_a_row(platform: DailyDag, receiver: Receiver, warehouse: Engine, name: str):
     """The next good morning brings missed days. A problem is notified once, and once as over."""
-    mornings, told = SEQUENCES[name]
+    mornings, titles = SEQUENCES[name]
     platform.retries, seen = 2, []
     for day, (change, *_) in enumerate(mornings):
         change(platform)
@@ -149,5 +149,5 @@ def test_mornings_in_a_row(platform: DailyDag, receiver: Receiver, warehouse: En
         seen.append((outcome.state, day_calls(platform.sandbox), errors))
 
     assert seen == [tuple(expected) for _, *expected in mornings]
-    assert [title.removeprefix("weixin-etl: ") for title in receiver.titles] == [*told]
+    assert [title.removeprefix("weixin-etl: ") for title in receiver.titles] == [*titles]
     assert facts(warehouse, ARTICLE_TOTAL) == expected_facts(warehouse, platform.sandbox)

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, make_url
 from support import rows
 from support.people import PROJECT
 from support.receivers import Receiver
-from world.truth import facts
+from world.expected_tables import facts
 
 from weixin_etl.cli import main
 from weixin_etl.datasets import ARTICLE_TOTAL, FOLLOWER_CHANGE, Dataset
@@ -42,7 +42,7 @@ class Morning:
         tries: The number of tries of tasks that have more than one.
         calls: The number of calls for figures; None allows any.
         check: The accounts and errcodes in the errors of the task `check`.
-        told: The titles of the messages; None allows any.
+        titles: The titles of the messages; None allows any.
         logged: A text that the log must contain.
         shown: The section of the manual's "Your first morning" that shows lines of the log.
         status: The exit code of `weixin-etl status` afterwards.
@@ -58,7 +58,7 @@ class Morning:
     tries: Mapping[str, int] = field(default_factory=dict)
     calls: int | None = 7
     check: Sequence[str] = ()
-    told: Sequence[str] | None = ()
+    titles: Sequence[str] | None = ()
     logged: str = ""
     shown: str = ""
     status: int = 0
@@ -132,7 +132,7 @@ NO_WAREHOUSE = replace(
     NOTHING, tasks={**NO_PLAN, "plan": "failed", "report": "failed"}, check=["", ""], status=2
 )
 LATE = replace(RED, wrong=[late()], check=["春风 61503"], status=3)
-UNUSABLE = replace(NO_WAREHOUSE, told=["the warehouse cannot be used"])
+UNUSABLE = replace(NO_WAREHOUSE, titles=["the warehouse cannot be used"])
 NOWHERE = "postgres://nobody:s3cr3t@127.0.0.1:1/none?sslmode=disable"
 OLDER = {"begin_date": "2026-11-01", "end_date": "2026-11-16", "dry_run": True}
 TOO_LATE = {"begin_date": "2026-11-20", "end_date": "2026-11-24", "dry_run": True}
@@ -159,7 +159,7 @@ MORNINGS = {
         wrong=[Scenario("unauthorized")],
         calls=1,
         check=["春风 48001"],
-        told=["春风 refused"],
+        titles=["春风 refused"],
         shown="Red, and only 48001",
     ),
     "accounts that fail beside others, in every way there is": replace(
@@ -168,7 +168,7 @@ MORNINGS = {
         retries=0,
         calls=None,
         check=["broken", "forgotten", *REFUSED, f"号{len(REFUSALS)} 61503"],
-        told=None,
+        titles=None,
         logged=f"号{len(REFUSALS)}: nothing to do",
     ),
     "a retired endpoint": replace(
@@ -176,7 +176,7 @@ MORNINGS = {
         wrong=[Scenario("offline")],
         check=["春风 47009"],
         status=0,  # its successor's DAG is not paused
-        told=["春风: endpoint retired"],
+        titles=["春风: endpoint retired"],
         shown="Red with 47009",
     ),
     "of two connections the one that works": Morning(
@@ -189,12 +189,12 @@ MORNINGS = {
         wrong=[Scenario("not-ready")],
         check=["春风"],
         before=lambda dag: dag.at("08:30"),
-        told=["春风: figures not ready"],
+        titles=["春风: figures not ready"],
         shown="Figures not ready",
     ),
     "late, and it comes": Morning([late(3)], at="08:30", calls=7 + 3, logged="asks again at 08:30"),
     "statistics days": Morning([late(3)], FOLLOWER_CHANGE, at="08:30", calls=7 + 3),
-    "late, until noon": replace(LATE, at="12:01", told=["春风: figures not ready"]),
+    "late, until noon": replace(LATE, at="12:01", titles=["春风: figures not ready"]),
     "late, beside what is tried again": replace(
         RED,
         wrong=[late(2), outages(5), Scenario("errcode:99999", day=WINDOW[0])],
@@ -202,7 +202,7 @@ MORNINGS = {
         tries=TWICE,
         calls=4 + 3 + 6 + 3,
         check=["春风 99999"],
-        told=["春风 refused"],
+        titles=["春风 refused"],
     ),
     "a bug": replace(
         RED,
@@ -210,7 +210,7 @@ MORNINGS = {
         tries=TWICE,
         calls=2,
         check=["春风"],
-        told=["春风: program fault"],
+        titles=["春风: program fault"],
         logged="::group::Where it was raised\nTraceback (most recent call last):\n",
     ),
     "no connection to the warehouse": replace(
@@ -223,7 +223,7 @@ MORNINGS = {
         NO_WAREHOUSE,
         before=lambda dag: dag.set(WAREHOUSE, NOWHERE),
         tries={"plan": 2, "report": 2},
-        told=["the warehouse does not work"],
+        titles=["the warehouse does not work"],
         logged="start Postgres",
     ),
 }
@@ -268,8 +268,8 @@ def test_a_morning(
     assert {task: count for task, count in outcome.tries.items() if count > 1} == morning.tries
     assert day_calls(sandbox) == morning.calls or morning.calls is None
     assert sorted(outcome.errors_of("check")) == sorted(morning.check)
-    told = [title.removeprefix("weixin-etl: ") for title in receiver.titles]
-    assert morning.told is None or told == [*morning.told]
+    titles = [title.removeprefix("weixin-etl: ") for title in receiver.titles]
+    assert morning.titles is None or titles == [*morning.titles]
     assert morning.logged in outcome.log
     assert "s3cr3t" not in f"{outcome.log}{receiver.messages}"
     assert ("Traceback" in outcome.log) == (morning.before is stumble)

@@ -1,9 +1,10 @@
 """
 The expected answers to the questions of docs/analysts.md and docs/cookbook.md.
 
-Each function computes the answer to one query from the expected rows of the views (`truth.py`),
-without SQL. `test_pages.py` compares the answers with what Postgres returns. Queries that only pick
-rows and columns of a view have no function here: the views themselves are compared.
+Each function computes the answer to one query from the expected rows of the views
+(`expected_views.py`), without SQL. `test_pages.py` compares the answers with what Postgres returns.
+Queries that only pick rows and columns of a view have no function here: the views themselves are
+compared.
 
 An answer has the columns of the page's query, in their order. Shares are exact fractions; the test
 rounds them as the query does. Unless a function says otherwise, the account is the page's account,
@@ -16,10 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
-from world.truth import Key
+from world.expected_tables import Key
 
-from analysts import truth
-from analysts.truth import DAY, YESTERDAY, Row, Table, days, quantile, share, total
+from analysts import expected_views
+from analysts.expected_views import DAY, YESTERDAY, Row, Table, days, quantile, share, total
 from analysts.world import BUSY, PAPER, CollectedAnswers, at, november
 
 Rows = list[Key]
@@ -47,12 +48,12 @@ class Asked:
 
     def of_all_accounts(self, view: str) -> Table:
         """Return the view's rows of all accounts."""
-        rows = truth.view(self.collected, self._name(view))
+        rows = expected_views.view(self.collected, self._name(view))
         return rows.with_(account_name=lambda _: self.name) if self.name else rows
 
     def of_account(self, view: str) -> Table:
         """Return the view's rows of the account."""
-        return truth.view(self.collected, self._name(view)).where(appid=self.appid)
+        return expected_views.view(self.collected, self._name(view)).where(appid=self.appid)
 
     def of_listed_accounts(self, view: str) -> Table:
         """Return the view's rows of the accounts in `appids`."""
@@ -60,7 +61,7 @@ class Asked:
 
     def _name(self, view: str) -> str:
         """Return the view's name, with the endpoint's suffix if each endpoint has such a view."""
-        return view + self.suffix * (view in truth.OF_ENDPOINT)
+        return view + self.suffix * (view in expected_views.OF_ENDPOINT)
 
 
 Answer = Callable[[Asked], Rows]
@@ -185,11 +186,13 @@ def months(asked: Asked) -> Rows:
 @of("14")
 def against_four_weeks_earlier(asked: Asked) -> Rows:
     by_day = {row["calendar_date"]: row for row in asked.of_account("account_day")}
-    pairs = [Table([by_day[day], by_day[day - 28 * DAY]]) for day in days(november(1), YESTERDAY)]
-    known = [pair for pair in pairs if len(complete(pair)) == 2]
-    now, before = (total(pair[n]["readers_comparable"] for pair in known) for n in (0, 1))
+    compared = [
+        Table([by_day[day], by_day[day - 28 * DAY]]) for day in days(november(1), YESTERDAY)
+    ]
+    known = [two_days for two_days in compared if len(complete(two_days)) == 2]
+    now, before = (total(two_days[n]["readers_comparable"] for two_days in known) for n in (0, 1))
     change = share(now, before)
-    return [(len(pairs), len(known), now, before, None if change is None else change - 1)]
+    return [(len(compared), len(known), now, before, None if change is None else change - 1)]
 
 
 @of("15")
@@ -283,8 +286,8 @@ def followers_by_week(asked: Asked) -> Rows:
 
 @of("24", 1)
 def week_since_its_report(asked: Asked) -> Rows:
-    then_told = truth.until(asked.collected, REPORTED_AT)
-    reported = replace(asked, collected=then_told).of_account("article_day")
+    then_shown = expected_views.until(asked.collected, REPORTED_AT)
+    reported = replace(asked, collected=then_shown).of_account("article_day")
     then, now = (
         by_week(rows, "stat_date").where(week="2026-W47").sum("readers_increment")
         for rows in (reported, asked.of_account("article_day"))
@@ -297,7 +300,7 @@ def week_since_its_report(asked: Asked) -> Rows:
 def export(asked: Asked) -> Rows:
     fetched = (
         asked.of_account("coverage")
-        .where(dataset=truth.OF_SUFFIX[asked.suffix].name)
+        .where(dataset=expected_views.OF_SUFFIX[asked.suffix].name)
         .known("fetched_at")
     )
     recent = fetched.filter(lambda row: row["fetched_at"] > EXPORTED_AT).values("day")

@@ -3,7 +3,7 @@ Check the queries of the analysts' pages, and every view, on a warehouse filled 
 
 Four sandbox accounts are collected on several mornings (`world.py`). Each query of docs/analysts.md
 and docs/cookbook.md must give the result printed under it, and the rows computed without SQL
-(`questions.py`). Each view must show the expected rows (`truth.py`).
+(`questions.py`). Each view must show the expected rows (`expected_views.py`).
 """
 
 import json
@@ -22,9 +22,9 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Connection, Engine
 
-from analysts import truth
+from analysts import expected_views
+from analysts.expected_views import Table
 from analysts.questions import ANSWERS, REPORTED_AT, Asked, Rows
-from analysts.truth import Table
 from analysts.world import BUSY, PAPER, CollectedAnswers, at, filled_warehouse, november, set_clock
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.warehouse.views import View, views
@@ -243,7 +243,7 @@ def test_a_view_shows_the_expected_rows(
     connection: Connection, collected: CollectedAnswers, name: str
 ) -> None:
     """All rows of all accounts are compared, in every column that follows from the answers."""
-    picked, expected = PICKED.get(name, "TRUE"), truth.view(collected, name)
+    picked, expected = PICKED.get(name, "TRUE"), expected_views.view(collected, name)
     if "stat_date" in picked:  # of a week: there are very many
         expected = expected.between("stat_date", november(20))
     assert_shows(connection, f"{name} WHERE {picked}", expected, OTHER_KEYS.get(name, KEYS[name]))
@@ -255,11 +255,13 @@ def test_as_of_an_instant_shows_the_answers_fetched_by_then(
     connection: Connection, collected: CollectedAnswers, dataset: Dataset, instant: datetime
 ) -> None:
     """Rows and figures are those of the instant; titles are the newest."""
-    then, name = truth.until(collected, instant), f"article_day{dataset.suffix}"
-    titles = {key: article["title"] for key, article in truth.tables(collected).articles.items()}
-    told = truth.article_day(then, dataset)
-    told = told.with_(title=lambda row: titles[row["appid"], row["msgid"]])
-    assert_shows(connection, f"{name}_as_of('{instant}')", told, KEYS[name])
+    then, name = expected_views.until(collected, instant), f"article_day{dataset.suffix}"
+    titles = {
+        key: article["title"] for key, article in expected_views.tables(collected).articles.items()
+    }
+    expected = expected_views.article_day(then, dataset)
+    expected = expected.with_(title=lambda row: titles[row["appid"], row["msgid"]])
+    assert_shows(connection, f"{name}_as_of('{instant}')", expected, KEYS[name])
 
 
 def assert_shows(connection: Connection, source: str, expected: Table, key: str) -> None:

@@ -44,7 +44,7 @@ def import_(warehouse: Engine) -> Import:
                 key: {november(on): figures for on, figures in of_days.items()}
                 for key, of_days in items.items()
             }
-            listed = [item(dataset, day, key, its_rows) for key, its_rows in by_item.items()]
+            listed = [item(dataset, day, key, by_day) for key, by_day in by_item.items()]
             about = {"dataset": name, "day": str(day)}
             answer = {"list": listed}
             lines += [line(answer, fetched, appid=appid, **about) for appid in ("wx1", "wx2")]

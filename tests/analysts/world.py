@@ -2,8 +2,8 @@
 A warehouse filled by real runs: four accounts of the sandbox, collected on several mornings.
 
 The sandbox serves the accounts over HTTP, with a scenario of faults for each morning. The module
-keeps every answer that the sandbox gave, so that `truth.py` can compute the views without the
-warehouse.
+keeps every answer that the sandbox gave, so that `expected_views.py` can compute the views without
+the warehouse.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 from support import migrated_warehouse
 from world.collector import Collector
-from world.truth import Answer
+from world.expected_tables import Answer
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, DATASETS

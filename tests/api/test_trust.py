@@ -99,8 +99,8 @@ def test_a_token_is_not_used_if_the_clocks_differ(
     assert (len(wire.token_calls), len(wire.data_calls)) == (1, int(is_used))
     if not is_used:
         error = refused(outcome).error
-        told = re.findall(r"[-\d]{10} [:\d]{8}", str(error))
-        own_time, server_time = (datetime.fromisoformat(f"{text}+08:00") for text in told)
+        times = re.findall(r"[-\d]{10} [:\d]{8}", str(error))
+        own_time, server_time = (datetime.fromisoformat(f"{text}+08:00") for text in times)
         assert error.kind is ProblemKind.CLOCK
         assert abs(server_time - own_time - ahead) < timedelta(seconds=5)
 

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import replace
 
 from sqlalchemy import Engine
+from world.expected_tables import differences, expected_tables, held, kept
 from world.pipeline import MORNING
 from world.processes import IngestProcess, context, order, several
-from world.truth import differences, expected_tables, held, kept
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 
@@ -29,6 +29,6 @@ def test_four_overlapping_ingests_ask_for_each_day_once(warehouse: Engine) -> No
         assert ends == [(True, ())] * len(WAYS)
         assert {*Counter(engine.asked).values()} == {1}
         assert len(engine.asked) == 12 * ARTICLE_TOTAL.window
-        told = kept(warehouse)
-        assert len(told) == len(engine.asked)
-        assert differences(held(warehouse), expected_tables([told])) == []
+        answers = kept(warehouse)
+        assert len(answers) == len(engine.asked)
+        assert differences(held(warehouse), expected_tables([answers])) == []

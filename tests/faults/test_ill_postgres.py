@@ -15,9 +15,9 @@ import psycopg2
 import pytest
 from sqlalchemy import Engine
 from support import TcpServer
+from world.expected_tables import differences, expected_tables, held, kept
 from world.pipeline import MORNING, Pipeline
 from world.processes import LOADING, IngestProcess, disturbed, order, several
-from world.truth import differences, expected_tables, held, kept
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.problem import ProblemKind
@@ -28,9 +28,9 @@ Stop = Callable[[psutil.Process], None]
 
 def assert_whole(engine: Pipeline) -> None:
     """Check that each day of both accounts is kept once, and that the tables follow from them."""
-    told = kept(engine.warehouse)
-    assert len(told) == 2 * ARTICLE_TOTAL.window
-    assert differences(held(engine.warehouse), expected_tables([told])) == []
+    answers = kept(engine.warehouse)
+    assert len(answers) == 2 * ARTICLE_TOTAL.window
+    assert differences(held(engine.warehouse), expected_tables([answers])) == []
 
 
 def ingest_with_fault(

@@ -6,9 +6,9 @@ from datetime import date
 
 from sqlalchemy import Engine
 from support import rows
+from world.expected_tables import Key, differences, expected_tables, held, kept
 from world.pipeline import MORNING, by_hand
 from world.processes import IngestProcess, Outcome, order, several
-from world.truth import Key, differences, expected_tables, held, kept
 from world.wechat import at, date_of
 
 from weixin_etl.api.calls import RESERVED_CALLS

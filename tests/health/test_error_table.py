@@ -62,7 +62,7 @@ def test_where_there_is_nothing_to_do_nothing_is_red() -> None:
             assert default_severity(row.kind) is not Severity.FAILURE or not is_failure
 
 
-def pairs() -> Iterator[Sequence[str]]:
+def translations() -> Iterator[Sequence[str]]:
     """Every text of problems, messages and the page, in English and Chinese."""
     for row in ROWS:
         yield from zip(row[3:6], row[6:9], strict=True)
@@ -72,7 +72,7 @@ def pairs() -> Iterator[Sequence[str]]:
 
 def test_every_row_has_its_texts_in_both_languages() -> None:
     """With the same places; a title for each kind, a cause of its own and a cure for each row."""
-    for english, chinese in pairs():
+    for english, chinese in translations():
         places = [sorted(re.findall(r"{\w+}", text)) for text in (english, chinese)]
         assert places[0] == places[1]
         assert bool(english) == bool(re.search("[\u4e00-\u9fff{]", chinese))

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from support import rows
 from support.rest import until
 from support.warehouse_loads import import_lines, line
-from world.told import DATASET, DAY, DETAIL, FIRST, OFF, People, at, run
+from world.notified import DATASET, DAY, DETAIL, FIRST, OFF, People, at, run
 from world.wechat import day_number
 
 from weixin_etl.health.alert import Alert, Severity
@@ -368,7 +368,9 @@ def airflow(*, is_at_work: bool = False, is_alive: bool = True, **dag: Any) -> A
 AT_WORK, WAITING = airflow(is_at_work=True), replace(airflow(is_at_work=True), tried=[])
 PAUSED, LEFT_ALONE = airflow(is_paused=True), replace(AT_WORK, is_scheduler_alive=False)
 PLANNED, OF_FIRST = run(1), run(1, begin_date=FIRST, end_date=FIRST, names_dates=True)
-OTHERS = replace(AT_WORK, tried=[replace(task, dataset=DETAIL.name) for task in AT_WORK.tried])
+AT_OTHER_WORK = replace(
+    AT_WORK, tried=[replace(task, dataset=DETAIL.name) for task in AT_WORK.tried]
+)
 
 
 @pytest.mark.parametrize(
@@ -386,7 +388,7 @@ OTHERS = replace(AT_WORK, tried=[replace(task, dataset=DETAIL.name) for task in 
         (None, airflow(is_alive=False), 13, [("scheduler_down", "failure", 0)]),
         ({}, AT_WORK, 9, [("program", "retrying", 0)]),
         ({}, LEFT_ALONE, 9, [("scheduler_down", "failure", 0)]),
-        ({}, OTHERS, 9, []),
+        ({}, AT_OTHER_WORK, 9, []),
         (UNREACHABLE, AT_WORK, 9, [("unreachable", "retrying", 1)]),
         (UNREADY, WAITING, 9, []),
         (PLANNED, WAITING, 13, []),

@@ -22,7 +22,7 @@ from support.warehouse_loads import (
     refused,
     staged,
 )
-from world.truth import kept
+from world.expected_tables import kept
 
 from weixin_etl import cli
 from weixin_etl.model import ConfiguredAccount, Counts

@@ -49,8 +49,8 @@ MORNINGS = {
 def run(warehouse: Engine, *, is_applied: bool = True, **chosen: Any) -> ReplayResult:
     """Replay the chosen days."""
     dataset = chosen.pop("dataset", ARTICLE_TOTAL)
-    pairs = select_slices(warehouse, dataset, **chosen)
-    return replay(warehouse, dataset, pairs, ready_hour=10, is_applied=is_applied)
+    slices = select_slices(warehouse, dataset, **chosen)
+    return replay(warehouse, dataset, slices, ready_hour=10, is_applied=is_applied)
 
 
 @pytest.fixture

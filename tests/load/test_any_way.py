@@ -2,7 +2,7 @@
 Check that the tables depend only on the answers, not on the way in which they are loaded.
 
 The answers come in any order, repeated, killed, in runs or as imports; the tables must be those of
-`world/truth.py` (decisions 0004 and 0019).
+`world/expected_tables.py` (decisions 0004 and 0019).
 """
 
 import itertools
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 from support import empty, execute, rows
 from support.warehouse_loads import SCHEDULED, at, contents, import_lines, know, line, staged
-from world.truth import Answer, Facts, differences, expected_tables, facts, held
+from world.expected_tables import Answer, Facts, differences, expected_tables, facts, held
 from world.wechat import item
 
 from weixin_etl.datasets import ARTICLE_READ, ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
@@ -85,12 +85,12 @@ def answer(appid: str, dataset: Dataset, day: date, minute: int, drawn: Iterable
             dataset,
             day,
             name(dataset, day, message),
-            {day.replace(day=on): row for on, row in its_rows.items() if on >= day.day},
+            {day.replace(day=on): row for on, row in of_days.items() if on >= day.day},
             **attributes,
         )
-        for message, attributes, its_rows in drawn
+        for message, attributes, of_days in drawn
     ]
-    body = json.dumps({"list": listed, "told_at": str(fetched_at)}).encode()
+    body = json.dumps({"list": listed, "given_at": str(fetched_at)}).encode()
     return Answer(appid, dataset, day, fetched_at, body)
 
 
@@ -115,11 +115,11 @@ def answers(draw: st.DrawFn) -> list[Answer]:
     """
     minutes = draw(st.lists(st.integers(0, 20), min_size=2, max_size=6, unique=True))
     of_articles = [(ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL)] * len(OF_STATISTICS)
-    datasets, told = draw(st.sampled_from([*of_articles, *OF_STATISTICS])), []
+    datasets, fetched = draw(st.sampled_from([*of_articles, *OF_STATISTICS])), []
     for minute in sorted(minutes):
-        pair = draw(mostly(*ACCOUNTS)), draw(mostly(*datasets)), draw(mostly(*DAYS))
-        told.append(answer(*pair, minute, draw(items(*pair[1:]))))
-    return told
+        asked = draw(mostly(*ACCOUNTS)), draw(mostly(*datasets)), draw(mostly(*DAYS))
+        fetched.append(answer(*asked, minute, draw(items(*asked[1:]))))
+    return fetched
 
 
 # -------------------------------------------------------------------------------- how they come
@@ -310,8 +310,8 @@ def test_any_way_of_loading_gives_the_same_tables(
 
     import_(warehouse, all_answers(arriving))
     for dataset, day in itertools.product(datasets, (None, DAYS[1])):
-        pairs = select_slices(warehouse, dataset, (), day, day)
-        assert not replay(warehouse, dataset, pairs, ready_hour=10, now=tick).changes
+        slices = select_slices(warehouse, dataset, (), day, day)
+        assert not replay(warehouse, dataset, slices, ready_hour=10, now=tick).changes
 
     assert contents(warehouse, *tables, versions=True) == before
     for dataset in datasets:

@@ -20,7 +20,7 @@ from support.warehouse_loads import (
     refused,
     staged,
 )
-from world.truth import kept
+from world.expected_tables import kept
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.load import StagedAnswer

@@ -33,13 +33,13 @@ CASES: dict[str, tuple[dict[str, Any], str | None]] = {
 }
 
 
-@pytest.mark.parametrize(("its_rows", "reason"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("odd_rows", "reason"), CASES.values(), ids=CASES)
 def test_coverage_says_how_many_parts_do_not_fit_and_why(
-    warehouse: Engine, its_rows: Any, reason: str | None
+    warehouse: Engine, odd_rows: Any, reason: str | None
 ) -> None:
     """The day's last attempt is still `ok`."""
     know(warehouse, "wx1")
-    load_chunk(warehouse, staged(body(article("1_1", NEWEST | its_rows)), "24 08:30"))
+    load_chunk(warehouse, staged(body(article("1_1", NEWEST | odd_rows)), "24 08:30"))
 
     select = f"SELECT last_attempt, reason FROM analytics.coverage WHERE day = '{DAY}'"
     assert rows(warehouse, f"{select} AND appid = '{ACCOUNT.appid}'") == [("ok", reason)]

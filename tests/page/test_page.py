@@ -16,7 +16,7 @@ from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from support import choose_port, migrated_warehouse
-from world.told import People, run
+from world.notified import People, run
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, FOLLOWER_TOTAL
 from weixin_etl.health.alerts import Airflow, DagState

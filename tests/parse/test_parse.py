@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict
 from support import cases
-from world.truth import rows_of
+from world.expected_tables import rows_of
 
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import (
@@ -181,7 +181,7 @@ def test_a_text_is_kept_as_far_as_postgres_can_hold_it(written: bytes, title: st
 
 # ------------------------------------------------------------------------------ rows and items
 
-ONE = {"100_1": {17: {"share_user": 5}}}
+ONE_FIGURE = {"100_1": {17: {"share_user": 5}}}
 MISFITS = [
     *(([entry], ("entry_not_an_object", None, None, None)) for entry in (None, 7, "100_1", [])),
     *(
@@ -228,7 +228,7 @@ def test_a_part_that_does_not_fit_is_rejected_alone(misfit: list[Any], why: Any)
     assert rejected(parsed) == [why]
     part = misfit[0]["details"][0] if why[2] == "100_1" else misfit[0]
     assert json.loads(parsed.rejected[0].payload) == part
-    assert counts(parsed) == ({"99_1": {}} if why[1] == "details" else {}) | ONE
+    assert counts(parsed) == ({"99_1": {}} if why[1] == "details" else {}) | ONE_FIGURE
 
 
 def test_the_last_row_of_an_answer_is_of_the_day_before_its_fetch_in_beijing() -> None:
@@ -349,7 +349,10 @@ def test_a_msgid_with_characters_that_cannot_be_stored_is_rejected(
 
     parsed = read_with(b'"100_1%s"' % written, odd, item(row(share_user=5), **keys))
 
-    assert (rejected(parsed), counts(parsed)) == ([("id_not_storable", "msgid", None, None)], ONE)
+    assert (rejected(parsed), counts(parsed)) == (
+        [("id_not_storable", "msgid", None, None)],
+        ONE_FIGURE,
+    )
     shown = re.fullmatch(
         r'the msgid "100_1\\u([0-9a-f]{4})" contains U\+([0-9A-F]{4}), which cannot be stored '
         "unchanged; the entry is left out",
@@ -375,7 +378,7 @@ def test_is_delay_is_anything_but_a_plain_no(keys: dict[str, int]) -> None:
 
     assert [parsed.is_delayed for parsed in (read(article), *no)] == [False] * 8
     assert [parsed.is_delayed for parsed in yes] == [True] * 11
-    assert [counts(parsed) for parsed in no + yes] == [ONE] * 18
+    assert [counts(parsed) for parsed in no + yes] == [ONE_FIGURE] * 18
 
 
 def test_the_hash_of_a_list_depends_only_on_its_ids() -> None:

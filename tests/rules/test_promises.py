@@ -13,26 +13,26 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.hostile_answers import no_deadline
-from world.drawn import Trouble, draw_calendar
-from world.life import Calendar, Start, daily
 from world.promises import broken_promises
+from world.random_calendars import Fault, draw_calendar
+from world.simulation import Calendar, Start, daily
 from world.wechat import Refusal, WeChat, at, date_of, in_time
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Run
 
-ANY_TROUBLES = st.sets(st.sampled_from(Trouble)) | st.just(frozenset(Trouble))
+ANY_FAULTS = st.sets(st.sampled_from(Fault)) | st.just(frozenset(Fault))
 
 
 @no_deadline
-@given(st.integers(0, 2**32), st.integers(1, 90), ANY_TROUBLES)
-@example(784856, 80, frozenset(Trouble))  # one endpoint retired, another unreadable for good
-@example(471588, 5, frozenset(Trouble))  # two lies empty a day's list, the second of a silence
+@given(st.integers(0, 2**32), st.integers(1, 90), ANY_FAULTS)
+@example(784856, 80, frozenset(Fault))  # one endpoint retired, another unreadable for good
+@example(471588, 5, frozenset(Fault))  # two lies empty a day's list, the second of a silence
 def test_every_promise_holds_after_any_calendar(
-    seed: int, mornings: int, troubles: frozenset[Trouble]
+    seed: int, mornings: int, faults: frozenset[Fault]
 ) -> None:
     """Hypothesis prints the arguments of `draw_calendar` that give the failing calendar."""
-    assert broken_promises(draw_calendar(seed, mornings, troubles)) == []
+    assert broken_promises(draw_calendar(seed, mornings, faults)) == []
 
 
 def daily_articles(days: range, late: dict[int, float] | None = None, **oddly: Any) -> WeChat:
@@ -75,14 +75,14 @@ def dates(first: int, last: int, **form: Any) -> dict[str, Any]:
     return {"names_dates": True, **names, **form}
 
 
-DETAIL, ONE, MONTH, NO = ARTICLE_TOTAL_DETAIL, range(1), range(30), range(0)
+DETAIL, ONE_DAY, MONTH, NO_DAYS = ARTICLE_TOTAL_DETAIL, range(1), range(30), range(0)
 REFUSED_AT = refused(MONTH, (at(20, 14), at(21)))
 CALENDARS = {
-    "the last row is there on P+W+1 at 11:00": daily(daily_articles(ONE, {6: at(8, 11)}), 12),
+    "the last row is there on P+W+1 at 11:00": daily(daily_articles(ONE_DAY, {6: at(8, 11)}), 12),
     "the last row is there on P+W at 11:00": daily(daily_articles(range(12), {6: at(7, 11)}), 12),
-    "a row is later than the last one": daily(daily_articles(ONE, {5: at(7, 9.1)}), 12),
-    "yesterday's rows come at 09:15": daily(daily_articles(ONE, {3: at(4, 9.25)}), 12),
-    "the answer of P+W is wrong": daily(daily_articles(ONE, lies_on={7: 1.0}), 12),
+    "a row is later than the last one": daily(daily_articles(ONE_DAY, {5: at(7, 9.1)}), 12),
+    "yesterday's rows come at 09:15": daily(daily_articles(ONE_DAY, {3: at(4, 9.25)}), 12),
+    "the answer of P+W is wrong": daily(daily_articles(ONE_DAY, lies_on={7: 1.0}), 12),
     "fourteen mornings are missed, and the next answer is wrong": daily(
         daily_articles(MONTH, lies_on={20: 1.0}), 30, range(6, 20)
     ),
@@ -99,9 +99,9 @@ CALENDARS = {
     "cleared with its plan while every call fails": replace(
         daily(REFUSED_AT, 30), clears=[(at(20, 15), "green all")] * 12
     ),
-    "48001 from P+W to P+W+3": daily(refused(ONE, (at(7), at(11))), 14),
+    "48001 from P+W to P+W+3": daily(refused(ONE_DAY, (at(7), at(11))), 14),
     "is_delay all day, of a day with data": daily(
-        refused(ONE, (at(3), at(4)), by=Refusal.IS_DELAY), 5
+        refused(ONE_DAY, (at(3), at(4)), by=Refusal.IS_DELAY), 5
     ),
     "an article that WeChat stops counting": daily(in_time(ARTICLE_TOTAL, {0: [range(2)]}), 14),
     "it was so before 70 mornings were missed": daily(
@@ -111,24 +111,24 @@ CALENDARS = {
         in_time(DETAIL, {3: [range(2)]}), 50, range(3, 50)
     ),
     "47009 for all on the first morning": daily(
-        refused(ONE, (at(0), at(1)), by=Refusal.OFFLINE), 1
+        refused(ONE_DAY, (at(0), at(1)), by=Refusal.OFFLINE), 1
     ),
     "47009 for five days in a row on one morning": daily(
-        daily_articles(NO, refused_on={(day, 3): Refusal.OFFLINE for day in range(-2, 3)}), 5
+        daily_articles(NO_DAYS, refused_on={(day, 3): Refusal.OFFLINE for day in range(-2, 3)}), 5
     ),
-    "47009 for good": daily(daily_articles(NO, retired_at=at(1)), 5),
+    "47009 for good": daily(daily_articles(NO_DAYS, retired_at=at(1)), 5),
     "the other dataset is switched on later": two_datasets(),
     "a refetch of a final day is refused": daily(
-        refused(ONE, (at(10, 14), at(10, 15))),
+        refused(ONE_DAY, (at(10, 14), at(10, 15))),
         12,
         (),
         by_hand(at(10, 14), 10, **dates(0, 0, refetch=True)),
     ),
     "repaired, then a later run is refused": daily(
-        refused(ONE, (at(1), at(2)), (at(5, 9), at(5, 12))), 2, (), by_hand(at(5, 9), 5)
+        refused(ONE_DAY, (at(1), at(2)), (at(5, 9), at(5, 12))), 2, (), by_hand(at(5, 9), 5)
     ),
     "a backfill of past mornings came first": daily(
-        daily_articles(NO), 80, range(79), by_hand(at(78, 15), 0), by_hand(at(78, 15.1), 1)
+        daily_articles(NO_DAYS), 80, range(79), by_hand(at(78, 15), 0), by_hand(at(78, 15.1), 1)
     ),
     "the login changes between plan and ingest": two_accounts(
         ("a", "A", -inf, at(2, 8.508)), ("a", "B", at(2, 8.508), inf)

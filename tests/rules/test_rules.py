@@ -199,8 +199,8 @@ def test_an_answer_before_the_ready_hour_needs_yesterdays_row(
     dataset: str, answers: str, expected: str
 ) -> None:
     """The answers of one chunk, fetched on the same Beijing day, are evaluated together."""
-    pairs = [entry.split(": ") for entry in answers.split(", ")]
-    by_day = {nov(int(day)): evidence_of(answer) for day, answer in pairs}
+    entries = [entry.split(": ") for entry in answers.split(", ")]
+    by_day = {nov(int(day)): evidence_of(answer) for day, answer in entries}
     declared = DATASETS[dataset]
     chunk = ChunkEvidence(by_day, None, declared.window)
     kinds = {
@@ -242,11 +242,11 @@ def test_a_refused_or_delayed_call_changes_only_the_attempt(
 
 def settled(*answers: Evidence, dataset: Dataset = ARTICLE_TOTAL) -> str | None:
     """Return how the 10th is settled after the answers, if the account lists articles every day."""
-    pair = Coverage()
+    coverage = Coverage()
     for answer in answers:
         chunk = ChunkEvidence({}, answer.at, dataset.window)
-        pair = rules.next_coverage(pair, dataset, nov(10), answer, chunk, READY_HOUR)
-    return pair.settled
+        coverage = rules.next_coverage(coverage, dataset, nov(10), answer, chunk, READY_HOUR)
+    return coverage.settled
 
 
 @cases
@@ -278,10 +278,10 @@ def test_an_empty_list_is_stored_only_if_another_answer_lists_an_article(
     other_answers = {nov(11): evidence_of(other)} if other else {}
     chunk = ChunkEvidence({nov(10): empty} | other_answers, moment(last_article_at), 7)
     for before in (Coverage(), Coverage(None, at(16), b"a", 1), Coverage(None, at(16), None)):
-        pair = rules.next_coverage(before, ARTICLE_TOTAL, nov(10), empty, chunk, READY_HOUR)
+        coverage = rules.next_coverage(before, ARTICLE_TOTAL, nov(10), empty, chunk, READY_HOUR)
 
-        assert (pair.ready_at, pair.settled) == (empty.at, None)
-        assert pair.list_sha256 == (empty.list_sha256 if expected else None)
+        assert (coverage.ready_at, coverage.settled) == (empty.at, None)
+        assert coverage.list_sha256 == (empty.list_sha256 if expected else None)
 
 
 # ----------------------------------------------------------------------------- in, and asked again
@@ -291,7 +291,7 @@ PLANNED = at(24, 8, 30)
 
 @cases
 def test_a_day_is_satisfied_once_settled_or_answered_since_the_plan(
-    pair: str, refetch: str, is_in: str, expected: str
+    state: str, refetch: str, is_in: str, expected: str
 ) -> None:
     """Any other day fails the run and is requested. A settled control day is requested once."""
     facts: dict[str, dict[str, Any]] = {
@@ -299,7 +299,7 @@ def test_a_day_is_satisfied_once_settled_or_answered_since_the_plan(
         "attempted": {"attempted_at": PLANNED},
         "final": {"settled": "final"},
     }
-    word, _, more = pair.partition(", ")
+    word, _, more = state.partition(", ")
     coverage, again = replace(COVERAGES[word], **facts.get(more, {})), bool(refetch)
     as_control_day, asked = (
         rules.needs_request(coverage, PLANNED, refetch=again, is_control_day=is_control_day)
@@ -323,9 +323,9 @@ def test_a_day_is_reported_as_given_up_only_by_the_run_that_found_it(
     facts: dict[str, Any], expected: bool
 ) -> None:
     """Articles without figures are reported too, but fail no run."""
-    pair = replace(COVERAGES["given up"], attempted_at=PLANNED, error_kind="unreadable")
+    coverage = replace(COVERAGES["given up"], attempted_at=PLANNED, error_kind="unreadable")
 
-    assert rules.was_given_up_since(replace(pair, **facts), PLANNED) is expected
+    assert rules.was_given_up_since(replace(coverage, **facts), PLANNED) is expected
 
 
 @pytest.mark.parametrize(

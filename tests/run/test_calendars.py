@@ -15,10 +15,10 @@ import sqlalchemy
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import empty, rows
-from world.drawn import Trouble, draw_calendar
-from world.life import CATCH_UP_DAYS, Engine, Process, simulate
+from world.expected_tables import facts, readers
 from world.pipeline import Pipeline
-from world.truth import facts, readers
+from world.random_calendars import Fault, draw_calendar
+from world.simulation import CATCH_UP_DAYS, Engine, Process, simulate
 from world.wechat import day_number, figures
 
 from weixin_etl import clock, rules
@@ -29,7 +29,7 @@ from weixin_etl.model import Coverage, State
 from weixin_etl.orchestration.web.page import calendar as page
 from weixin_etl.orchestration.web.page.calendar import Figures
 
-TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
+FAULTS = frozenset(Fault) - {Fault.KILLED}
 """All faults but kills, which tests/faults tests at every commit."""
 Named = tuple[str, str, date]
 States = dict[Named, tuple[State, str | None, date | None, date | None]]
@@ -50,16 +50,14 @@ def coverage_log(engine: Engine) -> dict[Named, tuple[Any, ...]]:
     """Return the coverage of each day; of a list only whether it exists and is empty."""
     return {
         (*endpoint, day): (
-            *(
-                pair.settled,
-                pair.ready_at,
-                pair.lists_articles or pair.list_sha256,
-                pair.article_count,
-            ),
-            *(pair.attempted_at, pair.error_kind, pair.error_code),
+            coverage.settled,
+            coverage.ready_at,
+            coverage.lists_articles or coverage.list_sha256,
+            coverage.article_count,
+            *(coverage.attempted_at, coverage.error_kind, coverage.error_code),
         )
         for endpoint in engine.calendar.wechats
-        for day, pair in engine.coverage(endpoint).items()
+        for day, coverage in engine.coverage(endpoint).items()
     }
 
 
@@ -68,8 +66,8 @@ def facts_in_memory(engine: Engine) -> dict[tuple[str, ...], int]:
     return {
         (*endpoint, *key): value
         for endpoint, wechat in engine.calendar.wechats.items()
-        for day, pair in engine.pairs[endpoint].items()
-        for key, value in figures(wechat, day_number(day), pair.facts).items()
+        for day, record in engine.records[endpoint].items()
+        for key, value in figures(wechat, day_number(day), record.facts).items()
     }
 
 
@@ -78,12 +76,12 @@ class Known(NamedTuple):
 
     dataset: Dataset
     since: date | None
-    pairs: Mapping[date, Coverage]
+    coverages: Mapping[date, Coverage]
 
     @property
     def last_article_at(self) -> datetime | None:
         """The time of the last answer that listed an article."""
-        return rules.last_article_at(self.pairs.values())
+        return rules.last_article_at(self.coverages.values())
 
     def catch_up_start(self, today: date) -> date:
         """Return the first day that a daily run of the day still asks for."""
@@ -91,12 +89,12 @@ class Known(NamedTuple):
 
     def state(self, day: date, now: datetime) -> State:
         """Return the state of a day."""
-        pair = self.pairs.get(day, Coverage())
+        coverage = self.coverages.get(day, Coverage())
         start = self.catch_up_start(clock.beijing_date(now))
         return rules.state_of(
             self.dataset,
             day,
-            pair,
+            coverage,
             catch_up_start=start,
             last_article_at=self.last_article_at,
             now=now,
@@ -105,17 +103,17 @@ class Known(NamedTuple):
 
 def next_date(known: Known, day: date, now: datetime) -> date | None:
     """Return the morning whose daily run asks for the day again, or None."""
-    pair, today = known.pairs.get(day, Coverage()), clock.beijing_date(now)
-    if pair.settled or known.since is None or rules.is_retired(known.pairs):
+    coverage, today = known.coverages.get(day, Coverage()), clock.beijing_date(now)
+    if coverage.settled or known.since is None or rules.is_retired(known.coverages):
         return None
-    at = pair.attempted_at if pair.error_kind != "not_ready" else None
+    at = coverage.attempted_at if coverage.error_kind != "not_ready" else None
     is_of_today = at is not None and clock.beijing_date(at) == today
     is_asked = is_of_today or rules.due_morning(now) == today
     morning = max(today + rules.DAY * is_asked, day + rules.DAY)
     window_end = day + rules.DAY * known.dataset.window
-    if window_end < morning and rules.lists_nothing(pair, window_end, known.last_article_at):
+    if window_end < morning and rules.lists_nothing(coverage, window_end, known.last_article_at):
         return None
-    return morning if pair.ready_at or day >= known.catch_up_start(morning) else None
+    return morning if coverage.ready_at or day >= known.catch_up_start(morning) else None
 
 
 def final_date(known: Known, day: date, asked: date | None) -> date | None:
@@ -123,22 +121,26 @@ def final_date(known: Known, day: date, asked: date | None) -> date | None:
     window_end = day + rules.DAY * known.dataset.window
     if asked is None or not known.dataset.describes_articles:
         return asked and max(asked, window_end)
-    pair = known.pairs.get(day, Coverage())
-    if pair.ready_date and pair.list_sha256 is not None and window_end <= pair.ready_date < asked:
+    coverage = known.coverages.get(day, Coverage())
+    if (
+        coverage.ready_date
+        and coverage.list_sha256 is not None
+        and window_end <= coverage.ready_date < asked
+    ):
         return asked
     return max(asked, window_end) + rules.DAY
 
 
-def why(pair: Coverage | Days) -> str | None:
+def why(attempt: Coverage | Days) -> str | None:
     """Return the reason shown for the last attempt."""
-    return "; ".join(filter(None, [pair.error, pair.cure])) or None
+    return "; ".join(filter(None, [attempt.error, attempt.cure])) or None
 
 
 def states(engine: Pipeline, now: datetime, other_days: Iterable[Named]) -> States:
     """Return the states by the rules, of all days with coverage and of the other days."""
     found = {}
     for endpoint, wechat in engine.calendar.wechats.items():
-        pairs, dataset = engine.coverage(endpoint), wechat.dataset
+        coverages, dataset = engine.coverage(endpoint), wechat.dataset
         since = rows(
             engine.warehouse,
             "SELECT since_date, is_active FROM weixin.collected_since "
@@ -148,10 +150,10 @@ def states(engine: Pipeline, now: datetime, other_days: Iterable[Named]) -> Stat
             appid=endpoint[1],
         )
         first, is_active = since[0] if since else (None, False)
-        known = Known(dataset, first, pairs)
-        for day in {*pairs, *(day for *of, day in other_days if (*of,) == endpoint)}:
+        known = Known(dataset, first, coverages)
+        for day in {*coverages, *(day for *of, day in other_days if (*of,) == endpoint)}:
             asked = next_date(known, day, now) if is_active else None
-            state, reason = known.state(day, now), why(pairs.get(day, Coverage()))
+            state, reason = known.state(day, now), why(coverages.get(day, Coverage()))
             found[*endpoint, day] = (state, reason, asked, final_date(known, day, asked))
     return found
 
@@ -202,20 +204,20 @@ SETTLED = """
 """
 
 
-def states_of_status(engine: Pipeline, now: datetime, told: States) -> tuple[Any, Any]:
+def states_of_status(engine: Pipeline, now: datetime, shown: States) -> tuple[Any, Any]:
     """Return the states by `weixin-etl status` and messages, and those it is expected to show."""
     with engine.warehouse.connect() as connection:
         accounts = status.read(connection, None, now=now).accounts
     collected = {(account.dataset.name, account.appid) for account in accounts}
     found = {
-        (account.dataset.name, account.appid, day): (pairs.state, why(pairs))
+        (account.dataset.name, account.appid, day): (slices.state, why(slices))
         for account in accounts
-        for pairs in account.days
-        for day in pairs.days
+        for slices in account.days
+        for day in slices.days
     }
     return found, {
         named: (state, reason)
-        for named, (state, reason, *_) in told.items()
+        for named, (state, reason, *_) in shown.items()
         if named[:2] in collected and (state in LACKING or (reason and state != State.FINAL))
     }
 
@@ -266,7 +268,7 @@ def test_any_calendar_gives_the_same_in_memory_and_on_postgres(
     Analysts, `weixin-etl status` and the page give each day the same state, reason and next dates.
     """
     empty(warehouse)
-    calendar = draw_calendar(seed, mornings, TROUBLES)
+    calendar = draw_calendar(seed, mornings, FAULTS)
     model = Engine(calendar)
     with Pipeline(calendar, warehouse=warehouse).serving() as real:
         steps = zip(simulate(calendar, model), simulate(calendar, real), strict=True)
@@ -274,17 +276,17 @@ def test_any_calendar_gives_the_same_in_memory_and_on_postgres(
             assert run_log(other) == run_log(process)
             assert coverage_log(real) == coverage_log(model)
             now = real.now()
-            told = states_of_analysts(real, now)
-            assert told == states(real, now, told)
-            of_status, lacking = states_of_status(real, now, told)
+            shown = states_of_analysts(real, now)
+            assert shown == states(real, now, shown)
+            of_status, lacking = states_of_status(real, now, shown)
             assert of_status == lacking
             by_status, by_rules = behind(real, now)
             assert by_status == by_rules
             by_views, by_coverage = final_of_analysts(real)
             assert by_views == by_coverage
-            if told:
-                some = sorted(told)[7 * now.day % len(told)]
-                assert state_on_page(real, now, some) == told[some]
+            if shown:
+                some = sorted(shown)[7 * now.day % len(shown)]
+                assert state_on_page(real, now, some) == shown[some]
 
     assert readers(facts(warehouse)) == facts_in_memory(model)
-    assert told
+    assert shown

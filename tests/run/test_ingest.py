@@ -18,7 +18,7 @@ from weixin_etl.model import PlannedAccount
 from weixin_etl.problem import ProblemKind, WeixinError
 
 ILL = "wx2"
-OTHERS = ("wx0", "wx1", "wx3", "wx4")
+WELL = ("wx0", "wx1", "wx3", "wx4")
 CALLS = "SELECT sum(calls)::int FROM weixin.api_call"
 
 
@@ -157,10 +157,10 @@ UNUSABLE = WeixinError(ProblemKind.CONFIGURATION, code="connection_missing")
 @pytest.mark.parametrize(
     ("raised", "sqlstate", "kind", "ill", "loaded"),
     [
-        (UNUSABLE, "", ProblemKind.CONFIGURATION, ILL, OTHERS),
-        (RuntimeError("a bug"), "", ProblemKind.PROGRAM, ILL, OTHERS),
-        (None, "23514", ProblemKind.PROGRAM, ILL, OTHERS),
-        (None, "40P01", ProblemKind.WAREHOUSE_LOCKED, ILL, OTHERS),
+        (UNUSABLE, "", ProblemKind.CONFIGURATION, ILL, WELL),
+        (RuntimeError("a bug"), "", ProblemKind.PROGRAM, ILL, WELL),
+        (None, "23514", ProblemKind.PROGRAM, ILL, WELL),
+        (None, "40P01", ProblemKind.WAREHOUSE_LOCKED, ILL, WELL),
         (None, "53100", ProblemKind.WAREHOUSE, None, ()),
     ],
     ids=["unusable connection", "a bug", "a row Postgres refuses", "a deadlock", "a full disk"],

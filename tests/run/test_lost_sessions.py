@@ -68,15 +68,15 @@ def test_a_lost_session_is_a_warehouse_problem(morning: Pipeline, verb: str) -> 
     batch = collector.plan(RUN)
     if verb != "ingest":
         collector.ingest(RUN, batch)
-    told = list[ProblemKind]()
+    raised = list[ProblemKind]()
     for statement in range(1, 1000):
         with ended_sessions(morning.warehouse, statement) as ended:
             try:
                 VERBS[verb](collector, batch)
             except WarehouseError as error:
-                told.append(error.kind)
+                raised.append(error.kind)
         if not ended:
             break
 
-    assert len(told) >= 3
-    assert {*told} == {ProblemKind.WAREHOUSE}
+    assert len(raised) >= 3
+    assert {*raised} == {ProblemKind.WAREHOUSE}

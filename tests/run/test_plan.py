@@ -17,12 +17,12 @@ from weixin_etl.run import Settings
 from weixin_etl.run.check import SLICES_IN_LOG
 from weixin_etl.run.plan import DryRun, DryRunAccount, plan, split_batches
 
-ONE = replace(MORNING, accounts=("wx0",))
+OF_ONE_ACCOUNT = replace(MORNING, accounts=("wx0",))
 
 
 def test_a_dry_run_writes_nothing(morning: Pipeline) -> None:
     """The dry run plans the same days as the run would."""
-    planned = morning.collector.planned(replace(ONE, dry_run=True))
+    planned = morning.collector.planned(replace(OF_ONE_ACCOUNT, dry_run=True))
     (account,) = planned.accounts
 
     days = [date_of(-age) for age in range(1, 8)]
@@ -36,7 +36,7 @@ def test_a_dry_run_counts_its_calls_and_the_calls_left(
     morning: Pipeline,
 ) -> None:
     """Days that no daily run asks for may not use the quota's reserve."""
-    morning.collector.run(ONE)
+    morning.collector.run(OF_ONE_ACCOUNT)
     older = replace(by_hand(-20, 3), dry_run=True)
     collector = replace(morning.collector, settings=Settings(daily_calls=50, quota_reserve=10))
 
@@ -104,7 +104,7 @@ def test_a_run_asks_again_within_the_instant_of_another_runs_answers(morning: Pi
     """A plan is later than the answers before it, even if the clock stands still."""
     morning.call_seconds = 0
     for run_id in ("one", "another"):
-        assert morning.collector.run(replace(ONE, run_id=run_id)).problems == []
+        assert morning.collector.run(replace(OF_ONE_ACCOUNT, run_id=run_id)).problems == []
 
     assert len(morning.asked) == 2 * 7
 
@@ -127,7 +127,7 @@ def test_a_day_that_was_given_up_is_no_control_day(morning: Pipeline) -> None:
             stored = {"day": date_of(day), "settled": settled, "count": count, **attempt}
             connection.execute(text(STORED), stored)
 
-    (account,) = morning.collector.plan(ONE)
+    (account,) = morning.collector.plan(OF_ONE_ACCOUNT)
 
     assert account.due.control_day == date_of(-20)
 
@@ -135,10 +135,10 @@ def test_a_day_that_was_given_up_is_no_control_day(morning: Pipeline) -> None:
 def test_a_new_plan_resets_the_record_of_the_run(morning: Pipeline) -> None:
     """Only the changes that the run has made are kept."""
     morning.wire.on_data = refuses(61503)
-    morning.collector.run(ONE)
+    morning.collector.run(OF_ONE_ACCOUNT)
     morning.moment = at(0, 12)
 
-    morning.collector.plan(ONE)
+    morning.collector.plan(OF_ONE_ACCOUNT)
 
     record = "SELECT count(*), sum(calls)::int, min(planned_at) FROM weixin.run_report"
     assert rows(morning.warehouse, record) == [(7, 0, instant(at(0, 12)))]
@@ -161,9 +161,9 @@ def test_a_cleared_run_reports_changed_days_that_its_new_plan_leaves_out(
 
 def test_the_report_names_the_days_whose_rows_changed(morning: Pipeline) -> None:
     """Unchanged days and days without an answer are not named."""
-    collector, again = morning.collector, replace(ONE, run_id="again")
-    collector.run(ONE)
-    wechat = morning.calendar.wechats[ONE.dataset.name, "wx0"]
+    collector, again = morning.collector, replace(OF_ONE_ACCOUNT, run_id="again")
+    collector.run(OF_ONE_ACCOUNT)
+    wechat = morning.calendar.wechats[OF_ONE_ACCOUNT.dataset.name, "wx0"]
     for day in (-2, -4):
         wechat.articles[day][0].corrections = [(at(0, 11), 0)]
     wechat.refused_on[-4, 0] = Refusal.BUSY

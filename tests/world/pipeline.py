@@ -21,7 +21,7 @@ from weixin_etl.run import Settings
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.warehouse.statements import coverage_from_row
 from world.collector import Collector
-from world.life import CALL, CATCH_UP_DAYS, Endpoint, Engine, Process, daily
+from world.simulation import CALL, CATCH_UP_DAYS, Endpoint, Engine, Process, daily
 from world.wechat import Refusal, at, body, date_of, day_number, in_time, instant
 
 SETTINGS = Settings(concurrency=1, catch_up_days=CATCH_UP_DAYS, daily_calls=0)

@@ -39,14 +39,14 @@ from math import inf
 
 from weixin_etl import rules
 from weixin_etl.model import Due, Run, State
-from world.life import (
+from world.simulation import (
     CATCH_UP_DAYS,
     QUICK_TRIES,
     Calendar,
     Endpoint,
     Engine,
-    Pair,
     Process,
+    SliceRecord,
     simulate,
 )
 from world.wechat import Article, WeChat, at, date_of, day_number, instant
@@ -82,29 +82,33 @@ def colour(engine: Engine, process: Process) -> Iterator[str]:
         yield "green, an account not planned"
     for appid, due in process.due.items():
         for day in process.days(appid):
-            pair = engine.pairs[run.dataset.name, appid].get(day, Pair())
-            is_in = pair.is_ready_since(process.answered_since or process.planned_at)
-            is_settled = pair.coverage.settled and not run.refetch
+            record = engine.records[run.dataset.name, appid].get(day, SliceRecord())
+            is_in = record.is_ready_since(process.answered_since or process.planned_at)
+            is_settled = record.coverage.settled and not run.refetch
             is_retirement_check = (
-                due.is_retirement_check and pair.coverage.error_code == rules.OFFLINE_ERRCODE
+                due.is_retirement_check and record.coverage.error_code == rules.OFFLINE_ERRCODE
             )
             if (appid, day) not in held_back:
                 if not (is_in or is_settled or is_retirement_check):
                     yield f"green, not in: {day}"
-            elif pair.is_ready_since(process.planned_at) and pair.coverage.settled != "given_up":
-                yield f"red for a pair that is in: {day}"
+            elif (
+                record.is_ready_since(process.planned_at) and record.coverage.settled != "given_up"
+            ):
+                yield f"red for a slice that is in: {day}"
 
 
 def final(engine: Engine) -> Iterator[str]:
     """Yield breaches of C4."""
-    for endpoint, pairs in engine.pairs.items():
+    for endpoint, records in engine.records.items():
         wechat = engine.calendar.wechats[endpoint]
         in_the_end = at(engine.calendar.last_day + wechat.dataset.window + 8)
-        for day, pair in pairs.items():
+        for day, record in records.items():
             for article in wechat.articles.get(day_number(day), ()):
-                is_final = pair.coverage.settled == "final" and pair.final_at < article.deleted_at
-                is_final &= not is_corrected_later(article, pair.final_at, wechat)
-                if is_final and pair.facts.get(article, {}) != wechat.rows(article, in_the_end):
+                is_final = (
+                    record.coverage.settled == "final" and record.final_at < article.deleted_at
+                )
+                is_final &= not is_corrected_later(article, record.final_at, wechat)
+                if is_final and record.facts.get(article, {}) != wechat.rows(article, in_the_end):
                     yield f"C4 final, not whole: {day} {endpoint}"
 
 
@@ -119,7 +123,7 @@ def calls(engine: Engine) -> Iterator[str]:
     for process in engine.runs:
         most = MOST_TRIES if process.run.is_scheduled else 1 + QUICK_TRIES
         if not process.is_cleared and any(count > most for count in process.calls.values()):
-            yield f"C5 a pair: {process.run.run_id}"
+            yield f"C5 a slice: {process.run.run_id}"
 
 
 def retired(engine: Engine) -> Iterator[str]:
@@ -162,8 +166,8 @@ def repair(engine: Engine, reds: list[Process]) -> Iterator[str]:
 
 def gave_up(engine: Engine, process: Process) -> Iterator[bool]:
     """Yield, for each planned account-day, whether an answer since the plan was given up."""
-    for account, _, pair in engine.outcome(process).slices():
-        yield rules.was_given_up_since(pair, account.planned_at)
+    for account, _, coverage in engine.outcome(process).slices():
+        yield rules.was_given_up_since(coverage, account.planned_at)
 
 
 def is_red_after(engine: Engine, process: Process, moment: int) -> bool:
@@ -188,7 +192,7 @@ class Ending:
         self.engine, self.endpoint = engine, endpoint
         self.calendar, self.wechat = engine.calendar, engine.calendar.wechats[endpoint]
         self.window, self.last = self.wechat.dataset.window, engine.calendar.last_day
-        self.pairs = engine.pairs[endpoint]
+        self.records = engine.records[endpoint]
         self.first = day_number(engine.since[endpoint])
         """The first day that daily runs collect."""
         self.catch_up_start = max(self.first, self.calendar.mornings - self.window - CATCH_UP_DAYS)
@@ -208,7 +212,7 @@ class Ending:
         }
         good = {self.calendar.mornings + 1, self.calendar.mornings + 2}
         self.is_quiet = not good <= engine.listed_on[endpoint] & engine.known_on[endpoint]
-        self.answered = {day_number(day) for day, pair in self.pairs.items() if pair.ready}
+        self.answered = {day_number(day) for day, record in self.records.items() if record.ready}
 
     def broken(self) -> Iterator[str]:
         """Yield the breaches. C8 comes last because it executes more runs."""
@@ -221,19 +225,19 @@ class Ending:
 
     # ---------------------------------------------------------------------- what is known
 
-    def pair(self, day: int) -> Pair:
+    def record(self, day: int) -> SliceRecord:
         """Return the day's coverage and answers."""
-        return self.pairs.get(date_of(day), Pair())
+        return self.records.get(date_of(day), SliceRecord())
 
     @cached_property
     def last_article_at(self) -> object:
         """The time of the last answer that listed an article."""
-        return rules.last_article_at(pair.coverage for pair in self.pairs.values())
+        return rules.last_article_at(record.coverage for record in self.records.values())
 
     def state(self, day: int) -> State:
         """Return the day's state on the morning after the last one."""
         now, start = instant(at(self.last + 1, 8.5)), date_of(self.next_catch_up_start)
-        coverage, dataset = self.pair(day).coverage, self.wechat.dataset
+        coverage, dataset = self.record(day).coverage, self.wechat.dataset
         return rules.state_of(
             dataset,
             date_of(day),
@@ -249,9 +253,9 @@ class Ending:
 
     def is_given_up(self, day: int) -> bool:
         """Return whether the day is given up rightly: none of its articles had a figure then."""
-        pair = self.pair(day)
+        record = self.record(day)
         has_none = not any(
-            rows for article, rows in pair.facts.items() if article.deleted_at > pair.final_at
+            rows for article, rows in record.facts.items() if article.deleted_at > record.final_at
         )
         return self.state(day) is State.GIVEN_UP and (has_none or bool(self.wechat.blank))
 
@@ -263,7 +267,7 @@ class Ending:
 
     def settled_control_day(self, due: Due) -> set[date]:
         """Return the control day if it is settled."""
-        is_settled = due.control_day and self.pairs[due.control_day].coverage.settled
+        is_settled = due.control_day and self.records[due.control_day].coverage.settled
         return {due.control_day} if is_settled else set()
 
     @cached_property
@@ -289,7 +293,7 @@ class Ending:
     @cached_property
     def is_article_left(self) -> bool:
         """Whether an article that was ever listed can still be asked for."""
-        listed = (pair.facts for pair in self.pairs.values())
+        listed = (record.facts for record in self.records.values())
         return any(article.deleted_at > at(self.last, 8.5) for facts in listed for article in facts)
 
     def lacks(self, day: int) -> bool:
@@ -298,8 +302,8 @@ class Ending:
             return False
         if self.is_given_up(day):
             return False
-        facts, shown = self.pair(day).facts, self.wechat.listing(day, at(self.last, 8.5))
-        final_at = self.pair(day).final_at
+        facts, shown = self.record(day).facts, self.wechat.listing(day, at(self.last, 8.5))
+        final_at = self.record(day).final_at
         return any(
             facts.get(article) != shown[article]
             for article in shown
@@ -312,35 +316,37 @@ class Ending:
     def whole_facts(self) -> Iterator[str]:
         """Yield breaches of C1."""
         for day in range(self.catch_up_start, self.last):
-            pair = self.pair(day)
-            if not pair.ready and not self.is_given_up(day):
+            record = self.record(day)
+            if not record.ready and not self.is_given_up(day):
                 yield f"C1 never answered: day {day}"
-            is_woken_late = self.is_quiet and pair.silent_on > -inf and day in self.due_next
+            is_woken_late = self.is_quiet and record.silent_on > -inf and day in self.due_next
             if self.lacks(day) and not is_woken_late:
                 yield f"C1 facts are not whole: day {day}"
 
     def asking_ends(self) -> Iterator[str]:
         """Yield breaches of C2."""
         past, due = self.last - self.window, self.last_run.due[self.endpoint[1]]
-        control_day = due.control_day and self.pairs[due.control_day].final_at < at(self.last, 8.5)
+        control_day = due.control_day and self.records[due.control_day].final_at < at(
+            self.last, 8.5
+        )
         asked = {day_number(day) for day in due.days}
         asked -= {day_number(due.control_day)} if control_day else set()
         for day in sorted({*range(self.catch_up_start, past - 2), *self.answered}):
             is_open = not self.has_ended(day) and not self.changed_late(day) and day < past - 2
-            ready_at = self.pair(day).coverage.ready_at or instant(-1e9)
+            ready_at = self.record(day).coverage.ready_at or instant(-1e9)
             is_reopened = self.last_article_at and self.last_article_at > ready_at
             is_excused = day in self.by_hand or (self.is_quiet and (day in asked or is_reopened))
             if is_open and not is_excused:
                 yield f"C2 open: day {day}"
         for day in sorted(day for day in asked if day < past):
-            pair = self.pair(day)
-            is_new = not pair.ready or pair.ready[0] >= at(self.last - 1)
-            is_woken = self.is_quiet and (pair.silent_on > -inf or not pair.facts)
+            record = self.record(day)
+            is_new = not record.ready or record.ready[0] >= at(self.last - 1)
+            is_woken = self.is_quiet and (record.silent_on > -inf or not record.facts)
             is_woken |= day in self.by_hand
-            if pair.silent_on >= self.last - 2 or self.changed_late(day) or is_new or is_woken:
+            if record.silent_on >= self.last - 2 or self.changed_late(day) or is_new or is_woken:
                 continue
             row_days = self.wechat.dataset.row_days
-            is_whole = all(len(rows) == row_days for rows in pair.facts.values())
+            is_whole = all(len(rows) == row_days for rows in record.facts.values())
             if day < past - 2 or (day < past - 1 and is_whole):
                 yield f"C2 asked at the end: day {day}"
 
@@ -363,14 +369,14 @@ class Ending:
             if not asked or process.is_red or not process.was_daily or not is_honest:
                 continue
             for day in range(max(self.first, today - self.window - CATCH_UP_DAYS), today):
-                pair = self.pair(day)
-                if date_of(day) in asked or pair.final_at >= at(today):
+                record = self.record(day)
+                if date_of(day) in asked or record.final_at >= at(today):
                     continue
                 for article in self.wechat.articles.get(day, ()):
                     is_shown = article.listed_at <= at(today) and article.deleted_at >= at(
                         today + 1
                     )
-                    if is_shown and article.deleted_at < inf and article not in pair.facts:
+                    if is_shown and article.deleted_at < inf and article not in record.facts:
                         yield f"C10 final though shown, then deleted: day {day}"
 
     def silence(self) -> Iterator[str]:
@@ -386,7 +392,7 @@ class Ending:
     def lost(self) -> Iterator[str]:
         """Yield breaches of C8."""
         beyond = range(self.first, self.next_catch_up_start)
-        lost = [day for day in beyond if not self.has_ended(day) and not self.pair(day).ready]
+        lost = [day for day in beyond if not self.has_ended(day) and not self.record(day).ready]
         if self.called_lost() != lost:
             yield "C8 not named"
         if lost:

@@ -207,19 +207,19 @@ class WeChat:
                 if refusal is not Refusal.IS_DELAY:
                     return refusal, {}
                 is_delayed = True
-        listing = self._as_told(day, moment, self.listing(day, moment))
+        listing = self._as_given(day, moment, self.listing(day, moment))
         if listing and (blank := self.blank_at(moment)):
             listing = {article: {} for article in listing}
             if blank.is_unreadable:
                 return Refusal.UNREADABLE, listing
         return Refusal.IS_DELAY if is_delayed else None, listing
 
-    def _as_told(self, day: int, moment: float, listing: Listing) -> Listing:
+    def _as_given(self, day: int, moment: float, listing: Listing) -> Listing:
         """Return the listing, or what WeChat wrongly shows instead of it."""
-        today, told = day_of(moment), self.wrong_lists[day]
+        today, given_on = day_of(moment), self.wrong_lists[day]
         if any(begin <= moment < end for begin, end in self.silent):
             if listing:
-                told.setdefault(frozenset(), today)
+                given_on.setdefault(frozenset(), today)
             return {}
         lots = random.Random(f"{day} {today}")  # the same for all who ask on that day
         if listing and lots.random() < self.lies_on.get(today, 0):
@@ -229,7 +229,7 @@ class WeChat:
                 for article, rows in listing.items()
                 if not is_empty and lots.random() < 0.5
             }
-            if len(short) < len(listing) and told.setdefault(frozenset(short), today) == today:
+            if len(short) < len(listing) and given_on.setdefault(frozenset(short), today) == today:
                 return short
         return listing
 
@@ -284,11 +284,11 @@ def _blank_item(dataset: Dataset, item: dict[str, Any], blank: Blank) -> dict[st
 
 
 def _item(wechat: WeChat, day: int, article: Article, shown: Rows) -> dict[str, Any]:
-    its_rows = {
+    rows_by_date = {
         date_of(day + n): {figure(wechat.dataset): readers(n, version)}
         for n, version in shown.items()
     }
-    return item(wechat.dataset, date_of(day), name(wechat, article), its_rows)
+    return item(wechat.dataset, date_of(day), name(wechat, article), rows_by_date)
 
 
 def item(

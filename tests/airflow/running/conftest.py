@@ -10,7 +10,7 @@ from support import choose_port
 from support.people import serving, somebody
 from support.receivers import Receiver
 from support.rest import Rest, until
-from world.told import People
+from world.notified import People
 
 from weixin_etl import warehouse
 from weixin_local.home import (

@@ -84,7 +84,7 @@ class Calendar:
 
 
 @dataclass
-class Pair:
+class SliceRecord:
     """The coverage of an account and day, its answers, and the log of the ready ones."""
 
     coverage: Coverage = field(default_factory=Coverage)
@@ -173,7 +173,9 @@ class Engine:
     """The coverage, the tasks of a run, and Airflow's retries around them."""
 
     calendar: Calendar
-    pairs: dict[Endpoint, dict[date, Pair]] = field(default_factory=lambda: defaultdict(dict))
+    records: dict[Endpoint, dict[date, SliceRecord]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     since: dict[Endpoint, date] = field(default_factory=dict)
     """The first day that daily runs collect."""
     runs: list[Process] = field(default_factory=list)
@@ -185,7 +187,7 @@ class Engine:
 
     def coverage(self, endpoint: Endpoint) -> dict[date, Coverage]:
         """Return the endpoint's coverage by day."""
-        return {day: pair.coverage for day, pair in self.pairs[endpoint].items()}
+        return {day: record.coverage for day, record in self.records[endpoint].items()}
 
     # ------------------------------------------------------------------------------ the verbs
 
@@ -202,7 +204,7 @@ class Engine:
                     first = today - rules.DAY * run.dataset.window
                     self.since.setdefault(endpoint, max(first, run.dataset.first_day))
                 process.due[appid] = self.due(run, appid, today)
-                attempts |= {pair.attempted_at for pair in self.coverage(endpoint).values()}
+                attempts |= {coverage.attempted_at for coverage in self.coverage(endpoint).values()}
         # days that another run asked for in this instant are asked for again
         is_after = instant(moment) in attempts
         process.planned_at = instant(moment) + timedelta(microseconds=is_after)
@@ -236,15 +238,15 @@ class Engine:
             if appid in (appids or process.due)
         ]
         known = {
-            (account.appid, day): pair
+            (account.appid, day): coverage
             for account in planned
-            for day, pair in self.coverage((process.run.dataset.name, account.appid)).items()
+            for day, coverage in self.coverage((process.run.dataset.name, account.appid)).items()
             if day in account.due.days
         }
         used_up = {
-            appid: pair
-            for (appid, _), pair in known.items()
-            if rules.is_quota_used_up(pair, process.planned_at, instant(moment))
+            appid: coverage
+            for (appid, _), coverage in known.items()
+            if rules.is_quota_used_up(coverage, process.planned_at, instant(moment))
         }
         return Outcome(process.run, planned, known, dict.fromkeys(process.due, inf), used_up)
 
@@ -253,8 +255,8 @@ class Engine:
         outcome = self.outcome(process)
         return [
             (account.appid, day)
-            for account, day, pair in outcome.slices()
-            if outcome.fails_run(account, pair)
+            for account, day, coverage in outcome.slices()
+            if outcome.fails_run(account, coverage)
         ]
 
     # ---------------------------------------------------------------------- asking and judging
@@ -377,36 +379,36 @@ class Asking:
 
     def _commit(self, answers: dict[date, tuple[int, Refusal | None, Listing]]) -> None:
         """Merge the answers into the coverage, evaluated together."""
-        dataset, pairs = self.process.run.dataset, self.engine.pairs[self.endpoint]
+        dataset, records = self.process.run.dataset, self.engine.records[self.endpoint]
         evidence = {day: self._evidence(day, *answer) for day, answer in answers.items()}
-        known = rules.last_article_at(pair.coverage for pair in pairs.values())
+        known = rules.last_article_at(record.coverage for record in records.values())
         last_article_at = max((at for at in (known, self.article_at) if at), default=None)
         together = {day: found for day, found in evidence.items() if not found.error_kind}
         chunk, late = (
             rules.ChunkEvidence(together, last_article_at, dataset.window),
-            dict[date, Pair](),
+            dict[date, SliceRecord](),
         )
         for day, (moment, refusal, listing) in answers.items():
-            pair = pairs.setdefault(day, Pair())
-            evidence[day] = replace(evidence[day], has_news=has_news(pair.facts, listing))
-            is_late, is_answer = moment < pair.seen_at, refusal in ANSWERS
+            record = records.setdefault(day, SliceRecord())
+            evidence[day] = replace(evidence[day], has_news=has_news(record.facts, listing))
+            is_late, is_answer = moment < record.seen_at, refusal in ANSWERS
             if is_answer:
-                pair.answers[moment] = listing, evidence[day]
+                record.answers[moment] = listing, evidence[day]
             if listing and refusal is not Refusal.UNREADABLE:
                 if day_number(max(answers)) == day_of(moment) - 1:
                     self.engine.listed_on[self.endpoint].add(day_of(moment))
                 self.article_at = instant(moment)
             if is_late:  # another run was faster
-                late |= {day: pair} if is_answer else {}
+                late |= {day: record} if is_answer else {}
                 continue
-            before, hour = pair.coverage, time(READY_HOUR)
-            pair.coverage = rules.next_coverage(before, dataset, day, evidence[day], chunk, hour)
+            before, hour = record.coverage, time(READY_HOUR)
+            record.coverage = rules.next_coverage(before, dataset, day, evidence[day], chunk, hour)
             if is_answer and not evidence[day].error_kind:
-                pair.coverage = replace(pair.coverage, fetched_at=instant(moment))
-            self._log(pair, before, day, moment)
+                record.coverage = replace(record.coverage, fetched_at=instant(moment))
+            self._log(record, before, day, moment)
         self._reevaluate(late)
 
-    def _reevaluate(self, late: dict[date, Pair]) -> None:
+    def _reevaluate(self, late: dict[date, SliceRecord]) -> None:
         """Evaluate all answers of days that got a late answer, as the load does."""
         account = Account("", self.appid, "", self.appid)
         unreadable = WeixinError(ProblemKind.UNREADABLE)
@@ -418,8 +420,8 @@ class Asking:
                 error=unreadable if evidence.error_kind else None,
                 is_answer=True,
             )
-            for day, pair in late.items()
-            for evidence, _ in pair.history()
+            for day, record in late.items()
+            for evidence, _ in record.history()
         ]
         for day, again in evaluate_history(self.process.run.dataset, seen, READY_HOUR)[0].items():
             late[day].coverage = merge_coverage(late[day].coverage, again)
@@ -446,15 +448,15 @@ class Asking:
             is_delayed=refusal is Refusal.IS_DELAY,
         )
 
-    def _log(self, pair: Pair, before: Coverage, day: date, moment: int) -> None:
+    def _log(self, record: SliceRecord, before: Coverage, day: date, moment: int) -> None:
         """Log ready, silent and final days for the promises."""
-        after, past = pair.coverage, day_number(day) + self.process.run.dataset.window
+        after, past = record.coverage, day_number(day) + self.process.run.dataset.window
         if after.error_kind in (None, rules.NO_FIGURES_KIND):
-            pair.ready.append(moment)
+            record.ready.append(moment)
             if after.list_sha256 is None and day_of(moment) >= past:
-                pair.silent_on = day_of(moment)
+                record.silent_on = day_of(moment)
         if after.settled and not before.settled:
-            pair.final_at = moment
+            record.final_at = moment
 
 
 # ------------------------------------------------------------------------------------- living it

@@ -4,8 +4,8 @@ The tables that the warehouse must hold after some answers, computed without the
 `expected_tables` computes the tables from the answers; `held` reads them from the warehouse;
 `differences` compares both. Each field has the last value that an answer gave, in the order in
 which the answers were fetched; a key that is absent gives no value. An article that two publication
-days list belongs to the later day, with all its rows. `analysts/truth.py` computes the views from
-these tables.
+days list belongs to the later day, with all its rows. `analysts/expected_views.py` computes the
+views from these tables.
 """
 
 import json

@@ -3,8 +3,8 @@ The rows that each view of the schema `analytics` must show, computed from WeCha
 
 The input is `CollectedAnswers`: the answers that the sandbox gave, in order. The output of each
 view function is a `Table` with the view's columns, of all accounts. Neither the warehouse nor the
-product's SQL is used. `world/truth.py` computes the tables that the views read. Totals are
-cumulative over the days of an article.
+product's SQL is used. `world/expected_tables.py` computes the tables that the views read.
+Totals are cumulative over the days of an article.
 """
 
 from collections import Counter, defaultdict
@@ -16,7 +16,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from world.truth import Answer, Key, Tables, expected_tables
+from world.expected_tables import Answer, Key, Tables, expected_tables
 
 from analysts.world import MORNINGS, NOW, SUCCESSOR_MORNINGS, CollectedAnswers
 from weixin_etl.datasets import (
@@ -163,7 +163,7 @@ def rows_of(collected: CollectedAnswers, dataset: Dataset) -> Table:
 
 
 @dataclass
-class Pair:
+class SliceRecord:
     """The calls and answers of one account and day."""
 
     last: Answer | None = None
@@ -209,7 +209,7 @@ class Pair:
 
     def has_news(self, answer: Answer) -> bool:
         """Record the rows of an answer. Return whether a row is new or a total fell."""
-        told = {
+        given = {
             (name, stat_date): {
                 metric: row[metric]
                 for metric in answer.dataset.monotonic
@@ -217,14 +217,14 @@ class Pair:
             }
             for name, stat_date, row in answer.rows
         }
-        known = {key: self.totals.get(key, {}) for key in told}
-        is_new = bool(told.keys() - self.totals.keys())
-        fell = any(is_lower(totals, known[key]) for key, totals in told.items())
-        changed = {key for key, totals in told.items() if totals.items() - known[key].items()}
-        for (earlier, before), (later, now) in pairwise(sorted(told.items())):
+        known = {key: self.totals.get(key, {}) for key in given}
+        is_new = bool(given.keys() - self.totals.keys())
+        fell = any(is_lower(totals, known[key]) for key, totals in given.items())
+        changed = {key for key, totals in given.items() if totals.items() - known[key].items()}
+        for (earlier, before), (later, now) in pairwise(sorted(given.items())):
             is_same = earlier[0] == later[0]
             fell |= is_same and is_lower(now, before) and bool({earlier, later} & changed)
-        self.totals |= {key: known[key] | totals for key, totals in told.items()}
+        self.totals |= {key: known[key] | totals for key, totals in given.items()}
         return is_new or fell
 
 
@@ -238,57 +238,62 @@ class Endpoint:
 
     def __init__(self, collected: CollectedAnswers, dataset: Dataset) -> None:
         self.window = dataset.window
-        self.pairs: dict[Key, Pair] = {}
+        self.slices: dict[Key, SliceRecord] = {}
         self.days_of = defaultdict[Key, set[date]](set)
         """The days of which an article has a row, by account and article."""
         answers = [answer for answer in collected.answers if answer.dataset is dataset]
         working = {(answer.appid, answer.at.date()) for answer in answers if answer.items}
         for answer in answers:
-            pair = self.pairs.setdefault((answer.appid, answer.day), Pair())
-            pair.last = answer
+            record = self.slices.setdefault((answer.appid, answer.day), SliceRecord())
+            record.last = answer
             if answer.errcode == 0:
-                pair.take(answer, is_reliable=(answer.appid, answer.at.date()) in working)
+                record.take(answer, is_reliable=(answer.appid, answer.at.date()) in working)
         for row in rows_of(collected, dataset):
             self.days_of[row["appid"], row["item"]].add(row["stat_date"])
 
-    def pairs_of(self, appid: str) -> dict[date, Pair]:
+    def slices_of(self, appid: str) -> dict[date, SliceRecord]:
         """Return the account's days, by date."""
-        return {day: pair for (pair_appid, day), pair in self.pairs.items() if pair_appid == appid}
+        return {
+            day: record
+            for (slice_appid, day), record in self.slices.items()
+            if slice_appid == appid
+        }
 
-    def counting(self, appid: str, day: date) -> list[tuple[date, Pair]]:
+    def counting(self, appid: str, day: date) -> list[tuple[date, SliceRecord]]:
         """Return the publication days whose articles have a row of the day."""
         window = days(day - (self.window - 1) * DAY, day)
         return [
-            (publication_day, self.pairs.get((appid, publication_day), Pair()))
+            (publication_day, self.slices.get((appid, publication_day), SliceRecord()))
             for publication_day in window
         ]
 
-    def is_known(self, publication_day: date, pair: Pair, day: date) -> bool:
+    def is_known(self, publication_day: date, record: SliceRecord, day: date) -> bool:
         """Return whether the publication day has a reliable answer fetched after the day."""
-        is_early = pair.answered_on < publication_day + self.window * DAY
-        is_relied_on = pair.is_final or is_early or pair.is_repeated
-        return pair.is_reliable and pair.answered_on > day and is_relied_on
+        is_early = record.answered_on < publication_day + self.window * DAY
+        is_relied_on = record.is_final or is_early or record.is_repeated
+        return record.is_reliable and record.answered_on > day and is_relied_on
 
-    def growing(self, appid: str, pair: Pair) -> list[set[date]]:
+    def growing(self, appid: str, record: SliceRecord) -> list[set[date]]:
         """Return the days of each article that may still get rows."""
-        listed = () if pair.is_final else pair.listed
+        listed = () if record.is_final else record.listed
         return [self.days_of[appid, msgid] for msgid in listed]
 
-    def lacking(self, appid: str, day: date, pair: Pair) -> int:
+    def lacking(self, appid: str, day: date, record: SliceRecord) -> int:
         """Return how many listed articles lack a row that WeChat must have computed."""
-        if not pair.listed:
+        if not record.listed:
             return 0
-        computed = {*days(day, min(pair.answered_on, day + self.window * DAY) - DAY)}
-        return sum(not computed <= self.days_of[appid, msgid] for msgid in pair.listed)
+        computed = {*days(day, min(record.answered_on, day + self.window * DAY) - DAY)}
+        return sum(not computed <= self.days_of[appid, msgid] for msgid in record.listed)
 
     def reaches(self, appid: str, day: date) -> bool:
         """Return whether all publication days that count are answered with their row of the day."""
         return all(
-            (pair.is_reliable and pair.answered_on > day)
+            (record.is_reliable and record.answered_on > day)
             and all(
-                max(stat_dates, default=date.min) >= day for stat_dates in self.growing(appid, pair)
+                max(stat_dates, default=date.min) >= day
+                for stat_dates in self.growing(appid, record)
             )
-            for _, pair in self.counting(appid, day)
+            for _, record in self.counting(appid, day)
         )
 
 
@@ -319,7 +324,7 @@ def article_day(collected: CollectedAnswers, dataset: Dataset) -> Table:
     for (appid, msgid), rows in rows_of(collected, dataset).by("appid", "item"):
         known = tables(collected).articles[appid, msgid]
         first, stat_dates = known["day"], endpoint.days_of[appid, msgid]
-        is_final = endpoint.pairs[appid, first].is_final
+        is_final = endpoint.slices[appid, first].is_final
         about = {"msgid": msgid, "title": known["title"], "publication_date": first}
         about |= {"position": int(msgid.split("_")[1]), "is_final": is_final}
         last, before = first - DAY, Counter[str]()
@@ -355,7 +360,7 @@ def article(collected: CollectedAnswers, dataset: Dataset) -> Table:
         for metric in (*dataset.metrics, *dataset.common):
             known = rows.known(metric.name).values(metric.name)
             row[metric.name] = known[-1] if known else None
-        row["is_listed"] = msgid in endpoint.pairs[appid, row["publication_date"]].listed
+        row["is_listed"] = msgid in endpoint.slices[appid, row["publication_date"]].listed
         for number in (1, 3, 7, 30):
             of_day = rows.where(day_number=number, is_final=True)
             row[f"readers_day_{number}"] = of_day.sum("readers")
@@ -377,12 +382,14 @@ def account_day_of(collected: CollectedAnswers, dataset: Dataset) -> Table:
     }
     for appid in collected.names:
         since = FIRST_MORNING[dataset] - endpoint.window * DAY
-        for day in days(min([since, *endpoint.pairs_of(appid)]), YESTERDAY):
+        for day in days(min([since, *endpoint.slices_of(appid)]), YESTERDAY):
             of_day = rows.get((appid, day), Table())
             is_complete = (appid, day) not in spanned and all(
-                endpoint.is_known(publication_day, pair, day)
-                and all(day in days_of_article for days_of_article in endpoint.growing(appid, pair))
-                for publication_day, pair in endpoint.counting(appid, day)
+                endpoint.is_known(publication_day, record, day)
+                and all(
+                    day in days_of_article for days_of_article in endpoint.growing(appid, record)
+                )
+                for publication_day, record in endpoint.counting(appid, day)
             )
             row = row_of_account(collected, appid, calendar_date=day, is_complete=is_complete)
             row["articles_published"] = count[appid, day]
@@ -513,14 +520,14 @@ def coverage(collected: CollectedAnswers) -> Table:
             FIRST_MORNING[dataset] - dataset.window * DAY,
         )
         for appid in collected.names:
-            pairs = endpoint.pairs_of(appid)
-            for day in sorted({*pairs, *days(since, YESTERDAY)}):
-                pair, ends = pairs.get(day, Pair()), {0: "ok", NOT_READY: "not_ready"}
+            slices = endpoint.slices_of(appid)
+            for day in sorted({*slices, *days(since, YESTERDAY)}):
+                record, ends = slices.get(day, SliceRecord()), {0: "ok", NOT_READY: "not_ready"}
                 row = row_of_account(
-                    collected, appid, dataset=dataset.name, day=day, fetched_at=pair.answered_at
+                    collected, appid, dataset=dataset.name, day=day, fetched_at=record.answered_at
                 )
-                row["articles_lacking"] = endpoint.lacking(appid, day, pair)
-                row["last_attempt"] = pair.last and ends.get(pair.last.errcode, "failed")
+                row["articles_lacking"] = endpoint.lacking(appid, day, record)
+                row["last_attempt"] = record.last and ends.get(record.last.errcode, "failed")
                 table.append(row)
     return table
 
@@ -536,13 +543,13 @@ def account(collected: CollectedAnswers) -> Table:
     for appid in collected.names:
         row = row_of_account(collected, appid, is_active=True)
         for suffix, dataset in OF_SUFFIX.items():
-            pairs = endpoint_of(collected, dataset).pairs_of(appid)
-            loaded = [day for day, pair in pairs.items() if pair.is_reliable]
+            slices = endpoint_of(collected, dataset).slices_of(appid)
+            loaded = [day for day, record in slices.items() if record.is_reliable]
             complete = account_day_of(collected, dataset).where(appid=appid, is_complete=True)
             row[f"first_loaded_date{suffix}"] = min(loaded)
             row[f"last_loaded_date{suffix}"] = max(loaded)
             row[f"last_complete_date{suffix}"] = max(complete.values("calendar_date"))
-            codes = {pairs[day].last.errcode for day in sorted(pairs)[-2:]}
+            codes = {slices[day].last.errcode for day in sorted(slices)[-2:]}
             row[f"is_retired{suffix}"] = codes == {OFFLINE}
         table.append(row)
     return table
