@@ -22,7 +22,7 @@ _LONGEST_ENTRY = 200
 
 
 def _day(dataset: Dataset, title: str, description: str) -> Param:
-    """Return a field for a day; its pattern rejects years before the dataset's first day."""
+    """Return an optional date field; its pattern rejects years before the dataset's first day."""
     century, decade, year = str(dataset.first_day)[:2], *map(int, str(dataset.first_day)[2:4])
     return Param(
         None,
@@ -107,16 +107,20 @@ def require_known(entered: Mapping[str, object], *, is_backfill: bool) -> None:
         frame = "{name} is no parameter; there are {names}"
         raise ParameterError(sentence(frame, **unknown, names=", ".join(_NAMES)))
     if is_backfill and any(entered.get(name) for name in _DAYS):
-        raise ParameterError(
-            sentence(
-                "leave begin_date and end_date empty in a backfill: its dates are mornings of "
-                "runs; for publication days, trigger a single run"
-            )
+        frame = (
+            "leave begin_date and end_date empty in a backfill: its dates are mornings of runs; "
+            "for publication days, trigger a single run"
         )
+        raise ParameterError(sentence(frame))
 
 
 def run_of(dataset: Dataset, context: Context) -> Run:
-    """Return the run that an Airflow task belongs to, with the parameters of its form."""
+    """
+    Return the run that an Airflow task belongs to, with the parameters of its form.
+
+    Its day is the logical date in Beijing; for a run without one, the day from which it may run.
+    Whether the dataset has the dates of the form is checked later, by `Run.dated`.
+    """
     dag_run, entered = context["dag_run"], context["params"]
     begin, end = _date(entered["begin_date"]), _date(entered["end_date"])
     return Run(
@@ -134,7 +138,7 @@ def run_of(dataset: Dataset, context: Context) -> Run:
 
 
 def _date(entered: str | None) -> date | None:
-    """Return the date that was entered; None if the field was left empty."""
+    """Return the date of an ISO text; None if the field was left empty."""
     return date.fromisoformat(entered) if entered else None
 
 

@@ -25,10 +25,15 @@ def print_answers(options: Namespace) -> None:
     """
     Print the kept answer of an account and day: the newest, or the one that `--id` names.
 
-    With `--list`, print a line per distinct answer instead.
+    The exact bytes are printed; at a terminal, unprintable characters are replaced. With `--list`,
+    print a line per distinct answer instead.
+
+    Args:
+        options: the parsed options: dataset, account, publication_day, list, id.
 
     Raises:
-        ParameterError: there is no such answer.
+        ParameterError: the account has no kept answer of the day, or none with the id.
+        WarehouseError: the warehouse can't be used.
     """
     dataset, account, day = DATASETS[options.dataset], options.account, options.publication_day
     kept = kept_answers_of(open_warehouse(), dataset, account, day)
@@ -45,7 +50,19 @@ def print_answers(options: Namespace) -> None:
 
 
 def print_replay(options: Namespace) -> None:
-    """Replay the selected days of accounts, and print the changes that it made or would make."""
+    """
+    Merge the kept answers of the selected days anew, and print the changes.
+
+    With `--apply`, the changes are written to the warehouse; otherwise nothing is written. The
+    progress is shown on stderr.
+
+    Args:
+        options: the parsed options: dataset, accounts, begin, end, apply.
+
+    Raises:
+        ParameterError: an account is not known, or the last day is before the first.
+        WarehouseError: the warehouse can't be used.
+    """
     warehouse, dataset = open_warehouse(), DATASETS[options.dataset]
     slices = select_slices(warehouse, dataset, options.accounts, options.begin, options.end)
     hour = settings.read().ready_hour
@@ -65,7 +82,18 @@ def print_replay(options: Namespace) -> None:
 
 
 def print_import(options: Namespace) -> int:
-    """Load the files, print the counts, and return the exit code: 1 if a line is invalid."""
+    """
+    Load answers from files into the warehouse, print the counts, and return the exit code.
+
+    The exit code is 0, or 1 if a line is invalid. Then the lines before it are loaded, and stderr
+    names the line and the file to go on from. The progress is shown on stderr.
+
+    Args:
+        options: the parsed options: `file` is the list of files.
+
+    Raises:
+        WarehouseError: the warehouse can't be used.
+    """
     warehouse, limits = open_warehouse(), settings.read()
     hour, commit_bytes = limits.ready_hour, limits.commit_bytes
     with _progress("answer") as show:
@@ -76,15 +104,18 @@ def print_import(options: Namespace) -> int:
     rows = f"{counted(counts.inserted, 'row')} new, {counts.updated} updated"
     _print(f"{counted(result.answers, 'answer')} loaded: {rows}")
     if result.bad_line:
-        sys.stderr.write(
-            f"weixin-etl: {result.bad_line}; correct it and import again from this file on\n"
-        )
+        cure = "correct it and import again from this file on"
+        sys.stderr.write(f"weixin-etl: {result.bad_line}; {cure}\n")
     return 1 if result.bad_line else 0
 
 
 @contextmanager
 def _progress(noun: str) -> Iterator[Callable[[int], None]]:
-    """Show a person at a terminal how many are read; yield the function that updates the number."""
+    """
+    Show on stderr how many of a noun are read, if a person at a terminal sees it.
+
+    Yield the function that takes the new number. The line disappears at the end of the block.
+    """
     with Console(stderr=True).status("reading") as status:
         yield lambda done: status.update(f"{counted(done, noun)} read")
 

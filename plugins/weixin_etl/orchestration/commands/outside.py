@@ -19,7 +19,8 @@ def read_from_airflows_database() -> None:
 
     A task reads them from Airflow's API server, with a token that only tasks have. Airflow's own
     commands set an environment variable that makes Airflow read its database instead. This function
-    sets the same variable. If the database does not answer, it prints a warning on stderr.
+    sets the same variable, if Airflow's database exists and has the table of connections. If the
+    database does not answer, it prints a warning on stderr and the variable stays unset.
     """
     engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call] # Airflow's
     try:
@@ -33,7 +34,11 @@ def read_from_airflows_database() -> None:
 
 
 def has_database() -> bool:
-    """Return whether Airflow has a database. Opening a missing SQLite file would create it."""
+    """
+    Return whether Airflow has a database: False only if its SQLite file is missing.
+
+    Callers ask before they open the database, because opening a missing file would create it.
+    """
     engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call] # Airflow's
     file = engine.url.database if engine.dialect.name == "sqlite" else None
     return not file or Path(file).exists()

@@ -30,6 +30,9 @@ def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
     """
     Probe the accounts, print the findings, and return the exit code.
 
+    The exit code is `TO_CHANGE` if a finding needs an action, `NOT_KNOWN` if WeChat could not be
+    asked, otherwise `WORKS`. An error that ends the command is printed on stderr.
+
     Args:
         accounts: AppIDs or connection ids; empty for all.
         datasets: the datasets whose endpoints are asked.
@@ -46,7 +49,16 @@ def show_probe(accounts: Sequence[str], datasets: Sequence[Dataset]) -> int:
 
 
 def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str, Findings]:
-    """Return the findings of every selected account by its name; probe a few accounts at once."""
+    """
+    Return the findings of every selected account by its name; probe a few accounts at once.
+
+    Each call is made once, without retries.
+
+    Raises:
+        ParameterError: an AppID or connection id is unknown, or no selected account can be used.
+        WeixinError: the kind is CLOCK, so nothing may be asked.
+        WarehouseError: a connection is a platform's, and the warehouse can't be used.
+    """
     once = replace(settings.call_limits(), tries=1, minute_quota_wait_seconds=0)
     clients = Clients(once, settings.read().concurrency)
     with thread_pool(clients.concurrency) as pool:
@@ -58,14 +70,22 @@ def _probe_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> dict[str
 
 
 def _probe(clients: Clients, datasets: Sequence[Dataset], listed: ListedAccount) -> Findings:
-    """Return an account's findings by its first connection, or the error of an unusable entry."""
+    """
+    Return an account's findings by dataset, asking WeChat by the account's first connection.
+
+    An unusable entry has a single finding, its error, without a dataset (the key is empty).
+    """
     if listed.error:
         return {"": [error_finding("connection", listed.error)]}
     return probe(clients.of(listed.described[0]), datasets)
 
 
 def _print_findings(name: str, findings: Findings) -> Grade:
-    """Print an account's findings and verdict, and return the worst grade."""
+    """
+    Print an account's findings by dataset, with their cures, and the verdict.
+
+    Return the worst grade of the findings.
+    """
     worst, sentence = verdict(findings)
     lines = [f"\n{name}"]
     for dataset, of_dataset in findings.items():

@@ -38,7 +38,9 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     """
     Print a line per alert, then a summary, and return the exit code.
 
-    If Airflow's own database can't be read, a line says that the state of the DAGs is unknown.
+    If Airflow's own database can't be read, a line says that the state of the DAGs is unknown. If
+    the warehouse can't be read, only this problem is printed, on stderr. The other exit codes are
+    `HEALTHY`, `RETRYING` and `UNHEALTHY`.
     """
     words, airflow = settings.words(), None
     with suppress(SQLAlchemyError):
@@ -58,14 +60,18 @@ def show_status(datasets: Sequence[Dataset]) -> int:
 
 
 def _line(alert: Alert, words: Wording) -> str:
-    """Return an alert's severity, datasets, cure, cause and begin as one line."""
+    """Return an alert's severity, datasets, cure, cause and begin as one line, as far as known."""
     since = words.since(alert.opened_at) if alert.opened_at else ""
     parts = [", ".join(alert.datasets), words.line(words.problem_of(alert)), since]
     return f"{alert.severity}: " + " · ".join(filter(None, parts))
 
 
 def _summary(found: Status, words: Wording) -> str:
-    """Return the newest day's coverage and the progress of the running runs as one line."""
+    """
+    Return the newest day's coverage and the progress of the running runs as one line.
+
+    For a run that waits for WeChat's figures, the line has the time at which it asks again.
+    """
     parts = [words.morning_line(found)]
     for run in found.runs:
         done = f"{run.done} of {counted(run.pair_count, 'day')} done"

@@ -43,14 +43,17 @@ from weixin_etl.text import counted, one_line
 log = logging.getLogger(__name__)
 
 _LONGEST_METRICS = 300
+Findings = Sequence[Problem]
+"""The problems that a run found by one source, such as a task."""
 
 
 @contextmanager
 def readable_ending() -> Iterator[None]:
     """
-    Replace every error of a task by one logged line and an XCom with the problem.
+    Replace every error of the block by one logged line and an XCom with the problem.
 
-    Airflow's own exceptions for skipping and rescheduling pass unchanged.
+    Airflow's own exceptions for skipping and rescheduling pass unchanged, and so do `EndOfTask` and
+    `EndForGood`, whose problem is already logged.
 
     Raises:
         EndOfTask: for an error that a retry may resolve.
@@ -69,13 +72,21 @@ def readable_ending() -> Iterator[None]:
 
 
 def _keep_problem(problem: Problem) -> None:
-    """Write the problem to XCom, as JSON types only, because Airflow's servers reject tuples."""
+    """
+    Write the problem to the task's XCom `problem`.
+
+    The value has types of JSON only, because Airflow's servers reject tuples.
+    """
     plain = msgspec.json.decode(msgspec.json.encode(problem))  # noqa: TID251 - of no type
     get_current_context()["ti"].xcom_push(PROBLEM, plain)
 
 
 def as_problem(error: Exception) -> Problem:
-    """Return the problem of an error that ended a whole task."""
+    """
+    Return the problem of an error that ended a whole task.
+
+    The traceback of an error that the package does not expect is logged.
+    """
     if isinstance(error, WeixinError | WarehouseError):
         return error.problem
     if isinstance(error, ParameterError):
@@ -86,10 +97,15 @@ def as_problem(error: Exception) -> Problem:
 @readable_ending()
 def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     """
-    Return the configured accounts as JSON, each with its problem if it has no token.
+    Request the access tokens and return the configured accounts as JSON, for XCom.
+
+    An account that gets no token has its problem in the result; the task goes on. The refused ones
+    are reported, which may notify people.
 
     Raises:
-        EndOfTask: the parameters are invalid, or nothing can be asked.
+        EndForGood: a parameter or a setting of the accounts is invalid, or another error that a
+            retry would not resolve.
+        EndOfTask: nothing can be asked now, and a retry may help.
     """
     context = get_current_context()
     dag_run, run = context["dag_run"], form.run_of(dataset, context)
@@ -102,9 +118,11 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
 
 def _token_observation(run: Run, configured: Sequence[ConfiguredAccount]) -> Observation:
     """
-    Return the findings of connections and accounts that get no token.
+    Return the findings of connections and accounts that get no token, for `refresh_access_token`.
 
-    The scope is limited if a connection can't be used: the accounts behind it were not checked.
+    Problems that a retry may resolve are left out. The scope is limited to the accounts and
+    connections of the run if the run is limited to some accounts, or if a connection can't be used:
+    the accounts behind it were not checked.
     """
     wanted = [account for account in configured if account.is_wanted]
     problems = [account.problem for account in wanted if account.problem]
@@ -119,11 +137,18 @@ def _token_observation(run: Run, configured: Sequence[ConfiguredAccount]) -> Obs
 @readable_ending()
 def plan(dataset: Dataset, configured: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """
-    Return batches of accounts with the days to ask for, as JSON.
+    Plan the run in the warehouse, and return batches of accounts with their days as JSON.
+
+    Accounts that are no longer collected are reported once.
+
+    Args:
+        dataset: the dataset of the DAG.
+        configured: the result of `refresh_access_token`.
 
     Raises:
         AirflowSkipException: the run is a dry run; its plan is in the XCom `dry_run`.
-        EndOfTask: the days can't be asked for, or the warehouse can't be used.
+        EndOfTask: the warehouse can't be used now, and a retry may help.
+        EndForGood: the days can't be asked for, or another error that a retry would not resolve.
     """
     work = _work(dataset)
     planned = plan_verb.plan(work, convert(configured, list[ConfiguredAccount]))
@@ -142,7 +167,14 @@ def plan(dataset: Dataset, configured: list[dict[str, Any]]) -> list[list[dict[s
 @readable_ending()
 def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     """
-    Ask for the batch's planned days and load the answers.
+    Ask for the batch's planned days, load the answers, and report the transport failures.
+
+    If days are missing, the XCom `problem` has the first problem that is retried, if there is one,
+    or else the first problem.
+
+    Args:
+        dataset: the dataset of the DAG.
+        batch: a batch of the result of `plan`.
 
     Raises:
         AirflowRescheduleException: days are not ready, and the run asks again later.
@@ -156,10 +188,8 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     again_at = rules.next_poll_at(work.run, now) if result.has_not_ready else None
     _report_ingest(work.run, planned, result, run_goes_on=is_retried or again_at is not None)
     if again_at and not is_retried:
-        log.warning(
-            "days are not ready: this task asks again at %s",
-            clock.beijing_text(again_at, pattern="%H:%M"),
-        )
+        time = clock.beijing_text(again_at, pattern="%H:%M")
+        log.warning("days are not ready: this task asks again at %s", time)
         # Airflow has the real clock, whatever WEIXIN_NOW says
         real_time = timezone.utcnow() + (again_at - now)
         raise AirflowRescheduleException(real_time)  # type: ignore[no-untyped-call] # Airflow's
@@ -173,10 +203,16 @@ def _report_ingest(
     run: Run, batch: Batch, result: ingest_verb.IngestResult, *, run_goes_on: bool
 ) -> None:
     """
-    Report the result of one try, and log metrics that the dataset does not declare.
+    Report the result of one try, and log metrics in the answers that the dataset does not declare.
 
     The findings hold transport failures only: coverage has the problems of answered days. While the
-    run goes on, retried failures are left out.
+    run goes on, retried failures are left out. A failure without days gets all of its account's.
+
+    Args:
+        run: the run.
+        batch: the planned accounts of the task; their AppIDs are the scope.
+        result: the result of the try.
+        run_goes_on: whether the task asks again, later or by a retry.
     """
     if result.unknown_metrics:
         names = one_line(", ".join(sorted(result.unknown_metrics)), _LONGEST_METRICS)
@@ -195,7 +231,13 @@ def _report_ingest(
 
 @readable_ending()
 def report(dataset: Dataset) -> dict[str, int]:
-    """Log the result per account and day since the run's plan, and return the totals by name."""
+    """
+    Log the result per account and day since the run's plan, and return the totals by name.
+
+    Raises:
+        EndOfTask: the warehouse can't be used now, and a retry may help.
+        EndForGood: another error.
+    """
     return check_verb.report(_work(dataset), _planned(get_current_context()))
 
 
@@ -204,28 +246,34 @@ def check(dataset: Dataset, asset: Any) -> None:
     """
     Decide whether the run succeeded, by the current coverage of its planned days.
 
-    A successful run's asset event has the days that changed and the totals.
+    The end of the run is reported, which sends the messages that were held back. The asset event of
+    a successful run gets the run's id, the days that changed and the totals. If a task before the
+    ingest has failed, only the failed tasks are reported.
+
+    Args:
+        dataset: the dataset of the DAG.
+        asset: the Airflow asset that the task updates.
 
     Raises:
         AirflowSkipException: the run is a dry run.
-        EndForGood: planned days are missing, or a task failed whose work no other run does.
+        EndForGood: planned days are missing; a task other than `ingest` failed, so its work is not
+            done; or another error that a retry would not resolve.
+        EndOfTask: the warehouse can't be used now, and a retry may help.
     """
     context = get_current_context()
     run, failed = form.run_of(dataset, context), _failed_tasks(context)
     findings = _failed_task_findings(run, failed)
     if failed.keys() & {"refresh_access_token", "plan"}:
-        _report_end(
-            context, Observation(run, clock.now(), findings, shows_ends=True, is_run_end=True)
-        )
+        _report_end(run, findings)
         raise _failed_end(failed)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
-    configured = convert(
-        context["ti"].xcom_pull(task_ids="refresh_access_token"), list[ConfiguredAccount]
-    )
-    planned = _planned(context)
+    tokens = context["ti"].xcom_pull(task_ids="refresh_access_token")
+    configured, planned = convert(tokens, list[ConfiguredAccount]), _planned(context)
     result = check_verb.check(_work(dataset), configured, planned)
-    _report_end(context, _check_observation(run, result, planned, configured, findings))
+    appids = [account.appid for account in planned]
+    checked = [*appids, *(account.conn_id for account in configured if account.is_wanted)]
+    _report_end(run, *_check_findings(run, result, checked, findings))
     if result.not_in:
         raise EndForGood(not_in(result.not_in))
     if failed:
@@ -237,7 +285,10 @@ def check(dataset: Dataset, asset: Any) -> None:
 
 def _failed_task_findings(run: Run, failed: Mapping[str, Problem]) -> dict[str, list[Problem]]:
     """
-    Return the findings of the failed tasks, and empty ones for sources that the check resolves.
+    Return the findings of the failed tasks by task id, and empty ones that the check resolves.
+
+    The check resolves the finding that the run ended without a report. The check of a scheduled or
+    daily run also resolves the finding of a missed deadline.
 
     An invalid parameter of a manual run is left out: only the person who triggered it has to act.
     """
@@ -251,54 +302,65 @@ def _failed_task_findings(run: Run, failed: Mapping[str, Problem]) -> dict[str, 
     return {**findings, **{source: [] for source in [observations.RUN, *deadline]}}
 
 
-def _check_observation(
-    run: Run,
-    result: check_verb.CheckResult,
-    planned: Batch,
-    configured: Sequence[ConfiguredAccount],
-    failed: Mapping[str, Sequence[Problem]],
-) -> Observation:
+def _check_findings(
+    run: Run, result: check_verb.CheckResult, checked: list[str], failed: Mapping[str, Findings]
+) -> tuple[dict[str, Findings], list[str] | None]:
     """
-    Return the findings of the check: why days are missing, and which accounts list nothing new.
+    Return the findings at the run's end by source, and the scope that they are limited to.
 
-    Figures that are not ready are left out. Only a daily run of all accounts has an unlimited
-    scope; if none of its days is missing, it also resolves the findings of `ingest`.
+    The findings are those of the failed tasks, why days are missing, and which accounts list
+    nothing new. Figures that are not ready are left out. Only a daily run of all accounts has an
+    unlimited scope (None); if none of its days is missing, the findings of `ingest` are resolved.
+
+    Args:
+        run: the run.
+        result: the result of the check.
+        checked: the AppIDs and connections that the run collects: the scope, if it is limited.
+        failed: the findings of `_failed_task_findings`.
     """
     silent = [problem for problem in result.warnings if problem.kind is ProblemKind.SILENT]
     missing = [problem for problem in result.not_in if problem.kind is not ProblemKind.NOT_READY]
     findings = {"check": [*missing, *silent], "report": [], **failed}
-    scope = None
     if observations.DEADLINE not in failed or run.accounts:
-        connections = (account.conn_id for account in configured if account.is_wanted)
-        scope = [*(account.appid for account in planned), *connections]
-    elif not result.not_in:
-        findings["ingest"] = []
-    return Observation(run, clock.now(), findings, scope, shows_ends=True, is_run_end=True)
+        return findings, checked
+    return (findings if result.not_in else {**findings, "ingest": []}), None
 
 
-def _report_end(context: Context, observation: Observation) -> None:
-    """Report the end of the run, and tell the listener by XCom that it was reported."""
-    observations.report_observation(observation)
-    context["ti"].xcom_push(observations.NOTIFIED, True)
+def _report_end(run: Run, findings: Mapping[str, Findings], scope: list[str] | None = None) -> None:
+    """
+    Report the findings at the run's end by source, limited to `scope` unless it is None.
+
+    An XCom tells the listener for failed runs that the end was reported.
+    """
+    observations.report_observation(
+        Observation(run, clock.now(), findings, scope, shows_ends=True, is_run_end=True)
+    )
+    get_current_context()["ti"].xcom_push(observations.NOTIFIED, True)
 
 
 def _work(dataset: Dataset) -> Work:
-    """Return the run with the warehouse and the settings that its verbs need."""
+    """
+    Return the run of the current task, with the warehouse and the settings that its steps need.
+
+    Raises:
+        WarehouseError: there is no connection `weixin_warehouse`.
+    """
     run = form.run_of(dataset, get_current_context())
     return Work(run, open_warehouse(), settings.read())
 
 
 def _planned(context: Context) -> Batch:
-    """Return the planned accounts of all batches, from the XCom of the task `plan`."""
+    """Return the planned accounts of all batches, by the XCom of `plan`; none without an XCom."""
     batches = context["ti"].xcom_pull(task_ids="plan")
     return list(chain.from_iterable(convert(batches or [], list[Batch])))
 
 
 def _failed_tasks(context: Context) -> dict[str, Problem]:
     """
-    Return the problems of failed tasks, by task id.
+    Return the problems of the run's failed tasks by task id, by their XComs.
 
-    The task `ingest` is left out, because another run may have loaded its days.
+    A task that was killed has a problem of the kind TASK_KILLED. The task `ingest` is left out,
+    because another run may have loaded its days.
     """
     ti = context["ti"]
     names = ["refresh_access_token", "plan", "report"]
@@ -320,7 +382,11 @@ def _failed_end(failed: Mapping[str, Problem]) -> EndForGood:
 
 
 def not_in(problems: Sequence[Problem]) -> str:
-    """Return a line such as `3 accounts are not in: see the lines above`."""
+    """
+    Return a line that counts the accounts of the problems.
+
+    It is like `3 accounts are not in: see the lines above`.
+    """
     count = len({problem.appid or problem.account for problem in problems})
     are = "is" if count == 1 else "are"
     return f"{counted(count, 'account')} {are} not in: see the lines above"

@@ -32,7 +32,13 @@ class DagWithDeadline(DAG):
     """
 
     def test(self, *args: Any, **options: Any) -> Any:
-        """Run the DAG once in this process, without a deadline."""
+        """
+        Run the DAG once in this process, and return the run; the DAG loses its deadline.
+
+        Args:
+            *args: the arguments of Airflow's `DAG.test`.
+            **options: its keyword arguments.
+        """
         self.deadline = None
         return super().test(*args, **options)
 
@@ -56,6 +62,9 @@ def run_is_late(context: Context) -> None:
     Airflow calls this in a process of its executor. Manual runs and backfills are not reported. A
     run that Airflow created after its deadline (the DAG was unpaused in the afternoon, or the
     scheduler was down) is not reported either: the command `status` lists its days.
+
+    Args:
+        context: Airflow's context of the callback, with the run and the deadline.
     """
     from weixin_etl.orchestration.tasks import observations
 

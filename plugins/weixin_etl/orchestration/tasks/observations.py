@@ -47,10 +47,11 @@ _EXAMPLE_EXTRA = """{"config": {"path": "wecombot://KEY"}}"""
 
 def report_observation(observation: Observation) -> None:
     """
-    Record an observation and notify people of new incidents; a dry run's is ignored.
+    Record an observation as incidents in the warehouse, and notify people of what is new.
 
-    A run's last observation sends every message that was held back. If the warehouse fails then,
-    people are notified of that problem without a record.
+    An observation of a dry run is ignored. A run's last observation sends every message that was
+    held back. Every failure is logged as a warning and raises nothing. If the warehouse fails at
+    the run's last observation, people are notified of that problem without a record.
     """
     if observation.run.dry_run:
         return
@@ -77,13 +78,17 @@ def report_observation(observation: Observation) -> None:
 
 
 def _installation() -> Installation:
-    """Return this Airflow's address and language for messages."""
+    """Return the page's address in this Airflow, and the formatter in the setting `language`."""
     base_url = conf.get("api", "base_url", fallback="").rstrip("/")
     return Installation(f"{base_url}{settings.PAGE}/", settings.words())
 
 
 def report_ended_run(run: Run) -> None:
-    """Report a run that failed before its task `check` could report what is missing."""
+    """
+    Report a run that failed before its task `check` could report what is missing.
+
+    The finding is of the kind RUN_ENDED, and messages that were held back are sent.
+    """
     problem = Problem.of_kind(ProblemKind.RUN_ENDED, subject=run.run_id)
     report_observation(
         Observation(run, clock.now(), {RUN: [problem]}, shows_ends=True, is_run_end=True)
@@ -94,8 +99,8 @@ def report_late_run(run: Run, *, is_at_work: bool) -> None:
     """
     Report a daily run that has missed its deadline.
 
-    A run that failed before its deadline (`is_at_work` is False) is not late. Its report only sends
-    the messages that were held back.
+    The messages that were held back are sent, too. A run that failed before its deadline
+    (`is_at_work` is False) is not late: an earlier finding of a missed deadline is resolved.
     """
     late = {DEADLINE: [Problem.of_kind(ProblemKind.RUN_LATE)] if is_at_work else []}
     report_observation(
@@ -104,13 +109,28 @@ def report_late_run(run: Run, *, is_at_work: bool) -> None:
 
 
 def minimal_run(dag_id: str, run_id: str, *, is_dry: bool = False) -> Run:
-    """Return a run from its names alone, without the parameters of its form."""
+    """
+    Return a run from its names alone, with today as its day and no parameters of its form.
+
+    Args:
+        dag_id: the id of a DAG of this package, `weixin_` and the name of a dataset.
+        run_id: Airflow's id of the run.
+        is_dry: whether the run only shows its plan.
+
+    Raises:
+        KeyError: there is no such dataset.
+    """
     dataset = DATASETS[dag_id.removeprefix("weixin_")]
     return Run(run_id, dataset, clock.beijing_date(clock.now()), dry_run=is_dry)
 
 
 def sender() -> Send | None:
-    """Return the function that sends messages by `weixin_alerts`; None if it has no receivers."""
+    """
+    Return the function that sends messages to the receivers of the connection `weixin_alerts`.
+
+    Return None if there is no such connection, or if it has no address that Apprise knows; the
+    latter is logged as a warning. Apprise's own log, which has addresses with secrets, is silenced.
+    """
     try:
         connection = BaseHook.get_connection(CONN_ID)
     except AirflowNotFoundException:
@@ -132,7 +152,11 @@ def sender() -> Send | None:
 
 
 def _send(receivers: "apprise.Apprise", message: Notification) -> bool:
-    """Deliver a message to every receiver; return whether at least one of them took it."""
+    """
+    Deliver a message to every receiver; return whether at least one of them took it.
+
+    The receivers that did not take the message are logged as a warning. Nothing is raised.
+    """
     try:
         parts: dict[str, Any] = asdict(message)
         result = receivers.notify(**parts, body_format="text", timeout=MESSAGE_SECONDS)

@@ -41,7 +41,15 @@ _NAMES = {dataset.dag_id: dataset.name for dataset in DATASETS.values()}
 
 
 def read() -> Airflow:
-    """Return the state of the DAGs and the scheduler, the running runs and their failed tries."""
+    """
+    Return the state of the DAGs and the scheduler, the running runs and their failed tries.
+
+    DAGs that Airflow no longer finds in a file are left out. A run that is queued or running counts
+    as running. Times are by `weixin_etl.clock`.
+
+    Raises:
+        SQLAlchemyError: Airflow's database does not answer.
+    """
     with create_session(scoped=False) as session:
         models = session.scalars(select(DagModel).where(DagModel.dag_id.in_(_NAMES)))
         dags = {_NAMES[dag.dag_id]: dag for dag in models if not dag.is_stale}
@@ -50,22 +58,21 @@ def read() -> Airflow:
         for run in session.scalars(select(DagRun).where(DagRun.dag_id.in_(_NAMES), _AT_WORK)):
             runs[_NAMES[run.dag_id]].add(run.run_id)
             tasks += run.get_task_instances(state=State.unfinished, session=session)
-        return Airflow(
-            dags={
-                name: DagState(bool(dag.is_paused), dag.next_dagrun_create_after)
-                for name, dag in dags.items()
-            },
-            is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == "healthy",
-            runs=runs,
-            tried=[*filter(None, (_retry_alert(session, task) for task in tasks))],
-            waits=_next_polls(session, tasks),
-        )
+        states = {
+            name: DagState(bool(dag.is_paused), dag.next_dagrun_create_after)
+            for name, dag in dags.items()
+        }
+        is_alive = get_airflow_health()["scheduler"]["status"] == "healthy"
+        tried = [*filter(None, (_retry_alert(session, task) for task in tasks))]
+        return Airflow(states, is_alive, runs, tried, _next_polls(session, tasks))
 
 
 def failed_tasks(run_ids: Collection[str]) -> dict[tuple[str, str], dict[str, list[int]]]:
-    """Return the map indexes of the runs' failed tasks, by (dataset, run id), then task id."""
-    if not run_ids:
-        return {}
+    """
+    Return the failed tasks of runs: by (dataset, run id), then by task id, their map indexes.
+
+    A task that is not mapped has the map index -1. Runs without a failed task are left out.
+    """
     column = TaskInstance
     failed: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     with create_session(scoped=False) as session:
@@ -100,7 +107,12 @@ class ManualRun:
 
 
 def manual_runs(datasets: Iterable[Dataset]) -> list[ManualRun]:
-    """Return the newest dry runs and rejected runs of the last day, `MOST_MANUAL_RUNS` at most."""
+    """
+    Return the newest dry runs and rejected runs of the datasets, the newest first.
+
+    A run is rejected if a parameter of its form is invalid. Runs whose result is older than a day
+    are left out, and so are all but the newest `MOST_MANUAL_RUNS`.
+    """
     column = XComModel
     with create_session(scoped=False) as session:
         rows = session.scalars(
@@ -118,7 +130,11 @@ def manual_runs(datasets: Iterable[Dataset]) -> list[ManualRun]:
 
 
 def _manual_run(row: XComModel, value: Any) -> ManualRun:
-    """Return the run that wrote an XCom, with the plan or the rejected parameter in its value."""
+    """
+    Return the run that wrote an XCom, with the plan or the rejected parameter in its value.
+
+    A run that failed for another reason has neither.
+    """
     run = ManualRun(_NAMES[row.dag_id], row.run_id, row.timestamp)
     if row.key == DRY_RUN:
         return replace(run, plan=convert(value, DryRun))
@@ -127,7 +143,11 @@ def _manual_run(row: XComModel, value: Any) -> ManualRun:
 
 
 def _next_polls(session: Session, tasks: Iterable[TaskInstance]) -> dict[tuple[str, str], datetime]:
-    """Return when each run that waits for WeChat's figures asks again, by (dataset, run id)."""
+    """
+    Return when each run that waits for WeChat's figures asks again, by (dataset, run id).
+
+    If several tasks of a run wait, this is the earliest time. It is never in the past.
+    """
     next_polls: dict[tuple[str, str], datetime] = {}
     for task in tasks:
         if task.state == TaskInstanceState.UP_FOR_RESCHEDULE:
@@ -139,7 +159,13 @@ def _next_polls(session: Session, tasks: Iterable[TaskInstance]) -> dict[tuple[s
 
 
 def _retry_alert(session: Session, task: TaskInstance) -> Alert | None:
-    """Return an alert for a task that is retried after failed tries since it was last cleared."""
+    """
+    Return an alert for a task that waits for its next try, or is at work on a further try.
+
+    Return None for every other task, also if no try has failed since the task was last cleared, and
+    if the DAG no longer has the task. The alert counts the failed tries since then, and has the
+    time of the next try while the task waits for it.
+    """
     is_waiting = task.state == TaskInstanceState.UP_FOR_RETRY
     is_running = task.try_number > 1 and task.state != TaskInstanceState.UP_FOR_RESCHEDULE
     is_retried = is_waiting or is_running
@@ -164,7 +190,11 @@ def _retry_alert(session: Session, task: TaskInstance) -> Alert | None:
 
 
 def _last_problem(session: Session, task: TaskInstance) -> Problem:
-    """Return why the task's last try failed, from its XCom; without one, the task was killed."""
+    """
+    Return why the task's last try failed, from its XCom; the problem's subject is the task's id.
+
+    Without an XCom the problem is of the kind TASK_KILLED: a killed task writes none.
+    """
     rows = XComModel.get_many(
         run_id=task.run_id,
         key=PROBLEM,

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @hookimpl
 def on_dag_run_failed(dag_run: "DagRun") -> None:
-    """Notify people of a run that a person marked failed, or whose task `check` was killed."""
+    """
+    Notify people of a failed run that its task `check` has not reported.
+
+    A person has marked such a run as failed, or its task `check` was killed. A thread stores the
+    finding and sends the message. Runs of other DAGs, and of DAGs for no dataset of this release,
+    are ignored; nobody is notified of a dry run.
+    """
     if not dag_run.dag_id.startswith("weixin_"):
         return
     from airflow.models.xcom import XComModel

@@ -24,14 +24,21 @@ _HREF = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{
 
 
 async def page(scope: "Scope", receive: "Receive", send: "Send") -> None:
-    """Serve the page, importing it at its first request."""
+    """
+    Serve a request to the page as an ASGI application, importing the page at the first request.
+
+    Args:
+        scope: the request, as ASGI describes it.
+        receive: returns the next part of the request.
+        send: sends a part of the response.
+    """
     from weixin_etl.orchestration.web.page.app import app
 
     await app(scope, receive, send)
 
 
 def test_button(app: "ASGIApp") -> "ASGIApp":
-    """Return Airflow's web app with the corrected button *Test*."""
+    """Return Airflow's web app, wrapped so that the button *Test* of `weixin` connections works."""
     from weixin_etl.orchestration.web.test_button import with_readable_test
 
     return with_readable_test(app)

@@ -21,7 +21,11 @@ _PATH = "/api/v2/connections/test"
 
 
 def with_readable_test(app: ASGIApp) -> ASGIApp:
-    """Return the app with corrected requests of the button; other requests pass unread."""
+    """
+    Return an ASGI app that corrects the requests of the button *Test* and passes them to `app`.
+
+    Every other request, and one of the button with a long body or of unknown length, passes unread.
+    """
 
     async def corrected_app(scope: Scope, receive: Receive, send: Send) -> None:
         if _is_readable_test(scope):
@@ -43,9 +47,10 @@ def _is_readable_test(scope: Scope) -> bool:
 
 def _corrected_body(body: bytes) -> bytes:
     """
-    Return the body without port 0, and tell the hook the connection's id.
+    Return the body without port 0, and set `tested_conn_id` to the connection's id for the hook.
 
-    The body of a connection of another type is returned unchanged.
+    A body that is no JSON object, or of a connection of another type, is returned unchanged, and
+    `tested_conn_id` stays unset.
     """
     try:
         connection = json.loads(body)
@@ -61,7 +66,7 @@ def _corrected_body(body: bytes) -> bytes:
 
 
 def _replay_body(body: bytes, receive: Receive) -> Receive:
-    """Return a receiver that yields the body first, then the messages of `receive`."""
+    """Return a receiver that returns the whole body first, then each message of `receive`."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Message:

@@ -41,11 +41,15 @@ from weixin_etl.text import shown
 
 _FOLDER = Path(__file__).parent
 VIEWS = ("/", "/coverage", "/day", "/articles", "/article")
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
-)
-"""The content security policy: nothing is loaded from other hosts, and no inline script runs."""
+_SECURITY_HEADERS = {
+    # nothing is loaded from other hosts, and no inline script runs
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+"""The headers of every response."""
 ARTICLES_PER_PAGE = 25
 ACCOUNTS_WITH_TOTALS = 10
 """The number of accounts whose totals stand above the articles."""
@@ -68,13 +72,14 @@ def readable(user: GetUserDep) -> tuple[Dataset, ...]:
         HTTPException: 403, when the user may read none of the DAGs.
     """
     manager = get_auth_manager()
+    dags = {dataset.dag_id: dataset for dataset in DATASETS.values()}
     found = tuple(
         dataset
-        for dataset in DATASETS.values()
-        if manager.is_authorized_dag(method="GET", details=DagDetails(id=dataset.dag_id), user=user)
+        for dag_id, dataset in dags.items()
+        if manager.is_authorized_dag(method="GET", details=DagDetails(id=dag_id), user=user)
     )
     if not found:
-        names = " or ".join(dataset.dag_id for dataset in DATASETS.values())
+        names = " or ".join(dags)
         raise HTTPException(403, f"you may not read {names}: ask an admin for can_read on one")
     return found
 
@@ -84,7 +89,9 @@ Readable = Annotated[tuple[Dataset, ...], Depends(readable)]
 
 def requested_figures(datasets: Readable, dataset: Text = "") -> Iterator[calendar.Figures]:
     """
-    Yield the figures of the requested dataset; close their connection after the request.
+    Yield the figures of the requested dataset, with the state of Airflow.
+
+    The figures have a read-only connection to the warehouse, which is closed after the request.
 
     Args:
         datasets: the datasets that the user may read.
@@ -113,18 +120,25 @@ Day = Annotated[
 
 @app.middleware("http")
 async def _add_headers(request: Request, call_next: Any) -> Response:
-    """Add security headers to every response. Browsers may cache static files only."""
+    """
+    Return the response of a route with security headers.
+
+    Browsers may keep static files, which have an ETag, if they ask each time whether these have
+    changed. They may keep nothing else.
+    """
     response: Response = await call_next(request)
     response.headers["Cache-Control"] = "no-cache" if "etag" in response.headers else "no-store"
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers.update(_SECURITY_HEADERS)
     return response
 
 
 @app.exception_handler(HTTPException)
 async def _redirect_to_login(request: Request, error: HTTPException) -> Response:
-    """Redirect a logged-out visitor of a view to Airflow's login, which leads back to the view."""
+    """
+    Redirect a logged-out visitor of a view to Airflow's login, which leads back to the view.
+
+    Every other error, and a 401 outside of the `VIEWS`, is returned as FastAPI's JSON.
+    """
     root = request.scope["root_path"].rstrip("/")
     path = request.url.path.removeprefix(root)
     if error.status_code != 401 or path not in VIEWS:
@@ -136,7 +150,7 @@ async def _redirect_to_login(request: Request, error: HTTPException) -> Response
 
 @app.exception_handler(WarehouseError)
 def _warehouse_error_page(request: Request, error: WarehouseError) -> Response:
-    """Return a page, with status 503, that says why the warehouse can't be read."""
+    """Return a page, with status 503, that says why the warehouse can't be read and the cure."""
     problem = settings.words(language(request)).translated_problem(error.problem)
     sentence = f"{problem.cause}; {problem.cure}"
     return render("unread.html", request, 503, sentence=sentence)
@@ -144,16 +158,15 @@ def _warehouse_error_page(request: Request, error: WarehouseError) -> Response:
 
 @app.get("/")
 def current_problems(request: Request, datasets: Readable) -> Response:
-    """Return the view of the current problems, the running runs and the newest manual runs."""
+    """
+    Return the view of the current problems, the running runs and the newest manual runs.
+
+    If the warehouse can't be read, the view shows this problem and what Airflow knows.
+    """
     found = current_status(datasets)
-    return render(
-        "problems.html",
-        request,
-        dataset=datasets[0],
-        found=found,
-        places=places.find_places(found.open),
-        manual_runs=airflow_state.manual_runs(datasets),
-    )
+    links, runs = places.find_places(found.open), airflow_state.manual_runs(datasets)
+    more: dict[str, Any] = {"dataset": datasets[0], "places": links, "manual_runs": runs}
+    return render("problems.html", request, found=found, **more)
 
 
 @app.get("/coverage")
@@ -165,7 +178,17 @@ def coverage(
     search: Text = "",
     offset: Offset = 0,
 ) -> Response:
-    """Return the calendar: a page of accounts by days."""
+    """
+    Return the calendar: a page of accounts by days.
+
+    Args:
+        request: the visitor's request.
+        datasets: the datasets that the user may read, to choose from.
+        figures: the figures of the requested dataset.
+        last: the newest day to show; yesterday in Beijing if it is missing or later.
+        search: part of an account's name, AppID or connection id; empty for all accounts.
+        offset: the number of accounts on earlier pages.
+    """
     view = calendar.view(figures, last=last, search=search.strip(), offset=offset)
     return render("coverage.html", request, datasets=datasets, **view)
 
@@ -173,10 +196,10 @@ def coverage(
 @app.get("/day")
 def day_story(request: Request, figures: RequestedFigures, appid: Text, day: Day) -> Response:
     """
-    Return the view of one day of an account.
+    Return the view of one day of an account: its state, its figures, its problem and its runs.
 
     Raises:
-        HTTPException: 404, when there is no such account.
+        HTTPException: 404, when the dataset has no account with this AppID.
     """
     story = calendar.story(figures, appid, day)
     if story is None:
@@ -193,29 +216,30 @@ def newest_articles(
     search: Text = "",
     offset: Offset = 0,
 ) -> Response:
-    """Return the view of the newest articles: each one's growth, and the totals of accounts."""
+    """
+    Return the view of the articles of the last `NEWEST` days, and the totals of their accounts.
+
+    For a dataset without growing articles, the view links to the datasets that have them.
+
+    Args:
+        request: the visitor's request.
+        datasets: the datasets that the user may read.
+        figures: the figures of the requested dataset.
+        sort: the order of the articles.
+        search: part of a title, an account's name or its AppID; empty for all articles.
+        offset: the number of articles on earlier pages.
+    """
     described = [dataset for dataset in datasets if dataset.name in ARTICLE_DATASETS]
-    wanted = {"search": search.strip(), "since": clock.beijing_date(figures.now) - NEWEST}
-    page_limits = {"sort": sort, "most": ARTICLES_PER_PAGE, "offset": offset}
-    is_described = figures.dataset in described
-    return render(
-        "articles.html",
-        request,
-        dataset=figures.dataset,
-        datasets=described,
-        articles=figures.rows("page/articles.sql", **wanted, **page_limits)
-        if is_described
-        else None,
-        totals=figures.rows("page/account_totals.sql", **wanted, most=ACCOUNTS_WITH_TOTALS)
-        if is_described
-        else (),
-        days=NEWEST.days,
-        page_size=ARTICLES_PER_PAGE,
-        sorts=get_args(Sort),
-        sort=sort,
-        search=search,
-        offset=offset,
-    )
+    found: dict[str, Any] = {"articles": None, "totals": ()}
+    if figures.dataset in described:
+        wanted = {"search": search.strip(), "since": clock.beijing_date(figures.now) - NEWEST}
+        limits = {"sort": sort, "most": ARTICLES_PER_PAGE, "offset": offset}
+        found["articles"] = figures.rows("page/articles.sql", **wanted, **limits)
+        wanted["most"] = ACCOUNTS_WITH_TOTALS
+        found["totals"] = figures.rows("page/account_totals.sql", **wanted)
+    found |= {"dataset": figures.dataset, "datasets": described, "days": NEWEST.days}
+    found |= {"page_size": ARTICLES_PER_PAGE, "sorts": get_args(Sort)}
+    return render("articles.html", request, **found, sort=sort, search=search, offset=offset)
 
 
 @app.get("/article")
@@ -226,12 +250,14 @@ def article_story(
     Return the view of one article's totals by day.
 
     Raises:
-        HTTPException: 404, when there is no such article in the dataset.
+        HTTPException: 404, when the dataset has no such article, or no articles that grow.
     """
-    wanted = {"appid": appid, "msgid": msgid}
-    if figures.dataset.name not in ARTICLE_DATASETS or not (
-        articles := figures.rows("page/article.sql", **wanted)
-    ):
+    wanted, has_articles = (
+        {"appid": appid, "msgid": msgid},
+        figures.dataset.name in ARTICLE_DATASETS,
+    )
+    articles = figures.rows("page/article.sql", **wanted) if has_articles else ()
+    if not articles:
         raise HTTPException(404, "no such article")
     days = figures.rows("page/article_days.sql", **wanted)
     return render("article.html", request, dataset=figures.dataset, article=articles[0], days=days)
@@ -243,19 +269,17 @@ def health(datasets: Readable) -> Response:
     Return the current problems as JSON, for monitors.
 
     The status code is 200 when all is well, otherwise 503; see docs/operating/something-is-red.md.
+    Each problem has the path of its task, run or DAG below Airflow's address; empty if it has none.
     """
     found = current_status(datasets)
-    alert_places = places.find_places(found.open)
-    summary = {
-        "is_healthy": found.is_healthy,
-        "is_retrying": found.is_retrying,
-        "checked_at": found.checked_at,
-        "problems": [
-            msgspec.to_builtins(alert) | {"path": place.path if place else ""}
-            for alert in found.open
-            for place in [alert_places.of(alert)]
-        ],
-    }
+    links = places.find_places(found.open)
+    paths = [place.path if (place := links.of(alert)) else "" for alert in found.open]
+    problems = [
+        msgspec.to_builtins(alert) | {"path": path}
+        for alert, path in zip(found.open, paths, strict=True)
+    ]
+    summary: dict[str, Any] = {"is_healthy": found.is_healthy, "is_retrying": found.is_retrying}
+    summary |= {"checked_at": found.checked_at, "problems": problems}
     text = shown(msgspec.json.encode(summary).decode())
     return Response(text, 200 if found.is_healthy else 503, media_type="application/json")
 
@@ -265,9 +289,10 @@ def health(datasets: Readable) -> Response:
 
 def current_status(datasets: Sequence[Dataset]) -> Status:
     """
-    Return the current status of the datasets.
+    Return the current status of the datasets, by the warehouse and Airflow's database.
 
-    If the warehouse can't be read, the status holds only its problem and what Airflow knows.
+    If the warehouse can't be read, the status holds only this problem and what Airflow knows, and
+    `is_known` is False.
     """
     now = clock.now()
     airflow = airflow_state.read()
@@ -285,7 +310,10 @@ def current_status(datasets: Sequence[Dataset]) -> Status:
 
 def render(template: str, request: Request, status_code: int = 200, **found: Any) -> HTMLResponse:
     """
-    Render a template in the visitor's language.
+    Return a response with a template rendered in the visitor's language.
+
+    Characters that would disturb a page are removed from the text. A variable that the template
+    uses and nobody gives raises an error of Jinja.
 
     Args:
         template: the file's name below `templates`.
@@ -315,13 +343,28 @@ def labels() -> Mapping[str, Sequence[str]]:
 
 
 def label(language: str, name: str, /, **places: object) -> str:
-    """Return a label with its placeholders filled in; `NAME_one` is used if `count` is one."""
+    """
+    Return a text of `labels.toml` in a language, with its placeholders filled in.
+
+    Args:
+        language: one of `LANGUAGES`.
+        name: the label's name. If `count` is 1 and there is a label `NAME_one`, that one is used.
+        **places: the values of the placeholders.
+
+    Raises:
+        KeyError: there is no such label, or a placeholder has no value.
+    """
     texts = labels().get(f"{name}_one") if places.get("count") == 1 else None
     return (texts or labels()[name])[LANGUAGES.index(language)].format(**places)
 
 
 def capitalised(text: str, name: str = "") -> str:
-    """Return the text with a capital first letter, unless it begins with `name` or an address."""
+    """
+    Return the text with a capital first letter.
+
+    A text that begins with `name`, or whose first word has other characters than English letters
+    (an address, Chinese), is returned unchanged.
+    """
     first = text.split(" ", 1)[0].rstrip(",;:")
     if name and text.startswith(name):
         return text
@@ -334,7 +377,7 @@ def number(value: int | None) -> str:
 
 
 def gain(value: int | None) -> str:
-    """Return `+1,234`, or a dash for none. Corrections make negative gains."""
+    """Return `+1,234`, `-1,234` after a correction, `0`, or a dash for none."""
     return "–" if value is None else f"{value:+,}" if value else "0"
 
 
@@ -343,8 +386,8 @@ def points(figures: Sequence[tuple[int, int]], width: int, height: int, last_day
     Return the points of an SVG line, as `x,y`.
 
     Args:
-        figures: pairs of a day, from 1 at the left edge, and a figure.
-        width: the line's width in pixels; `last_day` is at the right edge.
+        figures: pairs of a day, from 1 at the left edge, and a figure. No pairs give no points.
+        width: the line's width in pixels.
         height: the line's height in pixels; 0 is at the bottom, the greatest figure on top.
         last_day: the day at the right edge.
     """
@@ -355,29 +398,21 @@ def points(figures: Sequence[tuple[int, int]], width: int, height: int, last_day
 
 @cache
 def _templates() -> jinja2.Environment:
+    """Return the templates with their filters; an undefined variable in a template is an error."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(
-        time=clock.time_text,
-        capitalised=capitalised,
-        number=number,
-        gain=gain,
-        points=points,
-        sign=calendar.sign,
-    )
+    environment.loader = jinja2.FileSystemLoader(_FOLDER / "templates")
+    environment.filters |= {"time": clock.time_text, "sign": calendar.sign, "points": points}
+    environment.filters |= {"capitalised": capitalised, "number": number, "gain": gain}
     return environment
 
 
 def language(request: Request) -> str:
     """
-    Return the language chosen in Airflow, else the one the browser prefers.
+    Return the language of the visitor: `zh-CN` for any kind of Chinese, otherwise `en`.
 
-    Every language other than Chinese becomes English.
+    The language chosen in Airflow, which a cookie has, precedes the browser's first language.
     """
     wanted = request.cookies.get(COOKIE) or request.headers.get("accept-language", "")
     return CHINESE if wanted.startswith("zh") else ENGLISH

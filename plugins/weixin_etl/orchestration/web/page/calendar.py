@@ -45,7 +45,7 @@ class Figures:
 
     def rows(self, path: str, **values: object) -> tuple[RowMapping, ...]:
         """
-        Return the dataset's rows that a statement selects.
+        Return the rows that a statement of the package selects for the dataset.
 
         Args:
             path: the statement's file below `sql`.
@@ -60,6 +60,9 @@ def sign(day: Mapping[str, Any]) -> str:
     """
     Return the sign of a calendar day: `final`, `in`, `ended`, `needs_you` or `not_yet`.
 
+    Args:
+        day: a cell of the calendar, as `view` and `story` return it.
+
     A missing day has the sign `needs_you` only while an alert of severity failure covers it. A day
     that is no longer asked for has the sign `in` if anything was loaded, otherwise `ended`.
     """
@@ -73,6 +76,8 @@ def sign(day: Mapping[str, Any]) -> str:
 def view(figures: Figures, *, last: date | None, search: str, offset: int) -> dict[str, Any]:
     """
     Return the variables of `coverage.html`: a page of accounts on `DAYS_PER_PAGE` days.
+
+    An account's cells are in the order of the days; a day that no run ever planned is None.
 
     Args:
         figures: the dataset to show.
@@ -102,7 +107,13 @@ def view(figures: Figures, *, last: date | None, search: str, offset: int) -> di
 
 
 def story(figures: Figures, appid: str, day: date) -> dict[str, Any] | None:
-    """Return the variables of `day.html`; None when there is no such account."""
+    """
+    Return the variables of `day.html`; None when the dataset has no account with this AppID.
+
+    They are the account, the day's cell of the calendar (empty if no run ever planned the day), the
+    problem of the last attempt, the configuration that asks for the day again, the runs that
+    planned the day, its rejected parts, and the days before and after it.
+    """
     accounts = figures.rows("page/accounts.sql", search="", appid=appid, offset=0, most=1)
     if not accounts:
         return None
@@ -127,7 +138,7 @@ def story(figures: Figures, appid: str, day: date) -> dict[str, Any] | None:
 
 
 def _is_in_successor(figures: Figures, appid: str) -> bool:
-    """Return whether the successor of the dataset's endpoint has days of an account."""
+    """Return whether the dataset has a successor, and the successor has the account."""
     if figures.dataset.successor is None:
         return False
     successor = replace(figures, dataset=DATASETS[figures.dataset.successor])
@@ -139,9 +150,11 @@ def _cells(
     figures: Figures, accounts: Sequence[RowMapping], first: date, last: date
 ) -> dict[tuple[str, date], dict[str, Any]]:
     """
-    Return the calendar's cells by AppID and day, each a coverage row with its alert.
+    Return the cells of the accounts from the day `first` to `last`, by AppID and day.
 
-    A day that no run ever planned has no cell.
+    A cell is a coverage row with its `alert` (None if nothing is wrong) and `is_ended`: whether the
+    day is no longer asked for, because the account's endpoint is retired or it is not collected. A
+    day that no run ever planned has no cell.
     """
     ended = {
         account["appid"]: account["is_retired"] or not account["is_active"] for account in accounts
@@ -158,7 +171,11 @@ def _cells(
 
 
 def _day_alert(alert: Alert | None, day: RowMapping) -> Alert | None:
-    """Return the alert; if it reports rejected parts, its cause names those of the day only."""
+    """
+    Return the alert for one day; None stays None.
+
+    The cause of an alert about rejected parts is replaced by the cause of this day's parts.
+    """
     if alert is None or alert.problem.kind is not ProblemKind.REJECTED:
         return alert
     problem = replace(alert.problem, cause=day["rejected_cause"] or "")

@@ -38,7 +38,8 @@ class Places:
         """
         Return the place of an alert's failed task, else of its run, else of its DAG.
 
-        Return None for an alert that is about no DAG.
+        The task is the one that the alert names, or else the first failed one in the order of
+        `TASKS`. Return None for an alert that is about no dataset.
         """
         if alert.dataset not in DATASETS:
             return None
@@ -54,28 +55,45 @@ class Places:
         return Place(f"{run}/tasks/{task}{_mapped(failed.get(task, ()))}", "open_task")
 
     def connection(self, alert: Alert) -> str:
-        """Return the id of the connection to change in Airflow's UI; empty if there is none."""
+        """
+        Return the id of the connection that fixes an alert, if Airflow's UI can change it.
+
+        Return an empty text for a warning, a note or a retried alert, for an alert without a
+        connection, and for a connection that Airflow's database does not have.
+        """
         conn_id = _conn_id(alert)
         is_changed = alert.severity is Severity.FAILURE and conn_id in self.connections
         return conn_id if is_changed else ""
 
 
 def find_places(alerts: Iterable[Alert]) -> Places:
-    """Return the places of the alerts, with one query each for their tasks and connections."""
+    """
+    Return the places of the alerts, by Airflow's database.
+
+    One query reads the failed tasks of their runs, another one their connections.
+    """
     alerts = [*alerts]
     failed = airflow_state.failed_tasks({alert.run_id for alert in alerts if alert.run_id})
     return Places(failed, airflow_state.kept_connections({*map(_conn_id, alerts)}))
 
 
 def _conn_id(alert: Alert) -> str:
-    """Return the id of the connection that an alert is about; empty if there is none."""
+    """
+    Return the id of the Airflow connection that an alert is about; empty if there is none.
+
+    A warehouse's problem that names no connection is about `weixin_warehouse`.
+    """
     problem = alert.problem
-    if problem.kind.is_of_warehouse:
-        return problem.to_change or CONN_ID
-    return problem.to_change or connection_id(problem.conn_id)
+    default = CONN_ID if problem.kind.is_of_warehouse else connection_id(problem.conn_id)
+    return problem.to_change or default
 
 
 def _mapped(indexes: Sequence[int]) -> str:
-    """Return the end of the path: the only failed instance of a mapped task, or all instances."""
+    """
+    Return the end of a task's path, by the map indexes of its failed instances.
+
+    It leads to the only failed instance of a mapped task, or to all instances if several failed.
+    It is empty for a task that is not mapped.
+    """
     mapped = [index for index in indexes if index >= 0]
     return "" if not mapped else f"/mapped/{mapped[0]}" if len(mapped) == 1 else "/mapped"
