@@ -107,7 +107,15 @@ class Platform:
         return known | infos
 
     def _account_info(self, account: Account, outages: OutageStreak) -> AccountInfo | None:
-        """Fetch an account's properties. Return None on an error: the next run tries again."""
+        """
+        Fetch an account's properties. Return None, and log why, if WeChat gives none.
+
+        After too many outages in a row no call is made, and the result is None. The next run tries
+        again.
+
+        Raises:
+            WeixinError: this machine's clock is wrong.
+        """
         try:
             with outages.recorded():
                 return self._fetch_info(account)[0]

@@ -113,7 +113,18 @@ class WeixinClient:
         raise WeixinError(ProblemKind.UNREADABLE, detail, account=str(self.account))
 
     def _post(self, path: str, payload: dict[str, str], tries: Iterator[int]) -> bytes:
-        """Return the answer of a call. Replace a token that WeChat refuses, once."""
+        """
+        Return the body of a call's answer. If WeChat refuses the token, call again with a new one.
+
+        Args:
+            path: the path of the endpoint.
+            payload: the values of the JSON body.
+            tries: an unlimited counter, from which each request takes a number.
+
+        Raises:
+            WeixinError: there is no token or no answer, or the source of tokens returned the
+                refused token again.
+        """
         token = self._tokens.token()
         try:
             return self._caller.post(path, payload, token, tries=tries)

@@ -92,10 +92,11 @@ class Alert:
     @property
     def dedup_key(self) -> str:
         """
-        The key that identifies the alert across checks, whatever its cause is then.
+        The key that identifies the alert within its dataset across checks, whatever its cause.
 
-        Kinds that one action fixes for all accounts: the kind. Kinds that stop an account: the
-        account. Others: kind and account; for totals that fell, also the morning.
+        Kinds that one action fixes for all accounts: the kind; a refused call: the kind and
+        errcode. Other kinds of whole accounts, except warnings: the AppID, or else the subject.
+        All others: the kind with the AppID or subject; for totals that fell, also the morning.
         """
         problem, kind = self.problem, self.problem.kind
         owner = problem.appid or problem.subject or ""

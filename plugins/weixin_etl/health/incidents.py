@@ -48,7 +48,12 @@ class Observation:
         return self.is_run_end or alert.problem.kind is not ProblemKind.ENDPOINT_OFFLINE
 
     def resolves(self, incident: Alert) -> bool:
-        """Return whether it shows that an incident is resolved, if the alert is gone."""
+        """
+        Return whether the task checked what an incident is about: if its alert is gone, it is over.
+
+        Return False if the task does not show ends. With a limited scope, a common problem is
+        checked only at the run's end, and any other if its AppID is in the scope.
+        """
         problem, scope = incident.problem, self.scope
         is_checked = self.is_run_end if problem.kind.is_common else problem.appid in (scope or ())
         return self.shows_ends and (scope is None or is_checked)

@@ -60,7 +60,11 @@ class Wording:
         return setting[0] if value is None else f"{setting[0]} = {value}"
 
     def _tries(self, alert: Alert) -> str:
-        """Return how many tries have failed, and when the next one begins."""
+        """
+        Return the cure of a retried alert: nothing to do, how many tries failed, when the next is.
+
+        Without `next_at` the text says that the next try is at work.
+        """
         counts = {"failed": alert.failed_tries, "tries": alert.tries}
         if alert.next_at is None:
             frame = "nothing to do: try {failed} of {tries} failed, the next is at work"

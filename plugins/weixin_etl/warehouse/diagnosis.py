@@ -52,7 +52,12 @@ def diagnose(error: Exception, warehouse: Engine) -> WarehouseError | None:
 
 @contextmanager
 def diagnosed(warehouse: Engine) -> Iterator[None]:
-    """Raise the block's error as a `WarehouseError` if the state of the warehouse caused it."""
+    """
+    Raise the block's error as a `WarehouseError` if the state of the warehouse caused it.
+
+    The error's type and SQLSTATE decide: the warehouse is not asked, the engine only names it.
+    Faults of a statement, such as a missing table, and errors of other kinds pass unchanged.
+    """
     try:
         yield
     except Exception as error:

@@ -34,7 +34,11 @@ def take_lock(connection: Connection, lock_name: str) -> None:
 
 
 def lock_migrations(connection: Connection) -> None:
-    """Let one transaction at a time migrate, and wait `PATIENCE` for readers of its tables."""
+    """
+    Lock the table of migrations, which must exist, so that one transaction at a time migrates.
+
+    Later waits of the transaction for a lock fail after `PATIENCE`; this first wait does not.
+    """
     connection.exec_driver_sql("LOCK TABLE weixin.schema_migrations IN SHARE ROW EXCLUSIVE MODE")
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}'")
 

@@ -87,7 +87,8 @@ def report_ended_run(run: Run) -> None:
     """
     Report a run that failed before its task `check` could report what is missing.
 
-    The finding is of the kind RUN_ENDED, and messages that were held back are sent.
+    The caller has made sure that `check` did not report. The finding is of the kind RUN_ENDED, and
+    messages that were held back are sent.
     """
     problem = Problem.of_kind(ProblemKind.RUN_ENDED, subject=run.run_id)
     report_observation(

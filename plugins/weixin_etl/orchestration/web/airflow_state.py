@@ -42,7 +42,7 @@ _NAMES = {dataset.dag_id: dataset.name for dataset in DATASETS.values()}
 
 def read() -> Airflow:
     """
-    Return the state of the DAGs and the scheduler, the running runs and their failed tries.
+    Return the state of the DAGs, the scheduler and the running runs with their unfinished tasks.
 
     DAGs that Airflow no longer finds in a file are left out. A run that is queued or running counts
     as running. Times are by `weixin_etl.clock`.

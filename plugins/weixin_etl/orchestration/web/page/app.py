@@ -266,9 +266,11 @@ def article_story(
 @app.get("/health")
 def health(datasets: Readable) -> Response:
     """
-    Return the current problems as JSON, for monitors.
+    Return the current alerts as JSON, for monitors.
 
-    The status code is 200 when all is well, otherwise 503; see docs/operating/something-is-red.md.
+    The status code is 503 if an alert is a failure, waiting or retried, otherwise 200: warnings and
+    notes do not count. An unreadable warehouse is an alert too: see
+    docs/operating/something-is-red.md.
     Each problem has the path of its task, run or DAG below Airflow's address; empty if it has none.
     """
     found = current_status(datasets)

@@ -58,8 +58,8 @@ class Places:
         """
         Return the id of the connection that fixes an alert, if Airflow's UI can change it.
 
-        Return an empty text for a warning, a note or a retried alert, for an alert without a
-        connection, and for a connection that Airflow's database does not have.
+        Return an empty text for an alert that is not a failure, for an alert without a connection,
+        and for a connection that Airflow's database does not have.
         """
         conn_id = _conn_id(alert)
         is_changed = alert.severity is Severity.FAILURE and conn_id in self.connections
