@@ -63,7 +63,7 @@ def test_the_error_of_a_user_without_grants_names_the_role(warehouse: Engine, re
 def numbers(connection: Connection, lines: Iterator[bytes]) -> None:
     """Copy lines into a temporary table."""
     connection.exec_driver_sql("CREATE TEMP TABLE numbers (number integer)")
-    copy(connection, "numbers", "number", lines)
+    copy(connection, "numbers (number)", lines)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("ours")])
