@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-import zstandard
 from msgspec.structs import asdict
 from sqlalchemy import Engine
 
@@ -32,6 +31,7 @@ from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
 from weixin_etl.kept.replay import ReplayResult, replay
 from weixin_etl.load.history import in_batches
+from weixin_etl.load.stage import compress
 from weixin_etl.model import ParameterError
 from weixin_etl.parse import parse
 from weixin_etl.text import one_line
@@ -187,8 +187,7 @@ def _checked_answer(line: bytes, now: datetime) -> _ImportedAnswer:
     if parsed.unreadable:
         raise ValueError(f"body: {parsed.unreadable}")
     digest = hashlib.sha256(body).hexdigest()
-    compressed = zstandard.compress(body, level=1).hex()
-    return asdict(values) | {"body": compressed, "body_sha256": digest}
+    return asdict(values) | {"body": compress(body).hex(), "body_sha256": digest}
 
 
 def _check_days(values: _Line, now: datetime) -> None:

@@ -81,9 +81,14 @@ def kept_answers(
     """
     values = {**dataset_slice_arrays(datasets, slices), "since": since}
     for row in connection.execute(statement("raw_response/of_pairs.sql"), values):
-        slice_, times = (row.appid, row.day), (row.fetched_at, row.last_seen_at)
-        dataset, body = DATASETS[row.dataset], bytes(row.body)
-        yield KeptAnswer(row.raw_response_id, dataset, slice_, *times, body)
+        yield KeptAnswer(
+            row.raw_response_id,
+            DATASETS[row.dataset],
+            (row.appid, row.day),
+            row.fetched_at,
+            row.last_seen_at,
+            bytes(row.body),
+        )
 
 
 @dataclass(slots=True)

@@ -130,7 +130,7 @@ def stage_response(
             calls=result.calls,
             size=len(result.body) + sum(len(part.payload) for part in parsed.rejected),
             body_sha256=body_sha256,
-            body_zstd=zstandard.compress(result.body, level=1),
+            body_zstd=compress(result.body),
             msgids=[*parsed.articles],
             articles=articles_json(dataset, (account.appid, day), listed),
             rows=[line for article in articles for line in copy_lines(dataset, article)],
@@ -193,6 +193,11 @@ def _unreadable_error(parsed: ParsedAnswer, account: Account) -> WeixinError:
 
 
 # ------------------------------------------------------------------------------------------ lines
+
+
+def compress(body: bytes) -> bytes:
+    """Return an answer's bytes as `raw_response` keeps them: compressed with Zstandard."""
+    return zstandard.compress(body, level=1)
 
 
 def copy_lines(dataset: Dataset, article: Article) -> list[bytes]:

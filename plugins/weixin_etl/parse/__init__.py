@@ -425,9 +425,11 @@ def _parse_by_type(dataset: Dataset, body: bytes, day: date, last_day: date) -> 
     Raises:
         RecursionError: the answer is nested too deeply.
     """
+    if dataset not in _DECODERS:
+        return None
     try:
         answer = _DECODERS[dataset].decode(body)
-    except (KeyError, msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
+    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
         return None
     parsed = ParsedAnswer(headline=dataset.headline, is_delayed=answer.is_delay)
     for item in answer.list:
@@ -583,7 +585,16 @@ class _TolerantParser:
                 self._reject(code, raw_value, msgid=msgid, stat_date=stat_date, field=metric.name)
         return row_type(self.dataset)(**known)
 
-    def _reject(self, code: str, payload: Any, reason: str = "", **place: Any) -> None:
+    def _reject(
+        self,
+        code: str,
+        payload: Any,
+        reason: str = "",
+        *,
+        msgid: str | None = None,
+        stat_date: date | None = None,
+        field: str | None = None,
+    ) -> None:
         """
         Add a rejected part to `parsed`.
 
@@ -591,11 +602,13 @@ class _TolerantParser:
             code: the code of the reason, in `rejections.csv`.
             payload: the part as decoded.
             reason: the reason as a sentence; by default the code's sentence with the field.
-            **place: `msgid`, `stat_date` and `field` of the `RejectedPart`, as far as known.
+            msgid: the article of the part, if it is known.
+            stat_date: the day of the part, if it is known.
+            field: the key of the part, if it has one.
         """
-        reason = reason or rejection(code, field=place.get("field") or "")
+        reason = reason or rejection(code, field=field or "")
         text = json_text.encode(json_text.clean(payload))
-        self.parsed.rejected.append(RejectedPart(code, reason, text, **place))
+        self.parsed.rejected.append(RejectedPart(code, reason, text, msgid, stat_date, field))
 
 
 def _item_id(key: ItemKey, raw_id: Any) -> tuple[str, str]:

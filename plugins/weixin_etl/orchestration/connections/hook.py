@@ -146,8 +146,12 @@ def ticket(platform: Account) -> str:
     """
     text = (Variable.get(platform.ticket_variable, default="") or "").strip()
     if not text:
-        names = {"account": str(platform), "to_change": platform.airflow_connection}
-        raise WeixinError(ProblemKind.CONFIGURATION, None, code="ticket_missing", **names)
+        raise WeixinError(
+            ProblemKind.CONFIGURATION,
+            account=str(platform),
+            to_change=platform.airflow_connection,
+            code="ticket_missing",
+        )
     mask_secret(text)
     return text
 
@@ -218,5 +222,6 @@ def _unusable(conn_id: str, code: str, detail: Sentence | Quoted | None = None) 
         code: the case of the kind `configuration` in `problems.csv`; it selects the texts.
         detail: a sentence or the name of a field, added to the cause.
     """
-    names = {"account": conn_id, "to_change": conn_id}
-    return WeixinError(ProblemKind.CONFIGURATION, detail, code=code, **names)
+    return WeixinError(
+        ProblemKind.CONFIGURATION, detail, account=conn_id, to_change=conn_id, code=code
+    )

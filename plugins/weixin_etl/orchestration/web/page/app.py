@@ -164,9 +164,14 @@ def current_problems(request: Request, datasets: Readable) -> Response:
     If the warehouse can't be read, the view shows this problem and what Airflow knows.
     """
     found = current_status(datasets)
-    links, runs = places.find_places(found.open), airflow_state.manual_runs(datasets)
-    more: dict[str, Any] = {"dataset": datasets[0], "places": links, "manual_runs": runs}
-    return render("problems.html", request, found=found, **more)
+    return render(
+        "problems.html",
+        request,
+        dataset=datasets[0],
+        found=found,
+        places=places.find_places(found.open),
+        manual_runs=airflow_state.manual_runs(datasets),
+    )
 
 
 @app.get("/coverage")
@@ -252,10 +257,8 @@ def article_story(
     Raises:
         HTTPException: 404, when the dataset has no such article, or no articles that grow.
     """
-    wanted, has_articles = (
-        {"appid": appid, "msgid": msgid},
-        figures.dataset.name in ARTICLE_DATASETS,
-    )
+    wanted = {"appid": appid, "msgid": msgid}
+    has_articles = figures.dataset.name in ARTICLE_DATASETS
     articles = figures.rows("page/article.sql", **wanted) if has_articles else ()
     if not articles:
         raise HTTPException(404, "no such article")
