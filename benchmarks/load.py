@@ -78,13 +78,7 @@ def load_answers(engine: Engine, file: int, places: list[Place]) -> int:
     settings = Settings()
     row_count = 0
     merging = load.Load(engine, run, ready_hour=settings.ready_hour)
-    for fetched in extract(
-        _accounts(file, places),
-        _ask,
-        concurrency=settings.concurrency,
-        most_bytes=settings.commit_bytes,
-        most_seconds=COMMIT_SECONDS,
-    ):
+    for fetched in extract(_accounts(file, places), _ask, settings, COMMIT_SECONDS):
         staged = [answer for chunk in fetched for answer in chunk.staged]
         if unreadable := [answer for answer in staged if answer.error]:
             raise SystemExit(f"{unreadable[0].slice}: {unreadable[0].error}")

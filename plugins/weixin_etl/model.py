@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from operator import add
+from typing import Any
 
 import msgspec
 from msgspec.structs import asdict, astuple
@@ -142,6 +143,11 @@ class PlannedAccount:
     planned_at: datetime
     """When the plan was made. A ready answer since then satisfies a slice, from any run."""
     due: Due = Due()  # a mutable default is no risk: the class is frozen
+
+    @property
+    def problem_fields(self) -> dict[str, Any]:
+        """The fields of a `Problem` that say which account has it: name, AppID, connection id."""
+        return {"account": self.name, "appid": self.appid, "conn_id": self.conn_id}
 
 
 Slice = tuple[str, date]

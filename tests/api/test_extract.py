@@ -19,6 +19,7 @@ from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.client import FailedCall, Response, WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import Due, PlannedAccount
+from weixin_etl.run import Settings
 from weixin_etl.run.extract import FetchedChunk, extract
 
 DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]
@@ -52,8 +53,8 @@ def _nobody(_: PlannedAccount) -> WeixinClient:
 
 def extracted(accounts: list[AccountCalls], ask: Ask, concurrency: int) -> Iterator[FetchedChunk]:
     """Yield each extracted chunk; `extract` may hold the bytes of two answers."""
-    limits = {"concurrency": concurrency, "most_bytes": 200, "most_seconds": 60}
-    for batch in extract(accounts, ask, **limits):
+    settings = Settings(concurrency=concurrency, commit_bytes=200)
+    for batch in extract(accounts, ask, settings, most_seconds=60):
         yield from batch
 
 
@@ -161,7 +162,8 @@ def test_a_small_batch_is_handed_on_after_some_time() -> None:
         return FetchedDay(day, size=1)
 
     accounts = several(1, days=2, in_chunk=1)
-    chunks = extract(accounts, ask, concurrency=1, most_bytes=200, most_seconds=0.1)
+    settings = Settings(concurrency=1, commit_bytes=200)
+    chunks = extract(accounts, ask, settings, most_seconds=0.1)
     (first,) = next(chunks)
     is_taken.set()
     ((second,),) = chunks
@@ -230,12 +232,12 @@ def test_a_task_that_times_out_waits_for_no_call() -> None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise TimeIsUpError
 
-    limits = {"concurrency": 1, "most_bytes": 200, "most_seconds": 60}
+    settings = Settings(concurrency=1, commit_bytes=200)
     handler = signal.signal(signal.SIGALRM, time_is_up)
     signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)  # again, until the call is in flight
     try:
         with pytest.raises(TimeIsUpError):
-            next(extract(several(12, days=1), ask, **limits))
+            next(extract(several(12, days=1), ask, settings, most_seconds=60))
         is_still = threads[0].is_alive()
     finally:
         signal.signal(signal.SIGALRM, handler)

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from support import rows
+from support import cases, rows
 from support.rest import until
 from support.warehouse_loads import import_lines, line
 from world.notified import DATASET, DAY, DETAIL, FIRST, OFF, People, at, run
@@ -59,46 +60,34 @@ def some(answer: int | bytes, *days: date) -> Any:
     return lambda day: answer if day in days else None
 
 
-def have(name: str, value: Any) -> Any:
-    """Return a step that changes a field of the people."""
-    return lambda people: setattr(people, name, value)
+def next_day(people: People, hour: float = 9, **answers: Any) -> None:
+    """Make the next day's first try, after which the run tries or asks again."""
+    people.day += 1
+    people.ingest(hour, again=True, **answers)
 
 
-def next_day(hour: float, **answers: Any) -> Any:
-    """Return a step: the next day's first try, after which the run tries or asks again."""
-
-    def step(people: People) -> None:
-        people.day += 1
-        people.ingest(hour, again=True, **answers)
-
-    return step
+def in_detail(people: People, hour: float = 10, **answers: Any) -> None:
+    """Execute the same morning's run of the other dataset."""
+    people.dataset, people.day = DETAIL, people.day - 1
+    people.morning(hour, **answers)
+    people.dataset = DATASET
 
 
-def in_detail(hour: float = 10, **answers: Any) -> Any:
-    """Return a step: the same morning's run of the other dataset."""
-
-    def step(people: People) -> None:
-        people.dataset, people.day = DETAIL, people.day - 1
-        people.morning(hour, **answers)
-        people.dataset = DATASET
-
-    return step
-
-
-def again(of: str = "", hour: float = 11, **answers: Any) -> Any:
-    """Return a step: the day's run again, or one of an account."""
-    return lambda people: (people.ingest(hour, of, **answers), people.check(hour + 0.5, of))
+def again(people: People, of: str = "", hour: float = 11, **answers: Any) -> None:
+    """Execute the day's run again, for all accounts or for one."""
+    people.ingest(hour, of, **answers)
+    people.check(hour + 0.5, of)
 
 
 def of_one_day(people: People) -> None:
-    """On the third day only a run with dates asks, in vain; it is looked at on the fourth."""
+    """Ask for a late day on the third day, by a run with dates; people look on the fourth day."""
     late_run = run(3, begin_date=FIRST + DAY, end_date=FIRST + DAY, names_dates=True)
     people.day, people.now = 4, at(3, 12)
     people.collector.ingest(late_run, people.collector.plan(late_run))
 
 
 def answered_since(people: People) -> None:
-    """Two are refused in one minute; of them one is answered a minute after its refusal."""
+    """Refuse both accounts in one minute, and answer one of them a minute after its refusal."""
     people.day = 1
     for of, second in (("a", 5), ("b", 50)):
         people.ingest(9 + second / 3600, of, **{of: some(RIGHTS, FIRST - DAY * 7)})
@@ -106,188 +95,55 @@ def answered_since(people: People) -> None:
     people.collector.ingest(of_a, people.collector.plan(of_a))
 
 
-LEFT = have("names", {"b": "号b"})
-DOWN, UP = have("is_up", False), have("is_up", True)
-TWO_DAGS = [{"a": ADDRESS}, in_detail(a=ADDRESS)]
-ONE_CARD, TOLD = [("configuration", "failure", 30)], ["号a refused"]
-ONE_DAY = [("configuration", "failure", 1)]
-UNREACHABLE, UNREADY, BOTH_OFFLINE = (
-    dict.fromkeys("ab", answer) for answer in (OFF, LATE, OFFLINE)
-)
-ENDED = ["号a +1 unreachable", "over: 号a +1 unreachable"]
+def leave(people: People) -> None:
+    """Remove the account 号a from the list."""
+    people.names = {"b": "号b"}
 
-CASES: dict[str, tuple[list[Any], list[tuple[str, str, int]], list[str]]] = {
-    "another thing to mend is told again": (
-        [{"a": SECRET}, {"a": ADDRESS}, {"a": ADDRESS}, {}],
-        [],
-        ["号a refused", "号a refused", "over: 号a refused"],
-    ),
-    "no answer does not say that a refusal is over": (
-        [{"a": SECRET}, {"a": OFF}, {"a": SECRET}, {}],
-        [],
-        ["号a refused", "号a unreachable", "over: 号a unreachable", "over: 号a refused"],
-    ),
-    "one cause is one message": ([UNREACHABLE, {}], [], ENDED),
-    "a try is no news, but of who can act": (
-        [next_day(9, a=SECRET, b=OFF)],
-        [("configuration", "failure", 1), ("unreachable", "failure", 1)],
-        ["号a refused"],
-    ),
-    "the end of a quota is told when its days are in": (
-        [{"a": QUOTA}, next_day(8.5, a=some(LATE, FIRST)), again(), {}],
-        [],
-        ["号a: the day's quota is used up", "over: 号a: the day's quota is used up"],
-    ),
-    "and not before": (
-        [{"a": QUOTA}, next_day(8.5, a=some(LATE, FIRST))],
-        [("not_ready", "waiting", 1)],
-        ["号a: the day's quota is used up"],
-    ),
-    "late before noon is no news": ([next_day(9, a=LATE), People.check], [], []),
-    "late at noon is, and not over when the next morning is late too": (
-        [next_day(12, a=LATE), lambda people: people.check(12.1), next_day(8.5, a=LATE)],
-        [("not_ready", "waiting", 1)],
-        ["号a: figures not ready"],
-    ),
-    "a cause in two datasets is one card and message": (TWO_DAGS, ONE_CARD, TOLD),
-    "what begins in both is a line": ([DOWN, {"a": ADDRESS}, UP, TWO_DAGS[1]], ONE_CARD, TOLD),
-    "and one end": ([*TWO_DAGS, {}, in_detail()], [], ["号a refused", "over: 号a refused"]),
-    "half a day later another dataset is told": ([{"a": ADDRESS}, *TWO_DAGS], ONE_CARD, TOLD * 2),
-    "what comes back is told again, and its end": (
-        [{"a": ADDRESS}, again(), in_detail(12, a=ADDRESS), in_detail(14)],
-        [],
-        ["号a refused", "over: 号a refused"] * 2,
-    ),
-    "an end is not taken for a beginning": (
-        [{"a": ADDRESS}, DOWN, {}, UP, in_detail(a=ADDRESS)],
-        ONE_CARD,
-        ["号a refused", "号a refused, and 1 more"],
-    ),
-    "what nobody was told of is not known": (
-        [{"a": SECRET}, DOWN, again(a=ADDRESS), UP, in_detail(12, a=ADDRESS)],
-        ONE_CARD,
-        ["号a refused"] * 2,
-    ),
-    "a retired endpoint is one of its own": (
-        [{"a": OFFLINE}, in_detail(a=OFFLINE)],
-        [("endpoint_offline", "failure", 0)] * 2,
-        ["号a: endpoint retired"] * 2,
-    ),
-    "another cause there is another": (
-        [{"a": ADDRESS}, in_detail(a=RIGHTS)],
-        [("configuration", "failure", 1), ("configuration", "failure", 30)],
-        ["号a refused"] * 2,
-    ),
-    "a run of some ends what none has any more": ([UNREACHABLE, *map(again, "ba")], [], ENDED),
-    "not what nobody has asked for since": (
-        [next_day(12, a=LATE), lambda people: people.check(12.1), have("day", 2), again("b", 12.1)],
-        [("not_ready", "waiting", 1)],
-        ["号a: figures not ready"],
-    ),
-    "nor what the warehouse keeps from being asked": (
-        [
-            have("day", 2),
-            lambda people: (people.ingest(12.1, "b"), people.check(12.2), people.note(OF_B)),
-        ],
-        [("warehouse", "failure", 0)],
-        ["号a not asked", "the warehouse does not work"],
-    ),
-    "not what others have too": (
-        [UNREACHABLE, again("b")],
-        [("unreachable", "failure", 1)],
-        ENDED[:1],
-    ),
-    "a retired endpoint is one trouble, and a warning once the successor collects": (
-        [*[BOTH_OFFLINE] * 2, in_detail()],
-        [("endpoint_offline", "warning", 0)],
-        ["号a +1: endpoint retired"],
-    ),
-    "and at once where it has collected": (
-        [{}, in_detail(), {"b": OFFLINE}],
-        [("endpoint_offline", "warning", 0)],
-        ["号b: endpoint retired"],
-    ),
-    "it is told when the run ends": (
-        [next_day(9, b=OFFLINE)],
-        [("endpoint_offline", "failure", 0)],
-        [],
-    ),
-    "what is given up hides no failure": (
-        [*[{"a": b"no JSON"}] * 9, {"b": b"no JSON"}],
-        [("unreadable", "failure", 1), ("unreadable", "warning", 1)],
-        ["号a: unreadable answer", "号b: unreadable answer"],
-    ),
-    "nor one of its own account later": (
-        [*[{"a": b"no JSON"}] * 9, {}, {"a": b"no JSON"}],
-        [("unreadable", "failure", 2)],
-        ["号a: unreadable answer"] * 2,
-    ),
-    "a refusal is over when its own account is answered": ([answered_since], ONE_DAY, TOLD),
-    "an answer hides no refusal": ([{"a": some(SECRET, FIRST - DAY * 7)}], ONE_DAY, TOLD),
-    "a day asked in vain hides none for which nobody asked": (
-        [UNREADY, UNREADY, of_one_day],
-        [("not_asked", "failure", 2), ("not_ready", "waiting", 1)],
-        ["号a +1: figures not ready"],
-    ),
-    "what was mended is asked for again: of a retired endpoint one day was": (
-        [{"b": OFFLINE}, {}],
-        [("not_asked", "warning", 1)],
-        ["号b: endpoint retired", "号b not asked, and 1 more"],
-    ),
-    "a value that does not fit is told once": (
-        [{"a": some(ODD, FIRST)}] * 2,
-        [("rejected", "warning", 1)],
-        ["号a: a value does not fit"],
-    ),
-    "nor twice where nothing fits": (
-        [{"a": some(ODD.replace(b": 1}", b': "many"}'), FIRST)}],
-        [("unreadable", "failure", 1)],
-        ["号a: unreadable answer"],
-    ),
-    "its end is no news": ([{"a": some(ODD, FIRST)}, {}], [], ["号a: a value does not fit"]),
-    "lost days are listed until a run brings them in": (
-        [have("settings", {"catch_up_days": 0}), have("day", 8), {}],
-        [("days_lost", "warning", 2)] * 2,
-        ["号a: days lost, and 1 more"],
-    ),
-    "who left is told once ever, and not that its trouble is over": (
-        [{"a": SECRET}, LEFT, {}, in_detail(), {}],
-        [("not_collected", "warning", 0)],
-        ["号a refused", "号a: no longer collected"],
-    ),
-    "newest figures that are missing are told, and that they came": (
-        [{"hour": 10.5, "a": without_figures}, {}],
-        [],
-        ["号a: newest figures missing", "over: 号a: newest figures missing"],
-    ),
-    "days of which there never were any are given up, and told": (
-        [{"hour": 10.5, "a": without_figures}] * 10,
-        [("behind", "warning", 7), ("no_figures", "warning", 9)],
-        ["号a: newest figures missing", "号a: articles without figures"],
-    ),
-    "a total that fell is told once a morning": (
-        [{"a": fallen_to(900)}, again(a=fallen_to(900)), {"a": fallen_to(800)}],
-        [("fallen", "warning", 1)],
-        ["号a: a total fell"] * 2,
-    ),
-    "and no longer on the next": ([{"a": fallen_to(900)}, {}], [], ["号a: a total fell"]),
-    "what no receiver took is told later, unless it is over": (
-        [DOWN, {"a": SECRET, "b": ADDRESS}, next_day(9, of="b"), UP, {"a": SECRET}],
-        [("configuration", "failure", 3)],
-        ["号a refused"],
-    ),
+
+STEPS: dict[str, Callable[..., object]] = {
+    **{"morning": People.morning, "ingest": People.ingest, "check": People.check},
+    **{"try": next_day, "again": again, "detail": in_detail, "left": leave},
+    **{"one_day": of_one_day, "a_minute": answered_since},
+    "down": lambda people: setattr(people, "is_up", False),
+    "up": lambda people: setattr(people, "is_up", True),
+    "day": lambda people, at: setattr(people, "day", int(at)),
+    "narrow": lambda people: people.settings.update(catch_up_days=0),
+    "no_warehouse": lambda people: people.note(OF_B),
 }
+"""What happens, by the verbs of tables.yaml."""
+ANSWERS: dict[str, Any] = {
+    **{"secret": SECRET, "address": ADDRESS, "rights": RIGHTS, "offline": OFFLINE, "late": LATE},
+    **{"quota": QUOTA, "off": OFF, "no_json": b"no JSON", "bare": without_figures},
+    **{"late_day": some(LATE, FIRST), "secret_oldest": some(SECRET, FIRST - DAY * 7)},
+    **{"odd": some(ODD, FIRST), "all_odd": some(ODD.replace(b": 1}", b': "many"}'), FIRST)},
+    **{"fell_to_900": fallen_to(900), "fell_to_800": fallen_to(800)},
+}
+"""How WeChat answers, by the words of tables.yaml."""
+
+
+def take(people: People, steps: str) -> None:
+    """Take the steps of a cell of tables.yaml, which describes them."""
+    for step in filter(None, steps.split("; ")):
+        verb, *words = step.split()
+        given = dict(word.split("=") for word in words)
+        hours = {"hour": float(given.pop("hour"))} if "hour" in given else {}
+        for _ in range(int(given.pop("times", 1))):
+            STEPS[verb](
+                people, **hours, **{name: ANSWERS.get(given[name], given[name]) for name in given}
+            )
 
 
 @pytest.mark.every_postgres
-@pytest.mark.parametrize("case", CASES)
-def test_people_are_told_when_it_begins_and_when_it_is_over(people: People, case: str) -> None:
+@cases
+def test_people_are_told_when_it_begins_and_when_it_is_over(
+    rule: str, steps: str, wrong: str, titles: str, people: People
+) -> None:
     """Once each, whatever the number of runs and days; it is listed as long as it lasts."""
-    steps, wrong, told = CASES[case]
-    for step in steps:
-        step(people) if callable(step) else people.morning(**step)
+    take(people, steps)
 
-    assert (people.wrong(), people.titles) == (wrong, told)
+    found = [f"{kind} {severity} {count}" for kind, severity, count in people.wrong()]
+    assert ", ".join(found) == wrong
+    assert ", ".join(re.sub(", (and .*)", r" (\1)", title) for title in people.titles) == titles
 
 
 def test_people_read_how_many_values_do_not_fit_and_why(people: People) -> None:
@@ -365,6 +221,7 @@ def airflow(*, is_at_work: bool = False, is_alive: bool = True, **dag: Any) -> A
     return Airflow({DATASET.name: DagState(**dag)}, is_alive, runs, [tried] if is_at_work else [])
 
 
+UNREACHABLE, UNREADY = dict.fromkeys("ab", OFF), dict.fromkeys("ab", LATE)
 AT_WORK, WAITING = airflow(is_at_work=True), replace(airflow(is_at_work=True), tried=[])
 PAUSED, LEFT_ALONE = airflow(is_paused=True), replace(AT_WORK, is_scheduler_alive=False)
 PLANNED, OF_FIRST = run(1), run(1, begin_date=FIRST, end_date=FIRST, names_dates=True)
@@ -447,7 +304,7 @@ def test_in_the_first_night_there_is_nothing_to_do(
 
 def test_the_calendar_says_at_once_what_the_card_says(people: People) -> None:
     """Which of its days wait for a person: those without figures and with those of yesterday."""
-    next_day(8.5, a=SECRET, b=OFF)(people)
+    next_day(people, 8.5, a=SECRET, b=OFF)
     days, asked = people.wrong_days(8.6), {FIRST - DAY * ago for ago in range(8)}
     of_a = {day: alert for (appid, day), alert in days.items() if appid == "a"}
 
@@ -469,7 +326,7 @@ def test_a_retired_endpoint_names_the_dag_of_its_successor(
 ) -> None:
     """As what to unpause, or as what collects it: one card, and the calendar says the same."""
     dags = {DATASET.name: DagState(), DETAIL.name: DagState(is_paused)}
-    in_detail()(people)
+    in_detail(people)
     people.morning(b=OFFLINE)
     (found,) = people.status(10, Airflow(dags)).open
     days = people.wrong_days(10, Airflow(dags))
@@ -482,7 +339,7 @@ def test_a_retired_endpoint_names_the_dag_of_its_successor(
 
 def test_who_left_has_a_card_as_long_as_people_may_wonder(people: People) -> None:
     """The message leads to it, and it names the entry to put back; no longer if that is back."""
-    LEFT(people)
+    leave(people)
     people.morning()
     (found,), (message,) = people.status().open, people.got
 
@@ -495,25 +352,12 @@ def test_who_left_has_a_card_as_long_as_people_may_wonder(people: People) -> Non
     assert people.wrong() == []
 
 
-@pytest.mark.parametrize(
-    ("steps", "day", "accounts", "days", "days_in"),
-    [
-        ([], 0, 2, 14, 14),
-        ([{}], 0, 2, 16, 16),
-        ([{}], 1, 2, 16, 16),
-        ([{"a": some(LATE, FIRST)}, again("b")], 0, 2, 16, 15),
-        ([{}, in_detail()], 0, 2, 16 + 60, 16 + 60),
-        ([{}, next_day(9, a=OFF)], 0, 2, 16, 8),
-        ([{"b": OFFLINE}, {"b": OFFLINE}], 0, 1, 8, 8),
-        ([{}, LEFT, {}], 0, 1, 8, 8),
-    ],
-)
+@cases
 def test_how_far_the_newest_morning_has_come(
-    people: People, steps: list[Any], day: int, accounts: int, days: int, days_in: int
+    steps: str, day: int, accounts: int, days: int, days_in: int, people: People
 ) -> None:
     """Days that runs asked for are counted; in are those that are final or were answered since."""
-    for step in steps:
-        step(people) if callable(step) else people.morning(**step)
+    take(people, steps)
     newest = people.status(day=day).newest
 
     assert newest
@@ -585,7 +429,7 @@ def test_page_and_messages_have_one_list(people: People, seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(7):
         answers = {appid: chance.choice([None, None, SECRET, OFF, LATE, RIGHTS]) for appid in "ab"}
-        next_day(8, **answers)(people)
+        next_day(people, 8, **answers)
         people.ingest(9, **answers)
         people.check(hour := chance.choice([10, 13]))
         open_now = "SELECT dedup_key FROM weixin.incident WHERE closed_at IS NULL"

@@ -9,13 +9,7 @@ import pytest
 
 import weixin_etl
 from weixin_etl.problem import ROWS, fill_places
-from weixin_etl.sentences import (
-    CHINESE_CAUSES,
-    REJECTIONS,
-    in_chinese,
-    rejection,
-    sentence,
-)
+from weixin_etl.sentences import CHINESE_CAUSES, REJECTIONS, in_chinese, rejection, sentence
 
 PACKAGE = Path(weixin_etl.__file__).parent
 NUMBERS = dict.fromkeys(["count", "size", "most", "status", "found", "total"], "1,200")

@@ -410,8 +410,7 @@ def test_a_metric_that_may_fall_is_not_reported(warehouse: Engine) -> None:
     first, second = (
         body(
             article(
-                "100_1",
-                {"20": {"target_user": n, "int_page_from_feed_read_user": n, READERS: 5}},
+                "100_1", {"20": {"target_user": n, "int_page_from_feed_read_user": n, READERS: 5}}
             )
         )
         for n in (9, 3)
@@ -428,9 +427,7 @@ def test_a_metric_that_may_fall_is_not_reported(warehouse: Engine) -> None:
     assert coverage(warehouse, "fell_at") == [(None,), (None,)]
 
 
-def test_articles_without_figures_are_given_up_until_they_have_some(
-    warehouse: Engine,
-) -> None:
+def test_articles_without_figures_are_given_up_until_they_have_some(warehouse: Engine) -> None:
     """Two answers must agree, both that there are none and on the later figures."""
     for fetched in ("27 10:30", "29 10:30"):
         load_chunk(warehouse, staged(body(article("100_1", {})), fetched))

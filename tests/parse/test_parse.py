@@ -435,9 +435,7 @@ def test_an_answer_is_whole_if_every_article_has_all_rows_and_nothing_is_rejecte
 
 
 @pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
-def test_an_answer_without_figures_names_the_unknown_keys_in_their_place(
-    dataset: Dataset,
-) -> None:
+def test_an_answer_without_figures_names_the_unknown_keys_in_their_place(dataset: Dataset) -> None:
     """Only keys of lists and objects are named, and only if they are plain words."""
     headline, rows = dataset.headline[0], dataset.rows_key
 

@@ -32,9 +32,7 @@ def test_a_dry_run_writes_nothing(morning: Pipeline) -> None:
         assert rows(morning.warehouse, f"SELECT * FROM weixin.{table}") == []
 
 
-def test_a_dry_run_counts_its_calls_and_the_calls_left(
-    morning: Pipeline,
-) -> None:
+def test_a_dry_run_counts_its_calls_and_the_calls_left(morning: Pipeline) -> None:
     """Days that no daily run asks for may not use the quota's reserve."""
     morning.collector.run(OF_ONE_ACCOUNT)
     older = replace(by_hand(-20, 3), dry_run=True)
@@ -144,9 +142,7 @@ def test_a_new_plan_resets_the_record_of_the_run(morning: Pipeline) -> None:
     assert rows(morning.warehouse, record) == [(7, 0, instant(at(0, 12)))]
 
 
-def test_a_cleared_run_reports_changed_days_that_its_new_plan_leaves_out(
-    morning: Pipeline,
-) -> None:
+def test_a_cleared_run_reports_changed_days_that_its_new_plan_leaves_out(morning: Pipeline) -> None:
     """Days that became final since are not planned again."""
     collector, run = morning.collector, by_hand(-10, 3, accounts=("wx0",))
     collector.run(run)

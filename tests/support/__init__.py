@@ -144,13 +144,17 @@ def cases(test: Callable[..., None]) -> Callable[..., None]:
     """
     Parametrize the test with its table in `tables.yaml`, which stands beside the test's file.
 
-    The first line of the table is the heading; each further line is a case. `|` separates columns.
-    The columns are the test's first parameters in the same order. A line that begins with `#` is a
-    comment.
+    The columns are the test's first parameters in the same order. A table is a text or a list. A
+    text gives the test strings: its first line is the heading, each further line is a case, `|`
+    separates columns, and a line that begins with `#` is a comment. In a list each entry is a case
+    with values of any type: a list of them, or one value if the table has one column.
     """
     tables = yaml.safe_load(Path(test.__code__.co_filename).with_name("tables.yaml").read_text())
-    lines = [text for text in tables[test.__name__].splitlines() if not text.startswith("#")]
-    heading, *table = [tuple(cell.strip() for cell in line.split("|")) for line in lines]
-    assert {len(case) for case in table} == {len(heading)}
-    names = test.__code__.co_varnames[: len(heading)]
-    return pytest.mark.parametrize(names, table, ids=lines[1:])(test)
+    table, lines = tables[test.__name__], None
+    if isinstance(table, str):
+        lines = [text for text in table.splitlines() if not text.startswith("#")][1:]
+        table = [[cell.strip() for cell in line.split("|")] for line in lines]
+    else:
+        table = [case if isinstance(case, list) else [case] for case in table]
+    (count,) = {len(case) for case in table}
+    return pytest.mark.parametrize(test.__code__.co_varnames[:count], table, ids=lines)(test)

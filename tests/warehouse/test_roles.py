@@ -77,8 +77,7 @@ def foreign_tables(users: Installed) -> Iterator[None]:
     execute(users.owner, "CREATE TABLE weixin.later (id int)")
     yield
     execute(
-        users.superuser,
-        "DROP SCHEMA elsewhere CASCADE; DROP TABLE public.others, weixin.later",
+        users.superuser, "DROP SCHEMA elsewhere CASCADE; DROP TABLE public.others, weixin.later"
     )
 
 

@@ -78,9 +78,7 @@ def test_an_exception_during_a_copy_is_raised_unchanged(warehouse: Engine, error
         numbers(connection, lines())
 
 
-def test_a_session_that_ends_during_a_copy_is_a_passing_problem_of_the_warehouse(
-    warehouse: Engine,
-):
+def test_a_session_that_ends_during_a_copy_is_a_passing_problem_of_the_warehouse(warehouse: Engine):
     with warehouse.connect() as connection:
         raw = connection.connection.driver_connection
 

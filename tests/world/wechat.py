@@ -255,12 +255,7 @@ def in_time(
 
 
 def body(
-    wechat: WeChat,
-    day: int,
-    listing: Listing,
-    *,
-    is_delay: bool,
-    blank: Blank | None = None,
+    wechat: WeChat, day: int, listing: Listing, *, is_delay: bool, blank: Blank | None = None
 ) -> bytes:
     """
     Return the bytes of an answer.

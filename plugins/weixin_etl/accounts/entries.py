@@ -25,10 +25,12 @@ _MAX_NAME_CHARACTERS = 64
 
 def parse_entries(text: str) -> list[str]:
     """
-    Return the entries of the Variable, each once: `<conn_id>`, or `<conn_id>/<appid>`.
+    Return the entries of the Variable's text in its order, each once.
+
+    An entry is `<conn_id>` or `<conn_id>/<appid>`. Whether a connection has this id is not checked.
 
     Raises:
-        ParameterError: The text is no JSON list of connection ids, or the list is empty.
+        ParameterError: The text is no JSON list of texts, or the list is empty.
     """
     try:
         entries = msgspec.json.decode(text, type=list[str])  # noqa: TID251 - texts alone
@@ -58,12 +60,20 @@ class ListedAccount:
 
     @property
     def names(self) -> set[str]:
-        """The names that select the account in the form; a connection selects all its accounts."""
+        """
+        The names that select the account in the form: AppID, name, and every connection id.
+
+        The id of a connection that stands for several accounts selects all of them.
+        """
         names = {name for account in self.described for name in (account.appid, account.name)}
         return names.union(self.conn_ids, map(connection_id, self.conn_ids))
 
     def __str__(self) -> str:
-        """Return the account's name, followed by the ids that select it in the form."""
+        """
+        Return the account's name, followed by its connection ids and AppID in brackets.
+
+        The name of an unusable entry is its connection id. Ids equal to the name are left out.
+        """
         ids = [*self.conn_ids, *sorted({account.appid for account in self.described})]
         name = self.described[0].name if self.described else ids[0]
         other_ids = ", ".join(id_ for id_ in ids if id_ != name)
@@ -77,12 +87,15 @@ class ListedAccount:
         problem: Problem | None = None,
     ) -> ConfiguredAccount:
         """
-        Return the account for the plan of a run.
+        Return the account, without its secret, for the plan of a run.
+
+        An unusable entry has no AppID. Its connection id is its name, and its error is its problem,
+        whatever `chosen` and `problem` are.
 
         Args:
             is_wanted: Whether the run collects the account.
             chosen: The account by the connection that the run uses; by default the first one.
-            problem: The reason why no connection of the account can be used.
+            problem: The reason why no connection of the account can be used; None if there is none.
         """
         if self.error:
             conn_id = self.conn_ids[0]
@@ -98,14 +111,19 @@ def group_by_account(
     """
     Return each account of the entries once, and each entry that is unusable.
 
+    An account is recognised by its AppID, also if several connections describe it. The accounts of
+    a connection that are not listed are left out. An entry is unusable if its connection is, or if
+    the connection has no such account (`CONFIGURATION`). An unusable connection is in the result
+    once, however many entries name it.
+
     Args:
         entries: The entries of the list.
-        found: The accounts of each connection, or the error of a connection that is unusable.
+        found: The accounts of each connection of the entries by its id, or its error.
 
     Returns:
         The unusable entries first, then the accounts in the order of the list.
     """
-    accounts: dict[str, list[Account]] = {}
+    accounts: dict[str, dict[str, Account]] = {}
     unusable: dict[str, WeixinError] = {}
     for entry in entries:
         conn_id = connection_id(entry)
@@ -115,19 +133,13 @@ def group_by_account(
             continue
         chosen = [account for account in members if entry in (conn_id, account.conn_id)]
         if not chosen:
-            unusable[entry] = WeixinError(
-                ProblemKind.CONFIGURATION, account=entry, code="no_account"
-            )
+            error = WeixinError(ProblemKind.CONFIGURATION, account=entry, code="no_account")
+            unusable[entry] = error
         for account in chosen:
-            described = accounts.setdefault(account.appid, [])
-            if account not in described:
-                described.append(account)
+            accounts.setdefault(account.appid, {})[account.conn_id] = account
     return [
         *(ListedAccount([entry], error=error) for entry, error in unusable.items()),
-        *(
-            ListedAccount([account.conn_id for account in described], described)
-            for described in accounts.values()
-        ),
+        *(ListedAccount([*by_id], [*by_id.values()]) for by_id in accounts.values()),
     ]
 
 
@@ -137,25 +149,22 @@ def select_accounts(
     """
     Return the accounts that a run limited to these names collects; all if there are no names.
 
-    A name that no account has may belong to an account whose entry is unusable. Then the unusable
-    entries are selected too.
+    A name is an AppID, a connection id or an account's name. A name that no account has may belong
+    to an account whose entry is unusable. Then all unusable entries are selected too.
 
     Raises:
-        ParameterError: No account has one of the names, and every entry is usable.
+        ParameterError: A name belongs to no account, and every entry is usable. The sentence gives
+            the three nearest names.
     """
     unknown = set(names).difference(*(account.names for account in accounts))
     if unknown and not any(account.error for account in accounts):
         first = one_line(min(unknown), _MAX_NAME_CHARACTERS)
         known = {name for account in accounts for name in account.names}
         nearest = difflib.get_close_matches(first, known, len(known), cutoff=0)
-        raise ParameterError(
-            sentence(
-                "accounts: {variable} has no account {name}; there are {names}",
-                variable=ACCOUNTS_VARIABLE,
-                name=first,
-                names=few_names(nearest, _MAX_SUGGESTED_NAMES),
-            )
-        )
+        names_text = few_names(nearest, _MAX_SUGGESTED_NAMES)
+        frame = "accounts: {variable} has no account {name}; there are {names}"
+        places = {"variable": ACCOUNTS_VARIABLE, "name": first, "names": names_text}
+        raise ParameterError(sentence(frame, **places))
     return [
         account
         for account in accounts

@@ -14,9 +14,8 @@ asked for the valid one.
 import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 from cryptography.fernet import MultiFernet
 from sqlalchemy import Engine
@@ -27,7 +26,7 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.component import AccountInfo, Component
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.threads import thread_pool
-from weixin_etl.api.token import Token
+from weixin_etl.api.token import Token, call_with_token
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WarehouseError, WeixinError
 from weixin_etl.warehouse import diagnosed
@@ -36,67 +35,73 @@ log = logging.getLogger(__name__)
 
 INVALID_REFRESH_TOKEN = 61023
 """WeChat's errcode for a refresh token that is not the valid one."""
-T = TypeVar("T")
 
 
+@dataclass(eq=False)
 class Platform:
-    """A platform's accounts and their tokens; usable by several threads at once."""
+    """
+    A platform's accounts and their tokens; usable by several threads at once.
 
-    def __init__(
-        self,
-        account: Account,
-        warehouse: Engine,
-        keys: MultiFernet,
-        ticket: Callable[[], str],
-        limits: CallLimits,
-    ) -> None:
-        """
-        Make the platform; no call is made yet.
+    Attributes:
+        account: The platform itself, with its AppID and secret.
+        warehouse: The warehouse, which keeps the tokens.
+        keys: The keys that encrypt the tokens.
+        ticket: Returns the newest `component_verify_ticket`, or raises `WeixinError`.
+        limits: The limits of each call.
+    """
 
-        Args:
-            account: The platform itself, with its AppID and secret.
-            warehouse: The warehouse, which keeps the tokens.
-            keys: The keys that encrypt the tokens.
-            ticket: Returns the newest `component_verify_ticket`, or raises `WeixinError`.
-            limits: The limits of each call.
-        """
-        self.account = account
-        self._limits = limits
-        self._component = Component(account, limits)
-        self._ticket = ticket
-        self._stored = StoredTokens(account, warehouse, keys)
+    account: Account
+    warehouse: Engine
+    keys: MultiFernet
+    ticket: Callable[[], str]
+    limits: CallLimits
+
+    def __post_init__(self) -> None:
+        """Make the API client, the store of tokens and an outage streak. No call is made yet."""
+        self._component = Component(self.account, self.limits)
+        self._stored = StoredTokens(self.account, self.warehouse, self.keys)
         self._outages = OutageStreak()
         """The outages while accounts' tokens are renewed."""
 
     def client(self, account: Account) -> WeixinClient:
-        """Return the client of an account that has authorised the platform."""
-        return WeixinClient(account, self._limits, lambda refused: self.token(account, refused))
+        """
+        Return the client of an account that has authorised the platform.
+
+        The client calls `token` when it needs a token, and makes no call before.
+        """
+        return WeixinClient(account, self.limits, partial(self.token, account))
 
     def accounts(self, concurrency: int) -> list[Account]:
         """
         Return the Official Accounts that authorise the platform now, by WeChat's list.
 
-        The name and kind of a new account are fetched once, for `concurrency` accounts at a time.
+        Their refresh tokens are stored in the table. The name and kind of a new account are fetched
+        and stored once, by `concurrency` calls at a time. An account of which WeChat does not give
+        them counts as an Official Account, and its AppID is its name. Mini programs and video
+        accounts are left out.
 
         Raises:
-            WeixinError: The list could not be fetched, or is incomplete.
+            WeixinError: The list could not be fetched or is incomplete, or this machine's clock is
+                wrong, or the platform's row is locked.
             WarehouseError: The warehouse is unusable.
         """
         with self._diagnosed(self.account):
-            listed = self._with_own_token(self._component.list_authorizations)
+            listed = call_with_token(self._own_token, self._component.list_authorizations)
             self._stored.authorize(listed)
             appids = [authorization.authorizer_appid for authorization in listed]
             known = self._account_infos(appids, concurrency)
         unnamed = AccountInfo("", is_official_account=True)
-        infos = [(appid, known.get(appid, unnamed)) for appid in appids]
-        return [
-            self.account.member(appid, info.name)
-            for appid, info in infos
-            if info.is_official_account
-        ]
+        infos = {appid: known.get(appid, unnamed) for appid in appids}
+        names = {appid: info.name for appid, info in infos.items() if info.is_official_account}
+        return [self.account.member(appid, name) for appid, name in names.items()]
 
     def _account_infos(self, appids: Collection[str], concurrency: int) -> dict[str, AccountInfo]:
-        """Return the known properties of accounts by AppID; fetch and store those of new ones."""
+        """
+        Return all stored properties of the platform's accounts by AppID, also of other accounts.
+
+        Those of `appids` that are not stored yet are fetched in a pool of `concurrency` threads and
+        stored. An account of which WeChat gives none is left out. An exception stores none.
+        """
         known = self._stored.infos()
         new = [self.account.member(appid, "") for appid in appids if appid not in known]
         outages = OutageStreak()
@@ -110,11 +115,11 @@ class Platform:
         """
         Fetch an account's properties. Return None, and log why, if WeChat gives none.
 
-        After too many outages in a row no call is made, and the result is None. The next run tries
-        again.
+        The outcome is recorded in `outages`. If that streak is at its limit no call is made, and
+        the result is None. The next run tries again.
 
         Raises:
-            WeixinError: this machine's clock is wrong.
+            WeixinError: This machine's clock is wrong (`CLOCK`).
         """
         try:
             with outages.recorded():
@@ -132,10 +137,11 @@ class Platform:
         """
         Return the token of an account that all workers share.
 
-        The token is renewed first if it ends soon or is the `refused` one.
+        The token is renewed first, and the new one stored, if it ends within five minutes, is the
+        `refused` one or can't be decrypted.
 
         Raises:
-            WeixinError: WeChat gives no token.
+            WeixinError: WeChat gives no token, or the account's row is locked for too long.
             WarehouseError: The warehouse is unusable.
         """
         with self._diagnosed(account):
@@ -143,17 +149,22 @@ class Platform:
 
     def _renew_token(self, account: Account, stored: str | None) -> tuple[Token, str]:
         """
-        Renew an account's token by the stored refresh token.
+        Renew an account's token by the stored refresh token, and store nothing.
 
         If there is none, or WeChat refuses it as invalid, ask WeChat for the valid one.
 
         Returns:
             The new token, and the refresh token for the next renewal.
+
+        Raises:
+            WeixinError: WeChat gives no token. After too many renewals in a row that were outages,
+                the last outage is raised without a call.
         """
 
         def renew_by(refresh_token: str) -> tuple[Token, str]:
-            return self._with_own_token(
-                lambda token: self._component.renew_token(token, account, refresh_token)
+            return call_with_token(
+                self._own_token,
+                lambda token: self._component.renew_token(token, account, refresh_token),
             )
 
         with self._outages.recorded():
@@ -166,31 +177,29 @@ class Platform:
             return renew_by(self._fetch_info(account)[1])
 
     def _fetch_info(self, account: Account) -> tuple[AccountInfo, str]:
-        """Fetch an account's properties and its valid refresh token."""
-        return self._with_own_token(lambda token: self._component.account_info(token, account))
-
-    def _with_own_token(self, call: Callable[[str], T]) -> T:
         """
-        Make a call with the platform's own token. If WeChat refuses it, call again with a new one.
+        Fetch an account's properties and its valid refresh token, which may be empty.
 
         Raises:
-            WeixinError: The call failed, or the platform has no token (`ProblemKind.PLATFORM`).
+            WeixinError: The call failed, or the platform has no token.
         """
-        token = self._own_token()
-        try:
-            return call(token)
-        except WeixinError as error:
-            if error.kind is not ProblemKind.TOKEN_REFUSED:
-                raise
-        return call(self._own_token(token))
+        return call_with_token(
+            self._own_token, lambda token: self._component.account_info(token, account)
+        )
 
     def _own_token(self, refused: str = "") -> str:
-        """Return the platform's own token, renewed if it ends soon or is the `refused` one."""
+        """
+        Return the platform's own token. It is renewed first if it ends soon or is `refused`.
+
+        Raises:
+            WeixinError: There is no ticket or no token. The kind is `PLATFORM`, unless another try
+                may succeed (`is_retried`) or this machine's clock is wrong (`CLOCK`).
+        """
         try:
             return self._stored.token(
                 self.account,
                 refused,
-                lambda _: (self._component.component_token(self._ticket()), ""),
+                lambda _: (self._component.component_token(self.ticket()), ""),
             ).value
         except WeixinError as error:
             if error.kind.is_retried or error.kind is ProblemKind.CLOCK:
@@ -203,9 +212,12 @@ class Platform:
         """
         Raise database errors of the block as the warehouse's, or as the account's, problem.
 
+        Other exceptions of the block are raised unchanged.
+
         Raises:
             WarehouseError: The warehouse is unusable.
-            WeixinError: Only the account's row is unusable, for instance locked for too long.
+            WeixinError: Only this statement failed, for instance because the account's row is
+                locked for too long (`UNREACHABLE`). It has the cause and cure of Postgres's error.
         """
         try:
             with diagnosed(self._stored.warehouse):
@@ -213,7 +225,10 @@ class Platform:
         except WarehouseError as error:
             if not error.kind.is_of_one_statement:
                 raise
-            cause, cure = error.problem.cause, error.problem.cure
+            problem = error.problem
             raise WeixinError(
-                ProblemKind.UNREACHABLE, account=str(account), cause=cause, cure=cure
+                ProblemKind.UNREACHABLE,
+                account=str(account),
+                cause=problem.cause,
+                cure=problem.cure,
             ) from None

@@ -46,7 +46,11 @@ class StoredTokens:
     """The newest key encrypts; every key decrypts."""
 
     def authorize(self, accounts: Sequence[Authorization]) -> None:
-        """Save the refresh tokens of accounts that are new, or authorised the platform again."""
+        """
+        Save the refresh tokens of accounts that are new, or authorised the platform again.
+
+        The rows of other accounts stay as they are. Nothing is done for an empty list.
+        """
         rows = [
             {
                 "appid": account.authorizer_appid,
@@ -58,13 +62,13 @@ class StoredTokens:
         self._write_many("platform_token/authorize.sql", rows)
 
     def infos(self) -> dict[str, AccountInfo]:
-        """Return the stored properties of accounts, by AppID."""
+        """Return the stored names and kinds of the platform's accounts, by AppID."""
         with self.warehouse.connect() as connection:
             rows = connection.execute(statement("platform_token/of_platform.sql"), self._platform)
             return {row.appid: AccountInfo(row.name, row.is_official_account) for row in rows}
 
     def save_infos(self, infos: Mapping[str, AccountInfo]) -> None:
-        """Save the properties of accounts, by AppID."""
+        """Save the names and kinds of accounts that have a row, by AppID."""
         rows = [
             {"appid": appid, "name": info.name, "is_official_account": info.is_official_account}
             for appid, info in infos.items()
@@ -75,7 +79,15 @@ class StoredTokens:
         """
         Return the stored token. Renew it first if it ends soon, is `refused` or can't be decrypted.
 
-        `renew` is called while the row is locked. Its result is committed before anybody uses it.
+        A token in its last five minutes ends soon, by the clock of Postgres. `renew` is called
+        while the account's row is locked, and gets the decrypted refresh token, or None if there is
+        none that can be decrypted. Its result is encrypted and committed before the new token is
+        returned. If another worker renewed the token during the wait for the lock, that token is
+        returned.
+
+        Raises:
+            WeixinError: `renew` raised it. Nothing is written.
+            sqlalchemy.exc.DBAPIError: Postgres can't be used, or the lock is held for 20 minutes.
         """
         with self.warehouse.connect() as connection:
             if token := self._usable_token(account, self._read(connection, account), refused):
@@ -84,9 +96,7 @@ class StoredTokens:
             connection.exec_driver_sql(_LOCK_LIMITS)
             self._lock(connection, account)
             row = self._read(connection, account)
-            if token := self._usable_token(
-                account, row, refused
-            ):  # another worker renewed it meanwhile
+            if token := self._usable_token(account, row, refused):  # another worker renewed it
                 return token
             token, refresh_token = renew(self._decrypt(row and row.refresh_token, account))
             values = {
@@ -99,7 +109,12 @@ class StoredTokens:
         return token
 
     def _write_many(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Execute a statement for many accounts. One process at a time does, so none deadlock."""
+        """
+        Execute a statement for many accounts in one transaction; do nothing for no rows.
+
+        The rows are the statement's parameter `accounts`, as JSON. One process at a time does this
+        for a platform, under the lock on the platform's own row, so no two deadlock.
+        """
         if not rows:
             return
         with self.warehouse.begin() as connection:
@@ -108,17 +123,22 @@ class StoredTokens:
             connection.execute(statement(name), {**self._platform, "accounts": accounts})
 
     def _lock(self, connection: Connection, account: Account) -> None:
-        """Lock the account's row until the end of the transaction, adding it if necessary."""
+        """Lock the account's row until the transaction ends; insert the row first if missing."""
         for path in ("platform_token/add.sql", "platform_token/lock.sql"):
             connection.execute(statement(path), self._row_key(account))
 
     def _read(self, connection: Connection, account: Account) -> Row[Any] | None:
-        """Return the account's encrypted tokens, or None if it has no row."""
+        """Return the account's encrypted tokens and the validity left, or None without a row."""
         read = statement("platform_token/read.sql")
         return connection.execute(read, self._row_key(account)).one_or_none()
 
     def _usable_token(self, account: Account, row: Row[Any] | None, refused: str) -> Token | None:
-        """Return the row's token, unless it ends soon, is `refused` or can't be decrypted."""
+        """
+        Return the row's decrypted token.
+
+        Return None if there is no row or no token, or if the token is in its last five minutes, is
+        `refused` or can't be decrypted.
+        """
         value = self._decrypt(row and row.access_token, account)
         if row is None or not value or value == refused:
             return None
@@ -126,12 +146,21 @@ class StoredTokens:
         return Token(value, validity) if validity > RENEW_BEFORE_SECONDS else None
 
     def _encrypt(self, token: str | None, appid: str) -> str | None:
-        """Encrypt a token with its AppIDs, so that it can't be used from another account's row."""
+        """
+        Return the token, encrypted together with the AppIDs of the platform and the account.
+
+        So it can't be used from another account's row. Return None if there is no token.
+        """
         text = f"{self.platform.appid} {appid} {token}"
         return self.keys.encrypt(text.encode()).decode() if token else None
 
     def _decrypt(self, stored: str | None, account: Account) -> str | None:
-        """Return the token, or None if its key is missing or it belongs to another account."""
+        """
+        Return the decrypted token, or None if nothing is stored.
+
+        A text whose key is missing, or that belongs to another account, is also None. Then a
+        warning is logged.
+        """
         with suppress(InvalidToken, ValueError):
             appids, _, token = self.keys.decrypt(stored or "").decode().rpartition(" ")
             if appids == f"{self.platform.appid} {account.appid}":

@@ -36,6 +36,7 @@ class OutageStreak:
     """
 
     def __init__(self) -> None:
+        """Begin without an outage."""
         self._outages: list[WeixinError] = []
 
     @property
@@ -46,10 +47,14 @@ class OutageStreak:
     @contextmanager
     def recorded(self) -> Iterator[None]:
         """
-        Record the outcome of the call in the block.
+        Record the outcome of the call in the block: an outage, or the end of the streak.
+
+        Only a `WeixinError` of a kind that `is_outage` is an outage. Every other `WeixinError`, and
+        a block that ends normally, end the streak. Other exceptions change nothing.
 
         Raises:
-            WeixinError: The last outage, without a call, if the streak is at its limit.
+            WeixinError: The error of the block; or, if the streak is at its limit, the last outage.
+                Then the block is not executed.
         """
         if self.is_at_limit:
             raise self._outages[-1].with_traceback(None)
@@ -97,18 +102,26 @@ class AccountCalls:
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def __post_init__(self, planned_chunks: Iterable[list[date]]) -> None:
-        """Set the fields that follow from the plan: the account, its chunks and today's date."""
+        """
+        Set the fields that follow from the plan.
+
+        They are the account, without its secret, the queue of its chunks, and today's Beijing date
+        as the date of reserved calls.
+        """
         self.account = Account(self.planned.conn_id, self.planned.appid, "", self.planned.name)
         self.chunks = deque(planned_chunks)
         self.reserved_on = clock.beijing_date(self._now())
 
     def fetch(self, day: date) -> Response | FailedCall | None:
         """
-        Fetch one day, opening the client on first use.
+        Fetch one day, opening the client on first use, and record the outcome.
+
+        The call is counted by `count` before it is made, and its further tries are taken from the
+        calls left. The outcome may stop the account (`_record`).
 
         Returns:
-            The response or the error. If an earlier error stopped the account, that error, without
-            a call. None if no calls are left.
+            The response or the error. If the account is stopped, or its client can't be opened,
+            that error, without a call. None if no calls are left.
         """
         with self._lock:
             if self.calls_left <= 0 and not self._stopped:
@@ -130,7 +143,12 @@ class AccountCalls:
         self.reserved -= calls
 
     def _reserve(self) -> None:
-        """Count more calls before the next call, unless some of today are still reserved."""
+        """
+        Count 40 more calls on today's Beijing date, unless some of today are still reserved.
+
+        After midnight, the calls that are left of the earlier date stay counted on that date. Calls
+        that were made uncounted are counted now as well.
+        """
         today = clock.beijing_date(self._now())
         if today != self.reserved_on:  # reserved calls of an earlier day stay counted on that day
             self.reserved, self.reserved_on = 0, today
@@ -139,28 +157,31 @@ class AccountCalls:
             self.reserved = RESERVED_CALLS
 
     def stop(self) -> None:
-        """Make no further call."""
+        """Let `fetch` return None from now on, or the error that has stopped the account before."""
         with self._lock:
             self.calls_left = 0
 
     def _now(self) -> datetime:
-        """Return the time, but none before the plan's: a clock may stop, or go back."""
+        """Return the time now, or the time of the plan if that is later: a clock may go back."""
         return max(self.now(), self.planned.planned_at)
 
     def _client_or_error(self) -> WeixinClient | FailedCall:
-        """Return the client, opened on first use, or the error that stopped the account."""
-        if self._stopped:
-            return replace(self._stopped, calls=0)
-        try:
-            self._client = self._client or self._open()
-        except WeixinError as error:
-            self._stopped = FailedCall(error, self._now(), calls=0)
-            return self._stopped
-        return self._client
+        """
+        Return the client, opened on first use, or the error that stopped the account.
+
+        A client that can't be opened stops the account.
+        """
+        if not self._stopped:
+            try:
+                self._client = self._client or self._open()
+                return self._client
+            except WeixinError as error:
+                self._stopped = FailedCall(error, self._now(), calls=0)
+        return replace(self._stopped, calls=0)
 
     def _open(self) -> WeixinClient:
         """
-        Open the account's client and get a token.
+        Open the account's client, get a token, and return the client.
 
         Raises:
             WeixinError: The connection is unusable, has a different AppID since the plan, or gets
@@ -176,11 +197,12 @@ class AccountCalls:
 
     def _record(self, day: date, response: Response | FailedCall) -> None:
         """
-        Record the outcome of a call, and stop the account if the outcome requires it.
+        Record the outcome of a call in the outage streak, and stop the account if required.
 
-        Several consecutive outages stop the account. An offline endpoint counts as an outage for
-        days before today's window. It does not count for days within the window: WeChat may refuse
-        newer days and still answer older ones.
+        An error of a kind that `stops_account` stops the account, and so does the error that brings
+        the streak to its limit. An offline endpoint counts as an outage for days before today's
+        window. It does not count for days within the window: WeChat may refuse newer days and still
+        answer older ones. A response and every other error end the streak.
         """
         if isinstance(response, Response):
             self._outages.record(None)

@@ -14,8 +14,8 @@ from typing import Annotated
 import msgspec
 
 from weixin_etl import clock
-from weixin_etl.api.http import Caller, CallLimits, decode_as
-from weixin_etl.api.token import RequestToken, TokenCache, request_token
+from weixin_etl.api.http import UNCOUNTED, Caller, CallLimits, decode_as
+from weixin_etl.api.token import RequestToken, TokenCache, call_with_token, request_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 from weixin_etl.problem import ProblemKind, WeixinError
@@ -58,13 +58,12 @@ class WeixinClient:
     """One account's client; usable by several threads at once. Its errors contain no secret."""
 
     def __init__(
-        self,
-        account: Account,
-        limits: CallLimits | None = None,
-        token_source: RequestToken | None = None,
+        self, account: Account, limits: CallLimits, token_source: RequestToken | None = None
     ) -> None:
         """
         Make a client that shares the account's token with the process's other clients.
+
+        No call is made yet. Tokens come from the source of the account's first client.
 
         Args:
             account: The account, with its secret or its token service.
@@ -72,19 +71,36 @@ class WeixinClient:
             token_source: The source of tokens; by default WeChat, or the account's token service.
         """
         self.account = account
-        limits = limits or CallLimits()
         self._caller = Caller(account, limits)
         cache = TokenCache(token_source or (lambda _: request_token(account, limits)))
         self._tokens = token_caches.setdefault(account, cache)
 
     def check_token(self) -> None:
-        """Get a token, or raise the `WeixinError` that says why there is none."""
+        """
+        Request a token unless a usable one is cached. It is kept for the calls that follow.
+
+        Raises:
+            WeixinError: There is no token; the problem says why.
+        """
         self._tokens.token()
 
     def datacube(
         self, dataset: Dataset, day: date, now: Callable[[], datetime] = clock.now
     ) -> Response | FailedCall:
-        """Fetch the dataset's figures of one day: `begin_date` and `end_date` are this day."""
+        """
+        Fetch the dataset's figures of one day: `begin_date` and `end_date` are this day.
+
+        The body of the answer is not parsed. No `WeixinError` is raised.
+
+        Args:
+            dataset: The dataset whose endpoint is called.
+            day: The day in Beijing.
+            now: Returns the time of the answer or the error.
+
+        Returns:
+            The successful answer, or the error: WeChat refused the call, there is no token, or no
+            usable answer.
+        """
         period = {"begin_date": day.isoformat(), "end_date": day.isoformat()}
         tries = itertools.count()
         try:
@@ -97,45 +113,36 @@ class WeixinClient:
 
     def quota(self, dataset: Dataset) -> Quota:
         """
-        Return how many calls of the dataset's endpoint are left today.
+        Return how many calls of the dataset's endpoint WeChat allows a day, and how many are left.
 
         https://developers.weixin.qq.com/doc/offiaccount/openApi/get_api_quota.html
 
         Raises:
-            WeixinError: The call failed, or its answer contains no quota.
+            WeixinError: The call failed, or its answer contains no quota with a limit above 0.
         """
-        body = self._post(
-            "/cgi-bin/openapi/quota/get", {"cgi_path": dataset.path}, itertools.count()
-        )
+        body = self._post("/cgi-bin/openapi/quota/get", {"cgi_path": dataset.path})
         if answer := decode_as(body, _QuotaAnswer):
             return answer.quota
         detail = sentence("the quota call was answered without a quota")
         raise WeixinError(ProblemKind.UNREADABLE, detail, account=str(self.account))
 
-    def _post(self, path: str, payload: dict[str, str], tries: Iterator[int]) -> bytes:
+    def _post(self, path: str, payload: dict[str, str], tries: Iterator[int] = UNCOUNTED) -> bytes:
         """
         Return the body of a call's answer. If WeChat refuses the token, call again with a new one.
 
         Args:
-            path: the path of the endpoint.
-            payload: the values of the JSON body.
-            tries: an unlimited counter, from which each request takes a number.
+            path: The path of the endpoint.
+            payload: The values of the JSON body.
+            tries: An unlimited counter, from which each request takes a number.
 
         Raises:
-            WeixinError: there is no token or no answer, or the source of tokens returned the
-                refused token again.
+            WeixinError: There is no token or no successful answer, or the source of tokens returned
+                the refused token again.
         """
-        token = self._tokens.token()
-        try:
-            return self._caller.post(path, payload, token, tries=tries)
-        except WeixinError as error:
-            new_token = token
-            if error.kind is ProblemKind.TOKEN_REFUSED:
-                new_token = self._tokens.token(token)
-            if new_token == token:
-                raise
-        return self._caller.post(path, payload, new_token, tries=tries)
+        return call_with_token(
+            self._tokens.token, lambda token: self._caller.post(path, payload, token, tries)
+        )
 
 
 token_caches: dict[Account, TokenCache] = {}
-"""The token caches of the process, by account."""
+"""The token caches of the process, by account with its credentials."""

@@ -55,36 +55,41 @@ class Component:
     """
 
     def __init__(self, account: Account, limits: CallLimits) -> None:
+        """Make the client of the platform `account`; no call is made yet."""
         self.account = account
         self._limits = limits
 
     def component_token(self, ticket: str) -> Token:
-        """Request a token of the platform, with the newest `component_verify_ticket`."""
+        """Request a token of the platform, by the newest `component_verify_ticket`."""
         payload = {"component_appsecret": self.account.secret, "component_verify_ticket": ticket}
-        answer = self._post(self.account, "component_token", payload, None, _ComponentToken, ticket)
+        answer = self._post(self.account, "component_token", payload, "", _ComponentToken)
         return Token(answer.component_access_token, answer.expires_in)
 
     def renew_token(
         self, component_token: str, account: Account, refresh_token: str
     ) -> tuple[Token, str]:
         """
-        Request a new token of an account.
+        Request a new token of an account, by its refresh token.
 
         Returns:
-            The token, and the refresh token for the next request. WeChat may replace it each time.
+            The token, and the refresh token for the next request: the new one if WeChat replaced
+            it, otherwise the same.
         """
         payload = {"authorizer_appid": account.appid, "authorizer_refresh_token": refresh_token}
-        call = "authorizer_token", payload, component_token, _AuthorizerToken
-        answer = self._post(account, *call, refresh_token)
+        answer = self._post(account, "authorizer_token", payload, component_token, _AuthorizerToken)
         token = Token(answer.authorizer_access_token, answer.expires_in)
         return token, answer.authorizer_refresh_token or refresh_token
 
     def list_authorizations(self, component_token: str) -> list[Authorization]:
         """
-        Return all accounts that authorise the platform now.
+        Return all accounts that authorise the platform now, each once.
+
+        The list is requested in pages of 500, until WeChat's total is reached or a page brings no
+        further account.
 
         Raises:
-            WeixinError: A call failed, or the pages have fewer accounts than WeChat's total.
+            WeixinError: A call failed, an entry has an unexpected form, or the pages have fewer
+                accounts than WeChat's total.
         """
         listed: dict[str, Authorization] = {}
         offset, total = -1, 1
@@ -95,18 +100,18 @@ class Component:
             listed |= {account.authorizer_appid: account for account in page.entries}
             total = page.total_count
         if len(listed) < total:
-            raise WeixinError(
-                ProblemKind.UNREACHABLE,
-                sentence(
-                    "WeChat gives {found} of {total} accounts", found=len(listed), total=total
-                ),
-                account=str(self.account),
-                code="accounts_missing",
-            )
+            frame = "WeChat gives {found} of {total} accounts"
+            names = {"account": str(self.account), "code": "accounts_missing"}
+            detail = sentence(frame, found=len(listed), total=total)
+            raise WeixinError(ProblemKind.UNREACHABLE, detail, **names)
         return [*listed.values()]
 
     def account_info(self, component_token: str, account: Account) -> tuple[AccountInfo, str]:
-        """Return an account's properties, and its valid refresh token, which may be empty."""
+        """
+        Request an account's name and kind, and the refresh token that is valid now.
+
+        The name, on one line, and the refresh token are empty if WeChat gives none.
+        """
         payload = {"authorizer_appid": account.appid}
         answer = self._post(account, "get_authorizer_info", payload, component_token, _Info)
         info = answer.authorizer_info
@@ -117,31 +122,24 @@ class Component:
         )
 
     def _post(
-        self,
-        account: Account,
-        name: str,
-        payload: dict[str, Any],
-        token: str | None,
-        form: type[T],
-        *secrets: str,
+        self, account: Account, name: str, payload: dict[str, Any], token: str, form: type[T]
     ) -> T:
         """
-        Return the answer of a call about an account.
+        Make a call about an account and return its answer.
 
         Args:
             account: The account that an error names.
             name: The name of the call, without `api_`.
             payload: The values of the body beside the platform's AppID.
-            token: The platform's token; None for the call that requests it.
+            token: The platform's token; empty for the call that requests it.
             form: The type of the answer, as WeChat documents it.
-            secrets: The secrets in the payload.
+
+        Raises:
+            WeixinError: The call has no successful answer, or the answer has another form.
         """
-        body = Caller(account, self._limits).post(
-            f"/cgi-bin/component/api_{name}",
-            {"component_appid": self.account.appid, **payload},
-            token,
-            secrets=secrets,
-        )
+        path = f"/cgi-bin/component/api_{name}"
+        payload = {"component_appid": self.account.appid, **payload}
+        body = Caller(account, self._limits).post(path, payload, token)
         if answer := decode_as(body, form):
             return answer
         detail = sentence("api_{name} was answered in an unknown form", name=name)

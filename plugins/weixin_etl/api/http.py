@@ -36,7 +36,10 @@ from weixin_etl.text import one_line
 
 log = logging.getLogger(__name__)
 
-_UNCOUNTED = repeat(0)
+UNCOUNTED = repeat(0)
+"""A counter for calls whose tries nobody counts."""
+_SECRET_KEYS = ("component_verify_ticket", "authorizer_refresh_token")
+"""The keys of payloads whose values are secrets, beside the account's own secret."""
 _TRANSPORT_ERRORS = (OSError, urllib3.exceptions.HTTPError, ValueError)
 """The exceptions of a call without a complete answer. Those of requests are OSErrors."""
 _MAX_SHOWN_CHARACTERS = 500
@@ -56,7 +59,7 @@ class CallLimits:
     total_seconds: float = 60
     """The limit for all tries of a call and the waits between them."""
     backoff_seconds: float = 1
-    """The first wait between tries. Each further wait is twice as long, plus a random part."""
+    """The first wait between tries. Each further wait is twice as long. A random part is added."""
     minute_quota_wait_seconds: float = 60
     max_answer_bytes: int = 16 << 20
     """The size of the answer after decompression."""
@@ -92,43 +95,44 @@ class Caller:
         self._limits = limits
 
     def post(
-        self,
-        path: str,
-        payload: dict[str, Any],
-        token: str | None = None,
-        *,
-        secrets: Sequence[str] = (),
-        tries: Iterator[int] = _UNCOUNTED,
+        self, path: str, payload: dict[str, Any], token: str = "", tries: Iterator[int] = UNCOUNTED
     ) -> bytes:
         """
-        Post a payload and return the body of a successful answer.
+        Post a payload to WeChat and return the body of a successful answer.
 
-        Transport failures are retried. Errcode 45011 is retried once, after a minute.
+        Calls without a usable answer are repeated within the limits (`_retry`). If WeChat answers
+        that the quota of the minute is used up (errcode 45011), all this is done once more after
+        `minute_quota_wait_seconds`.
 
         Args:
             path: The path of the endpoint, without the host.
-            payload: The values of the JSON body.
-            token: The access token; None for a call that requests a token.
-            secrets: The secrets in the payload, which are removed from WeChat's messages.
+            payload: The values of the JSON body. Secrets in it are removed from WeChat's messages.
+            token: The access token, which is sent in the URL; empty for a call that requests a
+                token. If the path is a platform's, the token is the platform's.
             tries: A counter; each try takes one number from it.
 
         Raises:
-            WeixinError: The call has no successful answer.
+            WeixinError: The call has no successful answer. Its problem names the account, and
+                contains neither the token nor a secret.
         """
-        name = "component_access_token" if "/component/" in path else "access_token"
+        account = self._account
+        token_key = "component_access_token" if "/component/" in path else "access_token"
         request = requests.Request(
             "POST",
-            self._account.base_url.rstrip("/") + path,
-            params={name: token} if token else None,
+            account.base_url.rstrip("/") + path,
+            params={token_key: token} if token else None,
             data=msgspec.json.encode(payload),
             headers={"Content-Type": "application/json"},
         )
-        hidden = [secret for secret in (token, self._account.secret, *secrets) if secret]
+        secrets = [*filter(None, [token, account.secret, *map(payload.get, _SECRET_KEYS)])]
 
         def call_once(deadline: float) -> bytes:
             next(tries)
             response = self._exchange(request, deadline)
-            return self._checked_body(response, hidden, is_token_call=not token)
+            errcode, errmsg = self._checked_errcode(response)
+            if errcode:
+                raise errcode_error(errcode, errmsg, account, secrets, is_token_call=not token)
+            return response[1]
 
         try:
             return self._retry(call_once)
@@ -140,38 +144,50 @@ class Caller:
 
     def send(self, request: requests.Request) -> RawResponse:
         """
-        Send a request to a server other than WeChat, with retries.
+        Send a request to a server other than WeChat, and return its answer unchecked.
+
+        Calls without an answer, or with a status from 500 on, are repeated within the limits.
 
         Raises:
-            WeixinError: There is no answer, or only answers with a status from 500 on.
+            WeixinError: Every try failed like this (`UNREACHABLE`), or the answer is larger than
+                `max_answer_bytes` (`UNREADABLE`).
         """
         return self._retry(lambda deadline: self._exchange(request, deadline))
 
     def _retry(self, call_once: Callable[[float], T]) -> T:
         """
-        Call until there is a result, or until the tries or the time are used up.
+        Call until there is a result, and return it.
 
-        Only transport failures are retried. `call_once` gets the deadline in monotonic seconds.
+        Only a `WeixinError` of the kind `UNREACHABLE` is retried. When the tries are used up, or
+        the time would be after the next wait, the last one is raised. Every other exception is
+        raised at once.
+
+        Args:
+            call_once: Makes one try. Its argument is the end of `total_seconds`, as a time of
+                `time.monotonic`, by which the try must be over.
         """
-        deadline = time.monotonic() + self._limits.total_seconds
+        limits = self._limits
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(
-                lambda error: (
-                    isinstance(error, WeixinError) and error.kind is ProblemKind.UNREACHABLE
-                )
+                lambda error: getattr(error, "kind", None) is ProblemKind.UNREACHABLE
             ),
-            stop=lambda state: (
-                state.attempt_number >= self._limits.tries
-                or time.monotonic() + state.upcoming_sleep >= deadline
-            ),
-            wait=tenacity.wait_exponential(self._limits.backoff_seconds)
-            + tenacity.wait_random(0, self._limits.backoff_seconds),
+            stop=tenacity.stop_after_attempt(limits.tries)
+            | tenacity.stop_before_delay(limits.total_seconds),
+            wait=tenacity.wait_exponential(limits.backoff_seconds)
+            + tenacity.wait_random(0, limits.backoff_seconds),
             reraise=True,
         )
-        return retrying(call_once, deadline)
+        return retrying(call_once, time.monotonic() + limits.total_seconds)
 
     def _exchange(self, request: requests.Request, deadline: float) -> RawResponse:
-        """Send a request once and return the answer. Raise `WeixinError` if there is none."""
+        """
+        Send a request once, and return the answer if its status is below 500.
+
+        Raises:
+            WeixinError: There is no complete answer before the deadline (at least 0.1 seconds from
+                now), or its status is 500 or more (`UNREACHABLE`); or it is larger than
+                `max_answer_bytes` (`UNREADABLE`).
+        """
         try:
             seconds = max(0.1, deadline - time.monotonic())
             response = _call_with_timeout(seconds, lambda: self._send(request, deadline))
@@ -185,7 +201,15 @@ class Caller:
         raise self._error(ProblemKind.UNREACHABLE, detail)
 
     def _send(self, request: requests.Request, deadline: float) -> RawResponse:
-        """Send a request by the process's session, with the environment's proxies."""
+        """
+        Send a request by the process's session, with the environment's proxies and certificates.
+
+        Redirects are not followed. Return the answer with whatever status it has.
+
+        Raises:
+            requests.RequestException: There is no connection, or no beginning of an answer.
+            TimeoutError, urllib3.exceptions.HTTPError, WeixinError: The body could not be read.
+        """
         session = _session()
         with session.send(
             session.prepare_request(request),
@@ -196,7 +220,15 @@ class Caller:
             return response.status_code, body, response.headers.get("Date", "")
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
-        """Read the body until its end. Stop at the deadline, and at the limit of its size."""
+        """
+        Return the decompressed body, read until its end.
+
+        Raises:
+            TimeoutError: The deadline passed while the body was read.
+            WeixinError: The body is larger than `max_answer_bytes` (`UNREADABLE`). The rest of it
+                is not read.
+            urllib3.exceptions.HTTPError: The connection broke, or the compression is invalid.
+        """
         body = bytearray()
         # `read1` returns the bytes received so far, so the size is checked before more is read
         while chunk := response.raw.read1(1 << 16, decode_content=True):
@@ -208,15 +240,18 @@ class Caller:
                 raise self._error(ProblemKind.UNREADABLE, detail)
         return bytes(body)
 
-    def _checked_body(
-        self, response: RawResponse, secrets: Sequence[str], *, is_token_call: bool
-    ) -> bytes:
+    def _checked_errcode(self, response: RawResponse) -> tuple[int, str]:
         """
-        Return the body of a successful answer; raise `WeixinError` for any other answer.
+        Return the errcode and errmsg of an answer by WeChat: 0 and "" for a success.
 
         The clocks are compared at every answer, not only at WeChat's tokens: a company's token
         service may give the token, and its clock does not matter. Then the first answer of WeChat
         is one with figures.
+
+        Raises:
+            WeixinError: The answer is not WeChat's: its body has no readable errcode, or it has
+                errcode 0 with a status other than 200 (`UNREACHABLE`). Or this machine's clock
+                differs from the answer's (`CLOCK`).
         """
         status, body, date = response
         try:
@@ -225,30 +260,26 @@ class Caller:
         except ValueError:
             is_from_wechat = False
         if not is_from_wechat:
-            detail = sentence(
-                "HTTP {status}, not WeChat's JSON: the host may be wrong, or a proxy answers",
-                status=status,
-            )
-            raise self._error(ProblemKind.UNREACHABLE, detail)
+            frame = "HTTP {status}, not WeChat's JSON: the host may be wrong, or a proxy answers"
+            raise self._error(ProblemKind.UNREACHABLE, sentence(frame, status=status))
         if difference := clock_difference(date):
             raise self._error(ProblemKind.CLOCK, difference)
-        if errcode:
-            raise errcode_error(
-                errcode, errmsg, self._account, secrets, is_token_call=is_token_call
-            )
-        return body
+        return errcode, errmsg
 
     def _error(self, kind: ProblemKind, detail: Sentence | Quoted) -> WeixinError:
-        """Return an error that names the account."""
+        """Return an error of the kind, with the detail added to its cause, for the account."""
         return WeixinError(kind, detail, account=str(self._account))
 
 
 def _call_with_timeout(seconds: float, call: Callable[[], T]) -> T:
     """
-    Return the result of a call, or raise `TimeoutError` and leave the call running.
+    Return the result of a call, or raise its exception.
 
     A socket's timeout applies to each read. A server that sends a byte now and then would keep the
     process reading. So the call has a thread of its own, which does not keep the process alive.
+
+    Raises:
+        TimeoutError: The call takes longer than these seconds. It is left running in its thread.
     """
     future: Future[T] = Future()
 
@@ -266,9 +297,11 @@ def clock_difference(date_header: str) -> Sentence | None:
     """
     Compare this machine's clock with an answer's header `Date`.
 
+    `WEIXIN_NOW` does not replace the machine's clock here.
+
     Returns:
-        Both times, if they differ by more than `clock.TOLERANCE`. None if they do not, or if the
-        header has no readable date.
+        A sentence with both Beijing times, if they differ by more than `clock.TOLERANCE`. None if
+        they do not, or if the header has no readable date.
     """
     machine_time = datetime.now(clock.SHANGHAI)
     try:
@@ -285,7 +318,12 @@ def clock_difference(date_header: str) -> Sentence | None:
 
 
 def _transport_failure(error: BaseException) -> Sentence | Quoted:
-    """Return why there is no answer, without the message of requests: it contains the URL."""
+    """
+    Return why there is no answer: a timeout, the operating system's message, or the error's class.
+
+    The message is that of the first exception in the chain of causes that has one. The message of
+    requests is never used: it contains the URL.
+    """
     if isinstance(error, requests.ConnectTimeout):
         return sentence("no connection in time")
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
@@ -310,7 +348,9 @@ _decoder = msgspec.json.Decoder(_Envelope)
 
 def read_errcode(body: bytes) -> tuple[int, str]:
     """
-    Return an answer's errcode and errmsg: 0 and "" for a success.
+    Return an answer's errcode and errmsg: 0 and "" if it has none.
+
+    JSON that is nested too deeply to be read counts as an answer without an errcode.
 
     Raises:
         ValueError: The body is no JSON, or its errcode is no 32-bit integer.
@@ -329,7 +369,7 @@ def read_errcode(body: bytes) -> tuple[int, str]:
 
 
 def decode_as(body: bytes, form: type[T]) -> T | None:
-    """Return an answer as the type that WeChat documents, or None if it has another form."""
+    """Return a JSON body as a value of the type, or None if it has another form or is no JSON."""
     try:
         return convert(json_text.decode(body), form)
     except (ValueError, RecursionError):
@@ -345,7 +385,10 @@ def errcode_error(
     is_token_call: bool = False,
 ) -> WeixinError:
     """
-    Return the error that an errcode becomes, according to the error table.
+    Return the error that an errcode becomes, according to the error table (`problems.csv`).
+
+    Its cause is WeChat's message, cut after 500 characters. WeChat's id of the call, the rid, is
+    removed from the message and logged.
 
     Args:
         errcode: An errcode other than 0. One that the table lacks becomes `CALL_REFUSED`.
@@ -371,10 +414,15 @@ def errcode_error(
 
 
 def _without_secrets(errmsg: str, secrets: Sequence[str]) -> Sentence | Quoted:
-    """Return WeChat's message with secrets and invisible characters removed."""
+    """
+    Return WeChat's message on one line, with `***` in place of each secret.
+
+    Invisible characters are removed first. A message of more than 2000 characters is not looked
+    through: the result only says how long it is.
+    """
     if len(errmsg) > _MAX_ERRMSG_CHARACTERS:
         return sentence("an errmsg of {size} characters", size=len(errmsg))
-    # without invisible characters, which could split a secret into parts
+    # an invisible character could split a secret into parts
     hidden = ("Cc", "Cf")
     visible = "".join(char for char in errmsg if char in "\n\t" or category(char) not in hidden)
     for secret in secrets:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from weixin_etl.model import Batch, ConfiguredAccount, Counts, Run, Slice
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
-from weixin_etl.run.outcome import Outcome, problem_of, read_outcome
+from weixin_etl.run.outcome import Outcome, read_outcome
 from weixin_etl.sentences import sentence
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 
@@ -26,11 +26,19 @@ SLICES_IN_LOG = 700
 """The most slices that get a log line each. The table `weixin.run_report` has those of any run."""
 SILENT_DAYS = 30
 """The number of consecutive answered days without an article that leads to a warning."""
+_SILENT_CAUSE = "it has listed no new article since {date}; answered days: {count}"
 
 
 def report(work: Work, planned: Batch) -> dict[str, int]:
     """
-    Log a line per planned slice, unless the run has more than `SLICES_IN_LOG`.
+    Log what the run did with each planned slice, and the run's totals. Nothing is written.
+
+    A slice that is not satisfied is logged as a warning. If the run planned more than
+    `SLICES_IN_LOG` slices, only the totals are logged.
+
+    Args:
+        work: the run with its warehouse.
+        planned: the run's plan.
 
     Returns:
         The totals of the run: calls, rows and rejected parts, see `Counts`; the numbers of planned
@@ -54,14 +62,23 @@ def report(work: Work, planned: Batch) -> dict[str, int]:
 
 
 def _counts(connection: Connection, run: Run) -> dict[Slice, Counts]:
-    """Read the calls, rows and rejected parts of a run for each slice."""
+    """
+    Read from `weixin.run_report` what a run did so far, by slice: calls, rows, rejected parts.
+
+    Slices of an earlier plan of the run are included if the run changed rows of them.
+    """
     keys = {"run_id": run.run_id, "dataset": run.dataset.name}
     rows = connection.execute(statement("run_report/of_run.sql"), keys)
     return {(row.appid, row.day): Counts(*row[2:]) for row in rows}
 
 
 def _totals(outcome: Outcome, done: Mapping[Slice, Counts]) -> dict[str, int]:
-    """Return the sums of the counts, and the numbers of slices that are in and not in."""
+    """
+    Return the totals of a run by name.
+
+    They are the sums of `done` under the names of `Counts`, and the numbers of planned slices that
+    are satisfied (`in`) and that are not (`not_in`).
+    """
     satisfied = [outcome.is_satisfied(account, row) for account, _, row in outcome.slices()]
     totals = asdict(sum(done.values(), Counts()))
     return {**totals, "in": sum(satisfied), "not_in": len(satisfied) - sum(satisfied)}
@@ -69,7 +86,7 @@ def _totals(outcome: Outcome, done: Mapping[Slice, Counts]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The problems of a run, and what the run did."""
+    """The result of the step check: the problems of a run, and what the run did."""
 
     not_in: list[Problem]
     """
@@ -78,6 +95,11 @@ class CheckResult:
     They concern accounts that could not be planned and planned slices that are not satisfied.
     """
     warnings: list[Problem]
+    """
+    The problems that do not fail the run.
+
+    They are retirement checks of an endpoint that is still offline, and accounts that list nothing.
+    """
     totals: dict[str, int]
     """The totals that `report` returns."""
     changed_days: list[date]
@@ -92,7 +114,7 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     """
     Return the problems of the run by the present state of the warehouse, and log them.
 
-    The problems that fail the run are logged last.
+    Warnings are logged first, then the problems that fail the run as errors. Nothing is written.
 
     Args:
         work: the run with its warehouse.
@@ -123,25 +145,20 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
 
 
 def _silent_accounts(connection: Connection, outcome: Outcome) -> list[Problem]:
-    """Return a problem for each account that had articles, but none on `SILENT_DAYS` days."""
-    dataset = outcome.run.dataset
+    """
+    Return a problem of kind `SILENT` for each planned account that stopped listing articles.
+
+    Such an account listed articles once, and at least `SILENT_DAYS` later days have a ready answer
+    without an article. Retirement checks are left out. Return no problem for a dataset of
+    statistics days.
+    """
+    dataset, problems = outcome.run.dataset, []
     if not dataset.describes_articles:
         return []
-    accounts = {
-        account.appid: account
-        for account in outcome.accounts
-        if not account.due.is_retirement_check
-    }
+    accounts = {row.appid: row for row in outcome.accounts if not row.due.is_retirement_check}
     values = {"dataset": dataset.name, "appids": [*accounts], "days": SILENT_DAYS}
-    return [
-        problem_of(
-            accounts[row.appid],
-            ProblemKind.SILENT,
-            cause=sentence(
-                "it has listed no new article since {date}; answered days: {count}",
-                date=row.last_date,
-                count=row.day_count,
-            ),
-        )
-        for row in connection.execute(statement("coverage/silent.sql"), values)
-    ]
+    for row in connection.execute(statement("coverage/silent.sql"), values):
+        cause = sentence(_SILENT_CAUSE, date=row.last_date, count=row.day_count)
+        fields = accounts[row.appid].problem_fields
+        problems.append(Problem.of_kind(ProblemKind.SILENT, cause, **fields))
+    return problems

@@ -15,11 +15,18 @@ from threading import Condition
 from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.threads import thread_pool
 from weixin_etl.load import StagedAnswer
+from weixin_etl.run import Settings
 
 log = logging.getLogger(__name__)
 
 ENOUGH_BYTES = 1 << 20
 """The bytes of complete chunks that are enough to yield them."""
+FetchDay = Callable[[AccountCalls, date], StagedAnswer | None]
+"""
+Makes the call for one day of an account and may process its answer.
+
+It runs in a thread. It returns None if it made no call.
+"""
 
 
 @dataclass(eq=False, slots=True)
@@ -39,36 +46,32 @@ class FetchedChunk:
 
 
 def extract(
-    accounts: Iterable[AccountCalls],
-    fetch_day: Callable[[AccountCalls, date], StagedAnswer | None],
-    *,
-    concurrency: int,
-    most_bytes: int,
-    most_seconds: float,
+    accounts: Iterable[AccountCalls], fetch_day: FetchDay, settings: Settings, most_seconds: float
 ) -> Iterator[list[FetchedChunk]]:
     """
-    Make the calls of all accounts, and yield complete chunks.
+    Make the calls of all accounts in threads, and yield complete chunks.
 
     An account's next chunk begins when its previous chunk is complete. Calls go on while the caller
-    works, until half of `most_bytes` waits for the caller.
+    works, until half of `commit_bytes` waits for the caller. An exception of `fetch_day` is kept in
+    its chunk as `failure`, and the account's other days are not requested. If the caller stops
+    early, no further call begins.
 
     Args:
-        accounts: the accounts, in the order in which their calls begin.
-        fetch_day: makes one call and may process its answer. It runs in a thread. It returns None
-            if it made no call.
-        concurrency: the number of calls at once.
-        most_bytes: the bytes of complete chunks that are held. One half is with the caller.
+        accounts: the accounts, in the order in which their calls begin. Their `chunks` are emptied.
+        fetch_day: makes one call.
+        settings: `concurrency` is the number of calls at once. `commit_bytes` is the number of
+            bytes of complete chunks that are held: one half waits, the other is with the caller.
         most_seconds: the time after which complete chunks are yielded even if they are few.
 
     Yields:
         The chunks that are complete: at least 1 MB of answers, or fewer after `most_seconds` or at
-        the end; at most half of `most_bytes`, or one larger chunk.
+        the end; at most half of `commit_bytes`, or one larger chunk.
     """
     waiting = deque(account for account in accounts if account.chunks)
-    schedule = _CallSchedule(waiting, fetch_day, concurrency, max(1, most_bytes // 2))
-    with thread_pool(concurrency) as pool:
+    schedule = _CallSchedule(waiting, fetch_day, settings)
+    with thread_pool(settings.concurrency) as pool:
         try:
-            callers = [pool.submit(schedule.make_calls) for _ in range(concurrency)]
+            callers = [pool.submit(schedule.make_calls) for _ in range(settings.concurrency)]
             while chunks := schedule.take_complete(most_seconds):
                 yield chunks
                 del chunks  # release the answers before the next chunks are complete
@@ -84,10 +87,8 @@ class _CallSchedule:
 
     accounts: deque[AccountCalls]
     """The accounts whose calls have not begun."""
-    fetch_day: Callable[[AccountCalls, date], StagedAnswer | None]
-    concurrency: int
-    most_bytes: int
-    """The bytes of complete chunks that may wait, and that may be taken together."""
+    fetch_day: FetchDay
+    settings: Settings
     active: list[FetchedChunk] = field(default_factory=list)
     """The chunks that are being fetched, at most one of an account."""
     complete: deque[FetchedChunk] = field(default_factory=deque)
@@ -96,9 +97,20 @@ class _CallSchedule:
     is_over: bool = False
     """Whether all calls are made, or the caller waits for no more chunks."""
     changed: Condition = field(default_factory=Condition)
+    """The lock of all fields. Waiting threads are woken after each change."""
+
+    @property
+    def most_bytes(self) -> int:
+        """The bytes of complete chunks that may wait, and that may be taken together."""
+        return max(1, self.settings.commit_bytes // 2)
 
     def make_calls(self) -> None:
-        """Make one call after the other until none is left. Each thread runs this method."""
+        """
+        Make one call after the other until none is left or `end` is called.
+
+        Each thread runs this method. When one thread stops, also by an exception, the schedule ends
+        for all.
+        """
         try:
             while call := self._next_call():
                 self._make_call(*call)
@@ -108,10 +120,11 @@ class _CallSchedule:
 
     def take_complete(self, seconds: float) -> list[FetchedChunk]:
         """
-        Wait for complete chunks, remove them and return them.
+        Wait for complete chunks, remove them from the schedule and return them.
 
-        Return the first chunks that fit `most_bytes`, or one larger chunk. After `seconds` a single
-        complete chunk is enough. Return no chunk at the end.
+        Wait until 1 MB of answers is complete or, after `seconds`, until one chunk is. Return the
+        first chunks that fit `most_bytes` together, or one larger chunk. Return an empty list when
+        the schedule has ended and no complete chunk is left.
         """
         taken: list[FetchedChunk] = []
         size = 0
@@ -133,7 +146,12 @@ class _CallSchedule:
             self.changed.notify_all()
 
     def _next_call(self) -> tuple[FetchedChunk, date] | None:
-        """Wait until a call may begin, and return its chunk and day. Return None at the end."""
+        """
+        Wait until a call may begin, and return its chunk and day.
+
+        The call is counted in the chunk's `in_flight`, and the day is removed from its days. Return
+        None if the schedule has ended or no account has days left.
+        """
         with self.changed:
             while (self.accounts or self.active) and not self.is_over:
                 if chunk := self._next_chunk():
@@ -143,20 +161,29 @@ class _CallSchedule:
         return None
 
     def _next_chunk(self) -> FetchedChunk | None:
-        """Return the chunk with the fewest calls in flight among those that have days left."""
+        """
+        Return the active chunk with days left that has the fewest calls in flight.
+
+        First begin chunks of waiting accounts, until as many are active as calls are made at once.
+        Return None if no active chunk has days left, or if `most_bytes` of complete chunks wait.
+        """
         if self.size >= self.most_bytes:
             return None
-        while self.accounts and len(self.active) < self.concurrency:
+        while self.accounts and len(self.active) < self.settings.concurrency:
             self._begin_chunk(self.accounts.popleft())
         unfinished = [chunk for chunk in self.active if chunk.days]
         return min(unfinished, key=lambda chunk: chunk.in_flight, default=None)
 
     def _begin_chunk(self, calls: AccountCalls) -> None:
-        """Make the account's next chunk active."""
+        """Remove the next chunk from the account's chunks and make it active."""
         self.active.append(FetchedChunk(calls, deque(calls.chunks.popleft())))
 
     def _make_call(self, chunk: FetchedChunk, day: date) -> None:
-        """Fetch a day and record the result. An exception becomes the chunk's failure."""
+        """
+        Fetch a day and record the result in its chunk, then wake the waiting threads.
+
+        An exception is logged as a warning and becomes the chunk's failure.
+        """
         try:
             result: StagedAnswer | Exception | None = self.fetch_day(chunk.calls, day)
         except Exception as error:
@@ -167,7 +194,11 @@ class _CallSchedule:
             self.changed.notify_all()
 
     def _record(self, chunk: FetchedChunk, result: StagedAnswer | Exception | None) -> None:
-        """Add a call's result to its chunk. After an exception, drop the account's other days."""
+        """
+        Add a call's result to its chunk, and complete the chunk if it was its last call.
+
+        After an exception, the account's other days and chunks are dropped. None adds nothing.
+        """
         chunk.in_flight -= 1
         if isinstance(result, Exception):
             chunk.failure = result
@@ -180,7 +211,7 @@ class _CallSchedule:
             self._complete_chunk(chunk)
 
     def _complete_chunk(self, chunk: FetchedChunk) -> None:
-        """Move the chunk to the complete ones, and begin the account's next chunk."""
+        """Move the chunk to the complete ones, and begin the account's next chunk, if any."""
         self.active.remove(chunk)
         self.complete.append(chunk)
         self.size += chunk.size

@@ -54,13 +54,22 @@ class IngestResult(NamedTuple):
 
 def ingest(work: Work, batch: Batch, open_client: OpenClient) -> IngestResult:
     """
-    Fetch and load the planned slices of a batch. An account's problem does not stop the others.
+    Fetch and load the slices of a batch that are not satisfied yet, and log the problems.
 
-    Accounts that another run ingests are processed last. Slices that the other run has loaded by
-    then are not requested again.
+    An account's problem does not stop the others. Accounts that another run ingests are processed
+    last. Slices that the other run has loaded by then are not requested again.
+
+    Args:
+        work: the run with its warehouse and its settings.
+        batch: the planned accounts.
+        open_client: opens an account's client before its first call.
+
+    Returns:
+        The problems that remain. If the warehouse can't be used, its problem and those of the
+        accounts that failed before, without the other slices.
 
     Raises:
-        WarehouseError: the warehouse can't be used.
+        Exception: an error outside of a single account that is none of the warehouse's.
     """
     ingestion = _Ingestion(work, open_client)
     try:
@@ -81,7 +90,7 @@ def ingest(work: Work, batch: Batch, open_client: OpenClient) -> IngestResult:
 
 @dataclass(slots=True)
 class _Ingestion:
-    """One try of a batch."""
+    """The state of one try of a batch."""
 
     work: Work
     open_client: OpenClient
@@ -92,22 +101,30 @@ class _Ingestion:
     """The lock for counting calls. Threads wait for it instead of opening more connections."""
 
     def outcome(self, accounts: Batch) -> Outcome:
-        """Read the present coverage of the planned slices: other runs may have loaded some."""
+        """
+        Read the outcome of the accounts' planned slices, on a connection of its own.
+
+        It is read anew each time, because other runs may have loaded some slices.
+        """
         with self.work.warehouse.connect() as connection:
             return read_outcome(connection, self.work, accounts)
 
     def problems(self, batch: Batch) -> list[Problem]:
-        """Return the reasons why slices are not satisfied: one problem per account and cause."""
+        """
+        Return the reasons why slices of the batch fail the run: one problem per account and cause.
+
+        Accounts in `failures` have that problem only. The coverage of the others is read again.
+        """
         loadable = [account for account in batch if account.appid not in self.failures]
         return [*self.outcome(loadable).problems(), *self.failures.values()]
 
     def ingest_accounts(self, batch: Batch, *, waits: bool) -> Batch:
         """
-        Fetch and load the accounts whose locks are free.
+        Fetch and load the accounts whose locks are free, and hold the locks meanwhile.
 
         Args:
             batch: the accounts.
-            waits: whether to wait until all locks are free.
+            waits: whether to wait until all locks are free, so that no account is left out.
 
         Returns:
             The accounts that were left out because another run ingests them.
@@ -118,19 +135,18 @@ class _Ingestion:
         return [account for account in batch if account.appid not in locked]
 
     def fetch_and_load(self, accounts: Batch) -> None:
-        """Request the accounts' slices that are not satisfied, and load the answers."""
+        """
+        Request the accounts' slices that are not satisfied, load the answers, and log progress.
+
+        Each commit holds the chunks that `extract` yields together. Reserved calls that were not
+        made are subtracted from the stored counts at the end.
+        """
         work, outcome = self.work, self.outcome(accounts)
         calls = [self.calls(outcome, account) for account in accounts]
         self.reserve(calls)
         done, day_count = 0, sum(len(chunk) for account in calls for chunk in account.chunks)
         load = Load(work.warehouse, work.run, ready_hour=work.settings.ready_hour, now=work.now)
-        for fetched in extract(
-            calls,
-            self.fetch_and_stage,
-            concurrency=work.settings.concurrency,
-            most_bytes=work.settings.commit_bytes,
-            most_seconds=COMMIT_SECONDS,
-        ):
+        for fetched in extract(calls, self.fetch_and_stage, work.settings, COMMIT_SECONDS):
             counts = self.load(load, fetched)
             analyse_grown(work.warehouse)
             done += sum(len(chunk.staged) for chunk in fetched)
@@ -139,7 +155,7 @@ class _Ingestion:
         self.count({account: -account.reserved for account in calls})
 
     def calls(self, outcome: Outcome, account: PlannedAccount) -> AccountCalls:
-        """Return the object that makes the calls of an account."""
+        """Return the calls of an account for its slices that are not satisfied."""
         return AccountCalls(
             self.work.run.dataset,
             account,
@@ -151,14 +167,24 @@ class _Ingestion:
         )
 
     def reserve(self, accounts: Sequence[AccountCalls]) -> None:
-        """Count the first calls of all accounts in one transaction. `AccountCalls` counts more."""
+        """
+        Store, in one transaction, that each account makes its first calls, before they are made.
+
+        These are at most `RESERVED_CALLS`, the planned days, and the calls left. `AccountCalls`
+        stores the further calls.
+        """
         for account in accounts:
             planned = sum(map(len, account.chunks))
             account.reserved = int(max(0, min(RESERVED_CALLS, planned, account.calls_left)))
         self.count({account: account.reserved for account in accounts})
 
     def count(self, numbers: Mapping[AccountCalls, int]) -> None:
-        """Add numbers of calls to the stored counts of accounts, in a transaction of its own."""
+        """
+        Add numbers of calls to the accounts' stored counts, in a transaction of its own.
+
+        Each number may be negative and counts for the day `reserved_on` of its account, in the
+        table `weixin.api_call`. Zeros are not written.
+        """
         changed = {calls: number for calls, number in numbers.items() if number}
         if not changed:
             return
@@ -172,12 +198,23 @@ class _Ingestion:
             connection.execute(statement("api_call/add.sql"), values)
 
     def fetch_and_stage(self, calls: AccountCalls, day: date) -> StagedAnswer | None:
-        """Fetch a day and prepare its answer for the load. Return None if no call is left."""
+        """Fetch a day and stage its answer or its error. Return None if no call is left."""
         dataset, response = self.work.run.dataset, calls.fetch(day)
         return stage_response(dataset, calls.account, day, response) if response else None
 
     def load(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
-        """Load chunks in one commit or, if that fails, each chunk in its own. Return the counts."""
+        """
+        Load chunks in one transaction or, if that fails, each chunk in its own.
+
+        Accounts whose calls failed unexpectedly, and accounts whose chunk can't be loaded, are
+        marked as failed for this try. Of them only the calls made are recorded.
+
+        Returns:
+            The counts of all chunks that were loaded.
+
+        Raises:
+            Exception: the warehouse refuses all statements.
+        """
         for chunk in fetched:
             if chunk.failure:
                 self.fail(chunk.calls, chunk.failure)
@@ -192,7 +229,11 @@ class _Ingestion:
         """
         Load one chunk in its own transaction and return the counts.
 
-        If that fails, mark the account as failed for this try and record only the calls made.
+        If that fails, mark the account as failed for this try, record only the calls made, and
+        return zeros.
+
+        Raises:
+            Exception: the warehouse refuses all statements, or the calls can't be recorded.
         """
         try:
             return self.commit(load, [chunk])
@@ -201,7 +242,16 @@ class _Ingestion:
             return self.commit(load, [chunk])
 
     def commit(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
-        """Load chunks and return the counts. Of failed accounts, record only the calls made."""
+        """
+        Load chunks in one transaction, and return the counts of calls and rows.
+
+        Chunks without a call are skipped. The unknown metrics of the answers are noted. For the
+        chunks of accounts in `failures`, only the calls made are recorded in the run's report, each
+        chunk in its own transaction; they are not in the returned counts.
+
+        Raises:
+            Exception: a statement failed. Nothing of the loaded chunks is written if it was theirs.
+        """
         chunks = [chunk.staged for chunk in fetched if chunk.staged]
         failed = [chunk for chunk in chunks if chunk[0].account.appid in self.failures]
         loadable = [chunk for chunk in chunks if chunk[0].account.appid not in self.failures]
@@ -215,9 +265,10 @@ class _Ingestion:
 
     def require_one_statement(self, error: Exception) -> Problem | None:
         """
-        Raise the error again if the warehouse refuses all statements.
+        Raise the error again if it shows that the warehouse refuses all statements.
 
-        Return the warehouse's problem with this statement, or None if it has none.
+        Return the warehouse's problem with this one statement. Return None if the error is none of
+        the warehouse's.
         """
         warehouse_error = diagnose(error, self.work.warehouse)
         if warehouse_error and not warehouse_error.kind.is_of_one_statement:
@@ -225,10 +276,15 @@ class _Ingestion:
         return warehouse_error.problem if warehouse_error else None
 
     def fail(self, calls: AccountCalls, error: Exception) -> None:
-        """Mark the account as failed for this try, and make no further call for it."""
+        """
+        Mark the account as failed for this try in `failures`, and make no further call for it.
+
+        Its problem is that of the warehouse or, for any other error, a program fault, whose
+        traceback is logged.
+
+        Raises:
+            Exception: the given error, if it shows that the warehouse refuses all statements.
+        """
         problem = self.require_one_statement(error) or program_problem(log, error)
-        account = calls.account
         calls.stop()
-        self.failures[account.appid] = replace(
-            problem, account=account.name, appid=account.appid, conn_id=account.conn_id
-        )
+        self.failures[calls.account.appid] = replace(problem, **calls.planned.problem_fields)

@@ -17,20 +17,13 @@ from sqlalchemy import Connection, CursorResult
 
 from weixin_etl import clock, rules
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.model import (
-    Batch,
-    ConfiguredAccount,
-    Coverage,
-    Due,
-    PlannedAccount,
-    connection_id,
-)
+from weixin_etl.model import Batch, ConfiguredAccount, Coverage, Due, PlannedAccount, connection_id
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
 from weixin_etl.run.outcome import calls_limit, calls_made
 from weixin_etl.text import counted, few_names
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
-from weixin_etl.warehouse.statements import as_json, coverage_from_row
+from weixin_etl.warehouse.statements import as_json, coverage_from_row, slice_arrays
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +85,16 @@ def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
     """
     Decide which days of each account to request, and store the planned slices.
 
-    A dry run stores nothing.
+    In one transaction, the accounts are saved in `dim_account`, those that are no longer configured
+    are marked there, and the planned slices replace those of an earlier plan in the run's report. A
+    dry run stores nothing. Each account's days and the number of calls are logged.
 
     Args:
-        work: the run with its warehouse.
-        accounts: all configured accounts. The run collects those with `is_wanted`.
+        work: the run with its warehouse. The form's dates or the present window become its dates.
+        accounts: all configured accounts. The run collects those with `is_wanted` and an AppID.
+
+    Returns:
+        The accounts with days to request. Accounts of which no day is due are left out.
 
     Raises:
         ParameterError: WeChat can't be asked for the dates of the form.
@@ -120,7 +118,7 @@ def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
 
 def split_batches(accounts: Batch) -> list[Batch]:
     """
-    Divide the accounts into batches, one for each ingest task.
+    Divide the accounts into batches, one for each ingest task. Return no batch without accounts.
 
     Up to 32 accounts get a batch each, so that Airflow shows each account. More accounts are spread
     evenly over batches of 8 to 250, so that Airflow's cost does not grow with the accounts.
@@ -153,7 +151,7 @@ class _Planning:
         return {entry.appid: entry for entry in self.accounts if entry.appid and entry.is_wanted}
 
     def execute(self, path: str, **values: object) -> CursorResult[Any]:
-        """Execute a statement of `sql/` with the values and the run's dataset."""
+        """Execute the statement `sql/<path>` with the values and the name of the dataset."""
         values |= {"dataset": self.work.run.dataset.name}
         return self.connection.execute(statement(path), values)
 
@@ -161,7 +159,12 @@ class _Planning:
         """
         Store which accounts are collected, and since which day daily runs collect them.
 
-        Return a problem for each account that is no longer collected.
+        Only the daily run of today stores the day: the first of the window, unless an earlier one
+        is stored. Accounts to which no entry leads any more are marked as not collected, and their
+        names are logged. Accounts of unusable connections stay.
+
+        Returns:
+            A problem for each account that is no longer collected since this plan.
         """
         accounts = as_json([asdict(account) for account in self.wanted.values()])
         self.execute("dim_account/save.sql", accounts=accounts, seen_at=self.work.now())
@@ -182,7 +185,13 @@ class _Planning:
         return [self.removal_problem(row.conn_id, row.appid, row.name) for row in removed]
 
     def removal_problem(self, conn_id: str, appid: str, name: str) -> Problem:
-        """Return the problem of an account whose entry was removed or whose connection changed."""
+        """
+        Return the problem of an account that is no longer collected.
+
+        Its code is empty if no entry has its connection any more, `replaced` if its connection has
+        another AppID now, and `withdrawn` if its connection stands for several accounts and no
+        longer for this one.
+        """
         connection = connection_id(conn_id)
         is_listed = connection in {connection_id(account.conn_id) for account in self.accounts}
         code = "" if not is_listed else "replaced" if conn_id == connection else "withdrawn"
@@ -191,7 +200,12 @@ class _Planning:
         return Problem.of_kind(ProblemKind.NOT_COLLECTED, **account, **case)
 
     def due(self) -> Batch:
-        """Return the accounts with the days to request, and log them."""
+        """
+        Return the wanted accounts that have days to request, by the rules, and log the days.
+
+        The log has a line for each wanted account and one with the number of calls. An account that
+        no daily run has collected is taken as collected since the present window.
+        """
         rows = self.execute("collected_since/of_accounts.sql", appids=[*self.wanted])
         collected_since = {row.appid: row.since_date for row in rows}
         known = self.known_days()
@@ -205,29 +219,27 @@ class _Planning:
             if due.days:
                 identity = account.conn_id, appid, account.name
                 planned.append(PlannedAccount(*identity, planned_at, due))
-        log.info("%s", counted(sum(len(account.due.days) for account in planned), "call"))
+        log.info("%s", counted(_call_count(planned), "call"))
         return planned
 
     def dry_run(self, planned: Batch) -> DryRun:
-        """Return the requests that the run would make, with the calls that were made today."""
+        """
+        Return the requests that the run would make, with the calls that were made today.
+
+        At most `MOST_DRY_RUN_ACCOUNTS` accounts are listed: those with the most days.
+        """
         most_first = sorted(planned, key=lambda account: -len(account.due.days))
         listed = most_first[:MOST_DRY_RUN_ACCOUNTS]
         made = calls_made(self.connection, self.work, [account.appid for account in listed])
-        return DryRun(
-            len(planned),
-            sum(len(account.due.days) for account in planned),
-            calls_limit(self.work),
-            [
-                DryRunAccount(account.name, account.due.days, made.get(account.appid, 0))
-                for account in listed
-            ],
-        )
+        accounts = [DryRunAccount(row.name, row.due.days, made.get(row.appid, 0)) for row in listed]
+        return DryRun(len(planned), _call_count(planned), calls_limit(self.work), accounts)
 
     def known_days(self) -> dict[str, dict[date, Coverage]]:
         """
         Return the coverage that `rules.due_days` needs, by AppID and day.
 
-        Settled days are included as far back as the run may request days.
+        Settled days are included as far back as the run may request days; most of them say no more
+        than that they are settled. The dictionary is empty for an account without coverage.
         """
         run, appids = self.work.run, [*self.wanted]
         catch_up_start = rules.catch_up_start(
@@ -248,22 +260,27 @@ class _Planning:
         return known
 
     def save_slices(self, planned: Batch) -> None:
-        """Store the planned slices in the run's report, in place of those of an earlier plan."""
+        """
+        Store the planned slices in the run's report.
+
+        Slices of an earlier plan of the run are deleted, except those whose rows the run changed.
+        """
         self.execute("run_report/forget.sql", run_id=self.work.run.run_id)
         slices = [(account.appid, day) for account in planned for day in account.due.days]
         if slices:
-            self.execute(
-                "run_report/plan.sql",
-                run_id=self.work.run.run_id,
-                appids=[appid for appid, _ in slices],
-                days=[day for _, day in slices],
-                planned_at=planned[0].planned_at,
-            )
+            values = {"run_id": self.work.run.run_id, "planned_at": planned[0].planned_at}
+            values |= slice_arrays(self.work.run.dataset, slices)
+            self.execute("run_report/plan.sql", **values)
+
+
+def _call_count(planned: Batch) -> int:
+    """Return the number of days to request of all planned accounts: one call each."""
+    return sum(len(account.due.days) for account in planned)
 
 
 def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> datetime:
     """
-    Return `now`, or the microsecond after an attempt of the same millisecond.
+    Return `now`, or a microsecond after the last known attempt of the millisecond from `now` on.
 
     A plan counts answers from its own time on. An attempt of this very moment must not satisfy it.
     """
@@ -273,7 +290,13 @@ def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> 
 
 
 def _due_text(due: Due, known: Mapping[date, Coverage]) -> str:
-    """Return the days that are requested, and why, as text for the log."""
+    """
+    Return the requested days of one account as text for the log.
+
+    The number of calls and the days of the window come first. The older days follow, grouped by
+    reason: the stored error of the last attempt, "to be confirmed" or "never asked". The control
+    day is last. A retirement check has a sentence of its own.
+    """
     if due.is_retirement_check:
         return f"the endpoint is offline: asks for {due.first[0]} only, to find out if it is back"
     days_by_reason: dict[str, list[date]] = defaultdict(list)
