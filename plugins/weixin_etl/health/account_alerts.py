@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from weixin_etl import clock, rules
@@ -70,19 +71,6 @@ class AccountDays(NamedTuple):
     """Whether the successor collects the account: a run planned it there within two days."""
 
 
-class _Cause(NamedTuple):
-    """Why days of an account are missing; the account has one alert for each cause."""
-
-    kind: ProblemKind
-    text: str | None = None
-    """None: the kind's."""
-    cure: str | None = None
-    """None: the kind's."""
-    code: str = ""
-    severity: Severity | None = None
-    """None: the kind's default."""
-
-
 def alerts_of_account(
     account: AccountDays,
     found: Mapping[Owner, Sequence[Alert]],
@@ -93,25 +81,31 @@ def alerts_of_account(
     """
     Return the alerts of an account: of the whole account, or of some missing days.
 
+    A day that a finding names has the alert of the last such finding. Two alerts may have the same
+    `dedup_key`: one about the days without any figures, the other about days with old figures.
+
     Args:
         account: its days and facts.
         found: the open findings of tasks, by their owners.
         morning: the beginning of the day in Beijing whose figures must be there now.
-        every_day: list every day in each alert. Else an alert lists the days without any
-            figures, if there are some.
+        every_day: whether the alert of a retired endpoint lists the days that are missing because
+            of it. Else it has no days.
     """
     findings = _findings_of(account, found)
-    by_day = {day: finding for finding in findings for day in finding.problem.days}
     alerts = [
         *_fact_alerts(account, every_day=every_day),
-        *_finding_alerts(account, findings, by_day),
-        *_day_alerts(account, findings, by_day, morning, every_day=every_day),
+        *_finding_alerts(account, findings),
+        *_day_alerts(account, findings, morning),
     ]
     return [_with_successor(account, alert) for alert in alerts]
 
 
 def _findings_of(account: AccountDays, found: Mapping[Owner, Sequence[Alert]]) -> list[Alert]:
-    """Return the findings of the account, of its connection and of its platform."""
+    """
+    Return the findings about the account, about its connection, and about its platform.
+
+    Findings about the platform count if their kind concerns a connection and all its accounts.
+    """
     dataset, platform = account.dataset.name, connection_id(account.conn_id)
     owners = dict.fromkeys([account.appid, account.conn_id, platform])
     return [
@@ -123,69 +117,85 @@ def _findings_of(account: AccountDays, found: Mapping[Owner, Sequence[Alert]]) -
 
 
 def _with_successor(account: AccountDays, alert: Alert) -> Alert:
-    """Return a retired endpoint's alert with its successor's DAG: a warning if that collects."""
+    """
+    Return the alert; a retired endpoint's with a cure that names the DAG of its successor.
+
+    It becomes a warning if the successor collects the account. Any other alert, and one of an
+    endpoint without a successor, is returned as it is.
+    """
     dag_id, is_succeeded = account.dataset.successor_dag_id, account.is_succeeded
-    if alert.problem.kind is not ProblemKind.ENDPOINT_OFFLINE or dag_id is None:
-        return alert
     problem = alert.problem.with_successor(dag_id, is_collecting=is_succeeded)
+    is_warning = is_succeeded and problem.kind is ProblemKind.ENDPOINT_OFFLINE
     return replace(
-        alert, problem=problem, severity=Severity.WARNING if is_succeeded else alert.severity
+        alert, problem=problem, severity=Severity.WARNING if is_warning else alert.severity
     )
 
 
 # ------------------------------------------------------------------------------------- of findings
 
 
-def _finding_alerts(
-    account: AccountDays, findings: Sequence[Alert], by_day: Mapping[date, Alert]
-) -> Iterator[Alert]:
-    """Yield the findings that name days, each with the days of which no later finding is."""
+def _finding_alerts(account: AccountDays, findings: Sequence[Alert]) -> Iterator[Alert]:
+    """
+    Yield the findings that name days, as alerts of the account.
+
+    If several findings name a day, only the last one keeps the day. A finding that keeps no day, or
+    that names none, is left out.
+    """
+    by_day = {day: finding for finding in findings for day in finding.problem.days}
     for finding in findings:
         if days := [day for day in finding.problem.days if by_day[day] is finding]:
             yield _about(account, finding, days, has_figures=finding.has_figures)
 
 
-def _about(
-    account: AccountDays, finding: Alert, days: Iterable[date], *, has_figures: bool
-) -> Alert:
-    """Return a finding as an alert about some days of an account."""
-    problem = replace(finding.problem, days=tuple(sorted(days)))
-    appids = frozenset([account.appid])
-    return replace(finding, problem=problem, appids=appids, has_figures=has_figures)
+def _about(account: AccountDays, alert: Alert, days: Iterable[date], *, has_figures: bool) -> Alert:
+    """Return the alert with the account as its only one, and with these days, sorted."""
+    problem = replace(alert.problem, days=tuple(sorted(days)))
+    return replace(
+        alert, problem=problem, appids=frozenset([account.appid]), has_figures=has_figures
+    )
 
 
 # ---------------------------------------------------------------------------- whatever the day is
 
 
 def _fact_alerts(account: AccountDays, *, every_day: bool) -> Iterator[Alert]:
-    """Yield alerts that no attempt of a day explains: rejected parts, a retired endpoint, …"""
+    """
+    Yield the alerts that follow from the account's facts, whatever the attempts of its days were.
+
+    They are: newest figures are missing, running totals fell, answers have rejected parts, and the
+    endpoint is retired. With `every_day` the last one lists its missing days.
+    """
     if account.behind_days:
-        yield _alert(account, _Cause(ProblemKind.BEHIND), account.behind_days, has_figures=True)
+        alert = _alert(account, ProblemKind.BEHIND, days=tuple(account.behind_days))
+        yield replace(alert, has_figures=True)
     if account.fell_at:
-        yield _fall_alert(account, account.fell_at)
-    if account.rejected_days:
-        cause = _Cause(ProblemKind.REJECTED, account.rejected_reason)
-        yield _alert(account, cause, account.rejected_days)
+        text = f"{problem_row(ProblemKind.FALLEN).cause}: {account.fall}"
+        morning = clock.beijing_date(account.fell_at).isoformat()
+        days = tuple(account.fallen_days or ())
+        alert = _alert(account, ProblemKind.FALLEN, text, subject=morning, days=days)
+        yield replace(alert, opened_at=account.fell_at)
+    if days := tuple(account.rejected_days or ()):
+        yield _alert(account, ProblemKind.REJECTED, account.rejected_reason, days=days)
     if account.is_retired:
         yield _retirement_alert(account, every_day=every_day)
 
 
-def _fall_alert(account: AccountDays, fell_at: datetime) -> Alert:
-    """Return the warning that running totals of an account fell, one for each morning."""
-    text = f"{problem_row(ProblemKind.FALLEN).cause}: {account.fall}"
-    alert = _alert(account, _Cause(ProblemKind.FALLEN, text), account.fallen_days or ())
-    morning = clock.beijing_date(fell_at).isoformat()
-    return replace(alert, problem=replace(alert.problem, subject=morning), opened_at=fell_at)
-
-
 def _retirement_alert(account: AccountDays, *, every_day: bool) -> Alert:
-    """Return the alert that WeChat retired the endpoint; with `every_day` about all its days."""
+    """
+    Return the alert that WeChat retired the endpoint for the account.
+
+    Its text and time are those of the last attempt that WeChat refused for this reason. Without
+    such an attempt they are the kind's and None. With `every_day` it lists the days that are
+    missing because of it, else none.
+    """
     refused = [row for row in account.days if row.error_code == rules.OFFLINE_ERRCODE]
-    newest = max(refused, key=_attempt_time, default=None)
-    cause = _attempt_cause(newest) if newest else _Cause(ProblemKind.ENDPOINT_OFFLINE)
+    newest = max(refused, key=attrgetter("attempted_at"), default=None)
+    alert = _alert(account, ProblemKind.ENDPOINT_OFFLINE)
+    if newest:
+        alert = replace(_attempt_alert(account, newest), opened_at=newest.attempted_at)
     kept = [row for row in account.days if _is_kept_by_retirement(account, row)]
     days = [day for row in kept for day in row.days] if every_day else ()
-    return _alert(account, cause, days, newest)
+    return _about(account, alert, days, has_figures=False)
 
 
 def _is_kept_by_retirement(account: AccountDays, row: Days) -> bool:
@@ -197,148 +207,143 @@ def _is_kept_by_retirement(account: AccountDays, row: Days) -> bool:
 
 
 def _day_alerts(
-    account: AccountDays,
-    findings: Sequence[Alert],
-    by_day: Mapping[date, Alert],
-    morning: datetime,
-    *,
-    every_day: bool,
+    account: AccountDays, findings: Sequence[Alert], morning: datetime
 ) -> Iterator[Alert]:
     """
-    Yield one alert for each cause of missing days that no finding explains.
+    Yield the alerts of missing days that no finding names.
 
-    If something stops the whole account, that is why its days were not asked for.
+    Each cause has one about the days without any figures, and one about those with old figures.
+    If findings without days stop the whole account, the last of them takes the place of each alert
+    whose figures are missing: it is why these days were not asked for. An alert is opened at its
+    newest attempt; None if its days were never attempted.
     """
-    stops = [
-        finding
-        for finding in findings
-        if finding.problem.kind.is_of_account and not finding.problem.days
-    ]
-    for cause, rows in _rows_by_cause(account, by_day, morning).items():
-        bare = [] if every_day else [row for row in rows if not row.has_figures]
-        days = sorted(day for row in bare or rows for day in row.days)
-        newest = max(rows, key=_attempt_time)
-        alert = _alert(account, cause, days, newest, has_figures=not bare)
+    explained = {day for finding in findings for day in finding.problem.days}
+    stops = [finding for finding in findings if finding.problem.kind.is_of_account]
+    stops = [finding for finding in stops if not finding.problem.days]
+    for cause, rows in _rows_by_cause(account, explained, morning).items():
+        attempts = [row.attempted_at for row in rows if row.attempted_at]
+        alert = replace(cause, opened_at=max(attempts, default=None))
         if stops and alert.is_broken:
-            alert = _about(account, stops[-1], days, has_figures=not bare)
-        yield alert
+            alert = stops[-1]
+        for alike in grouped(rows, lambda row: row.has_figures):
+            days = [day for row in alike for day in row.days]
+            yield _about(account, alert, days, has_figures=alike[0].has_figures)
 
 
 def _rows_by_cause(
     account: AccountDays, explained: Collection[date], morning: datetime
-) -> Mapping[_Cause, Sequence[Days]]:
-    """Return the rows of missing days that no finding explains, by why they are missing."""
-    by_cause: dict[_Cause, list[Days]] = defaultdict(list)
+) -> Mapping[Alert, Sequence[Days]]:
+    """
+    Return the days that are missing, without those in `explained`, by why they are missing.
+
+    A cause is an alert of the account without days, as `_cause_of_days` returns it.
+    """
+    by_cause: dict[Alert, list[Days]] = defaultdict(list)
     for row in account.days:
         unexplained = (day for day in row.days if day not in explained)
-        # `_cause_of_day` depends on nothing else of a day
+        # `_cause_of_days` depends on nothing else of a day
         for days in grouped(
             unexplained, lambda day: (day in account.being_asked, day >= account.since_date)
         ):
-            if cause := _cause_of_day(account, days[0], row, morning):
-                by_cause[cause].append(row._replace(days=days))
+            alike = row._replace(days=days)
+            if cause := _cause_of_days(account, alike, morning):
+                by_cause[cause].append(alike)
     return by_cause
 
 
-def _cause_of_day(account: AccountDays, day: date, row: Days, morning: datetime) -> _Cause | None:
-    """Return why a day is missing, by its last attempt, else by its state; None if it is not."""
+def _cause_of_days(account: AccountDays, row: Days, morning: datetime) -> Alert | None:
+    """
+    Return an alert without days that says why the days of the row are missing.
+
+    The days are equal in that running runs have yet to load all or none of them, and that all or
+    none lie before `since_date`. The last attempt is the cause if it failed and that still matters,
+    else the state of the days. The alert is retried if a running run may still load the days.
+
+    Return None if nothing is wrong with them: they are missing because the endpoint is retired,
+    a run is loading them, daily runs need not load them, or they are not due.
+    """
     if _is_kept_by_retirement(account, row):
         return None
-    is_asked = day in account.being_asked
+    is_asked = row.days[0] in account.being_asked
     is_not_ready = row.error_kind == ProblemKind.NOT_READY
-    is_due = row.state is not State.LATE or day >= account.since_date
+    is_due = row.state is not State.LATE or row.days[0] >= account.since_date
     if _is_refusal_open(account, row, morning):
-        cause = _attempt_cause(row)
+        alert = _attempt_alert(account, row)
     elif row.state in LACKING and (is_not_ready or (is_due and not is_asked)):
-        cause = _state_cause(row, morning)
+        alert = _state_alert(account, row, morning)
     else:
         return None
-    is_retried = is_asked and (cause.kind.is_retried or cause.kind is ProblemKind.NOT_READY)
-    return cause._replace(severity=Severity.RETRYING) if is_retried else cause
+    kind = alert.problem.kind
+    is_retried = is_asked and (kind.is_retried or kind is ProblemKind.NOT_READY)
+    return replace(alert, severity=Severity.RETRYING) if is_retried else alert
 
 
 def _is_refusal_open(account: AccountDays, row: Days, morning: datetime) -> bool:
     """
     Return whether the last attempt failed and that still matters.
 
-    A refusal of a whole account matters until the account is answered. A day that is due still
-    lacks what could be tried again. A problem that resolves itself matters on its morning only.
+    A refusal of a whole account matters until WeChat answers a later call of the account. A kind
+    that resolves itself matters on its morning only. After that, a kind that is retried still
+    matters for days that can be requested again. It is no refusal if the figures were not ready, or
+    if the days were given up.
     """
-    if row.error_kind in (None, ProblemKind.NOT_READY) or row.state is State.GIVEN_UP:
+    attempted_at, answered_at = row.attempted_at, account.answered_at
+    is_refusal = row.error_kind not in (None, ProblemKind.NOT_READY)
+    if not (is_refusal and attempted_at) or row.state is State.GIVEN_UP:
         return False
-    kind, attempted_at = ProblemKind(row.error_kind), row.attempted_at
-    concerns_account = kind.is_of_account or kind is ProblemKind.ENDPOINT_OFFLINE
-    is_over = concerns_account and _is_answered_since(account, attempted_at)
-    is_over |= kind.resolves_itself and bool(attempted_at and attempted_at < morning)
+    kind = ProblemKind(row.error_kind or "")
+    is_over = kind.resolves_itself and attempted_at < morning
+    if answered_at and (kind.is_of_account or kind is ProblemKind.ENDPOINT_OFFLINE):
+        is_over |= answered_at > attempted_at + _IN_FLIGHT
     return not is_over or (kind.is_retried and row.state in (State.OPEN, State.LATE))
 
 
-def _is_answered_since(account: AccountDays, attempted_at: datetime | None) -> bool:
-    """Return whether WeChat answered the account after the calls that were in flight then."""
-    answered_at = account.answered_at
-    return bool(attempted_at and answered_at and answered_at > attempted_at + _IN_FLIGHT)
+def _attempt_alert(account: AccountDays, row: Days) -> Alert:
+    """Return an alert without days, with the kind, code and texts of the row's failed attempt."""
+    kind, code = ProblemKind(row.error_kind or ""), str(row.error_code or "")
+    return _alert(account, kind, row.error, row.cure, code=code)
 
 
-def _attempt_cause(row: Days) -> _Cause:
-    """Return the cause that the last attempt recorded."""
-    kind = ProblemKind(row.error_kind or "")
-    return _Cause(kind, row.error, row.cure, str(row.error_code or ""))
+def _state_alert(account: AccountDays, row: Days, morning: datetime) -> Alert:
+    """
+    Return an alert without days for missing days that no failed attempt explains.
 
-
-def _state_cause(row: Days, morning: datetime) -> _Cause:
-    """Return the cause of missing days that no failed attempt explains."""
+    It says that no article of the days ever had a figure, that they were given up, that they are
+    lost, that they were not ready this morning, or else that no run requested them. It is only a
+    warning for days that were given up, because their run has failed, and for days that no run
+    requested since the endpoint came back from retirement, because no run fails for them.
+    """
     if row.error_kind == rules.NO_FIGURES_KIND:
-        return _Cause(ProblemKind.NO_FIGURES, row.error, row.cure)
-    if row.state is State.GIVEN_UP:  # its run failed
-        return _Cause(ProblemKind.UNREADABLE, row.error, row.cure, severity=Severity.WARNING)
+        return _alert(account, ProblemKind.NO_FIGURES, row.error, row.cure)
+    if row.state is State.GIVEN_UP:
+        alert = _alert(account, ProblemKind.UNREADABLE, row.error, row.cure)
+        return replace(alert, severity=Severity.WARNING)
     if row.state is State.LOST:
-        return _Cause(ProblemKind.DAYS_LOST)
-    if _was_not_ready(row, morning):
-        return _Cause(ProblemKind.NOT_READY, row.error)
-    # the endpoint is back: no run fails because of these days
-    is_back = row.error_code == rules.OFFLINE_ERRCODE
-    return _Cause(ProblemKind.NOT_ASKED, severity=Severity.WARNING if is_back else None)
-
-
-def _was_not_ready(row: Days, morning: datetime) -> bool:
-    """Return whether WeChat was asked this morning and had not computed the figures."""
+        return _alert(account, ProblemKind.DAYS_LOST, subject=account.dataset.dag_id)
     is_answer = row.error_kind in (None, ProblemKind.NOT_READY)
-    return is_answer and row.attempted_at is not None and row.attempted_at >= morning
+    if is_answer and row.attempted_at and row.attempted_at >= morning:
+        return _alert(account, ProblemKind.NOT_READY, row.error)
+    alert = _alert(account, ProblemKind.NOT_ASKED)
+    is_back = row.error_code == rules.OFFLINE_ERRCODE
+    return replace(alert, severity=Severity.WARNING) if is_back else alert
 
 
-def _attempt_time(row: Days) -> float:
-    """Return when the last attempt was, in seconds; 0 if there was none."""
-    return row.attempted_at.timestamp() if row.attempted_at else 0
+def _alert(account: AccountDays, kind: ProblemKind, *texts: str | None, **more: Any) -> Alert:
+    """
+    Return an alert of the account, with the severity of its kind.
 
+    A platform's problem is the same for all of its accounts, so it names the platform's connection
+    and no AppID.
 
-def _alert(
-    account: AccountDays,
-    cause: _Cause,
-    days: Iterable[date] = (),
-    newest: Days | None = None,
-    *,
-    has_figures: bool = False,
-) -> Alert:
-    """Return an alert of the account with some days, of which `newest` was attempted last."""
-    kind = cause.kind
-    owner: dict[str, Any] = {"appid": account.appid, "conn_id": account.conn_id}
-    if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
-        owner = {"appid": None, "conn_id": connection_id(account.conn_id)}
-    problem = Problem.of_kind(
-        kind,
-        cause.text,
-        cause.cure,
-        account=account.name,
-        code=cause.code,
-        subject=account.dataset.dag_id if kind is ProblemKind.DAYS_LOST else None,
-        days=tuple(days),
-        **owner,
-    )
-    return Alert(
-        problem,
-        account.dataset.name,
-        cause.severity or default_severity(kind),
-        frozenset([account.appid]),
-        opened_at=newest.attempted_at if newest else None,
-        has_figures=has_figures,
-    )
+    Args:
+        account: the account in its dataset.
+        kind: the kind of the problem.
+        *texts: the cause, then the cure. None, or a text that is left out, stands for the kind's.
+        **more: other fields of the problem.
+    """
+    more |= {"account": account.name, "appid": account.appid, "conn_id": account.conn_id}
+    if kind is ProblemKind.PLATFORM:
+        more |= {"appid": None, "conn_id": connection_id(account.conn_id)}
+    problem = Problem.of_kind(kind, *texts, **more)
+    severity = default_severity(kind)
+    return Alert(problem, account.dataset.name, severity, frozenset([account.appid]))
