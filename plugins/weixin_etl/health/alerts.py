@@ -41,23 +41,34 @@ class Airflow:
     """When runs, by dataset and id, ask again for what WeChat has not computed yet."""
 
     def at_work(self, dataset: Dataset) -> list[str]:
-        """Return the ids of the runs that ask WeChat: none while no scheduler starts tasks."""
+        """
+        Return the ids of the dataset's queued and running runs, sorted.
+
+        Empty while no scheduler is alive to start their tasks.
+        """
         return sorted(self.runs.get(dataset.name, ())) if self.is_scheduler_alive else []
 
     def tried_again(self, datasets: Iterable[Dataset]) -> dict[str | None, Alert]:
-        """Return the tasks that are retried, by dataset: none while no scheduler starts them."""
+        """
+        Return a task of each dataset of which a try failed and which Airflow tries again.
+
+        Empty while no scheduler is alive to start the next try.
+        """
         names = {dataset.name for dataset in datasets} if self.is_scheduler_alive else ()
         return {alert.dataset: alert for alert in self.tried if alert.dataset in names}
 
     def next_run_at(self, datasets: Iterable[Dataset]) -> datetime | None:
-        """Return when the next scheduled run of the datasets is created; None if none is."""
-        dags = [
-            self.dags.get(dataset.name) for dataset in datasets if not self.is_idle(dataset.name)
-        ]
-        return min((dag.next_run_at for dag in dags if dag and dag.next_run_at), default=None)
+        """Return when Airflow creates the next scheduled run of the datasets; None if none is."""
+        dags = [self.dags[each.name] for each in datasets if each.name in self.dags]
+        awake = [dag for dag in dags if not dag.is_paused]
+        return min((dag.next_run_at for dag in awake if dag.next_run_at), default=None)
 
     def is_idle(self, dataset: str | None) -> bool:
-        """Return whether a person has paused the DAG, or left it out of the DAG file."""
+        """
+        Return whether a person has paused the dataset's DAG, or left it out of the DAG file.
+
+        False for None, and if Airflow knows no DAG of the package at all.
+        """
         dag = self.dags.get(dataset or "")
         return dag.is_paused if dag else bool(dataset and self.dags)
 
@@ -69,7 +80,6 @@ def current_alerts(
     accounts: Sequence[AccountDays],
     findings: Sequence[Alert],
     airflow: Airflow | None,
-    *,
     now: datetime,
     datasets: Sequence[Dataset],
 ) -> list[Alert]:
@@ -86,24 +96,24 @@ def current_alerts(
         now: the time of the check.
         datasets: those that are checked.
     """
-    accounts = [_with_airflow(account, airflow) for account in accounts]
     morning = _due_morning(now)
-    open_findings = _open_findings(accounts, findings, morning)
-    account_alerts = _without_own_days(accounts, open_findings)
-    for account in accounts:
-        account_alerts += alerts_of_account(account, open_findings, morning)
-    alerts = [
-        merged(same)
-        for same in grouped(account_alerts, lambda alert: (alert.dataset, alert.dedup_key))
+    found = _open_findings(accounts, findings, morning)
+    known = {(account.dataset.name, account.appid) for account in accounts}
+    every_finding = (finding for of_owner in found.values() for finding in of_owner)
+    all_alerts = [
+        *(each for each in every_finding if not (each.problem.days and each.owner in known)),
+        *(alert for _, alert in _account_alerts(accounts, found, airflow, morning)),
     ]
+    groups = grouped(all_alerts, lambda alert: (alert.dataset, alert.dedup_key))
+    alerts = [*map(merged, groups)]
     if airflow:
         alerts = [alert for alert in alerts if not airflow.is_idle(alert.dataset)]
         alerts = [*_with_tries(alerts, airflow.tried_again(datasets))]
         alerts += _airflow_alerts(airflow, accounts, datasets, alerts)
-    alerts = [*_without_consequences(alerts)]
     by_severity = [*Severity].index
     return sorted(
-        alerts, key=lambda alert: (by_severity(alert.severity), bool(alert.problem.appid))
+        _without_consequences(alerts),
+        key=lambda alert: (by_severity(alert.severity), bool(alert.problem.appid)),
     )
 
 
@@ -113,29 +123,26 @@ def alerts_of_days(
     airflow: Airflow | None,
     now: datetime,
 ) -> dict[tuple[str, date], Alert]:
-    """Return the alert of each missing day, by AppID and day, as in `current_alerts`."""
-    accounts = [_with_airflow(account, airflow) for account in accounts]
+    """
+    Return the alert of each missing day, by AppID and day.
+
+    They are those of `current_alerts` before they are merged. A day that is missing because the
+    endpoint is retired has the alert that says so. Of several alerts of a day, the last counts.
+    """
     morning = _due_morning(now)
-    open_findings = _open_findings(accounts, findings, morning)
-    return {
-        (account.appid, day): alert
-        for account in accounts
-        for alert in alerts_of_account(account, open_findings, morning, every_day=True)
-        for day in alert.problem.days
-    }
+    found = _open_findings(accounts, findings, morning)
+    alerts = _account_alerts(accounts, found, airflow, morning, every_day=True)
+    return {(appid, day): alert for appid, alert in alerts for day in alert.problem.days}
 
 
 def stops_all(problem: Problem) -> bool:
-    """Return whether a problem keeps a run from asking for any account."""
+    """
+    Return whether a problem keeps a run from asking for any account.
+
+    A problem without an account does, unless it is of the task `report` or `check`: these tasks
+    follow the calls.
+    """
     return not problem.account and problem.subject not in ("report", "check")
-
-
-def _with_airflow(account: AccountDays, airflow: Airflow | None) -> AccountDays:
-    """Return the account as Airflow has it: a successor whose DAG is not paused collects it."""
-    successor = account.dataset.successor
-    if airflow is None or successor is None:
-        return account
-    return account._replace(is_succeeded=not airflow.is_idle(successor))
 
 
 def _due_morning(now: datetime) -> datetime:
@@ -143,10 +150,32 @@ def _due_morning(now: datetime) -> datetime:
     return datetime.combine(rules.due_morning(now), time(), clock.SHANGHAI)
 
 
+def _account_alerts(
+    accounts: Iterable[AccountDays],
+    found: Mapping[Owner, Sequence[Alert]],
+    airflow: Airflow | None,
+    morning: datetime,
+    *,
+    every_day: bool = False,
+) -> Iterator[tuple[str, Alert]]:
+    """
+    Yield the alerts of each account with its AppID.
+
+    A successor collects an account if a run planned it lately, as `AccountDays` has it; if Airflow
+    can be asked, as long as the successor's DAG is not paused instead.
+    """
+    for account in accounts:
+        successor = account.dataset.successor
+        if airflow and successor:
+            account = account._replace(is_succeeded=not airflow.is_idle(successor))
+        for alert in alerts_of_account(account, found, morning, every_day=every_day):
+            yield account.appid, alert
+
+
 def _open_findings(
-    accounts: Sequence[AccountDays], findings: Sequence[Alert], morning: datetime
-) -> dict[Owner, list[Alert]]:
-    """Return the findings that still count, by their owners."""
+    accounts: Iterable[AccountDays], findings: Iterable[Alert], morning: datetime
+) -> Mapping[Owner, Sequence[Alert]]:
+    """Return the findings that still count, by their owners. `_is_outdated` decides."""
     known: dict[Owner, AccountDays] = {
         (account.dataset.name, account.appid): account for account in accounts
     }
@@ -161,49 +190,48 @@ def _is_outdated(finding: Alert, account: AccountDays | None, morning: datetime)
     """
     Return whether a finding no longer counts.
 
-    A finding without days ends when its account is answered. One that resolves itself counts on
-    its morning only: if no run asks on the next one, that is what is wrong. Whether an endpoint is
-    retired follows from coverage.
+    A finding without days ends when WeChat answers its account. One that resolves itself counts on
+    its morning only: if no run asks on the next one, that is what is wrong. That an endpoint is
+    retired follows from the account's coverage, once that shows it. A finding without a time
+    counts.
+
+    Args:
+        finding: what a task found, with the time.
+        account: the account of the finding; None if it concerns no account, or an unknown one.
+        morning: the beginning of the day in Beijing whose figures must be there now.
     """
-    found_at, answered_at = finding.opened_at, account and account.answered_at
+    kind, found_at = finding.problem.kind, finding.opened_at
     if found_at is None:
         return False
-    is_answered = not finding.problem.days and bool(answered_at and answered_at > found_at)
-    is_offline = finding.problem.kind is ProblemKind.ENDPOINT_OFFLINE
-    is_retired = account is not None and account.is_retired and is_offline
-    is_of_earlier_morning = finding.problem.kind.resolves_itself and found_at < morning
-    return is_answered or is_retired or is_of_earlier_morning
-
-
-def _without_own_days(
-    accounts: Sequence[AccountDays], findings: Mapping[Owner, Sequence[Alert]]
-) -> list[Alert]:
-    """Return the findings that are not about days of a known account: those get their alerts."""
-    known = {(account.dataset.name, account.appid) for account in accounts}
-    return [
-        finding
-        for of_owner in findings.values()
-        for finding in of_owner
-        if not (finding.problem.days and finding.owner in known)
-    ]
+    answered_at = account.answered_at if account and not finding.problem.days else None
+    is_answered = answered_at is not None and answered_at > found_at
+    is_in_coverage = kind is ProblemKind.ENDPOINT_OFFLINE and account and account.is_retired
+    is_past = kind.resolves_itself and found_at < morning
+    return bool(is_answered or is_in_coverage or is_past)
 
 
 def _with_tries(alerts: Sequence[Alert], retried: Mapping[str | None, Alert]) -> Iterator[Alert]:
-    """Yield the alerts, those being retried with their tries, then the other retried tasks."""
+    """
+    Yield the alerts, then the retried tasks of datasets that have no alert of severity RETRYING.
+
+    Such an alert gets the numbers of tries and the time of the next one from its dataset's task.
+    """
     retrying = {alert.dataset for alert in alerts if alert.severity is Severity.RETRYING}
     for alert in alerts:
         task = retried.get(alert.dataset)
         if task and alert.severity is Severity.RETRYING:
-            yield replace(
-                alert, failed_tries=task.failed_tries, tries=task.tries, next_at=task.next_at
-            )
-        else:
-            yield alert
+            failed, tries = task.failed_tries, task.tries
+            alert = replace(alert, failed_tries=failed, tries=tries, next_at=task.next_at)
+        yield alert
     yield from (task for dataset, task in retried.items() if dataset not in retrying)
 
 
 def _without_consequences(alerts: Sequence[Alert]) -> Iterator[Alert]:
-    """Yield the alerts without those of days that another alert keeps from being asked for."""
+    """
+    Yield the alerts, without those about days that another alert keeps from being asked for.
+
+    The other alert says that no account of the dataset, or of any dataset, can be asked.
+    """
     stopped = {alert.dataset for alert in alerts if alert.is_broken and stops_all(alert.problem)}
     for alert in alerts:
         problem = alert.problem
@@ -224,29 +252,21 @@ def _airflow_alerts(
     """
     Yield what keeps Airflow from creating runs, or tasks from starting.
 
-    A paused DAG that the cure of a retired endpoint names has no note of its own.
+    A dataset gets no runs if its DAG is paused or unknown. That is a note about a person's
+    decision, unless Airflow knows no DAG of the package at all. Datasets without a collected
+    account get no such alert, nor does a DAG that the cure of a retired endpoint names.
     """
     if not airflow.is_scheduler_alive:
         yield Alert(Problem.of_kind(ProblemKind.SCHEDULER_DOWN))
+    offline = ProblemKind.ENDPOINT_OFFLINE
+    named = {alert.problem.subject for alert in alerts if alert.problem.kind is offline}
     collected = {account.dataset.name for account in accounts if not account.is_retired}
-    named = {
-        alert.problem.subject
-        for alert in alerts
-        if alert.problem.kind is ProblemKind.ENDPOINT_OFFLINE
-    }
     for dataset in datasets:
-        dag = airflow.dags.get(dataset.name)
-        has_no_runs = dag is None or dag.is_paused
-        if has_no_runs and dataset.name in collected and dataset.dag_id not in named:
-            yield _no_runs_alert(airflow, dataset, dag)
-
-
-def _no_runs_alert(airflow: Airflow, dataset: Dataset, dag: DagState | None) -> Alert:
-    """Return that a dataset gets no run: a decision, unless Airflow knows no DAG at all."""
-    is_idle = airflow.is_idle(dataset.name)
-    code = "" if not is_idle else "paused" if dag else "left_out"
-    problem = Problem.of_kind(ProblemKind.NO_RUNS, code=code, subject=dataset.dag_id)
-    return Alert(problem, dataset.name, Severity.NOTE if is_idle else Severity.FAILURE)
+        dag, is_idle = airflow.dags.get(dataset.name), airflow.is_idle(dataset.name)
+        if dataset.name in collected and dataset.dag_id not in named and (is_idle or not dag):
+            code = "" if not is_idle else "paused" if dag else "left_out"
+            problem = Problem.of_kind(ProblemKind.NO_RUNS, code=code, subject=dataset.dag_id)
+            yield Alert(problem, dataset.name, Severity.NOTE if is_idle else Severity.FAILURE)
 
 
 def first_step(
@@ -255,28 +275,35 @@ def first_step(
     """
     Return what to do first in an installation whose daily runs collect nothing yet.
 
-    There is nothing to do while a run is at work, before the first daily run of today, and, if
-    other runs have loaded days, before a first daily run of any later day.
+    The step is to look at the DAG file if Airflow knows no DAG, and to set up or unpause a DAG if
+    none is unpaused or Airflow cannot be asked. While a run is at work, before the first daily run
+    of today, and, if other runs have loaded days, before a first daily run of any later day, there
+    is nothing to do: the alert is a note. Else the alert is that nothing is collected although DAGs
+    are unpaused.
+
+    Args:
+        datasets: those that are checked.
+        airflow: what Airflow knows; None when it cannot be asked.
+        now: the time of the check.
+        has_days: whether some run has planned days.
     """
     if airflow and not airflow.dags:  # else nobody would see what is wrong with their file
         return Alert(Problem.of_kind(ProblemKind.NO_RUNS))
-    dags = airflow.dags if airflow else {}
-    awake = [
-        dataset for dataset in datasets if (dag := dags.get(dataset.name)) and not dag.is_paused
-    ]
-    if airflow and any(map(airflow.at_work, awake)):
+    awake = [each for each in datasets if airflow and not airflow.is_idle(each.name)]
+    if not airflow or not awake:
+        return Alert(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code="set_up"))
+    if any(map(airflow.at_work, awake)):
         return _first_run_note("at_work")
-    next_runs = [run_at for dataset in awake if (run_at := dags[dataset.name].next_run_at)]
+    next_runs = [run_at for dataset in awake if (run_at := airflow.dags[dataset.name].next_run_at)]
     first_at = min((run_at for run_at in next_runs if run_at > now), default=None)
     if first_at and clock.beijing_date(first_at) == clock.beijing_date(now):
         return _first_run_note("today", clock.hour_text(first_at))
     if first_at and has_days:
         return _first_run_note("later", clock.time_text(first_at))
-    code = "" if awake else "set_up"
-    return Alert(Problem.of_kind(ProblemKind.NOTHING_COLLECTED, code=code))
+    return Alert(Problem.of_kind(ProblemKind.NOTHING_COLLECTED))
 
 
 def _first_run_note(code: str, due: str | None = None) -> Alert:
-    """Return the note that the first daily run is still to come, or is at work."""
+    """Return the note that the first daily run is at work, or is created at the time `due`."""
     problem = Problem.of_kind(ProblemKind.FIRST_RUN, code=code, subject=due)
     return Alert(problem, severity=Severity.NOTE)

@@ -87,7 +87,7 @@ def update_incidents(warehouse: Engine, observation: Observation) -> None:
 
 
 def _check(
-    connection: Connection, observation: Observation, appids: Collection[str] | None
+    connection: Connection, observation: Observation, scope: Collection[str] | None
 ) -> tuple[list[Alert], Collection[str | None]]:
     """
     Return the current alerts of all accounts or of some, and the AppIDs that are collected.
@@ -95,6 +95,7 @@ def _check(
     Where the task did not ask WeChat, only the findings are checked.
     """
     dataset, accounts = observation.run.dataset, []
+    appids = None if scope is None else [*scope]
     if observation.shows_ends:
         run_ids = [observation.run.run_id] if observation.run_goes_on else []
         at_work = progress(connection, dataset, run_ids, appids)

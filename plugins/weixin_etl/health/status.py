@@ -6,7 +6,7 @@ The state of the warehouse now: what is wrong, and how fresh each account is.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -64,8 +64,8 @@ class Status:
     """What is wrong now, and how each account stands."""
 
     checked_at: datetime
-    open: tuple[Alert, ...]
-    """The worst first."""
+    open: tuple[Alert, ...] = ()
+    """The alerts, one for each action that would end some of them. The worst are first."""
     accounts: tuple[AccountDays, ...] = ()
     runs: tuple[Progress, ...] = ()
     """The runs that are asking WeChat."""
@@ -78,14 +78,14 @@ class Status:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether nothing is broken; warnings do not count."""
+        """Whether no alert says that figures are missing. Warnings and notes do not count."""
         return not any(alert.is_broken for alert in self.open)
 
     @property
     def is_retrying(self) -> bool:
-        """Whether something is broken, and all of it is retried or asked for again."""
-        failures = [alert for alert in self.open if alert.severity is Severity.FAILURE]
-        return not self.is_healthy and not failures
+        """Whether figures are missing, and runs ask for all of them again: nobody has to act."""
+        has_failures = any(alert.severity is Severity.FAILURE for alert in self.open)
+        return not self.is_healthy and not has_failures
 
 
 def read(
@@ -104,64 +104,66 @@ def read(
         now: the time of the check.
         datasets: those to check.
     """
-    at_work: list[Progress] = []
-    for dataset in datasets if airflow else ():
-        at_work += progress(connection, dataset, airflow.at_work(dataset)) if airflow else ()
-    accounts = read_accounts(connection, datasets, at_work, now)
-    findings = [*read_findings(connection, datasets), *read_departed(connection, datasets, now)]
-    active = [dataset for dataset in datasets if not (airflow and airflow.is_idle(dataset.name))]
-    found = assess(
-        accounts,
-        findings,
-        airflow,
-        now=now,
-        datasets=datasets,
-        incidents=read_incidents(connection, datasets),
-        newest=read_newest(connection, active),
+    run_ids = [(dataset, airflow.at_work(dataset)) for dataset in datasets] if airflow else []
+    at_work = [part for dataset, ids in run_ids for part in progress(connection, dataset, ids)]
+    known = Status(
+        now,
+        accounts=tuple(read_accounts(connection, datasets, at_work, now)),
+        runs=tuple(progress_by_run(airflow, at_work)) if airflow else (),
+        newest=_read_newest(connection, airflow, datasets),
     )
-    runs = tuple(progress_by_run(airflow, at_work)) if airflow else ()
-    return replace(found, runs=runs)
+    names = [dataset.name for dataset in datasets]
+    departed = {"datasets": names, "since": now - DEPARTURE_SHOWN}
+    findings = read_findings(connection, datasets)
+    findings += read_alerts(connection, "incident/left.sql", departed)
+    return assess(known, findings, airflow, datasets, read_incidents(connection, datasets))
 
 
 def assess(
-    accounts: Sequence[AccountDays],
+    known: Status,
     findings: Sequence[Alert],
     airflow: Airflow | None,
-    *,
-    now: datetime,
     datasets: Sequence[Dataset],
     incidents: Sequence[Alert] = (),
-    newest: Newest | None = None,
 ) -> Status:
     """
-    Return what is wrong, each alert with its incident.
+    Return a status with what is wrong, one alert for each action, and with the next run.
 
-    In an installation that collects nothing yet, the first step is an alert.
+    An alert that people were notified of has the id and the time of its incident. In an
+    installation that collects nothing yet, and in which nothing else fails, the first step of its
+    setup is an alert.
+
+    Args:
+        known: the time of the check, the accounts and the newest morning. Its alerts are replaced.
+        findings: what tasks found.
+        airflow: what Airflow knows; None when it cannot be asked.
+        datasets: those that are checked.
+        incidents: the open incidents.
     """
-    opened = {(incident.dataset, incident.dedup_key): incident for incident in incidents}
+    now, by_key = known.checked_at, {(each.dataset, each.dedup_key): each for each in incidents}
     found = [
         replace(alert, opened_at=incident.opened_at, incident_id=incident.incident_id)
-        if incident
-        else alert
-        for alert in current_alerts(accounts, findings, airflow, now=now, datasets=datasets)
-        for incident in [opened.get((alert.dataset, alert.dedup_key))]
+        for alert in current_alerts(known.accounts, findings, airflow, now, datasets)
+        for incident in [by_key.get((alert.dataset, alert.dedup_key), alert)]
     ]
-    if not accounts and not any(alert.is_broken for alert in found):
-        found.append(first_step(datasets, airflow, now, has_days=newest is not None))
+    if not known.accounts and not any(alert.is_broken for alert in found):
+        found.append(first_step(datasets, airflow, now, has_days=known.newest is not None))
     next_run_at = airflow.next_run_at(datasets) if airflow else None
-    return Status(
-        now, tuple(grouped_by_cure(found)), tuple(accounts), newest=newest, next_run_at=next_run_at
-    )
+    return replace(known, open=tuple(grouped_by_cure(found)), next_run_at=next_run_at)
 
 
 def read_days(
     connection: Connection,
     airflow: Airflow | None,
     dataset: Dataset,
-    appids: Collection[str],
+    appids: list[str],
     now: datetime,
 ) -> dict[tuple[str, date], Alert]:
-    """Return the alert of each missing day of some accounts, by AppID and day."""
+    """
+    Return the alert of each missing day of some accounts, by AppID and day.
+
+    Empty if a person paused the dataset's DAG or left it out of the DAG file.
+    """
     if airflow and airflow.is_idle(dataset.name):
         return {}
     run_ids = airflow.at_work(dataset) if airflow else []
@@ -174,37 +176,48 @@ def read_days(
 # --------------------------------------------------------------------------------------- the facts
 
 
+def read_alerts(connection: Connection, path: str, values: Mapping[str, object]) -> list[Alert]:
+    """Return the findings or incidents that the statement in `sql/<path>` selects, in its order."""
+    return [*map(Alert.from_row, connection.execute(statement(path), values).mappings())]
+
+
 def read_incidents(
     connection: Connection, datasets: Sequence[Dataset], momentary: Sequence[str] = ()
 ) -> list[Alert]:
-    """Return the open incidents of the datasets, and incidents of these momentary problems."""
+    """
+    Return the open incidents of the datasets.
+
+    `momentary` has the keys (`Alert.dedup_key`) of problems that people are notified of once: all
+    incidents with such a key are returned too, also closed ones and those of other datasets.
+    """
     values = {"datasets": [dataset.name for dataset in datasets], "momentary": [*momentary]}
-    rows = connection.execute(statement("incident/known.sql"), values)
-    return [*map(Alert.from_row, rows.mappings())]
-
-
-def read_departed(
-    connection: Connection, datasets: Sequence[Dataset], now: datetime
-) -> list[Alert]:
-    """Return the incidents of accounts that left lately, which the page shows for a while."""
-    values = {"datasets": [dataset.name for dataset in datasets], "since": now - DEPARTURE_SHOWN}
-    rows = connection.execute(statement("incident/left.sql"), values)
-    return [*map(Alert.from_row, rows.mappings())]
+    return read_alerts(connection, "incident/known.sql", values)
 
 
 def read_findings(
-    connection: Connection, datasets: Sequence[Dataset], appids: Collection[str] | None = None
+    connection: Connection, datasets: Sequence[Dataset], appids: list[str] | None = None
 ) -> list[Alert]:
-    """Return what tasks found: about all accounts or some, and what is about none."""
-    wanted = {"datasets": [dataset.name for dataset in datasets], "appids": _bound(appids)}
-    found = connection.execute(statement("finding/of_datasets.sql"), wanted)
-    return [*map(Alert.from_row, found.mappings())]
+    """
+    Return what tasks found: about accounts with these AppIDs, or all, and what is about no account.
+
+    Days that were attempted after the finding are left out, and a finding without other days too.
+    A finding is returned as two alerts if some of its days have figures and some have none.
+    """
+    values = {"datasets": [dataset.name for dataset in datasets], "appids": appids}
+    return read_alerts(connection, "finding/of_datasets.sql", values)
 
 
-def read_newest(connection: Connection, datasets: Sequence[Dataset]) -> Newest | None:
-    """Return how far the newest morning has come; None before the first run."""
-    values = {"datasets": [dataset.name for dataset in datasets]}
-    row = connection.execute(statement("status/newest.sql"), values).mappings().one_or_none()
+def _read_newest(
+    connection: Connection, airflow: Airflow | None, datasets: Sequence[Dataset]
+) -> Newest | None:
+    """
+    Return how far the newest morning has come, in the datasets whose DAG is not paused.
+
+    Return None before their first run.
+    """
+    names = [each.name for each in datasets if not (airflow and airflow.is_idle(each.name))]
+    rows = connection.execute(statement("status/newest.sql"), {"datasets": names}).mappings()
+    row = rows.one_or_none()
     return Newest(**row) if row else None
 
 
@@ -213,10 +226,21 @@ def read_accounts(
     datasets: Sequence[Dataset],
     at_work: Iterable[Progress],
     now: datetime,
-    appids: Collection[str] | None = None,
+    appids: list[str] | None = None,
 ) -> list[AccountDays]:
-    """Return the days and facts of all accounts, or of some: one statement, and one per dataset."""
-    wanted = {"appids": _bound(appids)}
+    """
+    Return the facts and days of the accounts that are collected, one for each dataset and account.
+
+    Runs one statement for the facts of all datasets, and one for the days of each dataset.
+
+    Args:
+        connection: one that may read the schema `weixin`.
+        datasets: those to read.
+        at_work: what running runs have yet to load.
+        now: the time of the check. Days after it are not missing.
+        appids: the accounts to read; None: all.
+    """
+    wanted = {"appids": appids, "now": now, "lacking": LACKING}
     rows = connection.execute(statement("status/accounts.sql"), wanted).all()
     asking: dict[tuple[str, str], set[date]] = defaultdict(set)
     for run in at_work:
@@ -238,7 +262,7 @@ def read_accounts(
             ]
         )
         for dataset in datasets
-        for days in [_days_of(connection, dataset, {**wanted, "now": now})]
+        for days in [_days_of(connection, dataset, wanted)]
         for row in rows
         if row.dataset == dataset.name
     ]
@@ -247,10 +271,16 @@ def read_accounts(
 def _days_of(
     connection: Connection, dataset: Dataset, wanted: Mapping[str, object]
 ) -> Mapping[str, Sequence[Days]]:
-    """Return the missing and the refused days of each account."""
+    """
+    Return the days of a dataset that are missing or whose last attempt failed, by AppID.
+
+    `wanted` has the parameters of `status/days.sql`: the time, the states of missing days, and the
+    AppIDs or None. An account without such days is not in the result.
+    """
     found: dict[str, list[Days]] = defaultdict(list)
-    rows = connection.execute(statement("status/days.sql", dataset), {**wanted, "lacking": LACKING})
-    for appids, days, state, *attempt in rows:
+    for appids, days, state, *attempt in connection.execute(
+        statement("status/days.sql", dataset), wanted
+    ):
         alike = Days(days, State(state), *attempt)
         for appid in appids:
             found[appid].append(alike)
@@ -258,26 +288,22 @@ def _days_of(
 
 
 def progress(
-    connection: Connection,
-    dataset: Dataset,
-    run_ids: Collection[str],
-    appids: Collection[str] | None = None,
+    connection: Connection, dataset: Dataset, run_ids: list[str], appids: list[str] | None = None
 ) -> list[Progress]:
-    """Return how far runs of the dataset have come, with each account or with some."""
+    """
+    Return how far runs of the dataset have come, one for each run and account.
+
+    Only accounts that a run has planned are returned. With `appids`, only these accounts are.
+    """
     if not run_ids:
         return []
-    wanted = {"dataset": dataset.name, "run_ids": [*run_ids], "appids": _bound(appids)}
-    rows = connection.execute(statement("status/at_work.sql"), wanted)
-    return [Progress(**row) for row in rows.mappings()]
+    wanted = {"dataset": dataset.name, "run_ids": run_ids, "appids": appids}
+    rows = connection.execute(statement("status/at_work.sql"), wanted).mappings()
+    return [Progress(**row) for row in rows]
 
 
-def _bound(appids: Collection[str] | None) -> list[str] | None:
-    """Return accounts as statements take them: None stands for all."""
-    return None if appids is None else [*appids]
-
-
-def progress_by_run(airflow: Airflow, at_work: Sequence[Progress]) -> Iterator[Progress]:
-    """Yield how far each run has come with all its accounts."""
+def progress_by_run(airflow: Airflow, at_work: Iterable[Progress]) -> Iterator[Progress]:
+    """Yield how far each run has come with all its accounts, and when it asks again if it waits."""
     for parts in grouped(at_work, lambda part: (part.dataset, part.run_id)):
         run = parts[0].dataset, parts[0].run_id
         count = sum(part.pair_count for part in parts)

@@ -8,7 +8,6 @@ Airflow's database and fill the templates beside this module.
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -305,9 +304,8 @@ def current_status(datasets: Sequence[Dataset]) -> Status:
         with reading() as connection:
             return status.read(connection, airflow, now=now, datasets=datasets)
     except WarehouseError as error:
-        known = [Alert(error.problem, opened_at=now)]
-        found = status.assess([], known, airflow, now=now, datasets=datasets)
-        return replace(found, is_known=False)
+        findings = [Alert(error.problem, opened_at=now)]
+        return status.assess(Status(now, is_known=False), findings, airflow, datasets)
 
 
 # -------------------------------------------------------------------------------------- as HTML
