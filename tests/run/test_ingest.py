@@ -4,17 +4,19 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from support import empty, rows
 from support.wire import Handler, Reply, gives_token, refuses, says
 from world.collector import Collector
 from world.pipeline import MORNING, Pipeline, by_hand, day_asked
 from world.wechat import date_of
 
+from weixin_etl import load
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.model import PlannedAccount
+from weixin_etl.model import PlannedAccount, Run
 from weixin_etl.problem import ProblemKind, WeixinError
 
 ILL = "wx2"
@@ -202,6 +204,33 @@ def test_an_account_that_cannot_be_loaded_is_asked_no_more(morning: Pipeline) ->
     assert [problem.appid for problem in result.problems] == [ILL]
     assert 2 <= len(morning.asked) < 100
     assert rows(morning.warehouse, CALLS) == [(len(morning.asked),)]
+
+
+def test_calls_count_once_if_those_of_a_failed_account_cannot_be_recorded_at_once(
+    morning: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chunks of the other accounts, which shared the commit, are loaded a second time."""
+    collector, record, refusals = morning.collector, load.record_attempts, ["once"]
+
+    def record_at_second(connection: Connection, run: Run, *attempts: Any) -> None:
+        staged = [*attempts[0]]
+        if refusals and any(answer.account.appid == ILL for answer in staged):
+            raise RuntimeError(refusals.pop())
+        record(connection, run, staged, *attempts[1:])
+
+    def open_client(planned: PlannedAccount) -> WeixinClient:
+        client = collector.client(planned)
+        if planned.appid == ILL:
+            answers = iter([client.datacube, client.datacube])
+            monkeypatch.setattr(client, "datacube", lambda *asked: next(answers)(*asked))
+        return client
+
+    monkeypatch.setattr(load, "record_attempts", record_at_second)
+    replace(collector, open_client=open_client).run(MORNING)
+
+    assert refusals == []
+    recorded = "SELECT sum(calls)::int FROM weixin.run_report"
+    assert rows(morning.warehouse, recorded) == [(len(morning.asked),)]
 
 
 def test_a_lost_warehouse_is_one_problem_and_stops_all_calls(morning: Pipeline) -> None:

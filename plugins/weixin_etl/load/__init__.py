@@ -43,7 +43,7 @@ from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import begin_load
 from weixin_etl.warehouse.statements import as_json
 
-__all__ = ["Load", "StagedAnswer", "StagedChunk", "record_attempts", "stage_response"]
+__all__ = ["Load", "StagedAnswer", "StagedChunk", "stage_response"]
 
 StagedChunk = Sequence[StagedAnswer]
 """The results of one account's days that are evaluated together; never empty."""
@@ -61,15 +61,18 @@ class Load:
     last_article_at: dict[str, datetime] = field(default_factory=dict)
     """When an answer of this try last listed an article, by AppID. The answer may be not ready."""
 
-    def commit(self, chunks: Sequence[StagedChunk]) -> Counts:
+    def commit(
+        self, chunks: Sequence[StagedChunk], unloaded: Iterable[StagedAnswer] = ()
+    ) -> Counts:
         """
         Load chunks in one transaction, which waits for other loads of the same accounts.
 
         Args:
             chunks: the chunks; those of one account in the order in which they were fetched.
+            unloaded: answers of other accounts. Only their calls are recorded in the run's report.
 
         Returns:
-            The calls made and the rows written.
+            The calls made and the rows written, without the calls of `unloaded`.
 
         Raises:
             DBAPIError: a statement failed (SQLAlchemy); nothing of the chunks is written.
@@ -89,7 +92,7 @@ class Load:
             changed_lists = _changed_lists(merge, staged, coverage)
             merge.save_unlisted("dim_article/unlist.sql", changed_lists)
             evaluate_merged(merge, histories, self.ready_hour)
-            record_attempts(connection, self.run, staged, counts)
+            record_attempts(connection, self.run, [*staged, *unloaded], counts)
         _note_last_articles(self.last_article_at, staged)
         return sum(counts.values(), Counts(sum(answer.calls for answer in staged)))
 

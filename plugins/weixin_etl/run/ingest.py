@@ -15,7 +15,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from weixin_etl.api.calls import RESERVED_CALLS, AccountCalls, OpenClient
-from weixin_etl.load import Load, StagedAnswer, record_attempts, stage_response
+from weixin_etl.load import Load, StagedAnswer, stage_response
 from weixin_etl.model import Batch, Counts, PlannedAccount
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_problem
 from weixin_etl.run import Work
@@ -246,21 +246,18 @@ class _Ingestion:
         Load chunks in one transaction, and return the counts of calls and rows.
 
         Chunks without a call are skipped. The unknown metrics of the answers are noted. For the
-        chunks of accounts in `failures`, only the calls made are recorded in the run's report, each
-        chunk in its own transaction; they are not in the returned counts.
+        chunks of accounts in `failures`, only the calls made are recorded in the run's report. They
+        are not in the returned counts.
 
         Raises:
-            Exception: a statement failed. Nothing of the loaded chunks is written if it was theirs.
+            Exception: a statement failed. Nothing is written, so the chunks can be loaded again.
         """
         chunks = [chunk.staged for chunk in fetched if chunk.staged]
         failed = [chunk for chunk in chunks if chunk[0].account.appid in self.failures]
         loadable = [chunk for chunk in chunks if chunk[0].account.appid not in self.failures]
-        counts = load.commit(loadable) if loadable else Counts()
+        counts = load.commit(loadable, chain.from_iterable(failed)) if chunks else Counts()
         answers = chain.from_iterable(loadable)
         self.unknown_metrics.update(*(answer.unknown_metrics for answer in answers))
-        for chunk in failed:
-            with self.work.warehouse.begin() as connection:
-                record_attempts(connection, self.work.run, chunk, {})
         return counts
 
     def require_one_statement(self, error: Exception) -> Problem | None:
