@@ -76,6 +76,11 @@ class ProblemKind(StrEnum):
     NOT_COLLECTED = auto()
     UNKNOWN = auto()
 
+    @property
+    def stops_whole_account(self) -> bool:
+        """Whether it concerns an account as a whole and is more than a warning."""
+        return self.is_of_account and not self.is_warning
+
     @classmethod
     def _missing_(cls, _: object) -> "ProblemKind":
         return cls.UNKNOWN  # another release wrote this kind into the warehouse

@@ -419,6 +419,32 @@ def test_who_lists_nothing_new_in_thirty_answered_days_is_worth_a_warning(people
     assert warned == [(30, ProblemKind.SILENT, "号a")]
 
 
+def test_an_account_that_lists_nothing_new_may_miss_days(people: People) -> None:
+    """The warning does not take the place of the alert of days that nobody asked for."""
+    silent = Problem.of_kind(ProblemKind.SILENT, account="号a", appid="a", conn_id="a")
+    people.note(Observation(run(0), at(0, 9.6), {"check": [silent]}))
+
+    missing, warning = people.status(13, day=1).open
+
+    assert (missing.problem.kind, missing.appids) == (ProblemKind.NOT_ASKED, {"a", "b"})
+    assert (warning.problem.kind, warning.problem.days) == (ProblemKind.SILENT, ())
+
+
+def test_a_run_of_some_accounts_ends_the_problem_of_a_connection_that_it_checked(
+    people: People,
+) -> None:
+    """A connection without a known AppID is in the scope by its id."""
+    task = "refresh_access_token"
+    people.note(Observation(run(0), at(0, 10), {task: [UNUSABLE]}))
+    told = []
+    for checked in ("a", "c"):
+        of_some = run(0, accounts=(checked,))
+        people.note(Observation(of_some, at(0, 11), {task: []}, [checked], shows_ends=True))
+        told.append(people.titles)
+
+    assert told == [["c refused"], ["c refused", "over: c refused"]]
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_page_and_messages_have_one_list(people: People, seed: int) -> None:
     """

@@ -214,12 +214,15 @@ def _day_alerts(
 
     Each cause has one about the days without any figures, and one about those with old figures.
     If findings without days stop the whole account, the last of them takes the place of each alert
-    whose figures are missing: it is why these days were not asked for. An alert is opened at its
-    newest attempt; None if its days were never attempted.
+    whose figures are missing: it is why these days were not asked for. A warning stops nothing. An
+    alert is opened at its newest attempt; None if its days were never attempted.
     """
     explained = {day for finding in findings for day in finding.problem.days}
-    stops = [finding for finding in findings if finding.problem.kind.is_of_account]
-    stops = [finding for finding in stops if not finding.problem.days]
+    stops = [
+        finding
+        for finding in findings
+        if finding.problem.kind.stops_whole_account and not finding.problem.days
+    ]
     for cause, rows in _rows_by_cause(account, explained, morning).items():
         attempts = [row.attempted_at for row in rows if row.attempted_at]
         alert = replace(cause, opened_at=max(attempts, default=None))

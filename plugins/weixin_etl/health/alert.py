@@ -106,8 +106,7 @@ class Alert:
             return str(kind)
         if kind is ProblemKind.FALLEN:
             return f"{kind} {owner} {problem.subject}"
-        stops_account = kind.is_of_account and not kind.is_warning
-        return owner if stops_account else f"{kind} {owner}".strip()
+        return owner if kind.stops_whole_account else f"{kind} {owner}".strip()
 
     @property
     def datasets(self) -> tuple[str, ...]:

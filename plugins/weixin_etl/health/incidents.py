@@ -52,11 +52,13 @@ class Observation:
         Return whether the task checked what an incident is about: if its alert is gone, it is over.
 
         Return False if the task does not show ends. With a limited scope, a common problem is
-        checked only at the run's end, and any other if its AppID is in the scope.
+        checked only at the run's end, and any other if the scope has its AppID, or the connection
+        of a problem without an AppID.
         """
-        problem, scope = incident.problem, self.scope
-        is_checked = self.is_run_end if problem.kind.is_common else problem.appid in (scope or ())
-        return self.shows_ends and (scope is None or is_checked)
+        if not self.shows_ends or self.scope is None:
+            return self.shows_ends
+        is_common, (_, owner) = incident.problem.kind.is_common, incident.owner
+        return self.is_run_end if is_common else owner in self.scope
 
 
 def update_incidents(warehouse: Engine, observation: Observation) -> None:
