@@ -146,7 +146,11 @@ def grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> Collection[list
 
 
 def grouped_by_cure(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return one alert for each action, about all accounts and datasets that it fixes."""
+    """
+    Return one alert for each action, about all accounts and datasets that it fixes.
+
+    Alerts that have ended are merged among themselves only. The first alerts come first.
+    """
     groups = grouped(alerts, lambda alert: (alert.cure_key, alert.has_ended))
     return [merged(group) if len(group) > 1 else group[0] for group in groups]
 
@@ -155,11 +159,17 @@ def merged(alerts: Sequence[Alert]) -> Alert:
     """
     Return one alert about the accounts, days and datasets of all.
 
-    Cause and cure are those of the newest among the worst. The incident is the oldest, whose
-    address people have.
+    Cause, cure and severity are those of the newest among the worst. The incident is the oldest,
+    whose address people have. If the alerts are about several accounts, and none about all, the
+    problem has no AppID and no connection, and its account is the first name with the number of
+    further ones.
+
+    Args:
+        alerts: at least one alert.
     """
     main = _main_alert(alerts)
-    names = sorted({name for alert in alerts for name in _names(alert) if name})
+    every_name = (name for alert in alerts for name in alert.names or [alert.problem.account])
+    names = sorted({*filter(None, every_name)})
     appids = frozenset[str]().union(*(alert.appids for alert in alerts))
     problem = _with_all_days(main.problem, alerts)
     if len(appids) > 1 and len(names) > 1 and all(alert.appids for alert in alerts):
@@ -185,7 +195,11 @@ def merged(alerts: Sequence[Alert]) -> Alert:
 
 
 def _main_alert(alerts: Sequence[Alert]) -> Alert:
-    """Return the newest of the worst alerts."""
+    """
+    Return the newest of the worst alerts; of equally new ones, the one with the latest day.
+
+    An alert without a time is the oldest.
+    """
     worst = min((alert.severity for alert in alerts), key=[*Severity].index)
     return max(
         (alert for alert in alerts if alert.severity is worst),
@@ -196,13 +210,13 @@ def _main_alert(alerts: Sequence[Alert]) -> Alert:
     )
 
 
-def _names(alert: Alert) -> Sequence[str]:
-    """Return the names of the alert's accounts."""
-    return alert.names or [alert.problem.account]
-
-
 def _with_all_days(problem: Problem, alerts: Iterable[Alert]) -> Problem:
-    """Return the problem with the days of all alerts, or of those without figures, if there are."""
+    """
+    Return the problem with the days of all alerts.
+
+    If some of these have no figures, their days only. The cure of lost days names the run that
+    loads them, from the first to the last one.
+    """
     alerts = [*alerts]
     bare_days = days_of_problems(alert.problem for alert in alerts if not alert.has_figures)
     days = bare_days or days_of_problems(alert.problem for alert in alerts)

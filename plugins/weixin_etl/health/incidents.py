@@ -62,7 +62,20 @@ class Observation:
 
 
 def update_incidents(warehouse: Engine, observation: Observation) -> None:
-    """Store what a task found, open new incidents and resolve old ones, in one transaction."""
+    """
+    Store what a task found, open new incidents and resolve old ones, in one transaction.
+
+    Writes `weixin.finding` and `weixin.incident`, and notifies nobody. Updates of one dataset wait
+    for each other. A common problem is resolved only if no account has it, also outside the scope.
+
+    Args:
+        warehouse: the engine of the warehouse.
+        observation: what the task found, and which accounts it checked.
+
+    Raises:
+        DBAPIError: a statement failed, or waited a minute for a lock (SQLAlchemy). Nothing is
+            written.
+    """
     dataset = observation.run.dataset
     with warehouse.begin() as connection:
         connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
@@ -92,9 +105,15 @@ def _check(
     connection: Connection, observation: Observation, scope: Collection[str] | None
 ) -> tuple[list[Alert], Collection[str | None]]:
     """
-    Return the current alerts of all accounts or of some, and the AppIDs that are collected.
+    Return the current alerts of the run's dataset, and the AppIDs that are collected, with None.
 
-    Where the task did not ask WeChat, only the findings are checked.
+    If the observation does not show ends, no account is read: the alerts are those of findings, and
+    no AppID is returned. If the run goes on, days that it has yet to load count as being asked.
+
+    Args:
+        connection: the connection of the transaction.
+        observation: what the task found.
+        scope: the AppIDs to read; None: all. Findings without an AppID are always read.
     """
     dataset, accounts = observation.run.dataset, []
     appids = None if scope is None else [*scope]
@@ -110,7 +129,12 @@ def _check(
 def _replace_findings(
     connection: Connection, observation: Observation, source: str, problems: Sequence[Problem]
 ) -> None:
-    """Replace the findings of a source in the dataset, limited to the scope unless it is None."""
+    """
+    Replace the findings of a source in `weixin.finding`, for the dataset of the observation's run.
+
+    Unless the scope is None, only findings of its AppIDs and connections, and those about no
+    account and no connection, are deleted. A try of `ingest` keeps the latter of its own run.
+    """
     scope = observation.scope
     values = {
         "dataset": observation.run.dataset.name,
@@ -132,6 +156,9 @@ def opened_incidents(
     """
     Return the alerts that are incidents from now on, or still are, each with whether it is news.
 
+    Left out are alerts that are retried or only notes, momentary problems that were notified of
+    before, and a transport failure whose incident has another problem: that problem stays.
+
     Args:
         incidents: the open ones, and those of momentary problems.
         alerts: what is wrong now.
@@ -149,7 +176,12 @@ def opened_incidents(
 def resolved_incidents(
     incidents: Iterable[Alert], alerts: Sequence[Alert], observation: Observation
 ) -> list[Alert]:
-    """Return the open incidents whose alerts are gone, as far as the observation shows that."""
+    """
+    Return the open incidents that are resolved.
+
+    The alert of such an incident is gone, the observation checked what the incident is about, and
+    no other alert leaves it unknown (`_hides`).
+    """
     keys = {alert.dedup_key for alert in alerts}
     return [
         incident
@@ -161,7 +193,7 @@ def resolved_incidents(
 
 
 def _says_less(alert: Alert, incident: Alert) -> bool:
-    """Return whether an alert is a transport failure and the incident is not: that one stays."""
+    """Return whether an alert is a transport failure and the incident is another problem."""
     is_failure = alert.problem.kind.is_transport_failure
     return is_failure and not incident.problem.kind.is_transport_failure
 
@@ -170,33 +202,32 @@ def _hides(alert: Alert, incident: Alert) -> bool:
     """
     Return whether an alert leaves it unknown if an incident is resolved.
 
-    Its account was not asked, or without a result. A quota that was used up is resolved once its
-    days are loaded.
+    Days that were not asked for stay open while an alert stops all accounts. A quota that was used
+    up stays open while figures of one of its days are missing because of an alert of its account. Figures that
+    were not ready stay open while their account was not asked. Other problems stay open while the
+    account was asked without a result (a transport failure), unless they are one too. An incident
+    without an AppID may be about any account.
     """
-    appid, kind = incident.problem.appid, incident.problem.kind
+    appid, kind, other = incident.problem.appid, incident.problem.kind, alert.problem.kind
     is_same_account = appid is None or appid in alert.appids
     if kind is ProblemKind.NOT_ASKED:
         return alert.is_broken and stops_all(alert.problem)
     if kind is ProblemKind.DAILY_QUOTA and appid in alert.appids:
         return alert.is_broken and bool({*incident.problem.days} & {*alert.problem.days})
-    is_unasked = alert.problem.kind is ProblemKind.NOT_ASKED
-    hides_not_ready = is_unasked and kind is ProblemKind.NOT_READY
-    hides_refusal = _is_without_result(alert) and not kind.is_transport_failure
-    return is_same_account and (hides_not_ready or hides_refusal)
-
-
-def _is_without_result(alert: Alert) -> bool:
-    """Return whether WeChat was asked without a result, so that other problems stay unknown."""
-    kind = alert.problem.kind
-    is_failure = kind.is_transport_failure and kind is not ProblemKind.NOT_ASKED
-    return alert.is_broken and is_failure
+    if other is ProblemKind.NOT_ASKED:
+        return is_same_account and kind is ProblemKind.NOT_READY
+    is_without_result = alert.is_broken and other.is_transport_failure
+    return is_same_account and is_without_result and not kind.is_transport_failure
 
 
 def _is_news(alert: Alert, incident: Alert | None) -> bool:
-    """Return whether an alert is new, became worse, or has another cure than the incident."""
-    if incident is None:
-        return True
-    if incident.severity is Severity.WARNING and alert.is_broken:
+    """
+    Return whether people are notified of an alert.
+
+    They are if it has no incident, if the incident was a warning and figures are missing now, or if
+    the cure is another one. Another cure of a transport failure is no news.
+    """
+    if incident is None or (incident.severity is Severity.WARNING and alert.is_broken):
         return True
     problem, before = alert.problem, incident.problem
     cure_changed = problem.kind is not before.kind or problem.row is not before.row
@@ -206,7 +237,11 @@ def _is_news(alert: Alert, incident: Alert | None) -> bool:
 def _write_opened(
     connection: Connection, observation: Observation, opened: Sequence[tuple[Alert, bool]]
 ) -> None:
-    """Store the alerts that are incidents, with whether they are news."""
+    """
+    Save the alerts in `weixin.incident`, each with whether it is news; write nothing without any.
+
+    An alert with an open incident updates it. A momentary one is closed at once.
+    """
     if opened:
         rows = [_incident_row(alert, observation.at, is_news=is_news) for alert, is_news in opened]
         values = {"dataset": observation.run.dataset.name, "rows": as_json(rows)}
@@ -220,7 +255,7 @@ def _write_resolved(
     collected: Collection[str | None],
 ) -> None:
     """
-    Store that incidents are resolved.
+    Store in `weixin.incident` that incidents are resolved; write nothing if there are none.
 
     The end of a warning, or of an account that is no longer collected, is not announced.
     """
@@ -237,7 +272,11 @@ def _write_resolved(
 
 
 def _incident_row(alert: Alert, now: datetime, *, is_news: bool) -> Mapping[str, object]:
-    """Return an alert as a row of `weixin.incident`."""
+    """
+    Return an alert as a row of `weixin.incident`, as `incident/open.sql` reads it.
+
+    `news_at` is `now` for news, else minus infinity. `closed_at` is `now` for a momentary problem.
+    """
     return {
         **msgspec.to_builtins(alert.problem),
         "dedup_key": alert.dedup_key,

@@ -90,19 +90,33 @@ def notify(
 
 
 def _last_announcements(connection: Connection, since: datetime) -> dict[Hashable, bool]:
-    """Return, for each action announced since then, whether it was announced as resolved."""
+    """
+    Return the actions that were announced since then, by `Alert.cure_key`.
+
+    The value is whether the last announcement of the action said that it is resolved.
+    """
     rows = connection.execute(statement("incident/said.sql"), {"since": since})
     return {Alert.from_row(row).cure_key: row["is_over"] for row in rows.mappings()}
 
 
 def _is_quiet_time(connection: Connection, now: datetime) -> bool:
-    """Return whether the last message was sent a short time ago."""
+    """Return whether a message was sent within `QUIET_TIME`. False if none ever was."""
     told_at = connection.scalar(statement("incident/last_told.sql"))
     return told_at is not None and now - told_at < QUIET_TIME
 
 
 def compose(alerts: Sequence[Alert], installation: Installation) -> Notification:
-    """Return the message about alerts that opened or are resolved, the worst first."""
+    """
+    Return the message about alerts that opened or are resolved.
+
+    The title and the type are those of the worst alert, and the title has the number of the others.
+    The body has a line for each alert, the worst first, as many as a receiver takes, and the
+    address of the page, or of the card if there is only one alert.
+
+    Args:
+        alerts: at least one alert.
+        installation: its page and its language.
+    """
     ranked = sorted(alerts, key=lambda alert: _TYPES.index(_type(alert)))
     link = installation.page_url if len(ranked) > 1 else _link(ranked[0], installation)
     room = _MOST_BODY_BYTES - len(link.encode()) - 1
@@ -117,26 +131,31 @@ def compose(alerts: Sequence[Alert], installation: Installation) -> Notification
 
 
 def _type(alert: Alert) -> str:
-    """Return one of `_TYPES`: a failure only where somebody has to act."""
+    """Return the type of message for an alert: success, failure (somebody has to act), warning."""
     if alert.has_ended:
         return _RESOLVED
     return "failure" if alert.severity is Severity.FAILURE else "warning"
 
 
 def _heading(alert: Alert, installation: Installation) -> str:
-    """Return the title of an alert's problem, and whether it is over."""
+    """Return the title of an alert's problem; of an alert that has ended, that it is over."""
     title = installation.words.title(alert.problem)
     return installation.words.phrase("over: {problem}", problem=title) if alert.has_ended else title
 
 
 def _link(alert: Alert, installation: Installation) -> str:
-    """Return the address of the alert's card, as long as the page shows one."""
+    """Return the address of the alert's card, or of the page if it has no card or has ended."""
     is_shown = alert.incident_id and not alert.has_ended
     return installation.page_url + (f"#problem-{alert.incident_id}" if is_shown else "")
 
 
 def _line(alert: Alert, installation: Installation, room: int) -> str:
-    """Return what to do and why, or that it is over; and since when, or how long it lasted."""
+    """
+    Return the line of an alert in a message: its datasets, what to do and why, and since when.
+
+    The line of an alert that has ended has the title of the problem, and from when to when it
+    lasted. Only the text of a problem that is open is cut to fit into `room` bytes.
+    """
     datasets = f"{', '.join(alert.datasets)}: " if alert.dataset else ""
     begin, end = alert.opened_at, alert.closed_at if alert.has_ended else None
     when = f" · {installation.words.since(begin, end)}" if begin else ""
@@ -148,7 +167,11 @@ def _line(alert: Alert, installation: Installation, room: int) -> str:
 
 
 def _shortened(problem: Problem, words: Wording, room: int) -> str:
-    """Return the problem's line; to fit, first its days are left out, then its cure is cut."""
+    """
+    Return the problem's line in at most `room` bytes.
+
+    If it is longer, its days are left out and its cure is cut, and at last the line itself.
+    """
     line, undated = words.line(problem), replace(problem, days=())
     if len(line.encode()) <= room:
         return line
@@ -157,21 +180,28 @@ def _shortened(problem: Problem, words: Wording, room: int) -> str:
 
 
 def _as_many_as_fit(lines: Sequence[str], room: int, installation: Installation) -> list[str]:
-    """Return the first lines, as many as there is room for, and how many more there are."""
+    """
+    Return the first lines, as many as fit, and a last line with the number of the others.
+
+    The first line is always kept. If all lines fit, no line is added.
+
+    Args:
+        lines: the lines, the most important first.
+        room: the number of bytes for the lines and their line ends.
+        installation: the language of the added line.
+    """
     kept: list[str] = []
     for number, line in enumerate(lines, start=1):
         room -= len(line.encode()) + 1
         if room < (0 if number == len(lines) else _MOST_REST_BYTES) and kept:
-            return [
-                *kept,
-                installation.words.phrase("and {count} more", count=len(lines) - len(kept)),
-            ]
+            rest = installation.words.phrase("and {count} more", count=len(lines) - len(kept))
+            return [*kept, rest]
         kept.append(line)
     return kept
 
 
 def _cut(text: str, most_bytes: int) -> str:
-    """Return the text, or as much of its beginning as there is room for."""
+    """Return the text, or as many of its first characters as fit into the bytes, with `…`."""
     encoded = text.encode()
     if len(encoded) <= most_bytes:
         return text

@@ -30,13 +30,13 @@ class Wording:
     # ------------------------------------------------------------------------------- of problems
 
     def title(self, problem: Problem) -> str:
-        """Return the problem in a few words."""
+        """Return the title of the problem's kind in the language, with its account or subject."""
         row, who = problem_row(problem.kind), problem.who or self.phrase("WeChat")
         title = row.title if self.language == ENGLISH else row.title_zh
         return title.format(who=who, subject=problem.subject)
 
     def problem_of(self, alert: Alert) -> Problem:
-        """Return the alert's problem in the language; of a retried one the cure tells the tries."""
+        """Return the alert's problem in the language. If a task retries it, its cure says so."""
         problem = self.translated_problem(alert.problem)
         return replace(problem, cure=self._tries(alert)) if alert.failed_tries else problem
 
@@ -50,12 +50,12 @@ class Wording:
         return text if self.language == ENGLISH else in_chinese(text)
 
     def line(self, problem: Problem) -> str:
-        """Return the line of a problem that is translated already."""
+        """Return the line of a problem that is translated already, with its days at the end."""
         parts = [str(replace(problem, days=())), self.days(problem.days)]
         return " · ".join(filter(None, parts))
 
     def _with_value(self, setting: re.Match[str]) -> str:
-        """Return the name of a setting with its value, if that is known."""
+        """Return a setting that a cure names, with its value if `settings` has one."""
         value = self.settings.get(setting[1])
         return setting[0] if value is None else f"{setting[0]} = {value}"
 
@@ -75,7 +75,12 @@ class Wording:
     # ----------------------------------------------------------------------------- of the morning
 
     def morning_line(self, status: Status) -> str:
-        """Return how far the newest morning has come, and when the next run is created."""
+        """
+        Return how far the newest morning has come, and when the next run is created.
+
+        Say that no run has asked yet before the first one. Leave the next run out if its time is
+        unknown or past. The first letter is a capital.
+        """
         newest, next_run_at, now = status.newest, status.next_run_at, status.checked_at
         line = self._days_in(newest, now) if newest else self.phrase("no run has asked yet")
         if next_run_at and next_run_at > now:
@@ -86,7 +91,7 @@ class Wording:
         return line[:1].upper() + line[1:]
 
     def _days_in(self, newest: Newest, now: datetime) -> str:
-        """Return how many days of the newest morning are loaded, and since when."""
+        """Return how many days of the newest morning are loaded, and when the last one was."""
         accounts = "1 account" if newest.account_count == 1 else "{count} accounts"
         line = self.phrase(
             "{day}, {accounts}: {done} of {total} days in",
@@ -108,18 +113,23 @@ class Wording:
     # --------------------------------------------------------------------------------- of the rest
 
     def since(self, begin: datetime, end: datetime | None = None) -> str:
-        """Return since when, or from when to when."""
+        """Return a phrase with the time of the beginning, and of the end if there is one."""
         if end is None:
             return self.phrase("since {time} Beijing time", time=clock.time_text(begin))
         frame = "from {begin} to {end} Beijing time"
         return self.phrase(frame, begin=clock.time_text(begin), end=clock.time_text(end))
 
     def phrase(self, frame: str, **places: object) -> str:
-        """Return a text of `sentences.toml` in the language, with its places filled in."""
+        """
+        Return an English text in the language, with its placeholders filled in.
+
+        Raises:
+            KeyError: `sentences.toml` has no Chinese text for it, or a placeholder has no value.
+        """
         return (frame if self.language == ENGLISH else CHINESE_MESSAGES[frame]).format(**places)
 
     def days(self, days: tuple[date, ...]) -> str:
-        """Return days as ranges."""
+        """Return days as text in the language; consecutive days as one range."""
         if self.language == ENGLISH:
             return clock.days_as_ranges(days)
         return clock.days_as_ranges(days, " 至 ", "、")
