@@ -159,7 +159,7 @@ def _account_alerts(
     every_day: bool = False,
 ) -> Iterator[tuple[str, Alert]]:
     """
-    Yield the alerts of each account with its AppID.
+    Yield the AppID and the alert, for each alert of each account.
 
     A successor collects an account if a run planned it lately, as `AccountDays` has it; if Airflow
     can be asked, as long as the successor's DAG is not paused instead.

@@ -203,10 +203,10 @@ def _hides(alert: Alert, incident: Alert) -> bool:
     Return whether an alert leaves it unknown if an incident is resolved.
 
     Days that were not asked for stay open while an alert stops all accounts. A quota that was used
-    up stays open while figures of one of its days are missing because of an alert of its account. Figures that
-    were not ready stay open while their account was not asked. Other problems stay open while the
-    account was asked without a result (a transport failure), unless they are one too. An incident
-    without an AppID may be about any account.
+    up stays open while figures of one of its days are missing because of an alert of its account.
+    Figures that were not ready stay open while their account was not asked. Other problems stay
+    open while the account was asked without a result (a transport failure), unless they are one
+    too. An incident without an AppID may be about any account.
     """
     appid, kind, other = incident.problem.appid, incident.problem.kind, alert.problem.kind
     is_same_account = appid is None or appid in alert.appids

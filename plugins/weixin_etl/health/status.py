@@ -162,7 +162,8 @@ def read_days(
     """
     Return the alert of each missing day of some accounts, by AppID and day.
 
-    Empty if a person paused the dataset's DAG or left it out of the DAG file.
+    Days that a run at work has yet to load are known if Airflow can be asked (`airflow` is not
+    None). The result is empty if a person paused the dataset's DAG or left it out of the DAG file.
     """
     if airflow and airflow.is_idle(dataset.name):
         return {}
@@ -294,6 +295,7 @@ def progress(
     Return how far runs of the dataset have come, one for each run and account.
 
     Only accounts that a run has planned are returned. With `appids`, only these accounts are.
+    Return an empty list, without a statement, if there are no runs.
     """
     if not run_ids:
         return []
@@ -303,7 +305,11 @@ def progress(
 
 
 def progress_by_run(airflow: Airflow, at_work: Iterable[Progress]) -> Iterator[Progress]:
-    """Yield how far each run has come with all its accounts, and when it asks again if it waits."""
+    """
+    Yield how far each run has come with all its accounts, and when it asks again if it waits.
+
+    `at_work` has a part for each run and account. The result has no AppID.
+    """
     for parts in grouped(at_work, lambda part: (part.dataset, part.run_id)):
         run = parts[0].dataset, parts[0].run_id
         count = sum(part.pair_count for part in parts)
