@@ -19,7 +19,8 @@ BEGIN
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_loader') THEN
         EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO weixin_loader', current_database());
-        GRANT USAGE ON SCHEMA weixin TO weixin_loader;
+        GRANT USAGE ON SCHEMA weixin, analytics TO weixin_loader;
+        GRANT SELECT ON analytics.calendar TO weixin_loader;
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA weixin TO weixin_loader;
         REVOKE INSERT, UPDATE ON weixin.schema_migrations FROM weixin_loader;
         REVOKE UPDATE ON
@@ -29,7 +30,9 @@ BEGIN
         GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
         GRANT UPDATE (resolved_at) ON weixin.rejected_row TO weixin_loader;
         GRANT USAGE ON SEQUENCE weixin.raw_response_raw_response_id_seq TO weixin_loader;
-        GRANT DELETE ON weixin.run_report, weixin.finding TO weixin_loader;
+        GRANT DELETE ON
+            weixin.run_report, weixin.finding, weixin.account_day
+        TO weixin_loader;
         GRANT EXECUTE ON FUNCTION weixin.analyse_grown() TO weixin_loader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA weixin
             GRANT SELECT, INSERT, UPDATE ON TABLES TO weixin_loader;
@@ -40,10 +43,10 @@ BEGIN
         GRANT USAGE ON SCHEMA analytics, weixin TO weixin_reader;
         GRANT SELECT ON
             weixin.{{ every_dataset | map(attribute="fact") | join(", weixin.") }},
-            weixin.fact_history, weixin.dim_account, weixin.dim_article,
-            weixin.dim_article_title_history, weixin.collected_since, weixin.coverage,
-            weixin.run_report, weixin.finding, weixin.incident, weixin.api_call,
-            weixin.schema_migrations
+            weixin.fact_history, weixin.account_day, weixin.account_day_state,
+            weixin.dim_account, weixin.dim_article, weixin.dim_article_title_history,
+            weixin.collected_since, weixin.coverage, weixin.run_report, weixin.finding,
+            weixin.incident, weixin.api_call, weixin.schema_migrations
         TO weixin_reader;
         -- Readers get all columns except the bytes of answers and of rejected parts.
         GRANT SELECT (raw_response_id, dataset, appid, day, body_sha256, fetched_at, last_seen_at)

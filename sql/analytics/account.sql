@@ -30,7 +30,7 @@ CREATE VIEW analytics.account (
 ) AS
 SELECT
     account.appid,
-    account.name AS account_name,
+    account.unique_name AS account_name,
     {% for dataset in datasets %}
     {{ dataset.name }}.first_loaded_date AS first_loaded_date{{ dataset.suffix }},
     {{ dataset.name }}.last_loaded_date AS last_loaded_date{{ dataset.suffix }},

@@ -1,13 +1,13 @@
 -- One row per account and calendar day, for all accounts: what all articles gained that day, in one
--- series for both endpoints. Up to the last day on which every expected article has its row, the
--- figures come from getarticletotal (analytics.account_day_7d), later ones from its successor
--- (analytics.account_day_30d). The two endpoints count by different rules: where an account changes
+-- series for both endpoints. A day's figures come from getarticletotal (analytics.account_day_7d)
+-- where that has a row of every expected article, else from its successor
+-- (analytics.account_day_30d) where that is complete. The two endpoints count by different rules: where an account changes
 -- from one to the other, compare the columns that end in _comparable. Figures that only one
 -- endpoint counts are in that endpoint's own view
 -- 中文：每个公众号、每一天一行：全部公众号的统一序列（getarticletotal 可用时取其数据，之后取替代接口）
 -- key: appid, calendar_date
 -- joins: appid to account; calendar_date to calendar
-{% from "analytics/macros.jinja" import increment %}
+{% from "analytics/macros.jinja" import increment, is_complete, is_in_series %}
 {% from "weixin/macros.jinja" import beijing %}
 {% import "analytics/columns.jinja" as shared %}
 {% set old = datasets | selectattr("successor") | first %}
@@ -17,11 +17,20 @@
 {% set counterpart = new.common | selectattr("name", "equalto", common.name) | first %}
 {% if counterpart.metric %}{% set _ = counted_by_both.append(common) %}{% endif %}
 {% endfor %}
-{% macro chosen_figure(old_figure, new_figure, end="") -%}
-CASE chosen.endpoint
-        WHEN '7d' THEN {{ old_figure ~ old.suffix }}
-        ELSE {{ new_figure ~ new.suffix ~ end }}
-    END
+{% set readers = counted_by_both | selectattr("name", "equalto", "readers") | first %}
+{#- Return the column of account_day for a figure that both endpoints count. -#}
+{% macro column(dataset, common) -%}
+{{ (dataset.common | selectattr("name", "equalto", common.name) | first).metric.name }}_increment
+{%- endmacro %}
+{#- Return an endpoint's figure of the day. -#}
+{% macro figure(dataset, common) -%}
+stored{{ dataset.suffix }}.{{ column(dataset, common) }}
+{%- endmacro %}
+{#- Return whether the day is in the series of an endpoint. -#}
+{% macro in_series(dataset) -%}
+{{ is_in_series(
+    "calendar.calendar_date", dataset, "account", "state" ~ dataset.suffix, "daily" ~ dataset.suffix
+) }}
 {%- endmacro %}
 CREATE VIEW analytics.account_day (
     {{ shared.appid }},
@@ -47,150 +56,137 @@ CREATE VIEW analytics.account_day (
     {{ common.name }}_increment,
     {% endfor %}
     {% for common in counted_by_both %}
-    -- {{ common.name }}_increment by the rules of getarticletotal. On days of its successor this is
-    -- an estimate: the increment times a ratio, the sum by getarticletotal over the sum by its
-    -- successor, over the account's days that are complete in both. NULL without such days
+    -- {{ common.name }}_increment by one way of counting for the whole account: see counting. NULL
+    -- when unknown
     -- 中文：{{ common.chinese_name }}（新增，按 getarticletotal 口径折算）
     -- unit: {{ common.unit }}, additive
     {{ common.name }}_comparable,
     {% endfor %}
+    -- How the columns _comparable count the account's day. getarticletotal: as that endpoint
+    -- counted. estimated: the successor's figure times a ratio, the sum by getarticletotal over the
+    -- sum by its successor, over the account's days that are complete in both. successor: the figure as the
+    -- successor counted, because the account has no such days: such accounts are about 8 % apart
+    -- from the others
+    -- 中文：可比列的口径：getarticletotal 原值，estimated 按比例折算，successor 替代接口原值（无可折算的日期）
+    counting,
     -- Whether everything gained on the day is known from that endpoint: see is_complete in the view
     -- of the endpoint
     -- 中文：当日数据是否完整
-    is_complete
+    is_complete,
+    -- When the account's days were last computed: see as_of in the view of the endpoint
+    -- 中文：数据计算时间
+    as_of
 ) AS
-WITH endpoint_day AS NOT MATERIALIZED (
-    {% for dataset in [old, new] %}
-    SELECT
-        appid,
-        account_name,
-        calendar_date,
-        articles_published,
-        '{{ dataset.suffix }}' AS suffix,
-        {% for common in counted_by_both %}
-        {{ common.name }}_increment AS {{ common.name }},
-        {% endfor %}
-        is_complete
-    FROM analytics.account_day{{ dataset.suffix }}
-    {{ "UNION ALL" if not loop.last }}
-    {% endfor %}
-),
-
--- Put the endpoints side by side. A join would be planned for a few days and compare all pairs of
--- rows; grouping does not.
-day AS NOT MATERIALIZED (
-    SELECT
-        endpoint_day.appid,
-        endpoint_day.account_name,
-        endpoint_day.calendar_date,
-        {% for dataset in [old, new] %}
-        bool_or(endpoint_day.is_complete)
-        FILTER (WHERE endpoint_day.suffix = '{{ dataset.suffix }}')
-            AS is_complete{{ dataset.suffix }},
-        {% for common in counted_by_both %}
-        max(endpoint_day.{{ common.name }})
-        FILTER (WHERE endpoint_day.suffix = '{{ dataset.suffix }}')
-            AS {{ common.name }}{{ dataset.suffix }},
-        {% endfor %}
-        {% endfor %}
-        max(endpoint_day.articles_published) AS articles_published
-    FROM endpoint_day
-    GROUP BY endpoint_day.appid, endpoint_day.account_name, endpoint_day.calendar_date
-)
-
 SELECT
-    day.appid,
-    day.account_name,
-    day.calendar_date,
-    day.articles_published,
+    account.appid,
+    account.unique_name AS account_name,
+    calendar.calendar_date,
+    (
+        SELECT count(*)
+        FROM weixin.dim_article AS article
+        WHERE
+            article.appid = account.appid
+            AND article.publication_date = calendar.calendar_date
+    ) AS articles_published,
     chosen.endpoint,
     {% for common in counted_by_both %}
-    {{ chosen_figure("day." ~ common.name, "day." ~ common.name) }} AS {{ common.name }}_increment,
+    CASE chosen.endpoint
+        WHEN '7d' THEN {{ figure(old, common) }}
+        ELSE {{ figure(new, common) }}
+    END AS {{ common.name }}_increment,
     {% endfor %}
     {% for common in counted_by_both %}
-    {{
-        chosen_figure(
-            "day." ~ common.name,
-            "round(comparison." ~ common.name ~ "_ratio * day." ~ common.name,
-            ")",
-        )
-    }} AS {{ common.name }}_comparable,
+    CASE chosen.endpoint
+        WHEN '7d' THEN {{ figure(old, common) }}
+        ELSE round(coalesce(comparison.{{ common.name }}_ratio, 1) * {{ figure(new, common) }})
+    END AS {{ common.name }}_comparable,
     {% endfor %}
-    {{ chosen_figure("day.is_complete", "day.is_complete") }} AS is_complete
-FROM day
+    CASE
+        WHEN chosen.endpoint = '7d' THEN 'getarticletotal'
+        WHEN comparison.readers_ratio IS NULL THEN 'successor'
+        ELSE 'estimated'
+    END AS counting,
+    CASE chosen.endpoint
+        WHEN '7d' THEN {{ is_complete("stored" ~ old.suffix, "state" ~ old.suffix) | indent(8) }}
+        ELSE {{ is_complete("stored" ~ new.suffix, "state" ~ new.suffix) | indent(8) }}
+    END AS is_complete,
+    CASE chosen.endpoint
+        WHEN '7d' THEN state{{ old.suffix }}.refreshed_at
+        ELSE state{{ new.suffix }}.refreshed_at
+    END AS as_of
+FROM weixin.dim_account AS account
+{% for dataset in [old, new] %}
+LEFT JOIN weixin.account_day_state AS state{{ dataset.suffix }}
+    ON account.appid = state{{ dataset.suffix }}.appid
+    AND state{{ dataset.suffix }}.dataset = '{{ dataset.name }}'
+LEFT JOIN weixin.collected_since AS daily{{ dataset.suffix }}
+    ON account.appid = daily{{ dataset.suffix }}.appid
+    AND daily{{ dataset.suffix }}.dataset = '{{ dataset.name }}'
+{% endfor %}
+CROSS JOIN
+    LATERAL (
+        SELECT
+            least(
+                state{{ old.suffix }}.first_date, daily{{ old.suffix }}.since_date,
+                state{{ new.suffix }}.first_date, daily{{ new.suffix }}.since_date
+            ) AS first_date,
+            CASE
+                WHEN account.is_active THEN {{ beijing("now()") }} - 1
+                ELSE greatest(state{{ old.suffix }}.last_date, state{{ new.suffix }}.last_date)
+            END AS last_date
+    ) AS series
+INNER JOIN analytics.calendar
+    ON calendar.calendar_date BETWEEN series.first_date AND series.last_date
+{% for dataset in [old, new] %}
+LEFT JOIN weixin.account_day AS stored{{ dataset.suffix }}
+    ON account.appid = stored{{ dataset.suffix }}.appid
+    AND calendar.calendar_date = stored{{ dataset.suffix }}.calendar_date
+    AND stored{{ dataset.suffix }}.dataset = '{{ dataset.name }}'
+{% endfor %}
 -- One ratio per account, whichever days are queried. A query without the columns _comparable skips
 -- this join.
 LEFT JOIN (
     SELECT
-        shared_day.appid,
+        day{{ old.suffix }}.appid,
         {% for common in counted_by_both %}
-        sum(shared_day.{{ common.name }}{{ old.suffix }}) FILTER (
-            WHERE shared_day.{{ common.name }}{{ new.suffix }} IS NOT NULL
-        )
+        sum(day{{ old.suffix }}.{{ column(old, common) }})
+        FILTER (WHERE day{{ new.suffix }}.{{ column(new, common) }} IS NOT NULL)
         / nullif(
-            sum(shared_day.{{ common.name }}{{ new.suffix }}) FILTER (
-                WHERE shared_day.{{ common.name }}{{ old.suffix }} IS NOT NULL
-            ), 0
-        ) AS {{ common.name }}_ratio,
+            sum(day{{ new.suffix }}.{{ column(new, common) }})
+            FILTER (WHERE day{{ old.suffix }}.{{ column(old, common) }} IS NOT NULL), 0
+        ) AS {{ common.name }}_ratio{{ "," if not loop.last }}
         {% endfor %}
-        shared_day.account_name
-    FROM day AS shared_day
-    WHERE shared_day.is_complete{{ old.suffix }} AND shared_day.is_complete{{ new.suffix }}
-    GROUP BY shared_day.appid, shared_day.account_name
+    FROM weixin.account_day AS day{{ old.suffix }}
+    INNER JOIN weixin.account_day AS day{{ new.suffix }}
+        ON
+            day{{ old.suffix }}.appid = day{{ new.suffix }}.appid
+            AND day{{ old.suffix }}.calendar_date = day{{ new.suffix }}.calendar_date
+    WHERE
+        day{{ old.suffix }}.dataset = '{{ old.name }}'
+        AND day{{ new.suffix }}.dataset = '{{ new.name }}'
+        AND day{{ old.suffix }}.is_complete
+        AND day{{ new.suffix }}.is_complete
+    GROUP BY day{{ old.suffix }}.appid
 ) AS comparison
-    ON day.appid = comparison.appid AND day.account_name = comparison.account_name
--- The last day for which every publication day in the window has the rows of all its articles.
-LEFT JOIN (
-    SELECT
-        window_end.appid,
-        window_end.account_name,
-        max(window_end.day) AS last_date
-    FROM (
-        SELECT
-            account.appid,
-            account.name AS account_name,
-            coverage.day,
-            count(*) OVER publication_window AS day_count,
-            min(
-                CASE
-                    WHEN coverage.settled = 'final' OR coverage.list_sha256 = sha256('')
-                        THEN {{ beijing("coverage.ready_at") }} - 1
-                    ELSE least({{ beijing("coverage.ready_at") }}, coverage.through_date + 1) - 1
-                END
-            ) OVER publication_window AS last_date
-        FROM weixin.dim_account AS account
-        INNER JOIN weixin.coverage
-            ON account.appid = coverage.appid
-        WHERE
-            coverage.dataset = '{{ old.name }}'
-            AND coverage.list_sha256 IS NOT NULL
-            AND coverage.ready_at IS NOT NULL
-            AND (
-                coverage.settled = 'final'
-                OR coverage.list_sha256 = sha256('')
-                OR coverage.through_date IS NOT NULL
-            )
-        WINDOW publication_window AS (
-            PARTITION BY account.appid, account.name
-            ORDER BY coverage.day
-            RANGE BETWEEN INTERVAL '{{ old.window - 1 }} days' PRECEDING AND CURRENT ROW
-        )
-    ) AS window_end
-    WHERE window_end.day_count = {{ old.window }} AND window_end.day <= window_end.last_date
-    GROUP BY window_end.appid, window_end.account_name
-) AS fully_counted
-    ON day.appid = fully_counted.appid AND day.account_name = fully_counted.account_name
+    ON account.appid = comparison.appid
 CROSS JOIN
     LATERAL (
         SELECT
             CASE
-                WHEN day.is_complete{{ new.suffix }} IS NULL THEN '7d'
-                WHEN day.is_complete{{ old.suffix }} IS NULL THEN '30d'
-                WHEN
-                    day.readers{{ new.suffix }} IS NULL
-                    AND day.readers{{ old.suffix }} IS NOT NULL
-                    THEN '7d'
-                WHEN day.calendar_date <= fully_counted.last_date THEN '7d'
+                WHEN stored{{ old.suffix }}.is_complete OR stored{{ old.suffix }}.has_all_rows THEN '7d'
+                WHEN stored{{ new.suffix }}.is_complete THEN '30d'
+                WHEN ({{ in_series(new) }}) IS NOT TRUE THEN '7d'
+                WHEN ({{ in_series(old) }}) IS NOT TRUE THEN '30d'
+                WHEN {{ figure(new, readers) }} IS NULL AND {{ figure(old, readers) }} IS NOT NULL THEN '7d'
+                WHEN calendar.calendar_date <= (
+                    SELECT max(counted.calendar_date)
+                    FROM weixin.account_day AS counted
+                    WHERE
+                        counted.dataset = '{{ old.name }}'
+                        AND counted.appid = account.appid
+                        AND counted.has_all_rows
+                ) THEN '7d'
                 ELSE '30d'
             END AS endpoint
     ) AS chosen
+WHERE {{ in_series(old) }} OR {{ in_series(new) }}

@@ -68,7 +68,7 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
 ) AS
 SELECT
     account.appid,
-    account.name AS account_name,
+    account.unique_name AS account_name,
     article.msgid,
     article.message_id,
     article.position,

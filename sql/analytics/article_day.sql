@@ -85,7 +85,7 @@ SELECT
 FROM (
     SELECT
         fact.*,
-        account.name AS account_name,
+        account.unique_name AS account_name,
         -- As sub-selects, title and position are looked up last: for the articles that a query
         -- shows, not for all that it sorts.
         (

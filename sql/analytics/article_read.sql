@@ -31,7 +31,7 @@ CREATE VIEW analytics.article_read (
 ) AS
 SELECT
     account.appid,
-    account.name AS account_name,
+    account.unique_name AS account_name,
     day.msgid,
     article.title,
     article.publication_date,

@@ -40,7 +40,7 @@ CREATE VIEW analytics.article_source{{ dataset.suffix }} (
 ) AS
 SELECT
     account.appid,
-    account.name AS account_name,
+    account.unique_name AS account_name,
     fact.msgid,
     fact.publication_date,
     fact.stat_date,

@@ -48,11 +48,11 @@ FROM (
     FROM (
         SELECT
             account.appid,
-            account.name AS account_name,
+            account.unique_name AS account_name,
             article.position,
             fact.stat_date - fact.publication_date + 1 AS day_number,
             fact.{{ dataset.readers }} AS readers,
-            count(*) OVER (PARTITION BY account.appid, account.name, fact.msgid) AS day_count
+            count(*) OVER (PARTITION BY account.appid, account.unique_name, fact.msgid) AS day_count
         FROM weixin.dim_account AS account
         INNER JOIN (
             SELECT

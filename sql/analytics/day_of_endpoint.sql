@@ -47,7 +47,7 @@ CREATE VIEW analytics.{{ dataset.name }} (
 ) AS
 SELECT
     account.appid,
-    account.name AS account_name,
+    account.unique_name AS account_name,
     {% if item %}
     fact.{{ item }},
     {% endif %}

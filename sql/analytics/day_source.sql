@@ -27,7 +27,7 @@ CREATE VIEW analytics.day_source (
 ) AS
 SELECT
     account.appid,
-    account.name AS account_name,
+    account.unique_name AS account_name,
     fact.msgid,
     article.publication_date,
     fact.stat_date,

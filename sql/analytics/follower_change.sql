@@ -33,7 +33,7 @@ CREATE VIEW analytics.follower_change (
 ) AS
 SELECT
     account.appid,
-    account.name AS account_name,
+    account.unique_name AS account_name,
     fact.stat_date,
     coalesce(named_channel.channel, fact.user_source::text) AS channel,
     named_channel.chinese_name AS channel_chinese_name,

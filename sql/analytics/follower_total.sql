@@ -63,7 +63,7 @@ WITH requested AS NOT MATERIALIZED (
 
 SELECT
     account.appid,
-    account.name AS account_name,
+    account.unique_name AS account_name,
     requested.day AS stat_date,
     CASE WHEN requested.is_total_known THEN total.cumulate_user END AS cumulate_user,
     change.won,

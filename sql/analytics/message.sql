@@ -58,7 +58,7 @@ CREATE VIEW analytics.message (
 ) AS
 SELECT
     account.appid,
-    account.name AS account_name,
+    account.unique_name AS account_name,
     message.message_id,
     message.publication_date,
     message.title,

@@ -53,7 +53,7 @@ CREATE VIEW analytics.restatement (
 SELECT
     old.dataset,
     old.appid,
-    account.name AS account_name,
+    account.unique_name AS account_name,
     old.item AS msgid,
     article.title,
     article.publication_date,

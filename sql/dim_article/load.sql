@@ -105,11 +105,15 @@ written AS (
 SELECT
     count(merged.old_msgid) = 0 AS are_new,
     array_agg(merged.appid) FILTER (WHERE publication.has_two_days) AS appids,
-    array_agg(merged.msgid) FILTER (WHERE publication.has_two_days) AS msgids
+    array_agg(merged.msgid) FILTER (WHERE publication.has_two_days) AS msgids,
+    array_agg(publication.earlier_date) FILTER (WHERE publication.has_two_days) AS earlier_dates
 FROM merged
 CROSS JOIN
     LATERAL (
         SELECT
-            merged.publication_date > least(merged.listed_date, merged.old_publication_date)
-                AS has_two_days
+            earliest.earlier_date,
+            merged.publication_date > earliest.earlier_date AS has_two_days
+        FROM (
+            SELECT least(merged.listed_date, merged.old_publication_date) AS earlier_date
+        ) AS earliest
     ) AS publication

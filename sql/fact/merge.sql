@@ -104,7 +104,7 @@ inserted AS (
         :changed_at
     FROM changed
     WHERE is_new
-    RETURNING appid, {{ day }} AS day
+    RETURNING appid, {{ day }} AS day, stat_date
 ),
 
 history AS (
@@ -144,7 +144,7 @@ updated AS (
         NOT changed.is_new
         AND (changed.has_other_values OR changed.replaces_row)
         AND fact.ctid = changed.old_ctid
-    RETURNING fact.appid, changed.day, changed.has_other_values
+    RETURNING fact.appid, changed.day, fact.stat_date, changed.has_other_values
 ),
 
 fallen_totals AS MATERIALIZED (
@@ -183,6 +183,7 @@ SELECT
     day,
     count(*) FILTER (WHERE is_new) AS inserted,
     count(*) FILTER (WHERE NOT is_new) AS updated,
+    min(stat_date) AS first_date,
     (
         SELECT fallen_totals.falls
         FROM fallen_totals
@@ -192,12 +193,14 @@ FROM (
     SELECT
         appid,
         day,
+        stat_date,
         TRUE AS is_new
     FROM inserted
     UNION ALL
     SELECT
         appid,
         day,
+        stat_date,
         FALSE
     FROM updated
     WHERE has_other_values

@@ -1,8 +1,8 @@
 -- Create the tables that cannot be declared. The schema and its list of applied migrations exist
 -- already: see schema_migrations/create.sql.
 COMMENT ON SCHEMA weixin IS 'The WeChat article statistics: facts, dimensions, raw answers, and the state of the pipeline';
-COMMENT ON TABLE weixin.schema_migrations IS 'One row per migration applied to this database, and one for what is declared: facts, roles and views';
-COMMENT ON COLUMN weixin.schema_migrations.version IS 'Number of the migration file in sql/migrations, or declared';
+COMMENT ON TABLE weixin.schema_migrations IS 'One row per migration applied to this database, one for what is declared (facts, roles and views) and one for the definition of account days';
+COMMENT ON COLUMN weixin.schema_migrations.version IS 'Number of the migration file in sql/migrations, declared or account_days';
 COMMENT ON COLUMN weixin.schema_migrations.sha256 IS 'SHA-256 of its text, in hexadecimal: a migration that was edited since is refused';
 COMMENT ON COLUMN weixin.schema_migrations.applied_at IS 'When it was applied';
 
@@ -10,12 +10,39 @@ CREATE TABLE weixin.dim_account (
     appid text PRIMARY KEY,
     name text NOT NULL,
     conn_id text NOT NULL,
+    unique_name text,
     is_active boolean NOT NULL DEFAULT TRUE,
     first_seen_at timestamptz NOT NULL
 );
+-- Whoever adds or renames an account, the names that analysts see stay unique.
+CREATE FUNCTION weixin.make_names_unique() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE weixin.dim_account AS account
+    SET unique_name = named.unique_name
+    FROM (
+        SELECT
+            appid,
+            CASE
+                WHEN count(*) OVER (PARTITION BY name) > 1 THEN format('%s (%s)', name, appid)
+                ELSE name
+            END AS unique_name
+        FROM weixin.dim_account
+    ) AS named
+    WHERE
+        account.appid = named.appid
+        AND account.unique_name IS DISTINCT FROM named.unique_name;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION weixin.make_names_unique() IS 'Fill in unique_name of dim_account after an account was added or renamed';
+CREATE TRIGGER dim_account_names
+AFTER INSERT OR UPDATE OF name ON weixin.dim_account
+FOR EACH STATEMENT EXECUTE FUNCTION weixin.make_names_unique();
 COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account that a run has planned, or of which answers were imported';
 COMMENT ON COLUMN weixin.dim_account.appid IS 'AppID of the Official Account at WeChat';
 COMMENT ON COLUMN weixin.dim_account.name IS 'Display name: extra "name" of its Airflow connection, else the connection id';
+COMMENT ON COLUMN weixin.dim_account.unique_name IS 'The name where no other account has it, else the name and the AppID: 都市晨报 (wxa3)';
 COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials; empty while it is known from imported answers only';
 COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether it is in the list of accounts to collect (Airflow Variable weixin_accounts)';
 COMMENT ON COLUMN weixin.dim_account.first_seen_at IS 'When the pipeline first planned it, or imported an answer of it';

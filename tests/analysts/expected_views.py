@@ -8,7 +8,7 @@ Totals are cumulative over the days of an article.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -475,7 +475,7 @@ def account_day(collected: CollectedAnswers) -> Table:
     Return the series over both endpoints: a row per account and day, as counted and comparable.
 
     A day comes from one endpoint. The comparable columns scale the successor's figures to the older
-    endpoint's.
+    endpoint's, if the account has days that are complete in both.
     """
     table = Table()
     for appid in collected.names:
@@ -486,24 +486,41 @@ def account_day(collected: CollectedAnswers) -> Table:
             }
             for dataset in (ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL)
         )
+        exact = {day for day in old if endpoint_of(collected, ARTICLE_TOTAL).reaches(appid, day)}
         both = [day for day in old.keys() & new.keys() if old[day]["is_complete"]]
         both = [day for day in both if new[day]["is_complete"]]
-        last_exact = max(
-            day for day in old if endpoint_of(collected, ARTICLE_TOTAL).reaches(appid, day)
-        )
         for day in sorted(old.keys() | new.keys()):
-            of_old, of_new = (series.get(day, {}).get("readers_increment") for series in (old, new))
-            is_old = day <= last_exact or (of_new is None and of_old is not None)
+            is_old = is_of_older_endpoint(old.get(day), new.get(day), day, exact)
             row = {**(old if is_old else new)[day], "endpoint": "7d" if is_old else "30d"}
             for name in ("readers", "sharers", "favourites"):
                 column = f"{name}_increment"
                 sums = (total(series[day][column] for day in both) for series in (old, new))
                 increment, ratio = row[column], share(*sums)
-                is_kept = is_old or increment is None
-                comparable = increment if is_kept else ratio and round(increment * ratio)
-                row[f"{name}_comparable"] = comparable
+                is_kept = is_old or increment is None or ratio is None
+                row[f"{name}_comparable"] = increment if is_kept else round(increment * ratio)
+            row["counting"] = "getarticletotal" if is_old else "estimated" if both else "successor"
             table.append(row)
     return table
+
+
+def is_of_older_endpoint(
+    old: Row | None, new: Row | None, day: date, exact: Collection[date]
+) -> bool:
+    """
+    Return whether the series takes an account's day from getarticletotal.
+
+    Args:
+        old: the day by getarticletotal; None outside its series.
+        new: the day by its successor; None outside its series.
+        day: the day.
+        exact: the account's days on which getarticletotal has a row of every expected article.
+    """
+    if not (old and new) or day in exact or old["is_complete"]:
+        return old is not None
+    if new["is_complete"]:
+        return False
+    is_only_figure = new["readers_increment"] is None and old["readers_increment"] is not None
+    return is_only_figure or day <= max(exact, default=date.min)
 
 
 @cache

@@ -49,7 +49,9 @@ class Asked:
     def of_all_accounts(self, view: str) -> Table:
         """Return the view's rows of all accounts."""
         rows = expected_views.view(self.collected, self._name(view))
-        return rows.with_(account_name=lambda _: self.name) if self.name else rows
+        if not self.name:
+            return rows
+        return rows.with_(account_name=lambda row: f"{self.name} ({row['appid']})")
 
     def of_account(self, view: str) -> Table:
         """Return the view's rows of the account."""

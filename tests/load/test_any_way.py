@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 from support import empty, execute, rows
+from support.account_days import wrong_account_days
 from support.warehouse_loads import SCHEDULED, at, contents, import_lines, know, line, staged
 from world.expected_tables import Answer, Facts, differences, expected_tables, facts, held
 from world.wechat import item
@@ -291,6 +292,8 @@ def test_any_way_of_loading_gives_the_same_tables(
     """
     The facts as of an instant are those of that instant (0025).
 
+    The stored account days are those of a complete computation after each load.
+
     Importing all answers again rewrites no row of the facts. A replay changes nothing, and restores
     a fact that was truncated.
     """
@@ -300,6 +303,7 @@ def test_any_way_of_loading_gives_the_same_tables(
     for arrival in arriving:
         take(warehouse, arrival)
         seen.append((tick(), without_days(facts(warehouse, *datasets))))
+        assert wrong_account_days(warehouse) == set()
     known = expected_tables([arrival.answers for arrival in arriving[:-1]])
     assert differences(held(warehouse), known) == []
     assert rows(warehouse, ODDLY_READY) == []
@@ -309,6 +313,7 @@ def test_any_way_of_loading_gives_the_same_tables(
     before = contents(warehouse, *tables, versions=True)
 
     import_(warehouse, all_answers(arriving))
+    assert wrong_account_days(warehouse) == set()
     for dataset, day in itertools.product(datasets, (None, DAYS[1])):
         slices = select_slices(warehouse, dataset, (), day, day)
         assert not replay(warehouse, dataset, slices, ready_hour=10, now=tick).changes
@@ -317,4 +322,5 @@ def test_any_way_of_loading_gives_the_same_tables(
     for dataset in datasets:
         execute(warehouse, f"TRUNCATE weixin.{dataset.fact}")
         replay(warehouse, dataset, select_slices(warehouse, dataset, ()), ready_hour=10)
+    assert wrong_account_days(warehouse) == set()
     assert differences(held(warehouse), known) == []

@@ -35,7 +35,7 @@ DBT = Path(os.environ.get("DBT_VENV", PROJECT / ".venv-dbt"), "bin/dbt")
 (STATEMENTS,) = re.findall(r"```sql\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
 """The README's statements for an administrator: they create the analyst `li` and a schema."""
 DAYS = ("article_day_7d", "account_day_7d", "article_day_30d", "account_day_30d")
-"""The views that the package keeps as tables."""
+"""The views that the package has as models, those of articles as tables."""
 
 BUILT = {november(day) for day in (3, 4, 5, 10, 14, 17, 18, 23)}
 """The mornings of three weeks after which dbt runs."""
@@ -273,8 +273,8 @@ def test_a_morning_without_a_complete_answer_is_an_error_at_noon(dbt: Dbt, fille
 
 @pytest.mark.usefixtures("built")
 def test_dbt_fails_with_a_remedy_if_a_release_changes_columns(dbt: Dbt, filled: Engine) -> None:
-    run_sql(filled, "ALTER TABLE li.account_days_7d DROP COLUMN is_complete")
+    run_sql(filled, "ALTER TABLE li.article_days_7d DROP COLUMN day_number")
 
-    done = dbt.types("run", "--select", "account_days_7d")
+    done = dbt.types("run", "--select", "article_days_7d")
 
     assert (done.returncode, "by --full-refresh" in done.stdout) == (1, True)

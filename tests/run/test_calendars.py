@@ -15,6 +15,7 @@ import sqlalchemy
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import empty, rows
+from support.account_days import stale_accounts, wrong_account_days
 from world.expected_tables import facts, readers
 from world.pipeline import Pipeline
 from world.random_calendars import Fault, draw_calendar
@@ -263,7 +264,7 @@ def test_any_calendar_gives_the_same_in_memory_and_on_postgres(
     warehouse: sqlalchemy.Engine, seed: int, mornings: int
 ) -> None:
     """
-    Plan, calls, colour and coverage agree after each step.
+    Plan, calls, colour and coverage agree after each step, and the stored account days are exact.
 
     Analysts, `weixin-etl status` and the page give each day the same state, reason and next dates.
     """
@@ -276,6 +277,8 @@ def test_any_calendar_gives_the_same_in_memory_and_on_postgres(
             assert run_log(other) == run_log(process)
             assert coverage_log(real) == coverage_log(model)
             now = real.now()
+            assert stale_accounts(warehouse) == []
+            assert wrong_account_days(warehouse) == set()
             shown = states_of_analysts(real, now)
             assert shown == states(real, now, shown)
             of_status, lacking = states_of_status(real, now, shown)

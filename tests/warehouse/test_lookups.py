@@ -18,6 +18,7 @@ from weixin_etl import warehouse as warehouse_module
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.load import Load, StagedAnswer
 from weixin_etl.model import Account
+from weixin_etl.warehouse.account_days import refresh_account_days
 from weixin_local.postgres import Server
 
 FIRST_DAY, ARTICLES_A_DAY = date(2024, 1, 1), 100
@@ -108,6 +109,7 @@ def load_hundred(warehouse: Engine, share_count: int) -> None:
 def analysed(long_history: Engine) -> Engine:
     """Return the same warehouse with planner statistics."""
     load_hundred(long_history, 2)
+    refresh_account_days(long_history)
     with long_history.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
     return long_history
@@ -122,6 +124,18 @@ def test_a_load_looks_everything_up_by_keys(request: pytest.FixtureRequest, fixt
 
     read = read_by(warehouse, lambda: load_hundred(warehouse, first + 1))
     assert 1_000 < read < 10_000
+
+
+def test_a_refresh_of_account_days_reads_only_the_rows_that_count_on_them(analysed: Engine) -> None:
+    """The account has half a million rows; its last day is computed."""
+    execute(
+        analysed,
+        "UPDATE weixin.account_day_state SET stale_from = last_date - 1 "
+        "WHERE dataset = 'article_total' AND appid = 'wx1'",
+    )
+
+    read = read_by(analysed, lambda: refresh_account_days(analysed, ["wx1"]))
+    assert 1_000 < read < 30_000
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_three_processes_can_migrate_at_once(fresh: Engine):
 
     assert results == ["", "", COMPLETE]
     versions = rows(fresh, "SELECT version FROM weixin.schema_migrations ORDER BY 1")
-    assert versions == [("0001",), ("declared",)]
+    assert versions == [("0001",), ("account_days",), ("declared",)]
 
 
 @pytest.mark.usefixtures("later")

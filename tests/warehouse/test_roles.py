@@ -26,6 +26,7 @@ HISTORIES = ("fact_history", "dim_article_title_history")
 READABLE = (
     *("dim_account", "dim_article", *(dataset.fact for dataset in DATASETS.values()), *HISTORIES),
     *("collected_since", "coverage", "run_report", "finding", "incident", "api_call"),
+    *("account_day", "account_day_state"),
 )
 RELATIONS = """
     SELECT relnamespace::regnamespace::text || '.' || relname FROM pg_class

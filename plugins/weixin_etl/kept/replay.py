@@ -24,6 +24,7 @@ from weixin_etl.load.merge import Merge
 from weixin_etl.model import Counts, ParameterError
 from weixin_etl.text import counted
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
+from weixin_etl.warehouse.account_days import refresh_account_days
 from weixin_etl.warehouse.locks import begin_load
 
 
@@ -131,6 +132,7 @@ def replay(
                     connection.commit()
             on_progress(result.slices)
         if is_applied:
+            refresh_account_days(warehouse)
             analyse_grown(warehouse)
     return result
 
@@ -159,5 +161,6 @@ def _replay_account(merge: Merge, ready_hour: int) -> ReplayResult:
         # The contents are written and take much memory. Evaluation needs only the observations.
         histories += [replace(history, content=None) for history in batch]
     coverage = evaluate_merged(merge, histories, ready_hour)
+    merge.mark_account_days(merge.dataset, slices)
     articles = merge.execute("dim_article/written.sql", appid=slices[0][0]).scalar_one()
     return result + ReplayResult(coverage=coverage, articles=articles)

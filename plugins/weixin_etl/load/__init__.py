@@ -14,6 +14,7 @@ because a commit costs the same whatever it holds. The transaction succeeds or f
       Merge.save_coverage     save this coverage
       Merge.save_unlisted     save since when articles are no longer listed
       evaluate_merged         evaluate the merged kept answers
+      Merge.mark_account_days mark the account days that may have changed
       record_attempts         save the run's report
 
 An answer is out of order if a newer answer of its slice is already kept. `load/history.py` explains
@@ -24,11 +25,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
+from typing import Any
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
+from weixin_etl.load.account_days import affected_days
 from weixin_etl.load.evaluation import evaluate_chunk
 from weixin_etl.load.history import (
     MergedAnswers,
@@ -92,6 +95,10 @@ class Load:
             changed_lists = _changed_lists(merge, staged, coverage)
             merge.save_unlisted("dim_article/unlist.sql", changed_lists)
             evaluate_merged(merge, histories, self.ready_hour)
+            unlisting = [(row["appid"], row["day"]) for row in changed_lists]
+            merged_again = [history.slice for history in histories]
+            affected = [*affected_days(merge, coverage), *unlisting, *merged_again]
+            merge.mark_account_days(self.run.dataset, affected)
             record_attempts(connection, self.run, [*staged, *unloaded], counts)
         _note_last_articles(self.last_article_at, staged)
         return sum(counts.values(), Counts(sum(answer.calls for answer in staged)))
@@ -244,7 +251,7 @@ def _note_last_articles(
 
 def _changed_lists(
     merge: Merge, staged: Iterable[StagedAnswer], after: Mapping[Slice, Coverage]
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """
     Return the lists of ready answers by which the articles of a slice may no longer be listed.
 
@@ -259,7 +266,7 @@ def _changed_lists(
     Returns:
         The AppID, the day, the listed msgids, and the time of each answer (`at`).
     """
-    lists: list[dict[str, object]] = []
+    lists: list[dict[str, Any]] = []
     for answer in staged:
         before, now = merge.stored[answer.slice].coverage, after[answer.slice]
         is_ready = now.ready_at == answer.evidence.at and now.list_sha256 is not None

@@ -8,7 +8,7 @@ replaces the stored values of its rows. Unchanged rows are not rewritten.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -63,6 +63,8 @@ class Merge:
         self._common = {"dataset": dataset.name, "changed_at": changed_at}
         self.falls = defaultdict[Slice, list[Fall]](list)
         """The totals that became lower by what was merged, by slice."""
+        self.changed_from: dict[Slice, date] = {}
+        """The first day of which rows or rejected parts were written, by slice."""
         rows = self.execute("coverage/before.sql", **slice_arrays(dataset, slices))
         self.stored = {(row.appid, row.day): _stored_slice(row) for row in rows}
         """The state of each slice in the warehouse before the load."""
@@ -170,11 +172,13 @@ class Merge:
         copy(self.connection, f"staged_{self.dataset.fact} ({row_columns(self.dataset)})", lines)
         if are_new:
             self.execute("fact/insert.sql")
+            self.changed_from |= {answer.slice: answer.day for answer in answers if answer.rows}
             return {answer.slice: Counts(inserted=len(answer.rows)) for answer in answers}
         counts = {answer.slice: Counts(unchanged=len(answer.rows)) for answer in answers}
         for row in self.execute("fact/merge.sql", is_history=is_history):
             slice_ = row.appid, row.day
             counts[slice_] += Counts(0, row.inserted, row.updated, -row.inserted - row.updated)
+            self.changed_from[slice_] = row.first_date
             for msgid, stat_date, *fall in row.falls or ():
                 self.falls[slice_].append(Fall(msgid, date.fromisoformat(stat_date), *fall))
         self._move_rows(*moved_articles)
@@ -208,24 +212,38 @@ class Merge:
         Write the answers' articles.
 
         Returns:
-            Whether all articles are new. Then the AppIDs and the msgids of the articles that two
-            publication days list.
+            Whether all articles are new. Then the AppIDs, the msgids and the earlier publication
+            days of the articles that two publication days list.
         """
         if not self.dataset.describes_articles:
-            return False, [], []
+            return False, [], [], []
         articles = b",".join(answer.articles for answer in answers if answer.articles)
         values = {"articles": f"[{articles.decode()}]", "is_history": is_history}
         return self.execute("dim_article/load.sql", **values).one()
 
-    def _move_rows(self, appids: Sequence[str] | None, msgids: Sequence[str] | None) -> None:
+    def _move_rows(
+        self,
+        appids: Sequence[str] | None,
+        msgids: Sequence[str] | None,
+        earlier_dates: Sequence[date] | None,
+    ) -> None:
         """
         Move the rows of articles that two days list to the later publication day.
 
         The rows of all datasets with articles are moved. Without AppIDs nothing happens.
         """
-        for dataset in ARTICLE_DATASETS.values() if appids else ():
+        if not (appids and earlier_dates):
+            return
+        for dataset in ARTICLE_DATASETS.values():
             move = statement("fact/follow.sql", dataset)
             self.connection.execute(move, {"appids": appids, "msgids": msgids})
+            self.mark_account_days(dataset, [*zip(appids, earlier_dates, strict=True)])
+
+    def mark_account_days(self, dataset: Dataset, first_days: Collection[tuple[str, date]]) -> None:
+        """Mark account days as stale: of each AppID from the given first day on."""
+        if first_days and dataset.describes_articles:
+            values = slice_arrays(dataset, first_days)
+            self.connection.execute(statement("account_day/mark.sql"), values)
 
     def save_unlisted(self, path: str, listings: Sequence[Mapping[str, object]]) -> None:
         """
@@ -265,7 +283,10 @@ class Merge:
             **slice_arrays(self.dataset, [answer.slice for answer in concerned]),
             parts=as_json(parts),
         )
-        return int(changed.scalar_one())
+        number = int(changed.scalar_one())
+        if number:
+            self.changed_from |= {answer.slice: answer.day for answer in concerned}
+        return number
 
     def save_coverage(self, rows: Mapping[Slice, Coverage]) -> None:
         """Insert or overwrite the row of coverage of each slice."""

@@ -19,6 +19,7 @@ from weixin_etl.run import Work
 from weixin_etl.run.outcome import Outcome, read_outcome
 from weixin_etl.sentences import sentence
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
+from weixin_etl.warehouse.account_days import refresh_account_days
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ _SILENT_CAUSE = "it has listed no new article since {date}; answered days: {coun
 
 def report(work: Work, planned: Batch) -> dict[str, int]:
     """
-    Log what the run did with each planned slice, and the run's totals. Nothing is written.
+    Log what the run did with each planned slice, and the run's totals.
+
+    Account days that a killed task has left stale are computed. Nothing else is written.
 
     A slice that is not satisfied is logged as a warning. If the run planned more than
     `SLICES_IN_LOG` slices, only the totals are logged.
@@ -48,6 +51,8 @@ def report(work: Work, planned: Batch) -> dict[str, int]:
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     require_migrated(work.warehouse)
+    with diagnosed(work.warehouse):
+        refresh_account_days(work.warehouse)
     with diagnosed(work.warehouse), work.warehouse.connect() as connection:
         outcome, done = read_outcome(connection, work, planned), _counts(connection, work.run)
     slices = [*outcome.slices()]
@@ -126,6 +131,8 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     """
     require_migrated(work.warehouse)
     unplanned = [entry.problem for entry in configured if entry.is_wanted and not entry.appid]
+    with diagnosed(work.warehouse):
+        refresh_account_days(work.warehouse)
     with diagnosed(work.warehouse), work.warehouse.connect() as connection:
         outcome, done = read_outcome(connection, work, planned), _counts(connection, work.run)
         warnings = [*outcome.excused(), *_silent_accounts(connection, outcome)]

@@ -23,6 +23,7 @@ from weixin_etl.run.extract import FetchedChunk, extract
 from weixin_etl.run.outcome import Outcome, read_outcome
 from weixin_etl.text import counted, few_names
 from weixin_etl.warehouse import analyse_grown, diagnose, statement
+from weixin_etl.warehouse.account_days import refresh_account_days
 from weixin_etl.warehouse.locks import ingest_locks
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ def ingest(work: Work, batch: Batch, open_client: OpenClient) -> IngestResult:
             names = few_names([account.name for account in waiting])
             log.info("waits for other runs that ingest these accounts: %s", names)
             ingestion.ingest_accounts(waiting, waits=True)
+        refresh_account_days(work.warehouse, [account.appid for account in batch])
         problems = ingestion.problems(batch)
     except Exception as error:
         warehouse_error = diagnose(error, work.warehouse)

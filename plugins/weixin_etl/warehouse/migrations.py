@@ -17,10 +17,11 @@ from psycopg2 import errors
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
 from weixin_etl.problem import ProblemKind, WarehouseError
 from weixin_etl.sentences import Quoted, Sentence, sentence
 from weixin_etl.text import few_names, one_line
+from weixin_etl.warehouse.account_days import refresh_account_days
 from weixin_etl.warehouse.connection import engine, require_tls
 from weixin_etl.warehouse.diagnosis import diagnose, diagnosed
 from weixin_etl.warehouse.locks import lock_migrations
@@ -31,6 +32,8 @@ ROLES = ("weixin_loader", "weixin_reader")
 """The roles that `roles.sql` creates, if the user may, and to which it grants rights."""
 _DECLARED = "declared"
 """The version in schema_migrations that stands for the declared part of the schema."""
+_ACCOUNT_DAYS = "account_days"
+"""The version in schema_migrations that stands for the definition of the stored account days."""
 _LIST_COLUMNS = {
     "schema_migrations.version",
     "schema_migrations.sha256",
@@ -55,6 +58,8 @@ def migrate(warehouse_url: URL | str) -> str:
     """
     Bring the warehouse to this release, in one transaction. Processes may do so at the same time.
 
+    Account days are computed afterwards, if this release defines them differently.
+
     Returns:
         Lines that say what was done, and what an administrator must do. Empty if the warehouse was
         at this release already.
@@ -74,7 +79,9 @@ def migrate(warehouse_url: URL | str) -> str:
                 execute(connection, source("schema_migrations/create.sql"))
             with warehouse.begin() as connection:
                 lock_migrations(connection)
-                return "\n".join(_apply(connection, _pending(connection)))
+                lines = [*_apply(connection, _pending(connection))]
+            refresh_account_days(warehouse)
+            return "\n".join(lines)
     finally:
         warehouse.dispose()
 
@@ -88,7 +95,9 @@ def _pending(connection: Connection) -> dict[str, str]:
     """
     applied, _ = _read_schema(connection)
     declared = "".join([*_tables_and_roles().values(), *(view.sql for view in all_views())])
-    wanted = {**_checksums(), _DECLARED: _sha256(declared)}
+    refreshes = (source("account_day/refresh.sql", each) for each in ARTICLE_DATASETS.values())
+    definition = _sha256("".join(refreshes))
+    wanted = {**_checksums(), _DECLARED: _sha256(declared), _ACCOUNT_DAYS: definition}
     pending = {key: sha256 for key, sha256 in wanted.items() if applied.get(key) != sha256}
     is_complete = not pending and not _roles_without_rights(connection)
     return {} if is_complete else {**pending, _DECLARED: wanted[_DECLARED]}
@@ -106,6 +115,8 @@ def _apply(connection: Connection, pending: dict[str, str]) -> Iterator[str]:
         yield f"Applied: {path.name}"
     if pending:
         yield from _apply_declared(connection)
+    if _ACCOUNT_DAYS in pending:
+        connection.execute(statement("account_day/mark_all.sql"))
     for version, sha256 in pending.items():
         values = {"version": version, "sha256": sha256}
         connection.execute(statement("schema_migrations/save.sql"), values)
@@ -131,7 +142,12 @@ def _apply_declared(connection: Connection) -> Iterator[str]:
 def _tables_and_roles() -> dict[str, str]:
     """Return the SQL of the fact tables and of the roles, by file."""
     facts = (source("fact/table.sql", dataset) for dataset in DATASETS.values())
-    return {"fact/table.sql": "".join(facts), "roles.sql": source("roles.sql")}
+    account_days = source("account_day/table.sql")
+    return {
+        "fact/table.sql": "".join(facts),
+        "account_day/table.sql": account_days,
+        "roles.sql": source("roles.sql"),
+    }
 
 
 def _checksums() -> dict[str, str]:
