@@ -19,27 +19,17 @@ from weixin_etl.clock import days_as_ranges
 from weixin_etl.sentences import Quoted, Sentence, read_table
 from weixin_etl.text import one_line, shown
 
+_TABLE = read_table("problems.csv")
+_MARKS = {kind: marks.split() for kind, _codes, marks, *_ in reversed(_TABLE)}
+"""The names of each kind's flags that are true. The first row of a kind has them."""
+
 
 class ProblemKind(StrEnum):
     """
     The kinds of problems, as tables, messages and the page name them.
 
-    `problems.csv` sets the flags of each kind.
+    An unknown name, such as one that another release wrote into the warehouse, becomes `UNKNOWN`.
     """
-
-    is_common: bool  # one action fixes it for all accounts that have it
-    is_of_account: bool  # it concerns an account, not single days
-    is_of_connection: bool  # it may concern a connection and all its accounts
-    is_of_warehouse: bool  # the warehouse has the problem, not WeChat
-    is_of_one_statement: bool  # the warehouse refuses this statement, but accepts others
-    is_retried: bool  # another try may succeed: Airflow retries the task
-    stops_account: bool  # the run, or the try if it is retried, requests no more days of it
-    is_outage: bool  # no usable answer: after several in a row, the try stops calling
-    is_transport_failure: bool  # WeChat was not reached: the account may have other problems
-    is_warning: bool  # nothing failed: the figures are stored, or WeChat may have no more
-    resolves_itself: bool  # nobody has to act: daily runs request the figures again
-    end_is_told: bool  # people are notified of its end, although it is a warning
-    is_momentary: bool  # people are notified once: nothing shows its end
 
     UNREACHABLE = auto()
     TOKEN_SERVICE = auto()
@@ -76,6 +66,36 @@ class ProblemKind(StrEnum):
     NOT_COLLECTED = auto()
     UNKNOWN = auto()
 
+    def __init__(self, name: str) -> None:
+        """Set each flag of the kind: whether the kind's first row of `problems.csv` names it."""
+        marks = _MARKS[name]
+        # one action fixes it for all accounts that have it
+        self.is_common = "is_common" in marks
+        # it concerns an account, not single days
+        self.is_of_account = "is_of_account" in marks
+        # it may concern a connection and all its accounts
+        self.is_of_connection = "is_of_connection" in marks
+        # the warehouse has the problem, not WeChat
+        self.is_of_warehouse = "is_of_warehouse" in marks
+        # the warehouse refuses this statement, but accepts others
+        self.is_of_one_statement = "is_of_one_statement" in marks
+        # another try may succeed: Airflow retries the task
+        self.is_retried = "is_retried" in marks
+        # the run, or the try if it is retried, requests no more days of it
+        self.stops_account = "stops_account" in marks
+        # no usable answer: after several in a row, the try stops calling
+        self.is_outage = "is_outage" in marks
+        # WeChat was not reached: the account may have other problems
+        self.is_transport_failure = "is_transport_failure" in marks
+        # nothing failed: the figures are stored, or WeChat may have no more
+        self.is_warning = "is_warning" in marks
+        # nobody has to act: daily runs request the figures again
+        self.resolves_itself = "resolves_itself" in marks
+        # people are notified of its end, although it is a warning
+        self.end_is_told = "end_is_told" in marks
+        # people are notified once: nothing shows its end
+        self.is_momentary = "is_momentary" in marks
+
     @property
     def stops_whole_account(self) -> bool:
         """Whether it concerns an account as a whole and is more than a warning."""
@@ -83,7 +103,8 @@ class ProblemKind(StrEnum):
 
     @classmethod
     def _missing_(cls, _: object) -> "ProblemKind":
-        return cls.UNKNOWN  # another release wrote this kind into the warehouse
+        """Return `UNKNOWN` for a name that is no kind."""
+        return cls.UNKNOWN
 
 
 class ProblemRow(NamedTuple):
@@ -102,8 +123,6 @@ class ProblemRow(NamedTuple):
 
     A case of an errcode has a suffix: `47009_succeeded`.
     """
-    marks: list[str]
-    """The names of the kind's flags that are true. Only the first row of a kind has them."""
     title: str
     """Empty if the title of the kind's first row applies."""
     cause: str
@@ -113,31 +132,31 @@ class ProblemRow(NamedTuple):
     cure_zh: str
 
 
-ROWS = [
-    ProblemRow(ProblemKind(kind), codes.split(), marks.split(), *texts)
-    for kind, codes, marks, *texts in read_table("problems.csv")
-]
+ROWS = [ProblemRow(ProblemKind(kind), codes.split(), *texts) for kind, codes, _, *texts in _TABLE]
 _FIRST = {row.kind: row for row in reversed(ROWS)}
 _OF_CODE = {(row.kind, code): row for row in ROWS for code in row.codes}
-for _kind, _row in _FIRST.items():  # give each kind the flags that `ProblemKind` annotates
-    vars(_kind).update({flag: flag in _row.marks for flag in ProblemKind.__annotations__})
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
 
 def problem_row(kind: ProblemKind, code: str = "") -> ProblemRow:
-    """Return the row of the kind's code, or the first row of the kind if the code has none."""
+    """Return the kind's row for the code; the kind's first row if no row names the code."""
     return _OF_CODE.get((kind, code), _FIRST[kind])
 
 
 def fill_places(text: str, conn_id: str, cause: str, subject: str | None = None) -> str:
     """
-    Return a cure with its placeholders filled in. Unknown values are left out.
+    Return a cure with its placeholders filled in, on one line with single spaces.
 
     Args:
-        text: the cure with placeholders.
-        conn_id: the Airflow connection to change.
-        cause: the problem's cause. WeChat's message in it may name an IP address.
-        subject: the problem's subject.
+        text: the cure with placeholders, as in `problems.csv`.
+        conn_id: the Airflow connection to change. `{role}` is `weixin_reader` for the connection of
+            this name, and `weixin_loader` for every other.
+        cause: the problem's cause. The first IPv4 address in it becomes `{address}`. The
+            placeholder is left out if the cause has no address.
+        subject: the text for `{subject}`, which becomes "None" if it is missing.
+
+    Raises:
+        KeyError: the text has another placeholder.
     """
     address = _ADDRESS.search(cause)
     places = {
@@ -192,10 +211,11 @@ class Problem:
 
         Args:
             kind: the kind of the problem.
-            cause: a cause that replaces the row's.
-            cure: a cure that replaces the row's.
-            code: the code that selects the row.
-            detail: a text that is added to the cause.
+            cause: a cause that replaces the row's. With an empty text, `detail` is the cause.
+            cure: a cure that replaces the row's, without placeholders. If it is None, the row's
+                cure is taken, with `to_change` or else `conn_id` as the connection to change.
+            code: the code that selects the row. The kind's first row is used if no row names it.
+            detail: a text that is added to the cause after a colon, unless it is empty.
             **more: other fields of the problem.
         """
         row = problem_row(kind, code)
@@ -206,7 +226,13 @@ class Problem:
         return cls(kind, cause, cure, code=code, **more)
 
     def __post_init__(self) -> None:
-        """Make each text one line that can be shown: texts may quote other systems."""
+        """
+        Make cause, cure, account and subject single lines that can be shown.
+
+        They may quote other systems: control characters are removed, and a text ends after 2,000
+        characters. A problem with a connection and no AppID concerns the connection itself: its id
+        becomes the account and the subject.
+        """
         if self.conn_id and not self.appid:
             object.__setattr__(self, "account", self.conn_id)
             object.__setattr__(self, "subject", self.conn_id)
@@ -215,7 +241,16 @@ class Problem:
                 object.__setattr__(self, name, one_line(text))
 
     def with_successor(self, dag_id: str | None, *, is_collecting: bool = False) -> "Problem":
-        """Return a retired endpoint's problem with the cure that names its successor's DAG."""
+        """
+        Return a retired endpoint's problem with the cure and the code for its successor.
+
+        The subject becomes the successor's DAG. A problem of another kind is returned unchanged.
+
+        Args:
+            dag_id: the DAG of the successor. With None the problem is returned unchanged.
+            is_collecting: whether the DAG collects already. Then the cure is to do nothing, and
+                otherwise to unpause the DAG. The cause stays.
+        """
         if self.kind is not ProblemKind.ENDPOINT_OFFLINE or dag_id is None:
             return self
         code = "47009_succeeded" if is_collecting else "47009_successor"
@@ -224,29 +259,38 @@ class Problem:
 
     @property
     def row(self) -> ProblemRow:
-        """The row of `problems.csv` with the texts of the problem."""
+        """The row of `problems.csv` for kind and code: the kind's first if none has the code."""
         return problem_row(self.kind, self.code)
 
     @property
     def errcode(self) -> int | None:
-        """WeChat's errcode, if WeChat gave one."""
+        """
+        WeChat's errcode: the number with which the code begins.
+
+        None if the code is empty, names a case, or is an SQLSTATE of the warehouse.
+        """
         number = self.code.partition("_")[0]
         is_wechats = number.removeprefix("-").isdigit() and not self.kind.is_of_warehouse
         return int(number) if is_wechats else None
 
     @property
     def who(self) -> str:
-        """The account that has the problem, or else the subject."""
+        """The account that has the problem, or else the subject. Empty if there is neither."""
         return self.account or self.subject or ""
 
     @property
     def title(self) -> str:
-        """The problem in a few words."""
+        """The kind's title in English. It names `who`, or WeChat if that is empty."""
         title = problem_row(self.kind).title
         return title.format(who=self.who or "WeChat", subject=self.subject)
 
     def __str__(self) -> str:
-        """Return the account, the cure with the cause, the days and the ids."""
+        """
+        Return one line: `account: cure (cause) · days · connection id, errcode`.
+
+        Parts that are empty are left out, with their separators. The connection's id is left out
+        too if the problem has no AppID, because it is the account then.
+        """
         has_both = self.cure and self.cause
         text = f"{self.cure} ({self.cause})" if has_both else self.cure or self.cause
         errcode = "" if self.errcode is None else f"errcode {self.errcode}"
@@ -256,7 +300,11 @@ class Problem:
 
 
 def merge_days(problems: Iterable[Problem]) -> list[Problem]:
-    """Return the problems, with those that differ only in their days merged into one."""
+    """
+    Return the problems, with those that differ only in their days merged into one.
+
+    A merged problem has the days of all, sorted, and the place of the first in the order.
+    """
     groups: dict[Problem, list[Problem]] = {}
     for problem in problems:
         groups.setdefault(replace(problem, days=()), []).append(problem)
@@ -264,22 +312,27 @@ def merge_days(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def days_of_problems(problems: Iterable[Problem]) -> tuple[date, ...]:
-    """Return the days of all problems, sorted."""
+    """Return the days of all problems, each once, the oldest first."""
     return tuple(sorted({day for problem in problems for day in problem.days}))
 
 
 def log_problem(log: logging.Logger, problem: Problem) -> None:
-    """Log the problem: late figures and warnings at level WARNING, others at level ERROR."""
+    """Log the problem's line: warnings and figures not ready at WARNING, others at ERROR."""
     is_warning = problem.kind.is_warning or problem.kind is ProblemKind.NOT_READY
     log.log(logging.WARNING if is_warning else logging.ERROR, "%s", problem)
 
 
 def program_problem(log: logging.Logger, error: BaseException) -> Problem:
-    """Log the traceback of an unexpected error, collapsed in Airflow's UI. Return its problem."""
+    """
+    Log the traceback of an unexpected error, and return a problem of kind `PROGRAM`.
+
+    The traceback is logged at level INFO, in a group that Airflow's UI collapses. The cause is the
+    error's type and the first line of its message. The message of an SQLAlchemy error is that of
+    the driver.
+    """
     log.info("::group::Where it was raised")
     log.info("%s", shown("".join(traceback.format_exception(error))))
     log.info("::endgroup::")
-    # SQLAlchemy wraps errors of the driver: the driver's own message is shorter.
     first_line, *_ = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
     cause = ": ".join(filter(None, [type(error).__name__, one_line(first_line)]))
     return Problem.of_kind(ProblemKind.PROGRAM, cause)
@@ -290,7 +343,12 @@ class OperatorError(Exception):
 
 
 class _KindError(OperatorError):
-    """An error that carries a problem, made by `Problem.of_kind`. `str()` returns its line."""
+    """
+    An error that carries a problem. `str()` returns the problem's line.
+
+    `Problem.of_kind` makes the problem of the arguments: the kind, a detail that is added to the
+    cause, and other fields. The subject is the account unless the caller names another.
+    """
 
     to_change = ""
     """The Airflow connection to change, unless the caller names another."""
@@ -300,7 +358,7 @@ class _KindError(OperatorError):
     ) -> None:
         super().__init__(detail or "")
         self.detail = detail
-        """The text that is added to the kind's cause."""
+        """The text that is added to the kind's cause. None if there is none."""
         defaults = {"to_change": self.to_change, "subject": more.get("account") or None}
         self.problem = Problem.of_kind(kind, detail=detail or "", **{**defaults, **more})
 
@@ -310,11 +368,12 @@ class _KindError(OperatorError):
         return self.problem.kind
 
     def __str__(self) -> str:
+        """Return the problem's line."""
         return str(self.problem)
 
 
 class WeixinError(_KindError):
-    """A call that brought no figures. `account` is the name of the caller."""
+    """A call that failed or could not be made, an unusable answer or an unusable connection."""
 
 
 class WarehouseError(_KindError):

@@ -10,7 +10,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.health.alert import Severity, default_severity
 from weixin_etl.orchestration.web.page import app as page
 from weixin_etl.problem import ROWS, Problem, ProblemKind, ProblemRow, fill_places
-from weixin_etl.sentences import CHINESE_CAUSES, CHINESE_MESSAGES
+from weixin_etl.sentences import CHINESE_CAUSES, CHINESE_MESSAGES, read_table
 
 PAGES = Path(__file__).parents[2] / "docs/operating"
 BEGIN, END = "<!-- what turns a run red -->\n", "\n<!-- end of errors -->"
@@ -65,7 +65,7 @@ def test_where_there_is_nothing_to_do_nothing_is_red() -> None:
 def translations() -> Iterator[Sequence[str]]:
     """Every text of problems, messages and the page, in English and Chinese."""
     for row in ROWS:
-        yield from zip(row[3:6], row[6:9], strict=True)
+        yield from zip(row[2:5], row[5:], strict=True)
     yield from (CHINESE_MESSAGES | CHINESE_CAUSES).items()
     yield from page.labels().values()
 
@@ -81,3 +81,8 @@ def test_every_row_has_its_texts_in_both_languages() -> None:
     for row in ROWS:  # also of one that was recorded, of which the code's own name is not kept
         code = row.codes[0] if row.codes else ""
         assert Problem.of_kind(row.kind, code=code, detail="what was said: 1").row is row
+
+
+def test_the_table_names_no_flag_that_kinds_do_not_have() -> None:
+    marks = {mark for row in read_table("problems.csv") for mark in row[2].split()}
+    assert marks <= vars(ProblemKind.UNKNOWN).keys()
