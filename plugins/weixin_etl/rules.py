@@ -46,7 +46,7 @@ From then on the figures of this morning are late if they are missing.
 
 
 def is_daily(run: Run, today: date) -> bool:
-    """Return whether this is the daily run of `today`: the form names no dates for it."""
+    """Return whether the run is of `today`, the real Beijing day, and its form names no dates."""
     return not run.names_dates and run.today == today
 
 
@@ -54,10 +54,10 @@ def catch_up_start(
     dataset: Dataset, today: date, collected_since: date | None, catch_up_days: int
 ) -> date:
     """
-    Return the first day of the catch-up range.
+    Return the first day of the catch-up range: `catch_up_days` before the window, or later.
 
-    A daily run requests every open day from there on. Of earlier days it requests only those that
-    had a ready answer.
+    It is never before `collected_since` or the dataset's first day. A daily run requests every open
+    day from there on. Of earlier days it requests only those that had a ready answer.
 
     Args:
         dataset: the endpoint.
@@ -75,6 +75,15 @@ def due_days(
     """
     Return the days of one account that a run requests.
 
+    - Retired endpoint, and the form names no dates: only the run's newest day, as a check.
+    - Any run but the daily one: the run's open days, as older days.
+    - Daily run: the open days of the window, then the control day. As older days, the open days of
+      the catch-up range, then all earlier days that had a ready answer and are not settled. Older
+      days are left out if they have an answer of today, or are silent.
+
+    A day is open if it is not settled. With `refetch` every day of the run and of the catch-up
+    range counts as open. The result can be empty.
+
     Args:
         run: the run with its dates, as `Run.dated` returns it.
         today: the real day in Beijing.
@@ -85,87 +94,93 @@ def due_days(
         collected_since: the first day that daily runs collect: `W` days before the first daily run.
         catch_up_days: the number of days before the window that a daily run still requests.
     """
-    account = _AccountDays(run, known, last_article_at(known.values()))
     if is_retired(known) and not run.names_dates:
         return Due(run.days[:1], is_retirement_check=True)
+    first = _open_days(run, run.days, known)
     if not is_daily(run, today):
-        return Due(older=account.open(run.days))
-    window_first = today - DAY * run.dataset.window
-    begin = catch_up_start(run.dataset, today, collected_since, catch_up_days)
-    first = account.open(account.days(window_first, today - DAY))
-    caught_up = account.open(account.days(begin, window_first - DAY))
-    older = [*caught_up, *account.unconfirmed_before(begin)]
-    control_day = account.control_day(first) if run.dataset.describes_articles else None
+        return Due(older=first)
+    control_day = _control_day(known, first) if run.dataset.describes_articles else None
     first += [] if control_day is None else [control_day]
-    older = [day for day in older if day not in first and not account.is_left_alone(day, today)]
-    return Due(first, older, control_day)
+    begin = catch_up_start(run.dataset, today, collected_since, catch_up_days)
+    older = _older_days(run, today, known, begin)
+    return Due(first, [day for day in older if day not in first], control_day)
 
 
-@dataclass(frozen=True, slots=True)
-class _AccountDays:
-    """The days of one account with their coverage at the start of a run. Lists are newest first."""
+def _open_days(run: Run, days: list[date], known: Mapping[date, Coverage]) -> list[date]:
+    """Return the days that are not settled, in the same order. With `refetch` all of them."""
+    return [day for day in days if run.refetch or day not in known or not known[day].settled]
 
-    run: Run
-    known: Mapping[date, Coverage]
-    last_article_at: datetime | None
-    """See the function of this name."""
 
-    def coverage(self, day: date) -> Coverage:
-        """Return the coverage of a day, an empty one if the day is unknown."""
-        return self.known.get(day, Coverage())
+def _older_days(run: Run, today: date, known: Mapping[date, Coverage], begin: date) -> list[date]:
+    """
+    Return the days before the window that a daily run requests, newest first.
 
-    def days(self, first: date, last: date) -> list[date]:
-        """Return the days from `first` to `last`, without those before the dataset's first day."""
-        return days_newest_first(max(first, self.run.dataset.first_day), last)
+    They are the open days from `begin` on, and earlier unsettled days that had a ready answer. Days
+    whose last attempt gave a ready answer today are left out, and so are silent days.
+    """
+    window, listed_at = DAY * run.dataset.window, last_article_at(known.values())
+    caught_up = _open_days(run, days_newest_first(begin, today - window - DAY), known)
+    ready = [day for day in known if day < begin and known[day].ready_at]
+    earlier = sorted((day for day in ready if not known[day].settled), reverse=True)
+    skipped = {
+        day
+        for day, coverage in known.items()
+        if (coverage.ready_date == today and coverage.error_kind is None)
+        or lists_nothing(coverage, day + window, listed_at)
+    }
+    return [day for day in [*caught_up, *earlier] if day not in skipped]
 
-    def open(self, days: list[date]) -> list[date]:
-        """Return the days that are not settled. A run with `refetch` gets all of them."""
-        return [day for day in days if self.run.refetch or not self.coverage(day).settled]
 
-    def unconfirmed_before(self, begin: date) -> list[date]:
-        """Return the days before `begin` that had a ready answer and are not settled."""
-        ready = [day for day in self.known if day < begin and self.known[day].ready_at]
-        return sorted((day for day in ready if not self.known[day].settled), reverse=True)
+def _control_day(known: Mapping[date, Coverage], window: list[date]) -> date | None:
+    """
+    Return the day with articles that was attempted longest ago, the latest of equally old ones.
 
-    def is_left_alone(self, day: date, today: date) -> bool:
-        """Return whether a day before the window is skipped: it is silent or answered today."""
-        coverage, window_end = self.coverage(day), day + DAY * self.run.dataset.window
-        is_of_today = coverage.ready_date == today and coverage.error_kind is None
-        return is_of_today or lists_nothing(coverage, window_end, self.last_article_at)
-
-    def control_day(self, window: list[date]) -> date | None:
-        """
-        Return the day with articles that was attempted longest ago.
-
-        Return None if a day of the window lists articles, or if no day ever had any.
-        """
-        if any(self.coverage(day).lists_articles for day in window):
-            return None
-        attempts = {
-            day: coverage.attempted_at
-            for day, coverage in sorted(self.known.items(), reverse=True)
-            if day not in window and coverage.may_be_control_day and coverage.attempted_at
-        }
-        return min(attempts, key=attempts.__getitem__, default=None)
+    The day is not one of `window`, has an attempt and a ready answer, and is not given up. Return
+    None if a day of `window` lists articles, or if there is no such day.
+    """
+    if any(day in known and known[day].lists_articles for day in window):
+        return None
+    attempts = {
+        day: coverage.attempted_at
+        for day, coverage in sorted(known.items(), reverse=True)
+        if day not in window and coverage.may_be_control_day and coverage.attempted_at
+    }
+    return min(attempts, key=attempts.__getitem__, default=None)
 
 
 def is_retired(known: Mapping[date, Coverage]) -> bool:
-    """Return whether the last attempts of the two newest attempted days were answered 47009."""
+    """
+    Return whether the endpoint is taken out of service for an account, given its coverage by day.
+
+    It is if the last attempts of the two newest attempted days were answered 47009. With fewer than
+    two attempted days it is not.
+    """
     last_two = sorted(day for day, coverage in known.items() if coverage.attempted_at)[-2:]
     return len(last_two) > 1 and all(known[day].error_code == OFFLINE_ERRCODE for day in last_two)
 
 
 def last_article_at(known: Iterable[Coverage]) -> datetime | None:
-    """Return when the newest of the ready answers that list articles was fetched."""
+    """
+    Return when the account last listed an article: the newest `ready_at` of days that list some.
+
+    Return None if no day's newest ready answer lists articles.
+    """
     fetched = (coverage.ready_at for coverage in known if coverage.lists_articles)
     return max(filter(None, fetched), default=None)
 
 
 def lists_nothing(coverage: Coverage, window_end: date, last_article_at: datetime | None) -> bool:
     """
-    Return whether a day's newest ready answer, of `window_end` or later, shows no article.
+    Return whether a day is silent: its newest ready answer lists no article after its window.
 
-    False if the account listed an article in a later answer.
+    That answer is of the Beijing day `window_end` or later. No day of the account listed articles
+    on the same Beijing day, so the coverage has no hash of a list. False without a ready answer,
+    and if the account listed an article in that answer's instant or later.
+
+    Args:
+        coverage: the day's coverage.
+        window_end: the first day after the day's window, `P+W`.
+        last_article_at: what the function of this name returns for the account.
     """
     if coverage.ready_at is None or coverage.list_sha256 is not None:
         return False
@@ -178,10 +193,10 @@ def lists_nothing(coverage: Coverage, window_end: date, last_article_at: datetim
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The facts of one response, an answer or a refusal, that the rules evaluate."""
+    """The facts of one attempt, an answer or an error, that the rules evaluate."""
 
     at: datetime
-    """When the response was fetched."""
+    """When the response was fetched, or the error occurred."""
     list_sha256: bytes = EMPTY_LIST_SHA256
     """The hash of the list of articles."""
     article_count: int = 0
@@ -197,6 +212,7 @@ class Evidence:
     is_delayed: bool = False
     """Whether WeChat marked the figures as delayed."""
     error_kind: str | None = None
+    """The problem kind of the error. None for a readable answer."""
     error_code: int | None = None
 
 
@@ -210,12 +226,20 @@ class ChunkEvidence:
     window: int
 
     def lists_articles_on(self, today: date) -> bool:
-        """Return whether an answer of `today` (Beijing) lists an article of the account."""
+        """
+        Return whether an answer of the Beijing day `today` lists an article of the account.
+
+        The answers of the chunk count, and the newest earlier one in `last_article_at`.
+        """
         listed = [answer.at for answer in self.answers.values() if answer.article_count]
         return any(beijing(at)[0] == today for at in [*listed, self.last_article_at] if at)
 
     def lacks_yesterday(self, today: date) -> bool:
-        """Return whether the window has articles, but no answer of `today` has yesterday's row."""
+        """
+        Return whether the window has articles, but no answer of `today` has a row of yesterday.
+
+        The window are the chunk's days from `today - W` to yesterday. False if they list nothing.
+        """
         ages = {day: (today - day) // DAY for day in self.answers}
         window = [self.answers[day] for day, age in ages.items() if 0 < age <= self.window]
         dates = {beijing(answer.at)[0] for answer in window if answer.has_yesterday}
@@ -233,9 +257,19 @@ def next_coverage(
     """
     Return the day's coverage after one attempt.
 
+    Every attempt sets `attempted_at` and the error, which is None after a ready answer. It removes
+    `error` and `cure`, the texts of the error before. `article_count` never falls.
+
     An error keeps earlier results. An unreadable answer two or more days after the window settles
-    the day as given up. A delayed or early answer is `not_ready`. Every other answer sets
-    `ready_at`.
+    the day as given up. A delayed or early answer is `not_ready`, and keeps earlier results too.
+    Every other answer sets `ready_at`, the hash of the list, and since when the list is the same.
+
+    An answer about a publication day is early if it is of `P+W` or earlier, was fetched before
+    `ready_hour`, and the chunk's window has articles but no row of yesterday. An answer about a
+    statistics day is early if it is empty, unless it was fetched from `ready_hour` on and the
+    endpoint gives empty answers.
+
+    An empty list has a hash only if the account listed an article on the same Beijing day.
 
     A statistics day becomes final with a ready answer of `S+W` or later. A publication day becomes
     final with a ready answer of `P+W+1` or later that meets these conditions:
@@ -243,9 +277,12 @@ def next_coverage(
     - The previous ready answer lists the same articles. That answer is of an earlier Beijing day,
       and of `P+W` or later.
     - The answer has no new row, and no running total fell.
-    - Every article has all its rows. This is not required from `P+W+2` on.
+    - Every article has all its rows, no part was rejected, and the list is not empty if it had
+      articles before. This is not required from `P+W+2` on.
 
-    If no article of a final day has a figure, the day is given up instead.
+    A final day stays final after a ready answer. A day that was given up is open again, unless the
+    answer makes it final. If the articles of a day that becomes final have no figure, the day is
+    given up instead, with the kind `no_figures`.
 
     Args:
         before: the coverage before the attempt.
@@ -295,14 +332,19 @@ def next_coverage(
 
 
 def _listed_since(before: Coverage, listed: bytes | None, at: datetime) -> datetime | None:
-    """Return when ready answers began to list the same articles; None if nothing is listed."""
+    """Return `at` if the list changed, else when it changed last. None without a hash `listed`."""
     if listed is None:
         return None
     return before.listed_since if listed == before.list_sha256 else at
 
 
 def _is_confirmed(before: Coverage, listed: bytes | None, window_end: date, today: date) -> bool:
-    """Return whether the last ready answer, of a day from `window_end` to yesterday, agrees."""
+    """
+    Return whether the last ready answer lists the same articles as the hash `listed`.
+
+    It must be of a Beijing day from `window_end` to the day before `today`. False if there was no
+    ready answer, or if `listed` is None.
+    """
     if before.ready_date is None or listed is None or listed != before.list_sha256:
         return False
     return window_end <= before.ready_date < today
@@ -312,9 +354,10 @@ def behind_days(dataset: Dataset, known: Mapping[date, Coverage]) -> list[date]:
     """
     Return the days of the window whose articles lack their newest figures, oldest first.
 
-    Only the morning of the newest ready answer is examined. The days with a ready answer of that
-    morning are returned if they list articles. If one article has figures of the day before the
-    morning, no day is returned.
+    Only one morning is examined: that of the newest day with a ready answer. The days of that
+    morning's window with a ready answer of the morning are returned if they list articles. If one
+    article of them has figures of the day before the morning, no day is returned. Nor is there any
+    for a dataset of statistics days, or without a ready answer.
 
     Args:
         dataset: the endpoint.
@@ -341,8 +384,8 @@ def is_satisfied(coverage: Coverage, planned_at: datetime, *, refetch: bool) -> 
     """
     Return whether a planned slice needs no further request of the run.
 
-    It has a ready answer since the plan, from any run, or it is settled. With `refetch` a settled
-    slice needs a new answer.
+    It has a ready answer fetched at or after `planned_at`, by any run, or it is settled. With
+    `refetch` only the answer counts.
     """
     is_answered = coverage.ready_at is not None and coverage.ready_at >= planned_at
     return is_answered or (coverage.settled is not None and not refetch)
@@ -350,7 +393,7 @@ def is_satisfied(coverage: Coverage, planned_at: datetime, *, refetch: bool) -> 
 
 def was_given_up_since(coverage: Coverage, planned_at: datetime) -> bool:
     """
-    Return whether an attempt since the plan settled the slice as unreadable.
+    Return whether an attempt at or after `planned_at` found the slice given up as unreadable.
 
     Such a slice fails the run. A slice that is given up because it has no figures does not.
     """
@@ -364,31 +407,37 @@ def needs_request(
     """
     Return whether a try of the run requests a planned slice.
 
-    It does if the slice is not satisfied. The control day is also requested if no attempt was made
-    since the plan.
+    It does if the slice is not satisfied, see `is_satisfied`. The control day is also requested if
+    nobody attempted it at or after `planned_at`, even if it is settled.
     """
     is_unchecked = is_control_day and not coverage.is_attempted_since(planned_at)
     return is_unchecked or not is_satisfied(coverage, planned_at, refetch=refetch)
 
 
 def is_quota_used_up(coverage: Coverage, planned_at: datetime, now: datetime) -> bool:
-    """Return whether an attempt since the plan, of the same Beijing day as `now`, hit the quota."""
+    """
+    Return whether the slice's last attempt was refused because the day's calls are used up.
+
+    The attempt is at or after `planned_at`, and of the same Beijing day as `now`: WeChat's quota
+    begins anew each day.
+    """
     at = coverage.attempted_at if coverage.error_kind == QUOTA_KIND else None
     return at is not None and at >= planned_at and beijing(at)[0] == beijing(now)[0]
 
 
 def next_poll_at(run: Run, now: datetime) -> datetime | None:
     """
-    Return when a run requests the days again that were not ready.
+    Return when a run requests the days again that were not ready: half an hour after `now`.
 
-    The last time is noon of the run's day in Beijing. Return None after it, and for a manual run.
+    The last time is noon of the run's day in Beijing, if that is sooner. Return None from noon on,
+    and for a run that is not scheduled.
     """
     noon = datetime.combine(run.today, NOON, SHANGHAI)
     return min(now + POLL_INTERVAL, noon) if run.is_scheduled and now < noon else None
 
 
 def due_morning(now: datetime) -> date:
-    """Return the newest morning whose figures must be stored: today's from noon (Beijing) on."""
+    """Return the newest morning whose figures must be stored: today's from noon in Beijing on."""
     today, time_of_day = beijing(now)
     return today if time_of_day >= NOON else today - DAY
 
@@ -403,7 +452,14 @@ def state_of(
     now: datetime,
 ) -> State:
     """
-    Return the state of one day of an account.
+    Return the state of one day of an account: the first of these that applies.
+
+    - `final` or `given_up`: the coverage is settled.
+    - `lost`: the day is before the catch-up range and never had a ready answer.
+    - `silent`: see `lists_nothing`. A day can be silent from `P+W+1` on.
+    - `unconfirmed`: the newest ready answer is of the window's end or later.
+    - `in`: the newest ready answer is of the morning that is due, or later.
+    - `late`: the day is before the morning that is due; `open`: it is not.
 
     Args:
         dataset: the endpoint.
