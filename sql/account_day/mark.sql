@@ -11,4 +11,4 @@ GROUP BY dataset, appid
 ORDER BY dataset, appid
 ON CONFLICT (dataset, appid) DO UPDATE
     SET stale_from = excluded.stale_from
-WHERE coalesce(state.stale_from > excluded.stale_from, TRUE)
+    WHERE coalesce(state.stale_from > excluded.stale_from, TRUE)

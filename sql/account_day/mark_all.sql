@@ -5,7 +5,12 @@ SELECT
     appid,
     min(day)
 FROM weixin.coverage
-WHERE dataset IN ('{{ datasets | map(attribute="name") | join("', '") }}')
+WHERE
+    dataset IN (
+        {% for dataset in datasets %}
+        '{{ dataset.name }}'{{ "," if not loop.last }}
+        {% endfor %}
+    )
 GROUP BY dataset, appid
 ON CONFLICT (dataset, appid) DO UPDATE
     SET stale_from = excluded.stale_from

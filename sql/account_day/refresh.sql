@@ -200,13 +200,13 @@ fact_row AS (
             requested.appid = article.appid
             AND requested.stale_from - {{ dataset.window }} <= article.publication_date
             -- The planner estimates from a constant how few articles these are.
-            AND article.publication_date >= cast(:since AS date) - {{ dataset.window }}
+            AND article.publication_date >= (:since)::date - {{ dataset.window }}
     INNER JOIN weixin.{{ dataset.fact }} AS fact
         ON
             article.appid = fact.appid
             AND article.msgid = fact.msgid
             AND requested.stale_from - 1 <= fact.stat_date
-            AND fact.stat_date >= cast(:since AS date) - 1
+            AND fact.stat_date >= (:since)::date - 1
 ),
 
 -- Everything that counts on a day: rows of the day, rows of the day before, gaps, and one row for
@@ -292,22 +292,22 @@ CROSS JOIN
         SELECT
             count(*) FILTER (
                 WHERE
-                    answered.ready_date > day.calendar_date
-                    AND (
-                        answered.settled = 'final'
-                        OR answered.ready_date < answered.day + {{ dataset.window }}
-                        -- Unconfirmed, but the answer of an earlier day lists the same articles.
-                        OR {{ beijing("answered.listed_since") }} < answered.ready_date
-                    )
+                answered.ready_date > day.calendar_date
+                AND (
+                    answered.settled = 'final'
+                    OR answered.ready_date < answered.day + {{ dataset.window }}
+                    -- Unconfirmed, but the answer of an earlier day lists the same articles.
+                    OR {{ beijing("answered.listed_since") }} < answered.ready_date
+                )
             ) AS answered_days,
             count(*) FILTER (
                 WHERE
-                    answered.ready_date > day.calendar_date
-                    AND (
-                        answered.settled = 'final'
-                        OR answered.list_sha256 = sha256('')
-                        OR answered.through_date >= day.calendar_date
-                    )
+                answered.ready_date > day.calendar_date
+                AND (
+                    answered.settled = 'final'
+                    OR answered.list_sha256 = sha256('')
+                    OR answered.through_date >= day.calendar_date
+                )
             ) AS counted_days
         FROM (
             SELECT

@@ -1,9 +1,9 @@
 -- One row per account and calendar day, for all accounts: what all articles gained that day, in one
 -- series for both endpoints. A day's figures come from getarticletotal (analytics.account_day_7d)
 -- where that has a row of every expected article, else from its successor
--- (analytics.account_day_30d) where that is complete. The two endpoints count by different rules: where an account changes
--- from one to the other, compare the columns that end in _comparable. Figures that only one
--- endpoint counts are in that endpoint's own view
+-- (analytics.account_day_30d) where that is complete. The endpoints count differently: where an
+-- account changes from one to the other, compare the columns that end in _comparable. Figures that
+-- only one endpoint counts are in that endpoint's own view
 -- 中文：每个公众号、每一天一行：全部公众号的统一序列（getarticletotal 可用时取其数据，之后取替代接口）
 -- key: appid, calendar_date
 -- joins: appid to account; calendar_date to calendar
@@ -64,9 +64,8 @@ CREATE VIEW analytics.account_day (
     {% endfor %}
     -- How the columns _comparable count the account's day. getarticletotal: as that endpoint
     -- counted. estimated: the successor's figure times a ratio, the sum by getarticletotal over the
-    -- sum by its successor, over the account's days that are complete in both. successor: the figure as the
-    -- successor counted, because the account has no such days: such accounts are about 8 % apart
-    -- from the others
+    -- sum by its successor, over the account's days that are complete in both. successor: the
+    -- successor's own figure, because the account has no such days: it is about 8 % apart
     -- 中文：可比列的口径：getarticletotal 原值，estimated 按比例折算，successor 替代接口原值（无可折算的日期）
     counting,
     -- Whether everything gained on the day is known from that endpoint: see is_complete in the view
@@ -118,10 +117,10 @@ FROM weixin.dim_account AS account
 {% for dataset in [old, new] %}
 LEFT JOIN weixin.account_day_state AS state{{ dataset.suffix }}
     ON account.appid = state{{ dataset.suffix }}.appid
-    AND state{{ dataset.suffix }}.dataset = '{{ dataset.name }}'
+        AND state{{ dataset.suffix }}.dataset = '{{ dataset.name }}'
 LEFT JOIN weixin.collected_since AS daily{{ dataset.suffix }}
     ON account.appid = daily{{ dataset.suffix }}.appid
-    AND daily{{ dataset.suffix }}.dataset = '{{ dataset.name }}'
+        AND daily{{ dataset.suffix }}.dataset = '{{ dataset.name }}'
 {% endfor %}
 CROSS JOIN
     LATERAL (
@@ -140,22 +139,22 @@ INNER JOIN analytics.calendar
 {% for dataset in [old, new] %}
 LEFT JOIN weixin.account_day AS stored{{ dataset.suffix }}
     ON account.appid = stored{{ dataset.suffix }}.appid
-    AND calendar.calendar_date = stored{{ dataset.suffix }}.calendar_date
-    AND stored{{ dataset.suffix }}.dataset = '{{ dataset.name }}'
+        AND calendar.calendar_date = stored{{ dataset.suffix }}.calendar_date
+        AND stored{{ dataset.suffix }}.dataset = '{{ dataset.name }}'
 {% endfor %}
 -- One ratio per account, whichever days are queried. A query without the columns _comparable skips
 -- this join.
 LEFT JOIN (
     SELECT
         day{{ old.suffix }}.appid,
-        {% for common in counted_by_both %}
-        sum(day{{ old.suffix }}.{{ column(old, common) }})
-        FILTER (WHERE day{{ new.suffix }}.{{ column(new, common) }} IS NOT NULL)
-        / nullif(
-            sum(day{{ new.suffix }}.{{ column(new, common) }})
-            FILTER (WHERE day{{ old.suffix }}.{{ column(old, common) }} IS NOT NULL), 0
-        ) AS {{ common.name }}_ratio{{ "," if not loop.last }}
-        {% endfor %}
+    {% for common in counted_by_both %}
+    sum(day{{ old.suffix }}.{{ column(old, common) }})
+    FILTER (WHERE day{{ new.suffix }}.{{ column(new, common) }} IS NOT NULL)
+    / nullif(
+        sum(day{{ new.suffix }}.{{ column(new, common) }})
+        FILTER (WHERE day{{ old.suffix }}.{{ column(old, common) }} IS NOT NULL), 0
+    ) AS {{ common.name }}_ratio{{ "," if not loop.last }}
+    {% endfor %}
     FROM weixin.account_day AS day{{ old.suffix }}
     INNER JOIN weixin.account_day AS day{{ new.suffix }}
         ON
@@ -173,19 +172,23 @@ CROSS JOIN
     LATERAL (
         SELECT
             CASE
-                WHEN stored{{ old.suffix }}.is_complete OR stored{{ old.suffix }}.has_all_rows THEN '7d'
+                WHEN stored{{ old.suffix }}.is_complete THEN '7d'
+                WHEN stored{{ old.suffix }}.has_all_rows THEN '7d'
                 WHEN stored{{ new.suffix }}.is_complete THEN '30d'
                 WHEN ({{ in_series(new) }}) IS NOT TRUE THEN '7d'
                 WHEN ({{ in_series(old) }}) IS NOT TRUE THEN '30d'
-                WHEN {{ figure(new, readers) }} IS NULL AND {{ figure(old, readers) }} IS NOT NULL THEN '7d'
+                WHEN
+                    {{ figure(new, readers) }} IS NULL
+                    AND {{ figure(old, readers) }} IS NOT NULL
+                    THEN '7d'
                 WHEN calendar.calendar_date <= (
-                    SELECT max(counted.calendar_date)
-                    FROM weixin.account_day AS counted
-                    WHERE
-                        counted.dataset = '{{ old.name }}'
-                        AND counted.appid = account.appid
-                        AND counted.has_all_rows
-                ) THEN '7d'
+                        SELECT max(counted.calendar_date)
+                        FROM weixin.account_day AS counted
+                        WHERE
+                            counted.dataset = '{{ old.name }}'
+                            AND counted.appid = account.appid
+                            AND counted.has_all_rows
+                    ) THEN '7d'
                 ELSE '30d'
             END AS endpoint
     ) AS chosen

@@ -1,2 +1,3 @@
 {{ config(materialized="view") }}
-SELECT * FROM {{ source("weixin", "account_day_30d") }}
+SELECT * -- noqa: AM04
+FROM {{ source("weixin", "account_day_30d") }}
