@@ -70,11 +70,16 @@ class Account:
 
     @property
     def stands_for_many(self) -> bool:
-        """Whether the connection stands for several accounts and is no account itself."""
+        """Whether the connection stands for several accounts: a platform, or one without AppID."""
         return self.is_platform or not self.appid
 
     def member(self, appid: str, name: str) -> "Account":
-        """Return an account that this connection stands for. A missing name becomes the AppID."""
+        """
+        Return an account that this connection stands for, with `<conn_id>/<appid>` as its id.
+
+        An empty name becomes the AppID. A platform's member has no secret. A token service's member
+        has the credential of the connection.
+        """
         return replace(
             self,
             conn_id=f"{self.conn_id}/{appid}",
@@ -90,7 +95,12 @@ class Account:
 
 
 def connection_id(conn_id: str) -> str:
-    """Return the id of the Airflow connection that an account's `conn_id` belongs to."""
+    """
+    Return the id of the Airflow connection that an account's `conn_id` belongs to.
+
+    Of `<connection>/<appid>`, the id of a member, it is the connection; an AppID begins with `wx`.
+    Any other id is returned unchanged, with its slashes.
+    """
     platform, _, appid = conn_id.rpartition("/")
     return platform if platform and appid.startswith("wx") else conn_id
 
@@ -129,7 +139,7 @@ class Due:
 
     @property
     def days(self) -> list[date]:
-        """All days that are requested."""
+        """All days that are requested: `first`, then `older`."""
         return [*self.first, *self.older]
 
 
@@ -146,7 +156,7 @@ class PlannedAccount:
 
     @property
     def problem_fields(self) -> dict[str, Any]:
-        """The fields of a `Problem` that say which account has it: name, AppID, connection id."""
+        """The fields `account` (the name), `appid` and `conn_id` of a `Problem` of the account."""
         return {"account": self.name, "appid": self.appid, "conn_id": self.conn_id}
 
 
@@ -182,49 +192,49 @@ class Run:
 
     @property
     def days(self) -> list[date]:
-        """The days of a run that `dated` returned, newest first."""
+        """
+        The days from `begin_date` to `end_date`, newest first.
+
+        Raises:
+            ValueError: a date is missing, so `dated` did not return this run.
+        """
         if self.begin_date is None or self.end_date is None:
             raise ValueError("the run has no dates yet")
         return days_newest_first(self.begin_date, self.end_date)
 
     def dated(self, today: date) -> "Run":
         """
-        Return the run with its first and last day: the form's dates, or the present window.
+        Return the run with its first and last day: the form's dates, or the run's window.
+
+        The window are the `W` days before the run's day, without days before the dataset's first
+        day, and without days after yesterday if the run's day is in the future.
 
         Args:
             today: the real day in Beijing.
 
         Raises:
-            ParameterError: WeChat can't be asked for the form's dates, or the window has no day.
+            ParameterError: The form names one date only, the first date is after the last, a date
+                is before the dataset's first day or after yesterday, or the window has no day.
         """
         first_day, yesterday = self.dataset.first_day, today - timedelta(days=1)
-        endpoint = self.dataset.endpoint
-        why = sentence(
-            "{endpoint} has days from {begin} to yesterday in Beijing, {last}",
-            endpoint=endpoint,
-            begin=first_day,
-            last=yesterday,
-        )
+        begin, end = self.begin_date, self.end_date
         if not self.names_dates:
             begin = max(self.today - timedelta(days=self.dataset.window), first_day)
             end = min(self.today - timedelta(days=1), yesterday)
-            if begin > end:
-                raise ParameterError(
-                    sentence(
-                        "nothing can be asked for on {today}: {why}", today=self.today, why=why
-                    )
-                )
-            return replace(self, begin_date=begin, end_date=end)
-        if self.begin_date is None or self.end_date is None:
+        if begin is None or end is None:
             raise ParameterError(sentence("give both begin_date and end_date, or neither"))
-        dates = {"begin": self.begin_date, "end": self.end_date, "why": why}
-        if self.begin_date > self.end_date:
-            raise ParameterError(sentence("begin_date {begin} is after end_date {end}", **dates))
-        if self.end_date > yesterday:
-            raise ParameterError(sentence("end_date {end} is too late: {why}", **dates))
-        if self.begin_date < first_day:
-            raise ParameterError(sentence("begin_date {begin} is too early: {why}", **dates))
-        return self
+        limits = "{endpoint} has days from {begin} to yesterday in Beijing, {last}"
+        places = {"endpoint": self.dataset.endpoint, "begin": first_day, "last": yesterday}
+        why = sentence(limits, **places)
+        refusals = {
+            "nothing can be asked for on {today}: {why}": begin > end and not self.names_dates,
+            "begin_date {begin} is after end_date {end}": begin > end,
+            "end_date {end} is too late: {why}": end > yesterday,
+            "begin_date {begin} is too early: {why}": begin < first_day,
+        }
+        if frame := next((frame for frame, applies in refusals.items() if applies), None):
+            raise ParameterError(sentence(frame, today=self.today, begin=begin, end=end, why=why))
+        return replace(self, begin_date=begin, end_date=end)
 
 
 EMPTY_LIST_SHA256 = hashlib.sha256(b"").digest()
@@ -275,21 +285,21 @@ class Coverage:
 
     @property
     def ready_date(self) -> date | None:
-        """The Beijing day on which the newest ready answer was fetched."""
+        """The Beijing day on which the newest ready answer was fetched. None if there is none."""
         return clock.beijing_date(self.ready_at) if self.ready_at else None
 
     def is_attempted_since(self, instant: datetime) -> bool:
-        """Return whether an attempt was made at or after `instant`, by any run."""
+        """Return whether the last attempt, of any run, was made at or after `instant`."""
         return self.attempted_at is not None and self.attempted_at >= instant
 
     @property
     def may_be_control_day(self) -> bool:
-        """Whether the day has listed articles and is not given up."""
+        """Whether an answer listed articles, one was ready, and the day is not given up."""
         return bool(self.article_count and self.ready_at) and self.settled != "given_up"
 
     @property
     def lists_articles(self) -> bool:
-        """Whether the newest ready answer lists articles."""
+        """Whether the newest ready answer lists articles. False if there is none."""
         return self.list_sha256 not in (None, EMPTY_LIST_SHA256)
 
 
@@ -303,7 +313,7 @@ class Counts(msgspec.Struct, frozen=True):
     rejected: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        """Return the sum of both."""
+        """Return the sums of the five numbers."""
         return Counts(*map(add, astuple(self), astuple(other)))
 
     def __str__(self) -> str:
