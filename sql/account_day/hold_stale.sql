@@ -1,6 +1,6 @@
--- Lock stale accounts of a dataset. Return their AppIDs and the first day to compute. Those with few
--- days to compute come first, and share a batch. Accounts that another transaction marks or computes
--- are left out: that transaction or the one after it computes them.
+-- Lock stale accounts of a dataset. Return their AppIDs and the first day to compute. Those with
+-- few days to compute come first, and share a batch. Accounts that another transaction marks or
+-- computes are left out: that transaction or the one after it computes them.
 SELECT
     appid,
     stale_from
