@@ -27,8 +27,9 @@ from answers import COLUMNS, rows, write
 from weixin_local.postgres import Server
 
 LOAD = str(Path(__file__).with_name("load.py"))
-TABLES = {"limit": limit.TABLE, "load": "weixin.fact_article_total"}
-"""The measured programs, and the table that each fills."""
+FACT = "weixin.fact_article_total"
+TABLES = {"limit": limit.TABLE, "load": FACT, "days": FACT}
+"""The measured programs, and the table that each fills. `days` is `load` with account days."""
 LINE = re.compile(r"seconds=(\S+) rows=\d+ peak_mb=(\d+)$")
 
 
@@ -99,7 +100,7 @@ def measure(server: Server, program: str, path: Path) -> Taken:
 def process(server: Server, program: str, path: Path) -> str:
     """Load a file in a process of its own, and return the line that it prints."""
     command = [sys.executable, LOAD, "--answers", str(path), "--url", server.libpq_url("round")]
-    options = ["--limit"] if program == "limit" else []
+    options = [] if program == "load" else [f"--{program}"]
     return subprocess.check_output([*command, *options], text=True).rstrip()
 
 

@@ -33,6 +33,7 @@ from weixin_etl.run import Settings
 from weixin_etl.run.extract import extract
 from weixin_etl.run.ingest import COMMIT_SECONDS
 from weixin_etl.run.outcome import chunks_of
+from weixin_etl.warehouse.account_days import refresh_account_days
 
 
 def main() -> None:
@@ -41,13 +42,17 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, help="load this file")
     parser.add_argument("--url", help="into this database")
     parser.add_argument("--limit", action="store_true", help="by the limit")
+    parser.add_argument("--days", action="store_true", help="then compute the account days")
     parser.add_argument("--shape", nargs="+", choices=SHAPES, default=[*SHAPES])
     parser.add_argument("--rounds", type=int, default=5, help="print medians of so many (5)")
     parser.add_argument("--postgres", type=Path, help="a folder with other server programs")
     given = parser.parse_args()
     if given.answers:
         warehouse.migrate(given.url)
-        tell((limit.prepare if given.limit else prepare)(given.answers, given.url))
+        if given.limit:
+            tell(limit.prepare(given.answers, given.url))
+        else:
+            tell(prepare(given.answers, given.url, with_days=given.days))
     else:
         contest.hold(given.shape, given.rounds, given.postgres)
 
@@ -63,13 +68,24 @@ def tell(load: Callable[[], int]) -> None:
     print(f"seconds={seconds:.4f} rows={row_count} peak_mb={peak_mb:.0f}")
 
 
-def prepare(answers: Path, url: str) -> Callable[[], int]:
-    """Connect to the warehouse and index the file; return the function that loads its answers."""
+def prepare(answers: Path, url: str, *, with_days: bool) -> Callable[[], int]:
+    """
+    Connect to the warehouse and index the file; return the function that loads its answers.
+
+    With days, the function then computes the account days, as the end of an ingest does.
+    """
     engine = warehouse.engine(url)
     engine.connect().close()
     file = answers.open("rb")
     indexed = [*places(answers)]
-    return lambda: load_answers(engine, file.fileno(), indexed)
+
+    def load() -> int:
+        row_count = load_answers(engine, file.fileno(), indexed)
+        if with_days:
+            refresh_account_days(engine)
+        return row_count
+
+    return load
 
 
 def load_answers(engine: Engine, file: int, places: list[Place]) -> int:

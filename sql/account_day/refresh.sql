@@ -193,7 +193,12 @@ gap AS (
 fact_row AS (
     SELECT
         requested.stale_from,
-        fact.*
+        {% for metric in dataset.wholes %}
+        fact.{{ metric.name }},
+        {% endfor %}
+        fact.appid,
+        fact.publication_date,
+        fact.stat_date
     FROM requested
     INNER JOIN weixin.dim_article AS article
         ON
