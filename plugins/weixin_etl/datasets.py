@@ -6,7 +6,7 @@ is requested. `metrics.csv` declares the metrics. No other code names an endpoin
 """
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from functools import cached_property
@@ -60,7 +60,14 @@ COMMON = (
 
 
 def _metrics(dataset: str) -> tuple[Metric, ...]:
-    """Return the metrics that `metrics.csv` declares for a dataset."""
+    """
+    Return the metrics that `metrics.csv` declares for a dataset, in the order of the file.
+
+    An empty cell gives the attribute its default. The result is empty for an unknown name.
+
+    Raises:
+        msgspec.ValidationError: a cell does not fit its attribute of `Metric`.
+    """
     with Path(__file__).with_name("metrics.csv").open(encoding="utf-8", newline="") as file:
         lines = [line for line in csv.DictReader(file) if line.pop("dataset") == dataset]
     declared = [{name: cell for name, cell in line.items() if cell} for line in lines]
@@ -102,7 +109,7 @@ class Dataset:
     The totals of an article grow for the same number of days: its rows are P … P + window - 1.
     """
     first_day: date = date(2025, 11, 1)  # the earliest day that WeChat has
-    metrics: tuple[Metric, ...]
+    metrics: tuple[Metric, ...] = field(init=False)  # as `metrics.csv` declares them
     describes_articles: bool = True
     """
     Whether a day is a publication day.
@@ -122,6 +129,10 @@ class Dataset:
     suffix: str = ""  # the suffix of the names of the dataset's views in schema `analytics`
     successor: str | None = None  # the dataset to use if WeChat retires the endpoint
 
+    def __post_init__(self) -> None:
+        """Read the dataset's metrics from `metrics.csv`."""
+        object.__setattr__(self, "metrics", _metrics(self.name))
+
     def __hash__(self) -> int:
         """Return the hash of the name: caches by dataset are looked up for each row."""
         return hash(self.name)
@@ -138,22 +149,22 @@ class Dataset:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The columns that identify a row of the fact."""
+        """The columns that identify a row of the fact: account, item if there is one, day."""
         return ("appid", *([self.item.name] if self.item else []), "stat_date")
 
     @property
     def place(self) -> tuple[str, ...]:
-        """The fact's column of the requested day, if it is not a part of the key."""
+        """`publication_date` if days are publication days; else empty: the key has the day."""
         return ("publication_date",) if self.describes_articles else ()
 
     @property
     def day_column(self) -> str:
-        """The fact's column of the requested day."""
+        """The fact's column of the requested day: `publication_date` or `stat_date`."""
         return "publication_date" if self.describes_articles else "stat_date"
 
     @property
     def row_days(self) -> int:
-        """The number of days, from the requested day on, for which an item has rows."""
+        """The days for which an item has rows: the window of a publication day, otherwise 1."""
         return self.window if self.describes_articles else 1
 
     @property
@@ -168,12 +179,12 @@ class Dataset:
 
     @property
     def totals(self) -> tuple[Metric, ...]:
-        """The metrics that only grow, unless WeChat corrects them."""
+        """The metrics that only grow, unless WeChat corrects them. Empty for statistics days."""
         return self.counted if self.describes_articles else ()
 
     @property
     def counted(self) -> tuple[Metric, ...]:
-        """The metrics that are running totals or, for statistics days, can be summed over days."""
+        """The counts that are running totals or, for statistics days, can be summed over days."""
         counts = (metric for metric in self.metrics if metric.kind is Kind.COUNT)
         return tuple(metric for metric in counts if not metric.is_level)
 
@@ -187,13 +198,14 @@ class Dataset:
         """
         The names of the totals that only a correction by WeChat can lower. A fall is reported.
 
-        Parts of a total are not included: WeChat may later count a reader in another part.
+        Totals that people can lower are not included, nor are parts of a total: WeChat may later
+        count a reader in another part. Empty for statistics days.
         """
         return tuple(metric.name for metric in self.wholes if not metric.may_fall)
 
     @property
     def common(self) -> tuple[Common, ...]:
-        """The names that all endpoints share, each with the metric of this dataset."""
+        """All of `COMMON`, each with this dataset's metric, or None where it counts none."""
         metrics = {metric.common: metric for metric in self.metrics}
         return tuple(common._replace(metric=metrics.get(common.name)) for common in COMMON)
 
@@ -209,7 +221,7 @@ class Dataset:
 
     @property
     def successor_dag_id(self) -> str | None:
-        """The id of the DAG to use if WeChat retires the endpoint. None if there is none."""
+        """The id of the DAG to use if WeChat retires the endpoint. None without a successor."""
         return self.successor and DATASETS[self.successor].dag_id
 
 
@@ -225,7 +237,6 @@ ARTICLE_TOTAL = Dataset(
     headline=("int_page_read_user", "int_page_read_count"),
     suffix="_7d",
     successor="article_total_detail",
-    metrics=_metrics("article_total"),
 )
 ARTICLE_TOTAL_DETAIL = Dataset(
     name="article_total_detail",
@@ -236,7 +247,6 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     is_optional=False,
     headline=("read_user",),
     suffix="_30d",
-    metrics=_metrics("article_total_detail"),
 )
 
 # WeChat's documentation of `getarticleread` could not be read. Its answers are therefore parsed
@@ -250,7 +260,6 @@ ARTICLE_READ = Dataset(
     rows_in=Rows.OBJECT,
     rows_key="detail",
     is_combined=True,
-    metrics=_metrics("article_read"),
 )
 ARTICLE_SHARE = Dataset(
     name="article_share",
@@ -261,7 +270,6 @@ ARTICLE_SHARE = Dataset(
     rows_in=Rows.OBJECT,
     rows_key="detail",
     is_combined=True,
-    metrics=_metrics("article_share"),
 )
 ACCOUNT_SUMMARY = Dataset(
     name="account_summary",
@@ -272,7 +280,6 @@ ACCOUNT_SUMMARY = Dataset(
     item=None,
     rows_in=Rows.OBJECT,
     rows_key="detail",
-    metrics=_metrics("account_summary"),
 )
 
 # https://developers.weixin.qq.com/doc/offiaccount/Analytics/User_Analysis_Data_Interface.html
@@ -287,7 +294,6 @@ FOLLOWER_CHANGE = Dataset(
     rows_in=Rows.ITEM,
     permission_set=2,
     is_combined=True,
-    metrics=_metrics("follower_change"),
 )
 FOLLOWER_TOTAL = Dataset(
     name="follower_total",
@@ -302,7 +308,6 @@ FOLLOWER_TOTAL = Dataset(
     can_be_empty=False,
     permission_set=2,
     is_combined=True,
-    metrics=_metrics("follower_total"),
 )
 
 _ALL = (

@@ -28,7 +28,6 @@ ARTICLE_TOTAL_NEXT = dataclasses.replace(
     name="article_total_next",
     endpoint="getarticletotalnext",
     suffix="_next",
-    metrics=_metrics("article_total_next"),
 )
 ARTICLE_PRAISE = dataclasses.replace(
     ARTICLE_SHARE,
@@ -36,7 +35,6 @@ ARTICLE_PRAISE = dataclasses.replace(
     endpoint="getarticlepraise",
     description="who praised an article on a day",
     is_combined=False,
-    metrics=_metrics("article_praise"),
 )
 _ALL = (*_ALL, ARTICLE_TOTAL_NEXT, ARTICLE_PRAISE)
 """
