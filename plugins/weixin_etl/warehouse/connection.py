@@ -25,6 +25,8 @@ _SESSION = {
     "standard_conforming_strings": "on",
     # a load must see the rows of the load for which it waited
     "default_transaction_isolation": r"read\ committed",
+    # compiling the many expressions of a statement takes longer than the statement
+    "jit": "off",
     # a session holds locks while the process calls WeChat
     "idle_session_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
@@ -49,7 +51,10 @@ def url(
     extra: dict[str, Any],
 ) -> URL:
     """
-    Return the SQLAlchemy URL of an Airflow connection to Postgres.
+    Return the SQLAlchemy URL, with psycopg2 as its driver, of an Airflow connection to Postgres.
+
+    The URL takes the extra's values as its query. A socket's directory stands there too, and so
+    does the port if only the extra names a host. Nothing is checked or connected.
 
     Args:
         host: A host, or a path: the directory of a Unix socket.
@@ -57,7 +62,7 @@ def url(
         login: The user.
         password: The user's password.
         database: The database.
-        extra: Parameters of libpq. Values other than texts and integers are ignored.
+        extra: Parameters of libpq. Values other than texts and integers are ignored, also booleans.
     """
     query = {name: str(value) for name, value in extra.items() if type(value) in (str, int)}
     if host and host.startswith("/"):
@@ -73,12 +78,15 @@ def engine(
     idle_connections: int = 2,  # sixteen tasks at once share the 100 connections of a server
 ) -> Engine:
     """
-    Return an engine for the warehouse.
+    Return an engine for the warehouse. It connects when it is first used.
 
-    Its errors show no parameters of statements: a parameter may be a whole answer.
+    Its errors show no parameters of statements: a parameter may be a whole answer. A pooled
+    connection is tested before its use, and the number of connections has no limit.
 
     Args:
-        warehouse_url: The URL. Its libpq parameters take precedence over the defaults here.
+        warehouse_url: The URL; its driver is replaced by psycopg2. Its libpq parameters take
+            precedence over the defaults here, but not over the client encoding, UTF-8. Its
+            `options` come after the settings of the session, and so override them.
         session: Postgres settings that replace, or are added to, those of each session.
         idle_connections: The number of connections that the pool keeps open.
     """
@@ -106,7 +114,12 @@ def engine(
 
 
 def require_tls(warehouse_url: URL | str) -> URL:
-    """Return the URL with TLS required, unless it has an `sslmode` or leads to this machine."""
+    """
+    Return the URL with `sslmode=require`, unless it has an `sslmode` or leads to this machine.
+
+    It leads to this machine if each host is a loopback address, `localhost` or a socket's
+    directory, or if it names none. A `service` counts as another machine.
+    """
     url = make_url(warehouse_url)
     places = [url.host, *map(url.query.get, ("host", "hostaddr", "service"))]
     hosts = [str(place) for place in places if place]
@@ -119,7 +132,8 @@ def analyse_grown(warehouse: Engine) -> None:
     """
     Analyse the tables that have grown, so that Postgres plans by their present size.
 
-    Postgres itself analyses them too late. A failure is only logged.
+    Call the function `weixin.analyse_grown()` in a transaction of its own. Postgres itself analyses
+    the tables too late. An error of the database is logged as a warning, and not raised.
     """
     try:
         with warehouse.begin() as connection:

@@ -30,7 +30,17 @@ _TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
 
 
 def diagnose(error: Exception, warehouse: Engine) -> WarehouseError | None:
-    """Return the problem of the warehouse that caused an error; None if another cause did."""
+    """
+    Return the problem of the warehouse that caused an error; None if another cause did.
+
+    An error of Postgres or psycopg2 becomes a `WarehouseError` if its type and SQLSTATE concern the
+    server, its locks or the user's rights. A message without an SQLSTATE is taken as a lost or
+    refused connection. A `WarehouseError` is returned itself if it is retried; otherwise None.
+
+    Args:
+        error: The error, perhaps wrapped by SQLAlchemy.
+        warehouse: The engine. The error's text names its host and database; it is not used.
+    """
     if isinstance(error, WarehouseError):
         return error if error.kind.is_retried else None
     cause = error.orig if isinstance(error, DBAPIError) else error
@@ -55,8 +65,9 @@ def diagnosed(warehouse: Engine) -> Iterator[None]:
     """
     Raise the block's error as a `WarehouseError` if the state of the warehouse caused it.
 
-    The error's type and SQLSTATE decide: the warehouse is not asked, the engine only names it.
-    Faults of a statement, such as a missing table, and errors of other kinds pass unchanged.
+    `diagnose` decides by the error's type and SQLSTATE. No statement is sent to the warehouse: the
+    engine only gives the names of its host and database. Faults of a statement, such as a missing
+    table, and errors of other kinds pass unchanged.
     """
     try:
         yield
@@ -73,6 +84,6 @@ def _row(sqlstate: str) -> ProblemRow | None:
 
 
 def _place(url: URL) -> str:
-    """Return host, port and database as text."""
+    """Return `host:port/database`. The host is `localhost` without one; the port may be missing."""
     host = url.host or url.query.get("host") or "localhost"
     return f"{host}{f':{url.port}' if url.port else ''}/{url.database}"

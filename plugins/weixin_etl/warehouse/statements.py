@@ -35,21 +35,31 @@ _FOR_EACH = re.compile(r"\{# for each: (.*) #\}")
 
 @cache
 def statement(path: str, dataset: Dataset | None = None) -> TextClause:
-    """Return the statement in `sql/<path>` with named parameters, rendered for the dataset."""
+    """
+    Return the statement in `sql/<path>` with named parameters, rendered for the dataset.
+
+    Each is read and rendered once in a process. Errors are those of `source`.
+    """
     return sqlalchemy.text(source(path, dataset))
 
 
 def execute(connection: Connection, sql: str) -> None:
-    """Execute SQL without parameters, in which a percent sign has no special meaning."""
+    """
+    Execute SQL text, one or several statements, in the connection's transaction. Return no rows.
+
+    The text has no parameters: colons and percent signs have no special meaning. Errors are those
+    of psycopg2, because SQLAlchemy does not wrap them here.
+    """
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute(sql)
 
 
 def slice_arrays(dataset: Dataset, slices: Collection[tuple[str, date]]) -> dict[str, list[Any]]:
     """
-    Return slices (AppID and day) of one dataset as array parameters of a statement.
+    Return slices (AppID and day) of one dataset as the parameters `datasets`, `appids` and `days`.
 
-    The dataset is an array too: for a constant, a planner without statistics expects too few rows.
+    They are lists of equal length, in the order of the slices, empty without slices. The dataset's
+    name is repeated: for a constant, a planner without statistics expects too few rows.
     """
     return {
         "datasets": [dataset.name] * len(slices),
@@ -62,9 +72,13 @@ def dataset_slice_arrays(
     datasets: Iterable[Dataset], slices: Iterable[tuple[str, date]]
 ) -> dict[str, list[Any]]:
     """
-    Return datasets, and at least one slice (AppID and day), as array parameters of a statement.
+    Return datasets and slices (AppID and day) as the parameters `datasets`, `appids` and `days`.
 
-    The statement combines every slice with every dataset, so the arrays differ in length.
+    The statement combines every slice with every dataset: `datasets` has each name once, and the
+    other lists have an element for each slice.
+
+    Raises:
+        ValueError: There is no slice.
     """
     appids, days = zip(*slices, strict=True)
     names = [dataset.name for dataset in datasets]
@@ -72,19 +86,41 @@ def dataset_slice_arrays(
 
 
 def as_json(values: Sequence[Mapping[str, object]]) -> str:
-    """Return rows as JSON, the parameter of a statement's `jsonb_to_recordset`."""
+    """
+    Return rows as a JSON list of objects, the parameter of a statement's `jsonb_to_recordset`.
+
+    Values may be of any type that msgspec encodes: dates and times become ISO 8601 texts.
+
+    Raises:
+        TypeError: A value has another type.
+    """
     return msgspec.json.encode(values).decode()
 
 
 def coverage_from_row(columns: Sequence[Any]) -> Coverage:
-    """Return the coverage in a row, given its columns after the key."""
+    """
+    Return the coverage in a row, given its columns after the key, in the order of the fields.
+
+    The hash of the list becomes bytes. Columns at the end may be missing: they get their defaults.
+    """
     settled, ready_at, sha256, *rest = columns
     return Coverage(settled, ready_at, sha256 and bytes(sha256), *rest)
 
 
 @cache
 def source(path: str, dataset: Dataset | None = None) -> str:
-    """Return the text of `sql/<path>`, rendered for the dataset."""
+    """
+    Return the text of `sql/<path>`, rendered as a Jinja template.
+
+    Args:
+        path: The file's path below `sql/`.
+        dataset: The dataset whose names the template may use; None for a file without a dataset.
+
+    Raises:
+        jinja2.TemplateNotFound: There is no such file.
+        jinja2.UndefinedError: The template uses a name that is not given, such as `fact` without a
+            dataset.
+    """
     variables = _template_variables(dataset) if dataset else {}
     return _templates().get_template(path).render(variables)
 
@@ -122,7 +158,12 @@ def _templates() -> jinja2.Environment:
 
 
 def _template_variables(dataset: Dataset) -> dict[str, Any]:
-    """Return the names that a template uses for the dataset's table and columns."""
+    """
+    Return the variables of a template that is rendered for a dataset, by name.
+
+    They are the dataset, its fact table, and its columns: `item` (None without items), `key`,
+    `place`, `day`, `metrics`, and `columns` with all of the fact.
+    """
     metrics = [metric.name for metric in dataset.metrics]
     return {
         "dataset": dataset,

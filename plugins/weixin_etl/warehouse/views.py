@@ -63,15 +63,16 @@ class View:
 
     @property
     def sql(self) -> str:
-        """The statements that create or replace the view and comment on it."""
+        """The statements that create or replace the view, then comment on it and its columns."""
         create = self.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1).rstrip()
         return "".join(f"{command};\n" for command in (create, *self._comments()))
 
     def _comments(self) -> Iterator[str]:
         """
-        Yield the COMMENT statements of the view and its columns.
+        Yield the COMMENT statements of the view and its columns, without semicolons.
 
-        Postgres has no comments on a function's parameters: the function's comment has them.
+        The comment on a view or function ends with its file. Postgres has no comments on a
+        function's parameters: the function's comment has them.
         """
         is_view = self.type == "VIEW"
         items = self.columns.items()
@@ -84,7 +85,11 @@ class View:
 
 def parse_view(text: str, file: str) -> View:
     """
-    Parse the rendered text of a view or function.
+    Return the view or function in a rendered text, with its comments and columns.
+
+    Args:
+        text: A comment, then one CREATE VIEW or CREATE FUNCTION with a comment above each column.
+        file: The file's path, which the view keeps.
 
     Raises:
         ValueError: The text has another form, or the view or a column has no comment.
@@ -100,20 +105,31 @@ def parse_view(text: str, file: str) -> View:
 
 
 def _comment_text(comment: str) -> str:
-    """Return the text of an SQL comment, unwrapped: each part is on a line of its own."""
+    """
+    Return the text of an SQL comment, with its lines joined by spaces.
+
+    Lines that begin a part (`unit: `, `key: `, `joins: ` or `中文：`) stay lines of their own.
+    """
     lines = re.findall(r"^ *-- (.*)", comment, re.MULTILINE)
     parts = (f"\n{line}" if line.startswith(_PARTS) else f" {line}" for line in lines)
     return "".join(parts).strip()
 
 
 def _literal(text: str) -> str:
-    """Return the text as an SQL literal."""
+    """Return the text as an SQL literal: in single quotes, with quotes in it doubled."""
     return "'" + text.replace("'", "''") + "'"
 
 
 @cache
 def all_views() -> tuple[View, ...]:
-    """Return the views and functions of this release, each after those that it reads."""
+    """
+    Return the views and functions of this release, each after those that it reads.
+
+    They are read from `sql/analytics` once in a process. A file for each dataset gives several.
+
+    Raises:
+        ValueError: A file is not a view with a comment on everything, or views read one another.
+    """
     names = [path.name for path in (sql_directory() / "analytics").glob("*.sql")]
     files = sorted(f"analytics/{name}" for name in names)
     rendered = [
@@ -123,13 +139,13 @@ def all_views() -> tuple[View, ...]:
 
 
 def views() -> tuple[View, ...]:
-    """Return the views of this release, without the functions."""
+    """Return the views of this release without the functions, each after those that it reads."""
     return tuple(view for view in all_views() if view.type == "VIEW")
 
 
 def view_sql(name: str) -> str:
     """
-    Return the SQL that creates a view or function.
+    Return the SQL that creates or replaces a view or function, with its comments.
 
     Args:
         name: The name, with or without its schema.
@@ -144,7 +160,14 @@ def view_sql(name: str) -> str:
 
 
 def sort_views(unordered: Iterable[View]) -> tuple[View, ...]:
-    """Sort views so that each follows those that it reads, in the same order in every process."""
+    """
+    Return views sorted so that each follows those that it reads, equally in every process.
+
+    Names that are not in `unordered` are ignored.
+
+    Raises:
+        graphlib.CycleError: Views read one another. It is a ValueError.
+    """
     named = {view.full_name: view for view in unordered}
     reads = {
         name: sorted(set(re.findall(r"\b\w+\.\w+", view.query)) & named.keys() - {name})
@@ -157,11 +180,18 @@ def update_views(connection: Connection, wanted: Sequence[View]) -> list[str]:
     """
     Create or replace views and functions, and drop those that only an earlier release has.
 
-    If Postgres can't replace one of them, all are dropped and created again. CASCADE is never used:
-    if another program's view reads one of them, the migration fails and the error names that view.
+    If Postgres can't replace or drop one of them, all are dropped and created again. CASCADE is
+    never used: if another program's view reads one of them, the error names that view.
+
+    Args:
+        connection: The connection, in the transaction of the migration.
+        wanted: The views and functions of this release, each after those that it reads.
 
     Returns:
-        The names of those that an earlier release has and this release has not.
+        The names of the dropped ones that this release has not, sorted.
+
+    Raises:
+        psycopg2.Error: A statement fails. The transaction has to be rolled back.
     """
     rows = connection.execute(statement("schema_migrations/views.sql"))
     present = {row.name: row.type for row in rows}
@@ -183,7 +213,11 @@ def _create(connection: Connection, wanted: Iterable[View]) -> None:
 
 
 def _drop(connection: Connection, types: dict[str, str]) -> None:
-    """Drop views and functions, given their types by name."""
+    """
+    Drop views and functions, given their types (VIEW or FUNCTION) by name with the schema.
+
+    All views are dropped in one statement, then all functions. It fails if another view reads one.
+    """
     for dropped_type in ("VIEW", "FUNCTION"):  # views first: a view may read a function
         if names := ", ".join(name for name, type_ in types.items() if type_ == dropped_type):
             execute(connection, f"DROP {dropped_type} {names}")
