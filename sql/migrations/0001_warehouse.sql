@@ -420,21 +420,6 @@ $$;
 REVOKE EXECUTE ON FUNCTION weixin.analyse_grown() FROM public;
 COMMENT ON FUNCTION weixin.analyse_grown() IS 'Analyse the columns in indexes of the tables that have grown to four times what they were when somebody last did';
 
--- The views have hundreds of expressions, and compiling these (jit) takes a hundred times as long
--- as a query. The views look up each row's previous row once, so remembering results (memoize) does
--- not help. The larger work_mem lets Postgres add up the days of hundreds of accounts in memory.
--- These are settings of the database, because analysts have roles of their own.
-DO $$
-BEGIN
-    EXECUTE format('ALTER DATABASE %I SET jit = off', current_database());
-    EXECUTE format('ALTER DATABASE %I SET enable_memoize = off', current_database());
-    EXECUTE format('ALTER DATABASE %I SET work_mem = ''32MB''', current_database());
-EXCEPTION
-    WHEN insufficient_privilege THEN
-        RAISE NOTICE 'jit, enable_memoize and work_mem stay as they are: % may not change that', current_user;
-END
-$$;
-
 -- The views and functions of this schema are files under sql/analytics.
 CREATE SCHEMA analytics;
 COMMENT ON SCHEMA analytics IS 'What analysts query: views over the facts, each with its grain and every column described';

@@ -70,6 +70,15 @@ def test_three_processes_can_migrate_at_once(fresh: Engine):
     assert versions == [("0001",), ("account_days",), ("declared",)]
 
 
+def test_migrate_sets_nothing_for_the_database(migrated: Engine):
+    """Other programs may use the database."""
+    settings = (
+        "SELECT setconfig FROM pg_db_role_setting INNER JOIN pg_database "
+        "ON pg_database.oid = setdatabase WHERE datname = current_database()"
+    )
+    assert rows(migrated, settings) == []
+
+
 @pytest.mark.usefixtures("later")
 def test_a_reader_does_not_delay_migrate(fresh: Engine):
     """A reader can't take the lock of `migrate`, and `migrate` does not wait for other queries."""
