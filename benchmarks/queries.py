@@ -21,6 +21,8 @@ from sqlalchemy import Connection
 
 from weixin_etl import warehouse
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset, Kind
+from weixin_etl.warehouse.account_days import refresh_account_days
+from weixin_etl.warehouse.statements import statement
 
 DOCS = Path(__file__).parents[1] / "docs"
 QUERY = re.compile(r"```sql\n(.*?)```", re.DOTALL)
@@ -84,6 +86,10 @@ def main() -> None:
         with engine.connect() as connection:
             for dataset in ARTICLE_DATASETS.values():
                 fill(connection, dataset, options.accounts)
+            connection.execute(statement("account_day/mark_all.sql"))
+            began_at = time.perf_counter()
+            refresh_account_days(engine)
+            print(f"account days computed in {time.perf_counter() - began_at:.1f} s")
             compare(connection)
         engine.dispose()
 
