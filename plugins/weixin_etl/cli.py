@@ -21,7 +21,7 @@ from weixin_etl.text import one_line
 
 
 def _day(text: str) -> date:
-    """Return the date of a command-line argument."""
+    """Return the date of a command-line argument; raise ArgumentTypeError if it is none."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -33,7 +33,17 @@ _DAY: dict[str, Any] = {"type": _day, "metavar": "YYYY-MM-DD"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code. Print an expected error as one sentence on stderr."""
+    """
+    Run a command of `weixin-etl` and return its exit code, as `run_command` describes.
+
+    Every command but `dag` reads connections and Variables from Airflow's database.
+
+    Args:
+        argv: the arguments; None for those of the process.
+
+    Raises:
+        SystemExit: the arguments are wrong, or ask for help or the version.
+    """
     options = _parser().parse_args(argv)
     if options.command is dag:  # this command works without Airflow
         return run_command(options)
@@ -43,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+    """Return the parser of all commands. Its result has the function of one as `command`."""
     parser = argparse.ArgumentParser(
         prog="weixin-etl", description="WeChat article statistics in Postgres, on Airflow."
     )
@@ -63,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_kept_answers_commands(commands: Any) -> None:
-    """Add the commands for kept answers, and `dag`."""
+    """Add the commands `answers`, `replay` and `import` for kept answers, and `dag`."""
     parser = add_command(commands, answers_command)
     add = parser.add_argument
     add("account", help="its AppID, its connection's id, or its name")
@@ -135,27 +145,32 @@ def dag(_: argparse.Namespace) -> None:
     sys.stdout.write((folder / "weixin_article_statistics.py").read_text(encoding="utf-8"))
 
 
-def add_command(commands: Any, command: Any, **options: Any) -> argparse.ArgumentParser:
+def add_command(commands: Any, command: Any) -> argparse.ArgumentParser:
     """
-    Add a command to the sub-parsers and return its parser.
+    Add a command to the sub-parsers and return its parser, to which arguments can be added.
 
-    The command's name is that of the function without `_command`. The function's docstring is the
-    help text.
+    Args:
+        commands: what argparse's `add_subparsers` returned.
+        command: the function. Its name without `_command` is the command's, and its docstring is
+            the help text. Parsed options have the function as `command`.
     """
     name, doc = command.__name__.removesuffix("_command"), command.__doc__
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=doc, description=doc, **options
-    )
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=doc, description=doc)
     parser.set_defaults(command=command)
     return parser
 
 
 def run_command(options: argparse.Namespace, before: Callable[[], None] = lambda: None) -> int:
     """
-    Call `before` and the command, and return the exit code.
+    Call `before` and then the command with its options, and return the exit code.
 
-    An OperatorError is printed as sentences on stderr, with exit code 1. Ctrl-C, SIGTERM and SIGHUP
-    end the command with exit code 130.
+    The code is what the command returned, or 0 for None. An OperatorError of either is printed as
+    lines on stderr, with exit code 1. Ctrl-C, SIGTERM and SIGHUP end the command with exit code
+    130, except for a SIGTERM or SIGHUP that the process ignores. Other errors are raised.
+
+    Args:
+        options: the parsed options, with the command's function as `command`.
+        before: a function that prepares the process. What it prints on stdout goes to stderr.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP

@@ -54,7 +54,7 @@ def beijing(instant: datetime) -> tuple[date, time]:
 
 
 def beijing_date(instant: datetime) -> date:
-    """Return the calendar day in Beijing at an aware instant."""
+    """Return the calendar day in Beijing at an aware instant; raise ValueError if it is naive."""
     return beijing(instant)[0]
 
 
@@ -62,24 +62,29 @@ def beijing_text(*instants: datetime, pattern: str = "%Y-%m-%d %H:%M") -> str:
     """
     Return one or two aware instants as text for a sentence: `2026-11-24 08:30 Beijing time`.
 
-    Two instants form a period, joined by "to". `pattern` is the format of each.
+    Two instants form a period, joined by " to ". `pattern` is the `strftime` format of each.
     """
     texts = (at.astimezone(SHANGHAI).strftime(pattern) for at in instants)
     return f"{' to '.join(texts)} Beijing time"
 
 
 def time_text(instant: datetime) -> str:
-    """Return `2026-11-24 08:30`: the day and time in Beijing."""
+    """Return the day and time in Beijing at an aware instant: `2026-11-24 08:30`."""
     return f"{instant.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
 
 
 def hour_text(instant: datetime) -> str:
-    """Return `08:30`: the time in Beijing."""
+    """Return the time of day in Beijing at an aware instant: `08:30`."""
     return f"{instant.astimezone(SHANGHAI):%H:%M}"
 
 
 def days_as_ranges(days: Sequence[date], to: str = " to ", comma: str = ", ") -> str:
-    """Return the days in order, neighbours joined: `2026-11-17 to 2026-11-19, 2026-11-23`."""
+    """
+    Return the days in order, neighbours joined: `2026-11-17 to 2026-11-19, 2026-11-23`.
+
+    The days may be in any order and repeated. Without days the text is empty. `to` joins the ends
+    of a range, and `comma` joins ranges.
+    """
     numbered = enumerate(sorted(set(days)))
     # The difference of a day and its position is the same for all days of an unbroken range.
     groups = groupby(numbered, lambda numbered_day: numbered_day[1].toordinal() - numbered_day[0])

@@ -21,8 +21,10 @@ def decode(body: bytes) -> Any:
     """
     Return the value of a JSON text.
 
-    Decimal numbers keep all digits. A number that is too large for Decimal becomes a float. A byte
-    order mark is skipped, and a byte that is not UTF-8 becomes U+FFFD.
+    A number with a fraction or an exponent becomes a Decimal with all digits, any other an int. A
+    number that neither can hold becomes a Decimal or a float. A byte order mark is skipped, a byte
+    that is not UTF-8 becomes U+FFFD, and raw control characters in texts are accepted. Of a key
+    that is repeated in an object, the last value counts.
 
     Raises:
         ValueError: the bytes are not JSON.
@@ -36,7 +38,12 @@ def decode(body: bytes) -> Any:
 
 
 def encode(value: Any) -> str:
-    """Return the JSON text of a decoded value. Decimal numbers keep all digits."""
+    """
+    Return the compact JSON text of a value that `decode` returned. Decimals keep all digits.
+
+    NaN and infinite floats become null. Raise UnicodeEncodeError for a lone surrogate: `clean`
+    removes it.
+    """
     return _encoder.encode(value).decode()
 
 
@@ -44,11 +51,16 @@ def clean(value: Any, depth: int = 0) -> Any:
     """
     Return a decoded value in a form that Postgres can store.
 
-    Texts lose U+0000 and lone surrogates. NaN, Infinity and numbers of more than 100 digits become
-    texts.
+    Texts and keys lose U+0000, and their lone surrogates become U+FFFD. Floats and decimal numbers
+    of more than 100 digits become texts; ints, booleans and None stay. If a cleaned key is also
+    another key of the object, the entry is left out. The value itself is not changed.
+
+    Args:
+        value: what `decode` returned.
+        depth: the number of levels above the value.
 
     Raises:
-        RecursionError: the value has more than 100 levels.
+        RecursionError: a value lies below 100 levels.
     """
     if value is None or type(value) is int:
         return value
@@ -71,7 +83,7 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 
 def _number(text: str) -> int | Decimal | float:
-    """Return a JSON number as an int, a Decimal, or a float if neither can hold it."""
+    """Return a JSON number as an int, else as a Decimal, or a float if neither can hold it."""
     for kind in (int, Decimal):  # Python limits the digits of an int as msgspec does
         with suppress(ValueError, InvalidOperation):
             return kind(text)

@@ -47,7 +47,7 @@ class Rejection(NamedTuple):
 
 
 def read_table(name: str) -> list[list[str]]:
-    """Return the rows of a CSV file of the package, without its header."""
+    """Return the rows of a CSV file of the package, given its name, without the header."""
     with (_PACKAGE / name).open(encoding="utf-8", newline="") as file:
         return [*csv.reader(file)][1:]
 
@@ -68,11 +68,11 @@ def sentence(frame: str, **places: object) -> Sentence:
     Return the English sentence of a cause with its placeholders filled in.
 
     Args:
-        frame: the sentence with its placeholders, as in `sentences.toml`.
-        **places: the texts of the placeholders.
+        frame: the sentence with its placeholders, as in the part `causes` of `sentences.toml`.
+        **places: the values of the placeholders, as `str()` shows them. Further ones are ignored.
 
     Raises:
-        KeyError: `sentences.toml` does not have the sentence.
+        KeyError: `sentences.toml` does not have the sentence, or a placeholder has no value.
     """
     if frame not in CHINESE_CAUSES:
         raise KeyError(frame)
@@ -80,7 +80,17 @@ def sentence(frame: str, **places: object) -> Sentence:
 
 
 def rejection(code: str, count: int = 1, **places: str) -> Sentence:
-    """Return the English sentence that gives the reason why `count` parts are rejected."""
+    """
+    Return the English sentence that gives the reason why `count` parts are rejected.
+
+    Args:
+        code: the reason's code in `rejections.csv`.
+        count: the number of parts. It chooses the singular or the plural, and fills `{count}`.
+        **places: the texts of the other placeholders. Further ones are ignored.
+
+    Raises:
+        KeyError: the code is unknown, or a placeholder has no text.
+    """
     reason = REJECTIONS[code]
     text = reason.singular if count == 1 else reason.plural
     return Sentence(text.format(count=f"{count:,}", **places))
@@ -91,10 +101,13 @@ def rejection(code: str, count: int = 1, **places: str) -> Sentence:
 
 def in_chinese(text: str) -> str:
     """
-    Return a sentence of the package in Chinese. Any other text is returned unchanged.
+    Return an English sentence of the package in Chinese. Any other text is returned unchanged.
 
-    The parts of `cause: detail` are translated one by one. A sentence inside another sentence is
-    translated too.
+    The sentences are the causes of `sentences.toml`, the reasons of rejections, and the causes and
+    cures of problems. If a text is none of them but has the form `cause: detail`, the cause is
+    translated, and then the detail. If the cause is unknown, the whole text is returned unchanged.
+    A sentence that fills the placeholder `{first}`, `{why}` or `{names}` of another is translated
+    too; other placeholders keep their texts.
     """
     for pattern, chinese in _translations():
         if match := pattern.fullmatch(text):
@@ -108,14 +121,18 @@ def in_chinese(text: str) -> str:
 
 @cache
 def _translations() -> list[tuple[re.Pattern[str], str]]:
-    """Return the pattern of each English sentence with the Chinese one, most specific first."""
+    """
+    Return the pattern of each English sentence with the Chinese one, made once in a process.
+
+    The first have the most letters outside placeholders: a text may fit several patterns.
+    """
     translations = {english: chinese for english, chinese in _bilingual_sentences() if english}
     by_words = sorted(translations, key=lambda english: -len(re.sub(r"\{\w+\}", "", english)))
     return [(_pattern(english), translations[english]) for english in by_words]
 
 
 def _bilingual_sentences() -> Iterable[tuple[str, str]]:
-    """Yield each sentence in English and in Chinese."""
+    """Yield each sentence in English and in Chinese. Both are empty where a row has none."""
     yield from CHINESE_CAUSES.items()
     for reason in REJECTIONS.values():
         yield reason.singular, reason.singular_zh
@@ -126,12 +143,17 @@ def _bilingual_sentences() -> Iterable[tuple[str, str]]:
 
 
 def _pattern(english: str) -> re.Pattern[str]:
-    """Return a pattern that matches a sentence with its placeholders filled in."""
+    """Return a pattern with a group for each placeholder of an English sentence."""
     return re.compile(_PLACE.sub(_placeholder_pattern, re.escape(english)))
 
 
 def _placeholder_pattern(place: re.Match[str]) -> str:
-    """Return the pattern of the texts that a placeholder accepts. An address may be missing."""
+    """
+    Return the pattern of the texts that a placeholder, found by `_PLACE`, accepts.
+
+    Most accept any text that is not empty. Before ` {address}` the space belongs to the match: both
+    may be missing.
+    """
     if place[1] is None:
         return r"(?: (?P<address>\S+))?"
     return f"(?P<{place[1]}>{_NARROW.get(place[1], '.+')})"

@@ -22,18 +22,31 @@ paragraphs, and the characters that change the reading direction.
 
 
 def storable(text: str) -> str:
-    """Return the text without U+0000 and lone surrogates: Postgres can't store them."""
+    """
+    Return the text in a form that Postgres can store.
+
+    U+0000 is removed, and each lone surrogate becomes U+FFFD.
+    """
     return _LONE_SURROGATE.sub("\ufffd", text.replace("\0", ""))
 
 
 def shown(text: str) -> str:
-    """Return the text without characters that would disturb a terminal, a log or a page."""
+    """
+    Return the text without characters that would disturb a terminal, a log or a page.
+
+    Control characters except tab and line feed, and separators of lines and paragraphs, become
+    spaces. Marks of the reading direction are removed, and so is what `storable` removes.
+    """
     return text if text.isprintable() else storable(text).translate(_NOT_SHOWN)
 
 
 def one_line(text: str, longest: int = 2000) -> str:
-    """Return a text of another system on one line, `shown`, with at most `longest` characters."""
-    # The text is cut first: it may be huge.
+    """
+    Return a text of another system on one line, without characters that `shown` removes.
+
+    Spaces, tabs and line ends in a row become one space, and none is left at the ends. Of a text
+    with more than `longest` characters only the beginning is read, and "…" is added.
+    """
     line = " ".join(shown(text[:longest]).split())
     return line if len(text) <= longest else f"{line}…"
 
@@ -44,6 +57,10 @@ def counted(count: int, noun: str) -> str:
 
 
 def few_names(names: Sequence[str], most: int = 20) -> str:
-    """Return the first `most` names and the number of the others: `a, b and 9 more`."""
+    """
+    Return the first `most` names and the number of the others: `a, b and 9 more`.
+
+    All names are listed if there are at most `most`. Without names the text is empty.
+    """
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -24,11 +24,14 @@ from weixin_etl.problem import WeixinError
 
 def probe(client: WeixinClient, datasets: Sequence[Dataset]) -> Findings:
     """
-    Ask WeChat about an account: one token call, and at most three calls for each dataset.
+    Ask WeChat about an account: for a token, and for each dataset for the quota and two days.
+
+    Nothing is written to the warehouse. Errors become findings. Without a token, or without a
+    usable answer from its source, no other call is made.
 
     Returns:
         The findings by dataset name. The finding about the token has an empty name, and is the
-        only finding if there is no token.
+        only one if there is no token.
     """
     try:
         client.check_token()
@@ -41,7 +44,11 @@ def probe(client: WeixinClient, datasets: Sequence[Dataset]) -> Findings:
 
 
 def _quota_finding(client: WeixinClient, dataset: Dataset) -> Finding:
-    """Return how many calls of the dataset's endpoint are left today."""
+    """
+    Ask WeChat for the quota, and return how many calls of the dataset's endpoint are left today.
+
+    An error becomes a finding of grade NOTE with its cause: the pipeline works without the quota.
+    """
     try:
         quota = client.quota(dataset)
     except WeixinError as error:
@@ -53,9 +60,11 @@ def _quota_finding(client: WeixinClient, dataset: Dataset) -> Finding:
 
 def _day_findings(client: WeixinClient, dataset: Dataset) -> list[Finding]:
     """
-    Return the findings about yesterday, the oldest day of the window, and the answers' keys.
+    Request yesterday and the oldest day of the window, and return the findings about them.
 
-    The oldest day is not fetched if yesterday's error concerns the whole account.
+    Each day has a finding about its answer or its error. The last finding compares the keys of both
+    answers, if one is readable. The oldest day is not requested if yesterday's error stops the
+    account or shows an outage.
     """
     today = clock.beijing_date(clock.now())
     findings, answers = [], []

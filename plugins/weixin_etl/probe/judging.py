@@ -60,12 +60,15 @@ Findings = dict[str, list[Finding]]
 
 def error_finding(subject: str, error: WeixinError, successor_dag_id: str | None = None) -> Finding:
     """
-    Return the finding for an error, in the sentences of the error table.
+    Return the finding for an error: its cause with the errcode, and its cure.
+
+    The grade is BAD unless `_GRADES` has another for the kind of the error.
 
     Args:
         subject: What was checked when the error was raised.
         error: WeChat's refusal, or the transport failure.
-        successor_dag_id: The DAG that replaces the dataset's DAG, named in the cure.
+        successor_dag_id: The DAG that replaces the dataset's DAG. The cure for a retired endpoint
+            names it. None if there is none.
     """
     problem = error.problem
     errcode = "" if problem.errcode is None else f" (errcode {problem.errcode})"
@@ -75,7 +78,13 @@ def error_finding(subject: str, error: WeixinError, successor_dag_id: str | None
 
 
 def day_finding(dataset: Dataset, day: date, parsed: ParsedAnswer, yesterday: date) -> Finding:
-    """Return what a day's answer contains, and whether its newest possible row is there."""
+    """
+    Return the finding about a day's answer: how many items and rows the parser read.
+
+    The grade is BAD for an answer that is unreadable or of which no item fits. It is NOTE if WeChat
+    marks the figures as delayed, or if there are items but none has a row of the newest possible
+    day: yesterday, or the last day for which an item has rows. An empty answer is GOOD.
+    """
     subject, item = str(day), _item(dataset).split()[1]
     if parsed.unreadable:
         return Finding(Grade.BAD, subject, f"it cannot be read: {parsed.unreadable}", REPORT)
@@ -92,9 +101,16 @@ def day_finding(dataset: Dataset, day: date, parsed: ParsedAnswer, yesterday: da
 
 def key_findings(dataset: Dataset, answers: Sequence[tuple[bytes, ParsedAnswer]]) -> list[Finding]:
     """
-    Return how answers differ from the declaration: in keys, in types and in rejected parts.
+    Return one finding: how answers differ from the declaration, in keys and in rejected parts.
 
-    The finding contains no values. The list is empty if no answer is readable.
+    The grade is BAD if a part was rejected, or if a total that every row has is missing. It is NOTE
+    for other differences, and if no answer lists an item and so the keys are not known. The finding
+    names keys and JSON types, but shows no values of figures. The list is empty if no answer is
+    readable.
+
+    Args:
+        dataset: The dataset whose endpoint gave the answers.
+        answers: Each answer's bytes, with what the parser read of them.
     """
     readable = [(body, parsed) for body, parsed in answers if not parsed.unreadable]
     if not readable:
@@ -129,7 +145,12 @@ def verdict(findings: Findings) -> tuple[Grade, str]:
     """
     Return the worst grade of an account, and a sentence: will the pipeline work for it?
 
-    A retired endpoint does not count if the dataset that succeeds it works.
+    A dataset works if its worst grade is NOTE or better. A retired endpoint does not count if the
+    dataset that succeeds it works. The sentence names the datasets that work, if not all do, and
+    the cures of the findings with the worst grade.
+
+    Args:
+        findings: What `probe` returned: at least the finding about the token.
     """
     grades = {name: max(finding.grade for finding in group) for name, group in findings.items()}
     working = [name for name, grade in grades.items() if name and grade <= Grade.NOTE]

@@ -25,8 +25,12 @@ def compare_keys(dataset: Dataset, bodies: Sequence[bytes]) -> tuple[dict[str, s
         bodies: The answers, as JSON.
 
     Returns:
-        The undeclared keys with the JSON type of their values, and the required keys that have a
-        value in no answer. A key of a row has the form `details.share_user`.
+        The undeclared keys with the JSON type of their last value, and the required keys that have
+        a value in no answer, sorted. A key of a row has the form `details.share_user`. A key whose
+        value is null counts as absent.
+
+    Raises:
+        ValueError: A body is not JSON.
     """
     declared, given = declared_keys(dataset), {}
     for body in bodies:
@@ -38,7 +42,12 @@ def compare_keys(dataset: Dataset, bodies: Sequence[bytes]) -> tuple[dict[str, s
 
 
 def declared_keys(dataset: Dataset) -> set[str]:
-    """Return every key that an answer may have according to the declaration."""
+    """
+    Return every key that an answer may have according to the declaration.
+
+    They are the keys of the answer, of items, of rows (`details.share_user`), and of the objects in
+    a metric that is a list (`details.read_user_source.scene_desc`).
+    """
     prefix = row_prefix(dataset)
     declared = {"list", "is_delay", "ref_date", *dataset.meaningless}
     declared |= {dataset.item.name} if dataset.item else set()
@@ -59,7 +68,13 @@ def row_prefix(dataset: Dataset) -> str:
 
 
 def key_values(dataset: Dataset, answer: Any) -> Iterator[tuple[str, Any]]:
-    """Yield each key of a decoded answer with its value: `title`, `details.share_user`, etc."""
+    """
+    Yield each key of a decoded answer with its value: `title`, `details.share_user`, etc.
+
+    They are the keys of the answer, its items, their rows, and the objects in a metric that is a
+    list. A key comes once for each object that has it. Values of another type than the declared one
+    have no keys.
+    """
     prefix = row_prefix(dataset)
     yield from answer.items()
     for item in _objects(answer.get("list")):
@@ -72,6 +87,6 @@ def key_values(dataset: Dataset, answer: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
-    """Return the JSON objects in a list, or in a list of the value alone."""
+    """Return the JSON objects in a list; of another value, the value itself if it is an object."""
     elements = value if isinstance(value, list) else [value]
     return [element for element in elements if isinstance(element, dict)]
