@@ -31,7 +31,8 @@ from typing import Any
 import psutil
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
-from weixin_local.home import CONNECTION_VARIABLE, METADATA_DATABASE, WAREHOUSE_DATABASE, Home, find
+from weixin_local.home import CONNECTION_VARIABLE, WAREHOUSE_DATABASE, Home, find
+from weixin_local.postgres import METADATA_DATABASE
 from weixin_sandbox import Account, Sandbox
 
 LOCAL = [sys.executable, "-m", "weixin_local"]

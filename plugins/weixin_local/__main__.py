@@ -27,7 +27,12 @@ TERMINALS = {"TERMINFO_DIRS": "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code. Print an expected error as one sentence on stderr."""
+    """
+    Run a command of `weixin-local` and return its exit code, as `cli.run_command` describes.
+
+    Raises:
+        SystemExit: the arguments are wrong, or ask for help.
+    """
     return cli.run_command(_parser().parse_args(argv))
 
 
@@ -69,7 +74,7 @@ def reset(_: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+    """Return the parser of all commands. Its result has the function of one as `command`."""
     parser = argparse.ArgumentParser(
         prog="weixin-local", description="The whole pipeline on this machine."
     )

@@ -20,10 +20,9 @@ import weixin_etl
 from weixin_etl import warehouse
 from weixin_etl.model import DEFAULT_BASE_URL
 from weixin_local.machine import LOOPBACK, LocalError, say
-from weixin_local.postgres import Server, open_to_server
+from weixin_local.postgres import METADATA_DATABASE, Server, open_to_server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
-METADATA_DATABASE = "airflow"
 WAREHOUSE_DATABASE = "weixin"
 SANDBOX_DATABASE = "weixin_sandbox"
 """The warehouse for made-up figures, so that they never mix with real ones."""
@@ -49,6 +48,12 @@ class Home:
         """The embedded Postgres."""
         return Server(self.state / "postgres")
 
+    @property
+    def admin_password(self) -> str:
+        """The password that Airflow generated for its user `admin` when it first started."""
+        file = self.airflow / "simple_auth_manager_passwords.json.generated"
+        return str(json.loads(file.read_text())["admin"])
+
 
 @dataclass(frozen=True)
 class Source:
@@ -60,7 +65,9 @@ class Source:
 
 def find() -> Home:
     """
-    Return the home of the checkout that this package was installed from; create its folders.
+    Return the home of the checkout that this package was installed from.
+
+    Create its folders. Make the checkout's `.env`, if there is one, readable for its owner only.
 
     Raises:
         LocalError: the folder belongs to another user.
@@ -82,9 +89,17 @@ def opened(home: Home, scenarios: Sequence[Scenario] = ()) -> Iterator[Source]:
     """
     Yield the source of the figures, with Postgres and, if needed, the sandbox running.
 
+    Start Postgres, create the databases of Airflow and of the warehouse, and migrate the warehouse.
+    The sandbox is used if no account is configured. It has a warehouse of its own, so that made-up
+    figures never mix with real ones.
+
     Args:
-        home: the folders; their warehouse is migrated.
+        home: the folders of the databases.
         scenarios: the effects of the sandbox; with any, the sandbox is used in any case.
+
+    Raises:
+        LocalError: only one of AppID and secret is configured, or Postgres can't be started.
+        WarehouseError: the warehouse can't be migrated.
     """
     connection = None if scenarios else configured_connection(home)
     with home.server.running():
@@ -105,9 +120,11 @@ def opened(home: Home, scenarios: Sequence[Scenario] = ()) -> Iterator[Source]:
 
 def configured_connection(home: Home) -> str | None:
     """
-    Return the environment's connection, or one with the credentials of the environment or `.env`.
+    Return the Airflow connection to collect from: a URI or JSON.
 
-    Return None if there are no credentials: then the sandbox is used.
+    It is the value of `AIRFLOW_CONN_WEIXIN_DEFAULT`, or else a connection with `WEIXIN_APPID` and
+    `WEIXIN_SECRET` of the environment or the checkout's `.env`; the environment wins. Return None
+    if there are no credentials: then the sandbox is used.
 
     Raises:
         LocalError: only one of AppID and secret is there.
@@ -122,7 +139,7 @@ def configured_connection(home: Home) -> str | None:
 
 
 def connection_of(appid: str, secret: str, base_url: str, name: str) -> str:
-    """Return an Airflow connection of type `weixin`, as JSON."""
+    """Return an Airflow connection of type `weixin`, as JSON, from its fields."""
     fields = {"conn_type": "weixin", "login": appid, "password": secret, "host": base_url}
     return json.dumps({**fields, "extra": {"name": name}})
 
@@ -166,9 +183,16 @@ def airflow_environment(
 
 
 def migrate_metadata(environment: dict[str, str]) -> None:
-    """Migrate Airflow's own database to the installed release; raise LocalError if that fails."""
+    """
+    Migrate Airflow's own database, which the environment names, to the installed release.
+
+    Print a line on stderr at the end.
+
+    Raises:
+        LocalError: `airflow db migrate` failed. Its output was printed on stderr.
+    """
     command = [sys.executable, "-m", "airflow", "db", "migrate"]
-    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True)
     if done.returncode:
         say((done.stdout + done.stderr).decode(errors="replace"))
         raise LocalError("`airflow db migrate` failed: see the lines above.")
@@ -178,12 +202,6 @@ def migrate_metadata(environment: dict[str, str]) -> None:
 def airflow_url(port: int) -> str:
     """Return Airflow's address for people and links; a login is valid for one host name only."""
     return f"http://localhost:{port}"
-
-
-def admin_password(home: Home) -> str:
-    """Return the password that Airflow generated for its user `admin`."""
-    file = home.airflow / "simple_auth_manager_passwords.json.generated"
-    return str(json.loads(file.read_text())["admin"])
 
 
 def postgres_connection(url: URL) -> str:

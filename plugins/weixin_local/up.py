@@ -9,16 +9,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from weixin_local import machine
-from weixin_local.home import (
-    METADATA_DATABASE,
-    Home,
-    Source,
-    admin_password,
-    airflow_environment,
-    airflow_url,
-    migrate_metadata,
-)
+from weixin_local.home import Home, Source, airflow_environment, airflow_url, migrate_metadata
 from weixin_local.machine import LocalError, say
+from weixin_local.postgres import METADATA_DATABASE
 
 COMPONENTS = (
     "api-server",
@@ -44,6 +37,12 @@ def alone(home: Home, port: int) -> Iterator[None]:
     """
     Lock the home during the block, so that only one Airflow uses it.
 
+    Write Airflow's address into the lock file `up` of the home, for the message to a second one.
+
+    Args:
+        home: the folders to lock.
+        port: the port of Airflow's API server; 0 if none is needed.
+
     Raises:
         LocalError: another Airflow of the home runs, or another program uses the port.
     """
@@ -63,7 +62,16 @@ def alone(home: Home, port: int) -> Iterator[None]:
 
 
 def run_airflow(home: Home, source: Source, port: int) -> None:
-    """Run Airflow until a person interrupts it; raise LocalError if one of its components ends."""
+    """
+    Run Airflow in the foreground, and print its output, until a person interrupts it.
+
+    Migrate Airflow's own database, start each component once the API server answers, and print the
+    address and the login when all are ready. At the end every component and its tasks are ended.
+
+    Raises:
+        LocalError: one of the components ended, or the migration failed.
+        KeyboardInterrupt: a person pressed Ctrl-C.
+    """
     environment = airflow_environment(home, source, port)
     migrate_metadata(environment)
     running: dict[str, machine.Process] = {}
@@ -83,14 +91,19 @@ def run_airflow(home: Home, source: Source, port: int) -> None:
 
 
 def _relay(name: str, process: machine.Process) -> None:
-    """Print each line of a component with its name in front."""
+    """Print each line of a component's output on stdout with its name in front, until its end."""
     for line in process.stdout or ():
         sys.stdout.write(f"{name:13} | {line}")
         sys.stdout.flush()
 
 
 def _wait(running: dict[str, machine.Process], is_reached: Callable[[], object]) -> None:
-    """Wait until the condition is reached; raise LocalError if a component ends before."""
+    """
+    Call `is_reached` every 0.3 seconds until its result is true.
+
+    Raises:
+        LocalError: one of the running components, given by name, ended before.
+    """
     while not is_reached():
         for name, process in running.items():
             if process.poll() is not None:
@@ -99,12 +112,12 @@ def _wait(running: dict[str, machine.Process], is_reached: Callable[[], object])
 
 
 def _introduce(home: Home, port: int) -> None:
-    """Print the address, the login and the next steps."""
+    """Print Airflow's address, the login and the next steps on stderr."""
     say(
         f"""
   Airflow     {airflow_url(port)}
   user        admin
-  password    {admin_password(home)}
+  password    {home.admin_password}
 
 Trigger weixin_article_total there. In another terminal, `make psql` opens the tables and
 `make airflow ARGS="dags list"` runs Airflow's own commands. Ctrl-C ends everything.

@@ -15,7 +15,6 @@ from world.notified import People
 from weixin_etl import warehouse
 from weixin_local.home import (
     Source,
-    admin_password,
     airflow_environment,
     connection_of,
     postgres_connection,
@@ -60,7 +59,7 @@ def stack() -> Iterator[Stack]:
             WEIXIN_IN_HASTE="1",
         ),
     ):
-        rest = Rest(port, admin_password(person.home))
+        rest = Rest(port, person.home.admin_password)
         rest("POST", "variables", {"key": "weixin_accounts", "value": '["weixin_default"]'})
         stack = Stack(person.home, rest, sandbox, base_url, receiver)
         until(lambda: stack.scheduled() != "")

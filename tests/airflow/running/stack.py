@@ -7,7 +7,8 @@ from typing import Any
 from support.receivers import Receiver
 from support.rest import Rest, until
 
-from weixin_local.home import METADATA_DATABASE, Home
+from weixin_local.home import Home
+from weixin_local.postgres import METADATA_DATABASE
 from weixin_sandbox import Account, Sandbox, Scenario
 
 DAG = "weixin_article_total"
