@@ -1,3 +1,2 @@
-{{ config(materialized="view") }}
 SELECT * -- noqa: AM04
 FROM {{ source("weixin", "account_day_7d") }}
