@@ -13,7 +13,10 @@ from weixin_etl.sentences import Rejection
 
 def _short(dataset: Dataset) -> Dataset:
     """Return the dataset with two figures and one list as its metrics."""
-    return replace(dataset, metrics=(*dataset.figures[:2], *dataset.lists[:1]))
+    short = replace(dataset)
+    # the class is frozen, and reads all metrics from their file
+    object.__setattr__(short, "metrics", (*dataset.figures[:2], *dataset.lists[:1]))
+    return short
 
 
 every_dataset = [_short(declared) for declared in DATASETS.values()]
