@@ -33,6 +33,7 @@ class State(StrEnum):
 
     FINAL = "final"
     GIVEN_UP = "given_up"
+    ENDED = "ended"
     LOST = "lost"
     SILENT = "silent"
     UNCONFIRMED = "unconfirmed"

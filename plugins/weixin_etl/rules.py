@@ -447,6 +447,7 @@ def state_of(
     day: date,
     coverage: Coverage,
     *,
+    is_ended: bool,
     catch_up_start: date,
     last_article_at: datetime | None,
     now: datetime,
@@ -455,6 +456,7 @@ def state_of(
     Return the state of one day of an account: the first of these that applies.
 
     - `final` or `given_up`: the coverage is settled.
+    - `ended`: daily runs no longer request the account, or only check its retired endpoint.
     - `lost`: the day is before the catch-up range and never had a ready answer.
     - `silent`: see `lists_nothing`. A day can be silent from `P+W+1` on.
     - `unconfirmed`: the newest ready answer is of the window's end or later.
@@ -465,6 +467,7 @@ def state_of(
         dataset: the endpoint.
         day: the publication day or statistics day.
         coverage: the day's coverage.
+        is_ended: whether the account is no longer collected, or `is_retired` is true.
         catch_up_start: what the function of this name returns for the account.
         last_article_at: what the function of this name returns for the account.
         now: the instant for which the state is computed.
@@ -472,6 +475,8 @@ def state_of(
     window_end, morning = day + DAY * dataset.window, due_morning(now)
     if coverage.settled:
         return State(coverage.settled)
+    if is_ended:
+        return State.ENDED
     if coverage.ready_date is None and day < catch_up_start:
         return State.LOST
     if window_end < beijing(now)[0] and lists_nothing(coverage, window_end, last_article_at):

@@ -18,13 +18,18 @@ CREATE VIEW analytics.coverage (
     -- 中文：所请求的日期（北京时间）：发布日，或按统计日请求的接口的统计日
     day,
     -- The state of the day, the first that holds. final: the figures have stopped changing, and two
-    -- answers agree; given_up: the answer can't be read, or no article has figures; lost: never
-    -- ready, and too old for daily runs; silent: the window is over, and the newest answer lists
-    -- nothing while WeChat lists no article of the account at all; unconfirmed: the window is over,
-    -- and no second answer agrees yet; in: ready by the morning that is due (today's from noon on,
-    -- else yesterday's); late: due and not ready; open: due later
-    -- 中文：状态：final 已定稿，given_up 无法解析或无数据，lost 已错过，silent 静候，unconfirmed 待核实，in 已到位，late 迟到，open 待取
+    -- answers agree; given_up: the answer can't be read, or no article has figures; ended: not
+    -- asked for any more, because the account is no longer collected or WeChat retired the endpoint
+    -- for it; lost: never ready, and too old for daily runs; silent: the window is over, and the
+    -- newest answer lists nothing while WeChat lists no article of the account at all; unconfirmed:
+    -- the window is over, and no second answer agrees yet; in: ready by the morning that is due
+    -- (today's from noon on, else yesterday's); late: due and not ready; open: due later
+    -- 中文：状态：final 已定稿，given_up 无法解析或无数据，ended 已停止，lost 已错过，silent 静候，
+    -- unconfirmed 待核实，in 已到位，late 迟到，open 待取
     state,
+    -- Whether the newest loaded answer has figures of the day, perhaps of an earlier morning
+    -- 中文：是否已有数据（可能是较早某天取得的）
+    has_figures,
     -- How the last attempt ended, whatever the state: ok, not_ready (WeChat has not computed the
     -- day yet) or failed; NULL without an attempt
     -- 中文：最近一次请求的结果：ok 成功，not_ready 未就绪，failed 失败

@@ -1,12 +1,14 @@
 -- Return the days that need attention, of accounts that daily runs collect: days in one of the
--- states `:lacking`, and open days whose last attempt failed. One row has the days of several
--- accounts that share their days, state, figures and result. Last attempts of an account are
--- grouped by the minute; failed attempts of several accounts must be of the same instant.
-{% from "weixin/macros.jinja" import beijing, last_article_at, state %}
+-- states `:lacking`, days without figures that ended, and open days whose last attempt failed. One
+-- row has the days of several accounts that share their days, state, figures and result. Last
+-- attempts of an account are grouped by the minute; failed attempts of several accounts must be of
+-- the same instant.
+{% from "weixin/macros.jinja" import beijing, is_retired, last_article_at, state %}
 WITH account AS (
     SELECT
         collected.appid,
         collected.catch_up_days,
+        {{ is_retired("'" ~ dataset.name ~ "'", "collected.appid") }} AS is_ended,
         greatest(collected.since_date, date '{{ dataset.first_day }}') AS since_date
     FROM weixin.collected_since AS collected
     INNER JOIN weixin.dim_account AS account
@@ -91,7 +93,7 @@ account_days AS (
         error,
         cure
     FROM day_state
-    WHERE state = any(:lacking) OR error_kind IS NOT NULL
+    WHERE state = any(:lacking) OR error_kind IS NOT NULL OR (state = 'ended' AND NOT has_figures)
     GROUP BY
         appid,
         state,

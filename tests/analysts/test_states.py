@@ -24,7 +24,7 @@ from weixin_etl.warehouse.statements import sql_directory
 
 CASES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
 USUAL = {"since": date(2026, 11, 1), "catch_up_days": 60, "day": date(2026, 11, 20)}
-USUAL |= {"dataset": "article_total", "lists": "some", "asked": "once"}
+USUAL |= {"dataset": "article_total", "lists": "some", "asked": "once", "is_ended": False}
 LISTS = {"some": b"some", "nothing": EMPTY_LIST_SHA256, "unknown": None}
 MACROS = jinja2.Environment(loader=jinja2.FileSystemLoader(sql_directory()))  # noqa: S701 - SQL
 CALLED = MACROS.from_string("""
@@ -39,8 +39,12 @@ LEFT JOIN (
         cast(:list_sha256 AS bytea) AS list_sha256
 ) AS coverage ON :was_asked
 LEFT JOIN (
-    SELECT cast(:since AS date) AS since_date, cast(:catch_up_days AS integer) AS catch_up_days
-) AS since ON cast(:since AS date) IS NOT NULL
+    SELECT
+        cast(:since AS date) AS since_date,
+        CASE WHEN cast(:since AS date) IS NOT NULL THEN cast(:catch_up_days AS integer) END
+            AS catch_up_days,
+        cast(:is_ended AS boolean) AS is_ended
+) AS since ON TRUE
 """)
 
 
@@ -56,7 +60,7 @@ def test_rules_and_views_give_an_account_day_the_same_state(
     )
     listed = LISTS[given["lists"]] if ready_at else None
     coverage = Coverage(settled=given.get("settled"), ready_at=ready_at, list_sha256=listed)
-    facts = {"now": now, "last_article_at": last_article_at}
+    facts = {"now": now, "last_article_at": last_article_at, "is_ended": given["is_ended"]}
     first_day = rules.catch_up_start(
         dataset, beijing_date(now), given["since"], given["catch_up_days"]
     )

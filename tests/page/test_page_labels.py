@@ -24,7 +24,7 @@ def test_every_label_used_in_templates_exists() -> None:
     assert len(named) > 50
     assert named - html.labels().keys() == set()
     for state in State:
-        shown = sign({"state": state, "alert": None, "is_ended": False})
+        shown = sign({"state": state, "alert": None, "ready_at": None})
         parts = {f"state_{state}", f"means_{state}", f"sign_{shown}", f"sign_means_{shown}"}
         assert parts <= html.labels().keys()
         assert f".{shown} {{" in (PAGE / "static/page.css").read_text()
@@ -32,13 +32,13 @@ def test_every_label_used_in_templates_exists() -> None:
 
 @cases
 def test_a_day_that_has_rows_shows_its_state_and_others_show_their_alert(
-    state: str, severity: str, is_ended: str, is_loaded: str, expected: str
+    state: str, severity: str, is_loaded: str, expected: str
 ) -> None:
     """A day that is retried or waits for figures does not need a person."""
     problem = Problem(ProblemKind.CONFIGURATION, "", "")
     alert = Alert(problem, severity=Severity(severity)) if severity else None
 
-    day = {"state": state, "alert": alert, "is_ended": is_ended, "ready_at": is_loaded}
+    day = {"state": state, "alert": alert, "ready_at": is_loaded}
     assert sign(day) == expected
 
 

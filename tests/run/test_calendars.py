@@ -77,6 +77,7 @@ class Known(NamedTuple):
 
     dataset: Dataset
     since: date | None
+    is_active: bool
     coverages: Mapping[date, Coverage]
 
     @property
@@ -96,6 +97,7 @@ class Known(NamedTuple):
             self.dataset,
             day,
             coverage,
+            is_ended=not self.is_active or rules.is_retired(self.coverages),
             catch_up_start=start,
             last_article_at=self.last_article_at,
             now=now,
@@ -144,14 +146,15 @@ def states(engine: Pipeline, now: datetime, other_days: Iterable[Named]) -> Stat
         coverages, dataset = engine.coverage(endpoint), wechat.dataset
         since = rows(
             engine.warehouse,
-            "SELECT since_date, is_active FROM weixin.collected_since "
-            "INNER JOIN weixin.dim_account USING (appid) "
-            "WHERE dataset = :dataset AND appid = :appid",
+            "SELECT since_date, is_active FROM weixin.dim_account AS account "
+            "LEFT JOIN weixin.collected_since AS collected "
+            "ON account.appid = collected.appid AND dataset = :dataset "
+            "WHERE account.appid = :appid",
             dataset=endpoint[0],
             appid=endpoint[1],
         )
         first, is_active = since[0] if since else (None, False)
-        known = Known(dataset, first, coverages)
+        known = Known(dataset, first, is_active, coverages)
         for day in {*coverages, *(day for *of, day in other_days if (*of,) == endpoint)}:
             asked = next_date(known, day, now) if is_active else None
             state, reason = known.state(day, now), why(coverages.get(day, Coverage()))
@@ -210,6 +213,12 @@ def states_of_status(engine: Pipeline, now: datetime, shown: States) -> tuple[An
     with engine.warehouse.connect() as connection:
         accounts = status.read(connection, None, now=now).accounts
     collected = {(account.dataset.name, account.appid) for account in accounts}
+    answered = {
+        (*endpoint, day)
+        for endpoint in engine.calendar.wechats
+        for day, coverage in engine.coverage(endpoint).items()
+        if coverage.ready_at
+    }
     found = {
         (account.dataset.name, account.appid, day): (slices.state, why(slices))
         for account in accounts
@@ -219,7 +228,12 @@ def states_of_status(engine: Pipeline, now: datetime, shown: States) -> tuple[An
     return found, {
         named: (state, reason)
         for named, (state, reason, *_) in shown.items()
-        if named[:2] in collected and (state in LACKING or (reason and state != State.FINAL))
+        if named[:2] in collected
+        and (
+            state in LACKING
+            or (reason and state != State.FINAL)
+            or (state == State.ENDED and named not in answered)
+        )
     }
 
 
@@ -273,12 +287,13 @@ def test_any_calendar_gives_the_same_in_memory_and_on_postgres(
     model = Engine(calendar)
     with Pipeline(calendar, warehouse=warehouse).serving() as real:
         steps = zip(simulate(calendar, model), simulate(calendar, real), strict=True)
-        for (_, process), (_, other) in steps:
+        for number, ((_, process), (_, other)) in enumerate(steps):
             assert run_log(other) == run_log(process)
             assert coverage_log(real) == coverage_log(model)
             now = real.now()
             assert stale_accounts(warehouse) == []
-            assert wrong_account_days(warehouse) == set()
+            if number % 5 == 0:  # it takes as long as the rest
+                assert wrong_account_days(warehouse) == set()
             shown = states_of_analysts(real, now)
             assert shown == states(real, now, shown)
             of_status, lacking = states_of_status(real, now, shown)
@@ -291,5 +306,6 @@ def test_any_calendar_gives_the_same_in_memory_and_on_postgres(
                 some = sorted(shown)[7 * now.day % len(shown)]
                 assert state_on_page(real, now, some) == shown[some]
 
+    assert wrong_account_days(warehouse) == set()
     assert readers(facts(warehouse)) == facts_in_memory(model)
     assert shown

@@ -242,6 +242,7 @@ class Ending:
             dataset,
             date_of(day),
             coverage,
+            is_ended=False,
             catch_up_start=start,
             last_article_at=self.last_article_at,
             now=now,

@@ -193,14 +193,9 @@ def _retirement_alert(account: AccountDays, *, every_day: bool) -> Alert:
     alert = _alert(account, ProblemKind.ENDPOINT_OFFLINE)
     if newest:
         alert = replace(_attempt_alert(account, newest), opened_at=newest.attempted_at)
-    kept = [row for row in account.days if _is_kept_by_retirement(account, row)]
-    days = [day for row in kept for day in row.days] if every_day else ()
+    ended = [row for row in account.days if row.state is State.ENDED and not row.has_figures]
+    days = [day for row in ended for day in row.days] if every_day else ()
     return _about(account, alert, days, has_figures=False)
-
-
-def _is_kept_by_retirement(account: AccountDays, row: Days) -> bool:
-    """Return whether days are missing because WeChat retired the endpoint for the account."""
-    return account.is_retired and row.error_code in (None, rules.OFFLINE_ERRCODE)
 
 
 # ------------------------------------------------------------------------------------- of the days
@@ -265,7 +260,7 @@ def _cause_of_days(account: AccountDays, row: Days, morning: datetime) -> Alert 
     Return None if nothing is wrong with them: they are missing because the endpoint is retired,
     a run is loading them, daily runs need not load them, or they are not due.
     """
-    if _is_kept_by_retirement(account, row):
+    if row.state is State.ENDED:
         return None
     is_asked = row.days[0] in account.being_asked
     is_not_ready = row.error_kind == ProblemKind.NOT_READY

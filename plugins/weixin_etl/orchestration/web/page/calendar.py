@@ -64,11 +64,11 @@ def sign(day: Mapping[str, Any]) -> str:
         day: a cell of the calendar, as `view` and `story` return it.
 
     A missing day has the sign `needs_you` only while an alert of severity failure covers it. A day
-    that is no longer asked for has the sign `in` if anything was loaded, otherwise `ended`.
+    that ended has the sign `in` if an answer was ready, else `ended` unless such an alert covers it.
     """
     alert: Alert | None = day["alert"]
     is_failure = alert is not None and alert.severity is Severity.FAILURE
-    if day["is_ended"] and day["state"] != State.FINAL and (day["ready_at"] or not is_failure):
+    if day["state"] == State.ENDED and (day["ready_at"] or not is_failure):
         return "in" if day["ready_at"] else "ended"
     return _SIGNS.get(day["state"], "needs_you" if is_failure else "not_yet")
 
@@ -152,19 +152,15 @@ def _cells(
     """
     Return the cells of the accounts from the day `first` to `last`, by AppID and day.
 
-    A cell is a coverage row with its `alert` (None if nothing is wrong) and `is_ended`: whether the
-    day is no longer asked for, because the account's endpoint is retired or it is not collected. A
-    day that no run ever planned has no cell.
+    A cell is a coverage row with its `alert` (None if nothing is wrong). A day that no run ever
+    planned has no cell.
     """
-    ended = {
-        account["appid"]: account["is_retired"] or not account["is_active"] for account in accounts
-    }
-    appids = [*ended]
+    appids = [account["appid"] for account in accounts]
     selection = {"appids": appids, "first_date": first, "last_date": last}
     rows = figures.rows("page/days.sql", **selection, now=figures.now)
     alerts = read_days(figures.connection, figures.airflow, figures.dataset, appids, figures.now)
     return {
-        key: {**row, "alert": _day_alert(alerts.get(key), row), "is_ended": ended[row["appid"]]}
+        key: {**row, "alert": _day_alert(alerts.get(key), row)}
         for row in rows
         for key in [(row["appid"], row["day"])]
     }
