@@ -64,7 +64,7 @@ def sign(day: Mapping[str, Any]) -> str:
         day: a cell of the calendar, as `view` and `story` return it.
 
     A missing day has the sign `needs_you` only while an alert of severity failure covers it. A day
-    that ended has the sign `in` if an answer was ready, else `ended` unless such an alert covers it.
+    that ended has the sign `in` if an answer was ready, else `ended` without such an alert.
     """
     alert: Alert | None = day["alert"]
     is_failure = alert is not None and alert.severity is Severity.FAILURE
