@@ -28,7 +28,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 QUERY = re.compile(r"```sql\n(.*?)```", re.DOTALL)
 LAST_DAY = "DATE '2026-11-23'"
 LAST_MORNING = "TIMESTAMPTZ '2026-11-24 10:30+08'"
-NAMES = {"wx5a4d80c70b1e2f3a": "wx0001", "春风": "公众号 wx0001", "晨报": "公众号 wx0002"}
+NAMES = {"wx5a4d80c70b1e2f3a": "wx0001", "春风": "公众号 wx0001", "晨报": "公众号 wx0002"} | {
+    "analytics.yesterday()": LAST_DAY
+}
 """The names of accounts in the pages, and the names that replace them in this database."""
 RUNS = 3
 
@@ -65,6 +67,15 @@ DASHBOARDS = {
     """,
     "growth of all articles": """
         SELECT sum(readers_day_1), sum(readers_day_3), sum(readers_day_7) FROM analytics.article_7d
+    """,
+    "yesterday's first articles, with totals and message": f"""
+        SELECT day.account_name, day.title, readers_increment, article.readers, article_count
+        FROM analytics.article_day_30d AS day
+        INNER JOIN analytics.article_30d AS article USING (appid, msgid)
+        INNER JOIN analytics.message ON message.appid = article.appid
+            AND message.message_id = article.message_id
+        WHERE day.stat_date = {LAST_DAY} AND day.position = 1
+        ORDER BY 3 DESC LIMIT 50
     """,
     "coverage of 7 days": f"SELECT * FROM analytics.coverage WHERE day > {LAST_DAY} - 7",
 }

@@ -19,8 +19,9 @@ CREATE VIEW analytics.article_read (
     -- 中文：当日阅读人数
     -- unit: people, level
     readers,
-    -- People who shared the article that day; 0 when WeChat's answer for the day does not list the
-    -- article, NULL when no answer was ready, or the figure was rejected or left out
+    -- People who shared the article that day; 0 when a whole answer of article_share for the day
+    -- does not list the article. NULL when that day's answer is missing, may still be filled, or had
+    -- a part rejected that may be the article's
     -- 中文：当日分享人数
     -- unit: people, level
     sharers,

@@ -1,8 +1,9 @@
 {# for each: datasets #}
 -- One row per account, position in the message and day after publication: how many readers are
 -- usual by the end of that day, by {{ dataset.endpoint }}. The articles are those of the 90 days up
--- to the newest article that have the most days. All days compare the same articles, so a later day
--- is never lower because an article lacks that day
+-- to the newest article that have the most days; one that was published without notifying followers
+-- (is_notified is false) is left out. All days compare the same articles, so a later day is never
+-- lower because an article lacks that day
 -- 中文：每个公众号、每个位置、发布后每一天一行：常见阅读人数
 -- key: appid, position, day_number
 -- joins: appid to account
@@ -72,6 +73,7 @@ FROM (
             fact.stat_date
             BETWEEN fact.publication_date AND fact.publication_date + {{ dataset.window - 1 }}
             AND fact.{{ dataset.readers }} IS NOT NULL
+            AND article.publish_type IS DISTINCT FROM 1
     ) AS article_day
 ) AS compared
 WHERE compared.day_count = compared.most_days

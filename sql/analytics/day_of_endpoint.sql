@@ -11,7 +11,7 @@
 -- 中文：每个公众号、每个统计日一行（{{ dataset.endpoint }}），未知为 NULL
 -- key: {{ dataset.key | join(", ") }}
 -- joins: appid to account; stat_date to calendar
-{% from "analytics/macros.jinja" import additivity, sentence %}
+{% from "analytics/macros.jinja" import additivity, caveat, sentence %}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.{{ dataset.name }} (
     {{ shared.appid }},
@@ -30,7 +30,7 @@ CREATE VIEW analytics.{{ dataset.name }} (
     stat_date,
     {% for common in dataset.common if common.metric %}
     -- {{ sentence(common.metric.meaning) }}:
-    -- {{ common.metric.name }} by the name that endpoints share
+    -- {{ common.metric.name }} by the name that endpoints share{{ caveat(common.metric) }}
     -- 中文：{{ common.chinese_name }}
     -- unit: {{ common.unit }}, level
     {{ common.name }},

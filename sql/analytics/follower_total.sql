@@ -1,6 +1,7 @@
 -- One row per account and day for which followers were asked: the followers at the end of the day,
 -- and the people who followed and unfollowed over all channels. An unknown figure is NULL. The
--- channels are in analytics.follower_change
+-- channels are in analytics.follower_change. won, lost and net add up over days, followers don't;
+-- a sum lacks the days that are NULL
 -- 中文：每个公众号、每个请求过的统计日一行：关注人数及全部渠道的增减，未知为 NULL
 -- key: appid, stat_date
 -- joins: appid to account; stat_date to calendar
@@ -23,7 +24,8 @@ CREATE VIEW analytics.follower_total (
     -- The day (Beijing)
     -- 中文：统计日期（北京时间）
     stat_date,
-    -- People who follow the account at the end of the day
+    -- People who follow the account at the end of the day: never add this up over days. The net gain
+    -- over a period is the difference between its ends
     -- 中文：累计关注人数
     -- unit: people, level
     cumulate_user,

@@ -27,6 +27,11 @@ CREATE VIEW analytics.message (
     -- 中文：送达人数
     -- unit: people, additive
     target_user,
+    -- The number of articles of which target_user is: article_count where getarticletotal gave
+    -- target_user, else 0. Its sum says of how many articles a sum of target_user is
+    -- 中文：送达人数所含文章数
+    -- unit: articles, additive
+    target_user_articles,
     -- People who opened its first article from the account's chat, from publication to the last day
     -- with a value; NULL when getarticletotal did not give one. The open rate is
     -- opened_user / target_user
@@ -64,6 +69,8 @@ SELECT
     message.title,
     message.article_count,
     sums_7d.target_user,
+    CASE WHEN sums_7d.target_user IS NULL THEN 0 ELSE message.article_count END
+        AS target_user_articles,
     sums_7d.opened_user,
     {% for dataset in datasets %}
     coalesce(sums{{ dataset.suffix }}.article_count, 0) AS article_count{{ dataset.suffix }},

@@ -1,5 +1,7 @@
 -- One row per figure that changed after its row was loaded, including figures that WeChat had left
--- out before. The first load of a row is no restatement
+-- out before. The first load of a row is no restatement. Later totals of an article contain a
+-- correction too: for the increments of a day as they were, see the functions whose names end in
+-- _as_of
 -- 中文：每次数据变更一行：更正、迟到、移除
 -- key: dataset, appid, msgid, stat_date, metric, changed_at
 -- joins: appid to account; dataset, metric to metric; stat_date to calendar
@@ -35,12 +37,6 @@ CREATE VIEW analytics.restatement (
     -- 中文：变更后的值
     -- unit: of the metric, level
     new_value,
-    -- new_value - old_value of the total. Later totals of the article contain the difference too,
-    -- so never add it up over days. For a day's increment at an earlier time see
-    -- analytics.article_day_7d_as_of. NULL unless kind is correction
-    -- 中文：累计值差值
-    -- unit: of the metric, level
-    total_difference,
     -- wechat: a newer answer has another value; replay: the fact was rebuilt from the kept answers,
     -- with a newer parser or with answers that were imported late
     -- 中文：原因：wechat 微信改数，replay 重新解析
@@ -66,7 +62,6 @@ SELECT
     END AS kind,
     changed.old_value,
     changed.new_value,
-    changed.new_value - changed.old_value AS total_difference,
     old.cause,
     old.replaced_at AS changed_at
 FROM weixin.dim_account AS account

@@ -327,6 +327,7 @@ def article_day(collected: CollectedAnswers, dataset: Dataset) -> Table:
         is_final = endpoint.slices[appid, first].is_final
         about = {"msgid": msgid, "title": known["title"], "publication_date": first}
         about |= {"position": int(msgid.split("_")[1]), "is_final": is_final}
+        about |= {"message_id": msgid.split("_")[0], "is_notified": is_notified(known)}
         last, before = first - DAY, Counter[str]()
         for given in rows.ordered("stat_date"):
             day = given["stat_date"]
@@ -348,6 +349,12 @@ def article_day(collected: CollectedAnswers, dataset: Dataset) -> Table:
     return table
 
 
+def is_notified(known: Row) -> bool | None:
+    """Return whether followers were notified of the article, or None if no answer says so."""
+    publish_type = known.get("publish_type")
+    return None if publish_type is None else publish_type == 0
+
+
 @cache
 def article(collected: CollectedAnswers, dataset: Dataset) -> Table:
     """Return a row per article that has figures, with the newest value of each figure."""
@@ -361,10 +368,14 @@ def article(collected: CollectedAnswers, dataset: Dataset) -> Table:
             known = rows.known(metric.name).values(metric.name)
             row[metric.name] = known[-1] if known else None
         row["is_listed"] = msgid in endpoint.slices[appid, row["publication_date"]].listed
-        for number in (1, 3, 7, 30):
-            of_day = rows.where(day_number=number, is_final=True)
-            row[f"readers_day_{number}"] = of_day.sum("readers")
-            row[f"readers_day_{number}_share"] = share(of_day.sum("readers"), row["readers"])
+        numbers = [number for number in (1, 3, 7, 30) if number <= dataset.window]
+        of_days = [
+            rows.where(day_number=number, is_final=True).sum("readers") for number in numbers
+        ]
+        for number, readers in zip(numbers, of_days, strict=True):
+            shown = None if None in of_days else readers
+            row[f"readers_day_{number}"] = shown
+            row[f"readers_day_{number}_share"] = share(shown, row["readers"])
         table.append(row)
     return table
 
@@ -414,6 +425,7 @@ def benchmark(collected: CollectedAnswers, dataset: Dataset) -> Table:
     for (appid,), rows in article_day(collected, dataset).by("appid"):
         first = max(rows.values("publication_date")) - 89 * DAY
         known = rows.known("readers").between("publication_date", first)
+        known = known.filter(lambda row: row["is_notified"] is not False)
         for (position,), of_position in known.by("position"):
             articles = [days_of_article for _, days_of_article in of_position.by("msgid")]
             most = max(map(len, articles))
@@ -524,6 +536,30 @@ def is_of_older_endpoint(
 
 
 @cache
+def article_over_both(collected: CollectedAnswers) -> Table:
+    """Return a row per article, by getarticletotal if that has a row, else by its successor."""
+    return _over_both(collected, article)
+
+
+@cache
+def article_day_over_both(collected: CollectedAnswers) -> Table:
+    """Return a row per article and day, all of an article by the same endpoint."""
+    return _over_both(collected, article_day)
+
+
+def _over_both(
+    collected: CollectedAnswers, of_endpoint: Callable[[CollectedAnswers, Dataset], Table]
+) -> Table:
+    """Return the rows of one endpoint for each article."""
+    old, new = (of_endpoint(collected, OF_SUFFIX[suffix]) for suffix in ("_7d", "_30d"))
+    counted = {(row["appid"], row["msgid"]) for row in old}
+    missing = new.filter(lambda row: (row["appid"], row["msgid"]) not in counted)
+    return Table(
+        [{**row, "endpoint": "7d"} for row in old] + [{**row, "endpoint": "30d"} for row in missing]
+    )
+
+
+@cache
 def coverage(collected: CollectedAnswers) -> Table:
     """
     Return a row per dataset of totals, account and day: missing articles and the last call's end.
@@ -593,6 +629,7 @@ def message(collected: CollectedAnswers) -> Table:
             if dataset is ARTICLE_TOTAL:
                 sent = articles.known("target_user").values("target_user")
                 row["target_user"] = max(sent, default=None)
+                row["target_user_articles"] = len(keys) if sent else 0
                 row["opened_user"] = articles.where(position=1).sum(
                     "int_page_from_session_read_user"
                 )
@@ -621,7 +658,6 @@ def restatement(collected: CollectedAnswers) -> Table:
                 }
                 row |= {"title": held.articles[appid, msgid]["title"]}
                 row["kind"] = "late" if old is None else "correction"
-                row["total_difference"] = None if old is None else new - old
                 table += [row] * (old != new)
     return table
 
@@ -735,7 +771,7 @@ OF_BOTH = {
         *(account, account_day, coverage, message, restatement, article_read, day_source),
         *(account_summary, follower_total, follower_change),
     )
-}
+} | {"article": article_over_both, "article_day": article_day_over_both}
 
 
 @cache

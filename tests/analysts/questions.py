@@ -253,6 +253,7 @@ def messages(asked: Asked) -> Rows:
     sent = asked.of_account("message").between("publication_date", november(1), YESTERDAY)
     opened = sent.filter(lambda row: row["target_user"]).sum("opened_user")
     columns = ("article_count", "article_count_30d", "readers_30d", "target_user")
+    columns += ("target_user_articles",)
     open_rate = share(opened, sent.known("opened_user").sum("target_user"))
     return [(len(sent), len(sent.where(is_notified=True)), *sums(sent, *columns), open_rate)]
 

@@ -11,7 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import floor, isclose
@@ -263,6 +263,20 @@ def test_as_of_an_instant_shows_the_answers_fetched_by_then(
     expected = expected_views.article_day(then, dataset)
     expected = expected.with_(title=lambda row: titles[row["appid"], row["msgid"]])
     assert_shows(connection, f"{name}_as_of('{instant}')", expected, KEYS[name])
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai"])
+def test_yesterday_is_beijings_in_any_session(connection: Connection, zone: str) -> None:
+    """Half an hour after midnight in Beijing it is still the day before in UTC."""
+    connection.exec_driver_sql(f"SET LOCAL timezone = '{zone}'")
+    set_clock(connection, at(november(24), 0) + timedelta(minutes=30))
+    found = answer(
+        connection,
+        "SELECT analytics.yesterday(), analytics.yesterday('2026-11-24 23:59+08'), "
+        "analytics.yesterday('2026-11-23 23:59+08')",
+    )
+
+    assert found == [(november(23), november(23), november(22))]
 
 
 def assert_shows(connection: Connection, source: str, expected: Table, key: str) -> None:

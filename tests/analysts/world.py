@@ -22,7 +22,7 @@ from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, DATASETS
 from weixin_etl.kept.replay import replay
 from weixin_etl.model import Account, Run
-from weixin_etl.warehouse.views import views
+from weixin_etl.warehouse.views import all_views
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Call, Sandbox, Scenario
 from weixin_sandbox import Account as SandboxAccount
@@ -138,8 +138,8 @@ def stop_clock(warehouse: Engine, now: datetime = NOW) -> None:
 
 def set_clock(connection: Connection, now: datetime) -> None:
     """Stop the clock within a transaction, which the caller may roll back."""
-    for view in views():
-        if "now()" in view.query:
+    for view in all_views():
+        if "now()" in view.text:
             text = view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1)
             text = text.replace("now()", f"timestamptz '{now.isoformat()}'")
             connection.exec_driver_sql(text.replace("%", "%%"))

@@ -28,7 +28,7 @@ _COMMENT = r"(?P<comment>(?:-- .*\n)+)"
 _HEAD = r"CREATE (?P<type>VIEW|FUNCTION) analytics\.(?P<name>\w+) ?\("
 _BODY = r"\n(?P<columns>.*?)^\)(?: AS)?\n(?P<query>.*)"
 _FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
-_COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
+_COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ()]*),?\n", re.MULTILINE)
 _PARTS = ("中文：", "unit: ", "key: ", "joins: ")
 _REFUSED = (
     errors.InvalidTableDefinition,
@@ -42,7 +42,7 @@ _REFUSED = (
 @dataclass(frozen=True, slots=True)
 class View:
     """
-    A view, or a function that returns rows: a view with parameters.
+    A view, or a function: one that returns rows is a view with parameters.
 
     The comment at the top of the file describes the view. The comment above a column's name
     describes the column.
