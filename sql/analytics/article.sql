@@ -1,8 +1,8 @@
 -- One row per article that either endpoint has listed, with its latest totals. All figures of an
 -- article come from one endpoint: from getarticletotal (analytics.article_7d) where that has a row
 -- of the article, else from its successor (analytics.article_30d). The endpoints count differently,
--- readers about 8 % apart: compare articles of one endpoint. An article that getarticletotal counted
--- until it was retired keeps those totals. What only one endpoint counts is in its own view
+-- readers about 8 % apart: compare articles of one endpoint. An article that getarticletotal
+-- counted until it was retired keeps those totals. What only one endpoint counts is in its own view
 -- 中文：两个接口的每篇文章一行：最新累计值（getarticletotal 有数据时取其数据，否则取替代接口）
 -- key: appid, msgid
 -- joins: appid to account; appid, message_id to message; publication_date to calendar
@@ -10,16 +10,8 @@
 {% from "analytics/article.jinja" import counted_by_both, endpoint, has_old_row, new, old %}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.article (
-    {{ shared.appid }},
-    {{ shared.account_name }},
-    {{ shared.msgid }},
-    {{ shared.message_id }},
-    {{ shared.position }},
-    {{ shared.is_notified }},
-    {{ shared.title }},
-    {{ shared.original_title }},
-    {{ shared.publication_date }},
-    {{ shared.url }},
+    {{ shared.columns("appid account_name msgid message_id position is_notified") }},
+    {{ shared.columns("title original_title publication_date url") }},
     {{ endpoint }},
     -- The newest stat_date (Beijing); NULL without a row
     -- 中文：最新统计日期（北京时间）

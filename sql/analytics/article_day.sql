@@ -11,20 +11,10 @@
 {% from "analytics/article.jinja" import counted_by_both, endpoint, has_old_row, new, old %}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.article_day (
-    {{ shared.appid }},
-    {{ shared.account_name }},
-    {{ shared.msgid }},
-    {{ shared.message_id }},
-    {{ shared.position }},
-    {{ shared.is_notified }},
-    {{ shared.title }},
-    {{ shared.publication_date }},
+    {{ shared.columns("appid account_name msgid message_id position") }},
+    {{ shared.columns("is_notified title publication_date") }},
     {{ endpoint }},
-    {{ shared.stat_date }},
-    {{ shared.day_number }},
-    {{ shared.days_spanned }},
-    {{ shared.is_latest }},
-    {{ shared.is_final }},
+    {{ shared.columns("stat_date day_number days_spanned is_latest is_final") }},
     {% for common in counted_by_both %}
     {{ common_total(common, old, "the end of stat_date") }}
     {{ common.name }},

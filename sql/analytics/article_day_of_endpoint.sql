@@ -12,19 +12,8 @@
 {% import "analytics/columns.jinja" as shared %}
 {% set since = "since the previous row with a value" %}
 CREATE VIEW analytics.article_day{{ dataset.suffix }} (
-    {{ shared.appid }},
-    {{ shared.account_name }},
-    {{ shared.msgid }},
-    {{ shared.message_id }},
-    {{ shared.position }},
-    {{ shared.is_notified }},
-    {{ shared.title }},
-    {{ shared.publication_date }},
-    {{ shared.stat_date }},
-    {{ shared.day_number }},
-    {{ shared.days_spanned }},
-    {{ shared.is_latest }},
-    {{ shared.is_final }},
+    {{ shared.columns("appid account_name msgid message_id position is_notified title") }},
+    {{ shared.columns("publication_date stat_date day_number days_spanned is_latest is_final") }},
     {% for common in dataset.common %}
     {{ common_total(common, dataset, "the end of stat_date") }}
     {{ common.name }},

@@ -6,14 +6,8 @@
 {% from "analytics/macros.jinja" import is_listed, original_title %}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.article_listed (
-    {{ shared.appid }},
-    {{ shared.account_name }},
-    {{ shared.msgid }},
-    {{ shared.message_id }},
-    {{ shared.position }},
-    {{ shared.title }},
-    {{ shared.original_title }},
-    {{ shared.publication_date }},
+    {{ shared.columns("appid account_name msgid message_id position") }},
+    {{ shared.columns("title original_title publication_date") }},
     {% for dataset in datasets %}
     -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a
     -- deleted article is no longer listed. NULL if that endpoint never listed it

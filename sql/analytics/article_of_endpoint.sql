@@ -1,7 +1,7 @@
 {# for each: datasets #}
 -- One row per article of an account that {{ dataset.endpoint }} has listed, with its latest totals;
--- they are NULL while it has no row. Totals grow until the article is {{ dataset.window }} days old:
--- compare articles of the same day_number, see analytics.article_day{{ dataset.suffix }}
+-- they are NULL while it has no row. Totals grow until the article is {{ dataset.window }} days
+-- old: compare articles of the same day_number, see analytics.article_day{{ dataset.suffix }}
 -- 中文：每个公众号、每篇文章一行：最新累计值
 -- key: appid, msgid
 -- joins: appid to account; appid, msgid to article_listed; publication_date to calendar
@@ -18,16 +18,8 @@
 coalesce(latest.{{ metric }}, {{ known_before(metric, dataset.fact, "latest") | indent(4) }})
 {%- endmacro %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
-    {{ shared.appid }},
-    {{ shared.account_name }},
-    {{ shared.msgid }},
-    {{ shared.message_id }},
-    {{ shared.position }},
-    {{ shared.is_notified }},
-    {{ shared.title }},
-    {{ shared.original_title }},
-    {{ shared.publication_date }},
-    {{ shared.url }},
+    {{ shared.columns("appid account_name msgid message_id position is_notified") }},
+    {{ shared.columns("title original_title publication_date url") }},
     -- The newest stat_date (Beijing); NULL without a row
     -- 中文：最新统计日期（北京时间）
     stat_date,
@@ -41,14 +33,14 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ common.name }},
     {% endfor %}
     {% for day in days %}
-    -- Readers from publication to the end of day {{ day }}, the publication day being 1. NULL unless
-    -- is_final and the readers of days {{ days | join(", ") }} are all known, so that these columns
+    -- Readers from publication to the end of day {{ day }}, the publication day being 1. NULL
+    -- unless is_final and the readers of days {{ days | join(", ") }} are all known: these columns
     -- compare the same articles
     -- 中文：第 {{ day }} 天累计阅读人数（仅已定稿文章）
     -- unit: people, cumulative
     readers_day_{{ day }},
-    -- readers_day_{{ day }} as a share of the final readers; NULL when readers_day_{{ day }} is. Over
-    -- several articles divide sums by sums
+    -- readers_day_{{ day }} as a share of the final readers; NULL when readers_day_{{ day }} is.
+    -- Over several articles divide sums by sums
     -- 中文：第 {{ day }} 天达到最终阅读人数的比例
     -- unit: share, level
     readers_day_{{ day }}_share,
@@ -106,7 +98,7 @@ LEFT JOIN
         SELECT DISTINCT ON (fact.appid, fact.msgid) fact.*
         FROM weixin.{{ dataset.fact }} AS fact
         WHERE fact.appid = article.appid AND fact.msgid = article.msgid
-        ORDER BY fact.appid, fact.msgid, fact.stat_date DESC
+        ORDER BY fact.appid ASC, fact.msgid ASC, fact.stat_date DESC
         LIMIT 1
     ) AS latest
     ON article.appid = latest.appid AND article.msgid = latest.msgid
@@ -117,11 +109,11 @@ LEFT JOIN (
         named.unique_name,
         fact.appid,
         fact.msgid,
-        {% for day in days %}
-        max(fact.{{ dataset.readers }})
-        FILTER (WHERE fact.stat_date = fact.publication_date + {{ day - 1 }})
-            AS readers_day_{{ day }}{{ "," if not loop.last }}
-        {% endfor %}
+    {% for day in days %}
+    max(fact.{{ dataset.readers }})
+    FILTER (WHERE fact.stat_date = fact.publication_date + {{ day - 1 }})
+        AS readers_day_{{ day }}{{ "," if not loop.last }}
+    {% endfor %}
     FROM weixin.dim_account AS named
     INNER JOIN weixin.{{ dataset.fact }} AS fact
         ON named.appid = fact.appid

@@ -7,21 +7,15 @@
 {% from "weixin/macros.jinja" import is_conclusive, is_fully_loaded %}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.article_read (
-    {{ shared.appid }},
-    {{ shared.account_name }},
-    {{ shared.msgid }},
-    {{ shared.title }},
-    {{ shared.publication_date }},
-    {{ shared.reading_date }},
-    {{ shared.day_number }},
+    {{ shared.columns("appid account_name msgid title publication_date reading_date day_number") }},
     -- People who read the article that day. A person who reads it on two days is counted on both.
     -- NULL when WeChat gave no readers for the day
     -- 中文：当日阅读人数
     -- unit: people, level
     readers,
     -- People who shared the article that day; 0 when a whole answer of article_share for the day
-    -- does not list the article. NULL when that day's answer is missing, may still be filled, or had
-    -- a part rejected that may be the article's
+    -- does not list the article. NULL when that day's answer is missing, may still be filled, or
+    -- had a part rejected that may be the article's
     -- 中文：当日分享人数
     -- unit: people, level
     sharers,

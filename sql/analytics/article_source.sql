@@ -12,12 +12,7 @@
 {% from "analytics/macros.jinja" import is_latest %}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.article_source{{ dataset.suffix }} (
-    {{ shared.appid }},
-    {{ shared.account_name }},
-    {{ shared.msgid }},
-    {{ shared.publication_date }},
-    {{ shared.stat_date }},
-    {{ shared.day_number }},
+    {{ shared.columns("appid account_name msgid publication_date stat_date day_number") }},
     -- Whether stat_date is the article's newest day: such rows may be added up over articles
     -- 中文：是否为该文章最新一天
     is_latest,

@@ -9,10 +9,7 @@
 -- joins: appid to account
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.benchmark{{ dataset.suffix }} (
-    {{ shared.appid }},
-    {{ shared.account_name }},
-    {{ shared.position }},
-    {{ shared.day_number }},
+    {{ shared.columns("appid account_name position day_number") }},
     -- Articles whose readers are compared
     -- 中文：文章数
     -- unit: articles, level

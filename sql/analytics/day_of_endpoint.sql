@@ -17,9 +17,7 @@ CREATE VIEW analytics.{{ dataset.name }} (
     {{ shared.appid }},
     {{ shared.account_name }},
     {% if item == "msgid" %}
-    {{ shared.msgid }},
-    {{ shared.title }},
-    {{ shared.publication_date }},
+    {{ shared.columns("msgid title publication_date") }},
     {% elif item %}
     -- WeChat's id of {{ dataset.item.of }}
     -- 中文：ID

@@ -7,12 +7,7 @@
 {% from "analytics/scenes.jinja" import scene_columns, scene_values, scenes_of_list with context %}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.day_source (
-    {{ shared.appid }},
-    {{ shared.account_name }},
-    {{ shared.msgid }},
-    {{ shared.publication_date }},
-    {{ shared.reading_date }},
-    {{ shared.day_number }},
+    {{ shared.columns("appid account_name msgid publication_date reading_date day_number") }},
     {{ scene_columns() }},
     -- People who read the article from this scene that day: no running total. A person who reads on
     -- two days is counted on both

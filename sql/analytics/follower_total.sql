@@ -24,8 +24,8 @@ CREATE VIEW analytics.follower_total (
     -- The day (Beijing)
     -- 中文：统计日期（北京时间）
     stat_date,
-    -- People who follow the account at the end of the day: never add this up over days. The net gain
-    -- over a period is the difference between its ends
+    -- People who follow the account at the end of the day: never add this up over days. The net
+    -- gain over a period is the difference between its ends
     -- 中文：累计关注人数
     -- unit: people, level
     cumulate_user,

@@ -128,9 +128,7 @@ def test_no_view_of_a_single_endpoint_lacks_the_suffix() -> None:
         name.removesuffix(end) for name in COLUMNS for end in ("_7d", "_30d") if end in name
     }
 
-    assert of_single_endpoint & COLUMNS.keys() == {
-        *("account_day", "article", "article_day")
-    }
+    assert of_single_endpoint & COLUMNS.keys() == {*("account_day", "article", "article_day")}
     assert {name for name, columns in COLUMNS.items() if "account_name" not in columns} == {
         "metric"
     }
