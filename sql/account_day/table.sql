@@ -1,4 +1,5 @@
 -- Create the tables of account days: what the articles of an account gained on a day.
+{% from "analytics/both.jinja" import counted_by_both with context %}
 {% set increments = [] %}
 {% for dataset in datasets %}
 {% for metric in dataset.wholes if metric.name not in increments %}
@@ -30,6 +31,10 @@ CREATE TABLE IF NOT EXISTS weixin.account_day_state (
 CREATE INDEX IF NOT EXISTS account_day_state_is_stale
 ON weixin.account_day_state (dataset, appid)
 WHERE stale_from IS NOT NULL;
+ALTER TABLE weixin.account_day_state
+{% for common in counted_by_both %}
+ADD COLUMN IF NOT EXISTS {{ common.name }}_ratio numeric{{ "," if not loop.last }}
+{% endfor %};
 COMMENT ON TABLE weixin.account_day IS 'One row per dataset, account and day of which something is known: what all articles of the account gained on that day. Computed from the facts by account_day/refresh.sql';
 COMMENT ON COLUMN weixin.account_day.dataset IS 'Which endpoint: article_total or its successor';
 COMMENT ON COLUMN weixin.account_day.appid IS 'The account';
@@ -45,4 +50,7 @@ COMMENT ON COLUMN weixin.account_day_state.appid IS 'The account';
 COMMENT ON COLUMN weixin.account_day_state.stale_from IS 'The first day that a load may have changed since refreshed_at; null while account_day agrees with the facts';
 COMMENT ON COLUMN weixin.account_day_state.first_date IS 'The first day asked for';
 COMMENT ON COLUMN weixin.account_day_state.last_date IS 'The last day asked for or, if later, the last day that an answer has figures of';
+{% for common in counted_by_both %}
+COMMENT ON COLUMN weixin.account_day_state.{{ common.name }}_ratio IS '{{ common.name }} by getarticletotal over {{ common.name }} by its successor, on the days that are complete in both; null without such days. In rows of the successor only';
+{% endfor %}
 COMMENT ON COLUMN weixin.account_day_state.refreshed_at IS 'When the account''s days were last computed; null before the first time';

@@ -10,21 +10,15 @@
 {% from "analytics/macros.jinja" import increment, is_complete, is_in_series %}
 {% from "weixin/macros.jinja" import beijing %}
 {% import "analytics/columns.jinja" as shared %}
-{% set old = datasets | selectattr("successor") | first %}
-{% set new = datasets | selectattr("name", "equalto", old.successor) | first %}
-{% set counted_by_both = [] %}
-{% for common in old.common if common.metric %}
-{% set counterpart = new.common | selectattr("name", "equalto", common.name) | first %}
-{% if counterpart.metric %}{% set _ = counted_by_both.append(common) %}{% endif %}
-{% endfor %}
+{% from "analytics/both.jinja" import column, counted_by_both, new, old with context %}
 {% set readers = counted_by_both | selectattr("name", "equalto", "readers") | first %}
-{#- Return the column of account_day for a figure that both endpoints count. -#}
-{% macro column(dataset, common) -%}
-{{ (dataset.common | selectattr("name", "equalto", common.name) | first).metric.name }}_increment
-{%- endmacro %}
 {#- Return an endpoint's figure of the day. -#}
 {% macro figure(dataset, common) -%}
 stored{{ dataset.suffix }}.{{ column(dataset, common) }}
+{%- endmacro %}
+{#- Return the factor by which the successor's figures of the account are multiplied. -#}
+{% macro ratio(common) -%}
+state{{ new.suffix }}.{{ common.name }}_ratio
 {%- endmacro %}
 {#- Return whether the day is in the series of an endpoint. -#}
 {% macro in_series(dataset) -%}
@@ -97,12 +91,12 @@ SELECT
     {% for common in counted_by_both %}
     CASE chosen.endpoint
         WHEN '7d' THEN {{ figure(old, common) }}
-        ELSE round(coalesce(comparison.{{ common.name }}_ratio, 1) * {{ figure(new, common) }})
+        ELSE round(coalesce({{ ratio(common) }}, 1) * {{ figure(new, common) }})
     END AS {{ common.name }}_comparable,
     {% endfor %}
     CASE
         WHEN chosen.endpoint = '7d' THEN 'getarticletotal'
-        WHEN comparison.readers_ratio IS NULL THEN 'successor'
+        WHEN {{ ratio(readers) }} IS NULL THEN 'successor'
         ELSE 'estimated'
     END AS counting,
     CASE chosen.endpoint
@@ -142,32 +136,6 @@ LEFT JOIN weixin.account_day AS stored{{ dataset.suffix }}
         AND calendar.calendar_date = stored{{ dataset.suffix }}.calendar_date
         AND stored{{ dataset.suffix }}.dataset = '{{ dataset.name }}'
 {% endfor %}
--- One ratio per account, whichever days are queried. A query without the columns _comparable skips
--- this join.
-LEFT JOIN (
-    SELECT
-        day{{ old.suffix }}.appid,
-    {% for common in counted_by_both %}
-    sum(day{{ old.suffix }}.{{ column(old, common) }})
-    FILTER (WHERE day{{ new.suffix }}.{{ column(new, common) }} IS NOT NULL)
-    / nullif(
-        sum(day{{ new.suffix }}.{{ column(new, common) }})
-        FILTER (WHERE day{{ old.suffix }}.{{ column(old, common) }} IS NOT NULL), 0
-    ) AS {{ common.name }}_ratio{{ "," if not loop.last }}
-    {% endfor %}
-    FROM weixin.account_day AS day{{ old.suffix }}
-    INNER JOIN weixin.account_day AS day{{ new.suffix }}
-        ON
-            day{{ old.suffix }}.appid = day{{ new.suffix }}.appid
-            AND day{{ old.suffix }}.calendar_date = day{{ new.suffix }}.calendar_date
-    WHERE
-        day{{ old.suffix }}.dataset = '{{ old.name }}'
-        AND day{{ new.suffix }}.dataset = '{{ new.name }}'
-        AND day{{ old.suffix }}.is_complete
-        AND day{{ new.suffix }}.is_complete
-    GROUP BY day{{ old.suffix }}.appid
-) AS comparison
-    ON account.appid = comparison.appid
 CROSS JOIN
     LATERAL (
         SELECT

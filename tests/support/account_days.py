@@ -11,7 +11,7 @@ from weixin_etl.warehouse.statements import statement
 
 DAYS = "SELECT dataset, appid, calendar_date, stored::text FROM weixin.account_day AS stored"
 PERIODS = (
-    "SELECT dataset, appid, date '9000-01-01', concat_ws(' to ', first_date, last_date) "
+    "SELECT dataset, appid, date '9000-01-01', concat_ws(' ', first_date, last_date, readers_ratio) "
     "FROM weixin.account_day_state"
 )
 STALE = (

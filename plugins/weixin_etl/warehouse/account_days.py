@@ -51,4 +51,5 @@ def _refresh_batch(warehouse: Engine, dataset: Dataset, appids: Collection[str] 
             connection.execute(statement("account_day/forget.sql"), locked)
             connection.execute(statement("account_day/refresh.sql", dataset), locked)
             connection.execute(statement("account_day/refreshed.sql"), locked)
+            connection.execute(statement("account_day/ratio.sql"), locked)
         return len(marked)
