@@ -152,7 +152,7 @@ def test_an_endpoint_touches_three_files(copy: Copy, fresh: Engine):
     page = copy.runs("article_total_next", "article_praise")
 
     assert len(copy.touched) == 3
-    assert page == {"article_total_next": "in", "article_praise": "final"}
+    assert page == {"article_total_next": "ended", "article_praise": "final"}
     for relation in ("article_day_next", "article_total_next_as_of(now())"):
         assert rows(fresh, f"SELECT sum(read_user) > 0 FROM analytics.{relation}") == [(True,)]
     assert rows(fresh, "SELECT sum(readers_increment) > 0 FROM analytics.account_day_next") == [
