@@ -11,8 +11,8 @@ from weixin_etl.warehouse.statements import statement
 
 DAYS = "SELECT dataset, appid, calendar_date, stored::text FROM weixin.account_day AS stored"
 PERIODS = (
-    "SELECT dataset, appid, date '9000-01-01', concat_ws(' ', first_date, last_date, readers_ratio) "
-    "FROM weixin.account_day_state"
+    "SELECT dataset, appid, date '9000-01-01', "
+    "concat_ws(' ', first_date, last_date, readers_ratio) FROM weixin.account_day_state"
 )
 STALE = (
     "SELECT dataset, appid, stale_from FROM weixin.account_day_state WHERE stale_from IS NOT NULL"
