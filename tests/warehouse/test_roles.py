@@ -144,7 +144,9 @@ def test_an_analyst_reads_every_view_and_no_answer(users: Installed):
     finally:
         execute(users.owner, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
 
-    assert sum(name.endswith("(now())") for name in relations) == len(DATASETS) + 2
+    functions = {name for name in relations if name.endswith("(now())")}
+    assert "analytics.yesterday(now())" in functions
+    assert sum(name.endswith("_as_of(now())") for name in functions) == len(DATASETS) + 2
     assert readable == {
         *(name for name in relations if name.startswith("analytics.")),
         *(f"weixin.{table}" for table in (*READABLE, "schema_migrations")),
