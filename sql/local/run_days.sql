@@ -1,6 +1,6 @@
 -- Return what a run did, for people: one row per day of its window or plan. Beside the counts, the
 -- row has the states of the accounts' days and the results of their last attempts.
-{% from "weixin/macros.jinja" import last_article_at, state %}
+{% from "weixin/macros.jinja" import is_retired, last_article_at, state %}
 WITH counts AS (
     SELECT
         day,
@@ -34,7 +34,8 @@ active_account AS (
         account.appid,
         daily.since_date,
         daily.catch_up_days,
-        {{ last_article_at(":dataset", "account.appid") }} AS last_article_at
+        {{ last_article_at(":dataset", "account.appid") }} AS last_article_at,
+        {{ is_retired(":dataset", "account.appid") }} AS is_ended
     FROM weixin.dim_account AS account
     LEFT JOIN weixin.collected_since AS daily
         ON account.appid = daily.appid AND daily.dataset = :dataset
