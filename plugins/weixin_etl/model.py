@@ -38,6 +38,7 @@ class State(StrEnum):
     SILENT = "silent"
     UNCONFIRMED = "unconfirmed"
     IN = "in"
+    BEHIND = "behind"
     LATE = "late"
     OPEN = "open"
 

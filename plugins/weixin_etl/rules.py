@@ -169,6 +169,12 @@ def last_article_at(known: Iterable[Coverage]) -> datetime | None:
     return max(filter(None, fetched), default=None)
 
 
+def newest_date(known: Iterable[Coverage]) -> date | None:
+    """Return the newest stat_date with figures in an account's coverage; None if none has any."""
+    dates = (coverage.newest_date for coverage in known)
+    return max(filter(None, dates), default=None)
+
+
 def lists_nothing(coverage: Coverage, window_end: date, last_article_at: datetime | None) -> bool:
     """
     Return whether a day is silent: its newest ready answer lists no article after its window.
@@ -350,31 +356,50 @@ def _is_confirmed(before: Coverage, listed: bytes | None, window_end: date, toda
     return window_end <= before.ready_date < today
 
 
+def is_behind(dataset: Dataset, day: date, coverage: Coverage, newest_date: date | None) -> bool:
+    """
+    Return whether the newest ready answer lacks the figures of the day before it was fetched.
+
+    Articles lack them if the answer lists some, it is of the day's window, and no answer of the
+    account has figures of that day or a later one. A statistics day lacks them if it was empty on
+    its first morning although the day before it has figures.
+
+    Args:
+        dataset: the endpoint.
+        day: the publication day or statistics day.
+        coverage: the day's coverage.
+        newest_date: what the function of this name returns for the account.
+    """
+    morning = coverage.ready_date
+    if morning is None:
+        return False
+    if not dataset.describes_articles:
+        is_empty = not coverage.lists_articles and morning == day + DAY
+        return is_empty and newest_date == day - DAY
+    is_expected = coverage.lists_articles and morning <= day + DAY * dataset.window
+    return is_expected and (newest_date is None or newest_date < morning - DAY)
+
+
 def behind_days(dataset: Dataset, known: Mapping[date, Coverage]) -> list[date]:
     """
-    Return the days of the window whose articles lack their newest figures, oldest first.
+    Return the publication days that are behind since the newest morning, oldest first.
 
-    Only one morning is examined: that of the newest day with a ready answer. The days of that
-    morning's window with a ready answer of the morning are returned if they list articles. If one
-    article of them has figures of the day before the morning, no day is returned. Nor is there any
-    for a dataset of statistics days, or without a ready answer.
+    That morning is the one on which the newest day with a ready answer was answered. `is_behind`
+    says what is behind. Return no day for a dataset of statistics days.
 
     Args:
         dataset: the endpoint.
         known: the account's coverage by day, at least of the window.
     """
     newest = max((day for day, coverage in known.items() if coverage.ready_at), default=None)
-    morning = known[newest].ready_date if newest else None
-    if morning is None or not dataset.describes_articles:
+    if newest is None or not dataset.describes_articles:
         return []
-    answered = {
-        day: coverage
+    morning, newest_stat_date = known[newest].ready_date, newest_date(known.values())
+    return sorted(
+        day
         for day, coverage in known.items()
-        if coverage.ready_date == morning and 0 < (morning - day) // DAY <= dataset.window
-    }
-    if any(coverage.newest_date == morning - DAY for coverage in answered.values()):
-        return []
-    return sorted(day for day, coverage in answered.items() if coverage.lists_articles)
+        if coverage.ready_date == morning and is_behind(dataset, day, coverage, newest_stat_date)
+    )
 
 
 # ---------------------------------------------------------------------------- name a day's state
@@ -450,6 +475,7 @@ def state_of(
     is_ended: bool,
     catch_up_start: date,
     last_article_at: datetime | None,
+    newest_date: date | None,
     now: datetime,
 ) -> State:
     """
@@ -460,7 +486,8 @@ def state_of(
     - `lost`: the day is before the catch-up range and never had a ready answer.
     - `silent`: see `lists_nothing`. A day can be silent from `P+W+1` on.
     - `unconfirmed`: the newest ready answer is of the window's end or later.
-    - `in`: the newest ready answer is of the morning that is due, or later.
+    - `behind`: the newest ready answer is of the morning that is due, or later, and `is_behind`.
+    - `in`: it is of that morning or later, and not behind.
     - `late`: the day is before the morning that is due; `open`: it is not.
 
     Args:
@@ -470,6 +497,7 @@ def state_of(
         is_ended: whether the account is no longer collected, or `is_retired` is true.
         catch_up_start: what the function of this name returns for the account.
         last_article_at: what the function of this name returns for the account.
+        newest_date: what the function of this name returns for the account.
         now: the instant for which the state is computed.
     """
     window_end, morning = day + DAY * dataset.window, due_morning(now)
@@ -484,5 +512,5 @@ def state_of(
     if coverage.ready_date and coverage.ready_date >= window_end:
         return State.UNCONFIRMED
     if coverage.ready_date and coverage.ready_date >= morning:
-        return State.IN
+        return State.BEHIND if is_behind(dataset, day, coverage, newest_date) else State.IN
     return State.LATE if day < morning else State.OPEN

@@ -1,6 +1,6 @@
 -- Return what a run did, for people: one row per day of its window or plan. Beside the counts, the
 -- row has the states of the accounts' days and the results of their last attempts.
-{% from "weixin/macros.jinja" import is_retired, last_article_at, state %}
+{% from "weixin/macros.jinja" import is_retired, last_article_at, newest_date, state %}
 WITH counts AS (
     SELECT
         day,
@@ -35,6 +35,7 @@ active_account AS (
         daily.since_date,
         daily.catch_up_days,
         {{ last_article_at(":dataset", "account.appid") }} AS last_article_at,
+        {{ newest_date(":dataset", "account.appid") }} AS newest_date,
         {{ is_retired(":dataset", "account.appid") }} AS is_ended
     FROM weixin.dim_account AS account
     LEFT JOIN weixin.collected_since AS daily
@@ -48,7 +49,8 @@ slice AS (
         {{
             state(
                 "coverage", "days.day", dataset.window, "date '" ~ dataset.first_day ~ "'",
-                "active_account", "active_account.last_article_at", "cast(:now AS timestamptz)"
+                "TRUE" if dataset.describes_articles else "FALSE", "active_account",
+                "cast(:now AS timestamptz)"
             )
         }} AS state,
         coalesce(coverage.error_kind, CASE WHEN coverage.appid IS NOT NULL THEN 'ok' END) AS attempt

@@ -4,7 +4,7 @@
 -- and the account's last plan. The first columns are the fields of `AccountDays` in the same order.
 -- An unreadable day is not among those with rejected parts, because its own alert names the first
 -- part.
-{% from "weixin/macros.jinja" import beijing, is_retired, planned_at %}
+{% from "weixin/macros.jinja" import beijing, is_behind, is_retired, newest_date, planned_at %}
 {% from "weixin/rejected.jinja" import rejected_cause with context %}
 {% set is_of_account -%}
 part.dataset = collected.dataset
@@ -17,6 +17,13 @@ part.dataset = collected.dataset
                     AND unreadable.day = part.day
                     AND (unreadable.error_kind = 'unreadable' OR unreadable.settled = 'given_up')
             )
+{%- endset %}
+{% set window -%}
+CASE collected.dataset
+            {% for dataset in datasets %}
+            WHEN '{{ dataset.name }}' THEN {{ dataset.window }}
+            {% endfor %}
+        END
 {%- endset %}
 SELECT
     collected.dataset,
@@ -67,24 +74,21 @@ LEFT JOIN LATERAL (
         AND {{ is_of_account }}
 ) AS rejected ON TRUE
 LEFT JOIN LATERAL (
-    SELECT
-        array_agg(coverage.day ORDER BY coverage.day)
-        FILTER (WHERE coverage.list_sha256 != sha256(''))
-            AS days
+    SELECT array_agg(coverage.day ORDER BY coverage.day) AS days
     FROM weixin.coverage
+    CROSS JOIN
+        LATERAL (
+            SELECT {{ newest_date("collected.dataset", "collected.appid") }} AS newest_date
+        ) AS account_coverage
     WHERE
         coverage.appid = collected.appid
         AND coverage.dataset = collected.dataset
-        AND coverage.day
-        BETWEEN {{ beijing("newest_ready.ready_at") }} - CASE collected.dataset
-            {% for dataset in datasets %}
-            WHEN '{{ dataset.name }}' THEN {{ dataset.window }}
-            {% endfor %}
-        END AND {{ beijing("newest_ready.ready_at") }} - 1
+        AND coverage.day >= {{ beijing("newest_ready.ready_at") }} - {{ window }}
         AND {{ beijing("coverage.ready_at") }} = {{ beijing("newest_ready.ready_at") }}
-    HAVING
-        count(*) FILTER (WHERE coverage.newest_date = {{ beijing("newest_ready.ready_at") }} - 1)
-        = 0
+        AND {{
+            is_behind("coverage", "coverage.day", window, "account_coverage.newest_date", "TRUE")
+            | indent(4)
+        }}
 ) AS behind ON TRUE
 LEFT JOIN LATERAL (
     SELECT

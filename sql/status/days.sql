@@ -3,12 +3,14 @@
 -- row has the days of several accounts that share their days, state, figures and result. Last
 -- attempts of an account are grouped by the minute; failed attempts of several accounts must be of
 -- the same instant.
-{% from "weixin/macros.jinja" import beijing, is_retired, last_article_at, state %}
+{% from "weixin/macros.jinja" import beijing, is_retired, last_article_at, newest_date, state %}
 WITH account AS (
     SELECT
         collected.appid,
         collected.catch_up_days,
         {{ is_retired("'" ~ dataset.name ~ "'", "collected.appid") }} AS is_ended,
+        {{ last_article_at("'" ~ dataset.name ~ "'", "collected.appid") }} AS last_article_at,
+        {{ newest_date("'" ~ dataset.name ~ "'", "collected.appid") }} AS newest_date,
         greatest(collected.since_date, date '{{ dataset.first_day }}') AS since_date
     FROM weixin.collected_since AS collected
     INNER JOIN weixin.dim_account AS account
@@ -69,8 +71,8 @@ day_state AS (
         expected_day.day,
         {{ state(
             "(expected_day.coverage)", "expected_day.day", dataset.window,
-            "date '" ~ dataset.first_day ~ "'", "expected_day",
-            last_article_at("'" ~ dataset.name ~ "'", "expected_day.appid"), ":now"
+            "date '" ~ dataset.first_day ~ "'",
+            "TRUE" if dataset.describes_articles else "FALSE", "expected_day", ":now"
         ) }} AS state,
         (expected_day.coverage).ready_at IS NOT NULL AS has_figures,
         (expected_day.coverage).attempted_at,

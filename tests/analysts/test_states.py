@@ -25,12 +25,13 @@ from weixin_etl.warehouse.statements import sql_directory
 CASES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
 USUAL = {"since": date(2026, 11, 1), "catch_up_days": 60, "day": date(2026, 11, 20)}
 USUAL |= {"dataset": "article_total", "lists": "some", "asked": "once", "is_ended": False}
+USUAL["newest"] = date(2026, 11, 29)
 LISTS = {"some": b"some", "nothing": EMPTY_LIST_SHA256, "unknown": None}
 MACROS = jinja2.Environment(loader=jinja2.FileSystemLoader(sql_directory()))  # noqa: S701 - SQL
 CALLED = MACROS.from_string("""
 {% from "weixin/macros.jinja" import state %}
-SELECT {{ state("coverage", "cast(:day AS date)", window, "cast(:first AS date)", "since",
-    "cast(:last_article_at AS timestamptz)", "cast(:now AS timestamptz)") }}
+SELECT {{ state("coverage", "cast(:day AS date)", dataset.window, "cast(:first AS date)",
+    dataset.describes_articles, "account", "cast(:now AS timestamptz)") }}
 FROM (SELECT 1) AS single_row
 LEFT JOIN (
     SELECT
@@ -43,8 +44,10 @@ LEFT JOIN (
         cast(:since AS date) AS since_date,
         CASE WHEN cast(:since AS date) IS NOT NULL THEN cast(:catch_up_days AS integer) END
             AS catch_up_days,
-        cast(:is_ended AS boolean) AS is_ended
-) AS since ON TRUE
+        cast(:is_ended AS boolean) AS is_ended,
+        cast(:last_article_at AS timestamptz) AS last_article_at,
+        cast(:newest_date AS date) AS newest_date
+) AS account ON TRUE
 """)
 
 
@@ -61,6 +64,7 @@ def test_rules_and_views_give_an_account_day_the_same_state(
     listed = LISTS[given["lists"]] if ready_at else None
     coverage = Coverage(settled=given.get("settled"), ready_at=ready_at, list_sha256=listed)
     facts = {"now": now, "last_article_at": last_article_at, "is_ended": given["is_ended"]}
+    facts["newest_date"] = given["newest"]
     first_day = rules.catch_up_start(
         dataset, beijing_date(now), given["since"], given["catch_up_days"]
     )
@@ -70,7 +74,7 @@ def test_rules_and_views_give_an_account_day_the_same_state(
     facts |= {"settled": coverage.settled, "list_sha256": listed, "ready_at": ready_at}
     facts |= {"first": dataset.first_day, "was_asked": given["asked"] != "never"}
     with warehouse.connect() as connection:
-        sql = sqlalchemy.text(CALLED.render(window=dataset.window))
+        sql = sqlalchemy.text(CALLED.render(dataset=dataset))
         of_views = connection.execute(sql, facts).scalar_one()
 
     assert (of_rules, of_views) == (given["state"], given["state"])

@@ -100,6 +100,7 @@ class Known(NamedTuple):
             is_ended=not self.is_active or rules.is_retired(self.coverages),
             catch_up_start=start,
             last_article_at=self.last_article_at,
+            newest_date=rules.newest_date(self.coverages.values()),
             now=now,
         )
 

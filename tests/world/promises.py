@@ -245,6 +245,7 @@ class Ending:
             is_ended=False,
             catch_up_start=start,
             last_article_at=self.last_article_at,
+            newest_date=rules.newest_date(record.coverage for record in self.records.values()),
             now=now,
         )
 
