@@ -2,7 +2,7 @@
 -- days loaded from each endpoint
 -- 中文：每个公众号一行：属性与数据范围
 -- key: appid
-{% from "weixin/macros.jinja" import is_retired %}
+{% from "weixin/macros.jinja" import is_behind, is_retired, newest_date %}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.account (
     {{ shared.appid }},
@@ -12,7 +12,8 @@ CREATE VIEW analytics.account (
     -- empty one: not one that says nothing, of a day on which WeChat listed no article
     -- 中文：最早已入库发布日（{{ dataset.name }}）
     first_loaded_date{{ dataset.suffix }},
-    -- Newest publication day of {{ dataset.name }} (Beijing) that has such an answer
+    -- Newest publication day of {{ dataset.name }} (Beijing) that has such an answer.
+    -- Where its state in analytics.coverage is behind: the newest day that has figures
     -- 中文：最新已入库发布日（{{ dataset.name }}）
     last_loaded_date{{ dataset.suffix }},
     -- Newest day (Beijing) for which everything gained is known: is_complete of
@@ -44,7 +45,16 @@ FROM weixin.dim_account AS account
 LEFT JOIN LATERAL (
     SELECT
         min(day) AS first_loaded_date,
-        max(day) AS last_loaded_date
+        CASE
+            WHEN bool_or({{
+                is_behind(
+                    "coverage", "coverage.day", dataset.window,
+                    newest_date("'" ~ dataset.name ~ "'", "account.appid"), "TRUE"
+                ) | indent(12)
+            }})
+                THEN max(newest_date)
+            ELSE max(day)
+        END AS last_loaded_date
     FROM weixin.coverage
     WHERE
         dataset = '{{ dataset.name }}'

@@ -23,9 +23,11 @@ CREATE VIEW analytics.coverage (
     -- for it; lost: never ready, and too old for daily runs; silent: the window is over, and the
     -- newest answer lists nothing while WeChat lists no article of the account at all; unconfirmed:
     -- the window is over, and no second answer agrees yet; in: ready by the morning that is due
-    -- (today's from noon on, else yesterday's); late: due and not ready; open: due later
+    -- (today's from noon on, else yesterday's); behind: ready by then, but without figures of the
+    -- day before, although articles are listed or the day before had figures; late: due and not
+    -- ready; open: due later
     -- 中文：状态：final 已定稿，given_up 无法解析或无数据，ended 已停止，lost 已错过，silent 静候，
-    -- unconfirmed 待核实，in 已到位，late 迟到，open 待取
+    -- unconfirmed 待核实，in 已到位，behind 滞后，late 迟到，open 待取
     state,
     -- Whether the newest loaded answer has figures of the day, perhaps of an earlier morning
     -- 中文：是否已有数据（可能是较早某天取得的）
@@ -65,8 +67,8 @@ CREATE VIEW analytics.coverage (
     -- When the newest loaded answer was fetched; NULL when there never was one
     -- 中文：最新数据获取时间
     fetched_at,
-    -- When the newest answer was fetched that held everything WeChat must have computed by then:
-    -- rows up to the day before (Beijing)
+    -- When the newest answer was fetched that was taken as the morning's: it has the rows up to the
+    -- day before (Beijing), or came after ready_hour. Where it lacks these rows, state is behind
     -- 中文：最新完整数据获取时间
     ready_at
 ) AS

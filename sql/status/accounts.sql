@@ -18,13 +18,6 @@ part.dataset = collected.dataset
                     AND (unreadable.error_kind = 'unreadable' OR unreadable.settled = 'given_up')
             )
 {%- endset %}
-{% set window -%}
-CASE collected.dataset
-            {% for dataset in datasets %}
-            WHEN '{{ dataset.name }}' THEN {{ dataset.window }}
-            {% endfor %}
-        END
-{%- endset %}
 SELECT
     collected.dataset,
     collected.appid,
@@ -56,6 +49,13 @@ INNER JOIN weixin.dim_account AS account
         collected.appid = account.appid
         AND account.is_active
         AND (cast(:appids AS text[]) IS NULL OR collected.appid = any(:appids))
+LEFT JOIN (
+    VALUES
+    {% for dataset in datasets %}
+    ('{{ dataset.name }}', {{ dataset.window }}){{ "," if not loop.last }}
+    {% endfor %}
+) AS article_dataset (name, publication_window)
+    ON collected.dataset = article_dataset.name
 LEFT JOIN LATERAL (
     SELECT coverage.ready_at
     FROM weixin.coverage
@@ -83,12 +83,13 @@ LEFT JOIN LATERAL (
     WHERE
         coverage.appid = collected.appid
         AND coverage.dataset = collected.dataset
-        AND coverage.day >= {{ beijing("newest_ready.ready_at") }} - {{ window }}
+        AND coverage.day
+        >= {{ beijing("newest_ready.ready_at") }} - article_dataset.publication_window
         AND {{ beijing("coverage.ready_at") }} = {{ beijing("newest_ready.ready_at") }}
-        AND {{
-            is_behind("coverage", "coverage.day", window, "account_coverage.newest_date", "TRUE")
-            | indent(4)
-        }}
+        AND {{ is_behind(
+            "coverage", "coverage.day", "article_dataset.publication_window",
+            "account_coverage.newest_date", "TRUE"
+        ) }}
 ) AS behind ON TRUE
 LEFT JOIN LATERAL (
     SELECT

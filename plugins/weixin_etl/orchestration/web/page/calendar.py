@@ -27,6 +27,7 @@ _DAY = timedelta(days=1)
 _SIGNS = {
     State.FINAL: "final",
     State.IN: "in",
+    State.BEHIND: "in",
     State.UNCONFIRMED: "in",
     State.LOST: "needs_you",
     State.GIVEN_UP: "needs_you",
