@@ -6,6 +6,7 @@ from datetime import date
 
 from sqlalchemy import Engine
 from support import rows
+from support.account_days import wrong_account_days
 from world.expected_tables import Key, differences, expected_tables, held, kept
 from world.pipeline import MORNING, by_hand
 from world.processes import IngestProcess, Outcome, order, several
@@ -15,8 +16,8 @@ from weixin_etl.api.calls import RESERVED_CALLS
 from weixin_etl.problem import ProblemKind
 
 ACCOUNTS = 3
-EDGES = 10
-"""The number of edges tried: right before and right after each of the first five commits."""
+EDGES = 26
+"""The number of edges tried: right before and right after each of the first 13 commits."""
 FIRST_LOAD = 5
 """The edge right before the first load's commit."""
 REPORTED = """
@@ -88,3 +89,4 @@ def test_a_second_run_asks_only_for_days_that_a_kill_lost(warehouse: Engine) -> 
             engine.asked.clear()
             for wechat in engine.calendar.wechats.values():
                 wechat.articles[day - 2][0].corrections = [(at(day, 12), 0), (at(day, 13), 1)]
+        assert wrong_account_days(warehouse) == set()

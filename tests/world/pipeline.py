@@ -140,7 +140,7 @@ def by_hand(last: int, count: int, **of_run: Any) -> Run:
 
 def publishing(warehouse: sqlalchemy.Engine, count: int) -> Pipeline:
     """Return a pipeline of accounts that publish an article a day, at 10:30 of day 0."""
-    every_day = {day: [range(ARTICLE_TOTAL.window)] for day in range(-400, 9)}
+    every_day = {day: [range(ARTICLE_TOTAL.window)] for day in range(-400, 30)}
     calendar = daily(in_time(ARTICLE_TOTAL, every_day), 1)
     calendar.connections = [(f"c{n}", f"wx{n}", -1e9, 1e9) for n in range(count)]
     for _, appid, *_ in calendar.connections:
