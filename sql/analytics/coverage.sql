@@ -68,7 +68,7 @@ CREATE VIEW analytics.coverage (
     -- 中文：最新数据获取时间
     fetched_at,
     -- When the newest answer was fetched that was accepted for its morning: it has the rows up to
-    -- the day before (Beijing), or came after ready_hour. Where it lacks these rows, state is behind
+    -- the day before (Beijing), or came after ready_hour. If it lacks these rows, state is behind
     -- 中文：最新完整数据获取时间
     ready_at
 ) AS
