@@ -4,9 +4,9 @@ Measure how fast the analysts' views answer with 500 accounts and 90 days.
     python benchmarks/queries.py [--accounts 500] [--postgres /usr/lib/postgresql/15/bin]
 
 It fills a database of a temporary Postgres. It runs every query of docs/analysts.md and
-docs/cookbook.md for one account and prints the seconds. Then it runs the queries of dashboards for
-all accounts, and prints their seconds and the same in scans of the fact. Postgres has its default
-settings, so two processes may help a query.
+docs/cookbook.md for one account, and prints the seconds and the milliseconds of planning. Then it
+runs the queries of dashboards for all accounts, and prints the same, and the time in scans of the
+fact. Postgres has its default settings, so two processes may help a query.
 """
 
 import argparse
@@ -109,7 +109,8 @@ def compare(connection: Connection) -> None:
     """Run all queries, and print the seconds of each."""
     connection.exec_driver_sql("VACUUM ANALYZE")
     for title, query in page_queries():
-        print(f"{seconds_of(connection, query):8.3f} s  {title}", flush=True)
+        seconds, planned = seconds_of(connection, query), planning_ms(connection, query)
+        print(f"{seconds:8.3f} s, planned in {planned:.1f} ms  {title}", flush=True)
     scans = [
         seconds_of(connection, f"SELECT sum({dataset.readers}) FROM weixin.{dataset.fact}")
         for dataset in ARTICLE_DATASETS.values()
@@ -118,7 +119,8 @@ def compare(connection: Connection) -> None:
     for title, query in DASHBOARDS.items():
         seconds = seconds_of(connection, query)
         scan = scans["_30d" in query]
-        print(f"{seconds:8.3f} s, {seconds / scan:5.1f} scans  {title}", flush=True)
+        planned, scans_taken = planning_ms(connection, query), seconds / scan
+        print(f"{seconds:8.3f} s, planned in {planned:.1f} ms, {scans_taken:5.1f} scans  {title}")
 
 
 def page_queries() -> Iterator[tuple[str, str]]:
@@ -129,6 +131,13 @@ def page_queries() -> Iterator[tuple[str, str]]:
                 for name, other in NAMES.items():
                     query = query.replace(name, other)
                 yield part.splitlines()[0], query
+
+
+def planning_ms(connection: Connection, query: str) -> float:
+    """Return the milliseconds of planning a query, in the fastest of `RUNS` tries."""
+    explain = sqlalchemy.text(f"EXPLAIN (SUMMARY, FORMAT JSON) {query}")
+    plans = [connection.execute(explain).scalar_one() for _ in range(RUNS)]
+    return min(float(plan["Planning Time"]) for (plan,) in plans)
 
 
 def seconds_of(connection: Connection, query: str) -> float:

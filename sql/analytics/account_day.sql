@@ -1,7 +1,8 @@
 -- One row per account and calendar day, for all accounts: what all articles gained that day, in one
 -- series for both endpoints. A day's figures come from getarticletotal (analytics.account_day_7d)
 -- where that has a row of every expected article, else from its successor
--- (analytics.account_day_30d) where that is complete. The endpoints count differently: where an
+-- (analytics.account_day_30d) where that is complete; where neither is, is_complete is false and
+-- the figures may be a part of the day's. The endpoints count differently: where an
 -- account changes from one to the other, compare the columns that end in _comparable. Figures that
 -- only one endpoint counts are in that endpoint's own view
 -- 中文：每个公众号、每一天一行：全部公众号的统一序列（getarticletotal 可用时取其数据，之后取替代接口）
@@ -44,14 +45,14 @@ CREATE VIEW analytics.account_day (
         increment(
             common.metric,
             "gained on the day over all articles within the endpoint's window, by its own rules; "
-            ~ "NULL when unknown"
+            ~ "a part of it where is_complete is false, NULL when nothing is known"
         )
     }}
     {{ common.name }}_increment,
     {% endfor %}
     {% for common in counted_by_both %}
-    -- {{ common.name }}_increment by one way of counting for the whole account: see counting. NULL
-    -- when unknown
+    -- {{ common.name }}_increment by one way of counting for the whole account: see counting.
+    -- A part of it where is_complete is false, NULL when nothing is known
     -- 中文：{{ common.chinese_name }}（新增，按 getarticletotal 口径折算）
     -- unit: {{ common.unit }}, additive
     {{ common.name }}_comparable,
@@ -62,8 +63,9 @@ CREATE VIEW analytics.account_day (
     -- successor's own figure, because the account has no such days: it is about 8 % apart
     -- 中文：可比列的口径：getarticletotal 原值，estimated 按比例折算，successor 替代接口原值（无可折算的日期）
     counting,
-    -- Whether everything gained on the day is known from that endpoint: see is_complete in the view
-    -- of the endpoint
+    -- Whether everything gained on the day is known from that endpoint; false in the first days
+    -- loaded, whose older articles are unknown. The publication days that lack figures of the day
+    -- are in coverage: through_date is earlier, or articles_lacking is not 0
     -- 中文：当日数据是否完整
     is_complete,
     -- When the account's days were last computed: see as_of in the view of the endpoint

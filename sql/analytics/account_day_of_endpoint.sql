@@ -14,7 +14,7 @@
 {% import "analytics/columns.jinja" as shared %}
 {% set gained_on_the_day -%}
 gained on the day over all articles within their window of {{ dataset.window }} days;
-    -- NULL when unknown
+    -- a part of it where is_complete is false, NULL when nothing is known
 {%- endset %}
 CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {{ shared.appid }},

@@ -1,13 +1,17 @@
 -- One row per article that either endpoint has listed, with its latest totals. All figures of an
 -- article come from one endpoint: from getarticletotal (analytics.article_7d) where that has a row
--- of the article, else from its successor (analytics.article_30d). The endpoints count differently,
--- readers about 8 % apart: compare articles of one endpoint. An article that getarticletotal
--- counted until it was retired keeps those totals. What only one endpoint counts is in its own view
+-- of the article, else from its successor (analytics.article_30d). Where WeChat retired
+-- getarticletotal before the article's window ended, they come from the successor too. The
+-- endpoints count differently, readers about 8 % apart: compare articles of one endpoint. What only
+-- one endpoint counts is in its own view
 -- 中文：两个接口的每篇文章一行：最新累计值（getarticletotal 有数据时取其数据，否则取替代接口）
 -- key: appid, msgid
 -- joins: appid to account; appid, message_id to message; publication_date to calendar
 {% from "analytics/macros.jinja" import common_total %}
-{% from "analytics/article.jinja" import counted_by_both, endpoint, has_old_row, new, old %}
+{%
+    from "analytics/article.jinja" import
+    counted_by_both, endpoint, is_of_new, is_of_old, new, old, retired_appids
+%}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.article (
     {{ shared.columns("appid account_name msgid message_id position is_notified") }},
@@ -50,16 +54,15 @@ SELECT
 FROM analytics.article{{ dataset.suffix }} AS total
 {% if loop.first %}
 WHERE
-    {{ has_old_row("total") | indent(4) }}
-    OR NOT EXISTS (
-        SELECT FROM weixin.dim_article AS article
-        WHERE
-            article.appid = total.appid
-            AND article.msgid = total.msgid
-            AND article.unlisted_since ? '{{ new.name }}'
+    -- The same as in the second branch, where the total has no stat_date of this endpoint
+    total.stat_date IS NOT NULL
+    AND (
+        total.appid != ALL({{ retired_appids() | indent(8) }})
+        OR total.stat_date >= total.publication_date + {{ old.window - 1 }}
     )
+    OR NOT {{ is_of_new("total") | indent(4) }}
 UNION ALL
 {% else %}
-WHERE NOT {{ has_old_row("total") }}
+WHERE NOT {{ is_of_old("total") }}
 {% endif %}
 {% endfor %}

@@ -1,14 +1,17 @@
 -- One row per account, article and stat_date: the article's totals at the end of the day, and the
 -- increments since the previous row. All rows of an article come from one endpoint, so increments
 -- add up to the latest totals: from getarticletotal (analytics.article_day_7d) where that has a row
--- of the article, else from its successor (analytics.article_day_30d). The endpoints count
--- differently, readers about 8 % apart: compare articles of one endpoint. Never add up totals over
--- days
+-- of the article and was not retired within its window, else from its successor
+-- (analytics.article_day_30d). The endpoints count differently, readers about 8 % apart: compare
+-- articles of one endpoint. Never add up totals over days
 -- 中文：两个接口的每篇文章、每个统计日一行：累计值与新增值（按文章选定一个接口）
 -- key: appid, msgid, stat_date
 -- joins: appid to account; appid, msgid to article; stat_date to calendar
 {% from "analytics/macros.jinja" import common_increment, common_total %}
-{% from "analytics/article.jinja" import counted_by_both, endpoint, has_old_row, new, old %}
+{%
+    from "analytics/article.jinja" import
+    counted_by_both, endpoint, is_of_new, is_of_old, new, old, retired_appids
+%}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.article_day (
     {{ shared.columns("appid account_name msgid message_id position") }},
@@ -48,8 +51,12 @@ SELECT
     day.changed_at
 FROM analytics.article_day{{ dataset.suffix }} AS day
 {% if loop.first %}
+WHERE
+    day.appid != ALL({{ retired_appids() | indent(4) }})
+    OR {{ is_of_old("day") | indent(4) }}
+    OR NOT {{ is_of_new("day") | indent(4) }}
 UNION ALL
 {% else %}
-WHERE NOT {{ has_old_row("day") }}
+WHERE NOT {{ is_of_old("day") }}
 {% endif %}
 {% endfor %}

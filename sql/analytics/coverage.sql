@@ -8,7 +8,8 @@
 {% from "analytics/days.jinja" import days %}
 {% import "analytics/columns.jinja" as shared %}
 CREATE VIEW analytics.coverage (
-    -- Which endpoint
+    -- Which endpoint: article_total (getarticletotal), article_total_detail (its successor), or one
+    -- of analytics.metric
     -- 中文：接口
     dataset,
     {{ shared.appid }},

@@ -537,7 +537,7 @@ def is_of_older_endpoint(
 
 @cache
 def article_over_both(collected: CollectedAnswers) -> Table:
-    """Return a row per article, by getarticletotal if that has a row, else by its successor."""
+    """Return a row per article, by the endpoint whose figures it has."""
     return _over_both(collected, article)
 
 
@@ -550,12 +550,25 @@ def article_day_over_both(collected: CollectedAnswers) -> Table:
 def _over_both(
     collected: CollectedAnswers, of_endpoint: Callable[[CollectedAnswers, Dataset], Table]
 ) -> Table:
-    """Return the rows of one endpoint for each article."""
+    """
+    Return the rows of one endpoint for each article.
+
+    Where getarticletotal was retired within the article's window, this is the successor.
+    """
     old, new = (of_endpoint(collected, OF_SUFFIX[suffix]) for suffix in ("_7d", "_30d"))
-    counted = {(row["appid"], row["msgid"]) for row in old}
-    missing = new.filter(lambda row: (row["appid"], row["msgid"]) not in counted)
+    retired = {row["appid"] for row in account(collected) if row["is_retired_7d"]}
+    listed = {(row["appid"], row["msgid"]) for row in new}
+    last = {key: max(of_key.values("day_number")) for key, of_key in old.by("appid", "msgid")}
+    of_old = {
+        key
+        for key in last
+        if key[0] not in retired or last[key] >= ARTICLE_TOTAL.window or key not in listed
+    }
+    rows = [*(("7d", row) for row in old), *(("30d", row) for row in new)]
     return Table(
-        [{**row, "endpoint": "7d"} for row in old] + [{**row, "endpoint": "30d"} for row in missing]
+        {**row, "endpoint": endpoint}
+        for endpoint, row in rows
+        if ((row["appid"], row["msgid"]) in of_old) == (endpoint == "7d")
     )
 
 
