@@ -25,7 +25,7 @@ is in, whichever run loaded it.
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from airflow.sdk import Asset, CronTriggerTimetable, task
+from airflow.sdk import DAG, Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, task
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
@@ -41,6 +41,14 @@ from weixin_etl.orchestration.tasks.declared import (
 
 ENDPOINTS = list(DATASETS)  # or fewer, for example ["article_total", "follower_total"]
 CONFIG = settings.read_of_dags()
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "weixin-etl",
+    "retries": CONFIG.retries,
+    "retry_delay": CONFIG.retry_delay,
+    "retry_exponential_backoff": 2,
+    "retry_policy": ExceptionRetryPolicy([RetryRule(EndForGood, RetryAction.FAIL)]),
+    "execution_timeout": timedelta(minutes=10),
+}
 
 
 def create_dag(dataset: Dataset) -> None:
@@ -63,14 +71,7 @@ def create_dag(dataset: Dataset) -> None:
         ),
         params=form.params_of(dataset),
         tags=["weixin", dataset.name],
-        default_args={
-            "owner": "weixin-etl",
-            "retries": CONFIG.retries,
-            "retry_delay": CONFIG.retry_delay,
-            "retry_exponential_backoff": 2,
-            "retry_policy": ExceptionRetryPolicy([RetryRule(EndForGood, RetryAction.FAIL)]),
-            "execution_timeout": timedelta(minutes=10),
-        },
+        default_args=DEFAULT_ARGS,
     ):
 
         @task(execution_timeout=timedelta(hours=1), show_return_value_in_logs=False)
@@ -119,5 +120,33 @@ def create_dag(dataset: Dataset) -> None:
         ingested >> checked  # so that check waits for ingest when only the failed tasks are cleared
 
 
+def create_digest_dag() -> None:
+    """Create the DAG that sends yesterday's figures to the connection `weixin_digest`."""
+    told = [Asset(DATASETS[name].dag_id) for name in ENDPOINTS if DATASETS[name].is_told]
+    with DAG(
+        "weixin_digest",
+        description="One message a morning with yesterday's figures, when they are in or at noon",
+        schedule=AssetOrTimeSchedule(
+            timetable=CronTriggerTimetable("0 12 * * *", timezone="Asia/Shanghai"),
+            assets=AssetAny(*told),
+        ),
+        catchup=False,
+        is_paused_upon_creation=True,
+        max_active_runs=1,
+        tags=["weixin"],
+        default_args=DEFAULT_ARGS,
+    ):
+
+        @task
+        def send_digest() -> None:
+            """Send the digest once a day: when all figures are in, or at noon with what lacks."""
+            from weixin_etl.orchestration.tasks import digest
+
+            digest.send()
+
+        send_digest()
+
+
 for name in ENDPOINTS:
     create_dag(DATASETS[name])
+create_digest_dag()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from weixin_etl import __version__
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import DATASETS, FOLLOWER_TOTAL
 from weixin_etl.problem import OperatorError
 from weixin_etl.text import one_line
 
@@ -68,6 +68,20 @@ def _parser() -> argparse.ArgumentParser:
     add("--datasets", nargs="+", default=default, choices=DATASETS, metavar="DATASET", help=choice)
     add = add_command(commands, status).add_argument
     add("--dataset", choices=DATASETS, help="default: all")
+    add = add_command(commands, digest).add_argument
+    add("--date", **_DAY, help="the day whose figures are told, in Beijing (default: yesterday)")
+    add("--language", choices=("en", "zh-CN"), help="default: the setting language")
+    add = add_command(commands, export).add_argument
+    add("file", help="its ending says the format: .xlsx, .csv or .jsonl; - is standard output")
+    add("--begin", **_DAY, required=True, help="first day, in Beijing")
+    add("--end", **_DAY, required=True, help="last day")
+    add("--accounts", **_ACCOUNTS, help="AppIDs, connection ids or names (default: all)")
+    add("--format", choices=("xlsx", "csv", "jsonl"), help="needed for standard output")
+    choice = "the one table of .csv and .jsonl (default: %(default)s); .xlsx has all"
+    names = ("account_day", "article", "article_day", FOLLOWER_TOTAL.name)
+    add("--table", choices=names, default="account_day", help=choice)
+    add("--language", choices=("en", "zh-CN"), help="of the headers (default: the setting)")
+    add("--bom", action="store_true", help="begin .csv with a byte order mark, for Excel")
     _add_kept_answers_commands(commands)
     return parser
 
@@ -115,6 +129,20 @@ def status(options: argparse.Namespace) -> int:
     from weixin_etl.orchestration.commands.status import show_status
 
     return show_status([DATASETS[options.dataset]] if options.dataset else [*DATASETS.values()])
+
+
+def digest(options: argparse.Namespace) -> None:
+    """Print the message of a day that the DAG weixin_digest sends; it sends nothing."""
+    from weixin_etl.orchestration.commands.delivered import print_digest
+
+    print_digest(options.date, options.language or "")
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write the figures of a period into a file for Excel (.xlsx), or a table as .csv or .jsonl."""
+    from weixin_etl.orchestration.commands.delivered import export_file
+
+    export_file(options)
 
 
 def answers_command(options: argparse.Namespace) -> None:

@@ -125,6 +125,7 @@ class Dataset:
     can_be_empty: bool = True  # False: an empty answer is not ready
     permission_set: int = ARTICLES_SET  # what an account must grant to a platform
     is_optional: bool = True  # the DAG is paused until somebody wants it
+    is_told: bool = False  # the morning's digest has its figures
     headline: tuple[str, ...] = ()  # totals that every known row has
     suffix: str = ""  # the suffix of the names of the dataset's views in schema `analytics`
     successor: str | None = None  # the dataset to use if WeChat retires the endpoint
@@ -233,6 +234,7 @@ ARTICLE_TOTAL = Dataset(
     rows_key="details",
     window=7,
     is_optional=False,
+    is_told=True,
     first_day=date(2014, 12, 1),
     headline=("int_page_read_user", "int_page_read_count"),
     suffix="_7d",
@@ -245,6 +247,7 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     rows_key="detail_list",
     window=30,
     is_optional=False,
+    is_told=True,
     headline=("read_user",),
     suffix="_30d",
 )
@@ -294,6 +297,7 @@ FOLLOWER_CHANGE = Dataset(
     rows_in=Rows.ITEM,
     permission_set=2,
     is_combined=True,
+    is_told=True,
 )
 FOLLOWER_TOTAL = Dataset(
     name="follower_total",
@@ -308,6 +312,7 @@ FOLLOWER_TOTAL = Dataset(
     can_be_empty=False,
     permission_set=2,
     is_combined=True,
+    is_told=True,
 )
 
 _ALL = (

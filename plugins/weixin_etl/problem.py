@@ -207,11 +207,11 @@ class Problem:
         **more: Any,
     ) -> "Problem":
         """
-        Return a problem with the texts of its row of `problems.csv`.
+        Return a problem of the kind, with the texts of its row of `problems.csv`.
 
         Args:
             kind: the kind of the problem.
-            cause: a cause that replaces the row's. With an empty text, `detail` is the cause.
+            cause: a cause that replaces the row's. With an empty text, `detail` alone is the cause.
             cure: a cure that replaces the row's, without placeholders. If it is None, the row's
                 cure is taken, with `to_change` or else `conn_id` as the connection to change.
             code: the code that selects the row. The kind's first row is used if no row names it.

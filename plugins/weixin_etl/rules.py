@@ -62,7 +62,8 @@ def catch_up_start(
     Args:
         dataset: the endpoint.
         today: the day in Beijing.
-        collected_since: the first day that daily runs collect of the account; None if unknown.
+        collected_since: the first day that daily runs collect of the account. None if unknown: it
+            then limits nothing.
         catch_up_days: the number of days before the window that a daily run still requests.
     """
     first = today - DAY * (dataset.window + catch_up_days)

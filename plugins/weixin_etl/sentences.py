@@ -132,7 +132,12 @@ def _translations() -> list[tuple[re.Pattern[str], str]]:
 
 
 def _bilingual_sentences() -> Iterable[tuple[str, str]]:
-    """Yield each sentence in English and in Chinese. Both are empty where a row has none."""
+    """
+    Yield each sentence in English with its Chinese translation.
+
+    They are the causes of `CHINESE_CAUSES`, the reasons of `REJECTIONS` for one part and for many,
+    and the cause and the cure of each row of `problems.csv`, empty in both where a row has none.
+    """
     yield from CHINESE_CAUSES.items()
     for reason in REJECTIONS.values():
         yield reason.singular, reason.singular_zh

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_MARKUP = re.compile(r"[<>@#&*_~`|/\\\[\]()]")
+_DOTS = re.compile(r"(?<!\d)[.:](?=\S)|[.:](?!\d|\s|$)")
 _NOT_SHOWN: dict[int, str | None] = {
     **dict.fromkeys([*range(9), *range(11, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " "),
     **dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]),
@@ -49,6 +51,21 @@ def one_line(text: str, longest: int = 2000) -> str:
     """
     line = " ".join(shown(text[:longest]).split())
     return line if len(text) <= longest else f"{line}…"
+
+
+def unmarked(text: str) -> str:
+    """
+    Return a stranger's text on one line, in which no chat finds a link, a mention or markup.
+
+    ASCII characters that chats give a meaning become their full-width forms, which look alike:
+    `<at>` becomes `＜at＞`. Full stops and colons between digits stay, as in `3.5` and `10:30`.
+    """
+    return _DOTS.sub(_full_width, _MARKUP.sub(_full_width, one_line(text)))
+
+
+def _full_width(found: re.Match[str]) -> str:
+    """Return the full-width form of the ASCII character that was found."""
+    return chr(ord(found[0]) + 0xFEE0)
 
 
 def counted(count: int, noun: str) -> str:

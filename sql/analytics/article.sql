@@ -26,6 +26,14 @@ CREATE VIEW analytics.article (
     {{ common_total(common, old, "the last day that has it") }}
     {{ common.name }},
     {% endfor %}
+    {% for day in [1, 3, 7] %}
+    -- Readers from publication to the end of day {{ day }}, the publication day being 1. NULL
+    -- unless is_final and the readers of the endpoint's other days are known too, so that these
+    -- columns compare the same articles
+    -- 中文：第 {{ day }} 天累计阅读人数（仅已定稿文章）
+    -- unit: people, cumulative
+    readers_day_{{ day }},
+    {% endfor %}
     -- Whether the newest ready answer of that endpoint for its publication day lists it: a deleted
     -- article is no longer listed
     -- 中文：是否仍在最新数据中
@@ -49,6 +57,9 @@ SELECT
     total.is_final,
     {% for common in counted_by_both %}
     total.{{ common.name }},
+    {% endfor %}
+    {% for day in [1, 3, 7] %}
+    total.readers_day_{{ day }},
     {% endfor %}
     total.is_listed
 FROM analytics.article{{ dataset.suffix }} AS total

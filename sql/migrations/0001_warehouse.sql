@@ -341,6 +341,14 @@ COMMENT ON COLUMN weixin.incident.told_at IS 'When a message about it, or about 
 COMMENT ON COLUMN weixin.incident.closed_at IS 'When it was found to be over; null while it is open';
 COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end, or about that of the same act for another dataset, was delivered; null until then. Equal to closed_at if no such message is sent';
 
+CREATE TABLE weixin.digest (
+    day date PRIMARY KEY,
+    sent_at timestamptz NOT NULL
+);
+COMMENT ON TABLE weixin.digest IS 'One row per day whose digest was delivered, so that it is sent once';
+COMMENT ON COLUMN weixin.digest.day IS 'The day whose figures it tells (Beijing)';
+COMMENT ON COLUMN weixin.digest.sent_at IS 'When it was delivered';
+
 CREATE TABLE weixin.api_call (
     appid text NOT NULL,
     endpoint text NOT NULL,

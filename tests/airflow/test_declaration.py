@@ -35,7 +35,7 @@ print()  # what Airflow logs is on stdout too
 print(json.dumps([dags, bag.import_errors, [*again & {*sys.modules}], loaded, [*parsed]]))
 """
 WEB = "weixin_etl.orchestration.web"
-WEB_MODULES = {WEB, f"{WEB}.listener", f"{WEB}.plugin", f"{WEB}.provider"}
+WEB_MODULES = {WEB, f"{WEB}.listener", f"{WEB}.plugin"}
 """The modules of `orchestration.web` that every process of Airflow imports."""
 NOT_PARSED = {
     *("requests", "fastapi", "starlette", "apprise", "numpy", "pandas"),
@@ -57,7 +57,8 @@ def test_the_folder_declares_one_dag_per_dataset_and_imports_little(tmp_path: Pa
     output = printed(sys.executable, "-c", READ, **SETTINGS, **paths)
     dags, *problems, loaded, parsed = json.loads(output.splitlines()[-1])
 
-    assert dags == {dataset.dag_id: dataset.is_optional for dataset in DATASETS.values()}
+    of_datasets = {dataset.dag_id: dataset.is_optional for dataset in DATASETS.values()}
+    assert dags == of_datasets | {"weixin_digest": True}
     assert problems == [{}, []]
     orchestration = {"weixin_etl", "weixin_etl.orchestration", "weixin_etl.orchestration.settings"}
     assert {*loaded} == orchestration | WEB_MODULES
@@ -122,7 +123,10 @@ def test_the_printed_dag_file_and_the_manuals_consumer_work_in_another_folder(tm
     bag = DagBag(str(tmp_path))
 
     assert bag.import_errors == {}
-    assert {*bag.dags} == {"after_weixin", "weixin_article_total", "weixin_follower_total"}
+    datasets = {"weixin_article_total", "weixin_follower_total"}
+    assert {*bag.dags} == {"after_weixin", "weixin_digest"} | datasets
+    begins = bag.dags["weixin_digest"].timetable.asset_condition
+    assert {asset.name for asset in begins.objects} == datasets
     with_outlets = [task for task in bag.dags["weixin_article_total"].tasks if task.outlets]
     assert [task.task_id for task in with_outlets] == ["check"]
     condition = bag.dags["after_weixin"].timetable.asset_condition

@@ -146,8 +146,9 @@ class AccountCalls:
         """
         Count 40 more calls on today's Beijing date, unless some of today are still reserved.
 
-        After midnight, the calls that are left of the earlier date stay counted on that date. Calls
-        that were made uncounted are counted now as well.
+        Calls of today that were made beyond the reserved ones are counted with them. After
+        midnight the reserved calls of the date before are forgotten: what was counted stays counted
+        on that date, and what was made beyond it is never counted.
         """
         today = clock.beijing_date(self._now())
         if today != self.reserved_on:  # reserved calls of an earlier day stay counted on that day

@@ -118,10 +118,10 @@ def _findings_of(account: AccountDays, found: Mapping[Owner, Sequence[Alert]]) -
 
 def _with_successor(account: AccountDays, alert: Alert) -> Alert:
     """
-    Return the alert; a retired endpoint's with a cure that names the DAG of its successor.
+    Return the alert, with a cure that names the successor's DAG if the endpoint is retired.
 
-    It becomes a warning if the successor collects the account. Any other alert, and one of an
-    endpoint without a successor, is returned as it is.
+    Such an alert becomes a warning if the successor collects the account. Other alerts, and alerts
+    of endpoints that have no successor, are returned as they are.
     """
     dag_id, is_succeeded = account.dataset.successor_dag_id, account.is_succeeded
     problem = alert.problem.with_successor(dag_id, is_collecting=is_succeeded)
@@ -251,14 +251,20 @@ def _rows_by_cause(
 
 def _cause_of_days(account: AccountDays, row: Days, morning: datetime) -> Alert | None:
     """
-    Return an alert without days that says why the days of the row are missing.
+    Return an alert that says why the days of the row are missing; its own days are left empty.
 
-    The days are equal in that running runs have yet to load all or none of them, and that all or
-    none lie before `since_date`. The last attempt is the cause if it failed and that still matters,
-    else the state of the days. The alert is retried if a running run may still load the days.
+    The last attempt is the cause if it failed and that still matters, else the state of the days.
+    The alert is `RETRYING` if a run that is at work may still load the days.
 
-    Return None if nothing is wrong with them: they are missing because the endpoint is retired,
-    a run is loading them, daily runs need not load them, or they are not due.
+    Args:
+        account: the account of the days.
+        row: days of one state. Runs that are at work have yet to load all of them or none, and all
+            or none lie before `since_date`.
+        morning: when yesterday's figures are due.
+
+    Returns:
+        The alert. None if nothing is wrong: the days have ended (the account left or the endpoint
+        is retired), a run is loading them, daily runs need not load them, or they are not due.
     """
     if row.state is State.ENDED:
         return None

@@ -54,7 +54,7 @@ class Alert:
     """None when it concerns every dataset."""
     severity: Severity = Severity.FAILURE
     appids: frozenset[str] = frozenset()
-    """The accounts that it concerns; none when it concerns all."""
+    """The accounts that it names; none when it names no account, as one about all does."""
     names: tuple[str, ...] = ()
     """The display names of these accounts."""
     further: tuple[str, ...] = ()
@@ -160,9 +160,10 @@ def merged(alerts: Sequence[Alert]) -> Alert:
     Return one alert about the accounts, days and datasets of all.
 
     Cause, cure and severity are those of the newest among the worst. The incident is the oldest,
-    whose address people have. If the alerts are about several accounts, and none about all, the
-    problem has no AppID and no connection, and its account is the first name with the number of
-    further ones.
+    whose address people have, and the time the earliest. It has figures if all of them have. If
+    every alert names accounts and they are several, the problem has no AppID and no connection, its
+    account is the first name with the number of further ones, and its subject is the alerts'
+    common one or None.
 
     Args:
         alerts: at least one alert.

@@ -58,7 +58,11 @@ class Airflow:
         return {alert.dataset: alert for alert in self.tried if alert.dataset in names}
 
     def next_run_at(self, datasets: Iterable[Dataset]) -> datetime | None:
-        """Return when Airflow creates the next scheduled run of the datasets; None if none is."""
+        """
+        Return when Airflow creates the earliest next scheduled run of the datasets.
+
+        DAGs that are paused do not count. None if no run will be created.
+        """
         dags = [self.dags[each.name] for each in datasets if each.name in self.dags]
         awake = [dag for dag in dags if not dag.is_paused]
         return min((dag.next_run_at for dag in awake if dag.next_run_at), default=None)

@@ -193,7 +193,7 @@ def resolved_incidents(
 
 
 def _says_less(alert: Alert, incident: Alert) -> bool:
-    """Return whether an alert is a transport failure and the incident is another problem."""
+    """Return whether an alert is a transport failure and its incident is not."""
     is_failure = alert.problem.kind.is_transport_failure
     return is_failure and not incident.problem.kind.is_transport_failure
 

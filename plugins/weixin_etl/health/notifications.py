@@ -110,8 +110,8 @@ def compose(alerts: Sequence[Alert], installation: Installation) -> Notification
     Return the message about alerts that opened or are resolved.
 
     The title and the type are those of the worst alert, and the title has the number of the others.
-    The body has a line for each alert, the worst first, as many as a receiver takes, and the
-    address of the page, or of the card if there is only one alert.
+    The body has a line for each alert, the worst first, as many as a receiver takes. Its last line
+    is the address of the page, or of the alert on the page if there is only one.
 
     Args:
         alerts: at least one alert.
@@ -121,7 +121,7 @@ def compose(alerts: Sequence[Alert], installation: Installation) -> Notification
     link = installation.page_url if len(ranked) > 1 else _link(ranked[0], installation)
     room = _MOST_BODY_BYTES - len(link.encode()) - 1
     longest = room if len(ranked) == 1 else _MOST_LINE_BYTES
-    lines = _as_many_as_fit(
+    lines = as_many_as_fit(
         [_line(alert, installation, longest) for alert in ranked], room, installation
     )
     title = f"weixin-etl: {_heading(ranked[0], installation)}"
@@ -176,10 +176,10 @@ def _shortened(problem: Problem, words: Wording, room: int) -> str:
     if len(line.encode()) <= room:
         return line
     left = len(problem.cure.encode()) + room - len(str(undated).encode())
-    return _cut(str(replace(undated, cure=_cut(problem.cure, max(left, 3)))), room)
+    return cut(str(replace(undated, cure=cut(problem.cure, max(left, 3)))), room)
 
 
-def _as_many_as_fit(lines: Sequence[str], room: int, installation: Installation) -> list[str]:
+def as_many_as_fit(lines: Sequence[str], room: int, installation: Installation) -> list[str]:
     """
     Return the first lines, as many as fit, and a last line with the number of the others.
 
@@ -200,7 +200,7 @@ def _as_many_as_fit(lines: Sequence[str], room: int, installation: Installation)
     return kept
 
 
-def _cut(text: str, most_bytes: int) -> str:
+def cut(text: str, most_bytes: int) -> str:
     """Return the text, or as many of its first characters as fit into the bytes, with `…`."""
     encoded = text.encode()
     if len(encoded) <= most_bytes:

@@ -83,7 +83,7 @@ class Status:
 
     @property
     def is_retrying(self) -> bool:
-        """Whether figures are missing, and runs ask for all of them again: nobody has to act."""
+        """Whether something is wrong but no alert is a failure: nobody has to act."""
         has_failures = any(alert.severity is Severity.FAILURE for alert in self.open)
         return not self.is_healthy and not has_failures
 

@@ -105,12 +105,16 @@ def replay(
     """
     Rebuild the facts of accounts' days from their kept answers, one transaction per account.
 
+    In the end it computes the stored account days that are stale, and lets Postgres analyse the
+    tables that grew. After an error the accounts before stay rebuilt, and the next run or replay
+    does that.
+
     Args:
         warehouse: the warehouse.
         dataset: the dataset whose facts are rebuilt.
         accounts: AppIDs with days, as `select_slices` yields them.
         ready_hour: the hour in Beijing by which WeChat has computed yesterday's figures.
-        is_applied: False rolls each transaction back.
+        is_applied: False rolls each transaction back, and nothing is computed in the end.
         on_progress: called after each account with the number of slices read so far.
         now: the clock.
 

@@ -207,9 +207,10 @@ def record_attempts(
 
 def _with_news(answer: StagedAnswer, merge: Merge, counts: Mapping[Slice, Counts]) -> StagedAnswer:
     """
-    Return the answer with the falls that its load found, in place of those between its own rows.
+    Return the answer with the falls that its merge found, in place of those among its own rows.
 
-    Its evidence has news if a total fell or a row was inserted.
+    A fall is a total that became lower. The answer's evidence has news if a total fell or a row was
+    inserted.
     """
     falls = merge.falls.get(answer.slice, ())
     has_news = bool(falls) or counts.get(answer.slice, Counts()).inserted > 0

@@ -84,14 +84,15 @@ class Merge:
 
     def keep_answers(self, answers: Sequence[StagedAnswer]) -> list[StagedAnswer]:
         """
-        Keep the answers' bytes in `raw_response`.
+        Keep the bytes of all answers in `raw_response`, those of out-of-order answers too.
 
         If an answer has the same bytes as the slice's newest kept answer, only the time of that
         answer is updated.
 
         Returns:
-            The answers, each with the id of its kept bytes and the end of its COPY lines. Out-of-
-            order answers come last and have neither.
+            The answers, each with the id of its kept bytes and the columns that end its lines in
+            COPY (`row_end`): first the repeated ones, then the new ones. Out-of-order answers come
+            last, without both, as their rows are not merged.
         """
         out_of_order, repeated, new = [], [], []
         for answer in answers:

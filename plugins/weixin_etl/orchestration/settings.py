@@ -13,6 +13,8 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import weixin_etl
+
 if TYPE_CHECKING:
     from weixin_etl import run
     from weixin_etl.api.http import CallLimits
@@ -26,9 +28,23 @@ _RETRIES = 3
 PROVIDER: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("provider.toml").read_text(encoding="utf-8")
 )
-"""The declaration that Airflow reads through `web.provider`."""
+"""The declaration that Airflow reads through `get_provider_info`."""
 OPTIONS: dict[str, dict[str, str]] = PROVIDER["config"]["weixin"]["options"]
 """The settings by name, each with its `type`, `default` and `description`."""
+
+
+def get_provider_info() -> dict[str, Any]:
+    """
+    Return the provider's declaration in the form of Airflow's `provider_info.schema.json`.
+
+    Airflow calls the function by the entry point `apache_airflow_provider`, and builds the
+    connection form from the result. The declaration is the file `provider.toml`, with the version
+    of the package. No setting has an example: the schema demands the key, and TOML has no null.
+    """
+    section = PROVIDER["config"]["weixin"]
+    options = {name: option | {"example": None} for name, option in OPTIONS.items()}
+    config = {"weixin": section | {"options": options}}
+    return PROVIDER | {"versions": [weixin_etl.__version__], "config": config}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +63,7 @@ class DagSettings:
 
 def read_of_dags() -> DagSettings:
     """
-    Return the settings of the DAGs, and validate all others.
+    Return the settings of the DAGs, and validate all settings of `[weixin]`.
 
     The DAG file calls the function when it is parsed, so Airflow shows an invalid setting as an
     import error. With `retry_delay_seconds` 0, a failed task is not retried.

@@ -389,9 +389,11 @@ def parse(dataset: Dataset, body: bytes, day: date, fetched_at: datetime) -> Par
 
 def _decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
     """
-    Return a decoder of the dataset's answers that refuses anything that is not documented.
+    Return a decoder of the dataset's answers that raises an error for undocumented items.
 
-    The decoded answer has `list` and `is_delay`. An item has the declared keys, of their types.
+    The decoded answer has `list`, and `is_delay`, which is False if the answer has none; other keys
+    beside them are ignored. An item of the list has the declared keys, of their types, and no
+    others; an attribute that it lacks is None.
     """
     rows: Any = list[row_type(dataset)]  # type: ignore[misc] # built at run time
     keys = [("ref_date", date), ("msgid", _Msgid), (dataset.rows_key, rows)]

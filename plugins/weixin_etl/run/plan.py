@@ -160,8 +160,8 @@ class _Planning:
         Store which accounts are collected, and since which day daily runs collect them.
 
         Only the daily run of today stores the day: the first of the window, unless an earlier one
-        is stored. Accounts to which no entry leads any more are marked as not collected, and their
-        names are logged. Accounts of unusable connections stay.
+        is stored. Accounts that no connection and no entry of a platform names any more are marked
+        as not collected, and their names are logged. Accounts of unusable connections stay.
 
         Returns:
             A problem for each account that is no longer collected since this plan.

@@ -216,7 +216,8 @@ def _drop(connection: Connection, types: dict[str, str]) -> None:
     """
     Drop views and functions, given their types (VIEW or FUNCTION) by name with the schema.
 
-    All views are dropped in one statement, then all functions. It fails if another view reads one.
+    All views are dropped in one statement, then all functions. Postgres raises an error if a view
+    that is not among them reads one of them.
     """
     for dropped_type in ("VIEW", "FUNCTION"):  # views first: a view may read a function
         if names := ", ".join(name for name, type_ in types.items() if type_ == dropped_type):

@@ -66,7 +66,7 @@ def print_replay(options: Namespace) -> None:
     warehouse, dataset = open_warehouse(), DATASETS[options.dataset]
     slices = select_slices(warehouse, dataset, options.accounts, options.begin, options.end)
     hour = settings.read().ready_hour
-    with _progress("pair") as show:
+    with shown_progress("pair") as show:
         result = replay(
             warehouse, dataset, slices, ready_hour=hour, is_applied=options.apply, on_progress=show
         )
@@ -96,7 +96,7 @@ def print_import(options: Namespace) -> int:
     """
     warehouse, limits = open_warehouse(), settings.read()
     hour, commit_bytes = limits.ready_hour, limits.commit_bytes
-    with _progress("answer") as show:
+    with shown_progress("answer") as show:
         result = import_files(
             warehouse, options.file, ready_hour=hour, commit_bytes=commit_bytes, on_progress=show
         )
@@ -110,14 +110,14 @@ def print_import(options: Namespace) -> int:
 
 
 @contextmanager
-def _progress(noun: str) -> Iterator[Callable[[int], None]]:
+def shown_progress(noun: str, done: str = "read") -> Iterator[Callable[[int], None]]:
     """
-    Show on stderr how many of a noun are read, if a person at a terminal sees it.
+    Show on stderr how many of a noun are read, or what `done` says, if a person sees it.
 
     Yield the function that takes the new number. The line disappears at the end of the block.
     """
     with Console(stderr=True).status("reading") as status:
-        yield lambda done: status.update(f"{counted(done, noun)} read")
+        yield lambda count: status.update(f"{counted(count, noun)} {done}")
 
 
 def _print(sentence: object) -> None:

@@ -52,8 +52,8 @@ def readable_ending() -> Iterator[None]:
     """
     Replace every error of the block by one logged line and an XCom with the problem.
 
-    Airflow's own exceptions for skipping and rescheduling pass unchanged, and so do `EndOfTask` and
-    `EndForGood`, whose problem is already logged.
+    Airflow's own exceptions for skipping and rescheduling pass unchanged. So do `EndOfTask` and
+    `EndForGood`, which are no `Exception` but a `SystemExit`: their problem is already logged.
 
     Raises:
         EndOfTask: for an error that a retry may resolve.

@@ -63,13 +63,13 @@ def report_observation(observation: Observation) -> None:
             update_incidents(warehouse, observation)
             now, may_wait = clock.now(), not observation.is_run_end
             notifications.notify(
-                warehouse, sender, now=now, installation=_installation(), may_wait=may_wait
+                warehouse, sender, now=now, installation=installation(), may_wait=may_wait
             )
     except WarehouseError as error:
         log.warning(_NOT_TOLD, error.problem.cause)
         if observation.is_run_end and (deliver := sender()):
             alert = Alert(error.problem, opened_at=clock.now())
-            deliver(notifications.compose([alert], _installation()))
+            deliver(notifications.compose([alert], installation()))
     except Exception as error:  # no failure of a notification may end the run
         log.warning(_NOT_TOLD, program_problem(log, error).cause)
     finally:
@@ -77,7 +77,7 @@ def report_observation(observation: Observation) -> None:
             warehouse.dispose()
 
 
-def _installation() -> Installation:
+def installation() -> Installation:
     """Return the page's address in this Airflow, and the formatter in the setting `language`."""
     base_url = conf.get("api", "base_url", fallback="").rstrip("/")
     return Installation(f"{base_url}{settings.PAGE}/", settings.words())
@@ -125,15 +125,15 @@ def minimal_run(dag_id: str, run_id: str, *, is_dry: bool = False) -> Run:
     return Run(run_id, dataset, clock.beijing_date(clock.now()), dry_run=is_dry)
 
 
-def sender() -> Send | None:
+def sender(conn_id: str = CONN_ID) -> Send | None:
     """
-    Return the function that sends messages to the receivers of the connection `weixin_alerts`.
+    Return the function that sends messages to the receivers of an Apprise connection.
 
     Return None if there is no such connection, or if it has no address that Apprise knows; the
     latter is logged as a warning. Apprise's own log, which has addresses with secrets, is silenced.
     """
     try:
-        connection = BaseHook.get_connection(CONN_ID)
+        connection = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return None
     import apprise  # the import takes two seconds, so only if there are receivers
@@ -142,13 +142,13 @@ def sender() -> Send | None:
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # Apprise logs addresses with secrets
     receivers = apprise.Apprise()
     try:
-        AppriseHook(CONN_ID).set_config_from_conn(connection, receivers)
+        AppriseHook(conn_id).set_config_from_conn(connection, receivers)
     except (KeyError, TypeError, ValueError, AttributeError):
         receivers.clear()
     if len(receivers):
         return partial(_send, receivers)
     cure = "has no address that Apprise knows; write its extra like"
-    log.warning("nobody can be notified: the connection %s %s %s", CONN_ID, cure, _EXAMPLE_EXTRA)
+    log.warning("nobody can be notified: the connection %s %s %s", conn_id, cure, _EXAMPLE_EXTRA)
     return None
 
 

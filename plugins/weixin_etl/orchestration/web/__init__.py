@@ -1,1 +1,1 @@
-"""The parts that Airflow's servers load: the plugin, the provider, the listener and the page."""
+"""The parts that Airflow's servers load: the plugin, the listener and the page."""

@@ -1,0 +1,80 @@
+"""The commands `digest` and `export`: they show or write the figures for people."""
+
+import shutil
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from weixin_etl import clock
+from weixin_etl.delivery import export
+from weixin_etl.delivery.digest import compose_digest, read_digest
+from weixin_etl.model import ParameterError
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.commands.kept import shown_progress
+from weixin_etl.orchestration.connections.warehouse import reading
+from weixin_etl.orchestration.tasks import observations
+
+
+def print_digest(day: date | None, language: str) -> None:
+    """
+    Print the digest of a day as the figures are now.
+
+    Args:
+        day: the day in Beijing; None for yesterday.
+        language: `en` or `zh-CN`; empty for the setting `language`.
+
+    Raises:
+        WarehouseError: the warehouse can't be used.
+    """
+    told_day = day or clock.beijing_date(clock.now()) - timedelta(days=1)
+    installation = replace(observations.installation(), words=settings.words(language))
+    with reading() as connection:
+        message = compose_digest(read_digest(connection, told_day), installation)
+    sys.stdout.write(f"{message.title}\n{message.body}\n")
+
+
+def export_file(options: Namespace) -> None:
+    """
+    Write a file with the figures of a period; its ending or `--format` says the format.
+
+    Args:
+        options: the parsed options: file, begin, end, accounts, format, table, language, bom.
+
+    Raises:
+        ParameterError: the format or an account is not known, the last day is before the first,
+            the file can't be written, or a sheet would have too many rows.
+        WarehouseError: the warehouse can't be used.
+    """
+    format_ = options.format or Path(options.file).suffix.removeprefix(".")
+    if format_ not in ("xlsx", "csv", "jsonl"):
+        raise ParameterError(f"{options.file} ends with neither .xlsx, .csv nor .jsonl: --format")
+    words, table = settings.words(options.language or ""), options.table
+    with reading() as connection, _destination(options.file) as file:
+        selection = export.select(connection, options.accounts, options.begin, options.end)
+        if format_ == "xlsx":
+            with shown_progress("row", done="written") as show:
+                export.write_workbook(connection, selection, file, words=words, on_progress=show)
+        elif format_ == "csv":
+            has_bom = options.bom
+            export.write_csv(connection, selection, table, file, words=words, has_bom=has_bom)
+        else:
+            export.write_jsonl(connection, selection, table, file)
+
+
+@contextmanager
+def _destination(name: str) -> Iterator[BinaryIO]:
+    """Yield the file to write to; for `-` a temporary one, which is copied to standard output."""
+    if name != "-":
+        with export.whole_file(Path(name)) as file:
+            yield file
+        return
+    with tempfile.TemporaryFile() as file:
+        yield file
+        file.seek(0)
+        shutil.copyfileobj(file, sys.stdout.buffer)

@@ -1,0 +1,24 @@
+-- Return the figures of a day and of the same weekday before, as analytics.account_day has them:
+-- two rows for each account that is collected, by account and day. Only getarticletotal counts
+-- reads.
+SELECT
+    account.appid,
+    wanted.calendar_date,
+    day.readers_increment AS readers,
+    counted.reads_increment AS reads,
+    day.sharers_increment AS sharers,
+    day.readers_comparable,
+    counted.reads_increment AS reads_comparable,
+    day.sharers_comparable,
+    day.counting = 'successor' AS is_by_successor,
+    coalesce(day.is_complete, FALSE) AS is_complete
+FROM weixin.dim_account AS account
+CROSS JOIN unnest(ARRAY[:day, :day - 7]) AS wanted (calendar_date)
+LEFT JOIN analytics.account_day AS day
+    ON account.appid = day.appid AND wanted.calendar_date = day.calendar_date
+LEFT JOIN analytics.account_day_7d AS counted
+    ON day.endpoint = '7d'
+        AND day.appid = counted.appid
+        AND day.calendar_date = counted.calendar_date
+WHERE account.is_active
+ORDER BY account.appid, wanted.calendar_date
