@@ -10,7 +10,6 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -20,15 +19,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from analysts import expected_views
 from analysts.expected_views import Table
 from analysts.questions import ANSWERS, REPORTED_AT, Asked, Rows
-from analysts.world import BUSY, PAPER, CollectedAnswers, at, filled_warehouse, november, set_clock
+from analysts.world import BUSY, PAPER, CollectedAnswers, at, november, set_clock
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.warehouse.views import View, views
-from weixin_local.postgres import Server
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "analysts.md", DOCS / "cookbook.md"]
@@ -53,27 +51,6 @@ OF_SEVERAL = [
     name for name, queries in RIGHT.items() if not any(NAMED in query for query in queries)
 ]
 ONLY_THE_SUCCESSORS = "read_finish_rate"
-
-
-@pytest.fixture(scope="module")
-def loaded(server: Server) -> Iterator[tuple[Engine, CollectedAnswers]]:
-    """Yield a warehouse filled by real runs up to the morning of `NOW`, and WeChat's answers."""
-    with filled_warehouse(server, "analysts") as filled:
-        yield filled
-
-
-@pytest.fixture
-def collected(loaded: tuple[Engine, CollectedAnswers]) -> CollectedAnswers:
-    """Return the answers that WeChat gave."""
-    return loaded[1]
-
-
-@pytest.fixture
-def connection(loaded: tuple[Engine, CollectedAnswers]) -> Iterator[Connection]:
-    """Yield a connection whose changes are rolled back."""
-    with loaded[0].connect() as connection:
-        yield connection
-        connection.rollback()
 
 
 # ------------------------------------------------------------------------------------ the pages

@@ -35,7 +35,7 @@ TABLES = {
     "account_day": "export/account_day.sql",
     "article": "export/article.sql",
     "article_day": "export/article_day.sql",
-    FOLLOWER_TOTAL.name: "export/follower_total.sql",
+    FOLLOWER_TOTAL.name: "export/followers.sql",
 }
 """The views that are written, with the statements that read them."""
 _SHEETS = dict(
@@ -45,6 +45,7 @@ _SHEETS = dict(
 MOST_ROWS = 1_048_575
 """The rows of a sheet below its header: Excel's limit."""
 _ROWS_AT_ONCE = 5000
+_STREAMED = {"yield_per": _ROWS_AT_ONCE}
 _WIDTHS = {"title": 50, "url": 30, "msgid": 18, "account_name": 20, "appid": 20}
 """The widths of columns in characters; others have 13."""
 _BOM = b"\xef\xbb\xbf"
@@ -69,8 +70,8 @@ class Selection:
 
     def rows(self, connection: Connection, table: str) -> Iterator[Row[Any]]:
         """Yield the rows of one of `TABLES`, in the order of the file, without holding them all."""
-        streaming = connection.execution_options(yield_per=_ROWS_AT_ONCE)
-        yield from streaming.execute(statement(TABLES[table]), self._values)
+        query = statement(TABLES[table])
+        yield from connection.execute(query, self._values, execution_options=_STREAMED)
 
     def columns(self, connection: Connection, table: str) -> list[str]:
         """Return the names of the columns of one of `TABLES`."""
@@ -85,8 +86,8 @@ class Selection:
     def objects(self, connection: Connection, table: str) -> Iterator[str]:
         """Yield each row of one of `TABLES` as a JSON object, without holding them all."""
         as_object = sqlalchemy.select(text("row_to_json(exported)::text"))
-        streaming = connection.execution_options(yield_per=_ROWS_AT_ONCE)
-        yield from streaming.scalars(as_object.select_from(_query(table)), self._values)
+        query = as_object.select_from(_query(table))
+        yield from connection.scalars(query, self._values, execution_options=_STREAMED)
 
     def sql(self, connection: Connection, table: str) -> str:
         """Return the query of one of `TABLES` with its values, as COPY needs it."""

@@ -1,0 +1,275 @@
+"""
+Check the digest and the exported files against WeChat's answers.
+
+The warehouse is that of `world.py`: four accounts, of which one lost getarticletotal, one lists
+nothing for weeks, and one lacks a day on the last morning.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from sqlalchemy import Connection, Engine
+from support import rows
+
+from analysts import expected_views
+from analysts.expected_views import Table
+from analysts.world import BUSY, PAPER, CollectedAnswers, november
+from weixin_etl.delivery import export
+from weixin_etl.delivery.digest import compose_digest, read_digest
+from weixin_etl.health.notifications import Installation
+from weixin_etl.health.wording import Wording
+from weixin_etl.model import ParameterError
+
+FIGURES = ("readers", "sharers")
+DAYS = [november(day) for day in (10, 16, 19, 20, 21, 22, 23)]
+ENGLISH, CHINESE = Wording(), Wording("zh-CN")
+
+
+def expected(collected: CollectedAnswers, name: str, **values: Any) -> Table:
+    """Return the expected rows of a view that have these values."""
+    return expected_views.view(collected, name).where(**values)
+
+
+@pytest.fixture
+def snapshot(loaded: tuple[Engine, CollectedAnswers]) -> Iterator[Connection]:
+    """Yield a connection on which nothing was read yet."""
+    with loaded[0].connect() as connection:
+        yield connection
+        connection.rollback()
+
+
+# -------------------------------------------------------------------------------------- the digest
+
+
+@pytest.mark.parametrize("day", DAYS, ids=str)
+def test_the_figures_of_a_digest_are_those_of_the_views(
+    connection: Connection, collected: CollectedAnswers, day: date
+) -> None:
+    """An unknown figure is None, never 0, whether the account or only its reads are unknown."""
+    digest = read_digest(connection, day)
+    known = {row["appid"]: row for row in expected(collected, "account_day", calendar_date=day)}
+    reads = {row["appid"]: row for row in expected(collected, "account_day_7d", calendar_date=day)}
+
+    assert {row.appid for row in digest.accounts} == {*collected.names}
+    for row in digest.accounts:
+        truth = known.get(row.appid)
+        figures = [truth and truth[f"{name}_increment"] for name in FIGURES]
+        assert [row.readers, row.sharers] == figures
+        assert row.is_complete == bool(truth and truth["is_complete"])
+        is_older = truth is not None and truth["endpoint"] == "7d"
+        assert row.reads == (reads[row.appid]["reads_increment"] if is_older else None)
+    followers = expected(collected, "follower_total", stat_date=day)
+    assert sorted(map(tuple, digest.followers), key=str) == sorted(
+        [(row["won"], row["lost"]) for row in followers], key=str
+    )
+
+
+@pytest.mark.parametrize("day", DAYS, ids=str)
+def test_the_most_read_articles_are_those_of_the_view(
+    connection: Connection, collected: CollectedAnswers, day: date
+) -> None:
+    """The usual readers are those of the benchmark of the same endpoint, position and age."""
+    rows = expected(collected, "article_day", stat_date=day).known("readers_increment")
+    by_readers = sorted(rows, key=lambda row: (-row["readers_increment"], row["appid"]))
+    digest = read_digest(connection, day)
+
+    assert [row.readers_increment for row in digest.articles] == [
+        row["readers_increment"] for row in by_readers[:5] if row["readers_increment"] > 0
+    ]
+    for article in digest.articles:
+        place = {"appid": article.appid, "position": article.position}
+        usual = expected(
+            collected, f"benchmark_{article.endpoint}", **place, day_number=article.day_number
+        ).filter(lambda row: row["article_count"] >= 5)
+        medians = [float(row["median"]) for row in usual]
+        assert [article.usual_readers] == (medians or [None])
+
+
+@pytest.mark.parametrize("day", DAYS, ids=str)
+def test_a_message_adds_up_what_is_known_and_says_what_is_not(
+    connection: Connection, collected: CollectedAnswers, day: date
+) -> None:
+    """The change compares the accounts that are complete on both days."""
+    body = compose_digest(read_digest(connection, day), Installation("")).body
+    today = expected(collected, "account_day", calendar_date=day)
+    before = day - timedelta(days=7)
+    earlier = {
+        row["appid"]: row["readers_comparable"]
+        for row in expected(collected, "account_day", calendar_date=before, is_complete=True)
+    }
+    complete = today.filter(lambda row: row["is_complete"])
+    pairs = [
+        (row["readers_comparable"], earlier[row["appid"]])
+        for row in complete
+        if row["appid"] in earlier
+    ]
+    parts = [f"Readers: {today.sum('readers_increment'):,}"]
+    if len(complete) < 4:
+        parts.append(f"complete for {len(complete)} of 4 accounts")
+    if pairs:
+        new, old = (sum(values) for values in zip(*pairs, strict=True))
+        change = f"{round(100 * (new - old) / old):+} % against {before}"
+        parts.append(change + ("" if len(pairs) == 4 else f" over {len(pairs)} of them"))
+
+    assert body.splitlines()[:2] == ["4 accounts", ", ".join(parts)]
+
+
+# --------------------------------------------------------------------------------------- the files
+
+PERIOD = november(1), november(23)
+IN_PERIOD = {
+    "account_day": "calendar_date",
+    "article": "publication_date",
+    "article_day": "stat_date",
+    "follower_total": "stat_date",
+}
+ORDER = {
+    "account_day": "appid, calendar_date",
+    "article": "appid, publication_date, msgid",
+    "article_day": "appid, stat_date, msgid",
+    "follower_total": "appid, stat_date",
+}
+
+
+def expected_rows(collected: CollectedAnswers, table: str) -> Table:
+    """Return the expected rows of a table in the period, in the order of the files."""
+    rows = expected_views.view(collected, table).between(IN_PERIOD[table], *PERIOD)
+    return rows.ordered(ORDER[table])
+
+
+def workbook(connection: Connection, words: Wording = ENGLISH, **limits: Any) -> bytes:
+    """Return the bytes of a workbook of the period."""
+    selection = export.select(connection, limits.pop("names", ()), *PERIOD)
+    file = io.BytesIO()
+    export.write_workbook(connection, selection, file, words=words, **limits)
+    connection.rollback()
+    return file.getvalue()
+
+
+def comparable(value: Any) -> Any:
+    """Return a cell's value as the expected rows have it."""
+    if hasattr(value, "date"):
+        return value.date()
+    return float(value) if isinstance(value, int | float | Decimal) else value
+
+
+def test_a_workbook_has_the_rows_of_the_views(
+    snapshot: Connection, collected: CollectedAnswers
+) -> None:
+    """Numbers are numbers, days are days, an unknown figure is an empty cell."""
+    book = openpyxl.load_workbook(io.BytesIO(workbook(snapshot)))
+
+    assert book.sheetnames == [
+        *("Read me", "Accounts by day", "Articles", "Articles by day", "Followers")
+    ]
+    for table, sheet in zip(export.TABLES, book.worksheets[1:], strict=True):
+        header, *rows = sheet.iter_rows(values_only=True)
+        truth = expected_rows(collected, table)
+        assert len(rows) == len(truth) > 0
+        assert sheet.freeze_panes == "C2"
+        compared = [name for name in header if name in truth[0]]
+        assert len(compared) > len(header) / 2
+        for row, row_of_truth in zip(rows, truth, strict=True):
+            shown = dict(zip(header, map(comparable, row), strict=True))
+            assert {name: shown[name] for name in compared} == {
+                name: comparable(row_of_truth[name]) for name in compared
+            }
+
+
+def test_a_workbook_says_what_its_columns_are_and_what_is_missing(
+    snapshot: Connection, loaded: tuple[Engine, CollectedAnswers]
+) -> None:
+    """A day that is not complete is grey. Headers are Chinese for readers of Chinese."""
+    book = openpyxl.load_workbook(io.BytesIO(workbook(snapshot, CHINESE)))
+    lines = [[cell for cell in row if cell] for row in book["说明"].iter_rows(values_only=True)]
+    missing = lines[lines.index(["未到位"]) + 1 :]
+    sql = """
+        SELECT account_name, dataset || ' ' || day FROM analytics.coverage
+        WHERE day BETWEEN :begin AND :end AND state IN ('late', 'behind', 'lost', 'given_up')
+        ORDER BY appid, dataset, day
+    """
+    truth = rows(loaded[0], sql, begin=PERIOD[0], end=PERIOD[1])
+
+    assert ["日期", "2026-11-01 – 2026-11-23"] in lines
+    assert [(name, day.partition(":")[0]) for name, day, *_ in missing] == truth != []
+    header, *_ = book["公众号每日"].iter_rows(values_only=True)
+    assert header[1] == "公众号名称（重名时附 AppID，保证唯一）"
+    for row in book["公众号每日"].iter_rows(min_row=2):
+        assert row[0].font.italic == (row[-1].value is False)
+
+
+def test_the_same_selection_gives_the_same_bytes(snapshot: Connection) -> None:
+    """A file can be compared with that of yesterday."""
+    assert workbook(snapshot) == workbook(snapshot)
+
+
+def test_a_selection_has_the_accounts_that_are_named(snapshot: Connection) -> None:
+    """An account is named as in the other commands; an unknown name is an error."""
+    book = openpyxl.load_workbook(io.BytesIO(workbook(snapshot, names=["春风", PAPER.appid])))
+    appids = {row[0] for row in book["Articles"].iter_rows(min_row=2, values_only=True)}
+    assert appids == {BUSY.appid, PAPER.appid}
+    with pytest.raises(ParameterError, match="no account of the warehouse is called 夏"):
+        export.select(snapshot, ["夏"], *PERIOD)
+    with pytest.raises(ParameterError, match="begin 2026-11-23 is after end 2026-11-01"):
+        export.select(snapshot, [], *reversed(PERIOD))
+
+
+@pytest.mark.parametrize("table", export.TABLES)
+def test_csv_and_json_lines_have_the_rows_of_the_workbook(
+    snapshot: Connection, collected: CollectedAnswers, table: str
+) -> None:
+    """An empty field of CSV and a null of JSON is unknown."""
+    selection = export.select(snapshot, (), *PERIOD)
+    as_csv, as_lines = io.BytesIO(), io.BytesIO()
+    export.write_csv(snapshot, selection, table, as_csv, words=ENGLISH, has_bom=True)
+    export.write_jsonl(snapshot, selection, table, as_lines)
+    rows = [*csv.DictReader(io.StringIO(as_csv.getvalue().decode("utf-8-sig")))]
+    objects = [json.loads(line) for line in as_lines.getvalue().splitlines()]
+
+    assert as_csv.getvalue().startswith(b"\xef\xbb\xbfappid,")
+    assert len(rows) == len(objects) == len(expected_rows(collected, table))
+    for row, found, truth in zip(rows, objects, expected_rows(collected, table), strict=True):
+        assert [*row] == [*found]
+        for name, value in truth.items():
+            if name in row and not isinstance(value, bool):
+                assert row[name] == ("" if value is None else str(value))
+                assert found[name] == (str(value) if isinstance(value, date) else value)
+
+
+def test_more_rows_than_a_sheet_takes_are_refused_before_anything_is_written(
+    snapshot: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says what to narrow."""
+    monkeypatch.setattr(export, "MOST_ROWS", 50)
+    file = io.BytesIO()
+    selection = export.select(snapshot, (), *PERIOD)
+    with pytest.raises(ParameterError, match=r"would have \d+ rows, Excel takes 50: choose fewer"):
+        export.write_workbook(snapshot, selection, file, words=ENGLISH)
+    assert file.getvalue() == b""
+
+
+def test_a_file_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
+    """A block that fails leaves the earlier file, and nothing else."""
+    path = tmp_path / "figures.csv"
+    path.write_text("earlier")
+    with pytest.raises(ZeroDivisionError), export.whole_file(path) as file:
+        file.write(bytes([file.write(b"half") // 0]))
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [
+        ("figures.csv", "earlier")
+    ]
+    with export.whole_file(path) as file:
+        file.write(b"whole")
+    assert path.read_text() == "whole"
+    with (
+        pytest.raises(ParameterError, match="can't be written: No such file or directory"),
+        export.whole_file(tmp_path / "nowhere" / "figures.csv"),
+    ):
+        pass
