@@ -14,5 +14,6 @@ FROM (
 WHERE
     asked.day BETWEEN :begin AND :end
     AND asked.appid = any(:appids)
+    AND asked.dataset = any(:datasets)
     AND asked.state IN ('late', 'behind', 'lost', 'given_up')
 ORDER BY asked.appid, asked.dataset, asked.day

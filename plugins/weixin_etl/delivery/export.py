@@ -8,7 +8,7 @@ same bytes. The command `weixin-etl export` and the page call them.
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -23,7 +23,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from weixin_etl import clock
-from weixin_etl.datasets import FOLLOWER_TOTAL
+from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, FOLLOWER_CHANGE, FOLLOWER_TOTAL
 from weixin_etl.health.wording import ENGLISH, Wording
 from weixin_etl.kept.answers import appid_of
 from weixin_etl.model import ParameterError
@@ -42,6 +42,10 @@ _SHEETS = dict(
     zip(TABLES, ("Accounts by day", "Articles", "Articles by day", "Followers"), strict=True)
 )
 """The names of the sheets, by view."""
+_DATASETS = {table: {*ARTICLE_DATASETS} for table in TABLES} | {
+    FOLLOWER_TOTAL.name: {FOLLOWER_TOTAL.name, FOLLOWER_CHANGE.name}
+}
+"""The datasets whose figures are in a view."""
 MOST_ROWS = 1_048_575
 """The rows of a sheet below its header: Excel's limit."""
 _ROWS_AT_ONCE = 5000
@@ -65,8 +69,15 @@ class Selection:
     begin: date
     end: date
     appids: Sequence[str]
+    datasets: Collection[str]
+    """The datasets whose figures may be written, by name."""
     as_of: datetime | None
     """When WeChat was asked last, of any account; None before the first call."""
+
+    @property
+    def tables(self) -> list[str]:
+        """Those of `TABLES` that may be written, because all their figures may."""
+        return [table for table in TABLES if _DATASETS[table] <= {*self.datasets}]
 
     def rows(self, connection: Connection, table: str) -> Iterator[Row[Any]]:
         """Yield the rows of one of `TABLES`, in the order of the file, without holding them all."""
@@ -98,7 +109,7 @@ class Selection:
 
     def missing(self, connection: Connection) -> Sequence[Row[Any]]:
         """Return the rows of `export/missing.sql`: the days that are not in."""
-        values = {**self._values, "as_of": self.as_of}
+        values = {**self._values, "as_of": self.as_of, "datasets": [*self.datasets]}
         return connection.execute(statement("export/missing.sql"), values).all()
 
     @property
@@ -112,7 +123,13 @@ def _query(table: str) -> Subquery:
     return statement(TABLES[table]).columns().subquery("exported")
 
 
-def select(connection: Connection, names: Sequence[str], begin: date, end: date) -> Selection:
+def select(
+    connection: Connection,
+    names: Sequence[str],
+    begin: date,
+    end: date,
+    datasets: Collection[str] = tuple(DATASETS),
+) -> Selection:
     """
     Return the selection of accounts and days, and let the transaction read one state.
 
@@ -121,6 +138,7 @@ def select(connection: Connection, names: Sequence[str], begin: date, end: date)
         names: accounts by AppID, connection id or name; none means all.
         begin: the first day.
         end: the last day.
+        datasets: the names of the datasets whose figures may be written.
 
     Raises:
         ParameterError: an account is not known, or the last day is before the first.
@@ -131,7 +149,8 @@ def select(connection: Connection, names: Sequence[str], begin: date, end: date)
     connection.exec_driver_sql("SET LOCAL statement_timeout = '10min'")
     known = connection.execute(statement("export/accounts.sql")).all()
     appids = [appid_of(connection, name) for name in names] or [row.appid for row in known]
-    return Selection(begin, end, sorted({*appids}), known[0].as_of if known else None)
+    as_of = known[0].as_of if known else None
+    return Selection(begin, end, sorted({*appids}), datasets, as_of)
 
 
 @contextmanager
@@ -211,7 +230,6 @@ def write_workbook(
     file: BinaryIO,
     *,
     words: Wording,
-    tables: Sequence[str] = tuple(TABLES),
     on_progress: Callable[[int], None] = lambda _rows: None,
 ) -> None:
     """
@@ -225,12 +243,12 @@ def write_workbook(
         selection: the accounts and days.
         file: the file to write to.
         words: the language of headers and of *Read me*.
-        tables: those of `TABLES` that are written.
         on_progress: called with the number of rows written so far.
 
     Raises:
         ParameterError: a table has more rows than a sheet of Excel. Nothing is written then.
     """
+    tables = selection.tables
     for table in tables:
         _require_room(selection.count(connection, table), table, words)
     columns = {table: selection.columns(connection, table) for table in tables}

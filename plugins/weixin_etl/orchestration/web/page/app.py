@@ -6,6 +6,7 @@ static files, requires a login that may read one of the DAGs. The routes read th
 Airflow's database and fill the templates beside this module.
 """
 
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
@@ -21,16 +22,18 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exception_handlers import http_exception_handler
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import Field
 
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
+from weixin_etl.delivery import export
 from weixin_etl.health import status
 from weixin_etl.health.alert import Alert
 from weixin_etl.health.status import Status
 from weixin_etl.health.wording import CHINESE, ENGLISH
+from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import reading
 from weixin_etl.orchestration.web import airflow_state
@@ -263,6 +266,47 @@ def article_story(
         raise HTTPException(404, "no such article")
     days = figures.rows("page/article_days.sql", **wanted)
     return render("article.html", request, dataset=figures.dataset, article=articles[0], days=days)
+
+
+@app.get("/export")
+def export_workbook(
+    request: Request,
+    datasets: Readable,
+    begin: Day | None = None,
+    end: Day | None = None,
+    appid: Text = "",
+) -> Response:
+    """
+    Return a workbook for Excel with the figures of a period that the user may read.
+
+    A table is left out unless the user may read the DAGs of all its datasets. A period with more
+    rows than Excel takes, or an unknown account, is answered with a page that says what to change.
+
+    Args:
+        request: the visitor's request; it decides the language.
+        datasets: the datasets that the user may read.
+        begin: the first day; `NEWEST` before the last one if it is missing.
+        end: the last day; yesterday in Beijing if it is missing or later.
+        appid: the account; empty for all accounts.
+    """
+    yesterday = clock.beijing_date(clock.now()) - timedelta(days=1)
+    last = min(end or yesterday, yesterday)
+    period = (begin or last - NEWEST + timedelta(days=1), last)
+    words, names = settings.words(language(request)), [dataset.name for dataset in datasets]
+    file = tempfile.TemporaryFile()  # noqa: SIM115 # the response reads it, and then it is gone
+    try:
+        with reading() as connection:
+            selection = export.select(connection, [appid] if appid else [], *period, names)
+            export.write_workbook(connection, selection, file, words=words)
+    except ParameterError as error:
+        return render("unread.html", request, 400, sentence=words.translated(str(error)))
+    file.seek(0)
+    name = f"weixin-{period[0]}-{last}.xlsx"
+    return StreamingResponse(
+        iter(partial(file.read, 1 << 16), b""),
+        media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 @app.get("/health")

@@ -20,9 +20,9 @@ function followLanguage() {
   if (document.cookie.includes(`weixin_language=${wanted}`)) location.reload();
 }
 
-// The frame's sandbox keeps links inside the frame, so the click is made in Airflow's document.
+// The frame's sandbox keeps links inside and downloads nothing, so the click is made in Airflow's document.
 function followLink(event) {
-  const link = event.target.closest("a.airflow");
+  const link = event.target.closest("a.airflow, a.file");
   if (!outside || !link || event.button > 1) return;
   event.preventDefault();
   const copy = outside.createElement("a");
