@@ -9,7 +9,7 @@ from analysts.world import CollectedAnswers, filled_warehouse
 from weixin_local.postgres import Server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def loaded(server: Server) -> Iterator[tuple[Engine, CollectedAnswers]]:
     """Yield a warehouse filled by real runs up to the morning of `NOW`, and WeChat's answers."""
     with filled_warehouse(server, "analysts") as filled:
