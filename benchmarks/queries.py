@@ -100,7 +100,7 @@ def main() -> None:
             connection.execute(statement("account_day/mark_all.sql"))
             began_at = time.perf_counter()
             refresh_account_days(engine)
-            print(f"account days computed in {time.perf_counter() - began_at:.1f} s")
+            print(f"account days computed in {time.perf_counter() - began_at:.1f} s", flush=True)
             compare(connection)
         engine.dispose()
 
@@ -150,9 +150,9 @@ def seconds_of(connection: Connection, query: str) -> float:
     return min(taken)
 
 
-def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
+def fill(connection: Connection, dataset: Dataset, accounts: int, articles_a_day: int = 8) -> None:
     """
-    Insert eight articles a day for 90 days, as if they were loaded every morning.
+    Insert eight articles a day, or another number, for 90 days, as if loaded every morning.
 
     In one of ten rows, four figures were corrected once.
     """
@@ -170,7 +170,7 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
             FROM generate_series(1, {accounts}) AS number
         ) AS account
         CROSS JOIN generate_series(0, 89) AS day
-        CROSS JOIN generate_series(1, 8) AS position
+        CROSS JOIN generate_series(1, {articles_a_day}) AS position
     """
     connection.exec_driver_sql(
         f"""

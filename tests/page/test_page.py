@@ -1,5 +1,6 @@
 """Tests of the page "WeChat" in a real browser, served by Airflow's own web server."""
 
+import io
 import json
 import re
 import threading
@@ -8,20 +9,29 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import openpyxl
 import pytest
 import requests
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from support import choose_port, migrated_warehouse
 from world.notified import People, run
 
-from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, FOLLOWER_TOTAL
+from weixin_etl.datasets import (
+    ARTICLE_TOTAL,
+    ARTICLE_TOTAL_DETAIL,
+    DATASETS,
+    FOLLOWER_CHANGE,
+    FOLLOWER_TOTAL,
+)
 from weixin_etl.health.alerts import Airflow, DagState
 from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.orchestration.web.page.app import app as page_app
+from weixin_etl.orchestration.web.page.app import readable
 from weixin_local.home import postgres_connection
 from weixin_local.postgres import Server
 
@@ -67,7 +77,7 @@ def odd_answer(day: date) -> bytes | None:
 
 
 WORDS = "AppSecret AppID Airflow password begin_date end_date accounts refetch ready_hour weixin"
-WORDS += " weixin_ answers dataset ingest weixin_accounts share_user replay"
+WORDS += " Excel weixin_ answers dataset ingest weixin_accounts share_user replay"
 WORDS_IN_CHINESE = {*(dataset.dag_id for dataset in DATASETS.values()), *NAMES, *WORDS.split()}
 """The Latin words that the Chinese page may contain."""
 
@@ -400,6 +410,45 @@ def test_the_newest_articles_are_listed_with_a_line_of_their_growth(visit: Visit
     expect(page.locator("tbody tr").first).to_have_text(re.compile(r"2026-11-23\+1,0001,000"))
     page = visit(f"articles?dataset={ARTICLE_TOTAL_DETAIL.name}")  # it has no articles
     expect(page.locator(".empty")).to_be_visible()
+
+
+@pytest.mark.parametrize("view", ["articles", "coverage"])
+def test_the_views_lead_to_a_file_of_all_accounts_or_of_one(visit: Visit, view: str) -> None:
+    """The file is that of the account that was searched for."""
+    for search, appids in (("", {*NAMES}), ("&search=well", {"well"})):
+        page = visit(f"{view}?{ARTICLES}{search}")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download as Excel file").click()
+        assert download.value.suggested_filename == "weixin-2026-10-25-2026-11-23.xlsx"
+        book = openpyxl.load_workbook(download.value.path().open("rb"))
+        rows = [*book["Articles"].iter_rows(min_row=2, values_only=True)]
+        assert {row[0] for row in rows} <= appids
+        assert len(rows) > 5
+        assert {row[6] for row in rows} == {HOSTILE}
+
+
+@pytest.mark.parametrize(
+    ("names", "sheets"),
+    [
+        ([*DATASETS], ["Read me", "Accounts by day", "Articles", "Articles by day", "Followers"]),
+        ([ARTICLE_TOTAL.name, FOLLOWER_TOTAL.name], ["Read me"]),
+        ([FOLLOWER_TOTAL.name, FOLLOWER_CHANGE.name], ["Read me", "Followers"]),
+    ],
+)
+@pytest.mark.usefixtures("origin")
+def test_a_file_has_what_its_reader_may_read(names: list[str], sheets: list[str]) -> None:
+    """A sheet is left out unless the reader may read every DAG that its figures come from."""
+    allowed = tuple(DATASETS[name] for name in names)
+    page_app.dependency_overrides[readable] = lambda: allowed
+    try:
+        answer = TestClient(page_app).get("/export", headers={"Accept-Language": "en"})
+        unknown = TestClient(page_app).get("/export?appid=nobody")
+        later = TestClient(page_app).get("/export?begin=2026-12-24")
+    finally:
+        page_app.dependency_overrides.clear()
+    assert openpyxl.load_workbook(io.BytesIO(answer.content)).sheetnames == sheets
+    assert (unknown.status_code, later.status_code) == (404, 404)
+    assert "begin 2026-12-24 is after end 2026-11-23" in later.text.lower()
 
 
 @pytest.mark.parametrize(("view", "where"), [("problems", ".card"), ("coverage", ".bad")])

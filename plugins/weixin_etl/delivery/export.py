@@ -147,6 +147,8 @@ def select(
         raise ParameterError(f"begin {begin} is after end {end}")
     connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     connection.exec_driver_sql("SET LOCAL statement_timeout = '10min'")
+    # A cursor is planned for its first tenth by default, but every row is read
+    connection.exec_driver_sql("SET LOCAL cursor_tuple_fraction = 1")
     known = connection.execute(statement("export/accounts.sql")).all()
     appids = [appid_of(connection, name) for name in names] or [row.appid for row in known]
     as_of = known[0].as_of if known else None

@@ -299,7 +299,7 @@ def export_workbook(
             selection = export.select(connection, [appid] if appid else [], *period, names)
             export.write_workbook(connection, selection, file, words=words)
     except ParameterError as error:
-        return render("unread.html", request, 400, sentence=words.translated(str(error)))
+        return render("refused.html", request, 404, sentence=words.translated(str(error)))
     file.seek(0)
     name = f"weixin-{period[0]}-{last}.xlsx"
     return StreamingResponse(
