@@ -14,14 +14,14 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links
 PARTS := audit soak test-compose test-newcomer test-superset test-dbt test-own test-lowest test-next
 
-.PHONY: help setup run up reset airflow etl probe psql secrets check test test-all nightly $(PARTS) superset wheel release lint lock
+.PHONY: help setup run up reset airflow etl probe export psql secrets check test test-all nightly $(PARTS) superset wheel release lint lock
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run up reset airflow psql: $(INSTALLED)
 	@$(LOCAL) $@ $(OPTIONS) $(ARGS)
-etl probe: $(INSTALLED)
+etl probe export: $(INSTALLED)
 	@$(LOCAL) weixin-etl $(@:etl=) $(ARGS)
 run up: OPTIONS = $(if $(SCENARIO),--scenario $(SCENARIO))
 up: OPTIONS += --port $(or $(PORT),8080)
@@ -30,6 +30,7 @@ up: ## Run Airflow until Ctrl-C; PORT=8081 sets its port, SCENARIO=busy has the 
 reset: ## Take away .weixin, which holds all that run and up keep, after asking
 airflow: ## Run Airflow's own command beside `make up`: make airflow ARGS="dags list"
 etl: ## Run the product's own command beside `make up`: make etl ARGS="status"
+export: ## Write a file for Excel: make export ARGS="figures.xlsx --begin 2026-11-01 --end 2026-11-30"
 probe: ## Ask WeChat whether the pipeline will work for the account in .env
 psql: ## Open the warehouse in psql
 

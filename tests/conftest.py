@@ -39,6 +39,7 @@ settings.register_profile("check", max_examples=20, derandomize=True)
 TESTS = Path(__file__).parent
 QUICK = ("project", "rules", "parse", "api", "load", "run", "accounts", "health")
 QUICK += ("warehouse", "kept", "probe", "analysts", "page/test_page_labels.py")
+QUICK += ("delivery/test_hostile_titles.py", "delivery/test_sent_once.py")
 QUICK += tuple(f"airflow/test_{module}.py" for module in ("mornings", "form", "weixin_hook"))
 NEWCOMERS = [TESTS / path for path in QUICK]
 """The tests of `make test`, which run on the embedded Postgres and show whether a change works."""
