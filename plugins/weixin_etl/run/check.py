@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from weixin_etl.model import Batch, ConfiguredAccount, Counts, Run, Slice
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Work
-from weixin_etl.run.outcome import Outcome, read_outcome
+from weixin_etl.run.outcome import Outcome, calls_made, read_outcome
 from weixin_etl.sentences import sentence
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 from weixin_etl.warehouse.account_days import refresh_account_days
@@ -107,6 +107,12 @@ class CheckResult:
     """
     totals: dict[str, int]
     """The totals that `report` returns."""
+    calls_left: int | None
+    """
+    The calls that the account with the most calls has left today.
+
+    None if the setting `daily_calls` is 0.
+    """
     changed_days: list[date]
     """
     The days whose rows the run changed, also before it was cleared.
@@ -136,6 +142,7 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     with diagnosed(work.warehouse), work.warehouse.connect() as connection:
         outcome, done = read_outcome(connection, work, planned), _counts(connection, work.run)
         warnings = [*outcome.excused(), *_silent_accounts(connection, outcome)]
+        made = calls_made(connection, work, [account.appid for account in planned])
     for problem in warnings:
         log.warning("%s", problem)
     not_in = [*filter(None, unplanned), *outcome.problems()]
@@ -148,7 +155,9 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     }
     changed = {slice_key for slice_key, row in done.items() if row.inserted + row.updated}
     changed_days = sorted({day for _, day in changed - unsatisfied})
-    return CheckResult(not_in, warnings, _totals(outcome, done), changed_days)
+    quota = work.settings.daily_calls
+    calls_left = quota - max(made.values(), default=0) if quota else None
+    return CheckResult(not_in, warnings, _totals(outcome, done), calls_left, changed_days)
 
 
 def _silent_accounts(connection: Connection, outcome: Outcome) -> list[Problem]:

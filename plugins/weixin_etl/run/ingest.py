@@ -7,9 +7,12 @@ slices that are still not satisfied.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import chain
 from threading import Lock
 from typing import NamedTuple
@@ -32,6 +35,30 @@ COMMIT_SECONDS = 60
 """The time after which complete chunks are committed. A kill loses little more than that."""
 
 
+@dataclass(slots=True)
+class Tally:
+    """What one try did, in numbers for those who watch."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    """Calls by outcome: `answered`, or the kind of the problem."""
+    rows: Counts = field(default_factory=Counts)
+    """The rows of the committed chunks."""
+    commit_times: list[timedelta] = field(default_factory=list)
+    """How long each commit took that succeeded, from the first statement to the last."""
+
+    def add_calls(self, staged: Iterator[StagedAnswer]) -> None:
+        """Count the calls of answers and failed calls, whether they can be loaded or not."""
+        for answer in staged:
+            self.calls[answer.error.kind if answer.error else "answered"] += answer.calls
+
+    @contextmanager
+    def timed_commit(self) -> Iterator[None]:
+        """Add the time that the block takes, unless it raises an error."""
+        began_at = time.monotonic()
+        yield
+        self.commit_times.append(timedelta(seconds=time.monotonic() - began_at))
+
+
 class IngestResult(NamedTuple):
     """The result of one try."""
 
@@ -39,6 +66,8 @@ class IngestResult(NamedTuple):
     """The reasons why planned slices are not satisfied. Empty if all of them are."""
     unknown_metrics: set[str]
     """The names of metrics in the answers that the dataset does not declare."""
+    tally: Tally
+    """What the try did."""
 
     @property
     def is_retryable(self) -> bool:
@@ -87,7 +116,7 @@ def ingest(work: Work, batch: Batch, open_client: OpenClient) -> IngestResult:
         problems = [*ingestion.failures.values(), warehouse_error.problem]
     for problem in problems:  # one line per account and cause, right above the task's last line
         log_problem(log, problem)
-    return IngestResult(problems, ingestion.unknown_metrics)
+    return IngestResult(problems, ingestion.unknown_metrics, ingestion.tally)
 
 
 @dataclass(slots=True)
@@ -99,6 +128,7 @@ class _Ingestion:
     failures: dict[str, Problem] = field(default_factory=dict)
     """The problems of accounts that could not be loaded, by AppID."""
     unknown_metrics: set[str] = field(default_factory=set)
+    tally: Tally = field(default_factory=Tally)
     count_lock: Lock = field(default_factory=Lock)
     """The lock for counting calls. Threads wait for it instead of opening more connections."""
 
@@ -150,6 +180,8 @@ class _Ingestion:
         load = Load(work.warehouse, work.run, ready_hour=work.settings.ready_hour, now=work.now)
         for fetched in extract(calls, self.fetch_and_stage, work.settings, COMMIT_SECONDS):
             counts = self.load(load, fetched)
+            self.tally.rows += counts
+            self.tally.add_calls(chain.from_iterable(chunk.staged for chunk in fetched))
             analyse_grown(work.warehouse)
             done += sum(len(chunk.staged) for chunk in fetched)
             log.info("%s of %s gone through: %s", done, counted(day_count, "day"), counts)
@@ -257,7 +289,10 @@ class _Ingestion:
         chunks = [chunk.staged for chunk in fetched if chunk.staged]
         failed = [chunk for chunk in chunks if chunk[0].account.appid in self.failures]
         loadable = [chunk for chunk in chunks if chunk[0].account.appid not in self.failures]
-        counts = load.commit(loadable, chain.from_iterable(failed)) if chunks else Counts()
+        if not chunks:
+            return Counts()
+        with self.tally.timed_commit():
+            counts = load.commit(loadable, chain.from_iterable(failed))
         answers = chain.from_iterable(loadable)
         self.unknown_metrics.update(*(answer.unknown_metrics for answer in answers))
         return counts

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy
 from support import choose_port
 from support.people import serving, somebody
-from support.receivers import Receiver
+from support.receivers import Receiver, StatisticsReceiver
 from support.rest import Rest, until
 from world.notified import People
 
@@ -49,6 +49,7 @@ def stack() -> Iterator[Stack]:
         somebody() as person,
         sandbox.serve() as base_url,
         Receiver().serving() as receiver,
+        StatisticsReceiver.serving() as statistics,
         person.up(
             port,
             AIRFLOW_CONN_WEIXIN_DEFAULT=connection_of(
@@ -57,11 +58,12 @@ def stack() -> Iterator[Stack]:
             AIRFLOW_CONN_WEIXIN_ALERTS=receiver.connection,
             AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS="0",
             WEIXIN_IN_HASTE="1",
+            **statistics.environment,
         ),
     ):
         rest = Rest(port, person.home.admin_password)
         rest("POST", "variables", {"key": "weixin_accounts", "value": '["weixin_default"]'})
-        stack = Stack(person.home, rest, sandbox, base_url, receiver)
+        stack = Stack(person.home, rest, sandbox, base_url, receiver, statistics)
         until(lambda: stack.scheduled() != "")
         until(lambda: stack.metadata(f"SELECT count(DISTINCT dag_id) > 1 FROM {DEADLINES}"))
         stack.metadata(MISSED_DEADLINES)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from support.receivers import Receiver
+from support.receivers import Receiver, StatisticsReceiver
 from support.rest import Rest, until
 
 from weixin_local.home import Home
@@ -30,6 +30,7 @@ class Stack:
     sandbox: Sandbox
     base_url: str
     receiver: Receiver
+    statistics: StatisticsReceiver
 
     def messages(self, text: str) -> list[dict[str, Any]]:
         """Wait for a message about `article_total` with the text, and return all of them."""

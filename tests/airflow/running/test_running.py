@@ -1,13 +1,14 @@
 """Tests that need a running Airflow: missed deadlines, killed tasks and the connection form."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import psutil
 import pytest
 from support.rest import until
 
+from weixin_etl import clock
 from weixin_sandbox import DEFAULT_ACCOUNT, Scenario
 
 from .stack import BEARER, COMPONENT, DAG, DEADLINES, Stack
@@ -104,6 +105,28 @@ def test_the_page_shows_why_the_first_task_refused_a_run(stack: Stack) -> None:
     assert run["state"] == "failed"
     assert f"/runs/{quote(run['dag_run_id'])}" in text
     assert "begin_date 2026-05-03 is after end_date 2026-05-01" in text
+
+
+def test_a_run_adds_to_the_statistics_of_airflow(stack: Stack) -> None:
+    """Calls, rows, commits, missing slices and the calls left are in it, and nothing is secret."""
+    day = clock.beijing_date(clock.now()) - timedelta(days=4)
+    stack.statistics.lines.clear()
+    stack.sandbox.scenarios[:] = [Scenario("errcode:48001", day=day)]
+    red = stack.rest.run(DAG, {"refetch": True})
+    stack.sandbox.scenarios.clear()
+    prefix = f"airflow.weixin.{DAG.removeprefix('weixin_')}."
+
+    def lines() -> set[str]:
+        sent = [*stack.statistics.lines]
+        return {line.removeprefix(prefix) for line in sent if line.startswith(prefix)}
+
+    assert red["state"] == "failed"
+    until(lambda: "not_in:1|g" in lines(), lines)
+    assert {"calls.answered:6|c", "calls.configuration:1|c"} <= lines()
+    counted = {"calls.answered", "calls.configuration", "rows.inserted", "rows.updated"}
+    names = {*counted, "commit", "not_in", "calls_left"}
+    assert {line.partition(":")[0] for line in lines()} == names
+    assert SECRET not in str(stack.statistics.lines)
 
 
 def test_a_killed_mapped_task_is_notified_and_has_its_accounts_name(stack: Stack) -> None:

@@ -4,12 +4,13 @@ The warehouse behind the Airflow connections `weixin_warehouse` and `weixin_read
 Tasks and commands write by the first; the page and the command `status` read by the second.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.lineage import get_hook_lineage_collector
 from sqlalchemy import URL, Connection, Engine
 
 from weixin_etl.problem import ProblemKind, WarehouseError
@@ -40,6 +41,19 @@ def open_warehouse() -> Engine:
     if loader_url is None:
         raise WarehouseError(ProblemKind.WAREHOUSE_SETUP, code="missing")
     return engine(loader_url)
+
+
+def report_output_tables(warehouse: Engine, tables: Iterable[str]) -> None:
+    """
+    Tell Airflow's lineage which tables of the schema `weixin` the task writes.
+
+    Airflow collects it only if a provider reads lineage, such as that of OpenLineage.
+    """
+    place = {"host": warehouse.url.host or "localhost", "port": warehouse.url.port or 5432}
+    place |= {"database": warehouse.url.database, "schema": "weixin"}
+    collector, hook = get_hook_lineage_collector(), BaseHook()
+    for table in tables:
+        collector.add_output_asset(hook, scheme="postgres", asset_kwargs={**place, "table": table})
 
 
 @contextmanager

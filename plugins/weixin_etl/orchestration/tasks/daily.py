@@ -23,8 +23,8 @@ from weixin_etl.health.incidents import Observation
 from weixin_etl.model import Batch, ConfiguredAccount, ParameterError, Run
 from weixin_etl.orchestration import form, settings
 from weixin_etl.orchestration.connections import accounts
-from weixin_etl.orchestration.connections.warehouse import open_warehouse
-from weixin_etl.orchestration.tasks import observations
+from weixin_etl.orchestration.connections.warehouse import open_warehouse, report_output_tables
+from weixin_etl.orchestration.tasks import metrics, observations
 from weixin_etl.orchestration.tasks.declared import DRY_RUN, PROBLEM, EndForGood, EndOfTask
 from weixin_etl.problem import (
     Problem,
@@ -183,6 +183,8 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     """
     work, planned = _work(dataset), convert(batch, Batch)
     result = ingest_verb.ingest(work, planned, accounts.Clients(settings.call_limits()).open)
+    metrics.record_ingest(dataset, result.tally)
+    report_output_tables(work.warehouse, ["raw_response", "coverage", dataset.fact])
     is_retried = result.is_retryable and not form.is_last_try(get_current_context())
     now = clock.now()
     again_at = rules.next_poll_at(work.run, now) if result.has_not_ready else None
@@ -271,6 +273,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     tokens = context["ti"].xcom_pull(task_ids="refresh_access_token")
     configured, planned = convert(tokens, list[ConfiguredAccount]), _planned(context)
     result = check_verb.check(_work(dataset), configured, planned)
+    metrics.record_check(dataset, result)
     appids = [account.appid for account in planned]
     checked = [*appids, *(account.conn_id for account in configured if account.is_wanted)]
     _report_end(run, *_check_findings(run, result, checked, findings))
