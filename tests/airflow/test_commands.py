@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from dag_runs import DailyDag
 from sqlalchemy import Engine, delete
 
+from weixin_etl.cli import main
 from weixin_local.home import postgres_connection
 
 NOWHERE = "postgresql+psycopg2://nobody@127.0.0.1:1/none"
@@ -71,3 +73,54 @@ def test_commands_find_the_connections_and_variables_of_the_ui(daily: DailyDag, 
     assert "界面的号" in probe.stdout
     assert lost.returncode == 1
     assert lost.stderr.startswith("weixin-etl: Airflow's database does not answer")
+
+
+@pytest.mark.parametrize(
+    ("options", "first_line"),
+    [
+        (["figures.csv"], "appid,account_name,calendar_date,"),
+        (["-", "--format", "csv", "--bom", "--language", "zh-CN"], "\ufeff公众号 AppID,公众号名称"),
+        (["-", "--format", "jsonl", "--accounts", "春风"], '{"appid":"wx'),
+        (["figures.xlsx", "--accounts", "春风"], "PK"),
+    ],
+)
+def test_export_writes_a_file_or_standard_output(
+    daily: DailyDag,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    tmp_path: Path,
+    options: list[str],
+    first_line: str,
+) -> None:
+    """The ending or `--format` says what is written; the progress is no part of it."""
+    daily.on(0)
+    daily.monkeypatch.chdir(tmp_path)
+    capfdbinary.readouterr()
+    assert main(["export", *options, "--begin", "2026-11-17", "--end", "2026-11-23"]) == 0
+    output = capfdbinary.readouterr().out
+    written = output if options[0] == "-" else (tmp_path / options[0]).read_bytes()
+    assert written.decode(errors="replace").startswith(first_line)
+    assert [path.name for path in tmp_path.iterdir()] == [o for o in options[:1] if o != "-"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["figures.xls"], "figures.xls ends with neither .xlsx, .csv nor .jsonl: --format"),
+        (["-"], "- ends with neither"),
+        (["figures.csv", "--accounts", "夏"], "no account of the warehouse is called 夏"),
+        (["nowhere/figures.csv"], "nowhere/figures.csv can't be written: No such file"),
+    ],
+)
+def test_export_says_what_to_change_and_leaves_no_file(
+    daily: DailyDag,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    options: list[str],
+    text: str,
+) -> None:
+    """A wrong ending, account or folder ends the command before anything is written."""
+    daily.on(0)
+    daily.monkeypatch.chdir(tmp_path)
+    assert main(["export", *options, "--begin", "2026-11-17", "--end", "2026-11-23"]) == 1
+    assert text in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []

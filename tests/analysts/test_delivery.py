@@ -222,6 +222,15 @@ def test_a_selection_has_the_accounts_that_are_named(snapshot: Connection) -> No
         export.select(snapshot, [], *reversed(PERIOD))
 
 
+def test_a_warehouse_before_its_first_run_gives_no_file(warehouse: Engine) -> None:
+    """A file without rows would look like a period without readers."""
+    with (
+        warehouse.connect() as connection,
+        pytest.raises(ParameterError, match="the warehouse has no account yet"),
+    ):
+        export.select(connection, [], *PERIOD)
+
+
 @pytest.mark.parametrize("table", export.TABLES)
 def test_csv_and_json_lines_have_the_rows_of_the_workbook(
     snapshot: Connection, collected: CollectedAnswers, table: str

@@ -21,7 +21,7 @@ from weixin_etl.load.evaluation import evaluate_history, merge_coverage
 from weixin_etl.load.stage import StagedAnswer
 from weixin_etl.model import Account, Coverage, Due, PlannedAccount, Run
 from weixin_etl.problem import ProblemKind, WeixinError
-from weixin_etl.run.ingest import IngestResult
+from weixin_etl.run.ingest import IngestResult, Tally
 from weixin_etl.run.outcome import Outcome
 from world.wechat import (
     MIDNIGHT_0,
@@ -285,7 +285,7 @@ class Engine:
         kills = process.kills
         moment = self.ingest(process, moment)
         process.tries += 1
-        result = IngestResult(self.outcome(process, moment).problems(), set())
+        result = IngestResult(self.outcome(process, moment).problems(), set(), Tally())
         is_retryable = process.kills > kills or result.is_retryable
         if is_retryable and process.quick_tries < QUICK_TRIES:
             process.quick_tries += 1

@@ -141,7 +141,7 @@ def select(
         datasets: the names of the datasets whose figures may be written.
 
     Raises:
-        ParameterError: an account is not known, or the last day is before the first.
+        ParameterError: an account is not known, there is none, or the last day is before the first.
     """
     if begin > end:
         raise ParameterError(f"begin {begin} is after end {end}")
@@ -150,9 +150,10 @@ def select(
     # A cursor is planned for its first tenth by default, but every row is read
     connection.exec_driver_sql("SET LOCAL cursor_tuple_fraction = 1")
     known = connection.execute(statement("export/accounts.sql")).all()
+    if not known:
+        raise ParameterError("the warehouse has no account yet: no run has asked WeChat")
     appids = [appid_of(connection, name) for name in names] or [row.appid for row in known]
-    as_of = known[0].as_of if known else None
-    return Selection(begin, end, sorted({*appids}), datasets, as_of)
+    return Selection(begin, end, sorted({*appids}), datasets, known[0].as_of)
 
 
 @contextmanager
@@ -297,6 +298,8 @@ def _add_sheet(
 ) -> Worksheet:
     """Return a new sheet for a table, with its header, filter and widths."""
     sheet = workbook.add_worksheet(words.phrase(_SHEETS[table]))
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
     for number, name in enumerate(columns):
         sheet.set_column(number, number, _WIDTHS.get(name, 13))
     header = workbook.add_format({"bold": True, "text_wrap": True})
@@ -325,12 +328,15 @@ def _write_read_me(
 ) -> None:
     """Write the sheet *Read me*; a line of one text is a heading."""
     sheet = workbook.add_worksheet(words.phrase("Read me"))
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    wrapped = workbook.add_format({"text_wrap": True, "valign": "top"})
     for column, width in enumerate((24, 24, 100)):
-        sheet.set_column(column, column, width)
+        sheet.set_column(column, column, width, wrapped)
     bold = workbook.add_format({"bold": True})
     for number, line in enumerate(lines):
         for column, cell in enumerate(line):
-            sheet.write_string(number, column, shown(cell), bold if len(line) == 1 else None)
+            sheet.write_string(number, column, shown(cell), bold if len(line) == 1 else wrapped)
 
 
 def _about(selection: Selection, words: Wording) -> list[tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """
 Counters, gauges and timers for Airflow's own statistics: StatsD or OpenTelemetry, if either is on.
 
-The tasks `ingest` and `check` call these functions. Each name is like `weixin.article_total.not_in`
+The tasks `ingest` and `check` call these functions. Each name is like `weixin.DATASET.not_in`
 and holds the dataset, because StatsD drops tags. docs/operating/reference.md lists the names.
 """
 
