@@ -175,6 +175,9 @@ def test_a_workbook_has_the_rows_of_the_views(
         truth = expected_rows(collected, table)
         assert len(rows) == len(truth) > 0
         assert sheet.freeze_panes == "C2"
+        for columns in sheet.column_dimensions.values():  # neighbours of one width are together
+            names = header[columns.min - 1 : columns.max]
+            assert columns.width > max(map(len, names))
         compared = [name for name in header if name in truth[0]]
         assert len(compared) > len(header) / 2
         for row, row_of_truth in zip(rows, truth, strict=True):

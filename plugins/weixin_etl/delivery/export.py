@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import sqlalchemy
 import xlsxwriter
+from rich.cells import cell_len
 from sqlalchemy import Connection, Row, Subquery, func, text
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
@@ -51,7 +52,10 @@ MOST_ROWS = 1_048_575
 _ROWS_AT_ONCE = 5000
 _STREAMED = {"yield_per": _ROWS_AT_ONCE}
 _WIDTHS = {"title": 50, "url": 30, "msgid": 18, "account_name": 20, "appid": 20}
-"""The widths of columns in characters; others have 13."""
+"""The widths of columns in characters. Others are as wide as their header and its button."""
+_BUTTON = 3
+_MOST_WIDE = 24
+"""The width from which a header takes two lines: that of the longest name of a column."""
 _BOM = b"\xef\xbb\xbf"
 _WRITE_CELL: Mapping[type, Callable[..., Any]] = {
     bool: Worksheet.write_boolean,
@@ -300,10 +304,12 @@ def _add_sheet(
     sheet = workbook.add_worksheet(words.phrase(_SHEETS[table]))
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
-    for number, name in enumerate(columns):
-        sheet.set_column(number, number, _WIDTHS.get(name, 13))
-    header = workbook.add_format({"bold": True, "text_wrap": True})
-    sheet.write_row(0, 0, _headers(table, columns, words), header)
+    headers = _headers(table, columns, words)
+    for number, (name, header) in enumerate(zip(columns, headers, strict=True)):
+        width = _WIDTHS.get(name) or min(cell_len(header) + _BUTTON, _MOST_WIDE)
+        sheet.set_column(number, number, width)
+    bold = workbook.add_format({"bold": True, "text_wrap": True, "valign": "top"})
+    sheet.write_row(0, 0, headers, bold)
     sheet.freeze_panes(1, 2)
     sheet.autofilter(0, 0, MOST_ROWS, len(columns) - 1)
     return sheet

@@ -79,10 +79,12 @@ def alerts_of_account(
     every_day: bool = False,
 ) -> list[Alert]:
     """
-    Return the alerts of an account: of the whole account, or of some missing days.
+    Return the alerts of an account of one dataset: of the whole account, or of some missing days.
 
-    A day that a finding names has the alert of the last such finding. Two alerts may have the same
-    `dedup_key`: one about the days without any figures, the other about days with old figures.
+    They come from its facts (retired, silent, a total that fell), from the findings of tasks, and
+    from the days that are missing. If findings name a day, it has the alert of the last of them
+    only. Two alerts may have the same `dedup_key`: one about the days without any figures, the
+    other about days with old figures. An alert of a retired endpoint names the successor.
 
     Args:
         account: its days and facts.

@@ -213,10 +213,11 @@ def _main_alert(alerts: Sequence[Alert]) -> Alert:
 
 def _with_all_days(problem: Problem, alerts: Iterable[Alert]) -> Problem:
     """
-    Return the problem with the days of all alerts.
+    Return the problem with the days of the alerts that are grouped into one.
 
-    If some of these have no figures, their days only. The cure of lost days names the run that
-    loads them, from the first to the last one.
+    They are the days without any figures; if there are none, the days of all alerts. Days that
+    WeChat does not give again (kind DAYS_LOST) have a cure that names a run: that one loads them
+    from the first day to the last.
     """
     alerts = [*alerts]
     bare_days = days_of_problems(alert.problem for alert in alerts if not alert.has_figures)

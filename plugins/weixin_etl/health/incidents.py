@@ -105,10 +105,11 @@ def _check(
     connection: Connection, observation: Observation, scope: Collection[str] | None
 ) -> tuple[list[Alert], Collection[str | None]]:
     """
-    Return the current alerts of the run's dataset, and the AppIDs that are collected, with None.
+    Return the current alerts of the run's dataset, and the AppIDs of the accounts that were read.
 
-    If the observation does not show ends, no account is read: the alerts are those of findings, and
-    no AppID is returned. If the run goes on, days that it has yet to load count as being asked.
+    The AppIDs include None, which stands for incidents that are about no account. If the
+    observation does not show ends, no account is read: the alerts are those of findings, and None
+    is the only AppID. If the run goes on, days that it has yet to load count as being asked.
 
     Args:
         connection: the connection of the transaction.
@@ -154,13 +155,15 @@ def opened_incidents(
     incidents: Iterable[Alert], alerts: Iterable[Alert]
 ) -> list[tuple[Alert, bool]]:
     """
-    Return the alerts that are incidents from now on, or still are, each with whether it is news.
+    Return the alerts to write as open incidents, each with whether people are to be notified.
 
-    Left out are alerts that are retried or only notes, momentary problems that were notified of
-    before, and a transport failure whose incident has another problem: that problem stays.
+    An alert is an incident if its severity is FAILURE, WAITING or WARNING. One that is open already
+    is returned too, because its days or texts may have changed. Left out are momentary problems
+    that have a closed incident, and a transport failure whose open incident has another problem:
+    that problem says more and stays.
 
     Args:
-        incidents: the open ones, and those of momentary problems.
+        incidents: the open incidents, and the closed ones of momentary problems.
         alerts: what is wrong now.
     """
     by_key = {incident.dedup_key: incident for incident in incidents}

@@ -145,12 +145,15 @@ def _replay_account(merge: Merge, ready_hour: int) -> ReplayResult:
     """
     Merge and evaluate the kept answers of one account's slices, and write what differs.
 
+    Rows, articles, rejected parts, coverage and listings are written. The account's days are only
+    marked: `refresh_account_days` computes them. The caller commits.
+
     Args:
-        merge: the writer, made for these slices in a transaction of the caller.
+        merge: the writer, made for the slices of one account, at least one.
         ready_hour: the hour in Beijing by which WeChat has computed yesterday's figures.
 
     Returns:
-        The number of slices, and what changed.
+        The number of slices, and of rows, rejected parts, coverage and articles that changed.
     """
     slices = [*merge.stored]
     result = ReplayResult(len(slices))

@@ -139,9 +139,10 @@ class Load:
         """
         Return the coverage of each slice after the chunks. Nothing is written.
 
-        A chunk is evaluated with the articles that the account's earlier chunks listed. An answer
-        or failed call that is out of order leaves the coverage of an attempted slice as it is:
-        `evaluate_merged` evaluates such an answer later.
+        Whether a chunk's answers are ready depends on when the account last listed an article, so
+        earlier chunks of the account count. An answer or failed call that came out of order (see
+        `Merge.is_out_of_order`) leaves the coverage of an attempted slice as it is:
+        `evaluate_merged` evaluates it later.
 
         Args:
             merge: the writer, with the state before the load and the falls that were found.

@@ -92,7 +92,12 @@ def _completed_coverage(dataset: Dataset, answer: StagedAnswer, after: Coverage)
 
 
 def _not_ready_cause(dataset: Dataset, evidence: rules.Evidence) -> Sentence:
-    """Return the sentence of why an answer without an error is not ready."""
+    """
+    Return the sentence that says why an answer without an error is not ready.
+
+    The reason is the flag `is_delay` of the answer. Without the flag, a dataset of articles has no
+    row of yesterday, and another dataset has no rows at all.
+    """
     if evidence.is_delayed:
         return sentence("the answer says is_delay")
     if dataset.describes_articles:

@@ -333,8 +333,8 @@ def _evaluate_account(merge: Merge, histories: Sequence[MergedAnswers], ready_ho
     """
     Evaluate one account's histories together, and save the coverage and listings that differ.
 
-    Since when articles are not listed is saved only for slices whose list in coverage is the one
-    that the newest ready answer of the history gave.
+    A listing is since when an article is no longer in WeChat's answers of its day. It is saved only
+    where the coverage has the list of articles that the newest ready answer of the history gave.
 
     Returns:
         The number of rows of coverage that changed.

@@ -389,11 +389,13 @@ def parse(dataset: Dataset, body: bytes, day: date, fetched_at: datetime) -> Par
 
 def _decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
     """
-    Return a decoder of the dataset's answers that raises an error for undocumented items.
+    Return a decoder of the dataset's answers that raises an error unless they are as declared.
 
     The decoded answer has `list`, and `is_delay`, which is False if the answer has none; other keys
-    beside them are ignored. An item of the list has the declared keys, of their types, and no
-    others; an attribute that it lacks is None.
+    beside them are ignored. An item must have `ref_date`, `msgid` and the list of rows. It may have
+    the attributes of an article and the one key that WeChat sends without documenting it
+    (`UNDOCUMENTED`); what it lacks is None. Any other key or type, and a list of more than
+    `_MOST_ARTICLES` items, is an error. Numbers with a fraction become `Decimal`.
     """
     rows: Any = list[row_type(dataset)]  # type: ignore[misc] # built at run time
     keys = [("ref_date", date), ("msgid", _Msgid), (dataset.rows_key, rows)]
@@ -413,10 +415,11 @@ _DECODERS = {
 
 def _parse_by_type(dataset: Dataset, body: bytes, day: date, last_day: date) -> ParsedAnswer | None:
     """
-    Return the parsed answer, or None if the answer is not exactly as documented.
+    Return the parsed answer, or None if the tolerant parser must read it.
 
-    It is not if a key, a type or an item's day differs, if a row is outside the days or repeated,
-    or if the dataset has no list of rows.
+    None means that the answer is not exactly what the dataset's decoder accepts, that an item's
+    `ref_date` is not the day asked, that a row is before `day` or after `last_day`, that two rows
+    of an item have the same day, or that the dataset has no list of rows in its items.
 
     Args:
         dataset: the dataset whose endpoint answered.

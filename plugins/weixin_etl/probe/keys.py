@@ -71,9 +71,12 @@ def key_values(dataset: Dataset, answer: Any) -> Iterator[tuple[str, Any]]:
     """
     Yield each key of a decoded answer with its value: `title`, `details.share_user`, etc.
 
-    They are the keys of the answer, its items, their rows, and the objects in a metric that is a
-    list. A key comes once for each object that has it. Values of another type than the declared one
-    have no keys.
+    They are the keys of the answer, its items, their rows if the dataset has rows inside its items,
+    and the objects in a metric that is a list. A key comes once for each object that has it. A
+    value that should be an object, and is none, has no keys.
+
+    Raises:
+        AttributeError: the answer itself is no JSON object.
     """
     prefix = row_prefix(dataset)
     yield from answer.items()

@@ -152,7 +152,10 @@ def read_outcome(connection: Connection, work: Work, accounts: Batch) -> Outcome
         accounts: the planned accounts: all of the run, or those of a batch.
 
     Returns:
-        The outcome. `calls_left` is infinite if the run has no limit, see `calls_limit`.
+        The outcome. `known` has the coverage of the slices that have any. `quota_refusals` has, by
+        AppID, a coverage row in which WeChat refused a call today because the quota was used up.
+        `calls_left` is infinite if the run has no limit (see `calls_limit`), and negative if other
+        runs made more calls than the limit allows this one.
     """
     run, now, limit = work.run, work.now(), calls_limit(work)
     planned_at = {account.appid: account.planned_at for account in accounts}

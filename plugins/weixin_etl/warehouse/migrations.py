@@ -88,10 +88,11 @@ def migrate(warehouse_url: URL | str) -> str:
 
 def _pending(connection: Connection) -> dict[str, str]:
     """
-    Return the checksums, by version, of the migrations and declarations to apply.
+    Return the checksums, by version, of what the warehouse lacks; empty if it is at this release.
 
-    The declared part is pending if it changed, if a migration is pending, or if a role has no
-    rights.
+    A migration, the declared tables, roles and views together, and the definition of account days
+    each have a version. One is pending if the warehouse has no checksum of it or another one. The
+    declared part is also pending if anything else is, or if a role lacks rights.
     """
     applied, _ = _read_schema(connection)
     declared = "".join([*_tables_and_roles().values(), *(view.sql for view in all_views())])

@@ -38,9 +38,14 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     """
     Print a line per alert, then a summary, and return the exit code.
 
-    If Airflow's own database can't be read, a line says that the state of the DAGs is unknown. If
-    the warehouse can't be read, only this problem is printed, on stderr. The other exit codes are
-    `HEALTHY`, `RETRYING` and `UNHEALTHY`.
+    If Airflow's own database can't be read, a line says that the state of the DAGs is unknown.
+
+    Args:
+        datasets: the datasets whose alerts are printed.
+
+    Returns:
+        `UNKNOWN` if the warehouse can't be read; then only this problem is printed, on stderr.
+        `HEALTHY` if nothing is wrong, `RETRYING` if nobody has to act yet, else `UNHEALTHY`.
     """
     words, airflow = settings.words(), None
     with suppress(SQLAlchemyError):

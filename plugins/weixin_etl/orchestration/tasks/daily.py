@@ -97,10 +97,11 @@ def as_problem(error: Exception) -> Problem:
 @readable_ending()
 def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     """
-    Request the access tokens and return the configured accounts as JSON, for XCom.
+    Request the access tokens, and return the configured accounts as JSON objects for XCom.
 
-    An account that gets no token has its problem in the result; the task goes on. The refused ones
-    are reported, which may notify people.
+    No token is among them: each later task requests its own. An account that gets no token has its
+    problem in the result, and the others go on. Accounts that WeChat refused are reported as
+    incidents, of which people may be notified.
 
     Raises:
         EndForGood: a parameter or a setting of the accounts is invalid, or another error that a

@@ -112,8 +112,10 @@ def story(figures: Figures, appid: str, day: date) -> dict[str, Any] | None:
     Return the variables of `day.html`; None when the dataset has no account with this AppID.
 
     They are the account, the day's cell of the calendar (empty if no run ever planned the day), the
-    problem of the last attempt, the configuration that asks for the day again, the runs that
-    planned the day, its rejected parts, and the days before and after it.
+    problem of the last attempt (of kind UNKNOWN and without texts if there was none), whether the
+    successor has the account of a retired endpoint, the configuration in JSON of a run that asks
+    for the day again (with `refetch` if the day is settled), the runs that planned the day, its
+    rejected parts, and the days before and after it.
     """
     accounts = figures.rows("page/accounts.sql", search="", appid=appid, offset=0, most=1)
     if not accounts:

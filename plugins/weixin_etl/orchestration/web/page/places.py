@@ -79,9 +79,10 @@ def find_places(alerts: Iterable[Alert]) -> Places:
 
 def _conn_id(alert: Alert) -> str:
     """
-    Return the id of the Airflow connection that an alert is about; empty if there is none.
+    Return the id of the Airflow connection to change; empty if the alert names none.
 
-    A warehouse's problem that names no connection is about `weixin_warehouse`.
+    It is the connection that the problem says to change. Else it is that of the account or of its
+    platform, and for a problem of the warehouse `weixin_warehouse`.
     """
     problem = alert.problem
     default = CONN_ID if problem.kind.is_of_warehouse else connection_id(problem.conn_id)
