@@ -19,8 +19,8 @@ from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 GROWTH, GAINS = "Growth of the newest headline articles", "Readers gained per day"
 SOURCES, ARTICLES = "Where readers came from", "Most read articles"
 CHARTS = {GROWTH, GAINS, SOURCES, ARTICLES}
-FIRST, SECOND = (f"{account.name} {account.appid}" for account in reversed(ACCOUNTS))
-"""The names of the accounts in the dashboard's filter."""
+FIRST, SECOND = (f"{account.name} ({account.appid})" for account in reversed(ACCOUNTS))
+"""The names of the accounts in the dashboard's filter, each with its AppID as both are `春风`."""
 NEWEST, USUAL = 8, {"lower quartile", "median", "upper quartile"}
 PATIENCE_MILLISECONDS = 60_000
 
@@ -36,7 +36,7 @@ class Choice:
     def values(self) -> dict[str, Any]:
         """The parameters of a query with the same filters."""
         today = clock.beijing_date(clock.now())
-        return {"account": self.account, "appid": self.account.split()[-1], "until": today}
+        return {"account": self.account, "appid": self.account[-19:-1], "until": today}
 
 
 @dataclass
