@@ -1,7 +1,8 @@
 """
 The clock of the package, with conversions to Beijing time.
 
-All code reads the time here. Tests set `WEIXIN_NOW` and so simulate weeks of runs.
+All code reads the time here. Tests set `WEIXIN_NOW` and so simulate weeks of runs. Where it is set,
+the log, the page and `weixin-etl status` say so, in case it was left behind by mistake.
 """
 
 import os
@@ -37,6 +38,24 @@ def now() -> datetime:
     raise ValueError(
         f"WEIXIN_NOW={replacement!r} is not an ISO time with an offset; "
         "write it like 2026-11-24T08:30:00+08:00 or unset it."
+    )
+
+
+def is_replaced() -> bool:
+    """Return whether the environment variable `WEIXIN_NOW` replaces the clock."""
+    return bool(os.environ.get("WEIXIN_NOW"))
+
+
+def replaced_clock_warning() -> str:
+    """
+    Return what to tell the reader of a log while `WEIXIN_NOW` replaces the clock.
+
+    Raises:
+        ValueError: `WEIXIN_NOW` is not an ISO time with an offset.
+    """
+    return (
+        f"WEIXIN_NOW replaces the clock: for the pipeline it is {beijing_text(now())}. "
+        "Unset it in the environment of all of Airflow's processes, unless this is a test."
     )
 
 

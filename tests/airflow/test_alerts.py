@@ -75,6 +75,18 @@ def test_status_shows_a_run_that_waits_for_figures(
     assert "it asks again at 08:30 Beijing time, until noon" in capsys.readouterr().out
 
 
+def test_log_and_status_say_that_the_clock_is_replaced(
+    daily: DailyDag, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    sentence = "WEIXIN_NOW replaces the clock: for the pipeline it is 2026-11-24 "
+    assert daily.on(0).log.count(sentence) == 1
+    main(["status"])
+    assert sentence in capsys.readouterr().out
+    monkeypatch.delenv("WEIXIN_NOW")
+    main(["status"])
+    assert "WEIXIN_NOW" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("scenarios", "task_id", "exit_code", "cause"),
     [([], "plan", 3, "任务被杀掉"), (["http-500"], "ingest", 1, "HTTP 500")],

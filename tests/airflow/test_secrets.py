@@ -20,7 +20,9 @@ MASKING = re.compile(r"^\S+ \[debug +\] Sending request .* msg=MaskSecret\(.*\n"
 TABLES = """
     SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
     WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+        AND schemaname NOT LIKE 'pg_temp%'
 """
+"""The tables that outlive their session; a temporary one may end while its rows are read."""
 
 
 def contents(engine: Engine) -> Iterator[tuple[str, bytes]]:

@@ -77,7 +77,7 @@ def odd_answer(day: date) -> bytes | None:
 
 
 WORDS = "AppSecret AppID Airflow password begin_date end_date accounts refetch ready_hour weixin"
-WORDS += " Excel weixin_ answers dataset ingest weixin_accounts share_user replay"
+WORDS += " Excel weixin_ answers dataset ingest weixin_accounts share_user replay WEIXIN_NOW"
 WORDS_IN_CHINESE = {*(dataset.dag_id for dataset in DATASETS.values()), *NAMES, *WORDS.split()}
 """The Latin words that the Chinese page may contain."""
 
@@ -246,6 +246,19 @@ def test_the_page_begins_with_the_progress_of_this_morning(
     )
     first = visit("", language="zh-CN").locator("main > *").first
     expect(first).to_have_text(re.compile("^今天，6 个公众号：.*；下一次运行：明天 08:30$"))
+
+
+def test_each_view_says_that_the_clock_is_replaced(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for view in ("", "coverage", "articles"):
+        expect(visit(view).locator("#replaced-clock")).to_contain_text(
+            "WEIXIN_NOW replaces the clock: for the pipeline it is 2026-11-24 12:00"
+        )
+    monkeypatch.delenv("WEIXIN_NOW")
+    page = visit("")
+    expect(page.locator("#read")).to_be_visible()
+    expect(page.locator("#replaced-clock")).to_have_count(0)
 
 
 def test_rejected_figures_are_shown_with_every_reason(visit: Visit) -> None:

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import sqlalchemy
-from airflow import settings
 from sqlalchemy.exc import SQLAlchemyError
+
+from weixin_etl.orchestration.insides import get_engine
 
 
 def read_from_airflows_database() -> None:
@@ -22,7 +23,7 @@ def read_from_airflows_database() -> None:
     sets the same variable, if Airflow's database exists and has the table of connections. If the
     database does not answer, it prints a warning on stderr and the variable stays unset.
     """
-    engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call] # Airflow's
+    engine: sqlalchemy.Engine = get_engine()  # type: ignore[no-untyped-call] # Airflow's
     try:
         if has_database() and sqlalchemy.inspect(engine).has_table("connection"):
             os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
@@ -39,6 +40,6 @@ def has_database() -> bool:
 
     Callers ask before they open the database, because opening a missing file would create it.
     """
-    engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call] # Airflow's
+    engine: sqlalchemy.Engine = get_engine()  # type: ignore[no-untyped-call] # Airflow's
     file = engine.url.database if engine.dialect.name == "sqlite" else None
     return not file or Path(file).exists()

@@ -58,6 +58,7 @@ def show_status(datasets: Sequence[Dataset]) -> int:
         return UNKNOWN
     lines = [_line(alert, words) for alert in found.open]
     lines += [] if airflow else [_NO_AIRFLOW]
+    lines += [clock.replaced_clock_warning()] if clock.is_replaced() else []
     sys.stdout.write("".join(f"{line}\n" for line in [*lines, _summary(found, words)]))
     if found.is_healthy:
         return HEALTHY

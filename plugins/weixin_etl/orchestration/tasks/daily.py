@@ -108,6 +108,8 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
             retry would not resolve.
         EndOfTask: nothing can be asked now, and a retry may help.
     """
+    if clock.is_replaced():
+        log.warning(clock.replaced_clock_warning())
     context = get_current_context()
     dag_run, run = context["dag_run"], form.run_of(dataset, context)
     form.require_known(dag_run.conf or {}, is_backfill=dag_run.run_type == "backfill")

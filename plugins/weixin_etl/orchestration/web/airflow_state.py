@@ -12,15 +12,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from airflow.api.common.airflow_health import get_airflow_health
-from airflow.models import Connection, DagModel, DagRun, TaskInstance
-from airflow.models.serialized_dag import SerializedDagModel
-from airflow.models.taskreschedule import TaskReschedule
-from airflow.models.xcom import XComModel
-from airflow.sdk import timezone
-from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState, State, TaskInstanceState
-from airflow.utils.types import DagRunType
+from airflow.sdk import DagRunState, TaskInstanceState, timezone
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -29,6 +21,19 @@ from weixin_etl.api.threads import convert
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.health.alert import Alert, Severity
 from weixin_etl.health.alerts import Airflow, DagState
+from weixin_etl.orchestration.insides import (
+    Connection,
+    DagModel,
+    DagRun,
+    DagRunType,
+    SerializedDagModel,
+    State,
+    TaskInstance,
+    TaskReschedule,
+    XComModel,
+    create_session,
+    get_airflow_health,
+)
 from weixin_etl.orchestration.tasks.declared import DRY_RUN, PROBLEM
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run.plan import DryRun

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow.listeners import hookimpl
 
 if TYPE_CHECKING:
-    from airflow.models import DagRun
+    from weixin_etl.orchestration.insides import DagRun
 
 
 @hookimpl
@@ -26,10 +26,10 @@ def on_dag_run_failed(dag_run: "DagRun") -> None:
     """
     if not dag_run.dag_id.startswith("weixin_"):
         return
-    from airflow.models.xcom import XComModel
     from sqlalchemy.orm import object_session
 
     from weixin_etl.datasets import DATASETS
+    from weixin_etl.orchestration.insides import XComModel
     from weixin_etl.orchestration.tasks import observations
 
     reported = XComModel.get_many(

@@ -17,9 +17,6 @@ from urllib.parse import urlencode
 
 import jinja2
 import msgspec
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
-from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
@@ -34,7 +31,7 @@ from weixin_etl.health.alert import Alert
 from weixin_etl.health.status import Status
 from weixin_etl.health.wording import CHINESE, ENGLISH
 from weixin_etl.model import ParameterError
-from weixin_etl.orchestration import settings
+from weixin_etl.orchestration import insides, settings
 from weixin_etl.orchestration.connections.warehouse import reading
 from weixin_etl.orchestration.web import airflow_state
 from weixin_etl.orchestration.web.page import calendar, places
@@ -66,20 +63,15 @@ Sort = Literal["gained", "readers", "newest"]
 Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
-def readable(user: GetUserDep) -> tuple[Dataset, ...]:
+def readable(user: Annotated[Any, Depends(insides.login())]) -> tuple[Dataset, ...]:
     """
     Return the datasets whose DAGs the user may read. Without a login Airflow answers 401.
 
     Raises:
         HTTPException: 403, when the user may read none of the DAGs.
     """
-    manager = get_auth_manager()
     dags = {dataset.dag_id: dataset for dataset in DATASETS.values()}
-    found = tuple(
-        dataset
-        for dag_id, dataset in dags.items()
-        if manager.is_authorized_dag(method="GET", details=DagDetails(id=dag_id), user=user)
-    )
+    found = tuple(dataset for dag_id, dataset in dags.items() if insides.may_read_dag(user, dag_id))
     if not found:
         names = " or ".join(dags)
         raise HTTPException(403, f"you may not read {names}: ask an admin for can_read on one")
@@ -378,6 +370,7 @@ def render(template: str, request: Request, status_code: int = 200, **found: Any
         "words": words,
         "t": partial(label, words.language),
         "read_at": clock.now(),
+        "replaced_now": clock.now() if clock.is_replaced() else None,
     }
     text = _templates().get_template(template).render(found, **common)
     return HTMLResponse(shown(text), status_code, headers={"Vary": "Accept-Language, Cookie"})
