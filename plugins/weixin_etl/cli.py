@@ -6,6 +6,7 @@ Each command is a function that receives the parsed options and returns its exit
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -77,10 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--end", **_DAY, required=True, help="last day")
     add("--accounts", **_ACCOUNTS, help="AppIDs, connection ids or names (default: all)")
     add("--format", choices=("xlsx", "csv", "jsonl"), help="needed for standard output")
-    choice = "the one table of .csv and .jsonl (default: %(default)s); .xlsx has all"
     names = ("account_day", "article", "article_day", FOLLOWER_TOTAL.name)
-    add("--table", choices=names, default="account_day", help=choice)
-    add("--language", choices=("en", "zh-CN"), help="of the headers (default: the setting)")
+    choice = f"of {', '.join(names)} (default: all in .xlsx, account_day in .csv and .jsonl)"
+    add("--tables", nargs="+", choices=names, metavar="TABLE", help=choice)
+    add("--language", choices=("en", "zh-CN"), help="of .xlsx and .csv (default: the setting)")
     add("--bom", action="store_true", help="begin .csv with a byte order mark, for Excel")
     _add_kept_answers_commands(commands)
     return parser
@@ -194,7 +195,8 @@ def run_command(options: argparse.Namespace, before: Callable[[], None] = lambda
 
     The code is what the command returned, or 0 for None. An OperatorError of either is printed as
     lines on stderr, with exit code 1. Ctrl-C, SIGTERM and SIGHUP end the command with exit code
-    130, except for a SIGTERM or SIGHUP that the process ignores. Other errors are raised.
+    130, except for a SIGTERM or SIGHUP that the process ignores. A reader of the output that ends
+    first, as `head` does, ends it with 141. Other errors are raised.
 
     Args:
         options: the parsed options, with the command's function as `command`.
@@ -206,7 +208,12 @@ def run_command(options: argparse.Namespace, before: Callable[[], None] = lambda
     try:
         with redirect_stdout(sys.stderr):  # Airflow's log lines are not output
             before()
-        return int(options.command(options) or 0)
+        code = int(options.command(options) or 0)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the exit
+        return 141
     except KeyboardInterrupt:
         sys.stderr.write("weixin-etl: stopped.\n")
         return 130

@@ -8,9 +8,12 @@ nothing for weeks, and one lacks a day on the last morning.
 import csv
 import io
 import json
+import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from support import rows
 from analysts import expected_views
 from analysts.expected_views import Table
 from analysts.world import BUSY, PAPER, CollectedAnswers, november
+from weixin_etl.clock import days_as_ranges
 from weixin_etl.delivery import export
 from weixin_etl.delivery.digest import compose_digest, read_digest
 from weixin_etl.health.notifications import Installation
@@ -187,26 +191,100 @@ def test_a_workbook_has_the_rows_of_the_views(
             }
 
 
-def test_a_workbook_says_what_its_columns_are_and_what_is_missing(
-    snapshot: Connection, loaded: tuple[Engine, CollectedAnswers]
-) -> None:
+def test_a_workbook_says_what_its_columns_are(snapshot: Connection) -> None:
     """A day that is not complete is grey. Headers are Chinese for readers of Chinese."""
     book = openpyxl.load_workbook(io.BytesIO(workbook(snapshot, CHINESE)))
     lines = [[cell for cell in row if cell] for row in book["说明"].iter_rows(values_only=True)]
-    missing = lines[lines.index(["未到位"]) + 1 :]
-    sql = """
-        SELECT account_name, dataset || ' ' || day FROM analytics.coverage
-        WHERE day BETWEEN :begin AND :end AND state IN ('late', 'behind', 'lost', 'given_up')
-        ORDER BY appid, dataset, day
-    """
-    truth = rows(loaded[0], sql, begin=PERIOD[0], end=PERIOD[1])
 
     assert ["日期", "2026-11-01 – 2026-11-23"] in lines
-    assert [(name, day.partition(":")[0]) for name, day, *_ in missing] == truth != []
+    assert ["未到位"] in lines
     header, *_ = book["公众号每日"].iter_rows(values_only=True)
     assert header[1] == "公众号名称（重名时附 AppID，保证唯一）"
     for row in book["公众号每日"].iter_rows(min_row=2):
         assert row[0].font.italic == (row[-1].value is False)
+
+
+def missing_lines(connection: Connection, *period: date) -> list[tuple[str, str, str]]:
+    """Return the lines below *Missing* of a workbook: account, what of which days, reason."""
+    selection = export.select(connection, (), *period)
+    file = io.BytesIO()
+    export.write_workbook(connection, selection, file, words=ENGLISH)
+    sheet = openpyxl.load_workbook(file)["Read me"]
+    lines = [tuple(cell or "" for cell in row) for row in sheet.iter_rows(values_only=True)]
+    return lines[lines.index(("Missing", "", "")) + 1 :]
+
+
+def lacking_days(collected: CollectedAnswers, table: str, *period: date) -> dict[str, str]:
+    """Return the days of a period that are not complete or have no row, by the account's name."""
+    known = expected_views.view(collected, table).where(is_complete=True)
+    complete = {(row["appid"], row[IN_PERIOD[table]]) for row in known}
+    begin, end = period
+    calendar = [begin + timedelta(days=count) for count in range((end - begin).days + 1)]
+    lacking = {
+        name: tuple(day for day in calendar if (appid, day) not in complete)
+        for appid, name in collected.names.items()
+    }
+    return {name: days_as_ranges(days) for name, days in lacking.items() if days}
+
+
+@pytest.mark.parametrize(
+    "period", [PERIOD, (november(14), november(15)), (november(20), november(30))], ids=str
+)
+def test_a_workbook_says_which_figures_its_sheets_lack(
+    snapshot: Connection, collected: CollectedAnswers, period: tuple[date, date]
+) -> None:
+    """Days to come, and days whose cause lies before the period, lack figures like any other."""
+    found = missing_lines(snapshot, *period)
+    for kind, table in (("articles", "account_day"), ("followers", "follower_total")):
+        beginning = f"figures of {kind} "
+        told = {
+            name: text.removeprefix(beginning)
+            for name, text, _ in found
+            if text.startswith(beginning)
+        }
+        assert told == lacking_days(collected, table, *period)
+    asked = [reason for _, text, reason in found if text.startswith("figures of")]
+    assert {*asked} <= {
+        "WeChat was asked last at 2026-11-24 10:30 Beijing time",
+        "no run has asked yet",
+    }
+
+
+def test_a_workbook_says_why_figures_are_missing(
+    snapshot: Connection, loaded: tuple[Engine, CollectedAnswers]
+) -> None:
+    """The states are those of the time when WeChat was asked last, with the reason."""
+    causes = [line for line in missing_lines(snapshot, *PERIOD) if "figures of" not in line[1]]
+    sql = """
+        SELECT DISTINCT account_name, dataset || ' ' || state, coalesce(reason, '')
+        FROM analytics.coverage
+        WHERE day BETWEEN :begin - 5 AND :end AND state IN ('behind', 'lost', 'given_up', 'ended')
+            AND dataset IN ('article_total', 'article_total_detail', 'follower_total',
+                'follower_change')
+    """
+    truth = {tuple(row) for row in rows(loaded[0], sql, begin=PERIOD[0], end=PERIOD[1])}
+    told = {(name, " ".join(text.split()[:2]), reason) for name, text, reason in causes}
+
+    assert truth
+    assert truth <= told
+
+
+def test_nothing_is_missing_only_if_the_sheets_have_every_figure(
+    snapshot: Connection, collected: CollectedAnswers
+) -> None:
+    """Of the accounts and tables in the file."""
+    day = november(18)
+    complete = expected(collected, "account_day", calendar_date=day, is_complete=True)
+    appids = [row["appid"] for row in complete]
+    selection = export.select(snapshot, appids, day, day, tables=["account_day"])
+    file = io.BytesIO()
+    export.write_workbook(snapshot, selection, file, words=ENGLISH)
+    book = openpyxl.load_workbook(file)
+    *_, last = book["Read me"].iter_rows(values_only=True)
+
+    assert appids
+    assert book.sheetnames == ["Read me", "Accounts by day"]
+    assert last[0] == "Nothing is missing."
 
 
 def test_the_same_selection_gives_the_same_bytes(snapshot: Connection) -> None:
@@ -280,8 +358,76 @@ def test_a_file_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
     with export.whole_file(path) as file:
         file.write(b"whole")
     assert path.read_text() == "whole"
+
+
+def test_two_processes_that_write_one_file_write_whole_files(tmp_path: Path) -> None:
+    """Whoever ends last has its file under the name; a file of the user's is never taken."""
+    path, bystander = tmp_path / "figures.csv", tmp_path / "figures.csv.part"
+    bystander.write_text("the user's own")
+    with export.whole_file(path) as first:
+        first.write(b"the first")
+        with export.whole_file(path) as second:
+            second.write(b"the second one")
+        assert path.read_text() == "the second one"
+    assert path.read_text() == "the first"
+    assert bystander.read_text() == "the user's own"
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+def test_a_link_leads_to_the_same_file_afterwards(tmp_path: Path) -> None:
+    """The file that it leads to is replaced."""
+    path, link = tmp_path / "figures.csv", tmp_path / "newest.csv"
+    path.write_text("earlier")
+    link.symlink_to(path)
+    with export.whole_file(link) as file:
+        file.write(b"whole")
+    assert link.is_symlink()
+    assert path.read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("nowhere/figures.csv", "No such file or directory"),
+        (".", "it is not a file"),
+        ("/dev/full", "it is not a file"),
+    ],
+)
+def test_a_place_that_takes_no_file_is_one_sentence(
+    tmp_path: Path, place: str, reason: str
+) -> None:
+    """Nothing is written there."""
     with (
-        pytest.raises(ParameterError, match="can't be written: No such file or directory"),
-        export.whole_file(tmp_path / "nowhere" / "figures.csv"),
+        pytest.raises(ParameterError, match=f"can't be written: {reason}"),
+        export.whole_file(tmp_path / place) as file,
     ):
-        pass
+        file.write(b"whole")
+
+
+# Python says so when it forgets the archive that XlsxWriter could not end
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("table", ["workbook", "article_day"])
+def test_a_full_disk_is_one_sentence(snapshot: Connection, tmp_path: Path, table: str) -> None:
+    """The file that can't be written to its end isn't there afterwards."""
+    selection = export.select(snapshot, (), *PERIOD)
+    write = partial(export.write_workbook, snapshot, selection)
+    if table != "workbook":
+        write = partial(export.write_csv, snapshot, selection, table)
+    with (
+        pytest.raises(ParameterError, match=r"figures can't be written: File too large"),
+        export.whole_file(tmp_path / "figures") as file,
+        room_for_files(of_bytes=20_000),
+    ):
+        write(file, words=ENGLISH)
+    assert [*tmp_path.iterdir()] == []
+
+
+@contextmanager
+def room_for_files(*, of_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (of_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

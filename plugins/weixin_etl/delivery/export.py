@@ -3,11 +3,12 @@ Files with the figures of a period: a workbook for Excel, or one table as CSV or
 
 `select` finds the accounts, and the functions `write_…` write a file from the analysts' views. They
 read in one transaction, so a file shows one state of the warehouse, and the same state gives the
-same bytes. The command `weixin-etl export` and the page call them.
+same bytes on the same day. The command `weixin-etl export` and the page call them.
 """
 
 import csv
 import io
+import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import sqlalchemy
 import xlsxwriter
 from rich.cells import cell_len
 from sqlalchemy import Connection, Row, Subquery, func, text
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
@@ -47,6 +49,11 @@ _DATASETS = {table: {*ARTICLE_DATASETS} for table in TABLES} | {
     FOLLOWER_TOTAL.name: {FOLLOWER_TOTAL.name, FOLLOWER_CHANGE.name}
 }
 """The datasets whose figures are in a view."""
+_FIGURES = {
+    "articles": "figures of articles {days}",
+    "followers": "figures of followers {days}",
+}
+"""The sentences about what tables lack, by the kind of figures."""
 MOST_ROWS = 1_048_575
 """The rows of a sheet below its header: Excel's limit."""
 _ROWS_AT_ONCE = 5000
@@ -73,15 +80,10 @@ class Selection:
     begin: date
     end: date
     appids: Sequence[str]
-    datasets: Collection[str]
-    """The datasets whose figures may be written, by name."""
+    tables: Sequence[str]
+    """Those of `TABLES` that may be written, because all their figures may."""
     as_of: datetime | None
     """When WeChat was asked last, of any account; None before the first call."""
-
-    @property
-    def tables(self) -> list[str]:
-        """Those of `TABLES` that may be written, because all their figures may."""
-        return [table for table in TABLES if _DATASETS[table] <= {*self.datasets}]
 
     def rows(self, connection: Connection, table: str) -> Iterator[Row[Any]]:
         """Yield the rows of one of `TABLES`, in the order of the file, without holding them all."""
@@ -111,10 +113,24 @@ class Selection:
             filled: bytes = cursor.mogrify(str(query), self._values)
         return filled.decode()
 
-    def missing(self, connection: Connection) -> Sequence[Row[Any]]:
-        """Return the rows of `export/missing.sql`: the days that are not in."""
-        values = {**self._values, "as_of": self.as_of, "datasets": [*self.datasets]}
-        return connection.execute(statement("export/missing.sql"), values).all()
+    def incomplete(self, connection: Connection) -> Sequence[Row[Any]]:
+        """Return the rows of `export/incomplete.sql`: the days that the tables lack."""
+        of_articles, of_followers = (
+            sorted(name for name in self._datasets if (name in ARTICLE_DATASETS) == is_of_articles)
+            for is_of_articles in (True, False)
+        )
+        values = {**self._values, "articles": of_articles, "followers": of_followers}
+        return connection.execute(statement("export/incomplete.sql"), values).all()
+
+    def causes(self, connection: Connection) -> Sequence[Row[Any]]:
+        """Return the rows of `export/causes.sql`: why the tables may lack days."""
+        values = {**self._values, "as_of": self.as_of, "datasets": [*self._datasets]}
+        return connection.execute(statement("export/causes.sql"), values).all()
+
+    @property
+    def _datasets(self) -> set[str]:
+        """The datasets whose figures are in the tables, by name."""
+        return {dataset for table in self.tables for dataset in _DATASETS[table]}
 
     @property
     def _values(self) -> dict[str, Any]:
@@ -133,9 +149,10 @@ def select(
     begin: date,
     end: date,
     datasets: Collection[str] = tuple(DATASETS),
+    tables: Collection[str] = tuple(TABLES),
 ) -> Selection:
     """
-    Return the selection of accounts and days, and let the transaction read one state.
+    Return the selection of accounts, days and tables, and let the transaction read one state.
 
     Args:
         connection: a session of the warehouse that has not begun a transaction.
@@ -143,6 +160,7 @@ def select(
         begin: the first day.
         end: the last day.
         datasets: the names of the datasets whose figures may be written.
+        tables: those of `TABLES` that are wanted.
 
     Raises:
         ParameterError: an account is not known, there is none, or the last day is before the first.
@@ -157,7 +175,8 @@ def select(
     if not known:
         raise ParameterError("the warehouse has no account yet: no run has asked WeChat")
     appids = [appid_of(connection, name) for name in names] or [row.appid for row in known]
-    return Selection(begin, end, sorted({*appids}), datasets, known[0].as_of)
+    written = [table for table in TABLES if table in tables and _DATASETS[table] <= {*datasets}]
+    return Selection(begin, end, sorted({*appids}), written, known[0].as_of)
 
 
 @contextmanager
@@ -165,20 +184,23 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """
     Yield a binary file that gets the name `path` once the block has ended without an error.
 
-    Until then it has the ending `.part`. A block that fails removes it; a killed process leaves it.
+    Until then it has a name of its own that ends in `.part`. A block that fails removes it; a
+    killed process leaves it. If `path` is a link, the file that it leads to is replaced.
 
     Raises:
         ParameterError: the file can't be written.
     """
-    part = path.with_name(f"{path.name}.part")
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise ParameterError(f"{path} can't be written: it is not a file")
+    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
-        file = part.open("wb")
-    except OSError as error:
-        raise ParameterError(f"{path} can't be written: {error.strerror}") from None
-    try:
-        with file:
+        with part.open("xb") as file:
             yield file
-        part.replace(path)
+        part.replace(target)
+    except (OSError, FileCreateError) as error:
+        cause = error.args[0] if isinstance(error, FileCreateError) else error
+        raise ParameterError(f"{path} can't be written: {cause.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -255,16 +277,15 @@ def write_workbook(
     Raises:
         ParameterError: a table has more rows than a sheet of Excel. Nothing is written then.
     """
-    tables = selection.tables
-    for table in tables:
+    for table in selection.tables:
         _require_room(selection.count(connection, table), table, words)
-    columns = {table: selection.columns(connection, table) for table in tables}
+    columns = {table: selection.columns(connection, table) for table in selection.tables}
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(file, options) as workbook:
         created = selection.as_of or datetime(2026, 1, 1, tzinfo=UTC)
         workbook.set_properties({"created": created.astimezone(UTC).replace(tzinfo=None)})
         lines = [*_about(selection, words), *_dictionary(columns, words)]
-        _write_read_me(workbook, [*lines, *_missing(selection.missing(connection), words)], words)
+        _write_read_me(workbook, [*lines, *_missing(connection, selection, words)], words)
         formats, written = _cell_formats(workbook), 0
         for table, names in columns.items():
             sheet = _add_sheet(workbook, table, names, words)
@@ -281,7 +302,8 @@ def _require_room(count: int, table: str, words: Wording) -> None:
         name = words.phrase(_SHEETS[table])
         raise ParameterError(
             f"the sheet {name} would have {count:,} rows, Excel takes {MOST_ROWS:,}: choose fewer "
-            f"days (--begin, --end) or accounts (--accounts), or write {table} as .csv"
+            f"days (--begin, --end) or accounts (--accounts), leave the sheet out (--tables), or "
+            f"write {table} as .csv"
         )
 
 
@@ -370,13 +392,37 @@ def _dictionary(columns: Mapping[str, Sequence[str]], words: Wording) -> list[tu
     return [*lines, ()]
 
 
-def _missing(rows: Sequence[Row[Any]], words: Wording) -> list[tuple[str, ...]]:
-    """Return the lines that say what is missing: account, dataset with day and state, reason."""
+def _missing(connection: Connection, selection: Selection, words: Wording) -> list[tuple[str, ...]]:
+    """
+    Return the lines that say what is missing: account, what of which days, why.
+
+    First stand the days whose figures are not complete in the sheets, then the days of the datasets
+    that may be the cause. What is the same of all accounts is one line.
+    """
+    lacking: dict[tuple[str, ...], list[str]] = {}
+    for row in selection.incomplete(connection):
+        days_text = words.phrase(_FIGURES[row.kind], days=words.days(tuple(row.days)))
+        lacking.setdefault((days_text, _last_call(row.asked_at, words)), []).append(
+            row.account_name
+        )
+    for row in selection.causes(connection) if lacking else ():
+        days_text = f"{row.dataset} {words.phrase(row.state)} {words.days(tuple(row.days))}"
+        reason = words.translated(row.reason or "")
+        lacking.setdefault((days_text, reason), []).append(row.account_name)
     lines: list[tuple[str, ...]] = [(words.phrase("Missing"),)]
-    for row in rows:
-        missing_day = f"{row.dataset} {row.day}: {words.phrase(row.state)}"
-        lines.append((row.account_name, missing_day, words.translated(row.reason or "")))
-    return lines if rows else [*lines, (words.phrase("Nothing is missing."), "")]
+    for about, names in lacking.items():
+        is_of_all = 1 < len(names) == len(selection.appids)
+        shown_names = [words.phrase("all accounts")] if is_of_all else names
+        lines += [(name, *about) for name in shown_names]
+    return lines if lacking else [*lines, (words.phrase("Nothing is missing."), "")]
+
+
+def _last_call(asked_at: datetime | None, words: Wording) -> str:
+    """Return when WeChat was asked for an account last, or that no run has asked yet."""
+    if asked_at is None:
+        return words.phrase("no run has asked yet")
+    frame = "WeChat was asked last at {time} Beijing time"
+    return words.phrase(frame, time=clock.time_text(asked_at))
 
 
 def _comments(table: str) -> Mapping[str, str]:

@@ -20,6 +20,8 @@ from weixin_etl.orchestration.commands.kept import shown_progress
 from weixin_etl.orchestration.connections.warehouse import reading
 from weixin_etl.orchestration.tasks import observations
 
+_FORMATS = ("xlsx", "csv", "jsonl")
+
 
 def print_digest(day: date | None, language: str) -> None:
     """
@@ -44,19 +46,21 @@ def export_file(options: Namespace) -> None:
     Write a file with the figures of a period; its ending or `--format` says the format.
 
     Args:
-        options: the parsed options: file, begin, end, accounts, format, table, language, bom.
+        options: the parsed options: file, begin, end, accounts, format, tables, language, bom.
 
     Raises:
-        ParameterError: the format or an account is not known, the last day is before the first,
-            the file can't be written, or a sheet would have too many rows.
+        ParameterError: an option doesn't suit the format, an account is not known, the last day is
+            before the first, the file can't be written, or a sheet would have too many rows.
         WarehouseError: the warehouse can't be used.
     """
-    format_ = options.format or Path(options.file).suffix.removeprefix(".")
-    if format_ not in ("xlsx", "csv", "jsonl"):
-        raise ParameterError(f"{options.file} ends with neither .xlsx, .csv nor .jsonl: --format")
-    words, table = settings.words(options.language or ""), options.table
+    format_ = _format(options)
+    default = export.TABLES if format_ == "xlsx" else ["account_day"]
+    period, words = (options.begin, options.end), settings.words(options.language or "")
     with reading() as connection, _destination(options.file) as file:
-        selection = export.select(connection, options.accounts, options.begin, options.end)
+        selection = export.select(
+            connection, options.accounts, *period, tables=options.tables or default
+        )
+        (table, *_) = selection.tables
         if format_ == "xlsx":
             with shown_progress("row", done="written") as show:
                 export.write_workbook(connection, selection, file, words=words, on_progress=show)
@@ -65,6 +69,31 @@ def export_file(options: Namespace) -> None:
             export.write_csv(connection, selection, table, file, words=words, has_bom=has_bom)
         else:
             export.write_jsonl(connection, selection, table, file)
+
+
+def _format(options: Namespace) -> str:
+    """
+    Return the format of the file: `xlsx`, `csv` or `jsonl`.
+
+    Raises:
+        ParameterError: neither the file's ending nor `--format` says it, they contradict each
+            other, or another option doesn't suit the format.
+    """
+    ending = Path(options.file).suffix.removeprefix(".").lower()
+    format_: str = options.format or ending
+    if format_ not in _FORMATS:
+        raise ParameterError(
+            f"{options.file} has no ending that says the format: .xlsx, .csv, .jsonl, or --format"
+        )
+    if ending in _FORMATS and ending != format_:
+        raise ParameterError(f"{options.file} would be {format_}: choose one ending or --format")
+    if format_ != "xlsx" and len(options.tables or ()) > 1:
+        raise ParameterError(f"a {format_} file has one table: choose one of --tables")
+    if format_ != "csv" and options.bom:
+        raise ParameterError(f"a {format_} file has no byte order mark: leave out --bom")
+    if format_ == "jsonl" and options.language:
+        raise ParameterError("the names in a jsonl file are English: leave out --language")
+    return format_
 
 
 @contextmanager
