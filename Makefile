@@ -80,7 +80,7 @@ wheel: $(INSTALLED) ## Build the wheel into dist, for an Airflow that is already
 	$(UV) build --quiet --build-constraints requirements-dev.txt --require-hashes --wheel
 
 release: wheel test-own ## Build the wheel of a version that the changelog has, and try it
-	@grep --quiet "^## $$($(BIN)/weixin-etl --version | cut -d' ' -f2) (" CHANGELOG.md
+	@grep --quiet "^## \[$$($(BIN)/weixin-etl --version | cut -d' ' -f2)\] - " CHANGELOG.md
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check

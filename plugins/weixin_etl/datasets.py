@@ -226,7 +226,7 @@ class Dataset:
         return self.successor and DATASETS[self.successor].dag_id
 
 
-# https://developers.weixin.qq.com/doc/offiaccount/Analytics/Graphic_Analysis_Data_Interface.html
+# https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getarticletotal.html
 ARTICLE_TOTAL = Dataset(
     name="article_total",
     endpoint="getarticletotal",
@@ -240,6 +240,7 @@ ARTICLE_TOTAL = Dataset(
     suffix="_7d",
     successor="article_total_detail",
 )
+# https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getarticletotaldetail.html
 ARTICLE_TOTAL_DETAIL = Dataset(
     name="article_total_detail",
     endpoint="getarticletotaldetail",
@@ -252,8 +253,8 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     suffix="_30d",
 )
 
-# WeChat's documentation of `getarticleread` could not be read. Its answers are therefore parsed
-# leniently, and their bytes are kept.
+# No published answer of the next three was found: their keys are those of the documentation.
+# https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getarticleread.html
 ARTICLE_READ = Dataset(
     name="article_read",
     endpoint="getarticleread",
@@ -264,6 +265,7 @@ ARTICLE_READ = Dataset(
     rows_key="detail",
     is_combined=True,
 )
+# https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getarticleshare.html
 ARTICLE_SHARE = Dataset(
     name="article_share",
     endpoint="getarticleshare",
@@ -274,6 +276,7 @@ ARTICLE_SHARE = Dataset(
     rows_key="detail",
     is_combined=True,
 )
+# https://developers.weixin.qq.com/doc/service/api/wedata/news/api_getbizsummary.html
 ACCOUNT_SUMMARY = Dataset(
     name="account_summary",
     endpoint="getbizsummary",
@@ -285,7 +288,7 @@ ACCOUNT_SUMMARY = Dataset(
     rows_key="detail",
 )
 
-# https://developers.weixin.qq.com/doc/offiaccount/Analytics/User_Analysis_Data_Interface.html
+# https://developers.weixin.qq.com/doc/service/api/wedata/user/api_getusersummary.html
 FOLLOWER_CHANGE = Dataset(
     name="follower_change",
     endpoint="getusersummary",
@@ -299,6 +302,7 @@ FOLLOWER_CHANGE = Dataset(
     is_combined=True,
     is_told=True,
 )
+# https://developers.weixin.qq.com/doc/service/api/wedata/user/api_getusercumulate.html
 FOLLOWER_TOTAL = Dataset(
     name="follower_total",
     endpoint="getusercumulate",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from support.people import PROJECT, files_of_git, printed
 
+from weixin_etl.datasets import DATASETS
 from weixin_etl.orchestration.settings import OPTIONS
 
 DOCUMENTS = {name: (PROJECT / name).read_text() for name in files_of_git("*.md")}
@@ -75,6 +76,22 @@ def test_every_setting_is_described_and_every_described_one_exists() -> None:
     assert described == {name: option["default"] for name, option in OPTIONS.items()}
     assert {"WEIXIN_APPID", "WEIXIN_SECRET"} <= {*keys}
     assert [key for key in keys if key not in code] == []
+
+
+def test_the_spans_of_the_api_are_those_of_the_datasets() -> None:
+    """The table has the declared days and permission sets, and links WeChat's page."""
+    page = r"\[(\w+)\]\(https://developers\.weixin\.qq\.com/\S+/api_\2\.html\)"
+    row = rf"^\| `(\w+)` \| {page} \| (\w+) \| \d+ \| (\S+) \| (\d+) \| (\d+) \|$"
+    declared = [
+        (
+            *(dataset.name, dataset.endpoint),
+            "publication" if dataset.describes_articles else "statistics",
+            *(str(dataset.first_day), str(dataset.window), str(dataset.permission_set)),
+        )
+        for dataset in DATASETS.values()
+    ]
+
+    assert re.findall(row, DOCUMENTS["docs/weixin-api.md"], re.M) == declared
 
 
 def test_no_command_of_the_manual_shows_a_password_or_leaves_a_dump_open() -> None:
