@@ -85,8 +85,8 @@ class ProblemKind(StrEnum):
         self.stops_account = "stops_account" in marks
         # no usable answer: after several in a row, the try stops calling
         self.is_outage = "is_outage" in marks
-        # WeChat was not reached: the account may have other problems
-        self.is_transport_failure = "is_transport_failure" in marks
+        # the account's other problems were not examined, and may still be there
+        self.is_without_result = "is_without_result" in marks
         # nothing failed: the figures are stored, or WeChat may have no more
         self.is_warning = "is_warning" in marks
         # nobody has to act: daily runs request the figures again
@@ -189,7 +189,7 @@ class Problem:
     subject: str | None = None
     """A metric, an article, or a connection that distinguishes the problem within its kind."""
     days: tuple[date, ...] = ()
-    """The publication days that the problem concerns."""
+    """The days that the problem concerns."""
     code: str = ""
     """WeChat's errcode, an SQLSTATE or the name of a case. It selects the row with the texts."""
     to_change: str = ""

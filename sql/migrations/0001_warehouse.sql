@@ -122,7 +122,7 @@ CREATE TABLE weixin.raw_response (
 ) WITH (fillfactor = 50);
 -- The bodies are compressed already.
 ALTER TABLE weixin.raw_response ALTER COLUMN body SET STORAGE EXTERNAL;
-CREATE INDEX raw_response_pair ON weixin.raw_response (appid, dataset, day);
+CREATE INDEX raw_response_slice ON weixin.raw_response (appid, dataset, day);
 COMMENT ON TABLE weixin.raw_response IS 'One row per successful answer for a dataset, account and day. An answer identical to the newest one only updates last_seen_at. Bodies of errors are not kept';
 COMMENT ON COLUMN weixin.raw_response.raw_response_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.raw_response.dataset IS 'Which endpoint answered: article_total, …';
@@ -171,14 +171,14 @@ COMMENT ON COLUMN weixin.coverage.ready_at IS 'Fetch time of the newest ready an
 COMMENT ON COLUMN weixin.coverage.list_sha256 IS 'SHA-256 of the msgids that this answer lists; null if no answer of that morning listed an article of the account, because an empty list then proves nothing';
 COMMENT ON COLUMN weixin.coverage.article_count IS 'The most articles (of a statistics day: rows) that an answer has listed';
 COMMENT ON COLUMN weixin.coverage.attempted_at IS 'When the last attempt was answered or abandoned';
-COMMENT ON COLUMN weixin.coverage.error_kind IS 'Why the last attempt brought nothing, as weixin_etl.problem.ProblemKind names it; null if its answer was ready';
+COMMENT ON COLUMN weixin.coverage.error_kind IS 'The problem of the last attempt, as weixin_etl.problem.ProblemKind names it; null if its answer was ready, unless the day was given up for no_figures';
 COMMENT ON COLUMN weixin.coverage.error_code IS 'WeChat''s errcode of the last attempt, if it gave one';
-COMMENT ON COLUMN weixin.coverage.error IS 'What happened in the last attempt, with WeChat''s words; null if its answer was ready';
-COMMENT ON COLUMN weixin.coverage.cure IS 'What to change or, if nothing, what happens next; null if its answer was ready';
+COMMENT ON COLUMN weixin.coverage.error IS 'What happened in the last attempt, with WeChat''s words; null if error_kind is';
+COMMENT ON COLUMN weixin.coverage.cure IS 'What to change or, if nothing, what happens next; null if error_kind is';
 COMMENT ON COLUMN weixin.coverage.listed_since IS 'Since when consecutive ready answers have listed the same articles: fetch time of the first of them; null when list_sha256 is null';
 COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer, ready or not';
 COMMENT ON COLUMN weixin.coverage.through_date IS 'The last stat_date that every article of that answer reaches; null when one has no row or there is none';
-COMMENT ON COLUMN weixin.coverage.newest_date IS 'The last stat_date that any article of that answer reaches; null when there is no row';
+COMMENT ON COLUMN weixin.coverage.newest_date IS 'The last stat_date for which any article of that answer has figures; null when none has';
 COMMENT ON COLUMN weixin.coverage.row_count IS 'Rows in that answer, without rejected ones';
 COMMENT ON COLUMN weixin.coverage.fell_at IS 'Fetch time of the newest answer in which a running total was lower than before; null when none ever was';
 COMMENT ON COLUMN weixin.coverage.fall IS 'The largest fall of that answer: msgid, stat_date, metric, the total before and the total now; behind it how many more totals fell';
@@ -230,7 +230,7 @@ CREATE TABLE weixin.run_report (
     attempted_at timestamptz,
     PRIMARY KEY (run_id, dataset, appid, day)
 ) WITH (fillfactor = 80);
-CREATE INDEX run_report_pair ON weixin.run_report (appid, dataset, day);
+CREATE INDEX run_report_slice ON weixin.run_report (appid, dataset, day);
 COMMENT ON TABLE weixin.run_report IS 'One row per account and day that a run''s newest plan names: what the run has done since. A record: nothing is decided from it';
 COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
 COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';
@@ -283,7 +283,7 @@ CREATE TABLE weixin.finding (
     found_at timestamptz NOT NULL
 );
 CREATE INDEX finding_source ON weixin.finding (dataset, source);
-COMMENT ON TABLE weixin.finding IS 'One row per problem that a task found and coverage does not show: an unusable connection, a failed task, a run past its deadline. Each task replaces its own findings';
+COMMENT ON TABLE weixin.finding IS 'One row per problem as a task reported it: an unusable connection, a failed task, missing days, a run past its deadline. Coverage may have it too: the finding takes its place for its days until they are attempted again. Each task replaces its own findings';
 COMMENT ON COLUMN weixin.finding.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.finding.source IS 'The task that found it; deadline or run if the run''s end was noticed outside its tasks';
 COMMENT ON COLUMN weixin.finding.kind IS 'The kind of problem: a name of weixin_etl.problem.ProblemKind';

@@ -21,8 +21,8 @@ WHERE
             WHERE since.appid = account.appid AND since.dataset = :dataset
         )
         OR EXISTS (
-            SELECT FROM weixin.coverage AS pair
-            WHERE pair.appid = account.appid AND pair.dataset = :dataset
+            SELECT FROM weixin.coverage AS slice
+            WHERE slice.appid = account.appid AND slice.dataset = :dataset
         )
     )
 ORDER BY account.is_active DESC, account.name ASC, account.appid ASC

@@ -6,7 +6,7 @@ SELECT
     report.dataset,
     report.run_id,
     report.appid,
-    count(*) AS pair_count,
+    count(*) AS slice_count,
     coalesce(
         array_agg(report.day) FILTER (
             WHERE NOT {{ is_satisfied(

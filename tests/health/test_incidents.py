@@ -373,10 +373,11 @@ def test_where_nobody_has_to_act_it_is_amber_for_that_morning(people: People, an
     (message,) = people.got
 
     assert [severity for _, severity, _ in in_an_hour] == ["waiting"]
-    assert (found.is_healthy, found.is_retrying, message.notify_type) == (False, True, "warning")
+    assert (found.is_healthy, found.resolves_itself) == (False, True)
+    assert message.notify_type == "warning"
     assert people.wrong(11, day=1) == in_an_hour
     assert people.wrong(13, day=1) == [("not_asked", "failure", 2)]
-    assert not people.status(13, day=1).is_retrying
+    assert not people.status(13, day=1).resolves_itself
 
 
 def import_answers(warehouse: Engine, of_day: int, *days: int) -> None:

@@ -245,7 +245,7 @@ def test_the_command_shows_the_changes_and_writes_them_with_apply(
 
     difference = "4 rows with other values"
     assert printed == [
-        ["1 pair read. This would change:", difference, "Nothing is written: --apply does."],
-        ["1 pair read. This was written:", difference],
-        ["1 pair read: the fact is what the kept answers say, nothing changes"],
+        ["1 slice read. This would change:", difference, "Nothing is written: --apply does."],
+        ["1 slice read. This was written:", difference],
+        ["1 slice read: the fact is what the kept answers say, nothing changes"],
     ]

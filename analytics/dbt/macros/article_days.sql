@@ -18,9 +18,9 @@ WITH since AS (
 ),
 
 concerned AS (
-    SELECT pair.day AS publication_date
-    FROM {{ source("weixin", "coverage") }} AS pair
-    INNER JOIN since ON since.since_at <= pair.fetched_at
+    SELECT slice.day AS publication_date
+    FROM {{ source("weixin", "coverage") }} AS slice
+    INNER JOIN since ON since.since_at <= slice.fetched_at
     UNION
     SELECT day.publication_date
     FROM {{ source("weixin", view) }} AS day

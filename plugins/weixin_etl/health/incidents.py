@@ -1,10 +1,11 @@
 """
 Incidents: which alerts people were notified of, and which of these are resolved.
 
-Each task reports an observation: what it found, and which accounts it checked. An alert that is
-new opens an incident in `weixin.incident`. An incident whose alert is gone is resolved. An alert
-that is still being retried opens none and resolves none. `notifications.notify` sends what nobody
-was notified of yet.
+Tasks report observations: what they found, and which accounts they checked. `refresh_access_token`
+and `plan` report one, each try of `ingest` does, and `check`, also for tasks that failed. An alert
+that is new opens an incident in `weixin.incident`. An incident whose alert is gone is resolved. An
+alert that is still being retried opens none and resolves none. `notifications.notify` sends what
+nobody was notified of yet.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -31,7 +32,12 @@ class Observation:
     run: Run
     at: datetime
     findings: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
-    """Problems that coverage does not show, by source. They replace the source's earlier ones."""
+    """
+    The problems that the task reports, by source. They replace the source's earlier findings.
+
+    Coverage may have them too. A finding takes the place of what coverage says of the finding's
+    days, until they are attempted again.
+    """
     scope: Collection[str] | None = None
     """The AppIDs and connections that the task checked; None: all."""
     shows_ends: bool = False
@@ -159,8 +165,8 @@ def opened_incidents(
 
     An alert is an incident if its severity is FAILURE, WAITING or WARNING. One that is open already
     is returned too, because its days or texts may have changed. Left out are momentary problems
-    that have a closed incident, and a transport failure whose open incident has another problem:
-    that problem says more and stays.
+    that have a closed incident, and a problem without a result whose open incident has
+    another problem: that problem says more and stays.
 
     Args:
         incidents: the open incidents, and the closed ones of momentary problems.
@@ -196,9 +202,9 @@ def resolved_incidents(
 
 
 def _says_less(alert: Alert, incident: Alert) -> bool:
-    """Return whether an alert is a transport failure and its incident is not."""
-    is_failure = alert.problem.kind.is_transport_failure
-    return is_failure and not incident.problem.kind.is_transport_failure
+    """Return whether an alert's problem is without a result and its incident's is not."""
+    is_without_result = alert.problem.kind.is_without_result
+    return is_without_result and not incident.problem.kind.is_without_result
 
 
 def _hides(alert: Alert, incident: Alert) -> bool:
@@ -208,8 +214,8 @@ def _hides(alert: Alert, incident: Alert) -> bool:
     Days that were not asked for stay open while an alert stops all accounts. A quota that was used
     up stays open while figures of one of its days are missing because of an alert of its account.
     Figures that were not ready stay open while their account was not asked. Other problems stay
-    open while the account was asked without a result (a transport failure), unless they are one
-    too. An incident without an AppID may be about any account.
+    open while an alert of the account is without a result, unless they are without a result too.
+    An incident without an AppID may be about any account.
     """
     appid, kind, other = incident.problem.appid, incident.problem.kind, alert.problem.kind
     is_same_account = appid is None or appid in alert.appids
@@ -219,8 +225,8 @@ def _hides(alert: Alert, incident: Alert) -> bool:
         return alert.is_broken and bool({*incident.problem.days} & {*alert.problem.days})
     if other is ProblemKind.NOT_ASKED:
         return is_same_account and kind is ProblemKind.NOT_READY
-    is_without_result = alert.is_broken and other.is_transport_failure
-    return is_same_account and is_without_result and not kind.is_transport_failure
+    is_without_result = alert.is_broken and other.is_without_result
+    return is_same_account and is_without_result and not kind.is_without_result
 
 
 def _is_news(alert: Alert, incident: Alert | None) -> bool:
@@ -228,13 +234,13 @@ def _is_news(alert: Alert, incident: Alert | None) -> bool:
     Return whether people are notified of an alert.
 
     They are if it has no incident, if the incident was a warning and figures are missing now, or if
-    the cure is another one. Another cure of a transport failure is no news.
+    the cure is another one. Another cure of a problem without a result is no news.
     """
     if incident is None or (incident.severity is Severity.WARNING and alert.is_broken):
         return True
     problem, before = alert.problem, incident.problem
     cure_changed = problem.kind is not before.kind or problem.row is not before.row
-    return cure_changed and not problem.kind.is_transport_failure
+    return cure_changed and not problem.kind.is_without_result
 
 
 def _write_opened(
@@ -260,7 +266,8 @@ def _write_resolved(
     """
     Store in `weixin.incident` that incidents are resolved; write nothing if there are none.
 
-    The end of a warning, or of an account that is no longer collected, is not announced.
+    The end of a warning is announced only if its kind has the flag `end_is_told`. The end of an
+    incident of an account that is no longer collected is not announced.
     """
     if resolved:
         values = {

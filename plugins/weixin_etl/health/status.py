@@ -31,7 +31,7 @@ class Progress:
 
     dataset: str
     run_id: str
-    pair_count: int
+    slice_count: int
     """The number of accounts and days that it planned."""
     days_left: Sequence[date]
     """The days that it has yet to load, each as often as there are accounts."""
@@ -42,7 +42,7 @@ class Progress:
     @property
     def done(self) -> int:
         """The number of accounts and days that it has loaded."""
-        return self.pair_count - len(self.days_left)
+        return self.slice_count - len(self.days_left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Status:
         return not any(alert.is_broken for alert in self.open)
 
     @property
-    def is_retrying(self) -> bool:
+    def resolves_itself(self) -> bool:
         """Whether something is wrong but no alert is a failure: nobody has to act."""
         has_failures = any(alert.severity is Severity.FAILURE for alert in self.open)
         return not self.is_healthy and not has_failures
@@ -312,6 +312,6 @@ def progress_by_run(airflow: Airflow, at_work: Iterable[Progress]) -> Iterator[P
     """
     for parts in grouped(at_work, lambda part: (part.dataset, part.run_id)):
         run = parts[0].dataset, parts[0].run_id
-        count = sum(part.pair_count for part in parts)
+        count = sum(part.slice_count for part in parts)
         days_left = [day for part in parts for day in part.days_left]
         yield Progress(*run, count, days_left, again_at=airflow.waits.get(run))

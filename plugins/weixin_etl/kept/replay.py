@@ -53,7 +53,7 @@ class ReplayResult(msgspec.Struct, frozen=True):
             (self.counts.updated, "row", "with other values"),
             (self.rejected, "rejected part", "opened or resolved"),
             (self.articles, "article", "new, or described otherwise"),
-            (self.coverage, "pair", "with another state or other counts in coverage"),
+            (self.coverage, "slice", "with another state or other counts in coverage"),
         ]
         return [f"{counted(number, noun)} {change}" for number, noun, change in lines if number]
 

@@ -87,8 +87,8 @@ class Load:
             slices = [answer.slice for answer in staged]
             merge = Merge(connection, self.run.dataset, self.now(), slices)
             answers = merge.keep_answers([answer for answer in staged if answer.is_answer])
-            late_slices = [answer.slice for answer in answers if merge.is_out_of_order(answer)]
-            histories = [*chain.from_iterable(merged_slices(merge, late_slices))]
+            out_of_order = [answer.slice for answer in answers if merge.is_out_of_order(answer)]
+            histories = [*chain.from_iterable(merged_slices(merge, out_of_order))]
             counts = self._merge(merge, answers, histories)
             coverage = self._evaluate(merge, chunks, counts)
             merge.save_coverage(coverage)

@@ -160,7 +160,9 @@ def read_outcome(connection: Connection, work: Work, accounts: Batch) -> Outcome
     run, now, limit = work.run, work.now(), calls_limit(work)
     planned_at = {account.appid: account.planned_at for account in accounts}
     slices = [(account.appid, day) for account in accounts for day in account.due.days]
-    rows = connection.execute(statement("coverage/of_pairs.sql"), slice_arrays(run.dataset, slices))
+    rows = connection.execute(
+        statement("coverage/of_slices.sql"), slice_arrays(run.dataset, slices)
+    )
     known = {(row.appid, row.day): coverage_from_row(row[2:]) for row in rows}
     quota_refusals = {
         appid: coverage

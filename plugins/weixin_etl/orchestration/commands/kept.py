@@ -66,11 +66,11 @@ def print_replay(options: Namespace) -> None:
     warehouse, dataset = open_warehouse(), DATASETS[options.dataset]
     slices = select_slices(warehouse, dataset, options.accounts, options.begin, options.end)
     hour = settings.read().ready_hour
-    with shown_progress("pair") as show:
+    with shown_progress("slice") as show:
         result = replay(
             warehouse, dataset, slices, ready_hour=hour, is_applied=options.apply, on_progress=show
         )
-    read = f"{counted(result.slices, 'pair')} read"
+    read = f"{counted(result.slices, 'slice')} read"
     if not result.changes:
         _print(f"{read}: the fact is what the kept answers say, nothing changes")
         return

@@ -62,7 +62,7 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     sys.stdout.write("".join(f"{line}\n" for line in [*lines, _summary(found, words)]))
     if found.is_healthy:
         return HEALTHY
-    return RETRYING if found.is_retrying else UNHEALTHY
+    return RETRYING if found.resolves_itself else UNHEALTHY
 
 
 def _line(alert: Alert, words: Wording) -> str:
@@ -80,7 +80,7 @@ def _summary(found: Status, words: Wording) -> str:
     """
     parts = [words.morning_line(found)]
     for run in found.runs:
-        done = f"{run.done} of {counted(run.pair_count, 'day')} done"
+        done = f"{run.done} of {counted(run.slice_count, 'day')} done"
         parts.append(f"{run.dataset} is being asked: {done}")
         if run.again_at:
             again_at = clock.beijing_text(run.again_at, pattern="%H:%M")

@@ -1,8 +1,9 @@
 """
 The bodies of the DAGs' tasks: they connect Airflow's context and XCom to the verbs in `run`.
 
-The DAG file calls one function per task. Each reads the run from Airflow's context, calls its verb,
-reports an observation and ends the task with one readable line.
+The DAG file calls one function per task. Each reads the run from Airflow's context, calls its verb
+and ends the task with one readable line. All but `report` also report an observation: `ingest` at
+the end of each try, and `check` also for tasks that failed.
 """
 
 import logging
@@ -170,7 +171,7 @@ def plan(dataset: Dataset, configured: list[dict[str, Any]]) -> list[list[dict[s
 @readable_ending()
 def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     """
-    Ask for the batch's planned days, load the answers, and report the transport failures.
+    Ask for the batch's planned days, load the answers, and report problems without a result.
 
     If days are missing, the XCom `problem` has the first problem that is retried, if there is one,
     or else the first problem.
@@ -210,8 +211,9 @@ def _report_ingest(
     """
     Report the result of one try, and log metrics in the answers that the dataset does not declare.
 
-    The findings hold transport failures only: coverage has the problems of answered days. While the
-    run goes on, retried failures are left out. A failure without days gets all of its account's.
+    The findings are the problems without a result, which coverage may have too. Alerts of the other
+    problems follow from coverage. While the run goes on, problems that are retried are left out. A
+    problem without days gets all days of its account.
 
     Args:
         run: the run.
@@ -223,12 +225,12 @@ def _report_ingest(
         names = one_line(", ".join(sorted(result.unknown_metrics)), _LONGEST_METRICS)
         log.warning("WeChat sends metrics that are not known here; kept in extra: %s", names)
     days = {account.appid: account.due.days for account in batch}
-    failures = [
+    without_result = [
         replace(problem, days=problem.days or tuple(sorted(days.get(problem.appid or "", ()))))
         for problem in result.problems
-        if problem.kind.is_transport_failure and not (run_goes_on and problem.kind.is_retried)
+        if problem.kind.is_without_result and not (run_goes_on and problem.kind.is_retried)
     ]
-    findings, scope = {"ingest": failures}, [*days]
+    findings, scope = {"ingest": without_result}, [*days]
     observations.report_observation(
         Observation(run, clock.now(), findings, scope, shows_ends=True, run_goes_on=run_goes_on)
     )

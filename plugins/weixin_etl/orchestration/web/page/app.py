@@ -318,7 +318,10 @@ def health(datasets: Readable) -> Response:
         msgspec.to_builtins(alert) | {"path": path}
         for alert, path in zip(found.open, paths, strict=True)
     ]
-    summary: dict[str, Any] = {"is_healthy": found.is_healthy, "is_retrying": found.is_retrying}
+    summary: dict[str, Any] = {
+        "is_healthy": found.is_healthy,
+        "resolves_itself": found.resolves_itself,
+    }
     summary |= {"checked_at": found.checked_at, "problems": problems}
     text = shown(msgspec.json.encode(summary).decode())
     return Response(text, 200 if found.is_healthy else 503, media_type="application/json")

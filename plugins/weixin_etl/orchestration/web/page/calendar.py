@@ -134,7 +134,7 @@ def story(figures: Figures, appid: str, day: date) -> dict[str, Any] | None:
         "problem": problem.with_successor(figures.dataset.successor_dag_id),
         "in_successor": accounts[0]["is_retired"] and _is_in_successor(figures, appid),
         "form": msgspec.json.encode(form).decode(),
-        "runs": figures.rows("page/pair_runs.sql", appid=appid, day=day),
+        "runs": figures.rows("page/slice_runs.sql", appid=appid, day=day),
         "rejected": figures.rows("page/rejected.sql", appid=appid, day=day),
         **{"day": day, "before": day - _DAY, "after": day + _DAY},
     }

@@ -1,4 +1,4 @@
--- What each run that planned a pair has done about it: one row per run, newest first.
+-- Return what each run that planned a slice has done about it: one row per run, newest first.
 SELECT
     run_id,
     planned_at,
