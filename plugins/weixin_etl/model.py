@@ -265,7 +265,11 @@ class Coverage:
     """The largest number of articles that an answer has listed."""
     attempted_at: datetime | None = None
     error_kind: str | None = None
-    """The problem kind of the last attempt (`not_ready`, …). None if its answer was ready."""
+    """
+    The problem kind of the last attempt (`not_ready`, …).
+
+    None if its answer was ready, unless the day was given up with the kind `no_figures`.
+    """
     error_code: int | None = None
     error: str | None = None
     """The cause of the last attempt's error."""
@@ -275,9 +279,9 @@ class Coverage:
     fetched_at: datetime | None = None
     """When the newest loaded answer was fetched, whether it was ready or not."""
     through_date: date | None = None
-    """The last stat_date for which every article of the newest loaded answer has a row."""
+    """The last stat_date that every article of the newest loaded answer reaches."""
     newest_date: date | None = None
-    """The last stat_date for which an article of the newest loaded answer has a row."""
+    """The last stat_date for which an article of the newest loaded answer has figures."""
     row_count: int | None = None
     """The number of rows of the newest loaded answer."""
     fell_at: datetime | None = None

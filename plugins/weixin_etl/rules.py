@@ -264,8 +264,9 @@ def next_coverage(
     """
     Return the day's coverage after one attempt.
 
-    Every attempt sets `attempted_at` and the error, which is None after a ready answer. It removes
-    `error` and `cure`, the texts of the error before. `article_count` never falls.
+    Every attempt sets `attempted_at` and the error, which is None after a ready answer, or
+    `no_figures`. It removes `error` and `cure`, the texts of the error before. `article_count`
+    never falls.
 
     An error keeps earlier results. An unreadable answer two or more days after the window settles
     the day as given up. A delayed or early answer is `not_ready`, and keeps earlier results too.

@@ -1,9 +1,9 @@
 -- Return the accounts that daily runs collect, all or some: one row per dataset and account. The
--- row has the last answer, whether the endpoint is retired, the days with rejected parts, the days
--- without their newest figures (`rules.behind_days`), the totals that fell on the newest morning,
--- and the account's last plan. The first columns are the fields of `AccountDays` in the same order.
--- An unreadable day is not among those with rejected parts, because its own alert names the first
--- part.
+-- row has the time of the newest ready answer, whether the endpoint is retired, the days with
+-- rejected parts, the days without their newest figures (`rules.behind_days`), the totals that fell
+-- on the newest morning, and the account's last plan. The first columns are the fields of
+-- `AccountDays` in the same order. An unreadable day is not among those with rejected parts,
+-- because its own alert names the first part.
 {% from "weixin/macros.jinja" import beijing, is_behind, is_retired, newest_date, planned_at %}
 {% from "weixin/rejected.jinja" import rejected_cause with context %}
 {% set is_of_account -%}

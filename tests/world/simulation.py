@@ -409,7 +409,7 @@ class Asking:
         self._reevaluate(late)
 
     def _reevaluate(self, late: dict[date, SliceRecord]) -> None:
-        """Evaluate all answers of days that got a late answer, as the load does."""
+        """Evaluate all answers of days that got an answer out of order, as the load does."""
         account = Account("", self.appid, "", self.appid)
         unreadable = WeixinError(ProblemKind.UNREADABLE)
         seen = [

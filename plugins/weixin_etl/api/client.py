@@ -1,7 +1,7 @@
 """
 The client of the WeChat API for one account.
 
-It fetches the figures of one publication day, and returns the response's bytes or the error. It
+It fetches the figures of one day, and returns the response's bytes or the error. It
 gets access tokens itself. `api.calls` and the command `probe` use it.
 """
 
@@ -46,7 +46,12 @@ class _QuotaAnswer(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class FailedCall:
-    """A call without figures: its error, and the time of the error."""
+    """
+    A call that brought no answer: its error, and the time of the error.
+
+    It may stand for a call that was never made, because there is no token, or because an earlier
+    error stopped the account.
+    """
 
     error: WeixinError
     refused_at: datetime

@@ -387,8 +387,8 @@ def errcode_error(
     """
     Return the error that an errcode becomes, according to the error table (`problems.csv`).
 
-    Its cause is WeChat's message, cut after 500 characters. WeChat's id of the call, the rid, is
-    removed from the message and logged.
+    WeChat's message is added to the cause of the table's row after a colon, cut after 500
+    characters. WeChat's id of the call, the rid, is removed from the message and logged.
 
     Args:
         errcode: An errcode other than 0. One that the table lacks becomes `CALL_REFUSED`.

@@ -46,7 +46,7 @@ class AccountDays(NamedTuple):
     name: str
     conn_id: str
     answered_at: datetime | None
-    """When WeChat last answered a call for it."""
+    """Fetch time of the newest ready answer, of open days and of the newest day that has one."""
     is_retired: bool
     """Whether WeChat has taken the endpoint offline for it."""
     since_date: date
@@ -89,7 +89,8 @@ def alerts_of_account(
     Args:
         account: its days and facts.
         found: the open findings of tasks, by their owners.
-        morning: the beginning of the day in Beijing whose figures must be there now.
+        morning: 00:00 in Beijing of the newest morning whose answers must be stored: until noon,
+            yesterday's.
         every_day: whether the alert of a retired endpoint lists the days that are missing because
             of it. Else it has no days.
     """
@@ -262,7 +263,8 @@ def _cause_of_days(account: AccountDays, row: Days, morning: datetime) -> Alert 
         account: the account of the days.
         row: days of one state. Runs that are at work have yet to load all of them or none, and all
             or none lie before `since_date`.
-        morning: when yesterday's figures are due.
+        morning: 00:00 in Beijing of the newest morning whose answers must be stored: until noon,
+            yesterday's.
 
     Returns:
         The alert. None if nothing is wrong: the days have ended (the account left or the endpoint
@@ -288,10 +290,10 @@ def _is_refusal_open(account: AccountDays, row: Days, morning: datetime) -> bool
     """
     Return whether the last attempt failed and that still matters.
 
-    A refusal of a whole account matters until WeChat answers a later call of the account. A kind
-    that resolves itself matters on its morning only. After that, a kind that is retried still
-    matters for days that can be requested again. It is no refusal if the figures were not ready, or
-    if the days were given up.
+    A refusal of a whole account matters until the account has a later ready answer. A kind that
+    resolves itself matters only if the attempt was made since `morning`. Beyond that, a kind that
+    is retried still matters for days that can be requested again. It is no refusal if the figures
+    were not ready, or if the days were given up.
     """
     attempted_at, answered_at = row.attempted_at, account.answered_at
     is_refusal = row.error_kind not in (None, ProblemKind.NOT_READY)
@@ -315,7 +317,7 @@ def _state_alert(account: AccountDays, row: Days, morning: datetime) -> Alert:
     Return an alert without days for missing days that no failed attempt explains.
 
     It says that no article of the days ever had a figure, that they were given up, that they are
-    lost, that they were not ready this morning, or else that no run requested them. It is only a
+    lost, that they were not ready since `morning`, or else that no run requested them. It is only a
     warning for days that were given up, because their run has failed, and for days that no run
     requested since the endpoint came back from retirement, because no run fails for them.
     """

@@ -150,7 +150,11 @@ def stops_all(problem: Problem) -> bool:
 
 
 def _due_morning(now: datetime) -> datetime:
-    """Return the beginning of the day in Beijing whose figures must be there now."""
+    """
+    Return 00:00 in Beijing of the newest morning whose answers must be stored.
+
+    That morning is today's from noon on, and yesterday's until then.
+    """
     return datetime.combine(rules.due_morning(now), time(), clock.SHANGHAI)
 
 
@@ -194,15 +198,16 @@ def _is_outdated(finding: Alert, account: AccountDays | None, morning: datetime)
     """
     Return whether a finding no longer counts.
 
-    A finding without days ends when WeChat answers its account. One that resolves itself counts on
-    its morning only: if no run asks on the next one, that is what is wrong. That an endpoint is
-    retired follows from the account's coverage, once that shows it. A finding without a time
-    counts.
+    A finding without days ends with a later ready answer of its account. One that resolves itself
+    counts only if it was found since `morning`: if no run has asked since then, that is what is
+    wrong. That an endpoint is retired follows from the account's coverage, once that shows it. A
+    finding without a time counts.
 
     Args:
         finding: what a task found, with the time.
         account: the account of the finding; None if it concerns no account, or an unknown one.
-        morning: the beginning of the day in Beijing whose figures must be there now.
+        morning: 00:00 in Beijing of the newest morning whose answers must be stored: until noon,
+            yesterday's.
     """
     kind, found_at = finding.problem.kind, finding.opened_at
     if found_at is None:

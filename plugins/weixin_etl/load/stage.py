@@ -56,7 +56,11 @@ class StagedAnswer:
     error: WeixinError | None = None
     """The reason why no figures can be loaded; None if some can."""
     is_answer: bool = False
-    """Whether WeChat answered. The bytes are then kept, even if nothing of them can be loaded."""
+    """
+    Whether the call succeeded; a refusal is no answer.
+
+    The bytes of an answer are kept, even if nothing of them can be loaded.
+    """
     size: int = 0
     """Bytes of the answer plus characters of its rejected parts."""
     body_sha256: bytes = b""

@@ -1,7 +1,9 @@
 """
-The steps of a run: plan, ingest (with extract), report and check.
+The steps of a run: plan, ingest (extract, parse and load), report and check.
 
-The tasks of a DAG call them with a `Work`. The steps themselves do not import Airflow.
+The tasks of a DAG call them with a `Work`. The steps themselves do not import Airflow. The first
+task, `refresh_access_token`, has no step here: `orchestration/connections/accounts.py` does its
+work.
 """
 
 from collections.abc import Callable

@@ -1,5 +1,5 @@
 """
-The calls of one try: one call per slice, several at once, over all accounts of a batch.
+The calls of one try: at most one call per slice, several at once, over all accounts of a batch.
 
 `extract` runs the calls in threads and yields complete chunks to `ingest`, which loads them while
 further calls are made. It limits the bytes of answers that are held in memory.
@@ -25,7 +25,7 @@ FetchDay = Callable[[AccountCalls, date], StagedAnswer | None]
 """
 Makes the call for one day of an account and may process its answer.
 
-It runs in a thread. It returns None if it made no call.
+It runs in a thread. It returns None if no call is left.
 """
 
 

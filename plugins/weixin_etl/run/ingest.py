@@ -279,7 +279,7 @@ class _Ingestion:
         """
         Load chunks in one transaction, and return the counts of calls and rows.
 
-        Chunks without a call are skipped. The unknown metrics of the answers are noted. For the
+        Chunks without a result are skipped. The unknown metrics of the answers are noted. For the
         chunks of accounts in `failures`, only the calls made are recorded in the run's report. They
         are not in the returned counts.
 

@@ -147,7 +147,7 @@ class _Planning:
 
     @property
     def wanted(self) -> dict[str, ConfiguredAccount]:
-        """The accounts that the run collects and whose connections are usable, by AppID."""
+        """The accounts that the run collects and that have an AppID, by AppID."""
         return {entry.appid: entry for entry in self.accounts if entry.appid and entry.is_wanted}
 
     def execute(self, path: str, **values: object) -> CursorResult[Any]:
