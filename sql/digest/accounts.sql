@@ -1,8 +1,9 @@
 -- Return the figures of a day and of the same weekday before, as analytics.account_day has them:
 -- two rows for each account that is collected, by account and day. Only getarticletotal counts
--- reads.
+-- reads. A day is stale until it is computed from what was loaded since.
 SELECT
     account.appid,
+    account.unique_name AS account_name,
     wanted.calendar_date,
     day.readers_increment AS readers,
     counted.reads_increment AS reads,
@@ -11,7 +12,12 @@ SELECT
     counted.reads_increment AS reads_comparable,
     day.sharers_comparable,
     day.counting = 'successor' AS is_by_successor,
-    coalesce(day.is_complete, FALSE) AS is_complete
+    coalesce(day.is_complete, FALSE) AS is_complete,
+    wanted.calendar_date >= (
+        SELECT min(state.stale_from)
+        FROM weixin.account_day_state AS state
+        WHERE state.appid = account.appid
+    ) IS TRUE AS is_stale
 FROM weixin.dim_account AS account
 CROSS JOIN unnest(ARRAY[:day, :day - 7]) AS wanted (calendar_date)
 LEFT JOIN analytics.account_day AS day

@@ -9,6 +9,7 @@ WITH most_read AS (
         day.endpoint,
         day.position,
         day.day_number,
+        day.days_spanned,
         day.readers,
         day.readers_increment
     FROM analytics.article_day AS day

@@ -1,6 +1,8 @@
 -- Return the followers won and lost on a day, as analytics.follower_total has them: one row per
 -- account that is collected and of which WeChat has told followers within the last week.
 SELECT
+    account.appid,
+    account.unique_name AS account_name,
     day.won,
     day.lost
 FROM weixin.dim_account AS account
@@ -16,3 +18,4 @@ WHERE
             AND told.day BETWEEN :day - 6 AND :day
             AND told.ready_at IS NOT NULL
     )
+ORDER BY account.appid

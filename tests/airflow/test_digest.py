@@ -46,7 +46,7 @@ def test_a_digest_is_sent_once_as_soon_as_all_figures_are_in(
     sql = "SELECT readers_increment FROM analytics.account_day WHERE calendar_date = :day"
     ((readers,),) = rows(warehouse, sql, day=DAY)
     assert f"\nReaders: {readers:,}, complete for 0 of 1 accounts\n" in message["message"]
-    assert "Not in" not in message["message"]
+    assert "\nNot complete:\n春风: article_total unconfirmed 2026-11-17\n" in message["message"]
     assert message["message"].endswith("\nhttp://airflow.example/weixin/")
 
     daily.on(0, "10:40")
@@ -73,10 +73,10 @@ def test_what_lacks_is_waited_for_until_noon_and_then_named(
     assert state(tell(daily, "12:00")) == "success"
     (message,) = channel.messages
     assert message["type"] == "warning"
-    assert (
-        "\nNot in:\n号0 refused: article_total late 2026-11-17 to 2026-11-23\n"
-        in (message["message"])
-    )
+    *_, title, first, second, _ = message["message"].splitlines()
+    assert title == "Not complete:"
+    assert first == "号0 refused: article_total late 2026-11-17 to 2026-11-23"
+    assert second == "号1: article_total unconfirmed 2026-11-17"
     assert "\nReaders: unknown" not in message["message"]
     assert ", complete for 0 of 2 accounts" in message["message"]
 
@@ -145,3 +145,20 @@ def test_the_command_prints_the_digest_and_sends_nothing(
     for text in texts:
         assert text in output
     assert channel.messages == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--date", "2026-11-24"], "2026-11-24 is not over in Beijing: the last day is 2026-11-23"),
+        ([], "no account is collected, so there is nothing to tell"),
+    ],
+)
+def test_the_command_has_no_digest_of_a_day_or_an_account_to_come(
+    daily: DailyDag, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    """A message would say that everything is late."""
+    daily.at("10:30")
+    capsys.readouterr()
+    assert main(["digest", *arguments]) == 1
+    assert capsys.readouterr().err == f"weixin-etl: {sentence}\n"

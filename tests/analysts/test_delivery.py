@@ -71,9 +71,9 @@ def test_the_figures_of_a_digest_are_those_of_the_views(
         is_older = truth is not None and truth["endpoint"] == "7d"
         assert row.reads == (reads[row.appid]["reads_increment"] if is_older else None)
     followers = expected(collected, "follower_total", stat_date=day)
-    assert sorted(map(tuple, digest.followers), key=str) == sorted(
-        [(row["won"], row["lost"]) for row in followers], key=str
-    )
+    assert {(row.appid, row.won, row.lost) for row in digest.followers} == {
+        (row["appid"], row["won"], row["lost"]) for row in followers
+    }
 
 
 @pytest.mark.parametrize("day", DAYS, ids=str)

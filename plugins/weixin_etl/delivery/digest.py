@@ -6,7 +6,7 @@ them, and `send_digest` sends it once a day. The task of the DAG `weixin_digest`
 `weixin-etl digest` call them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -15,10 +15,10 @@ from rich.text import Text
 from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock
+from weixin_etl.delivery.lacking import Lack, find_lacks
 from weixin_etl.health.alert import grouped
 from weixin_etl.health.notifications import Installation, Notification, as_many_as_fit, cut
 from weixin_etl.health.wording import Wording
-from weixin_etl.model import State
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.text import few_names, unmarked
 from weixin_etl.warehouse import statement
@@ -26,7 +26,7 @@ from weixin_etl.warehouse.locks import take_lock
 
 _FIGURES = {"readers": "Readers", "reads": "Reads", "sharers": "Sharers"}
 """The columns of `digest/accounts.sql` that are added up, with their names in the message."""
-_LACKING = (State.LATE, State.BEHIND)
+NO_ACCOUNT = "no account is collected, so there is nothing to tell"
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MOST_BYTES = 1800
 """The length of title and body: WeCom refuses texts of more than 2,048 bytes."""
@@ -50,8 +50,13 @@ class Digest:
     """The rows of `digest/followers.sql`: one per account whose followers are known to WeChat."""
     articles: Sequence[Row[Any]]
     """The rows of `digest/articles.sql`: the most read articles, the most read first."""
-    lacking: Mapping[str, Sequence[Row[Any]]]
-    """The rows of `digest/states.sql` of what is not in, by the account's name."""
+    lacks: Sequence[Lack]
+    """Why figures are not complete, in the order of the accounts."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether figures that lack may come in this morning."""
+        return any(lack.is_awaited for lack in self.lacks)
 
 
 def read_digest(connection: Connection, day: date) -> Digest:
@@ -66,50 +71,16 @@ def read_digest(connection: Connection, day: date) -> Digest:
     def rows(path: str) -> Sequence[Row[Any]]:
         return connection.execute(statement(path), {"day": day}).all()
 
-    figures = rows("digest/accounts.sql")
+    figures, followers = rows("digest/accounts.sql"), rows("digest/followers.sql")
+    accounts = [row for row in figures if row.calendar_date == day]
     return Digest(
         day,
-        accounts=[row for row in figures if row.calendar_date == day],
+        accounts=accounts,
         before={row.appid: row for row in figures if row.calendar_date != day},
-        followers=rows("digest/followers.sql"),
+        followers=followers,
         articles=rows("digest/articles.sql"),
-        lacking=lacking_rows(rows("digest/states.sql")),
+        lacks=find_lacks(accounts, followers, rows("digest/states.sql")),
     )
-
-
-def lacking_rows(states: Iterable[Row[Any]]) -> dict[str, list[Row[Any]]]:
-    """
-    Return the rows that say why something of an account is not in, by the account's name.
-
-    An account's articles are in if one of their endpoints still answers and lacks no day. If none
-    does, the rows of all of them are returned that are late, behind or ended. An account that was
-    never asked about has a row without a dataset. Of followers, the late and behind rows are
-    returned.
-
-    Args:
-        states: the rows of `digest/states.sql`.
-    """
-    by_account = grouped(states, lambda row: row.account_name)
-    lacking = {rows[0].account_name: _lacking_of_account(rows) for rows in by_account}
-    return {name: rows for name, rows in lacking.items() if rows}
-
-
-def _lacking_of_account(states: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """Return the rows of one account that `lacking_rows` returns."""
-    of_articles = [row for row in states if row.is_of_articles is not False]
-    endpoints = grouped(of_articles, lambda row: row.dataset)
-    if any(_is_in(rows) for rows in endpoints):
-        of_articles = []
-    not_in = (*_LACKING, State.ENDED, None)
-    return [row for row in of_articles if row.state in not_in] + [
-        row for row in states if row.is_of_articles is False and row.state in _LACKING
-    ]
-
-
-def _is_in(states: Sequence[Row[Any]]) -> bool:
-    """Return whether an endpoint, given its rows for an account, still answers and lacks no day."""
-    found = {row.state for row in states}
-    return not found & {*_LACKING, None} and found != {State.ENDED}
 
 
 def send_digest(
@@ -122,8 +93,9 @@ def send_digest(
     """
     Send yesterday's digest if it was not sent before, and record that it was.
 
-    Before noon it is sent only if nothing lacks. One process at a time sends. A process that is
-    killed between the delivery and the commit that records it causes a second delivery.
+    Before noon it is sent only if nothing lacks that may come in. One process at a time sends. A
+    process that is killed between the delivery and the commit that records it causes a second
+    delivery.
 
     Args:
         warehouse: the warehouse with the figures and the record.
@@ -141,9 +113,9 @@ def send_digest(
             return f"the digest of {day} was sent at {clock.time_text(sent_at)} Beijing time"
         digest = read_digest(connection, day)
         if not digest.accounts:
-            return "no account is collected, so there is nothing to tell"
-        if digest.lacking and clock.beijing(now)[1] < time(12):
-            names = few_names([*digest.lacking])
+            return NO_ACCOUNT
+        if digest.is_awaited and clock.beijing(now)[1] < time(12):
+            names = few_names([*{lack.account: None for lack in digest.lacks if lack.is_awaited}])
             return f"the figures of {day} are not all in, they are sent at noon: {names}"
         deliver(compose_digest(digest, installation))
         connection.execute(statement("digest/save.sql"), {"day": day, "sent_at": now})
@@ -158,9 +130,9 @@ def compose_digest(digest: Digest, installation: Installation) -> Notification:
     Return the message of a digest: a line for each figure, the most read articles, what lacks.
 
     What lacks is cut to what a receiver takes. The last line is the address of the page, if it is
-    known. Its type is `warning` if something lacks, else `info`.
+    known. Its type is `warning` if something lacks that should be in, else `info`.
     """
-    words, lacking = installation.words, [*digest.lacking.items()]
+    words = installation.words
     title = words.phrase("WeChat, {day}", day=_day(digest.day, words))
     lines = [
         _count_line(digest, words),
@@ -169,12 +141,14 @@ def compose_digest(digest: Digest, installation: Installation) -> Notification:
         *_article_lines(digest.articles, words),
     ]
     page = [installation.page_url] if "://" in installation.page_url else []
-    if lacking:
-        lines.append(words.phrase("Not in:"))
+    if digest.lacks:
+        lines.append(words.phrase("Not complete:"))
         room = _MOST_BYTES - len("\n".join([title, *lines, *page]).encode()) - 2
-        not_in = [_lacking_line(name, rows, words) for name, rows in lacking]
-        lines += as_many_as_fit(not_in, room, installation)
-    return Notification(title, "\n".join([*lines, *page]), "warning" if lacking else "info")
+        by_cause = grouped(digest.lacks, lambda lack: (lack.account, lack.error_kind))
+        lacking = [_lacking_line(lacks, words) for lacks in by_cause]
+        lines += as_many_as_fit(lacking, room, installation)
+    type_ = "warning" if digest.is_awaited else "info"
+    return Notification(title, "\n".join([*lines, *page]), type_)
 
 
 def _day(day: date, words: Wording) -> str:
@@ -194,15 +168,16 @@ def _figure_line(digest: Digest, figure: str, words: Wording) -> str:
     """
     Return the line of a figure: its sum over all accounts, what that lacks, and the change.
 
-    A sum of which no account has a part is unknown. If the day of an account is not complete, the
-    line says how many are.
+    A sum of which no account has a part is unknown, and so is a sum of 0 if some account's part is
+    unknown. If the day of an account is not complete, the line says how many are.
     """
     values = [(getattr(row, figure), row.is_complete) for row in digest.accounts]
     known = [(value, is_complete) for value, is_complete in values if value is not None]
     name = words.phrase(_FIGURES[figure])
-    if not known:
+    total = sum(value for value, _ in known)
+    if not known or (total == 0 and len(known) < len(values)):
         return words.phrase("{name}: unknown", name=name)
-    parts = [words.phrase("{name}: {sum}", name=name, sum=f"{sum(value for value, _ in known):,}")]
+    parts = [words.phrase("{name}: {sum}", name=name, sum=f"{total:,}")]
     complete = sum(is_complete for _, is_complete in known)
     if complete < len(values):
         counts = {"complete": complete, "total": len(values)}
@@ -268,14 +243,18 @@ def _article_line(rank: int, article: Row[Any], words: Wording) -> str:
     """
     Return the line of an article: its title, account, and the readers that it gained on the day.
 
-    If the usual number is known, the line also says how many times this the article has.
+    If no total is known of the day before, it says of how many days the readers are. If the usual
+    number is known, it also says how many times this the article has.
     """
+    days = article.days_spanned or 1
+    frame = "{rank}. {title} · {account}: {readers} readers"
     line = words.phrase(
-        "{rank}. {title} · {account}: {readers} readers",
+        frame if days == 1 else f"{frame} in {{days}} days",
         rank=rank,
-        title=_short(article.title or words.phrase("(without a title)"), _MOST_COLUMNS),
+        title=_short(article.title, _MOST_COLUMNS) or words.phrase("(without a title)"),
         account=_short(article.account_name, _MOST_NAME_COLUMNS),
         readers=f"{article.readers_increment:,}",
+        days=days,
     )
     if not article.usual_readers or article.readers is None:
         return line
@@ -286,23 +265,25 @@ def _article_line(rank: int, article: Row[Any], words: Wording) -> str:
     return line + usual
 
 
-def _lacking_line(name: str, states: Sequence[Row[Any]], words: Wording) -> str:
-    """Return the line of an account of which something lacks: why, and the state of which days."""
+def _lacking_line(lacks: Sequence[Lack], words: Wording) -> str:
+    """Return the line of what an account lacks by one cause: the cause, the states, the days."""
+    (first, *_) = lacks
+    account = _short(first.account, _MOST_NAME_COLUMNS)
+    if first.error_kind:
+        account = words.title(Problem.of_kind(ProblemKind(first.error_kind), account=account))
     parts = [
-        " ".join(filter(None, [row.dataset, words.phrase(row.state), words.days(tuple(row.days))]))
-        for row in states
-        if row.dataset
+        " ".join(filter(None, [lack.dataset, words.phrase(lack.reason), words.days(lack.days)]))
+        for lack in lacks
     ]
-    kinds = [row.error_kind for row in states if row.error_kind]
-    account = _short(name, _MOST_NAME_COLUMNS)
-    if kinds:
-        account = words.title(Problem.of_kind(ProblemKind(kinds[0]), account=account))
-    missing = "; ".join(parts) or words.phrase("no run has asked yet")
-    return words.phrase("{account}: {missing}", account=account, missing=missing)
+    return words.phrase("{account}: {missing}", account=account, missing="; ".join(parts))
 
 
-def _short(text: str, most_columns: int) -> str:
-    """Return a stranger's text on one line, without markup, and cut to a width with `…`."""
-    line = Text(unmarked(text))
+def _short(text: str | None, most_columns: int) -> str:
+    """
+    Return a stranger's text on one line, without markup, and cut to a width with `…`.
+
+    A text that would not be seen is empty.
+    """
+    line = Text(unmarked(text or ""))
     line.truncate(most_columns, overflow="ellipsis")
-    return cut(line.plain, _MOST_TITLE_BYTES)
+    return cut(line.plain, _MOST_TITLE_BYTES) if line.cell_len else ""

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from weixin_etl import clock
 from weixin_etl.delivery import export
-from weixin_etl.delivery.digest import compose_digest, read_digest
+from weixin_etl.delivery.digest import NO_ACCOUNT, compose_digest, read_digest
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.commands.kept import shown_progress
@@ -32,12 +32,19 @@ def print_digest(day: date | None, language: str) -> None:
         language: `en` or `zh-CN`; empty for the setting `language`.
 
     Raises:
+        ParameterError: the day is not over, or no account is collected.
         WarehouseError: the warehouse can't be used.
     """
-    told_day = day or clock.beijing_date(clock.now()) - timedelta(days=1)
+    yesterday = clock.beijing_date(clock.now()) - timedelta(days=1)
+    told_day = day or yesterday
+    if told_day > yesterday:
+        raise ParameterError(f"{told_day} is not over in Beijing: the last day is {yesterday}")
     installation = replace(observations.installation(), words=settings.words(language))
     with reading() as connection:
-        message = compose_digest(read_digest(connection, told_day), installation)
+        digest = read_digest(connection, told_day)
+    if not digest.accounts:
+        raise ParameterError(NO_ACCOUNT)
+    message = compose_digest(digest, installation)
     sys.stdout.write(f"{message.title}\n{message.body}\n")
 
 
