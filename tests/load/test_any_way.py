@@ -241,7 +241,7 @@ def runs_of_one_row(*versions: dict[str, Any]) -> list[Arrival]:
 
 
 def runs_of_two_days(late_day: date, *other_days: date) -> list[Arrival]:
-    """Return runs of one row; the last has an out-of-order answer, and newest ones."""
+    """Return runs of one row. The last has an out-of-order answer, and new ones of other days."""
     first = answer_with_row(DAYS[0], 0, {"share_count": 0}, "3", title="甲", url="甲")
     since = answer_with_row(late_day, 5, {}, "4", title="甲", url="甲")
     late = answer_with_row(late_day, 3, {"share_count": 1}, "3", title="乙", url="乙")

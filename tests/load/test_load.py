@@ -128,7 +128,9 @@ def test_every_distinct_answer_is_kept(warehouse: Engine) -> None:
     assert coverage(warehouse, "fetched_at, attempted_at") == [(at(fetched[-1]),) * 2]
 
 
-def test_a_late_answer_gives_only_figures_that_newer_answers_lack(warehouse: Engine) -> None:
+def test_an_out_of_order_answer_gives_only_figures_that_newer_answers_lack(
+    warehouse: Engine,
+) -> None:
     """
     Figures of newer answers stand (0019).
 
@@ -155,7 +157,7 @@ def test_a_late_answer_gives_only_figures_that_newer_answers_lack(warehouse: Eng
     assert coverage(warehouse, attempt) == [(*[at("22 11:00")] * 3, 2, 1)]
 
 
-def test_a_late_answer_is_kept_unless_it_is_kept_already(warehouse: Engine) -> None:
+def test_an_out_of_order_answer_is_kept_unless_it_is_kept_already(warehouse: Engine) -> None:
     """The same bytes, fetched before they were first seen, are a second kept answer."""
     answer, attempts = body(article("1_1", {})), ["22 09:00", "22 10:30", "22 08:30", "22 09:30"]
     for number, fetched in enumerate(attempts):
@@ -169,7 +171,7 @@ def test_a_late_answer_is_kept_unless_it_is_kept_already(warehouse: Engine) -> N
     assert rows(warehouse, first_seen) == [(at("22 08:30"),)]
 
 
-def test_a_late_answer_is_loaded_if_newer_ones_are_unreadable(warehouse: Engine) -> None:
+def test_an_out_of_order_answer_is_loaded_if_newer_ones_are_unreadable(warehouse: Engine) -> None:
     """Coverage counts its rows, its rejected parts are open, the newest attempt is unchanged."""
     late = body(article("1_1", {"20": {"share_count": 1}, "21": {"share_count": -1}}))
     load_chunk(warehouse, staged(b"{}", "22 11:00"))

@@ -36,6 +36,6 @@ SELECT 'article_total', appid, day, msgid, '', '', '', raw_response_id, now() FR
 INSERT INTO weixin.coverage (dataset, appid, day, ready_at, list_sha256, article_count,
     attempted_at, fetched_at)
 SELECT 'article_total', account, day, '2024-01-01', '', 1, now(), '2024-01-01'
-FROM (SELECT DISTINCT day FROM article) AS slice CROSS JOIN (
+FROM (SELECT DISTINCT day FROM article) AS publication CROSS JOIN (
     SELECT 'wx1' UNION ALL SELECT 'other' || number FROM generate_series(1, 20) AS number
 ) AS accounts (account);

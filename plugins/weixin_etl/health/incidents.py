@@ -4,8 +4,8 @@ Incidents: which alerts people were notified of, and which of these are resolved
 Tasks report observations: what they found, and which accounts they checked. `refresh_access_token`
 and `plan` report one, each try of `ingest` does, and `check`, also for tasks that failed. An alert
 that is new opens an incident in `weixin.incident`. An incident whose alert is gone is resolved. An
-alert that is still being retried opens none and resolves none. `notifications.notify` sends what
-nobody was notified of yet.
+alert that is still being retried opens none and resolves none, and a note opens none.
+`notifications.notify` sends what nobody was notified of yet.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -6,11 +6,11 @@ answer is out of order, that is, fetched before an answer that is already kept.
 
 An out-of-order answer can't be merged into the tables on its own. The tables hold, field by field,
 the newest value that any answer gave. They do not hold which answer gave which field: a row names
-only the answer that last changed it. If the newer answers left a field out, the value of the out-
-of-order answer belongs in the table. If one of them gave the field, it does not. The tables can't
-tell these cases apart. So all kept answers of the slice are parsed again and merged in the order in
-which they were fetched, and the result replaces the stored values. The tables are then the same in
-whatever order the answers arrive.
+only the answer that last changed it. If the newer answers left a field out, the older answer's
+value belongs in the table. If one of them gave the field, it does not. The tables can't tell these
+cases apart. So all kept answers of the slice are parsed again and merged in the order in which they
+were fetched, and the result replaces the stored values. The tables are then the same in whatever
+order the answers arrive.
 
 The coverage that runs have written stays, see `merge_coverage`. An answer that no run has evaluated
 is evaluated together with the account's other answers of the same morning.

@@ -100,7 +100,7 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     """
     Request the access tokens, and return the configured accounts as JSON objects for XCom.
 
-    No token is among them: each later task requests its own. An account that gets no token has its
+    No token is among them: `ingest` requests its own. An account that gets no token has its
     problem in the result, and the others go on. Accounts that WeChat refused are reported as
     incidents, of which people may be notified.
 
