@@ -1,17 +1,20 @@
 """
 Connections to the warehouse.
 
-`url` and `engine` turn the details of an Airflow connection into a SQLAlchemy engine. Its sessions
-have the same settings, whatever defaults the server, the database or the role has.
+`url` and `engine` turn the details of an Airflow connection into a SQLAlchemy engine. Its
+transactions have the same settings, whatever defaults the server, the database or the role has.
 """
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Engine, make_url
+from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from weixin_etl.text import one_line
 
@@ -19,16 +22,13 @@ log = logging.getLogger(__name__)
 
 _DRIVER = "postgresql+psycopg2"
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
-_SESSION = {
+_SETTINGS = {
     "timezone": "UTC",
-    # statements contain backslashes
-    "standard_conforming_strings": "on",
     # a load must see the rows of the load for which it waited
-    "default_transaction_isolation": r"read\ committed",
+    "transaction_isolation": "read committed",
     # compiling the many expressions of a statement takes longer than the statement
     "jit": "off",
-    # a session holds locks while the process calls WeChat
-    "idle_session_timeout": "0",
+    # a transaction holds locks while the process calls WeChat
     "idle_in_transaction_session_timeout": "0",
     # Airflow's `execution_timeout` can't interrupt a wait for Postgres, but Postgres can
     "lock_timeout": "30min",
@@ -39,7 +39,15 @@ _SESSION = {
     "tcp_keepalives_count": "6",
     "tcp_user_timeout": "2min",
 }
-"""The Postgres settings of each session."""
+"""
+The Postgres settings of each transaction, which end with it.
+
+They are no settings of the session: a pooler such as PgBouncer gives each transaction another
+session, and refuses connections that ask for settings of their own.
+"""
+_STRINGS = "standard_conforming_strings"
+_OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=")
+"""The name of a setting in libpq's `options`."""
 
 
 def url(
@@ -74,7 +82,7 @@ def url(
 
 def engine(
     warehouse_url: URL | str,
-    session: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
     idle_connections: int = 2,  # sixteen tasks at once share the 100 connections of a server
 ) -> Engine:
     """
@@ -85,9 +93,9 @@ def engine(
 
     Args:
         warehouse_url: The URL; its driver is replaced by psycopg2. Its libpq parameters take
-            precedence over the defaults here, but not over the client encoding, UTF-8. Its
-            `options` come after the settings of the session, and so override them.
-        session: Postgres settings that replace, or are added to, those of each session.
+            precedence over the defaults here, but not over the client encoding, UTF-8. A setting
+            in its `options` replaces that of each transaction.
+        settings: Postgres settings that replace, or are added to, those of each transaction.
         idle_connections: The number of connections that the pool keeps open.
     """
     given = make_url(warehouse_url).set(drivername=_DRIVER)
@@ -100,10 +108,8 @@ def engine(
         **given.query,
         "client_encoding": "UTF8",  # the lines for COPY are sent as UTF-8
     }
-    options = [f"-c {name}={value}" for name, value in {**_SESSION, **(session or {})}.items()]
-    connect_args["options"] = " ".join([*options, str(given.query.get("options", ""))])
     # with a limit, waiters for a lock could have all connections, and the lock's holder get none
-    return sqlalchemy.create_engine(
+    warehouse = sqlalchemy.create_engine(
         given,
         hide_parameters=True,
         pool_pre_ping=True,
@@ -111,6 +117,39 @@ def engine(
         max_overflow=-1,
         connect_args=connect_args,
     )
+    names_in_options = _OPTION.findall(str(given.query.get("options", "")))
+    changed = {**_SETTINGS, **(settings or {})}
+    _set_in_each_transaction(
+        warehouse, {name: changed[name] for name in changed if name not in names_in_options}
+    )
+    event.listen(warehouse, "do_connect", _connect)
+    return warehouse
+
+
+def _set_in_each_transaction(warehouse: Engine, settings: Mapping[str, str]) -> None:
+    """Let each transaction of the engine begin with the settings, by one more statement."""
+    statements = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
+
+    @event.listens_for(warehouse, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statements)
+
+
+def _connect(
+    dialect: Dialect, _: ConnectionPoolEntry, arguments: Sequence[str], parameters: dict[str, Any]
+) -> Any:
+    """
+    Connect with standard-conforming strings, because statements contain backslashes.
+
+    They are the default of Postgres. Where they are switched off, a second connection asks for
+    them: psycopg2 looks at this setting only once.
+    """
+    connection = dialect.connect(*arguments, **parameters)
+    if connection.get_parameter_status(_STRINGS) == "on":
+        return connection
+    connection.close()
+    options = f"{parameters.get('options', '')} -c {_STRINGS}=on".strip()
+    return dialect.connect(*arguments, **{**parameters, "options": options})
 
 
 def require_tls(warehouse_url: URL | str) -> URL:

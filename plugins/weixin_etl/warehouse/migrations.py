@@ -134,9 +134,10 @@ def _apply_declared(connection: Connection) -> Iterator[str]:
     if dropped:
         yield f"Dropped the views {', '.join(dropped)}: they are not part of this release."
     if missing := _roles_without_rights(connection):
+        statements = "; ".join(f"CREATE ROLE {role}" for role in missing)
         yield (
             f"The roles {' and '.join(missing)} don't exist, and you may not create them. Let an "
-            "administrator create them, then run `weixin-etl migrate` again."
+            f"administrator run `{statements}`, then run `weixin-etl migrate` again."
         )
 
 
@@ -195,8 +196,8 @@ def require_migrated(warehouse: Engine) -> None:
         WarehouseError: The warehouse is unusable, is not of this project, or is not migrated.
     """
     # both queries read the same snapshot: another process may be migrating
-    in_one_snapshot = warehouse.execution_options(isolation_level="REPEATABLE READ")
-    with diagnosed(warehouse), in_one_snapshot.connect() as connection:
+    with diagnosed(warehouse), warehouse.connect() as connection:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         applied, columns = _read_schema(connection)
     missing = [path.stem for path in migrations() if path.name[:4] not in applied]
     metric_columns = {

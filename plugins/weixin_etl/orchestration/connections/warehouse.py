@@ -20,12 +20,12 @@ from weixin_etl.warehouse import CONN_ID, diagnosed, engine, require_migrated, u
 READER = "weixin_reader"
 """The id of the connection for reading, and the name of its user's role."""
 _READS_ONLY = {
-    "default_transaction_read_only": "on",
+    "transaction_read_only": "on",
     "statement_timeout": "10s",
     "lock_timeout": "3s",
     "idle_in_transaction_session_timeout": "1min",
 }
-"""Settings of a session that a person waits for: read-only, whoever the user is, and short."""
+"""Settings of a transaction that a person waits for: read-only for every user, and short."""
 
 
 def open_warehouse() -> Engine:
@@ -61,7 +61,7 @@ def reading() -> Iterator[Connection]:
     """
     Yield a read-only database connection by `weixin_reader`, or else by `weixin_warehouse`.
 
-    The session gives up after ten seconds in a statement, or three waiting for a lock.
+    A transaction gives up after ten seconds in a statement, or three waiting for a lock.
 
     Raises:
         WarehouseError: neither connection exists, the warehouse does not answer, or a migration is
@@ -91,7 +91,7 @@ def _reading_engine(reader_url: URL) -> Engine:
     """
     Return the engine for reading by a URL; the four URLs used last keep their engines.
 
-    Its sessions are read-only and give up early. All requests to the page share its pool.
+    Its transactions are read-only and give up early. All requests to the page share its pool.
     """
     return engine(reader_url, _READS_ONLY, idle_connections=5)
 
