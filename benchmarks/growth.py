@@ -7,7 +7,8 @@ For each number of days it fills a database of a temporary Postgres, as if both 
 had been loaded on so many mornings, with eight articles a day. Then all databases get the same next
 mornings in turns: the steps of a run in one process, with answers from a file. Last come `status`,
 the page and the questions. It prints medians, and their ratios to the first database. The bodies of
-stored answers are left out of what is filled in.
+stored answers are left out of what is filled in. Seconds depend on what else the machine does;
+blocks, which are counted whether they are cached or not, do not.
 """
 
 import argparse
@@ -93,6 +94,7 @@ def filled(started: Server, days: int, accounts: int) -> Engine:
             with engine.begin() as connection:
                 for sql in inserts:
                     execute(connection, sql)
+            warehouse.analyse_grown(engine)
     with engine.begin() as connection:
         connection.execute(statement("account_day/mark_all.sql"))
     refresh_account_days(engine)
@@ -168,22 +170,39 @@ def measured(engines: Mapping[int, Engine], accounts: int, rounds: int) -> Taken
                     for name, figure in run(engine, dataset, morning, path).items():
                         if number:
                             taken[f"{dataset.endpoint}: {name}"][days].append(figure)
-    for _ in range(READS + 1):
+    for days, engine in engines.items():
+        for name, read in readings(FILLED_THROUGH + DAY * (rounds + 1)):
+            taken[f"{name}: blocks"][days].append(blocks_of(engine, read))
+    for _ in range(READS):
         for days, engine in engines.items():
             for name, read in readings(FILLED_THROUGH + DAY * (rounds + 1)):
-                with engine.connect() as connection:
-                    began_at = perf_counter()
-                    read(connection)
-                    taken[name][days].append(perf_counter() - began_at)
+                taken[name][days].append(seconds_of(engine, read))
     return taken
+
+
+def blocks_of(engine: Engine, read: Callable[[Connection], object]) -> float:
+    """Return the number of blocks that are read."""
+    before = blocks(engine)
+    with engine.connect() as connection:
+        read(connection)
+    return blocks(engine) - before
+
+
+def seconds_of(engine: Engine, read: Callable[[Connection], object]) -> float:
+    """Return the seconds of reading."""
+    with engine.connect() as connection:
+        began_at = perf_counter()
+        read(connection)
+        return perf_counter() - began_at
 
 
 def write_answers(
     engine: Engine, dataset: Dataset, morning: date, accounts: int, path: Path
 ) -> None:
     """Write the answers of a morning to a file, as `answers.places` reads it."""
-    *_, answers = statements(dataset, morning, morning, accounts)
+    shapes, *_, answers = statements(dataset, morning, morning, accounts)
     with closing(engine.raw_connection()) as connection, path.open("wb") as file:
+        connection.cursor().execute(shapes)
         connection.cursor().copy_expert(f"COPY ({answers}) TO STDOUT", file)
 
 
@@ -192,7 +211,8 @@ def run(engine: Engine, dataset: Dataset, morning: date, path: Path) -> dict[str
     now = datetime.combine(morning, time(10, 30), clock.SHANGHAI)
     work = Work(Run(f"scheduled__{morning}", dataset, morning, True), engine, now=lambda: now)
     listed = configured(engine)
-    wal_before, began = wal_bytes(engine), [perf_counter()]
+    wal_before, blocks_before = wal_bytes(engine), blocks(engine)
+    began = [perf_counter()]
     accounts = plan(work, listed).accounts
     began.append(perf_counter())
     results = ingest_all(work, accounts, path)
@@ -206,7 +226,8 @@ def run(engine: Engine, dataset: Dataset, morning: date, path: Path) -> dict[str
     commits = sum((each for one in results for each in one.tally.commit_times), timedelta())
     seconds = {"plan": plan_, "commits": commits.total_seconds(), "report and check": report_}
     seconds["whole morning"] = plan_ + ingest_ + report_
-    return seconds | {"WAL MB": (wal_bytes(engine) - wal_before) / 10**6}
+    megabytes = (wal_bytes(engine) - wal_before) / 10**6
+    return seconds | {"WAL MB": megabytes, "blocks": blocks(engine) - blocks_before}
 
 
 def configured(engine: Engine) -> list[ConfiguredAccount]:
@@ -221,6 +242,19 @@ def wal_bytes(engine: Engine) -> float:
     with engine.connect() as connection:
         found = connection.scalar(text("SELECT pg_current_wal_lsn() - '0/0'"))
         return float(found or 0)
+
+
+def blocks(engine: Engine) -> float:
+    """Return the number of blocks of tables and indexes that were read so far, cached or not."""
+    engine.dispose()  # the end of a session writes its statistics
+    with engine.connect() as connection:
+        return float(connection.scalar(text(BLOCKS)) or 0)
+
+
+BLOCKS = """
+    SELECT sum(heap_blks_hit + heap_blks_read + coalesce(idx_blks_hit + idx_blks_read, 0))
+    FROM pg_statio_user_tables
+"""
 
 
 def ingest_all(work: Work, accounts: list[PlannedAccount], path: Path) -> list[IngestResult]:

@@ -4,8 +4,10 @@ the mornings from `first` to `last`, which follow those that are stored. A param
 inserted as text. In one of ten rows, four figures are one too low until the next morning.
 -#}
 {% set window = dataset.window %}
+{% set title = "'北京今天的早报：要闻' || article.msgid" %}
+{% set content_url = "'http://mp.weixin.qq.com/s?__biz=' || article.appid || '==&mid=' || article.msgid || '&sn=' || md5(article.msgid) || '#rd'" %}
 {% macro instant(morning) %}(({{ morning }}) + time '10:30') AT TIME ZONE 'Asia/Shanghai'{% endmacro %}
-{% macro is_corrected(fact) %}mod(hashtext({{ fact }}.msgid || {{ fact }}.stat_date), 10) = 0{% endmacro %}
+{% macro is_corrected(msgid, stat_date) %}(mod(hashtext({{ msgid }} || {{ stat_date }}), 10) = 0){% endmacro %}
 {#- The articles that were published between two days. -#}
 {% macro articles(since, until) %}(
     SELECT
@@ -20,22 +22,20 @@ inserted as text. In one of ten rows, four figures are one too low until the nex
     ) AS publication_date
     CROSS JOIN generate_series(1, {{ articles_a_day }}) AS position
 ) AS article{% endmacro %}
-{#- The rows of the articles, and what their figures are computed from. -#}
-{% macro made(since, last) %}(
-    SELECT
-        article.*,
-        article.publication_date + step AS stat_date,
-        1 - 0.94 * 0.6::float8 ^ (step + 1) - 0.06 * ({{ window }} - step - 1) / {{ window }}::float8 AS reached,
-        3000 + abs(hashtext(article.appid || article.msgid)) % 30000 AS readers
-    FROM {{ articles(since, last) }}
-    CROSS JOIN generate_series(0, {{ window - 1 }}) AS step
-    WHERE article.publication_date + step < date '{{ last }}'
-) AS made
+{#- The rows of the articles before a day, with their figures. -#}
+{% macro made(since, last) %}{{ articles(since, last) }}
+CROSS JOIN generate_series(0, {{ window - 1 }}) AS step
+CROSS JOIN LATERAL (SELECT article.publication_date + step AS stat_date) AS day
+INNER JOIN shape
+    ON
+        shape.number = mod(abs(hashtext(article.appid || article.msgid)), 100)
+        AND shape.step = step.step
 CROSS JOIN LATERAL (
-    SELECT ({{ is_corrected("made") }} AND made.stat_date = date '{{ last }}' - 1)::integer AS is_low
-) AS correction{% endmacro %}
+    SELECT {{ instant("greatest(day.stat_date + 1, date '%s')" % first) }} AS at
+) AS morning
+WHERE day.stat_date < date '{{ last }}'{% endmacro %}
 {% macro figure(metric, place, low) -%}
-{% set total = "floor(made.readers * made.reached / %s)::bigint" % (place + 1) %}
+{% set total = "floor(shape.readers * shape.reached / %s)::bigint" % (place + 1) %}
 {% if metric.entry_keys.startswith("scene") -%}
 jsonb_build_array(
     {% for scene in ["全部", "公众号消息", "聊天会话", "朋友圈", "公众号主页", "推荐", "其他"] %}
@@ -47,18 +47,42 @@ jsonb_build_array(
 jsonb_build_array(
     {% for position in range(1, 6) %}
     jsonb_build_object(
-        'position', {{ position }}, 'rate', round((made.reached * 0.7654321 / {{ position }})::numeric, 7)
+        'position', {{ position }}, 'rate', round((shape.reached * 0.7654321 / {{ position }})::numeric, 7)
     ){{ "," if not loop.last }}
     {% endfor %}
 )
 {%- elif metric.kind.value == "numeric" -%}
-round((made.reached * 0.7654321)::numeric, 7)
+round((shape.reached * 0.7654321)::numeric, 7)
 {%- elif metric.name.endswith(("kanyikan_read_user", "kanyikan_read_count", "souyisou_read_user", "souyisou_read_count")) -%}
-CASE WHEN mod(made.readers, 10) < 3 THEN {{ total }} END
+CASE WHEN mod(shape.number, 10) < 3 THEN {{ total }} END
 {%- else -%}
 {{ total }}{{ " - " ~ low if metric in lowered }}
 {%- endif %}
 {%- endmacro %}
+
+-- shapes
+CREATE TEMPORARY TABLE shape ON COMMIT DROP AS
+SELECT
+    shape.number, shape.step, is_low,
+    {% for metric in dataset.metrics %}
+    {{ figure(metric, loop.index0, "is_low::integer") }} AS {{ metric.name }},
+    {% endfor %}
+    NULL::text AS figures
+FROM (
+    SELECT
+        number,
+        step,
+        3000 + 300 * number AS readers,
+        1 - 0.94 * 0.6::float8 ^ (step + 1) - 0.06 * ({{ window }} - step - 1) / {{ window }}::float8 AS reached
+    FROM generate_series(0, 99) AS number
+    CROSS JOIN generate_series(0, {{ window - 1 }}) AS step
+) AS shape
+CROSS JOIN (VALUES (FALSE), (TRUE)) AS low (is_low);
+UPDATE shape
+SET figures = substr(replace(
+    (jsonb_strip_nulls(to_jsonb(shape)) - ARRAY['number', 'step', 'is_low'])::text, '": ', '":'
+), 2);
+ANALYZE shape
 
 -- accounts
 INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at)
@@ -73,13 +97,11 @@ ON CONFLICT DO NOTHING
 
 -- articles
 INSERT INTO weixin.dim_article AS stored (
-    appid, msgid, message_id, position, publication_date, title, content_url, publish_type,
+    appid, msgid, message_id, position, publication_date, title, content_url,
     first_seen_at, unlisted_since
 )
 SELECT
-    appid, msgid, message_id, position, publication_date, '北京今天的早报：要闻' || msgid,
-    'http://mp.weixin.qq.com/s?__biz=' || appid || '==&mid=' || msgid || '&sn=' || md5(msgid) || '#rd',
-    0, {{ instant("publication_date + 1") }}, '{"{{ dataset.name }}": null}'
+    appid, msgid, message_id, position, publication_date, {{ title }}, {{ content_url }}, {{ instant("publication_date + 1") }}, '{"{{ dataset.name }}": null}'
 FROM {{ articles(since, last) }}
 ON CONFLICT (appid, msgid) DO UPDATE
 SET unlisted_since = stored.unlisted_since || excluded.unlisted_since
@@ -92,17 +114,15 @@ INSERT INTO weixin.{{ dataset.fact }} (
     raw_response_id, fetched_at, changed_at
 )
 SELECT
-    made.appid, made.msgid, made.stat_date, made.publication_date,
-    {% for metric in dataset.metrics %}
-    {{ figure(metric, loop.index0, ("(%s)::integer" % is_corrected("made"))) }},
-    {% endfor %}
+    article.appid, article.msgid, day.stat_date, article.publication_date,
+    {% for metric in dataset.metrics %}shape.{{ metric.name }}, {% endfor %}
     1, morning.at, morning.at
 FROM {{ made(since, last) }}
-CROSS JOIN LATERAL (
-    SELECT {{ instant("greatest(made.stat_date + 1, date '%s')" % first) }} AS at
-) AS morning
-WHERE {{ "made.stat_date >= date '%s' - 1" % first if not is_first else "TRUE" }}
-ORDER BY morning.at, made.appid, made.publication_date, made.msgid
+    AND shape.is_low = {{ is_corrected("article.msgid", "day.stat_date") }}
+    {% if not is_first %}
+    AND day.stat_date >= date '{{ first }}' - 1
+    {% endif %}
+ORDER BY morning.at, article.appid, article.publication_date, article.msgid
 
 -- history
 INSERT INTO weixin.fact_history (
@@ -112,7 +132,7 @@ SELECT
     '{{ dataset.name }}', fact.appid, fact.msgid, fact.stat_date, fact.changed_at,
     {{ instant("fact.stat_date + 2") }}, 'wechat', to_jsonb(fact)
 FROM weixin.{{ dataset.fact }} AS fact
-WHERE {{ is_corrected("fact") }} AND fact.stat_date BETWEEN date '{{ first }}' - {{ 2 if not is_first else 99 }} AND date '{{ last }}' - 2
+WHERE {{ is_corrected("fact.msgid", "fact.stat_date") }} AND fact.stat_date BETWEEN date '{{ first }}' - {{ 2 if not is_first else 99 }} AND date '{{ last }}' - 2
 
 -- corrections
 UPDATE weixin.{{ dataset.fact }} AS fact
@@ -122,7 +142,7 @@ SET
     {% endfor %}
     fetched_at = {{ instant("fact.stat_date + 2") }},
     changed_at = {{ instant("fact.stat_date + 2") }}
-WHERE {{ is_corrected("fact") }} AND fact.stat_date BETWEEN date '{{ first }}' - {{ 2 if not is_first else 99 }} AND date '{{ last }}' - 2
+WHERE {{ is_corrected("fact.msgid", "fact.stat_date") }} AND fact.stat_date BETWEEN date '{{ first }}' - {{ 2 if not is_first else 99 }} AND date '{{ last }}' - 2
 
 -- answers kept
 INSERT INTO weixin.raw_response (
@@ -197,27 +217,23 @@ SET
 -- answers
 SELECT
     appid, publication_date, {{ instant("date '%s'" % last) }},
-    replace(json_build_object('is_delay', FALSE, 'list', json_agg(item ORDER BY msgid))::text, '" : ', '":')
+    '{"is_delay":false,"list":[' || string_agg(item, ',' ORDER BY msgid) || ']}'
 FROM (
     SELECT
-        made.appid, made.publication_date, made.msgid,
-        json_build_object(
-            'ref_date', made.publication_date,
-            'msgid', made.msgid,
-            'title', '北京今天的早报：要闻' || made.msgid,
-            'content_url', 'http://mp.weixin.qq.com/s?__biz=' || made.appid || '==&mid=' || made.msgid
-            || '&sn=' || md5(made.msgid) || '#rd',
-            'publish_type', 0,
-            '{{ dataset.rows_key }}', json_agg(json_strip_nulls(json_build_object(
-                'stat_date', made.stat_date,
-                {% for metric in dataset.metrics %}
-                '{{ metric.name }}', {{ figure(metric, loop.index0, "correction.is_low") }}
-                {{- "," if not loop.last }}
-                {% endfor %}
-            )) ORDER BY made.stat_date)
-        ) AS item
+        article.appid, article.publication_date, article.msgid,
+        format(
+            '{"ref_date":"%s","msgid":"%s","title":"%s","content_url":"%s","%s":[',
+            article.publication_date, article.msgid, {{ title }}, {{ content_url }},
+            '{{ dataset.rows_key }}'
+        ) || string_agg(
+            '{"stat_date":"' || day.stat_date || '",' || shape.figures, ',' ORDER BY day.stat_date
+        ) || ']}' AS item
     FROM {{ made(since, last) }}
-    GROUP BY made.appid, made.publication_date, made.msgid
+        AND shape.is_low = (
+            {{ is_corrected("article.msgid", "day.stat_date") }}
+            AND day.stat_date = date '{{ last }}' - 1
+        )
+    GROUP BY article.appid, article.publication_date, article.msgid
 ) AS listed
 GROUP BY appid, publication_date
 ORDER BY appid, publication_date
