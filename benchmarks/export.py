@@ -4,8 +4,8 @@ Measure how long an export takes, and how much memory, with 500 accounts and 90 
     python benchmarks/export.py [--accounts 500] [--postgres /usr/lib/postgresql/15/bin]
 
 It fills a database of a temporary Postgres with an article a day of each account, and writes all
-sheets into an Excel file, then the largest table as CSV and as JSON lines. The peak of memory is
-that of the whole process.
+sheets into an Excel file, then the largest table as CSV and as JSON lines, and composes a digest.
+The peak of memory is that of the whole process.
 """
 
 import argparse
@@ -24,6 +24,8 @@ from sqlalchemy import Connection, Engine
 from weixin_etl import warehouse
 from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.delivery import export
+from weixin_etl.delivery.digest import compose_digest, read_digest
+from weixin_etl.health.notifications import Installation
 from weixin_etl.health.wording import Wording
 from weixin_etl.warehouse.account_days import refresh_account_days
 from weixin_etl.warehouse.statements import statement
@@ -53,6 +55,7 @@ def main() -> None:
         measure("xlsx", engine, write_xlsx)
         measure("csv", engine, write_csv)
         measure("jsonl", engine, write_jsonl)
+        measure_digest(engine)
         engine.dispose()
 
 
@@ -70,6 +73,15 @@ def measure(name: str, engine: Engine, write: Write) -> None:
         seconds, megabytes = time.perf_counter() - began_at, file.tell() / 1e6
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{name}: {rows:,} rows, {seconds:.1f} s, {megabytes:.0f} MB, peak {peak_mb:.0f} MB")
+
+
+def measure_digest(engine: Engine) -> None:
+    """Compose the digest of the last day, and print its seconds and bytes."""
+    with engine.connect() as connection:
+        began_at = time.perf_counter()
+        message = compose_digest(read_digest(connection, PERIOD[1]), Installation(""))
+    seconds = time.perf_counter() - began_at
+    print(f"digest: {seconds:.1f} s, {len(message.body.encode()):,} bytes")
 
 
 def write_xlsx(connection: Connection, selection: export.Selection, file: BinaryIO) -> None:

@@ -1,7 +1,8 @@
 -- Compute the account days of locked stale accounts from the facts: one row per account and day of
 -- which something is known, from the first stale day on. This is the only definition of what an
 -- account gained on a day and of whether the day is complete.
-{% from "analytics/macros.jinja" import is_listed, known_before %}
+{% from "analytics/both.jinja" import new, old with context %}
+{% from "analytics/macros.jinja" import is_listed, is_unseen, known_before %}
 {% from "weixin/macros.jinja" import beijing %}
 {#- Return the sum of the last known figures for rows that lack the metric, signed as below. -#}
 {% macro sum_of_earlier_figures(metric) -%}
@@ -64,6 +65,21 @@ WITH requested AS MATERIALIZED (
     WHERE state.dataset = '{{ dataset.name }}' AND state.appid = any(:appids)
 ),
 
+{% if dataset == old %}
+-- Publication days of articles that only the successor lists. They are few, and an index has them.
+unseen AS MATERIALIZED (
+    SELECT
+        article.appid,
+        article.publication_date
+    FROM requested
+    INNER JOIN weixin.dim_article AS article
+        ON requested.appid = article.appid
+    WHERE
+        {{ is_unseen("article", old, new) | indent(4) }}
+        AND article.publication_date > requested.stale_from - {{ dataset.window }}
+),
+
+{% endif %}
 -- Publication days on which an article may lack a row, judged by the counts in coverage. They are
 -- few.
 irregular AS (
@@ -348,8 +364,21 @@ CROSS JOIN
                         part.stat_date < part.day
                         OR day.calendar_date - part.stat_date IN (0, 1), TRUE
                     )
-            ) AS is_complete,
-            publication_window.counted_days = {{ dataset.window }} AS has_all_rows
+            )
+            {{ "AND lists_all" if dataset == old }} AS is_complete,
+            publication_window.counted_days = {{ dataset.window }}
+            {{ "AND lists_all" if dataset == old }} AS has_all_rows
+        {% if dataset == old %}
+        FROM (
+            SELECT NOT EXISTS (
+                SELECT FROM unseen
+                WHERE
+                    unseen.appid = day.appid
+                    AND unseen.publication_date
+                    BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
+            ) AS lists_all
+        ) AS listing
+        {% endif %}
     ) AS completeness
 -- Days of which nothing is known have no row: later answers may extend the period without notice.
 WHERE day.has_rows OR completeness.is_complete OR completeness.has_all_rows

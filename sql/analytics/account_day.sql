@@ -1,6 +1,6 @@
 -- One row per account and calendar day, for all accounts: what all articles gained that day, in one
 -- series for both endpoints. A day's figures come from getarticletotal (analytics.account_day_7d)
--- where that has a row of every expected article, else from its successor
+-- where that listed every notified article and has a row of each, else from its successor
 -- (analytics.account_day_30d) where that is complete; where neither is, is_complete is false and
 -- the figures may be a part of the day's. The endpoints count differently: where an
 -- account changes from one to the other, compare the columns that end in _comparable. Figures that

@@ -39,6 +39,10 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- {{ dataset.headline | join(" and ") }}, no increment spans a gap, and no part of these rows
     -- was rejected. Also false in the first days that were loaded, and while an answer that was
     -- loaded after as_of may have changed the day
+    {%- if dataset.successor %}.
+    -- False, too, where its successor lists a notified article that this endpoint never listed
+    {%- endif %}
+
     -- 中文：当日数据是否完整
     is_complete,
     -- When the account's days were last computed: at the end of each run, replay or import. Answers

@@ -3,7 +3,8 @@
 -- add up to the latest totals: from getarticletotal (analytics.article_day_7d) where that has a row
 -- of the article and was not retired within its window, else from its successor
 -- (analytics.article_day_30d). The endpoints count differently, readers about 8 % apart: compare
--- articles of one endpoint. Never add up totals over days
+-- articles of one endpoint. Never add up totals over days. For what an account gained on a day use
+-- analytics.account_day: it has one endpoint for all articles of the day, so the sum here differs
 -- 中文：两个接口的每篇文章、每个统计日一行：累计值与新增值（按文章选定一个接口）
 -- key: appid, msgid, stat_date
 -- joins: appid to account; appid, msgid to article; stat_date to calendar

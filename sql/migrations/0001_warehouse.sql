@@ -81,6 +81,8 @@ CREATE INDEX dim_article_publication_date ON weixin.dim_article (publication_dat
 -- The index holds few articles.
 CREATE INDEX dim_article_is_unlisted ON weixin.dim_article (appid)
 WHERE jsonb_path_exists(unlisted_since, '$.* ? (@ != null)');
+CREATE INDEX dim_article_is_unseen ON weixin.dim_article (appid, publication_date)
+WHERE NOT unlisted_since ? 'article_total';
 COMMENT ON TABLE weixin.dim_article IS 'One row per article of an account; each attribute is the newest non-null value WeChat gave';
 COMMENT ON COLUMN weixin.dim_article.appid IS 'The account: msgids repeat between accounts';
 COMMENT ON COLUMN weixin.dim_article.msgid IS 'WeChat''s id of the article, <message>_<position>';

@@ -105,8 +105,8 @@ def test_export_writes_a_file_or_standard_output(
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["figures.xls"], "figures.xls ends with neither .xlsx, .csv nor .jsonl: --format"),
-        (["-"], "- ends with neither"),
+        (["figures.xls"], "figures.xls has no ending that says the format"),
+        (["-"], "- has no ending that says the format"),
         (["figures.csv", "--accounts", "夏"], "no account of the warehouse is called 夏"),
         (["nowhere/figures.csv"], "nowhere/figures.csv can't be written: No such file"),
     ],

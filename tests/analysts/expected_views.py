@@ -381,6 +381,30 @@ def article(collected: CollectedAnswers, dataset: Dataset) -> Table:
 
 
 @cache
+def unseen(collected: CollectedAnswers) -> set[tuple[str, date]]:
+    """Return accounts and publication days of notified articles that only the successor listed."""
+    newer = endpoint_of(collected, ARTICLE_TOTAL_DETAIL)
+    listed = {
+        (appid, msgid) for (appid, _), record in newer.slices.items() for msgid in record.listed
+    }
+    for answer in collected.answers:
+        if answer.dataset is ARTICLE_TOTAL:
+            listed -= {(answer.appid, item["msgid"]) for item in answer.items}
+    articles = tables(collected).articles
+    return {
+        (key[0], articles[key]["day"]) for key in listed if is_notified(articles[key]) is not False
+    }
+
+
+def lists_all(collected: CollectedAnswers, dataset: Dataset, appid: str, day: date) -> bool:
+    """Return whether getarticletotal listed all articles that count on the day, if it is that."""
+    if dataset is not ARTICLE_TOTAL:
+        return True
+    window = endpoint_of(collected, dataset).counting(appid, day)
+    return all((appid, published_on) not in unseen(collected) for published_on, _ in window)
+
+
+@cache
 def account_day_of(collected: CollectedAnswers, dataset: Dataset) -> Table:
     """Return a row per account and day of one endpoint: the increase over all articles."""
     endpoint, table = endpoint_of(collected, dataset), Table()
@@ -395,7 +419,8 @@ def account_day_of(collected: CollectedAnswers, dataset: Dataset) -> Table:
         since = FIRST_MORNING[dataset] - endpoint.window * DAY
         for day in days(min([since, *endpoint.slices_of(appid)]), YESTERDAY):
             of_day = rows.get((appid, day), Table())
-            is_complete = (appid, day) not in spanned and all(
+            is_complete = (appid, day) not in spanned and lists_all(collected, dataset, appid, day)
+            is_complete = is_complete and all(
                 endpoint.is_known(publication_day, record, day)
                 and all(
                     day in days_of_article for days_of_article in endpoint.growing(appid, record)
@@ -498,7 +523,12 @@ def account_day(collected: CollectedAnswers) -> Table:
             }
             for dataset in (ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL)
         )
-        exact = {day for day in old if endpoint_of(collected, ARTICLE_TOTAL).reaches(appid, day)}
+        exact = {
+            day
+            for day in old
+            if endpoint_of(collected, ARTICLE_TOTAL).reaches(appid, day)
+            and lists_all(collected, ARTICLE_TOTAL, appid, day)
+        }
         both = [day for day in old.keys() & new.keys() if old[day]["is_complete"]]
         both = [day for day in both if new[day]["is_complete"]]
         for day in sorted(old.keys() | new.keys()):

@@ -6,7 +6,7 @@ after each load.
 """
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ from support.warehouse_loads import (
     staged,
 )
 
-from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.kept.replay import replay, select_slices
 from weixin_etl.load.account_days import affected_from
 from weixin_etl.model import Coverage
@@ -142,3 +142,40 @@ def test_a_replay_that_is_not_applied_marks_nothing(warehouse: Engine) -> None:
     replay(warehouse, ARTICLE_TOTAL, slices, ready_hour=10, is_applied=False)
 
     assert stale_accounts(warehouse) == []
+
+
+ALL_ROWS = """
+    SELECT has_all_rows FROM weixin.account_day
+    WHERE dataset = 'article_total' AND calendar_date = '2026-11-20'
+"""
+
+
+@pytest.mark.parametrize(("publish_type", "lists_all"), [(0, False), (None, False), (1, True)])
+def test_a_day_lacks_an_article_that_only_the_successor_lists(
+    warehouse: Engine, publish_type: int | None, lists_all: bool
+) -> None:
+    """Unless followers were not notified of it, or getarticletotal lists it later."""
+    know(warehouse, ACCOUNT.appid)
+    window = [DAY - timedelta(days=days) for days in range(7)]
+    answers = {
+        day: article(f"{day:%d}_1", {str(number): {} for number in range(day.day, 21)})
+        for day in window
+    }
+    for day, listed in answers.items():
+        load_chunk(warehouse, staged(body(listed, day=day), "21 10:30", day))
+    refresh_account_days(warehouse)
+    assert rows(warehouse, ALL_ROWS) == [(True,)]
+
+    unseen = {**article("20_2", {"20": {}}), "publish_type": publish_type}
+    for listed in ([answers[DAY]], [answers[DAY], unseen]):
+        answer = body(*listed, rows_key="detail_list")
+        newer = staged(answer, "21 11:00", dataset=ARTICLE_TOTAL_DETAIL)
+        load_chunk(warehouse, newer, dataset=ARTICLE_TOTAL_DETAIL)
+    assert ("article_total", ACCOUNT.appid, DAY) in stale_accounts(warehouse)
+    refresh_account_days(warehouse)
+    assert rows(warehouse, ALL_ROWS) == [(lists_all,)]
+
+    seen = body(answers[DAY], article("20_2", {"20": {}}))
+    load_chunk(warehouse, staged(seen, "21 12:00"))
+    refresh_account_days(warehouse)
+    assert rows(warehouse, ALL_ROWS) == [(True,)]
