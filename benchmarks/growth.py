@@ -223,7 +223,7 @@ def run(engine: Engine, dataset: Dataset, morning: date, path: Path) -> dict[str
     if problems:
         raise SystemExit(f"{morning}: {problems[0]}")
     plan_, ingest_, report_ = (after - before for before, after in pairwise(began))
-    commits = sum((each for one in results for each in one.tally.commit_times), timedelta())
+    commits = sum((took for result in results for took in result.tally.commit_times), timedelta())
     seconds = {"plan": plan_, "commits": commits.total_seconds(), "report and check": report_}
     seconds["whole morning"] = plan_ + ingest_ + report_
     megabytes = (wal_bytes(engine) - wal_before) / 10**6
