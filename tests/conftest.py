@@ -43,6 +43,8 @@ QUICK += ("delivery/test_hostile_titles.py", "delivery/test_sent_once.py")
 QUICK += tuple(f"airflow/test_{module}.py" for module in ("mornings", "form", "weixin_hook"))
 NEWCOMERS = [TESTS / path for path in QUICK]
 """The tests of `make test`, which run on the embedded Postgres and show whether a change works."""
+INSTALLING = [TESTS / "warehouse/test_pooler.py"]
+"""Of these the tests that fail without a program of Debian, and so are left to `make test-all`."""
 OUTSIDE = [TESTS / "nightly"]
 """The tests that need hours, Docker, Superset or dbt. They have `make` targets of their own."""
 
@@ -82,7 +84,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def is_newcomers(item: pytest.Item) -> bool:
     """Return whether `make test` runs the test."""
-    return is_embedded(item) and is_in(item, NEWCOMERS)
+    return is_embedded(item) and is_in(item, NEWCOMERS) and not is_in(item, INSTALLING)
 
 
 def is_in(item: pytest.Item, places: Iterable[Path]) -> bool:
