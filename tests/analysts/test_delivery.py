@@ -85,8 +85,9 @@ def test_the_most_read_articles_are_those_of_the_view(
     by_readers = sorted(rows, key=lambda row: (-row["readers_increment"], row["appid"]))
     digest = read_digest(connection, day)
 
-    assert [row.readers_increment for row in digest.articles] == [
-        row["readers_increment"] for row in by_readers[:5] if row["readers_increment"] > 0
+    told = ("account_name", "title", "readers", "readers_increment", "days_spanned")
+    assert [[getattr(row, name) for name in told] for row in digest.articles] == [
+        [row[name] for name in told] for row in by_readers[:5] if row["readers_increment"] > 0
     ]
     for article in digest.articles:
         place = {"appid": article.appid, "position": article.position}
@@ -101,7 +102,7 @@ def test_the_most_read_articles_are_those_of_the_view(
 def test_a_message_adds_up_what_is_known_and_says_what_is_not(
     connection: Connection, collected: CollectedAnswers, day: date
 ) -> None:
-    """The change compares the accounts that are complete on both days."""
+    """The change compares the accounts that are complete on both days. Each lack has a reason."""
     body = compose_digest(read_digest(connection, day), Installation("")).body
     today = expected(collected, "account_day", calendar_date=day)
     before = day - timedelta(days=7)
@@ -123,7 +124,14 @@ def test_a_message_adds_up_what_is_known_and_says_what_is_not(
         change = f"{round(100 * (new - old) / old):+} % against {before}"
         parts.append(change + ("" if len(pairs) == 4 else f" over {len(pairs)} of them"))
 
-    assert body.splitlines()[:2] == ["4 accounts", ", ".join(parts)]
+    lines = body.splitlines()
+    assert lines[:2] == ["4 accounts", ", ".join(parts)]
+    lacking = lines[lines.index("Not complete:") + 1 :] if "Not complete:" in lines else []
+    names = {row["account_name"] for row in today if not row["is_complete"]}
+    without_row = {*collected.names.values()} - {row["account_name"] for row in today}
+    followers = expected(collected, "follower_total", stat_date=day, won=None)
+    unknown = {row["account_name"] for row in followers}
+    assert {line[:2] for line in lacking} == names | without_row | unknown
 
 
 # --------------------------------------------------------------------------------------- the files
