@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_kept_answers_commands(commands: Any) -> None:
-    """Add the commands `answers`, `replay` and `import` for kept answers, and `dag`."""
+    """Add the commands `answers`, `replay`, `import` and `prune` for kept answers, and `dag`."""
     parser = add_command(commands, answers_command)
     add = parser.add_argument
     add("account", help="its AppID, its connection's id, or its name")
@@ -104,6 +104,8 @@ def _add_kept_answers_commands(commands: Any) -> None:
     add("--end", **_DAY, help="last day to replay (default: the last kept)")
     add("--apply", action="store_true", help="write the difference")
     add_command(commands, import_command).add_argument("file", nargs="+", type=Path)
+    help_ = "remove them; otherwise only say how many there are"
+    add_command(commands, prune).add_argument("--apply", action="store_true", help=help_)
     add_command(commands, dag)
 
 
@@ -158,6 +160,13 @@ def replay(options: argparse.Namespace) -> None:
     from weixin_etl.orchestration.commands import kept
 
     kept.print_replay(options)
+
+
+def prune(options: argparse.Namespace) -> None:
+    """Remove the bytes of answers of final days, older than the setting keep_answers_days."""
+    from weixin_etl.orchestration.commands import kept
+
+    kept.print_prune(options)
 
 
 def import_command(options: argparse.Namespace) -> int:

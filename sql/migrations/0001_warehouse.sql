@@ -117,7 +117,7 @@ CREATE TABLE weixin.raw_response (
     dataset text NOT NULL,
     appid text NOT NULL,
     day date NOT NULL,
-    body bytea NOT NULL,
+    body bytea,
     body_sha256 bytea NOT NULL,
     fetched_at timestamptz NOT NULL,
     last_seen_at timestamptz NOT NULL
@@ -130,7 +130,7 @@ COMMENT ON COLUMN weixin.raw_response.raw_response_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.raw_response.dataset IS 'Which endpoint answered: article_total, …';
 COMMENT ON COLUMN weixin.raw_response.appid IS 'The account asked for';
 COMMENT ON COLUMN weixin.raw_response.day IS 'The day asked for (Beijing): a publication day or, of datasets such as article_read, the statistics day';
-COMMENT ON COLUMN weixin.raw_response.body IS 'The exact bytes of the answer, compressed with Zstandard: `weixin-etl answers` prints them';
+COMMENT ON COLUMN weixin.raw_response.body IS 'The exact bytes of the answer, compressed with Zstandard: `weixin-etl answers` prints them; null once `weixin-etl prune` has removed them';
 COMMENT ON COLUMN weixin.raw_response.body_sha256 IS 'SHA-256 of the answer, not compressed';
 COMMENT ON COLUMN weixin.raw_response.fetched_at IS 'When this answer was first fetched';
 COMMENT ON COLUMN weixin.raw_response.last_seen_at IS 'When the same bytes were last fetched with no other answer in between';

@@ -47,11 +47,12 @@ def answer_line(answer: KeptAnswer) -> str:
     Return the answer's line in the list of `weixin-etl answers`.
 
     The line has the id, the Beijing times at which the bytes were first and last received, and the
-    number of bytes. One time is shown if both are the same.
+    number of bytes, or that they were pruned. One time is shown if both are the same.
     """
     instants = dict.fromkeys((answer.fetched_at, answer.last_seen_at))
     times = clock.beijing_text(*instants, pattern="%Y-%m-%d %H:%M:%S")
-    return f"{answer.raw_response_id}  {times}  {len(answer.body):,} bytes"
+    size = "pruned" if answer.body_zstd is None else f"{len(answer.body):,} bytes"
+    return f"{answer.raw_response_id}  {times}  {size}"
 
 
 def appid_of(connection: Connection, name: str) -> str:

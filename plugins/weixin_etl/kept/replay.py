@@ -66,7 +66,7 @@ def select_slices(
     end: date | None = None,
 ) -> Iterator[tuple[str, Sequence[date]]]:
     """
-    Yield the AppID of each account with its days that have kept answers.
+    Yield the AppID of each account with its days of which all answers are kept with their bytes.
 
     Args:
         warehouse: the warehouse; no session is held between two accounts.
@@ -90,6 +90,22 @@ def select_slices(
             answered_days = connection.scalars(select_days, {**days, "appid": appid}).all()
         if answered_days:
             yield appid, answered_days
+
+
+def count_pruned(
+    warehouse: Engine,
+    dataset: Dataset,
+    names: Sequence[str],
+    begin: date | None,
+    end: date | None,
+) -> int:
+    """Return how many slices `select_slices` leaves out because answers of them were pruned."""
+    days = {"dataset": dataset.name, "begin_date": begin, "end_date": end}
+    with diagnosed(warehouse), warehouse.connect() as connection:
+        known = connection.exec_driver_sql("SELECT appid FROM weixin.dim_account")
+        appids = [appid_of(connection, name) for name in names] or [*known.scalars()]
+        counting = statement("raw_response/pruned.sql")
+        return int(connection.scalar(counting, {**days, "appids": appids}))
 
 
 def replay(

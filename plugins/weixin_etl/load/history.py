@@ -31,7 +31,7 @@ from weixin_etl.load.evaluation import AnswerTime, evaluate_history, merge_cover
 from weixin_etl.load.falls import has_news
 from weixin_etl.load.merge import Merge
 from weixin_etl.load.stage import StagedAnswer, articles_json, copy_lines, row_end, stage_evidence
-from weixin_etl.model import Account, Slice
+from weixin_etl.model import Account, ParameterError, Slice
 from weixin_etl.parse import Article, ParsedAnswer, parse
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import dataset_slice_arrays
@@ -52,11 +52,19 @@ class KeptAnswer:
     """When the bytes were first received."""
     last_seen_at: datetime
     """When the same bytes were last received."""
-    body_zstd: bytes = field(repr=False, compare=False)
+    body_zstd: bytes | None = field(repr=False, compare=False)
+    """The compressed bytes; None if `weixin-etl prune` has removed them."""
 
     @property
     def body(self) -> bytes:
-        """The exact bytes that WeChat sent."""
+        """
+        The exact bytes that WeChat sent.
+
+        Raises:
+            ParameterError: `weixin-etl prune` has removed them.
+        """
+        if self.body_zstd is None:
+            raise ParameterError(f"the bytes of answer {self.raw_response_id} were pruned")
         return zstandard.decompress(self.body_zstd)
 
     def parsed(self, at: datetime) -> ParsedAnswer:
@@ -87,7 +95,7 @@ def kept_answers(
             (row.appid, row.day),
             row.fetched_at,
             row.last_seen_at,
-            bytes(row.body),
+            None if row.body is None else bytes(row.body),
         )
 
 
@@ -243,7 +251,8 @@ def _merge_answers(
     histories = {slice_: MergedAnswers(merge.dataset, slice_) for slice_ in slices}
     datasets = _datasets_to_read(merge.dataset)
     for answer in kept_answers(merge.connection, datasets, histories, since):
-        histories[answer.slice].add(answer)
+        if answer.body_zstd is not None:
+            histories[answer.slice].add(answer)
     return [*histories.values()]
 
 
@@ -252,11 +261,21 @@ def merged_slices(merge: Merge, slices: Sequence[Slice]) -> Iterator[list[Merged
     Yield the kept answers of slices, merged and finished, in batches that fit memory.
 
     A slice without a kept answer is left out. Nothing is written.
+
+    Raises:
+        ParameterError: `weixin-etl prune` has removed answers of a slice. Without them the others
+            would replace rows by older values.
     """
     if not slices:
         return
     selection = dataset_slice_arrays(_datasets_to_read(merge.dataset), slices)
-    sizes = merge.connection.execute(statement("raw_response/sizes.sql"), selection).all()
+    values = {**selection, "dataset": merge.dataset.name}
+    sizes = merge.connection.execute(statement("raw_response/sizes.sql"), values).all()
+    if pruned := [row for row in sizes if row.is_pruned]:
+        raise ParameterError(
+            f"answers of {pruned[0].appid} on {pruned[0].day} ({merge.dataset.name}) were pruned, "
+            "so an older answer of that day can't be loaded any more"
+        )
     sized = (((row.appid, row.day), row.byte_count) for row in sizes)
     for batch in in_batches(sized, _BATCH_BYTES):
         yield [history.finish() for history in _merge_answers(merge, batch)]

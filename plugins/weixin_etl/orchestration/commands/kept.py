@@ -1,5 +1,5 @@
 """
-The commands `answers`, `replay` and `import`: they print, replay and load WeChat's kept answers.
+The commands `answers`, `replay`, `import` and `prune`, all about WeChat's kept answers.
 
 `cli` calls them with the parsed options. They use the settings and the warehouse of Airflow.
 """
@@ -8,13 +8,16 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
 
+from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
 from weixin_etl.kept.answers import answer_line, kept_answers_of
 from weixin_etl.kept.imported import import_files
-from weixin_etl.kept.replay import replay, select_slices
+from weixin_etl.kept.prune import remove_old_bytes
+from weixin_etl.kept.replay import count_pruned, replay, select_slices
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
@@ -66,6 +69,9 @@ def print_replay(options: Namespace) -> None:
     warehouse, dataset = open_warehouse(), DATASETS[options.dataset]
     slices = select_slices(warehouse, dataset, options.accounts, options.begin, options.end)
     hour = settings.read().ready_hour
+    pruned = count_pruned(warehouse, dataset, options.accounts, options.begin, options.end)
+    if pruned:
+        _print(f"{counted(pruned, 'slice')} left out: prune has removed answers of these days")
     with shown_progress("slice") as show:
         result = replay(
             warehouse, dataset, slices, ready_hour=hour, is_applied=options.apply, on_progress=show
@@ -107,6 +113,33 @@ def print_import(options: Namespace) -> int:
         cure = "correct it and import again from this file on"
         sys.stderr.write(f"weixin-etl: {result.bad_line}; {cure}\n")
     return 1 if result.bad_line else 0
+
+
+def print_prune(options: Namespace) -> None:
+    """
+    Print how many answers are older than the setting `keep_answers_days` allows, and their size.
+
+    With `--apply`, their bytes are removed; otherwise nothing is. The progress is shown on stderr.
+
+    Args:
+        options: the parsed options: apply.
+
+    Raises:
+        ParameterError: the setting is 0, by which answers are kept for ever, or negative.
+        WarehouseError: the warehouse can't be used.
+    """
+    days = settings.values()["keep_answers_days"]
+    if days <= 0:
+        raise ParameterError(f"[weixin] keep_answers_days is {days}: answers are kept for ever")
+    before = clock.now() - timedelta(days=days)
+    with shown_progress("answer") as show:
+        pruned = remove_old_bytes(
+            open_warehouse(), before, is_applied=options.apply, on_progress=show
+        )
+    received = f"of final days, received before {clock.time_text(before)} Beijing time"
+    size = f"{pruned.bytes / 1e6:,.1f} MB"
+    _print(f"{counted(pruned.answers, 'answer')} {received}: {size}")
+    _print("Their bytes are removed." if options.apply else "Nothing is removed: --apply does.")
 
 
 @contextmanager
