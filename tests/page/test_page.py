@@ -459,7 +459,10 @@ def test_a_file_has_what_its_reader_may_read(names: list[str], sheets: list[str]
         later = TestClient(page_app).get("/export?begin=2026-12-24")
     finally:
         page_app.dependency_overrides.clear()
-    assert openpyxl.load_workbook(io.BytesIO(answer.content)).sheetnames == sheets
+    book = openpyxl.load_workbook(io.BytesIO(answer.content))
+    assert book.sheetnames == sheets
+    cells = {row[0] for row in book["Read me"].iter_rows(values_only=True)}
+    assert ("Missing" in cells) == (len(sheets) > 1)
     assert (unknown.status_code, later.status_code) == (404, 404)
     assert "begin 2026-12-24 is after end 2026-11-23" in later.text.lower()
 

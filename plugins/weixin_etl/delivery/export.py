@@ -397,8 +397,11 @@ def _missing(connection: Connection, selection: Selection, words: Wording) -> li
     Return the lines that say what is missing: account, what of which days, why.
 
     First stand the days whose figures are not complete in the sheets, then the days of the datasets
-    that may be the cause. What is the same of all accounts is one line.
+    that may be the cause. What is the same of all accounts is one line. A workbook without sheets
+    lacks nothing and says nothing.
     """
+    if not selection.tables:
+        return []
     lacking: dict[tuple[str, ...], list[str]] = {}
     for row in selection.incomplete(connection):
         days_text = words.phrase(_FIGURES[row.kind], days=words.days(tuple(row.days)))
