@@ -103,16 +103,19 @@ LEFT JOIN
     ) AS latest
     ON article.appid = latest.appid AND article.msgid = latest.msgid
 -- One scan finds the days of all articles. Grouping by the account's name too lets a filter on the
--- name reach the fact.
+-- name reach the fact. HAVING in place of CASE would let the planner expect few articles.
 LEFT JOIN (
     SELECT
         named.unique_name,
         fact.appid,
         fact.msgid,
     {% for day in days %}
-    max(fact.{{ dataset.readers }})
-    FILTER (WHERE fact.stat_date = fact.publication_date + {{ day - 1 }})
-        AS readers_day_{{ day }}{{ "," if not loop.last }}
+    CASE
+        WHEN count(fact.{{ dataset.readers }}) = {{ days | length }}
+            THEN
+                max(fact.{{ dataset.readers }})
+                FILTER (WHERE fact.stat_date = fact.publication_date + {{ day - 1 }})
+    END AS readers_day_{{ day }}{{ "," if not loop.last }}
     {% endfor %}
     FROM weixin.dim_account AS named
     INNER JOIN weixin.{{ dataset.fact }} AS fact
@@ -125,7 +128,6 @@ LEFT JOIN (
             AND coverage.settled = 'final'
     WHERE fact.stat_date - fact.publication_date IN ({{ offsets | join(", ") }})
     GROUP BY named.unique_name, fact.appid, fact.msgid
-    HAVING count(fact.{{ dataset.readers }}) = {{ days | length }}
 ) AS growth
     ON
         account.unique_name = growth.unique_name
