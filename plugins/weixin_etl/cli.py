@@ -128,7 +128,7 @@ def probe(options: argparse.Namespace) -> int:
 
 
 def status(options: argparse.Namespace) -> int:
-    """Say whether figures come in: a line per problem; exit code 0, 1, 2 (unknown), 3 (retried)."""
+    """Print how far figures are in, and problems; exit code 0, 1, 2 (can't read), 3 (retried)."""
     from weixin_etl.orchestration.commands.status import show_status
 
     return show_status([DATASETS[options.dataset]] if options.dataset else [*DATASETS.values()])

@@ -116,8 +116,15 @@ def _older_days(run: Run, today: date, known: Mapping[date, Coverage], begin: da
     """
     Return the days before the window that a daily run requests, newest first.
 
-    They are the open days from `begin` on, and earlier unsettled days that had a ready answer. Days
+    They are the open days from `begin` on, also those that were never asked for (if the run
+    refetches, all of them), and earlier days that had a ready answer and are not settled. Days
     whose last attempt gave a ready answer today are left out, and so are silent days.
+
+    Args:
+        run: the daily run.
+        today: the day of the run in Beijing.
+        known: the coverage of the account's days that were ever asked for.
+        begin: the first day that is caught up.
     """
     window, listed_at = DAY * run.dataset.window, last_article_at(known.values())
     caught_up = _open_days(run, days_newest_first(begin, today - window - DAY), known)

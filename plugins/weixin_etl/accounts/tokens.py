@@ -134,10 +134,10 @@ class StoredTokens:
 
     def _usable_token(self, account: Account, row: Row[Any] | None, refused: str) -> Token | None:
         """
-        Return the row's decrypted token.
+        Return the row's decrypted token, with the seconds for which it is valid.
 
         Return None if there is no row or no token, or if the token is in its last five minutes, is
-        `refused` or can't be decrypted.
+        `refused`, or can't be decrypted: with another key, or for another account.
         """
         value = self._decrypt(row and row.access_token, account)
         if row is None or not value or value == refused:

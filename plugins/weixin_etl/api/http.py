@@ -76,7 +76,12 @@ class _Session(requests.Session):
 
 @cache
 def _session() -> requests.Session:
-    """Return the process's only session. All accounts share its connections."""
+    """
+    Return the process's only session. All accounts share its connections.
+
+    It keeps no cookies and sends no login of `~/.netrc`. The process logs no line of urllib3 any
+    more: they have URLs, which contain tokens.
+    """
     # urllib3 logs URLs, which contain tokens; a logger's filter does not apply to its children
     for module in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
         logging.getLogger(f"urllib3.{module}").addFilter(lambda _: False)

@@ -69,10 +69,12 @@ class Observation:
 
 def update_incidents(warehouse: Engine, observation: Observation) -> None:
     """
-    Store what a task found, open new incidents and resolve old ones, in one transaction.
+    Store what a task found, open incidents of new alerts and resolve others, in one transaction.
 
-    Writes `weixin.finding` and `weixin.incident`, and notifies nobody. Updates of one dataset wait
-    for each other. A common problem is resolved only if no account has it, also outside the scope.
+    The alerts follow from the stored findings and from coverage, so one that the task did not find
+    may open an incident, too. Which incidents may be resolved, `resolved_incidents` says. Writes
+    `weixin.finding` and `weixin.incident`, and notifies nobody. Updates of one dataset wait for
+    each other. A common problem is resolved only if no account has it, also outside the scope.
 
     Args:
         warehouse: the engine of the warehouse.

@@ -46,8 +46,9 @@ def affected_from(
 
     Returns:
         The publication day itself, if the day's articles or its evidence changed. Otherwise the
-        earliest of `first_changed`, the first day that the newer answer made known, and the first
-        day that has rows by only one of the two `through_date`. None if nothing changed.
+        earliest of `first_changed`, the day of the earlier ready answer (if a newer one came: days
+        from then on became known), and the first day that only one `through_date` reaches. None if
+        nothing changed.
     """
     if _evidence(dataset, day, before) != _evidence(dataset, day, after):
         return day

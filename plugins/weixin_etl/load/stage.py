@@ -310,6 +310,8 @@ def copy(
     """
     Copy lines into a table by one COPY statement, in the transaction of the connection.
 
+    All lines are held in memory at once.
+
     Args:
         connection: the connection of the caller's transaction.
         target: the table, then in brackets the columns of a line: `table (column, column)`.

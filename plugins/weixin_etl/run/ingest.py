@@ -189,7 +189,7 @@ class _Ingestion:
         self.count({account: -account.reserved for account in calls})
 
     def calls(self, outcome: Outcome, account: PlannedAccount) -> AccountCalls:
-        """Return the calls of an account for its slices that are not satisfied."""
+        """Return the calls of an account for the slices of `Outcome.chunks`; none is made yet."""
         return AccountCalls(
             self.work.run.dataset,
             account,

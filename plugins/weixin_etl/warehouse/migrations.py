@@ -108,7 +108,12 @@ def _apply(connection: Connection, pending: dict[str, str]) -> Iterator[str]:
     """
     Apply what is pending: first migrations, then tables, roles and views. Yield a line for each.
 
-    Nothing is pending if another process has just migrated.
+    The caller holds the lock, has read under it what is pending, and commits. Without `pending`
+    nothing happens.
+
+    Args:
+        connection: the session of the caller's transaction.
+        pending: the checksums of what to apply, by version.
     """
     for path in (path for path in migrations() if path.name[:4] in pending):
         with _as_warehouse_error(connection.engine, f"{path.name}: "):
@@ -214,7 +219,8 @@ def _read_schema(connection: Connection) -> tuple[dict[str, str], set[str]]:
     Return the checksums of the applied versions, and all columns as `table.column`.
 
     Raises:
-        WarehouseError: The schema `weixin` has other migrations, or tables of another program.
+        WarehouseError: a migration of this release was applied with another text, or the schema
+            `weixin` has tables of another program. Unknown later versions are no error.
     """
     columns = set(connection.scalars(statement("schema_migrations/columns.sql")))
     rows = connection.exec_driver_sql(_APPLIED).all() if columns >= _LIST_COLUMNS else []

@@ -211,6 +211,8 @@ def _report_ingest(
     """
     Report the result of one try, and log metrics in the answers that the dataset does not declare.
 
+    Incidents are opened and resolved by it, and people notified (see `observations`). A failure of
+    that is logged and raises nothing.
     The findings are the problems without a result, which coverage may have too. Alerts of the other
     problems follow from coverage. While the run goes on, problems that are retried are left out. A
     problem without days gets all days of its account.
