@@ -27,7 +27,7 @@ BEGIN
             weixin.raw_response, weixin.rejected_row, weixin.dim_article_title_history,
             weixin.fact_history
         FROM weixin_loader;
-        GRANT UPDATE (body, last_seen_at) ON weixin.raw_response TO weixin_loader;
+        GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
         GRANT UPDATE (resolved_at) ON weixin.rejected_row TO weixin_loader;
         GRANT USAGE ON SEQUENCE weixin.raw_response_raw_response_id_seq TO weixin_loader;
         GRANT DELETE ON

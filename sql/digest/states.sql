@@ -1,8 +1,10 @@
 -- Return how far the figures of a day are in: one row per account that is collected, dataset, state
--- and kind of error, with the days asked for. The states are those of the noon after the day. An
+-- and kind of error, with the days asked for. What coverage has now is judged as at the noon after
+-- the day. An unconfirmed answer that lists what an answer of an earlier day listed is in. An
 -- account that no run has asked about has no row. Datasets of followers have rows only if WeChat
 -- has answered within the last week.
 {% from "analytics/days.jinja" import days %}
+{% from "weixin/macros.jinja" import is_repeated %}
 WITH asked AS (
     {{ days(
         "((:day + 1 + time '12:00') AT TIME ZONE 'Asia/Shanghai')", every_dataset, datasets
@@ -13,12 +15,20 @@ SELECT
     asked.appid,
     asked.dataset,
     told_dataset.is_of_articles,
-    asked.state,
+    counting.state,
     asked.error_kind,
     array_agg(asked.day ORDER BY asked.day) AS days
 FROM asked
 INNER JOIN weixin.dim_account AS account
     ON asked.appid = account.appid AND account.is_active
+CROSS JOIN
+    LATERAL (
+        SELECT
+            CASE
+                WHEN asked.state = 'unconfirmed' AND {{ is_repeated("asked") }} THEN 'in'
+                ELSE asked.state
+            END AS state
+    ) AS counting
 INNER JOIN (
     VALUES
     {% for dataset in every_dataset if dataset.is_told %}
@@ -41,6 +51,6 @@ WHERE
             AND told.ready_at IS NOT NULL
     )
 GROUP BY
-    asked.appid, account.unique_name, asked.dataset, told_dataset.is_of_articles, asked.state,
+    asked.appid, account.unique_name, asked.dataset, told_dataset.is_of_articles, counting.state,
     asked.error_kind
-ORDER BY account.unique_name, asked.dataset, asked.state, min(asked.day)
+ORDER BY account.unique_name, asked.dataset, counting.state, min(asked.day)

@@ -1,7 +1,9 @@
 -- Return what may be the cause that tables lack days of a period, as it was when WeChat was asked
 -- last: one row per account, dataset, state and reason, with the days asked for. Days before the
--- period count as long as their figures reach into it.
+-- period count as long as their figures reach into it. An unconfirmed answer that lists what an
+-- answer of an earlier day listed is no cause: its figures count.
 {% from "analytics/days.jinja" import days %}
+{% from "weixin/macros.jinja" import is_repeated %}
 SELECT
     asked.account_name,
     asked.dataset,
@@ -24,5 +26,6 @@ WHERE
     asked.appid = any(:appids)
     AND asked.dataset = any(:datasets)
     AND asked.state NOT IN ('final', 'in', 'silent')
+    AND NOT (asked.state = 'unconfirmed' AND {{ is_repeated("asked") }})
 GROUP BY asked.appid, asked.account_name, asked.dataset, asked.state, asked.reason
 ORDER BY asked.appid, asked.dataset, min(asked.day)

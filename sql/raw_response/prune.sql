@@ -1,31 +1,47 @@
--- Remove the bytes of answers of final days that were received last before an instant: those of the
--- first answers after an id, all answers of a day or none. Return one row: how many answers, their
--- compressed bytes, and the last id, which is NULL if there are no more.
-WITH old AS (
+-- Remove the bytes of an account's answers of final days that were received last before an instant.
+-- Answers of a publication day describe the same articles, so those of all endpoints go together,
+-- if the day is final by each that was asked. Return one row: how many answers, and their
+-- compressed bytes.
+WITH old_day AS (
+    SELECT
+        coverage.day,
+        dataset.kind,
+        array_agg(coverage.dataset) AS datasets
+    FROM weixin.coverage
+    INNER JOIN (
+        VALUES
+        {% for dataset in every_dataset %}
+        ('{{ dataset.name }}', '{{
+            "article" if dataset.describes_articles else dataset.name
+        }}'){{ "," if not loop.last }}
+        {% endfor %}
+    ) AS dataset (name, kind)
+        ON coverage.dataset = dataset.name
+    WHERE coverage.appid = :appid
+    GROUP BY coverage.day, dataset.kind
+    HAVING bool_and(coverage.settled IS NOT DISTINCT FROM 'final')
+),
+
+old AS (
     SELECT
         answer.raw_response_id,
         octet_length(answer.body) AS byte_count
-    FROM weixin.raw_response AS answer
-    INNER JOIN weixin.coverage
-        ON
-            answer.dataset = coverage.dataset
-            AND answer.appid = coverage.appid
-            AND answer.day = coverage.day
+    FROM old_day
+    INNER JOIN weixin.raw_response AS answer
+        ON old_day.day = answer.day
     WHERE
-        answer.raw_response_id > :after
+        answer.appid = :appid
+        AND answer.dataset = any(old_day.datasets)
         AND answer.body IS NOT NULL
-        AND coverage.settled = 'final'
         AND NOT EXISTS (
             SELECT
             FROM weixin.raw_response AS newer
             WHERE
-                newer.dataset = answer.dataset
-                AND newer.appid = answer.appid
-                AND newer.day = answer.day
+                newer.appid = :appid
+                AND newer.dataset = any(old_day.datasets)
+                AND newer.day = old_day.day
                 AND newer.last_seen_at >= :before
         )
-    ORDER BY answer.raw_response_id
-    LIMIT :limit
 ),
 
 pruned AS (
@@ -37,6 +53,5 @@ pruned AS (
 
 SELECT
     count(*) AS answers,
-    coalesce(sum(old.byte_count), 0) AS bytes,
-    max(old.raw_response_id) AS last_id
+    coalesce(sum(old.byte_count), 0) AS bytes
 FROM old

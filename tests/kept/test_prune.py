@@ -1,5 +1,6 @@
 """Check that `weixin-etl prune` removes old bytes of final days, and what is said of them then."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -20,9 +21,10 @@ from support.warehouse_loads import (
 )
 
 from weixin_etl import cli
-from weixin_etl.kept import prune as prune_module
+from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.kept.prune import remove_old_bytes
-from weixin_etl.model import ParameterError
+from weixin_etl.problem import WarehouseError
+from weixin_etl.warehouse.locks import begin_load
 
 FACTS = "msgid, stat_date, share_count, extra, raw_response_id"
 OLD = {
@@ -75,19 +77,40 @@ def test_a_day_with_a_newer_answer_keeps_all_its_answers(warehouse: Engine) -> N
     assert {kept for _, kept in kept_days(warehouse)} == {True}
 
 
-def test_many_answers_go_in_several_commits(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """None is left out between two of them."""
-    monkeypatch.setattr(prune_module, "PRUNED_AT_ONCE", 1)
+def test_answers_of_both_endpoints_go_together(warehouse: Engine) -> None:
+    """Titles come from the newest answer of either, so one without the other would change them."""
+    detail = body(article("1_1", {"20": {}}, title="旧"), rows_key="detail_list")
+    newer = staged(detail, "22 09:00", dataset=ARTICLE_TOTAL_DETAIL)
+    load_chunk(warehouse, newer, dataset=ARTICLE_TOTAL_DETAIL)
     assert cli.main(["prune", "--apply"]) == 0
-    assert [kept for _, kept in kept_days(warehouse)] == [False, False, True, True]
+    assert {kept for _, kept in kept_days(warehouse)} == {True}  # the successor's day is open
+    execute(
+        warehouse,
+        """
+        UPDATE weixin.coverage SET settled = 'final', ready_at = coalesce(ready_at, attempted_at)
+        WHERE day = '2026-11-20'
+        """,
+    )
+    assert cli.main(["prune", "--apply"]) == 0
+    assert kept_days(warehouse) == [(20, False)] * 3 + [(21, True)] * 2
 
 
-def test_the_pipelines_role_may_prune(loader: Engine, warehouse: Engine) -> None:
-    """It may change nothing else of a kept answer."""
-    assert remove_old_bytes(loader, at("24 00:00"), is_applied=True).answers == 2
-    assert [kept for _, kept in kept_days(warehouse)] == [False, False, True, True]
+def test_prune_waits_for_a_load_of_the_account(warehouse: Engine) -> None:
+    """A replay or load that reads answers would find some of a day only."""
+    with warehouse.begin() as connection, ThreadPoolExecutor() as threads:
+        begin_load(connection, [ACCOUNT.appid])
+        pruned = threads.submit(remove_old_bytes, warehouse, at("24 00:00"), is_applied=True)
+        with pytest.raises(TimeoutError):
+            pruned.result(timeout=0.5)
+        connection.rollback()
+        assert pruned.result(timeout=30).answers == 2
+
+
+def test_only_the_owner_may_prune(loader: Engine, warehouse: Engine) -> None:
+    """The pipeline's role can change no answer."""
+    with pytest.raises(WarehouseError, match="permission denied"):
+        remove_old_bytes(loader, at("24 00:00"), is_applied=True)
+    assert {kept for _, kept in kept_days(warehouse)} == {True}
 
 
 def test_answers_are_kept_for_ever_unless_the_setting_says_otherwise(
@@ -124,14 +147,29 @@ def test_a_replay_leaves_pruned_days_as_they_are(
     assert changed == {OPEN_DAY}
 
 
-def test_a_pruned_day_takes_no_older_answer(warehouse: Engine) -> None:
-    """It would replace newer values; a new answer is loaded as ever."""
+def test_an_import_leaves_answers_of_pruned_days_out(warehouse: Engine) -> None:
+    """They would replace newer values. The file's others are loaded, and new ones of runs."""
     cli.main(["prune", "--apply"])
     before = facts(warehouse, FACTS)
     older = line(OLD["22 08:30"].decode(), "22 07:00")
-    with pytest.raises(ParameterError, match=r"answers of wx1 on 2026-11-20 .* were pruned"):
-        import_lines(warehouse, older)
-    assert facts(warehouse, FACTS) == before
+    other = body(article("3_1", {"22": {"share_count": 6}}), day=OPEN_DAY + timedelta(days=1))
+    result = import_lines(
+        warehouse, older, line(other.decode(), "23 10:30", day=str(OPEN_DAY + timedelta(days=1)))
+    )
+    assert (result.answers, result.pruned, result.replayed.counts.inserted) == (2, 1, 1)
+    assert facts(warehouse, FACTS)[: len(before)] == before
 
     load_chunk(warehouse, staged(OLD["22 10:30"].replace(b"3", b"4"), "24 10:00"))
     assert [count for (count,) in facts(warehouse, "share_count")][:2] == [2, 4]
+
+
+def test_the_newest_answer_is_printed_beside_pruned_ones(
+    warehouse: Engine, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """A run with dates brings a new one."""
+    cli.main(["prune", "--apply"])
+    newer = OLD["22 10:30"].replace(b"3", b"4")
+    load_chunk(warehouse, staged(newer, "24 10:00"))
+    capfdbinary.readouterr()
+    assert cli.main(["answers", ACCOUNT.appid, str(DAY)]) == 0
+    assert capfdbinary.readouterr().out == newer

@@ -47,7 +47,8 @@ ODD = Path(__file__).with_name("odd_settings.txt").read_text().splitlines()
 def odd(loader: Engine, warehouse: Engine) -> Iterator[Engine]:
     """Yield the warehouse as the pipeline sees it with odd settings of its role."""
     with warehouse.begin() as connection:
-        for setting in ODD:
+        has_timeout = (connection.dialect.server_version_info or (0,)) >= (17,)
+        for setting in [*ODD, *["transaction_timeout TO '200ms'"] * has_timeout]:
             connection.exec_driver_sql(f"ALTER ROLE weixin_loader SET {setting}")
     yield loader
     with warehouse.begin() as connection:
@@ -71,6 +72,7 @@ def test_loads_succeed_with_odd_settings_of_the_role(odd: Engine, warehouse: Eng
             while not rows(warehouse, "SELECT 1 FROM pg_locks WHERE NOT granted"):
                 assert not waiting.done()
             other.exec_driver_sql("UPDATE weixin.fact_article_total SET share_user = 7")
+            other.exec_driver_sql("SELECT pg_sleep(0.3)")  # longer than any limit of the role
         waiting.result()
 
     assert rows(warehouse, "SELECT row ->> 'share_user' FROM weixin.fact_history") == [("7",)]

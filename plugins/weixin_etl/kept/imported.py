@@ -48,6 +48,8 @@ class ImportResult:
     """The number of kept answers, the changes of the facts, and the bad line if there is one."""
 
     answers: int = 0
+    pruned: int = 0
+    """How many of them are left out, because answers of their day were pruned."""
     replayed: ReplayResult = field(default_factory=ReplayResult)
     bad_line: str = ""
     """The place of the line that ended the import, and the reason; empty if none did."""
@@ -91,7 +93,7 @@ def import_files(
     days: dict[str, defaultdict[str, set[date]]] = {name: defaultdict(set) for name in DATASETS}
     with diagnosed(warehouse):
         for batch in in_batches(_read_answers(paths, now, imported), commit_bytes // 2):
-            _keep_answers(warehouse, batch, now())
+            imported.pruned += _keep_answers(warehouse, batch, now())
             for answer in batch:
                 days[answer["dataset"]][answer["appid"]].add(answer["day"])
             imported.answers += len(batch)
@@ -107,11 +109,12 @@ _ImportedAnswer = Mapping[str, Any]
 """A row of `raw_response/import.sql`: a line's keys, the body compressed and with its hash."""
 
 
-def _keep_answers(warehouse: Engine, answers: Sequence[_ImportedAnswer], now: datetime) -> None:
+def _keep_answers(warehouse: Engine, answers: Sequence[_ImportedAnswer], now: datetime) -> int:
     """
     Keep the answers that are not kept yet, and add unknown accounts to `dim_account`.
 
-    Both happen in one transaction, which waits for other loads of the same accounts.
+    Both happen in one transaction, which waits for other loads of the same accounts. Return how
+    many answers are left out, because answers of their day were pruned.
 
     Args:
         warehouse: the warehouse.
@@ -122,7 +125,8 @@ def _keep_answers(warehouse: Engine, answers: Sequence[_ImportedAnswer], now: da
     with warehouse.begin() as connection:
         begin_load(connection, appids)
         connection.execute(statement("dim_account/import.sql"), {"appids": appids, "seen_at": now})
-        connection.execute(statement("raw_response/import.sql"), {"rows": as_json(answers)})
+        keeping = statement("raw_response/import.sql")
+        return int(connection.execute(keeping, {"rows": as_json(answers)}).scalar_one())
 
 
 # ------------------------------------------------------------------------------------------ lines

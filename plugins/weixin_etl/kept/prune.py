@@ -2,8 +2,8 @@
 Remove the bytes of old answers, which take most of the warehouse's space.
 
 Only answers of final days go: no run asks for such a day any more, and its figures stay. Their rows
-stay too, with the hash and the times. A day that has lost bytes is not replayed any more, and takes
-no older answer. The command `weixin-etl prune` calls this module.
+stay too, with the hash and the times. A day that has lost bytes is not replayed any more, and an
+import leaves it out. The command `weixin-etl prune` calls this module.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
-
-PRUNED_AT_ONCE = 1000
-"""The number of answers whose bytes one transaction removes."""
+from weixin_etl.warehouse.locks import begin_load
 
 
 class Pruned(msgspec.Struct, frozen=True):
@@ -34,29 +32,34 @@ def remove_old_bytes(
     on_progress: Callable[[int], None] = lambda _answers: None,
 ) -> Pruned:
     """
-    Remove the bytes of answers of final days, in transactions of `PRUNED_AT_ONCE` answers.
+    Remove the bytes of old answers of final days, in one transaction per account.
+
+    The transaction waits for loads and replays of the account, and they wait for it. So all answers
+    of a day lose their bytes, or none.
 
     Args:
-        warehouse: the warehouse.
+        warehouse: the warehouse, as a role that may update `raw_response`: its owner.
         before: the time before which all answers of a day must have been received last.
         is_applied: False removes nothing.
-        on_progress: called after each transaction with the number of answers so far.
+        on_progress: called after each account with the number of answers so far.
 
     Returns:
         What was removed, or would be.
 
     Raises:
-        WarehouseError: the warehouse does not answer or is not migrated.
+        WarehouseError: the warehouse does not answer or is not migrated, or the role may not.
     """
     require_migrated(warehouse)
-    values = {"before": before, "limit": PRUNED_AT_ONCE, "is_applied": is_applied}
-    total, last_id = Pruned(), 0
+    total = Pruned()
     with diagnosed(warehouse):
-        while last_id is not None:
+        with warehouse.connect() as connection:
+            known = connection.exec_driver_sql("SELECT appid FROM weixin.dim_account")
+            appids = sorted(known.scalars())
+        for appid in appids:
             with warehouse.begin() as connection:
-                selection = {**values, "after": last_id}
-                row = connection.execute(statement("raw_response/prune.sql"), selection).one()
+                begin_load(connection, [appid])
+                values = {"appid": appid, "before": before, "is_applied": is_applied}
+                row = connection.execute(statement("raw_response/prune.sql"), values).one()
             total = Pruned(total.answers + row.answers, total.bytes + int(row.bytes))
-            last_id = row.last_id
             on_progress(total.answers)
     return total

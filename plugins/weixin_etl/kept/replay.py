@@ -64,9 +64,10 @@ def select_slices(
     names: Sequence[str] = (),
     begin: date | None = None,
     end: date | None = None,
+    on_pruned: Callable[[int], None] = lambda _days: None,
 ) -> Iterator[tuple[str, Sequence[date]]]:
     """
-    Yield the AppID of each account with its days of which all answers are kept with their bytes.
+    Yield the AppID of each account with its days that have kept answers, none of them pruned.
 
     Args:
         warehouse: the warehouse; no session is held between two accounts.
@@ -74,6 +75,7 @@ def select_slices(
         names: accounts by AppID, connection id or name; none means all.
         begin: the first day; None means no limit.
         end: the last day; None means no limit.
+        on_pruned: called for an account with the number of its days that are left out.
 
     Raises:
         ParameterError: an account is not known, or the last day is before the first.
@@ -87,25 +89,12 @@ def select_slices(
     for appid in appids:
         with warehouse.connect() as connection:
             select_days = statement("raw_response/days.sql")
-            answered_days = connection.scalars(select_days, {**days, "appid": appid}).all()
-        if answered_days:
-            yield appid, answered_days
-
-
-def count_pruned(
-    warehouse: Engine,
-    dataset: Dataset,
-    names: Sequence[str],
-    begin: date | None,
-    end: date | None,
-) -> int:
-    """Return how many slices `select_slices` leaves out because answers of them were pruned."""
-    days = {"dataset": dataset.name, "begin_date": begin, "end_date": end}
-    with diagnosed(warehouse), warehouse.connect() as connection:
-        known = connection.exec_driver_sql("SELECT appid FROM weixin.dim_account")
-        appids = [appid_of(connection, name) for name in names] or [*known.scalars()]
-        counting = statement("raw_response/pruned.sql")
-        return int(connection.scalar(counting, {**days, "appids": appids}))
+            answered = connection.execute(select_days, {**days, "appid": appid}).all()
+        whole_days = [row.day for row in answered if not row.is_pruned]
+        if len(whole_days) < len(answered):
+            on_pruned(len(answered) - len(whole_days))
+        if whole_days:
+            yield appid, whole_days
 
 
 def replay(

@@ -260,23 +260,15 @@ def merged_slices(merge: Merge, slices: Sequence[Slice]) -> Iterator[list[Merged
     """
     Yield the kept answers of slices, merged and finished, in batches that fit memory.
 
-    A slice without a kept answer is left out. Nothing is written.
-
-    Raises:
-        ParameterError: `weixin-etl prune` has removed answers of a slice. Without them the others
-            would replace rows by older values.
+    A slice without a kept answer is left out, and so is one of whose day `weixin-etl prune` has
+    removed answers: without them the others would replace newer values by older ones. Nothing is
+    written.
     """
     if not slices:
         return
     selection = dataset_slice_arrays(_datasets_to_read(merge.dataset), slices)
-    values = {**selection, "dataset": merge.dataset.name}
-    sizes = merge.connection.execute(statement("raw_response/sizes.sql"), values).all()
-    if pruned := [row for row in sizes if row.is_pruned]:
-        raise ParameterError(
-            f"answers of {pruned[0].appid} on {pruned[0].day} ({merge.dataset.name}) were pruned, "
-            "so an older answer of that day can't be loaded any more"
-        )
-    sized = (((row.appid, row.day), row.byte_count) for row in sizes)
+    sizes = merge.connection.execute(statement("raw_response/sizes.sql"), selection).all()
+    sized = (((row.appid, row.day), row.byte_count) for row in sizes if not row.is_pruned)
     for batch in in_batches(sized, _BATCH_BYTES):
         yield [history.finish() for history in _merge_answers(merge, batch)]
 

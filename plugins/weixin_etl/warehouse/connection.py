@@ -127,12 +127,18 @@ def engine(
 
 
 def _set_in_each_transaction(warehouse: Engine, settings: Mapping[str, str]) -> None:
-    """Let each transaction of the engine begin with the settings, by one more statement."""
-    statements = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
+    """
+    Let each transaction of the engine begin with the settings, by one more statement.
+
+    From PostgreSQL 17 on it also has no `transaction_timeout`.
+    """
 
     @event.listens_for(warehouse, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statements)
+        has_timeout = (connection.dialect.server_version_info or (0,)) >= (17,)
+        changed = {**settings, "transaction_timeout": "0"} if has_timeout else settings
+        lines = (f"SET LOCAL {name} = '{value}'" for name, value in changed.items())
+        connection.exec_driver_sql("; ".join(lines))
 
 
 def _connect(

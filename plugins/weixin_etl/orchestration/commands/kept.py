@@ -17,11 +17,14 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.kept.answers import answer_line, kept_answers_of
 from weixin_etl.kept.imported import import_files
 from weixin_etl.kept.prune import remove_old_bytes
-from weixin_etl.kept.replay import count_pruned, replay, select_slices
+from weixin_etl.kept.replay import replay, select_slices
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.text import counted, shown
+
+_MOST_DAYS = 36_500
+"""The most days of `keep_answers_days` that count: a hundred years."""
 
 
 def print_answers(options: Namespace) -> None:
@@ -43,10 +46,10 @@ def print_answers(options: Namespace) -> None:
     if options.list:
         sys.stdout.write("".join(f"{answer_line(answer)}\n" for answer in kept))
         return
-    bodies = [answer.body for answer in kept if options.id in (None, answer.raw_response_id)]
-    if not bodies:
+    chosen = [answer for answer in kept if options.id in (None, answer.raw_response_id)]
+    if not chosen:
         raise ParameterError(f"{options.id} is not one of the answers that --list shows")
-    body = bodies[-1]
+    body = chosen[-1].body
     if sys.stdout.isatty():
         body = shown(body.decode(errors="replace")).encode()
     sys.stdout.buffer.write(body)
@@ -67,15 +70,15 @@ def print_replay(options: Namespace) -> None:
         WarehouseError: the warehouse can't be used.
     """
     warehouse, dataset = open_warehouse(), DATASETS[options.dataset]
-    slices = select_slices(warehouse, dataset, options.accounts, options.begin, options.end)
+    chosen, pruned = (options.accounts, options.begin, options.end), list[int]()
+    slices = select_slices(warehouse, dataset, *chosen, pruned.append)
     hour = settings.read().ready_hour
-    pruned = count_pruned(warehouse, dataset, options.accounts, options.begin, options.end)
-    if pruned:
-        _print(f"{counted(pruned, 'slice')} left out: prune has removed answers of these days")
     with shown_progress("slice") as show:
         result = replay(
             warehouse, dataset, slices, ready_hour=hour, is_applied=options.apply, on_progress=show
         )
+    if pruned:
+        _print(f"{counted(sum(pruned), 'slice')} left out: prune has removed answers of these days")
     read = f"{counted(result.slices, 'slice')} read"
     if not result.changes:
         _print(f"{read}: the fact is what the kept answers say, nothing changes")
@@ -108,7 +111,11 @@ def print_import(options: Namespace) -> int:
         )
     counts = result.replayed.counts
     rows = f"{counted(counts.inserted, 'row')} new, {counts.updated} updated"
-    _print(f"{counted(result.answers, 'answer')} loaded: {rows}")
+    _print(f"{counted(result.answers - result.pruned, 'answer')} loaded: {rows}")
+    if result.pruned:
+        _print(
+            f"{counted(result.pruned, 'answer')} left out: prune has removed others of their day"
+        )
     if result.bad_line:
         cure = "correct it and import again from this file on"
         sys.stderr.write(f"weixin-etl: {result.bad_line}; {cure}\n")
@@ -131,7 +138,7 @@ def print_prune(options: Namespace) -> None:
     days = settings.values()["keep_answers_days"]
     if days <= 0:
         raise ParameterError(f"[weixin] keep_answers_days is {days}: answers are kept for ever")
-    before = clock.now() - timedelta(days=days)
+    before = clock.now() - timedelta(days=min(days, _MOST_DAYS))
     with shown_progress("answer") as show:
         pruned = remove_old_bytes(
             open_warehouse(), before, is_applied=options.apply, on_progress=show
