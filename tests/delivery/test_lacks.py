@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from support import execute, rows
 
 from delivery.test_hostile_titles import DAY, message
+from weixin_etl.delivery import export
 from weixin_etl.delivery.digest import send_digest
 from weixin_etl.delivery.lacking import (
     FOLLOWERS,
@@ -179,3 +180,28 @@ def test_zero_of_the_known_accounts_is_no_sum_while_others_are_unknown(hostile: 
         """,
     )
     assert "Readers: unknown\n" in message(hostile)
+
+
+@pytest.mark.parametrize(("listed_since", "is_cause"), [("24", True), ("23", False)])
+def test_an_unconfirmed_answer_is_a_cause_unless_it_repeats_an_earlier_list(
+    hostile: Engine, listed_since: str, is_cause: bool
+) -> None:
+    """The figures of one that does count as complete."""
+    refresh_account_days(hostile)
+    execute(
+        hostile,
+        f"""
+        INSERT INTO weixin.coverage (
+            dataset, appid, day, ready_at, fetched_at, attempted_at, listed_since, list_sha256,
+            article_count, through_date, row_count
+        )
+        SELECT
+            'article_total', appid, '2026-11-17', seen, seen, seen,
+            '2026-11-{listed_since} 08:30+08', sha256('1'), 1, '2026-11-23', 7
+        FROM weixin.dim_account, (VALUES (timestamptz '2026-11-24 08:30+08')) AS run (seen)
+        """,
+    )
+    assert ("unconfirmed 2026-11-17" in message(hostile)) == is_cause
+    with hostile.connect() as connection:
+        causes = export.select(connection, [], DAY, DAY).causes(connection)
+    assert ("unconfirmed" in {row.state for row in causes}) == is_cause
